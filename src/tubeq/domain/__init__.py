@@ -1,0 +1,1 @@
+"""The vocabulary of the queue: pure values and rules, no I/O and no clock reads."""

@@ -1,0 +1,40 @@
+"""Time, as a thing that can be handed in. Epoch seconds inside, UTC text in the database."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timezone
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """A source of wall-clock time. Leases tolerate its jumps: tokens decide, never clocks."""
+
+    def now(self) -> float:
+        """Seconds since 1970-01-01 UTC."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    now = staticmethod(time.time)
+
+
+def to_timestamp(epoch_s: float) -> str:
+    """Epoch seconds as the database's text: UTC, "YYYY-MM-DD HH:MM:SS.ffffff".
+
+    It sorts as it reads, and SQLite's date functions, pandas and the standard library's
+    TIMESTAMP converter read it.
+    """
+    moment = datetime.fromtimestamp(epoch_s, timezone.utc)
+    return moment.replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+def from_timestamp(text: str) -> datetime:
+    """The aware UTC datetime of a timestamp text.
+
+    Raises:
+        ValueError: the text is no timestamp.
+    """
+    return datetime.fromisoformat(text).replace(tzinfo=timezone.utc)

@@ -1,0 +1,253 @@
+"""The values that pass between the queue, the workers and the plugins."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
+
+from tubeq.domain.errors import InvalidParameters
+from tubeq.domain.states import TaskEvent, TaskStatus
+
+
+class _Columns:
+    """Subscripts by column name for a named tuple, as sqlite3.Row has them."""
+
+    __slots__ = ()
+
+    def keys(self) -> Sequence[str]:
+        """The names that can be subscripted."""
+        names: tuple[str, ...] = self._fields  # type: ignore[attr-defined]
+        return names
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The column called `name`, or `default` where there is none."""
+        return getattr(self, name, default)
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            try:
+                return getattr(self, key)
+            except AttributeError:
+                raise KeyError(key) from None
+        return tuple.__getitem__(self, key)  # type: ignore[call-overload]
+
+
+class _TaskColumns(NamedTuple):
+    """The columns of table task_queue, in the order in which the storages return them."""
+
+    row_id: int
+    task_id: str
+    task_type: str
+    parameters_json: str
+    status: TaskStatus
+    priority: int
+    created_at: str
+    run_after: float | None
+    worker_id: str | None
+    claimed_at: str | None
+    started_at: str | None
+    completed_at: str | None
+    last_heartbeat: float | None
+    lease_expires_at: float | None
+    claim_token: int
+    cancel_requested: int
+    retry_count: int
+    crash_count: int
+    error_code: str | None
+    error_message: str | None
+    result_json: str | None
+    idempotency_key: str | None
+
+
+class Task(_Columns, _TaskColumns):
+    """One task as it was when it was read: a snapshot, never refreshed.
+
+    Fields read as attributes or as columns: `task.status`, `task["status"]`. Texts that end in
+    `_at` are UTC "YYYY-MM-DD HH:MM:SS.ffffff"; `run_after`, `last_heartbeat` and
+    `lease_expires_at` are epoch seconds.
+    """
+
+    __slots__ = ()
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the plugin is called with. Decoded at each access: most reads never need it."""
+        decoded: dict[str, Any] = json.loads(self.parameters_json)
+        return decoded
+
+    @property
+    def result(self) -> dict[str, Any] | None:
+        """What the worker reported at completion."""
+        return None if self.result_json is None else json.loads(self.result_json)
+
+    def as_dict(self) -> dict[str, Any]:
+        """A plain dictionary for machines: JSON columns decoded, internal row id left out."""
+        columns = self._asdict()
+        del columns["row_id"], columns["parameters_json"], columns["result_json"]
+        columns["status"] = str(self.status)
+        return {**columns, "parameters": self.parameters, "result": self.result}
+
+
+@dataclass(frozen=True)
+class NewTask:
+    """A task to be created.
+
+    Args:
+        task_type: names the plugin.
+        parameters: a JSON object, at most 64 KiB as text.
+        priority: larger is sooner, for the strategies that look at it.
+        run_after: epoch seconds before which it is not claimed.
+        idempotency_key: a second task with the same key is not created.
+    """
+
+    task_type: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    priority: int = 0
+    run_after: float | None = None
+    idempotency_key: str | None = None
+
+
+class EncodedTask(NamedTuple):
+    """A NewTask that passed validation, its parameters as JSON text: what storages take."""
+
+    task_type: str
+    parameters_json: str
+    priority: int = 0
+    run_after: float | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True)
+class Idea:
+    """One scraped item.
+
+    Args:
+        source_id: the item's id at its source, such as a video id: unique within a task.
+        title: as the source gives it, control characters removed.
+        description: may be empty.
+        score: what the plugin's documented formula gives; larger is better.
+        url: where a person can look at it.
+        views: view count, rounded as the listing rounds it.
+        duration_s: length in seconds.
+        published_at: UTC "YYYY-MM-DD HH:MM:SS.ffffff"; approximate where the listing is.
+        extra: whatever else the plugin knows, as a JSON object.
+    """
+
+    source_id: str
+    title: str = ""
+    description: str = ""
+    score: float = 0.0
+    url: str | None = None
+    views: int | None = None
+    duration_s: float | None = None
+    published_at: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, item: Idea | Mapping[str, Any]) -> Idea:
+        """An idea from what a plugin returned: keys that are no field go to `extra`.
+
+        Raises:
+            InvalidParameters: the item is no mapping, or bears no `source_id`.
+        """
+        if isinstance(item, Idea):
+            return item
+        if not isinstance(item, Mapping) or not item.get("source_id"):
+            raise InvalidParameters(f"a plugin's item needs a source_id: {item!r:.200}")
+        known = {name: item[name] for name in _IDEA_FIELDS if item.get(name) is not None}
+        others = {name: item[name] for name in item if name not in _IDEA_FIELDS}
+        known["source_id"] = str(known["source_id"])
+        return cls(**{**known, "extra": {**others, **known.get("extra", {})}})
+
+
+_IDEA_FIELDS = tuple(each.name for each in fields(Idea))
+
+
+class _ResultColumns(NamedTuple):
+    """The columns of table results."""
+
+    result_id: str
+    task_id: str
+    source_id: str
+    title: str | None
+    description: str | None
+    score: float | None
+    url: str | None
+    views: int | None
+    duration_s: float | None
+    published_at: str | None
+    extra_json: str | None
+    created_at: str
+
+
+class Result(_Columns, _ResultColumns):
+    """A stored idea. Fields read as attributes or as columns: `result["score"]`."""
+
+    __slots__ = ()
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        """What the plugin knew beyond the columns."""
+        return {} if self.extra_json is None else json.loads(self.extra_json)
+
+    def as_dict(self) -> dict[str, Any]:
+        """A plain dictionary for machines, `extra` decoded."""
+        columns = self._asdict()
+        del columns["extra_json"]
+        return {**columns, "extra": self.extra}
+
+
+class HistoryEntry(NamedTuple):
+    """One transition of one task.
+
+    `at` is UTC text; `claim_token` and `worker_id` tell whose claim it was; `detail` is the error
+    message where there was one.
+    """
+
+    event: TaskEvent
+    at: str
+    worker_id: str | None
+    claim_token: int
+    detail: str | None
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """What processing one task came to.
+
+    Args:
+        success: the task is COMPLETED.
+        ideas_count: how many ideas were stored.
+        error_message: why not, where `success` is False.
+        error_code: the same for machines.
+        claim_lost: somebody else holds, or finished, the task: nothing was written.
+    """
+
+    success: bool
+    ideas_count: int = 0
+    error_message: str | None = None
+    error_code: str | None = None
+    claim_lost: bool = False
+
+
+@dataclass(frozen=True)
+class QueueStats:
+    """Counts over the whole queue, and the ages that tell whether it keeps up.
+
+    Args:
+        by_status: how many tasks are in each status; every status is a key.
+        by_type: the same for each task type.
+        scheduled: QUEUED tasks that are not yet due.
+        results: stored ideas.
+        oldest_queued_s: seconds that the oldest due task has waited; None without one.
+        errors: how many FAILED tasks bear each error code.
+    """
+
+    by_status: Mapping[str, int]
+    by_type: Mapping[str, Mapping[str, int]]
+    scheduled: int
+    results: int
+    oldest_queued_s: float | None
+    errors: Mapping[str, int]

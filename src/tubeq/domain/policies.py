@@ -1,0 +1,95 @@
+"""Choices with consequences, as values: in which order to claim, when to retry, what to fsync."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from enum import Enum
+
+from tubeq.domain.errors import InvalidParameters
+
+
+class _Named(str, Enum):
+    """A choice that callers may also give by name, in any case."""
+
+    __str__ = str.__str__
+
+    @classmethod
+    def _missing_(cls, value: object) -> _Named:
+        for member in cls:
+            if isinstance(value, str) and member.value == value.lower():
+                return member
+        names = ", ".join(member.value for member in cls)
+        raise InvalidParameters(f"no {cls.__name__} is called {value!r}: choose one of {names}")
+
+
+class ClaimStrategy(_Named):
+    """Which of the due tasks of a type is claimed next. Each is one constant SQL statement.
+
+    LIFO: newest first. FIFO: oldest first. PRIORITY: largest priority first, then oldest.
+    WEIGHTED_RANDOM: a random one; a task is drawn with a chance in proportion to 1 + priority
+    among 8 neighbours in the order of creation, and the neighbourhood is drawn evenly, so that
+    the cost does not grow with the queue. LIFO and FIFO take no notice of the priority.
+    """
+
+    LIFO = "lifo"
+    FIFO = "fifo"
+    PRIORITY = "priority"
+    WEIGHTED_RANDOM = "weighted_random"
+
+
+class Durability(_Named):
+    """What is on the disk, not only in the operating system's cache, when a call returns.
+
+    FULL: every write. BALANCED: what somebody was told, that is a created task and a finished one
+    with its results; a power cut may undo a claim or a heartbeat, and the task is done again.
+    FAST: nothing at once; a power cut may undo the last writes, in order, never out of order.
+    A killed process loses nothing under any of them, and none of them can corrupt the file.
+    """
+
+    FULL = "full"
+    BALANCED = "balanced"
+    FAST = "fast"
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often a task may fail, and how long it rests in between.
+
+    The delay before attempt n + 1 is `backoff_s * 2 ** (n - 1)`, at most `backoff_max_s`, with
+    "full jitter": drawn evenly between 0 and that (M. Brooker, "Exponential backoff and jitter",
+    AWS Architecture Blog, 2015), but never sooner than the server asked.
+
+    Args:
+        max_retries: the failure with this number is final.
+        backoff_s: 0 makes a retry claimable at once.
+        backoff_max_s: upper bound of the drawn delay, seconds.
+    """
+
+    max_retries: int = 3
+    backoff_s: float = 0.0
+    backoff_max_s: float = 3600.0
+
+    def __post_init__(self) -> None:
+        if self.max_retries < 0:
+            raise InvalidParameters(f"max_retries must not be negative: {self.max_retries}")
+        if self.backoff_s < 0 or self.backoff_max_s < 0:
+            raise InvalidParameters("a back-off must not be negative")
+
+    def delay_s(
+        self, failures: int, retry_after_s: float | None, chance: random.Random
+    ) -> float | None:
+        """Seconds to wait before the next attempt.
+
+        Args:
+            failures: how often the task has failed, this time included.
+            retry_after_s: what the server asked for.
+            chance: the source of jitter.
+
+        Returns:
+            The delay, 0 for at once, or None when the failure is final.
+        """
+        if failures >= self.max_retries:
+            return None
+        ceiling = min(self.backoff_s * 2.0 ** min(failures - 1, 60), self.backoff_max_s)
+        return max(chance.uniform(0.0, ceiling), retry_after_s or 0.0)
