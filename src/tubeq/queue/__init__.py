@@ -1,0 +1,1 @@
+"""The stable face of the queue, and its housekeeping."""

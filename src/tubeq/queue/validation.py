@@ -1,0 +1,97 @@
+"""What may enter the queue. Each refusal names the value and what would be right."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+
+from tubeq.domain.errors import InvalidParameters
+from tubeq.domain.models import EncodedTask, NewTask
+from tubeq.domain.states import TaskStatus
+
+MAX_PARAMETERS_BYTES = 64 * 1024
+MAX_IDEMPOTENCY_KEY_LENGTH = 200
+MAX_PRIORITY = 2**31 - 1
+_TASK_TYPE = re.compile(r"[a-z][a-z0-9_.-]{0,99}")
+
+
+def checked_task_type(task_type: object) -> str:
+    """A task type: a lower-case word. It is part of an index key, so its alphabet is closed.
+
+    Raises:
+        InvalidParameters: it is none.
+    """
+    if not isinstance(task_type, str) or not _TASK_TYPE.fullmatch(task_type):
+        raise InvalidParameters(
+            f"task_type {task_type!r:.120} is no name: use lower-case letters, digits, '_', '-' "
+            "and '.', at most 100, a letter first"
+        )
+    return task_type
+
+
+def encoded_parameters(parameters: object) -> str:
+    """Parameters as JSON text.
+
+    Raises:
+        InvalidParameters: they are no JSON object, or larger than 64 KiB.
+    """
+    if not isinstance(parameters, Mapping):
+        raise InvalidParameters(
+            f"parameters must be a JSON object, not {type(parameters).__name__}"
+        )
+    try:
+        text = json.dumps(dict(parameters), ensure_ascii=False, allow_nan=False)
+        size = len(text.encode())
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidParameters(f"parameters are no JSON object: {error}") from None
+    if size > MAX_PARAMETERS_BYTES:
+        raise InvalidParameters(
+            f"parameters are {size} bytes as JSON: the limit is {MAX_PARAMETERS_BYTES}"
+        )
+    return text
+
+
+def checked_task(task: NewTask) -> EncodedTask:
+    """The task as storages take it, if it may be created.
+
+    Raises:
+        InvalidParameters: a value is wrong.
+    """
+    task_type = checked_task_type(task.task_type)
+    parameters_json = encoded_parameters(task.parameters)
+    priority = task.priority
+    if (
+        not isinstance(priority, int)
+        or isinstance(priority, bool)
+        or not (0 <= priority <= MAX_PRIORITY)
+    ):
+        raise InvalidParameters(f"priority must be a whole number from 0 up, not {priority!r:.60}")
+    if task.run_after is not None and (
+        not isinstance(task.run_after, (int, float)) or not math.isfinite(task.run_after)
+    ):
+        raise InvalidParameters(f"run_after must be epoch seconds, not {task.run_after!r:.60}")
+    key = task.idempotency_key
+    if key is not None and (
+        not isinstance(key, str) or not 0 < len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH
+    ):
+        raise InvalidParameters(
+            f"idempotency_key must be a text of 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} characters"
+        )
+    return EncodedTask(task_type, parameters_json, priority, task.run_after, key)
+
+
+def checked_status(status: TaskStatus | str) -> TaskStatus:
+    """A status by its name.
+
+    Raises:
+        InvalidParameters: there is none of that name.
+    """
+    try:
+        return TaskStatus(status.upper() if isinstance(status, str) else status)
+    except ValueError:
+        names = ", ".join(TaskStatus)
+        raise InvalidParameters(
+            f"no status is called {status!r:.60}: choose one of {names}"
+        ) from None

@@ -1,0 +1,211 @@
+"""Waking idle workers without polling: one datagram on the loopback to one waiting worker.
+
+Beside the database lies a small memory-mapped file, `<database>-wake`, of slots. A worker owns
+slot `i` by having bound UDP port `first + i`: the operating system gives a port to one process
+only, and takes it back when that process dies, however it dies. So there is no lock to break and
+no owner to look for. A waiting worker raises the flag of its slot; who creates a task lowers one
+raised flag of its type and sends a datagram to that port.
+
+Nothing here is needed for correctness. A wake-up that is lost (two creators lower the same flag at
+once, a dead worker's flag is still up, a container hides the port) costs a wait of at most the
+worker's `poll_interval`, never a task; hence nothing here raises.
+"""
+
+from __future__ import annotations
+
+import logging
+import mmap
+import os
+import random
+import socket
+import struct
+import time
+import zlib
+
+SLOTS = 256
+_FLAG_UP = b"\x01"
+_TYPE = struct.Struct("<I")
+_FILE_BYTES = SLOTS * (1 + _TYPE.size)  # all the flags first: a scan is one memchr
+_HOST = "127.0.0.1"
+_FIRST_PORT = 20_000  # below the ports that Linux and Windows give to outgoing connections
+_PORT_BLOCKS = 47
+_logger = logging.getLogger("tubeq.worker")
+
+
+class Waker:
+    """The side that created work. Threads may share one.
+
+    Args:
+        db_path: the database; without a side file next to it nobody ever waited: nothing is done.
+    """
+
+    def __init__(self, db_path: str | os.PathLike[str]) -> None:
+        self._db_path = os.fspath(db_path)
+        self._slots: mmap.mmap | None = None
+        self._first_port = 0
+        self._socket: socket.socket | None = None
+
+    def wake(self, task_type: str | None, count: int) -> None:
+        """Wake up to `count` waiting workers of that type, of any type for None. Never raises."""
+        try:
+            slots = self._slots
+            if slots is None:
+                opened = _open_slots(self._db_path, create=False)
+                if opened is None:
+                    return
+                self._slots, self._first_port = slots, _ = opened
+            if slots.find(_FLAG_UP, 0, SLOTS) >= 0:
+                self._send(slots, task_type, count)
+        except (OSError, ValueError) as error:  # ValueError: closed by another thread
+            _logger.debug("no worker was woken: %s", error)
+
+    def _send(self, slots: mmap.mmap, task_type: str | None, count: int) -> None:
+        waiting = _waiting_slots(slots, task_type)
+        random.shuffle(waiting)  # even shares, and two creators seldom choose the same worker
+        if self._socket is None:
+            self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self._socket.setblocking(False)
+        for slot in waiting[: max(count, 0)]:
+            slots[slot] = 0
+            self._socket.sendto(b"w", (_HOST, self._first_port + slot))
+
+    def close(self) -> None:
+        """Let go of the side file. Closing twice is no error; a later `wake` opens it again."""
+        slots, self._slots = self._slots, None
+        sender, self._socket = self._socket, None
+        if slots is not None:
+            slots.close()
+        if sender is not None:
+            sender.close()
+
+
+class Waiter:
+    """The side that waits for work: `prepare()`, look into the queue once more, then `wait()`.
+
+    Raising the flag before the last look is what makes no wake-up fall in between. Without a slot
+    (":memory:", a read-only folder, all slots taken) it only sleeps.
+
+    Args:
+        db_path: the database.
+        task_type: which tasks to be woken for.
+    """
+
+    def __init__(self, db_path: str | os.PathLike[str], task_type: str) -> None:
+        self._slots: mmap.mmap | None = None
+        self._socket: socket.socket | None = None
+        self._slot = 0
+        try:
+            opened = _open_slots(os.fspath(db_path), create=True)
+            if opened is not None:
+                self._take_slot(*opened, task_type)
+        except (OSError, ValueError) as error:
+            _logger.debug("this worker polls, it cannot be woken: %s", error)
+
+    def _take_slot(self, slots: mmap.mmap, first_port: int, task_type: str) -> None:
+        receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE", None)  # Windows: as Unix does anyway
+        if exclusive is not None:
+            receiver.setsockopt(socket.SOL_SOCKET, exclusive, 1)
+        for slot in random.sample(range(SLOTS), SLOTS):
+            try:
+                receiver.bind((_HOST, first_port + slot))
+            except OSError:
+                continue
+            slots[slot] = 0
+            _TYPE.pack_into(slots, _type_offset(slot), _type_number(task_type))
+            self._slots, self._slot, self._socket = slots, slot, receiver
+            return
+        receiver.close()
+        slots.close()
+
+    def prepare(self) -> None:
+        """From now on a new task of this type may wake this worker."""
+        if self._slots is not None:
+            self._slots[self._slot] = 1
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for a wake-up, at most `timeout_s` seconds; whether one came.
+
+        One that came too early is not lost, one that comes without cause is possible: look into
+        the queue. The flag stays up after a timeout, so that a long wait can be done in slices.
+        """
+        timeout_s = max(timeout_s, 0.001)
+        if self._socket is None:
+            time.sleep(timeout_s)
+            return False
+        try:
+            self._socket.settimeout(timeout_s)
+            self._socket.recv(8)
+        except TimeoutError:
+            return False
+        except OSError:
+            time.sleep(timeout_s)
+            return False
+        return True
+
+    def cancel(self) -> bool:
+        """Wait no longer; whether somebody had lowered the flag to wake this worker.
+
+        If so, and it found its task without that, another worker should be woken instead.
+        """
+        if self._slots is None:
+            return False
+        was_lowered = self._slots[self._slot] == 0
+        self._slots[self._slot] = 0
+        return was_lowered
+
+    def close(self) -> None:
+        """Give the slot back. Closing twice is no error."""
+        self.cancel()
+        slots, self._slots = self._slots, None
+        receiver, self._socket = self._socket, None
+        if slots is not None:
+            slots.close()
+        if receiver is not None:
+            receiver.close()
+
+
+def _open_slots(db_path: str, create: bool) -> tuple[mmap.mmap, int] | None:
+    """The mapped side file and the port of its first slot; None where there is none.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    if db_path == ":memory:":
+        return None
+    flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        file = os.open(f"{db_path}-wake", flags | (os.O_CREAT if create else 0), 0o600)
+    except FileNotFoundError:
+        return None
+    try:
+        status = os.fstat(file)
+        if status.st_size < _FILE_BYTES:
+            if not create:
+                return None
+            os.ftruncate(file, _FILE_BYTES)
+        # Derived from the file and not stored in it, so that no half-written header can mislead.
+        block = status.st_ino % _PORT_BLOCKS
+        return mmap.mmap(file, _FILE_BYTES), _FIRST_PORT + block * SLOTS
+    finally:
+        os.close(file)
+
+
+def _waiting_slots(slots: mmap.mmap, task_type: str | None) -> list[int]:
+    wanted = None if task_type is None else _type_number(task_type)
+    found = []
+    slot = slots.find(_FLAG_UP, 0, SLOTS)
+    while slot >= 0:
+        if wanted is None or _TYPE.unpack_from(slots, _type_offset(slot))[0] == wanted:
+            found.append(slot)
+        slot = slots.find(_FLAG_UP, slot + 1, SLOTS)
+    return found
+
+
+def _type_offset(slot: int) -> int:
+    return SLOTS + slot * _TYPE.size
+
+
+def _type_number(task_type: str) -> int:
+    # Two types with one number would now and then wake a worker in vain: harmless.
+    return zlib.crc32(task_type.encode())

@@ -1,0 +1,43 @@
+"""Where tasks live. `open_storage` is the only place that chooses a back end."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tubeq.domain.clock import Clock, SystemClock
+from tubeq.domain.policies import Durability
+from tubeq.storage.port import Storage
+
+
+def open_storage(
+    target: str | os.PathLike[str],
+    *,
+    durability: Durability = Durability.BALANCED,
+    busy_timeout_s: float = 30.0,
+    clock: Clock | None = None,
+) -> Storage:
+    """Open, and create or migrate where needed, the storage that `target` names.
+
+    Args:
+        target: a path to a SQLite file, or ":memory:" for the reference model in this process.
+        durability: what is on the disk when a call returns.
+        busy_timeout_s: seconds that a write waits for other writers before it raises StorageBusy.
+        clock: the source of time.
+
+    Raises:
+        StorageError: one of its kinds, naming what is wrong with the file and how to mend it.
+    """
+    clock = clock or SystemClock()
+    if str(target) == ":memory:":
+        from tubeq.storage.memory import MemoryStorage
+
+        return MemoryStorage(clock=clock)
+    from tubeq.storage.sqlite import SQLiteStorage
+
+    return SQLiteStorage(
+        Path(target), durability=durability, busy_timeout_s=busy_timeout_s, clock=clock
+    )
+
+
+__all__ = ["Storage", "open_storage"]

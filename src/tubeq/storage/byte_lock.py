@@ -1,0 +1,74 @@
+"""Advisory locks on single bytes of a file: the same on Linux and on Windows.
+
+They belong to the open file, not to the process: two handles of one process exclude each other
+too, and the system drops them when their process ends, however it ends. On systems that have no
+such locks (macOS) every attempt succeeds, and SQLite's own lock alone keeps writers apart, with
+its own waiting.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+from pathlib import Path
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+
+class LockFile:
+    """A file whose bytes can be locked. It holds no data and is never deleted."""
+
+    def __init__(self, path: Path) -> None:
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        self._fd = os.open(path, flags, 0o600)
+
+    if sys.platform == "linux":
+        # struct flock {short l_type, l_whence; off_t l_start, l_len; pid_t l_pid;}
+        _FLOCK = struct.Struct("@hhqqi4x")
+
+        def try_lock(self, byte: int) -> bool:
+            """Lock that byte, if nobody else has it."""
+            request = self._FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, byte, 1, 0)
+            try:
+                fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, request)
+            except (BlockingIOError, PermissionError):
+                return False
+            return True
+
+        def unlock(self, byte: int) -> None:
+            """Give that byte free."""
+            request = self._FLOCK.pack(fcntl.F_UNLCK, os.SEEK_SET, byte, 1, 0)
+            fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, request)
+
+    elif sys.platform == "win32":
+
+        def try_lock(self, byte: int) -> bool:
+            """Lock that byte, if nobody else has it."""
+            os.lseek(self._fd, byte, os.SEEK_SET)
+            try:
+                msvcrt.locking(self._fd, msvcrt.LK_NBLCK, 1)
+            except OSError:
+                return False
+            return True
+
+        def unlock(self, byte: int) -> None:
+            """Give that byte free."""
+            os.lseek(self._fd, byte, os.SEEK_SET)
+            msvcrt.locking(self._fd, msvcrt.LK_UNLCK, 1)
+
+    else:
+
+        def try_lock(self, byte: int) -> bool:  # noqa: ARG002
+            """Nothing to lock with here."""
+            return True
+
+        def unlock(self, byte: int) -> None:
+            """Nothing was locked."""
+
+    def close(self) -> None:
+        """Close the file; its locks go with it."""
+        os.close(self._fd)

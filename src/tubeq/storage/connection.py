@@ -1,0 +1,169 @@
+"""Connections to one SQLite file: how they are opened, and what SQLite's errors mean.
+
+The small factory is a seam: fault tests hand in one of their own, with connections that fail.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tubeq.domain.errors import (
+    StorageBusy,
+    StorageCorrupt,
+    StorageError,
+    StorageFull,
+    StorageReadOnly,
+    UnsafeStorage,
+)
+
+_FULL_BELOW_BYTES = 64 * 1024
+
+# SQLite's words rather than its codes: Python 3.10 does not give the codes.
+_MEANINGS: tuple[tuple[str, type[StorageError], str], ...] = (
+    ("locked", StorageBusy, "another program holds the database: close its open transaction"),
+    ("busy", StorageBusy, "another program holds the database: close its open transaction"),
+    ("disk is full", StorageFull, "no space is left for the database: free some; nothing is lost"),
+    ("readonly", StorageReadOnly, "the database cannot be written: check its permissions"),
+    ("not a database", StorageCorrupt, "the file is no SQLite database: give another path"),
+    ("malformed", StorageCorrupt, "the database is damaged: restore a backup ('tubeq db backup')"),
+    ("unable to open", StorageError, "the database cannot be opened: check path and permissions"),
+)
+
+
+class ConnectionFactory:
+    """Opens connections to the file at `path`.
+
+    Args:
+        path: the database file.
+        busy_timeout_s: seconds that SQLite waits for writers that do not queue as tubeq's do.
+    """
+
+    def __init__(self, path: Path, busy_timeout_s: float) -> None:
+        self.path = path
+        self.busy_timeout_s = busy_timeout_s
+
+    def connect(self) -> sqlite3.Connection:
+        """A connection in autocommit mode that never checkpoints of its own accord.
+
+        Its callers see to it that one thread at a time uses it.
+        """
+        connection = sqlite3.connect(
+            self.path,
+            timeout=self.busy_timeout_s,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        # NORMAL: the write-ahead log is synced at checkpoints. What must be on the disk sooner is
+        # synced by WalSync, after the write lock is given back.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        return connection
+
+    def sync(self, wal: int) -> None:
+        """Force the write-ahead log, open as file descriptor `wal`, to the disk."""
+        _fsync(wal)
+
+
+_fsync = getattr(os, "fdatasync", os.fsync)
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turns SQLite's and the system's errors into those of the tree.
+
+    Raises:
+        StorageError: one of its kinds.
+    """
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise translate(error, path) from error
+
+
+def translate(error: Exception, path: Path) -> StorageError:
+    """The error of the tree that says what `error` means for the database at `path`."""
+    text = str(error)
+    for words, kind, meaning in _MEANINGS:
+        if words in text:
+            return kind(f"{path}: {meaning} ({text})")
+    # With a full disk, SQLite can fail to grow its shared memory and calls that an I/O error.
+    if ("I/O" in text or isinstance(error, OSError)) and _no_space(path):
+        return StorageFull(f"{path}: no space is left for the database: free some ({text})")
+    return StorageError(f"{path}: {text}")
+
+
+def _no_space(path: Path) -> bool:
+    try:
+        return shutil.disk_usage(path.parent).free < _FULL_BELOW_BYTES
+    except OSError:
+        return False
+
+
+def prepare_path(path: Path) -> None:
+    """Check the path, and create an empty file there if there is none, for its owner only.
+
+    Raises:
+        StorageError: a folder, a missing folder, or a file that cannot be created.
+        StorageReadOnly: the file or its folder cannot be written.
+        UnsafeStorage: it is on a network file system.
+    """
+    if path.is_dir():
+        raise StorageError(f"{path} is a folder: name a file in it, such as {path / 'tubeq.db'}")
+    if not path.parent.is_dir():
+        raise StorageError(f"{path.parent} is no folder: create it first")
+    file_system = network_file_system(path.parent)
+    if file_system:
+        raise UnsafeStorage(
+            f"{path} is on a network file system ({file_system}), where SQLite's locks cannot be "
+            "trusted: use a local disk, or PostgreSQL for several machines"
+        )
+    with translated(path):
+        try:
+            # Only ever a new file: opening and closing an existing one in this process would drop
+            # the locks of every SQLite connection that it has to it (POSIX advisory locks).
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        except FileExistsError:
+            pass
+        except PermissionError as error:
+            raise StorageReadOnly(f"{path.parent} cannot be written: {error.strerror}") from error
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise StorageReadOnly(f"{path} cannot be read and written: check its permissions")
+
+
+_NETWORK_TYPES = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs", "lustre")
+
+
+def network_file_system(folder: Path) -> str | None:
+    """The type of the network file system that the folder is on, or None for a local disk."""
+    if sys.platform == "win32":
+        import ctypes
+
+        drive = os.path.splitdrive(folder.resolve())[0]
+        remote = drive.startswith("\\\\") or ctypes.windll.kernel32.GetDriveTypeW(drive + "\\") == 4
+        return "a Windows share" if remote else None
+    kind = _mount_type(folder.resolve())
+    return kind if kind and kind.startswith(_NETWORK_TYPES) else None
+
+
+def _mount_type(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> str | None:
+    """The file system type of the innermost mount above the folder; None where none can be told."""
+    try:
+        lines = mounts.read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return None
+    best, found = -1, None
+    for line in lines:
+        _, point, kind, *_ = line.split(" ")
+        point = point.replace("\\040", " ")
+        inside = folder == Path(point) or Path(point) in folder.parents
+        if inside and len(point) >= best:  # a later mount on the same point covers the earlier
+            best, found = len(point), kind
+    return found

@@ -1,0 +1,493 @@
+"""The reference model: every promise of the port in plain dictionaries under one lock.
+
+Made to be obviously right, not quick: the contract suite and the stateful test hold the other back
+ends against it, the lab takes it as the floor, and ":memory:" queues live in it. Tasks are
+immutable snapshots; a transition puts a new one in the old one's place.
+"""
+
+from __future__ import annotations
+
+import functools
+import heapq
+import json
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from tubeq.domain import states
+from tubeq.domain.clock import Clock, from_timestamp, to_timestamp
+from tubeq.domain.errors import ClaimLost, IllegalTransition, StorageError, TaskNotFound
+from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, QueueStats, Result, Task
+from tubeq.domain.policies import ClaimStrategy
+from tubeq.domain.states import ACTIVE, FINISHED, TaskEvent, TaskStatus
+from tubeq.storage.identifiers import new_ids
+from tubeq.storage.port import ClaimRequest, Rescue, WorkerInfo
+
+_BLANK = Task._make(dict.fromkeys(Task._fields).values())._replace(
+    status=TaskStatus.QUEUED, claim_token=0, cancel_requested=0, retry_count=0, crash_count=0
+)
+_IDEA_COLUMNS = sorted({each.name for each in fields(Idea)} & set(Result._fields))
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _verb(
+    method: Callable[Concatenate[MemoryStorage, _P], _R],
+) -> Callable[Concatenate[MemoryStorage, _P], _R]:
+    """One verb, one transaction: under the lock, and refused once the storage is closed.
+
+    Verbs check and encode everything before their first change, so that none stops half way.
+    """
+
+    @functools.wraps(method)
+    def locked(storage: MemoryStorage, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with storage._lock:
+            if storage._closed:
+                raise StorageError("this storage is closed")
+            return method(storage, *args, **kwargs)
+
+    return locked
+
+
+class MemoryStorage:
+    """A queue that lives in this object, for the threads of one process.
+
+    Args:
+        clock: the source of time.
+    """
+
+    def __init__(self, *, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._closed = False
+        self._chance = random.Random()
+        self._tasks: dict[int, Task] = {}  # by row id, and therefore in the order of creation
+        self._row_ids: dict[str, int] = {}  # by task id
+        self._keys: dict[str, int] = {}  # row ids by idempotency key
+        self._results: dict[tuple[int, str], Result] = {}  # by row id and source id
+        self._history: dict[int, list[HistoryEntry]] = {}
+        self._workers: dict[str, WorkerInfo] = {}
+        self._last_row_id = 0
+
+    # Creating and looking -----------------------------------------------------------------------
+
+    @_verb
+    def create(self, tasks: Sequence[EncodedTask]) -> list[str]:
+        now = self._clock.now()
+        return [
+            self._create_one(task, task_id, to_timestamp(now))
+            for task, task_id in zip(tuple(tasks), new_ids(len(tasks), now), strict=True)
+        ]
+
+    def _create_one(self, new: EncodedTask, task_id: str, created_at: str) -> str:
+        if new.idempotency_key is not None and new.idempotency_key in self._keys:
+            return self._tasks[self._keys[new.idempotency_key]].task_id
+        self._last_row_id += 1
+        row_id = self._last_row_id
+        self._tasks[row_id] = _BLANK._replace(
+            row_id=row_id, task_id=task_id, created_at=created_at, **new._asdict()
+        )
+        self._row_ids[task_id] = row_id
+        if new.idempotency_key is not None:
+            self._keys[new.idempotency_key] = row_id
+        self._history[row_id] = [HistoryEntry(TaskEvent.CREATED, created_at, None, 0, None)]
+        return task_id
+
+    @_verb
+    def get(self, task_id: str) -> Task:
+        return self._task(task_id)
+
+    def _task(self, task_id: str) -> Task:
+        if task_id not in self._row_ids:
+            raise TaskNotFound(task_id)
+        return self._tasks[self._row_ids[task_id]]
+
+    @_verb
+    def list_tasks(
+        self,
+        *,
+        status: TaskStatus | None = None,
+        task_type: str | None = None,
+        limit: int = 100,
+        before: str | None = None,
+    ) -> list[Task]:
+        end = self._last_row_id + 1 if before is None else self._task(before).row_id
+        return [
+            task
+            for task in reversed(self._tasks.values())
+            if task.row_id < end
+            and status in (None, task.status)
+            and task_type in (None, task.task_type)
+        ][:limit]
+
+    # Transitions --------------------------------------------------------------------------------
+
+    def _move(
+        self, task: Task, event: TaskEvent, detail: str | None = None, **changes: Any
+    ) -> Task:
+        """The one place where a task changes its status; the history names the claim that the
+        event belongs to, and that is gone from the task once it is back in the queue."""
+        sources, target = states.TRANSITIONS[event]
+        if task.status not in sources:
+            raise IllegalTransition(task.task_id, task.status, target)
+        moved = task._replace(status=target, **changes)
+        holder = moved if event is TaskEvent.CLAIMED else task
+        self._tasks[task.row_id] = moved
+        self._history[task.row_id].append(
+            HistoryEntry(event, self._now_text(), holder.worker_id, holder.claim_token, detail)
+        )
+        return moved
+
+    def _end(self, task: Task, event: TaskEvent, detail: str | None = None, **changes: Any) -> Task:
+        """To COMPLETED, FAILED or CANCELLED."""
+        completed_at = self._now_text()
+        return self._move(
+            task, event, detail, completed_at=completed_at, lease_expires_at=None, **changes
+        )
+
+    def _back(
+        self, task: Task, event: TaskEvent, detail: str | None = None, **changes: Any
+    ) -> Task:
+        """To QUEUED: nobody holds the task and nothing is asked of it."""
+        unheld = dict.fromkeys(
+            ("worker_id", "claimed_at", "started_at", "completed_at", "lease_expires_at")
+        )
+        return self._move(task, event, detail, cancel_requested=0, **unheld, **changes)
+
+    def _now_text(self) -> str:
+        return to_timestamp(self._clock.now())
+
+    def _held(self, claim: Task) -> Task:
+        """The fence: the task that the claim still holds."""
+        task = self._tasks.get(claim.row_id)
+        if task is None or task.status not in ACTIVE or task.claim_token != claim.claim_token:
+            raise ClaimLost(claim.task_id, claim.claim_token)
+        return task
+
+    # Claiming -----------------------------------------------------------------------------------
+
+    @_verb
+    def claim(self, request: ClaimRequest, limit: int = 1) -> list[Task]:
+        return self._claim(request, limit)
+
+    def _claim(self, request: ClaimRequest, limit: int) -> list[Task]:
+        mine = (task for task in self._tasks.values() if task.task_type == request.task_type)
+        chosen = self._chosen(filter(self._is_due, mine), request.strategy, limit)
+        claimed = [self._take(task, request.worker_id, request.lease_s) for task in chosen]
+        return [self._start(task) for task in claimed] if request.start else claimed
+
+    def _is_due(self, task: Task) -> bool:
+        return task.status is TaskStatus.QUEUED and (
+            task.run_after is None or task.run_after <= self._clock.now()
+        )
+
+    def _chosen(self, due: Iterable[Task], strategy: ClaimStrategy, limit: int) -> list[Task]:
+        ranks: dict[ClaimStrategy, Callable[[Task], Any]] = {
+            ClaimStrategy.LIFO: lambda task: task.row_id,
+            ClaimStrategy.FIFO: lambda task: -task.row_id,
+            ClaimStrategy.PRIORITY: lambda task: (task.priority, -task.row_id),
+            ClaimStrategy.WEIGHTED_RANDOM: self._drawn_rank,
+        }
+        return heapq.nlargest(limit, due, key=ranks[strategy])
+
+    def _drawn_rank(self, task: Task) -> float:
+        """Efraimidis and Spirakis: the largest of u ** (1 / weight) is a weighted draw."""
+        weight = 1 + task.priority if task.priority >= 0 else 1 / (1 - task.priority)
+        return float(self._chance.random() ** (1 / weight))
+
+    def _take(self, task: Task, worker_id: str, lease_s: float) -> Task:
+        now = self._clock.now()
+        lease: dict[str, Any] = {"last_heartbeat": now, "lease_expires_at": now + lease_s}
+        lease |= {"claim_token": task.claim_token + 1, "claimed_at": to_timestamp(now)}
+        return self._move(task, TaskEvent.CLAIMED, worker_id=worker_id, **lease)
+
+    @_verb
+    def start(self, claim: Task) -> Task:
+        return self._start(self._held(claim))
+
+    def _start(self, task: Task) -> Task:
+        return self._move(task, TaskEvent.STARTED, started_at=self._now_text())
+
+    @_verb
+    def heartbeat(self, claim: Task, lease_s: float) -> bool:
+        task = self._held(claim)
+        now = self._clock.now()
+        self._tasks[task.row_id] = task._replace(last_heartbeat=now, lease_expires_at=now + lease_s)
+        return bool(task.cancel_requested)
+
+    # Ending a claim -----------------------------------------------------------------------------
+
+    @_verb
+    def complete(
+        self,
+        claim: Task,
+        ideas: Sequence[Idea] = (),
+        result: Mapping[str, Any] | None = None,
+        *,
+        then: ClaimRequest | None = None,
+    ) -> Task | None:
+        task = self._held(claim)
+        if result is None and ideas:
+            result = {"ideas_count": len({idea.source_id for idea in ideas})}
+        result_json = _as_json(result)
+        self._put_results(task, ideas)
+        self._complete(task, result_json)
+        claimed = [] if then is None else self._claim(then, 1)
+        return claimed[0] if claimed else None
+
+    def _complete(self, task: Task, result_json: str | None) -> Task:
+        ended = {"result_json": result_json, "error_code": None, "error_message": None}
+        return self._end(task, TaskEvent.COMPLETED, **ended)
+
+    @_verb
+    def fail(
+        self,
+        claim: Task,
+        code: str,
+        message: str,
+        *,
+        retry_at: float | None = None,
+        counted: bool = True,
+    ) -> Task:
+        task = self._held(claim)
+        counted_in = {"retry_count": task.retry_count + counted}
+        if retry_at is None:
+            return self._fail(task, code, message, **counted_in)
+        failure = {"error_code": code, "error_message": message, **counted_in}
+        if task.cancel_requested:
+            return self._end(task, TaskEvent.CANCELLED, message, **failure)
+        return self._back(task, TaskEvent.RETRIED, message, run_after=retry_at, **failure)
+
+    def _fail(self, task: Task, code: str, message: str | None, **changes: Any) -> Task:
+        failure = {"error_code": code, "error_message": message, **changes}
+        return self._end(task, TaskEvent.FAILED, message, **failure)
+
+    @_verb
+    def release(self, claim: Task) -> Task:
+        task = self._held(claim)
+        if task.cancel_requested:
+            return self._end(task, TaskEvent.CANCELLED)
+        return self._release(task)
+
+    def _release(self, task: Task) -> Task:
+        """Back, and due at once, even where an administrator took it before its time."""
+        early = task.run_after is not None and task.run_after > self._clock.now()
+        return self._back(
+            task, TaskEvent.RELEASED, run_after=self._clock.now() if early else task.run_after
+        )
+
+    @_verb
+    def confirm_cancel(self, claim: Task) -> Task:
+        return self._end(self._held(claim), TaskEvent.CANCELLED)
+
+    @_verb
+    def rescue(self, *, worker_id: str | None = None, crash_limit: int = 3) -> Rescue:
+        now = self._clock.now()
+        rescue = Rescue([], [], [])
+        for task in list(self._tasks.values()):
+            if task.status not in ACTIVE:
+                continue
+            expired = task.lease_expires_at is not None and task.lease_expires_at <= now
+            if worker_id == task.worker_id if worker_id is not None else expired:
+                self._take_back(task, crash_limit, rescue)
+        return rescue
+
+    def _take_back(self, task: Task, crash_limit: int, rescue: Rescue) -> None:
+        crashes = task.crash_count + 1
+        message = f"worker {task.worker_id} died or its lease expired (crash {crashes})"
+        crash = {"crash_count": crashes, "error_code": "crashed", "error_message": message}
+        if task.cancel_requested:
+            self._end(task, TaskEvent.CANCELLED, message, **crash)
+            rescue.cancelled.append(task.task_id)
+        elif crashes >= crash_limit:
+            message = f"killed its worker {crashes} times"
+            self._fail(task, "dead_letter", message, crash_count=crashes)
+            rescue.dead.append(task.task_id)
+        else:
+            self._back(task, TaskEvent.RESCUED, message, **crash)
+            rescue.requeued.append(task.task_id)
+
+    # Steering -----------------------------------------------------------------------------------
+
+    @_verb
+    def cancel(self, task_id: str) -> Task:
+        task = self._task(task_id)
+        if task.status in ACTIVE:
+            marked = task._replace(cancel_requested=1)
+            self._tasks[task.row_id] = marked
+            return marked
+        return self._end(task, TaskEvent.CANCELLED)
+
+    @_verb
+    def requeue(self, task_id: str) -> Task:
+        return self._requeue(self._task(task_id))
+
+    def _requeue(self, task: Task) -> Task:
+        cleared = dict.fromkeys(("error_code", "error_message", "result_json", "run_after"))
+        return self._back(task, TaskEvent.REQUEUED, retry_count=0, crash_count=0, **cleared)
+
+    @_verb
+    def set_status(
+        self,
+        task_id: str,
+        status: TaskStatus,
+        *,
+        worker_id: str | None = None,
+        error_message: str | None = None,
+        result: Mapping[str, Any] | None = None,
+        lease_s: float = 60.0,
+    ) -> Task:
+        task = self._task(task_id)
+        event = states.event_between(task.status, status)
+        if event is None:
+            raise IllegalTransition(task_id, task.status, status)
+        apply: dict[TaskEvent, Callable[[], Task]] = {
+            TaskEvent.CLAIMED: lambda: self._take(task, worker_id or "admin", lease_s),
+            TaskEvent.STARTED: lambda: self._start(task),
+            TaskEvent.COMPLETED: lambda: self._complete(task, _as_json(result)),
+            TaskEvent.FAILED: lambda: self._fail(task, "error", error_message),
+            TaskEvent.CANCELLED: lambda: self._end(task, TaskEvent.CANCELLED),
+            TaskEvent.RELEASED: lambda: self._release(task),
+            TaskEvent.REQUEUED: lambda: self._requeue(task),
+        }
+        return apply[event]()
+
+    # Results and history ------------------------------------------------------------------------
+
+    @_verb
+    def store_results(self, task_id: str, ideas: Sequence[Idea], claim: Task | None = None) -> None:
+        task = self._task(task_id)
+        if claim is not None and self._held(claim).row_id != task.row_id:
+            raise ClaimLost(task_id, claim.claim_token)
+        self._put_results(task, ideas)
+
+    def _put_results(self, task: Task, ideas: Sequence[Idea]) -> None:
+        """An idea that is stored again keeps its place, its id and the time it was first seen."""
+        now = self._clock.now()
+        fresh = [
+            Result(
+                result_id=result_id,
+                task_id=task.task_id,
+                created_at=to_timestamp(now),
+                extra_json=_as_json(idea.extra or None),
+                **{name: getattr(idea, name) for name in _IDEA_COLUMNS},
+            )
+            for idea, result_id in zip(ideas, new_ids(len(ideas), now), strict=True)
+        ]
+        for new in fresh:
+            key = (task.row_id, new.source_id)
+            old = self._results.get(key, new)
+            self._results[key] = new._replace(result_id=old.result_id, created_at=old.created_at)
+
+    @_verb
+    def results(self, task_id: str | None = None, *, limit: int = 1_000_000) -> list[Result]:
+        wanted = None if task_id is None else self._task(task_id).row_id
+        stored = self._results.items()
+        return [result for (row_id, _), result in stored if wanted in (None, row_id)][:limit]
+
+    @_verb
+    def history(self, task_id: str) -> list[HistoryEntry]:
+        return list(self._history[self._task(task_id).row_id])
+
+    # Keeping ------------------------------------------------------------------------------------
+
+    @_verb
+    def next_due_at(self, task_type: str) -> float | None:
+        mine = [task for task in self._scheduled() if task.task_type == task_type]
+        return min((task.run_after for task in mine if task.run_after), default=None)
+
+    def _scheduled(self) -> list[Task]:
+        return [
+            task
+            for task in self._tasks.values()
+            if task.status is TaskStatus.QUEUED and not self._is_due(task)
+        ]
+
+    @_verb
+    def stats(self) -> QueueStats:
+        tasks = self._tasks.values()
+        waits = [self._waited_s(task) for task in tasks if self._is_due(task)]
+        return QueueStats(
+            by_status=_counted(tasks),
+            by_type={
+                task_type: _counted(task for task in tasks if task.task_type == task_type)
+                for task_type in {task.task_type for task in tasks}
+            },
+            scheduled=len(self._scheduled()),
+            results=len(self._results),
+            oldest_queued_s=max(waits, default=None),
+            errors=Counter(
+                task.error_code
+                for task in tasks
+                if task.status is TaskStatus.FAILED and task.error_code is not None
+            ),
+        )
+
+    def _waited_s(self, task: Task) -> float:
+        due_since = max(from_timestamp(task.created_at).timestamp(), task.run_after or 0.0)
+        return self._clock.now() - due_since
+
+    @_verb
+    def prune(self, finished_before: float, *, limit: int | None = None) -> int:
+        bound = to_timestamp(finished_before)
+        old = [
+            task
+            for task in self._tasks.values()
+            if task.status in FINISHED
+            and task.row_id != self._last_row_id
+            and (task.completed_at or "") < bound
+        ][:limit]
+        for task in old:
+            del self._tasks[task.row_id], self._row_ids[task.task_id], self._history[task.row_id]
+            if task.idempotency_key is not None:
+                del self._keys[task.idempotency_key]
+        self._results = {key: new for key, new in self._results.items() if key[0] in self._tasks}
+        return len(old)
+
+    @_verb
+    def register_worker(self, info: WorkerInfo) -> None:
+        self._workers[info.worker_id] = info
+
+    @_verb
+    def worker_seen(self, worker_id: str) -> bool:
+        if worker_id not in self._workers:
+            return False
+        seen = self._workers[worker_id]._replace(last_seen=self._clock.now())
+        self._workers[worker_id] = seen
+        return seen.stop_requested
+
+    @_verb
+    def forget_worker(self, worker_id: str) -> None:
+        self._workers.pop(worker_id, None)
+
+    @_verb
+    def request_stop(self, worker_id: str | None = None) -> int:
+        asked = [info for info in self._workers.values() if worker_id in (None, info.worker_id)]
+        for info in asked:
+            self._workers[info.worker_id] = info._replace(stop_requested=True)
+        return len(asked)
+
+    @_verb
+    def workers(self) -> list[WorkerInfo]:
+        return [self._workers[worker_id] for worker_id in sorted(self._workers)]
+
+    @_verb
+    def check(self) -> list[str]:
+        return []  # nothing but these verbs ever touches the dictionaries
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+
+
+def _as_json(value: Mapping[str, Any] | None) -> str | None:
+    return None if value is None else json.dumps(dict(value), ensure_ascii=False)
+
+
+def _counted(tasks: Iterable[Task]) -> dict[str, int]:
+    counts = Counter(task.status for task in tasks)
+    return {status.value: counts[status] for status in TaskStatus}

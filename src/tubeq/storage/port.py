@@ -1,0 +1,298 @@
+"""What a storage promises. Every back end keeps these promises under one contract suite.
+
+A *claim* is the Task that `claim` returned: it bears the row id and the claim token. Verbs that
+take a claim are fenced: they raise ClaimLost, and change nothing, unless the task is still held
+under that very token. Every verb is one transaction: all of it happens, or nothing. A storage may
+be shared by the threads of one process; another process opens its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, QueueStats, Result, Task
+from tubeq.domain.policies import ClaimStrategy
+from tubeq.domain.states import TaskStatus
+
+
+class ClaimRequest(NamedTuple):
+    """Who claims what.
+
+    `start` takes the task straight to RUNNING, in the same transaction. `lease_s` is how long the
+    claim holds without a heartbeat, in seconds.
+    """
+
+    task_type: str
+    worker_id: str
+    strategy: ClaimStrategy = ClaimStrategy.LIFO
+    lease_s: float = 60.0
+    start: bool = False
+
+
+class Rescue(NamedTuple):
+    """What a sweep did: task ids that went back to QUEUED, to FAILED (dead letters), or to
+    CANCELLED (a cancel was asked for before the worker died)."""
+
+    requeued: list[str]
+    dead: list[str]
+    cancelled: list[str]
+
+
+class WorkerInfo(NamedTuple):
+    """A registered worker. `last_seen` is epoch seconds."""
+
+    worker_id: str
+    task_type: str
+    host: str
+    pid: int
+    started_at: str
+    last_seen: float
+    stop_requested: bool
+
+
+class Storage(Protocol):
+    """The verbs."""
+
+    def create(self, tasks: Sequence[EncodedTask]) -> list[str]:
+        """Store tasks as QUEUED, in order, all or none, and return their ids in that order.
+
+        A task whose idempotency key is already stored (or came earlier in `tasks`) is not
+        created: the id of the first one stands in its place. Durable when it returns, unless
+        durability is `fast`.
+        """
+        ...
+
+    def get(self, task_id: str) -> Task:
+        """The task as it is now.
+
+        Raises:
+            TaskNotFound: there is none.
+        """
+        ...
+
+    def list_tasks(
+        self,
+        *,
+        status: TaskStatus | None = None,
+        task_type: str | None = None,
+        limit: int = 100,
+        before: str | None = None,
+    ) -> list[Task]:
+        """Tasks, newest first, at most `limit`, older than the task with the id `before`.
+
+        Raises:
+            TaskNotFound: `before` names no task.
+        """
+        ...
+
+    def claim(self, request: ClaimRequest, limit: int = 1) -> list[Task]:
+        """Claim up to `limit` due QUEUED tasks: no task is ever returned to two callers.
+
+        Each returned task is CLAIMED (RUNNING with `request.start`), bears a claim token larger
+        than any before it, and a lease until now + `request.lease_s`. An empty list means that
+        nothing was due. A task whose `run_after` has passed is returned at once when nothing else
+        is due, and otherwise competes within 0.1 s of falling due.
+        """
+        ...
+
+    def start(self, claim: Task) -> Task:
+        """CLAIMED to RUNNING; the claim as it is then.
+
+        Raises:
+            ClaimLost: the claim is no longer held.
+            IllegalTransition: it is RUNNING already.
+        """
+        ...
+
+    def heartbeat(self, claim: Task, lease_s: float) -> bool:
+        """Hold the claim for another `lease_s` seconds from now.
+
+        Returns:
+            Whether somebody asked for the task to be cancelled.
+
+        Raises:
+            ClaimLost: the claim is no longer held.
+        """
+        ...
+
+    def complete(
+        self,
+        claim: Task,
+        ideas: Sequence[Idea] = (),
+        result: Mapping[str, Any] | None = None,
+        *,
+        then: ClaimRequest | None = None,
+    ) -> Task | None:
+        """COMPLETED, with its ideas and result, and with `then` the next claim: one transaction.
+
+        Ideas are stored once per `source_id` of a task; the last one wins. Clears the error of
+        earlier attempts. Durable when it returns, unless durability is `fast`.
+
+        Returns:
+            The task that `then` claimed, or None.
+
+        Raises:
+            ClaimLost: the claim is no longer held; no idea is stored, nothing is claimed.
+        """
+        ...
+
+    def fail(
+        self,
+        claim: Task,
+        code: str,
+        message: str,
+        *,
+        retry_at: float | None = None,
+        counted: bool = True,
+    ) -> Task:
+        """An attempt failed: FAILED, or QUEUED again where `retry_at` (epoch seconds) is given.
+
+        `counted` adds one to `retry_count`: permanent errors are not counted. A `retry_at` that
+        has passed makes the task claimable at once. A failure where a cancel was asked for ends
+        CANCELLED instead of being retried. Durable like `complete`.
+
+        Returns:
+            The task as it is then.
+
+        Raises:
+            ClaimLost: the claim is no longer held.
+        """
+        ...
+
+    def release(self, claim: Task) -> Task:
+        """Hand a task back unharmed, for any worker to claim at once: nothing is counted.
+
+        Where a cancel was asked for, it ends CANCELLED.
+
+        Raises:
+            ClaimLost: the claim is no longer held.
+        """
+        ...
+
+    def confirm_cancel(self, claim: Task) -> Task:
+        """The worker ended a task for which a cancel was asked: CANCELLED.
+
+        Raises:
+            ClaimLost: the claim is no longer held.
+        """
+        ...
+
+    def cancel(self, task_id: str) -> Task:
+        """QUEUED becomes CANCELLED; a task that a worker holds is marked, and the worker sees it
+        at its next heartbeat. Marking twice is no error.
+
+        Raises:
+            TaskNotFound: there is none.
+            IllegalTransition: it is finished already.
+        """
+        ...
+
+    def requeue(self, task_id: str) -> Task:
+        """A finished task back to QUEUED, due at once, its counters and error cleared, its
+        earlier results kept until it completes again.
+
+        Raises:
+            TaskNotFound: there is none.
+            IllegalTransition: it is not finished.
+        """
+        ...
+
+    def set_status(
+        self,
+        task_id: str,
+        status: TaskStatus,
+        *,
+        worker_id: str | None = None,
+        error_message: str | None = None,
+        result: Mapping[str, Any] | None = None,
+        lease_s: float = 60.0,
+    ) -> Task:
+        """An administrator's unfenced transition, checked against TRANSITIONS.
+
+        To CLAIMED raises the token and starts a lease, as a claim does, whoever held it before
+        loses it.
+
+        Raises:
+            TaskNotFound: there is none.
+            IllegalTransition: no transition leads there.
+        """
+        ...
+
+    def store_results(self, task_id: str, ideas: Sequence[Idea], claim: Task | None = None) -> None:
+        """Store ideas of a task before, or without, its completion; once per `source_id`.
+
+        Raises:
+            TaskNotFound: there is none.
+            ClaimLost: `claim` is given and no longer held.
+        """
+        ...
+
+    def results(self, task_id: str | None = None, *, limit: int = 1_000_000) -> list[Result]:
+        """Stored ideas in the order in which they were first stored: of one task, or of all.
+
+        Raises:
+            TaskNotFound: `task_id` names no task.
+        """
+        ...
+
+    def history(self, task_id: str) -> list[HistoryEntry]:
+        """Every transition of the task, oldest first.
+
+        Raises:
+            TaskNotFound: there is none.
+        """
+        ...
+
+    def rescue(self, *, worker_id: str | None = None, crash_limit: int = 3) -> Rescue:
+        """Take back what dead workers held: every expired lease, or, with `worker_id`, all that
+        this worker holds, whatever its leases say (for a supervisor that saw it die).
+
+        Each adds one to `crash_count`; at `crash_limit` the task is a dead letter: FAILED with
+        the code "dead_letter". Its token stays, so the late worker's writes are refused from then
+        on: QUEUED is not a held state, and the next claim raises the token.
+        """
+        ...
+
+    def next_due_at(self, task_type: str) -> float | None:
+        """When the next scheduled task of that type falls due: epoch seconds, or None."""
+        ...
+
+    def stats(self) -> QueueStats:
+        """Counts over the whole queue."""
+        ...
+
+    def prune(self, finished_before: float, *, limit: int | None = None) -> int:
+        """Delete finished tasks older than that (epoch seconds), with results and history, at
+        most `limit`, in short transactions; the number of deleted tasks. The newest task is
+        always kept, so that row ids are never used again."""
+        ...
+
+    def register_worker(self, info: WorkerInfo) -> None:
+        """Make a worker known, or replace what is known of it."""
+        ...
+
+    def worker_seen(self, worker_id: str) -> bool:
+        """Note that the worker lives; whether it is asked to stop. False for an unknown one."""
+        ...
+
+    def forget_worker(self, worker_id: str) -> None:
+        """Take a worker off the list. Unknown ones are no error."""
+        ...
+
+    def request_stop(self, worker_id: str | None = None) -> int:
+        """Ask one worker, or all, to stop after the running task; how many were asked."""
+        ...
+
+    def workers(self) -> list[WorkerInfo]:
+        """The registered workers, by id."""
+        ...
+
+    def check(self) -> list[str]:
+        """What is wrong with the stored data, a sentence each; empty when all is well."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the storage. Closing twice is no error; any other verb then raises
+        StorageError."""
+        ...

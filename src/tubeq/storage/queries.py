@@ -1,0 +1,26 @@
+"""Reads the named statements of a queries.sql."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.resources import files
+from string import Template
+
+
+@cache
+def load_queries(backend: str) -> dict[str, str]:
+    """Statements by name, comments dropped and references to each other filled in.
+
+    `$pick` is left in place: the claim strategies fill it.
+
+    Args:
+        backend: the folder under tubeq/storage/sql.
+    """
+    text = files("tubeq.storage").joinpath("sql", backend, "queries.sql").read_text("utf-8")
+    _, *parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)
+    queries: dict[str, str] = {}
+    for name, body in zip(parts[::2], parts[1::2]):
+        lines = (line for line in body.splitlines() if not line.lstrip().startswith("--"))
+        queries[name] = Template(" ".join(" ".join(lines).split())).safe_substitute(queries)
+    return queries

@@ -1,0 +1,235 @@
+"""One handle on one SQLite file: opening, transactions, threads, forks, closing."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+from tubeq.domain.clock import Clock, to_timestamp
+from tubeq.domain.errors import InvalidParameters, StorageBusy, StorageError, UnsafeStorage
+from tubeq.storage.byte_lock import LockFile
+from tubeq.storage.connection import ConnectionFactory, prepare_path, translate, translated
+from tubeq.storage.migrate import is_current, migrate
+from tubeq.storage.sqlite_version import require_supported
+from tubeq.storage.wal import Checkpointer, WalSync
+from tubeq.storage.write_lock import OPEN_BYTE, WriteLock
+
+_Answer = TypeVar("_Answer")
+Parameters = Mapping[str, Any] | Sequence[Any]
+
+
+class Session:
+    """Reads and writes on one file, for all threads of this process.
+
+    Raises:
+        StorageError: one of its kinds, naming what is wrong with the file and how to mend it.
+    """
+
+    def __init__(self, factory: ConnectionFactory, clock: Clock) -> None:
+        require_supported()
+        self.path = factory.path
+        prepare_path(self.path)
+        self._factory = factory
+        self._mutex = threading.RLock()
+        self._unusable: StorageError | None = None
+        with translated(self.path):
+            self._locks = LockFile(Path(f"{self.path}-lock"))
+            self._connection = factory.connect()
+        try:
+            self._retry_while_busy(lambda: self._bring_up(to_timestamp(clock.now())))
+        except BaseException:
+            self._connection.close()
+            self._locks.close()
+            raise
+        self._write_lock = WriteLock(self._locks, factory.busy_timeout_s)
+        self._checkpointer = Checkpointer(
+            factory, self._locks, WriteLock(self._locks, factory.busy_timeout_s)
+        )
+        self._wal = WalSync(factory)
+        _open_sessions.add(self)
+
+    def read(self, sql: str, parameters: Parameters = ()) -> list[Any]:
+        """All rows of a query. No cursor stays open, so no snapshot keeps the log from shrinking.
+
+        Raises:
+            StorageError: one of its kinds.
+        """
+        if self._unusable:
+            raise self._unusable
+        with self._mutex:
+            try:
+                return self._connection.execute(sql, parameters).fetchall()
+            except sqlite3.Error as error:
+                raise self._meaning(error) from error
+
+    def write(self, *, durable: bool, writes: int = 1) -> Transaction:
+        """A transaction for a `with` statement, holding SQLite's write lock from its first line.
+
+        Args:
+            durable: the disk has it when the `with` statement ends.
+            writes: roughly how many small writes it amounts to.
+        """
+        return Transaction(self, durable, writes)
+
+    def execute(self, sql: str, parameters: Parameters = ()) -> sqlite3.Cursor:
+        """Execute a statement of the open transaction."""
+        return self._connection.execute(sql, parameters)
+
+    def executemany(self, sql: str, rows: Sequence[Parameters]) -> None:
+        """Execute a statement of the open transaction for each of the rows."""
+        self._connection.executemany(sql, rows)
+
+    def snapshot(self, target: sqlite3.Connection) -> None:
+        """Copy the database as it is now to another connection, beside the working handle."""
+        with translated(self.path):
+            source = self._factory.connect()
+            try:
+                source.backup(target)
+            finally:
+                source.close()
+
+    def close(self) -> None:
+        """Let go of the file. Twice is no error."""
+        with self._mutex:
+            if self._unusable is not None:
+                return
+            self._unusable = StorageError(f"{self.path} was closed: open it again")
+        _open_sessions.discard(self)
+        self._checkpointer.close()
+        self._wal.close()
+        with self._mutex:
+            self._connection.close()
+            self._locks.close()
+
+    def _bring_up(self, now: str) -> None:
+        if self._is_ready():
+            return
+        self._wait_for_opening()
+        try:
+            if not self._is_ready():
+                migrate(self._connection, self.path, now)
+        finally:
+            self._locks.unlock(OPEN_BYTE)
+
+    def _is_ready(self) -> bool:
+        if not is_current(self._connection, self.path):
+            return False
+        mode: str = self._connection.execute("PRAGMA journal_mode").fetchone()[0]
+        return mode == "wal"
+
+    def _wait_for_opening(self) -> None:
+        deadline = time.monotonic() + self._factory.busy_timeout_s
+        while not self._locks.try_lock(OPEN_BYTE):
+            if time.monotonic() > deadline:
+                raise StorageBusy(f"{self.path}: another process has been opening it for too long")
+            time.sleep(0.005)
+
+    def _retry_while_busy(self, step: Callable[[], _Answer]) -> _Answer:
+        """SQLite answers BUSY at once, whatever the timeout, while another connection recovers
+        the log or switches the journal mode."""
+        deadline = time.monotonic() + self._factory.busy_timeout_s
+        while True:
+            try:
+                with translated(self.path):
+                    return step()
+            except StorageBusy:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+
+    def _meaning(self, error: Exception) -> Exception:
+        if self._unusable:
+            return self._unusable
+        if isinstance(error, (sqlite3.OperationalError, sqlite3.DatabaseError)) and not isinstance(
+            error, (sqlite3.ProgrammingError, sqlite3.InterfaceError)
+        ):
+            return translate(error, self.path)
+        return InvalidParameters(f"a value cannot be stored: {error}")
+
+    def _forget_after_fork(self) -> None:
+        """A connection must not be used, nor closed, in a forked process: that would drop, or
+        share, the parent's locks. The child keeps it untouched and refuses to use it."""
+        self._unusable = UnsafeStorage(
+            f"{self.path} was opened by the parent process: open it again after fork()"
+        )
+        _inherited.append(self._connection)
+
+
+class Transaction:
+    """See Session.write. It commits at the end of the `with` statement, or rolls back."""
+
+    __slots__ = ("_changes", "_durable", "_session", "_writes")
+
+    def __init__(self, session: Session, durable: bool, writes: int) -> None:
+        self._session = session
+        self._durable = durable
+        self._writes = writes
+        self._changes = 0
+
+    def __enter__(self) -> Session:
+        session = self._session
+        if session._unusable:
+            raise session._unusable
+        session._mutex.acquire()
+        try:
+            session._write_lock.acquire()
+            try:
+                session._connection.execute("BEGIN IMMEDIATE")
+            except BaseException:
+                session._write_lock.release()
+                raise
+        except BaseException as error:
+            session._mutex.release()
+            if isinstance(error, (sqlite3.Error, OSError)):
+                raise session._meaning(error) from error
+            raise
+        self._changes = session._connection.total_changes
+        return session
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        session = self._session
+        connection = session._connection
+        changed = False
+        try:
+            if kind is None:
+                connection.execute("COMMIT")
+                changed = connection.total_changes != self._changes
+        except sqlite3.Error as failure:
+            raise session._meaning(failure) from failure
+        finally:
+            if connection.in_transaction:  # some errors, a full disk among them, end it already
+                connection.execute("ROLLBACK")
+            session._write_lock.release()
+            session._mutex.release()
+        if isinstance(error, (sqlite3.Error, OverflowError, UnicodeEncodeError)):
+            raise session._meaning(error) from error
+        if changed:
+            session._checkpointer.note_writes(self._writes)
+            if self._durable:
+                with translated(session.path):
+                    session._wal.sync()
+
+
+_open_sessions: weakref.WeakSet[Session] = weakref.WeakSet()
+_inherited: list[sqlite3.Connection] = []
+
+
+def _forget_all_after_fork() -> None:
+    for session in list(_open_sessions):
+        session._forget_after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all_after_fork)

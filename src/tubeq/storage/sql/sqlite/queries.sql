@@ -1,0 +1,253 @@
+-- Every statement that the SQLite storage executes, by name. "$name" stands for another entry.
+-- Verbs that hold a claim are fenced: "$held" is in their WHERE, and a count of 0 means ClaimLost.
+
+-- name: task_columns
+id, task_id, task_type, parameters, status, priority, created_at, run_after, worker_id, claimed_at,
+started_at, completed_at, last_heartbeat, lease_expires_at, claim_token, cancel_requested,
+retry_count, crash_count, error_code, error_message, result, idempotency_key
+
+-- name: result_columns
+result_id, task_id, source_id, title, description, score, url, views, duration_s, published_at,
+extra, created_at
+
+-- name: held
+id = :id AND claim_token = :token AND status IN ('CLAIMED', 'RUNNING')
+
+-- name: back_to_queue
+status = 'QUEUED', worker_id = NULL, claimed_at = NULL, started_at = NULL, completed_at = NULL,
+lease_expires_at = NULL, cancel_requested = 0
+
+-- Creating ----------------------------------------------------------------------------------------
+
+-- name: insert_task
+INSERT INTO task_queue
+    (task_id, task_type, parameters, priority, created_at, run_after, scheduled, idempotency_key)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: task_id_of_key
+SELECT task_id FROM task_queue WHERE idempotency_key = ?
+
+-- Looking -----------------------------------------------------------------------------------------
+
+-- name: get_task
+SELECT $task_columns FROM task_queue WHERE task_id = ?
+
+-- name: get_row
+SELECT $task_columns FROM task_queue WHERE id = ?
+
+-- name: row_id_of
+SELECT id FROM task_queue WHERE task_id = ?
+
+-- name: list_tasks
+SELECT $task_columns FROM task_queue
+WHERE id < :before
+  AND (:status IS NULL OR status = :status)
+  AND (:task_type IS NULL OR task_type = :task_type)
+ORDER BY id DESC LIMIT :limit
+
+-- name: results_of_task
+SELECT $result_columns FROM results WHERE task_id = :task_id ORDER BY id LIMIT :limit
+
+-- name: all_results
+SELECT $result_columns FROM results ORDER BY id LIMIT :limit
+
+-- name: history
+SELECT event, at, worker_id, claim_token, detail FROM task_history
+WHERE task = :id ORDER BY part, position
+
+-- Claiming ----------------------------------------------------------------------------------------
+
+-- name: pick_lifo
+SELECT id FROM task_queue WHERE queue_key = :task_type ORDER BY id DESC LIMIT :limit
+
+-- name: pick_fifo
+SELECT id FROM task_queue WHERE queue_key = :task_type ORDER BY id LIMIT :limit
+
+-- Tasks of priority 0 are not in the index of this one: when it yields none, pick_fifo follows.
+-- name: pick_prioritised
+SELECT id FROM task_queue
+WHERE task_type = :task_type AND status = 'QUEUED' AND scheduled = 0 AND priority > 0
+ORDER BY priority DESC, id LIMIT :limit
+
+-- name: ready_bounds
+SELECT (SELECT id FROM task_queue WHERE queue_key = :task_type ORDER BY id LIMIT 1),
+       (SELECT id FROM task_queue WHERE queue_key = :task_type ORDER BY id DESC LIMIT 1)
+
+-- Neighbours from a drawn row id on, going round at the end.
+-- name: neighbours
+SELECT id, priority FROM (
+    SELECT id, priority FROM task_queue
+    WHERE queue_key = :task_type AND id >= :from ORDER BY id LIMIT :count)
+UNION ALL
+SELECT id, priority FROM (
+    SELECT id, priority FROM task_queue
+    WHERE queue_key = :task_type AND id < :from ORDER BY id LIMIT :count)
+LIMIT :count
+
+-- name: pick_given
+SELECT :picked
+
+-- name: claim_changes
+UPDATE task_queue SET
+    status = :status, worker_id = :worker_id, claimed_at = :at, started_at = :started_at,
+    claim_token = claim_token + 1, last_heartbeat = :now, lease_expires_at = :expires_at
+
+-- name: claimed_columns
+id, task_id, parameters, priority, created_at, run_after, claim_token, retry_count, crash_count,
+error_code, error_message, idempotency_key
+
+-- name: claim_one
+$claim_changes WHERE id = ($pick) RETURNING $claimed_columns
+
+-- name: claim_many
+$claim_changes WHERE id IN ($pick) RETURNING $claimed_columns
+
+-- name: promote_due
+UPDATE task_queue SET scheduled = 0
+WHERE id IN (
+    SELECT id FROM task_queue
+    WHERE task_type = :task_type AND status = 'QUEUED' AND scheduled = 1 AND run_after <= :now
+    ORDER BY run_after LIMIT 1000)
+
+-- name: next_due_at
+SELECT min(run_after) FROM task_queue
+WHERE status = 'QUEUED' AND scheduled = 1 AND task_type = :task_type AND run_after > :now
+
+-- Working -----------------------------------------------------------------------------------------
+
+-- name: start
+UPDATE task_queue SET status = 'RUNNING', started_at = :at
+WHERE id = :id AND claim_token = :token AND status = 'CLAIMED'
+
+-- name: heartbeat
+UPDATE task_queue SET last_heartbeat = :now, lease_expires_at = :expires_at
+WHERE $held RETURNING cancel_requested
+
+-- name: complete
+UPDATE task_queue SET status = 'COMPLETED', completed_at = :at, lease_expires_at = NULL,
+    result = :result, error_code = NULL, error_message = NULL
+WHERE $held
+
+-- name: finish
+UPDATE task_queue SET status = :status, completed_at = :at, lease_expires_at = NULL,
+    retry_count = retry_count + :counted, crash_count = crash_count + :crashed,
+    error_code = coalesce(:code, error_code), error_message = coalesce(:message, error_message)
+WHERE $held
+
+-- name: return_to_queue
+UPDATE task_queue SET $back_to_queue, run_after = :run_after,
+    scheduled = :scheduled, retry_count = retry_count + :counted,
+    crash_count = crash_count + :crashed, error_code = coalesce(:code, error_code),
+    error_message = coalesce(:message, error_message)
+WHERE $held
+
+-- name: requeue
+UPDATE task_queue SET $back_to_queue, run_after = NULL, scheduled = 0, retry_count = 0,
+    crash_count = 0, error_code = NULL, error_message = NULL, result = NULL
+WHERE id = :id
+
+-- name: cancel_queued
+UPDATE task_queue SET status = 'CANCELLED', completed_at = :at WHERE id = :id
+
+-- name: request_cancel
+UPDATE task_queue SET cancel_requested = 1 WHERE id = :id
+
+-- name: upsert_result
+INSERT INTO results (result_id, task_id, source_id, title, description, score, url, views,
+                     duration_s, published_at, extra, created_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (task_id, source_id, copy) DO UPDATE SET
+    title = excluded.title, description = excluded.description, score = excluded.score,
+    url = excluded.url, views = excluded.views, duration_s = excluded.duration_s,
+    published_at = excluded.published_at, extra = excluded.extra
+
+-- History -----------------------------------------------------------------------------------------
+-- Before a transition overwrites what the row bears of an attempt, these copy it.
+
+-- name: archive_attempt
+INSERT INTO task_event (task, event, at, worker_id, claim_token, detail)
+SELECT task, event, at, worker_id, claim_token, detail FROM task_history
+WHERE task = :id AND part = 2 ORDER BY position
+
+-- name: archive_event
+INSERT INTO task_event (task, event, at, worker_id, claim_token, detail)
+VALUES (:id, :event, :at, :worker_id, :token, :message)
+
+-- Housekeeping ------------------------------------------------------------------------------------
+
+-- Skips from one key of the index to the next, so that its cost is that of the number of keys.
+-- name: queue_keys
+WITH RECURSIVE keys (queue_key) AS (
+    SELECT (SELECT min(queue_key) FROM task_queue WHERE queue_key IS NOT NULL)
+    UNION ALL
+    SELECT (SELECT min(queue_key) FROM task_queue WHERE queue_key > keys.queue_key)
+    FROM keys WHERE keys.queue_key IS NOT NULL)
+SELECT queue_key FROM keys WHERE queue_key IS NOT NULL
+
+-- name: expired
+SELECT $task_columns FROM task_queue
+WHERE queue_key = :queue_key AND lease_expires_at <= :now LIMIT 1000
+
+-- name: held_by
+SELECT $task_columns FROM task_queue
+WHERE queue_key = :queue_key AND worker_id = :worker_id LIMIT 1000
+
+-- name: prunable
+SELECT id, task_id FROM task_queue
+WHERE id > :after AND status IN ('COMPLETED', 'FAILED', 'CANCELLED') AND completed_at < :before
+  AND id < (SELECT max(id) FROM task_queue)
+ORDER BY id LIMIT :limit
+
+-- name: delete_results
+DELETE FROM results WHERE task_id = ?
+
+-- name: delete_events
+DELETE FROM task_event WHERE task = ?
+
+-- name: delete_task
+DELETE FROM task_queue WHERE id = ? AND status IN ('COMPLETED', 'FAILED', 'CANCELLED')
+
+-- name: counts
+SELECT task_type, status, count(*), sum(scheduled) FROM task_queue GROUP BY task_type, status
+
+-- name: count_results
+SELECT count(*) FROM results
+
+-- name: error_codes
+SELECT error_code, count(*) FROM task_queue
+WHERE status = 'FAILED' AND error_code IS NOT NULL GROUP BY 1 ORDER BY 2 DESC
+
+-- name: oldest_queued
+SELECT created_at, run_after FROM task_queue WHERE queue_key = :task_type ORDER BY id LIMIT 1
+
+-- Workers -----------------------------------------------------------------------------------------
+
+-- name: register_worker
+INSERT OR REPLACE INTO worker
+    (worker_id, task_type, host, pid, started_at, last_seen, stop_requested)
+VALUES (?, ?, ?, ?, ?, ?, ?)
+
+-- name: worker_seen
+UPDATE worker SET last_seen = :now WHERE worker_id = :worker_id RETURNING stop_requested
+
+-- name: forget_worker
+DELETE FROM worker WHERE worker_id = :worker_id
+
+-- name: request_stop
+UPDATE worker SET stop_requested = 1 WHERE :worker_id IS NULL OR worker_id = :worker_id
+
+-- name: workers
+SELECT worker_id, task_type, host, pid, started_at, last_seen, stop_requested
+FROM worker ORDER BY worker_id
+
+-- Checking ----------------------------------------------------------------------------------------
+
+-- name: broken_rules
+SELECT 'task ' || task_id || ' is ' || status || ' without a worker and a lease' FROM task_queue
+WHERE status IN ('CLAIMED', 'RUNNING') AND (worker_id IS NULL OR lease_expires_at IS NULL)
+UNION ALL
+SELECT 'task ' || task_id || ' is ' || status || ' without a time of its end' FROM task_queue
+WHERE status IN ('COMPLETED', 'FAILED', 'CANCELLED') AND completed_at IS NULL
+UNION ALL
+SELECT 'task ' || task_id || ' is QUEUED, but bears a lease' FROM task_queue
+WHERE status = 'QUEUED' AND lease_expires_at IS NOT NULL

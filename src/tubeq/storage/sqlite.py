@@ -1,0 +1,484 @@
+"""The storage verbs on SQLite. The statements are in sql/sqlite/queries.sql."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tubeq.domain.clock import Clock, from_timestamp, to_timestamp
+from tubeq.domain.errors import (
+    IllegalTransition,
+    InvalidParameters,
+    StorageCorrupt,
+    StorageError,
+    TaskNotFound,
+)
+from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, QueueStats, Result, Task
+from tubeq.domain.policies import Durability
+from tubeq.domain.states import FINISHED, TaskEvent, TaskStatus, event_between
+from tubeq.storage.connection import ConnectionFactory, translated
+from tubeq.storage.identifiers import new_ids
+from tubeq.storage.port import ClaimRequest, Rescue, WorkerInfo
+from tubeq.storage.queries import load_queries
+from tubeq.storage.session import Session
+from tubeq.storage.sqlite_claims import CLAIM_ONE, Claimer, claim_changes
+from tubeq.storage.sqlite_rows import as_json, fence, lost, result_rows, task_from
+
+_SQL = load_queries("sqlite")
+_PRUNE_BATCH = 500
+
+
+class SQLiteStorage:
+    """A storage in one SQLite file, shared with other threads, processes and programs.
+
+    Args:
+        path: the file; created where it does not exist.
+        durability: what is on the disk when a verb returns.
+        busy_timeout_s: seconds that a write waits for other writers.
+        clock: the source of time.
+        factory: opens the connections; for fault tests.
+
+    Raises:
+        StorageError: one of its kinds, naming what is wrong with the file and how to mend it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        durability: Durability = Durability.BALANCED,
+        busy_timeout_s: float = 30.0,
+        clock: Clock,
+        factory: ConnectionFactory | None = None,
+    ) -> None:
+        self._clock = clock
+        self._session = Session(factory or ConnectionFactory(path, busy_timeout_s), clock)
+        self._sync_told = durability is not Durability.FAST
+        self._sync_all = durability is Durability.FULL
+        self._claimer = Claimer(clock)
+
+    # Creating -----------------------------------------------------------------------------------
+
+    def create(self, tasks: Sequence[EncodedTask]) -> list[str]:
+        now = self._clock.now()
+        at = to_timestamp(now)
+        task_ids = new_ids(len(tasks), now)
+        rows = [
+            (task_id, kind, parameters, priority, at, due, due is not None and due > now, key)
+            for task_id, (kind, parameters, priority, due, key) in zip(task_ids, tasks)
+        ]
+        with self._session.write(durable=self._sync_told, writes=1 + len(rows) // 8) as session:
+            if not any(task.idempotency_key for task in tasks):
+                session.executemany(_SQL["insert_task"], rows)
+                return task_ids
+            for position, row in enumerate(rows):
+                key = row[-1]
+                known = key and session.execute(_SQL["task_id_of_key"], (key,)).fetchone()
+                if known:
+                    task_ids[position] = known[0]
+                else:
+                    session.execute(_SQL["insert_task"], row)
+        return task_ids
+
+    # Looking ------------------------------------------------------------------------------------
+
+    def get(self, task_id: str) -> Task:
+        rows = self._session.read(_SQL["get_task"], (task_id,))
+        if not rows:
+            raise TaskNotFound(task_id)
+        return task_from(rows[0])
+
+    def list_tasks(
+        self,
+        *,
+        status: TaskStatus | None = None,
+        task_type: str | None = None,
+        limit: int = 100,
+        before: str | None = None,
+    ) -> list[Task]:
+        rows = self._session.read(
+            _SQL["list_tasks"],
+            {
+                "before": 2**63 - 1 if before is None else self._row_id(before),
+                "status": status,
+                "task_type": task_type,
+                "limit": limit,
+            },
+        )
+        return [task_from(row) for row in rows]
+
+    def results(self, task_id: str | None = None, *, limit: int = 1_000_000) -> list[Result]:
+        if task_id is None:
+            rows = self._session.read(_SQL["all_results"], {"limit": limit})
+        else:
+            self._row_id(task_id)
+            rows = self._session.read(_SQL["results_of_task"], {"task_id": task_id, "limit": limit})
+        return [Result(*row) for row in rows]
+
+    def history(self, task_id: str) -> list[HistoryEntry]:
+        rows = self._session.read(_SQL["history"], {"id": self._row_id(task_id)})
+        return [HistoryEntry(TaskEvent(event), *others) for event, *others in rows]
+
+    # Claiming -----------------------------------------------------------------------------------
+
+    def claim(self, request: ClaimRequest, limit: int = 1) -> list[Task]:
+        if limit < 1:
+            raise InvalidParameters(f"limit must be 1 or more, not {limit}")
+        with self._session.write(durable=self._sync_all, writes=limit) as session:
+            return self._claimer.claim(session, request, limit)
+
+    def next_due_at(self, task_type: str) -> float | None:
+        which = {"task_type": task_type, "now": self._clock.now()}
+        due: float | None = self._session.read(_SQL["next_due_at"], which)[0][0]
+        return due
+
+    # Working ------------------------------------------------------------------------------------
+
+    def start(self, claim: Task) -> Task:
+        at = to_timestamp(self._clock.now())
+        with self._session.write(durable=self._sync_all) as session:
+            if session.execute(_SQL["start"], {**fence(claim), "at": at}).rowcount != 1:
+                if session.execute(
+                    f"SELECT 1 FROM task_queue WHERE {_SQL['held']}", fence(claim)
+                ).fetchone():
+                    raise IllegalTransition(claim.task_id, TaskStatus.RUNNING, TaskStatus.RUNNING)
+                raise lost(claim)
+        return claim._replace(status=TaskStatus.RUNNING, started_at=at)
+
+    def heartbeat(self, claim: Task, lease_s: float) -> bool:
+        now = self._clock.now()
+        with self._session.write(durable=self._sync_all) as session:
+            row = session.execute(
+                _SQL["heartbeat"], {**fence(claim), "now": now, "expires_at": now + lease_s}
+            ).fetchone()
+            if row is None:
+                raise lost(claim)
+        return bool(row[0])
+
+    def complete(
+        self,
+        claim: Task,
+        ideas: Sequence[Idea] = (),
+        result: Mapping[str, Any] | None = None,
+        *,
+        then: ClaimRequest | None = None,
+    ) -> Task | None:
+        at = to_timestamp(self._clock.now())
+        if result is None and ideas:
+            result = {"ideas_count": len({idea.source_id for idea in ideas})}
+        changes = {**fence(claim), "at": at, "result": None if result is None else as_json(result)}
+        rows = result_rows(claim.task_id, ideas, self._clock.now(), at)
+        with self._session.write(durable=self._sync_told, writes=1 + len(rows) // 8) as session:
+            if session.execute(_SQL["complete"], changes).rowcount != 1:
+                raise lost(claim)
+            if rows:
+                session.executemany(_SQL["upsert_result"], rows)
+            claimed = self._claimer.claim(session, then, 1) if then else None
+        return claimed[0] if claimed else None
+
+    def fail(
+        self,
+        claim: Task,
+        code: str,
+        message: str,
+        *,
+        retry_at: float | None = None,
+        counted: bool = True,
+    ) -> Task:
+        event = TaskEvent.FAILED if retry_at is None else TaskEvent.RETRIED
+        return self._end_attempt(
+            claim, event, code=code, message=message, run_after=retry_at, counted=counted
+        )
+
+    def release(self, claim: Task) -> Task:
+        return self._end_attempt(claim, TaskEvent.RELEASED)
+
+    def confirm_cancel(self, claim: Task) -> Task:
+        return self._end_attempt(claim, TaskEvent.CANCELLED)
+
+    def _end_attempt(self, claim: Task, event: TaskEvent, **why: Any) -> Task:
+        with self._session.write(durable=self._sync_told) as session:
+            held = self._held(session, claim)
+            return self._leave(session, held, event, **why)
+
+    def _held(self, session: Session, claim: Task) -> Task:
+        row = session.execute(_SQL["get_row"], (claim.row_id,)).fetchone()
+        task = None if row is None else task_from(row)
+        if task is None or task.claim_token != claim.claim_token or task.lease_expires_at is None:
+            raise lost(claim)
+        return task
+
+    def _leave(
+        self,
+        session: Session,
+        task: Task,
+        event: TaskEvent,
+        *,
+        code: str | None = None,
+        message: str | None = None,
+        run_after: float | None = None,
+        counted: bool = False,
+        crashed: bool = False,
+    ) -> Task:
+        """Take a held task out of its worker's hands, by `event`: to an end, or back to the queue.
+        A cancel that was asked for comes before going back."""
+        now = self._clock.now()
+        returning = event in (TaskEvent.RETRIED, TaskEvent.RELEASED, TaskEvent.RESCUED)
+        if returning and task.cancel_requested:
+            event, returning = TaskEvent.CANCELLED, False
+        changes = {
+            **fence(task),
+            "at": to_timestamp(now),
+            "counted": counted,
+            "crashed": crashed,
+            "code": code,
+            "message": message,
+        }
+        if returning:
+            session.execute(_SQL["archive_attempt"], changes)
+            session.execute(
+                _SQL["archive_event"], {**changes, "event": event, "worker_id": task.worker_id}
+            )
+            due = run_after if event is TaskEvent.RETRIED else task.run_after
+            later = due is not None and due > now and event is not TaskEvent.RELEASED
+            session.execute(
+                _SQL["return_to_queue"], {**changes, "run_after": due, "scheduled": later}
+            )
+        else:
+            status = TaskStatus.FAILED if event is TaskEvent.FAILED else TaskStatus.CANCELLED
+            session.execute(_SQL["finish"], {**changes, "status": status})
+        return self._reread(session, task)
+
+    def store_results(self, task_id: str, ideas: Sequence[Idea], claim: Task | None = None) -> None:
+        now = self._clock.now()
+        rows = result_rows(task_id, ideas, now, to_timestamp(now))
+        with self._session.write(durable=self._sync_told, writes=1 + len(rows) // 8) as session:
+            self._find(session, task_id)
+            if claim is not None and self._held(session, claim).task_id != task_id:
+                raise lost(claim)
+            session.executemany(_SQL["upsert_result"], rows)
+
+    # Steering -----------------------------------------------------------------------------------
+
+    def cancel(self, task_id: str) -> Task:
+        with self._session.write(durable=self._sync_told) as session:
+            task = self._find(session, task_id)
+            if task.status in FINISHED:
+                raise IllegalTransition(task_id, task.status, TaskStatus.CANCELLED)
+            verb = "cancel_queued" if task.status is TaskStatus.QUEUED else "request_cancel"
+            session.execute(_SQL[verb], {"id": task.row_id, "at": to_timestamp(self._clock.now())})
+            return self._reread(session, task)
+
+    def requeue(self, task_id: str) -> Task:
+        with self._session.write(durable=self._sync_told) as session:
+            task = self._find(session, task_id)
+            if task.status not in FINISHED:
+                raise IllegalTransition(task_id, task.status, TaskStatus.QUEUED)
+            return self._requeue(session, task)
+
+    def _requeue(self, session: Session, task: Task) -> Task:
+        event = {
+            "id": task.row_id,
+            "event": TaskEvent.REQUEUED,
+            "at": to_timestamp(self._clock.now()),
+            "worker_id": task.worker_id,
+            "token": task.claim_token,
+            "message": None,
+        }
+        session.execute(_SQL["archive_attempt"], event)
+        session.execute(_SQL["archive_event"], event)
+        session.execute(_SQL["requeue"], event)
+        return self._reread(session, task)
+
+    def set_status(
+        self,
+        task_id: str,
+        status: TaskStatus,
+        *,
+        worker_id: str | None = None,
+        error_message: str | None = None,
+        result: Mapping[str, Any] | None = None,
+        lease_s: float = 60.0,
+    ) -> Task:
+        now = self._clock.now()
+        with self._session.write(durable=self._sync_told) as session:
+            task = self._find(session, task_id)
+            event = event_between(task.status, status)
+            changes: dict[str, Any] = {**fence(task), "at": to_timestamp(now)}
+            if event is TaskEvent.CLAIMED:
+                request = ClaimRequest(task.task_type, worker_id or "admin", lease_s=lease_s)
+                changes = {**claim_changes(request, now), "picked": task.row_id}
+                session.execute(CLAIM_ONE["pick_given"], changes).fetchall()
+            elif event is TaskEvent.STARTED:
+                session.execute(_SQL["start"], changes)
+            elif event is TaskEvent.COMPLETED:
+                report = None if result is None else as_json(result)
+                session.execute(_SQL["complete"], {**changes, "result": report})
+            elif event is TaskEvent.FAILED:
+                self._leave(session, task, event, code="error", message=error_message)
+            elif event is TaskEvent.CANCELLED and task.status is TaskStatus.QUEUED:
+                session.execute(_SQL["cancel_queued"], changes)
+            elif event in (TaskEvent.CANCELLED, TaskEvent.RELEASED):
+                self._leave(session, task, event)
+            elif event is TaskEvent.REQUEUED:
+                self._requeue(session, task)
+            else:
+                raise IllegalTransition(task_id, task.status, status)
+            return self._reread(session, task)
+
+    def rescue(self, *, worker_id: str | None = None, crash_limit: int = 3) -> Rescue:
+        now = self._clock.now()
+        rescued = Rescue([], [], [])
+        for (queue_key,) in self._session.read(_SQL["queue_keys"]):
+            which = {"queue_key": queue_key, "now": now, "worker_id": worker_id}
+            query = _SQL["expired" if worker_id is None else "held_by"]
+            # A look first: most sweeps find nothing, and then take no lock.
+            if queue_key.endswith("~") and self._session.read(query, which):
+                with self._session.write(durable=self._sync_all) as session:
+                    for row in session.execute(query, which).fetchall():
+                        self._rescue(session, task_from(row), crash_limit, rescued)
+        return rescued
+
+    def _rescue(self, session: Session, task: Task, crash_limit: int, rescued: Rescue) -> None:
+        crashes = task.crash_count + 1
+        if crashes >= crash_limit and not task.cancel_requested:
+            message = f"killed its worker {crashes} times"
+            self._leave(
+                session, task, TaskEvent.FAILED, code="dead_letter", message=message, crashed=True
+            )
+            rescued.dead.append(task.task_id)
+            return
+        message = f"worker {task.worker_id} died or its lease expired (crash {crashes})"
+        left = self._leave(
+            session, task, TaskEvent.RESCUED, code="crashed", message=message, crashed=True
+        )
+        queued = left.status is TaskStatus.QUEUED
+        (rescued.requeued if queued else rescued.cancelled).append(task.task_id)
+
+    # Housekeeping -------------------------------------------------------------------------------
+
+    def stats(self) -> QueueStats:
+        by_status = dict.fromkeys(map(str, TaskStatus), 0)
+        by_type: defaultdict[str, dict[str, int]] = defaultdict(by_status.copy)
+        scheduled = 0
+        for task_type, status, count, later in self._session.read(_SQL["counts"]):
+            by_status[status] += count
+            by_type[task_type][status] = count
+            scheduled += later if status == TaskStatus.QUEUED else 0
+        waiting = [
+            max(from_timestamp(created_at).timestamp(), run_after or 0.0)
+            for task_type in by_type
+            for created_at, run_after in self._session.read(
+                _SQL["oldest_queued"], {"task_type": task_type}
+            )
+        ]
+        return QueueStats(
+            by_status=by_status,
+            by_type=dict(by_type),
+            scheduled=scheduled,
+            results=self._session.read(_SQL["count_results"])[0][0],
+            oldest_queued_s=max(0.0, self._clock.now() - min(waiting)) if waiting else None,
+            errors=dict(self._session.read(_SQL["error_codes"])),
+        )
+
+    def prune(self, finished_before: float, *, limit: int | None = None) -> int:
+        which = {"before": to_timestamp(finished_before), "after": 0, "limit": _PRUNE_BATCH}
+        pruned = 0
+        while limit is None or pruned < limit:
+            which["limit"] = _PRUNE_BATCH if limit is None else min(_PRUNE_BATCH, limit - pruned)
+            found = self._session.read(_SQL["prunable"], which)
+            if not found:
+                break
+            with self._session.write(durable=False, writes=1 + len(found) // 8) as session:
+                for row_id, task_id in found:
+                    session.execute(_SQL["delete_results"], (task_id,))
+                    session.execute(_SQL["delete_events"], (row_id,))
+                    session.execute(_SQL["delete_task"], (row_id,))
+            pruned += len(found)
+            which["after"] = found[-1][0]
+        return pruned
+
+    def check(self) -> list[str]:
+        """Integrity and foreign keys as SQLite checks them, and the queue's own rules."""
+        wrong = [row[0] for row in self._session.read("PRAGMA integrity_check") if row[0] != "ok"]
+        for table, row_id, parent, _ in self._session.read("PRAGMA foreign_key_check"):
+            wrong.append(f"row {row_id} of {table} refers to a row of {parent} that is not there")
+        wrong += [row[0] for row in self._session.read(_SQL["broken_rules"])]
+        return wrong
+
+    def backup(self, path: Path) -> Path:
+        """A consistent copy while workers go on; checked before it is renamed into place.
+
+        Raises:
+            StorageError: the copy cannot be written, or `path` is the database itself.
+            StorageCorrupt: the copy did not pass its check, so the database is damaged.
+        """
+        if path.resolve() == self._session.path.resolve():
+            raise StorageError(f"{path} is the database itself: name another file")
+        partial = path.with_name(path.name + ".partial")
+        with translated(path):
+            partial.unlink(missing_ok=True)
+            os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            copy = sqlite3.connect(partial)
+            try:
+                self._session.snapshot(copy)
+                found = copy.execute("PRAGMA integrity_check").fetchone()[0]
+            finally:
+                copy.close()
+            if found != "ok":
+                partial.unlink()
+                raise StorageCorrupt(f"{self._session.path} is damaged ({found}): copy discarded")
+            partial.replace(path)
+        return path
+
+    # Workers ------------------------------------------------------------------------------------
+
+    def register_worker(self, info: WorkerInfo) -> None:
+        with self._session.write(durable=False) as session:
+            session.execute(_SQL["register_worker"], info)
+
+    def worker_seen(self, worker_id: str) -> bool:
+        with self._session.write(durable=False) as session:
+            row = session.execute(
+                _SQL["worker_seen"], {"worker_id": worker_id, "now": self._clock.now()}
+            ).fetchone()
+        return bool(row and row[0])
+
+    def forget_worker(self, worker_id: str) -> None:
+        with self._session.write(durable=False) as session:
+            session.execute(_SQL["forget_worker"], {"worker_id": worker_id})
+
+    def request_stop(self, worker_id: str | None = None) -> int:
+        with self._session.write(durable=self._sync_told) as session:
+            return session.execute(_SQL["request_stop"], {"worker_id": worker_id}).rowcount
+
+    def workers(self) -> list[WorkerInfo]:
+        return [
+            WorkerInfo._make((*others, bool(stop)))
+            for *others, stop in self._session.read(_SQL["workers"])
+        ]
+
+    def close(self) -> None:
+        self._session.close()
+
+    # Rows ---------------------------------------------------------------------------------------
+
+    def _row_id(self, task_id: str) -> int:
+        rows = self._session.read(_SQL["row_id_of"], (task_id,))
+        if not rows:
+            raise TaskNotFound(task_id)
+        row_id: int = rows[0][0]
+        return row_id
+
+    def _find(self, session: Session, task_id: str) -> Task:
+        row = session.execute(_SQL["get_task"], (task_id,)).fetchone()
+        if row is None:
+            raise TaskNotFound(task_id)
+        return task_from(row)
+
+    def _reread(self, session: Session, task: Task) -> Task:
+        return task_from(session.execute(_SQL["get_row"], (task.row_id,)).fetchone())
