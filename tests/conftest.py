@@ -1,0 +1,72 @@
+"""What every suite shares: a clock that tests move by hand, both back ends, real scraping."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tubeq.storage import Storage, open_storage
+
+BACK_ENDS = ("memory", "sqlite")
+
+
+class FakeClock:
+    """Time stands still until a test moves it."""
+
+    def __init__(self, epoch_s: float = 1_800_000_000.0) -> None:
+        self._now = epoch_s
+
+    def now(self) -> float:
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        self._now += seconds
+
+
+OpenBackEnd = Callable[[str], Storage]
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def open_back_end(tmp_path: Path, clock: FakeClock) -> Iterator[OpenBackEnd]:
+    """Opens a back end by name on the test's clock, and closes it after the test. Opening
+    "sqlite" twice gives two handles on one file."""
+    opened: list[Storage] = []
+
+    def open_it(back_end: str) -> Storage:
+        target = {"memory": ":memory:", "sqlite": tmp_path / "queue.db"}[back_end]
+        opened.append(open_storage(target, clock=clock))
+        return opened[-1]
+
+    yield open_it
+    for storage in opened:
+        storage.close()
+
+
+@pytest.fixture(params=BACK_ENDS)
+def storage(request: pytest.FixtureRequest, open_back_end: OpenBackEnd) -> Storage:
+    """Each back end in turn: what a test says of it, it says of the port."""
+    return open_back_end(request.param)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--real-scraping",
+        action="store_true",
+        help="scrape YouTube itself instead of its stand-in (needs a network, slow)",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--real-scraping"):
+        return
+    needs_option = pytest.mark.skip(reason="needs the network: give --real-scraping")
+    for item in items:
+        if item.get_closest_marker("requires_network"):
+            item.add_marker(needs_option)

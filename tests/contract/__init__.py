@@ -1,0 +1,1 @@
+"""One behavioural suite for every verb of the Storage port, run on every back end."""

@@ -1,0 +1,282 @@
+"""stats, prune, the workers' register, check and close."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import FakeClock
+from tests.contract.support import (
+    EVERYTHING,
+    add,
+    dump,
+    encoded,
+    held,
+    refused,
+    request,
+    take,
+)
+from tubeq.domain.errors import StorageError, TaskNotFound
+from tubeq.domain.models import Idea
+from tubeq.domain.states import TaskStatus
+from tubeq.storage import Storage
+from tubeq.storage.port import WorkerInfo
+
+NONE = {status.value: 0 for status in TaskStatus}
+
+
+# stats --------------------------------------------------------------------------------------------
+
+
+def test_an_empty_queue_counts_nothing(storage: Storage) -> None:
+    stats = storage.stats()
+    assert dict(stats.by_status) == NONE
+    assert dict(stats.by_type) == dict(stats.errors) == {}
+    assert (stats.scheduled, stats.results, stats.oldest_queued_s) == (0, 0, None)
+
+
+def test_stats_count_by_status_type_and_error(storage: Storage, clock: FakeClock) -> None:
+    storage.complete(held(storage), [Idea("a"), Idea("b")])
+    for code in ("network", "network", "private_video"):
+        storage.fail(held(storage), code, "why")
+    storage.cancel(add(storage))
+    held(storage, start=False)
+    held(storage)
+    retried = held(storage)
+    storage.fail(retried, "network", "why", retry_at=clock.now() + 60)
+    storage.create([encoded("channel"), encoded("channel", run_after=clock.now() + 60)])
+    stats = storage.stats()
+    video = {"QUEUED": 1, "CLAIMED": 1, "RUNNING": 1, "COMPLETED": 1, "FAILED": 3, "CANCELLED": 1}
+    assert dict(stats.by_status) == {**video, "QUEUED": 3}
+    assert set(stats.by_type) == {"video", "channel"}
+    assert {**NONE, **stats.by_type["video"]} == video
+    assert {**NONE, **stats.by_type["channel"]} == {**NONE, "QUEUED": 2}
+    assert dict(stats.errors) == {"network": 2, "private_video": 1}
+    assert (stats.scheduled, stats.results) == (2, 2)
+
+
+def test_stats_follow_a_task_through_its_life(storage: Storage, clock: FakeClock) -> None:
+    task_id = add(storage)
+
+    def where() -> list[str]:
+        return [status for status, count in storage.stats().by_status.items() if count]
+
+    seen = [where()]
+    claim = take(storage)
+    seen.append(where())
+    storage.start(claim)
+    seen.append(where())
+    storage.fail(claim, "error", "broken")
+    seen.append(where())
+    storage.requeue(task_id)
+    seen.append(where())
+    storage.cancel(task_id)
+    seen.append(where())
+    assert seen == [["QUEUED"], ["CLAIMED"], ["RUNNING"], ["FAILED"], ["QUEUED"], ["CANCELLED"]]
+
+
+def test_the_oldest_due_task_tells_how_long_the_queue_waits(
+    storage: Storage, clock: FakeClock
+) -> None:
+    add(storage, run_after=clock.now() + 3600)
+    assert storage.stats().oldest_queued_s is None
+    clock.advance(10)
+    storage.create([encoded("video"), encoded("channel")])
+    clock.advance(7)
+    add(storage)
+    assert storage.stats().oldest_queued_s == pytest.approx(7, abs=1e-3)
+    storage.claim(request(), 10)
+    assert storage.stats().oldest_queued_s == pytest.approx(7, abs=1e-3)
+    storage.claim(request(task_type="channel"))
+    assert storage.stats().oldest_queued_s is None
+
+
+# prune --------------------------------------------------------------------------------------------
+
+
+def test_prune_deletes_what_finished_before_and_nothing_else(
+    storage: Storage, clock: FakeClock
+) -> None:
+    old = []
+    for end in (storage.complete, storage.confirm_cancel, lambda c: storage.fail(c, "e", "m")):
+        claim = held(storage)
+        storage.store_results(claim.task_id, [Idea("a")])
+        end(claim)  # type: ignore[operator]
+        old.append(claim.task_id)
+    unfinished = [add(storage, "other"), held(storage).task_id, held(storage, start=False).task_id]
+    clock.advance(100)
+    recent = held(storage)
+    storage.complete(recent, [Idea("kept")])
+    newest = add(storage, "newest")
+    before = dump(storage)
+
+    assert storage.prune(clock.now() - 50) == 3
+    after = dump(storage)
+    kept = {*unfinished, recent.task_id, newest}
+    assert after["tasks"] == [task for task in before["tasks"] if task.task_id in kept]
+    assert after["history"] == {task_id: before["history"][task_id] for task_id in kept}
+    assert [result.source_id for result in after["results"]] == ["kept"]
+    for task_id in old:
+        for verb in (storage.get, storage.results, storage.history):
+            with pytest.raises(TaskNotFound):
+                verb(task_id)
+    assert storage.prune(clock.now() - 50) == 0
+
+
+def test_prune_always_keeps_the_newest_task(storage: Storage, clock: FakeClock) -> None:
+    for _ in range(5):
+        storage.complete(held(storage))
+    newest = storage.list_tasks(limit=1)[0]
+    clock.advance(100)
+    assert storage.prune(clock.now()) == 4
+    assert storage.list_tasks() == [newest]
+    assert storage.get(add(storage)).row_id > newest.row_id
+
+
+@pytest.mark.parametrize("limit", [1, 3, 100])
+def test_prune_deletes_at_most_its_limit(storage: Storage, clock: FakeClock, limit: int) -> None:
+    for _ in range(7):
+        storage.complete(held(storage))
+    add(storage)
+    clock.advance(1)
+    left = 7
+    while deleted := storage.prune(clock.now(), limit=limit):
+        assert deleted == min(limit, left)
+        left -= deleted
+    assert left == 0
+
+
+def test_a_pruned_idempotency_key_can_be_used_again(storage: Storage, clock: FakeClock) -> None:
+    first = add(storage, idempotency_key="key")
+    storage.complete(take(storage))
+    add(storage)
+    clock.advance(1)
+    assert storage.prune(clock.now()) == 1
+    again = add(storage, idempotency_key="key")
+    assert again != first
+    assert add(storage, idempotency_key="key") == again
+
+
+# workers ------------------------------------------------------------------------------------------
+
+
+def info(worker_id: str, **fields: Any) -> WorkerInfo:
+    known = WorkerInfo(worker_id, "video", "host", 4711, "2027-01-15 08:00:00.000000", 1.5, False)
+    return known._replace(**fields)
+
+
+def test_registered_workers_are_listed_by_id(storage: Storage) -> None:
+    assert storage.workers() == []
+    for worker_id in ("b", "c", "a"):
+        storage.register_worker(info(worker_id))
+    assert storage.workers() == [info("a"), info("b"), info("c")]
+
+
+def test_registering_again_replaces_what_was_known(storage: Storage) -> None:
+    storage.register_worker(info("a", stop_requested=True))
+    storage.register_worker(info("a", task_type="channel", pid=4712, host="other"))
+    assert storage.workers() == [info("a", task_type="channel", pid=4712, host="other")]
+
+
+def test_a_worker_that_reports_is_seen(storage: Storage, clock: FakeClock) -> None:
+    for worker_id in ("a", "b"):
+        storage.register_worker(info(worker_id))
+    clock.advance(9)
+    assert storage.worker_seen("a") is False
+    assert storage.workers() == [info("a", last_seen=clock.now()), info("b")]
+
+
+def test_unknown_workers_are_no_error_and_stay_unknown(storage: Storage) -> None:
+    assert storage.worker_seen("nobody") is False
+    storage.forget_worker("nobody")
+    assert storage.request_stop("nobody") == 0
+    assert storage.workers() == []
+
+
+def test_one_worker_can_be_asked_to_stop(storage: Storage) -> None:
+    for worker_id in ("a", "b"):
+        storage.register_worker(info(worker_id))
+    assert storage.request_stop("a") == 1
+    assert (storage.worker_seen("a"), storage.worker_seen("b")) == (True, False)
+    assert [worker.stop_requested for worker in storage.workers()] == [True, False]
+
+
+def test_all_workers_can_be_asked_to_stop(storage: Storage) -> None:
+    for worker_id in ("a", "b", "c"):
+        storage.register_worker(info(worker_id))
+    assert storage.request_stop() == 3
+    assert all(storage.worker_seen(worker_id) for worker_id in ("a", "b", "c"))
+
+
+def test_a_forgotten_worker_is_off_the_list(storage: Storage) -> None:
+    for worker_id in ("a", "b"):
+        storage.register_worker(info(worker_id))
+    storage.forget_worker("a")
+    assert storage.workers() == [info("b")]
+    assert storage.worker_seen("a") is False
+
+
+# check and close ----------------------------------------------------------------------------------
+
+
+def test_what_the_verbs_stored_is_sound(storage: Storage, clock: FakeClock) -> None:
+    storage.complete(held(storage), [Idea("a")])
+    storage.fail(held(storage), "error", "m", retry_at=clock.now() + 5)
+    held(storage)
+    storage.cancel(add(storage))
+    assert storage.check() == []
+
+
+CALLS: dict[str, tuple[Any, ...]] = {
+    "create": ([encoded()],),
+    "get": ("id",),
+    "list_tasks": (),
+    "claim": (request(),),
+    "start": ("claim",),
+    "heartbeat": ("claim", 1.0),
+    "complete": ("claim",),
+    "fail": ("claim", "code", "message"),
+    "release": ("claim",),
+    "confirm_cancel": ("claim",),
+    "cancel": ("id",),
+    "requeue": ("id",),
+    "set_status": ("id", TaskStatus.CLAIMED),
+    "store_results": ("id", [Idea("a")]),
+    "results": (),
+    "history": ("id",),
+    "rescue": (),
+    "next_due_at": ("video",),
+    "stats": (),
+    "prune": (0.0,),
+    "register_worker": (info("a"),),
+    "worker_seen": ("a",),
+    "forget_worker": ("a",),
+    "request_stop": (),
+    "workers": (),
+    "check": (),
+}
+
+
+def test_the_table_of_calls_names_every_verb_of_the_port() -> None:
+    verbs = {name for name in vars(Storage) if not name.startswith("_")}
+    assert set(CALLS) == verbs - {"close"}
+
+
+def test_a_closed_storage_refuses_every_verb(storage: Storage) -> None:
+    claim = held(storage)
+    storage.close()
+    storage.close()
+    for verb, arguments in CALLS.items():
+        stand_ins = {"id": claim.task_id, "claim": claim}
+        given = [stand_ins.get(each, each) if isinstance(each, str) else each for each in arguments]
+        with pytest.raises(StorageError):
+            getattr(storage, verb)(*given)
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000])
+def test_a_queue_of_any_size_is_listed_whole(storage: Storage, size: int) -> None:
+    storage.create([encoded()] * size)
+    assert len(storage.list_tasks(limit=EVERYTHING)) == size
+    with refused(storage, TaskNotFound):
+        storage.get("no-such-task")

@@ -1,0 +1,250 @@
+"""cancel, requeue, set_status: what people do to tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.conftest import FakeClock
+from tests.contract.support import (
+    LEASE_S,
+    add,
+    dump,
+    events,
+    held,
+    refused,
+    request,
+    take,
+)
+from tubeq.domain.clock import to_timestamp
+from tubeq.domain.errors import IllegalTransition
+from tubeq.domain.models import Idea, Task
+from tubeq.domain.states import ACTIVE, FINISHED, TaskEvent, TaskStatus, event_between
+from tubeq.storage import Storage
+
+LEAD_TO: dict[TaskStatus, Callable[[Storage], str]] = {
+    TaskStatus.QUEUED: add,
+    TaskStatus.CLAIMED: lambda storage: held(storage, start=False).task_id,
+    TaskStatus.RUNNING: lambda storage: held(storage).task_id,
+    TaskStatus.COMPLETED: lambda storage: _ended(storage, storage.complete),
+    TaskStatus.FAILED: lambda storage: _ended(storage, lambda c: storage.fail(c, "e", "why")),
+    TaskStatus.CANCELLED: lambda storage: _ended(storage, storage.confirm_cancel),
+}
+each_finished = pytest.mark.parametrize("status", sorted(FINISHED))
+each_active = pytest.mark.parametrize("status", sorted(ACTIVE))
+
+
+def _ended(storage: Storage, end: Callable[[Task], object]) -> str:
+    claim = held(storage)
+    end(claim)
+    return claim.task_id
+
+
+# cancel -------------------------------------------------------------------------------------------
+
+
+def test_a_queued_task_is_cancelled_at_once(storage: Storage, clock: FakeClock) -> None:
+    task_id = add(storage)
+    before = storage.get(task_id)
+    clock.advance(2)
+    now = to_timestamp(clock.now())
+    cancelled = storage.cancel(task_id)
+    assert cancelled == storage.get(task_id)
+    assert cancelled == before._replace(status=TaskStatus.CANCELLED, completed_at=now)
+    assert storage.history(task_id)[-1] == (TaskEvent.CANCELLED, now, None, 0, None)
+    assert storage.claim(request()) == []
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_a_scheduled_or_retrying_task_is_cancelled_at_once(
+    storage: Storage, clock: FakeClock, rounds: int
+) -> None:
+    task_id = add(storage, run_after=clock.now() + 5)
+    if rounds == 2:
+        clock.advance(5)
+        storage.fail(take(storage), "network", "no route", retry_at=clock.now() + 5)
+    assert storage.cancel(task_id).status is TaskStatus.CANCELLED
+    clock.advance(60)
+    assert storage.claim(request()) == []
+
+
+@each_active
+def test_a_held_task_is_marked_and_its_worker_sees_it_at_the_next_heartbeat(
+    storage: Storage, status: TaskStatus
+) -> None:
+    task_id = LEAD_TO[status](storage)
+    claim = storage.get(task_id)
+    history = storage.history(task_id)
+    assert storage.heartbeat(claim, LEASE_S) is False
+    marked = storage.cancel(task_id)
+    assert marked == storage.get(task_id) == claim._replace(cancel_requested=1)
+    assert storage.history(task_id) == history
+    assert storage.heartbeat(claim, LEASE_S) is True
+    assert storage.heartbeat(claim, LEASE_S) is True
+
+
+@each_active
+def test_marking_twice_is_no_error(storage: Storage, status: TaskStatus) -> None:
+    task_id = LEAD_TO[status](storage)
+    storage.cancel(task_id)
+    before = dump(storage)
+    storage.cancel(task_id)
+    assert dump(storage) == before
+
+
+@each_finished
+def test_a_finished_task_cannot_be_cancelled(storage: Storage, status: TaskStatus) -> None:
+    task_id = LEAD_TO[status](storage)
+    with refused(storage, IllegalTransition):
+        storage.cancel(task_id)
+
+
+# requeue ------------------------------------------------------------------------------------------
+
+
+@each_finished
+def test_a_requeued_task_is_as_new_but_for_its_token(
+    storage: Storage, clock: FakeClock, status: TaskStatus
+) -> None:
+    task_id = LEAD_TO[status](storage)
+    ended = storage.get(task_id)
+    clock.advance(2)
+    requeued = storage.requeue(task_id)
+    assert requeued == storage.get(task_id)
+    assert requeued == ended._replace(
+        status=TaskStatus.QUEUED,
+        cancel_requested=0,
+        retry_count=0,
+        crash_count=0,
+        **dict.fromkeys(
+            (
+                "worker_id",
+                "claimed_at",
+                "started_at",
+                "completed_at",
+                "error_code",
+                "error_message",
+                "result_json",
+                "run_after",
+            )
+        ),
+    )
+    last = storage.history(task_id)[-1]
+    assert (last.event, last.at) == (TaskEvent.REQUEUED, to_timestamp(clock.now()))
+    assert take(storage).claim_token == ended.claim_token + 1
+
+
+def test_a_task_cancelled_before_its_time_is_due_at_once_when_requeued(
+    storage: Storage, clock: FakeClock
+) -> None:
+    task_id = add(storage, run_after=clock.now() + 3600)
+    storage.cancel(task_id)
+    assert storage.requeue(task_id).run_after is None
+    assert take(storage).task_id == task_id
+
+
+def test_a_cancel_does_not_follow_a_task_into_its_next_round(storage: Storage) -> None:
+    claim = held(storage)
+    storage.cancel(claim.task_id)
+    storage.confirm_cancel(claim)
+    storage.requeue(claim.task_id)
+    again = take(storage)
+    assert storage.heartbeat(again, LEASE_S) is False
+    assert storage.release(again).status is TaskStatus.QUEUED
+
+
+def test_results_survive_a_requeue(storage: Storage) -> None:
+    claim = held(storage)
+    storage.complete(claim, [Idea("a"), Idea("b")])
+    storage.requeue(claim.task_id)
+    assert [result.source_id for result in storage.results(claim.task_id)] == ["a", "b"]
+
+
+@pytest.mark.parametrize("status", [TaskStatus.QUEUED, *sorted(ACTIVE)])
+def test_an_unfinished_task_cannot_be_requeued(storage: Storage, status: TaskStatus) -> None:
+    task_id = LEAD_TO[status](storage)
+    with refused(storage, IllegalTransition):
+        storage.requeue(task_id)
+
+
+# set_status ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("target", TaskStatus)
+@pytest.mark.parametrize("source", TaskStatus)
+def test_set_status_goes_where_a_transition_leads_and_nowhere_else(
+    storage: Storage, source: TaskStatus, target: TaskStatus
+) -> None:
+    task_id = LEAD_TO[source](storage)
+    before = events(storage, task_id)
+    event = event_between(source, target)
+    if event is None:
+        with refused(storage, IllegalTransition):
+            storage.set_status(task_id, target)
+        return
+    changed = storage.set_status(task_id, target)
+    assert changed == storage.get(task_id)
+    assert changed.status is target
+    assert events(storage, task_id) == [*before, event]
+
+
+@pytest.mark.parametrize("worker_id", ["somebody", None])
+def test_to_claimed_is_a_claim_by_hand(
+    storage: Storage, clock: FakeClock, worker_id: str | None
+) -> None:
+    task_id = add(storage)
+    claim = storage.set_status(task_id, TaskStatus.CLAIMED, worker_id=worker_id, lease_s=20.0)
+    assert claim.claim_token == 1
+    assert claim.worker_id == (worker_id or claim.worker_id)
+    assert claim.worker_id
+    assert claim.claimed_at == to_timestamp(clock.now())
+    assert (claim.last_heartbeat, claim.lease_expires_at) == (clock.now(), clock.now() + 20.0)
+    storage.complete(claim)
+
+
+def test_to_claimed_takes_a_task_before_its_time(storage: Storage, clock: FakeClock) -> None:
+    task_id = add(storage, run_after=clock.now() + 3600)
+    storage.set_status(task_id, TaskStatus.CLAIMED)
+    assert storage.next_due_at("video") is None
+    clock.advance(LEASE_S + 1)
+    assert storage.rescue().requeued == [task_id]
+
+
+def test_to_running_starts_the_clock_of_the_task(storage: Storage, clock: FakeClock) -> None:
+    task_id = LEAD_TO[TaskStatus.CLAIMED](storage)
+    clock.advance(2)
+    running = storage.set_status(task_id, TaskStatus.RUNNING)
+    assert running.started_at == to_timestamp(clock.now())
+
+
+@each_active
+def test_to_completed_stores_the_result(
+    storage: Storage, clock: FakeClock, status: TaskStatus
+) -> None:
+    task_id = LEAD_TO[status](storage)
+    done = storage.set_status(task_id, TaskStatus.COMPLETED, result={"ideas_count": 5})
+    assert done.result == {"ideas_count": 5}
+    assert done.completed_at == to_timestamp(clock.now())
+    assert (done.lease_expires_at, done.error_code, done.error_message) == (None, None, None)
+
+
+@each_active
+def test_to_failed_stores_the_error_and_counts_nothing(
+    storage: Storage, clock: FakeClock, status: TaskStatus
+) -> None:
+    task_id = LEAD_TO[status](storage)
+    failed = storage.set_status(task_id, TaskStatus.FAILED, error_message="by hand")
+    assert (failed.error_code, failed.error_message) == ("error", "by hand")
+    assert failed.completed_at == to_timestamp(clock.now())
+    assert (failed.lease_expires_at, failed.retry_count) == (None, 0)
+    assert storage.history(task_id)[-1].detail == "by hand"
+
+
+@each_active
+def test_to_queued_takes_the_task_from_its_worker(storage: Storage, status: TaskStatus) -> None:
+    task_id = LEAD_TO[status](storage)
+    released = storage.set_status(task_id, TaskStatus.QUEUED)
+    assert (released.worker_id, released.lease_expires_at) == (None, None)
+    assert (released.retry_count, released.crash_count) == (0, 0)
+    assert take(storage, "worker-2").task_id == task_id
