@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import Protocol
 
 
@@ -27,8 +28,14 @@ def to_timestamp(epoch_s: float) -> str:
     It sorts as it reads, and SQLite's date functions, pandas and the standard library's
     TIMESTAMP converter read it.
     """
+    microseconds = int(epoch_s * 1e6)
+    return f"{_second_text(microseconds // 1_000_000)}.{microseconds % 1_000_000:06d}"
+
+
+@lru_cache(maxsize=8)  # every write stamps a time, thousands in a second
+def _second_text(epoch_s: int) -> str:
     moment = datetime.fromtimestamp(epoch_s, timezone.utc)
-    return moment.replace(tzinfo=None).isoformat(" ", "microseconds")
+    return moment.replace(tzinfo=None).isoformat(" ", "seconds")
 
 
 def from_timestamp(text: str) -> datetime:

@@ -78,6 +78,9 @@ class Waker:
         if sender is not None:
             sender.close()
 
+    def __del__(self) -> None:
+        self.close()
+
 
 class Waiter:
     """The side that waits for work: `prepare()`, look into the queue once more, then `wait()`.
@@ -163,6 +166,9 @@ class Waiter:
             slots.close()
         if receiver is not None:
             receiver.close()
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def _open_slots(db_path: str, create: bool) -> tuple[mmap.mmap, int] | None:

@@ -19,6 +19,10 @@ else:
     import fcntl
 
 
+BYTES = 4
+"""How many bytes of a lock file are in use."""
+
+
 class LockFile:
     """A file whose bytes can be locked. It holds no data and is never deleted."""
 
@@ -27,22 +31,24 @@ class LockFile:
         self._fd = os.open(path, flags, 0o600)
 
     if sys.platform == "linux":
-        # struct flock {short l_type, l_whence; off_t l_start, l_len; pid_t l_pid;}
-        _FLOCK = struct.Struct("@hhqqi4x")
+        # struct flock {short l_type, l_whence; off_t l_start, l_len; pid_t l_pid;}, packed ahead
+        # of use: every write locks and unlocks.
+        _LOCK, _UNLOCK = (
+            [struct.pack("@hhqqi4x", kind, os.SEEK_SET, byte, 1, 0) for byte in range(BYTES)]
+            for kind in (fcntl.F_WRLCK, fcntl.F_UNLCK)
+        )
 
         def try_lock(self, byte: int) -> bool:
             """Lock that byte, if nobody else has it."""
-            request = self._FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, byte, 1, 0)
             try:
-                fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, request)
+                fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, self._LOCK[byte])
             except (BlockingIOError, PermissionError):
                 return False
             return True
 
         def unlock(self, byte: int) -> None:
             """Give that byte free."""
-            request = self._FLOCK.pack(fcntl.F_UNLCK, os.SEEK_SET, byte, 1, 0)
-            fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, request)
+            fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, self._UNLOCK[byte])
 
     elif sys.platform == "win32":
 

@@ -259,7 +259,7 @@ class MemoryStorage:
             return self._fail(task, code, message, **counted_in)
         failure = {"error_code": code, "error_message": message, **counted_in}
         if task.cancel_requested:
-            return self._end(task, TaskEvent.CANCELLED, message, **failure)
+            return self._end(task, TaskEvent.CANCELLED, **failure)
         return self._back(task, TaskEvent.RETRIED, message, run_after=retry_at, **failure)
 
     def _fail(self, task: Task, code: str, message: str | None, **changes: Any) -> Task:
@@ -301,7 +301,7 @@ class MemoryStorage:
         message = f"worker {task.worker_id} died or its lease expired (crash {crashes})"
         crash = {"crash_count": crashes, "error_code": "crashed", "error_message": message}
         if task.cancel_requested:
-            self._end(task, TaskEvent.CANCELLED, message, **crash)
+            self._end(task, TaskEvent.CANCELLED, **crash)
             rescue.cancelled.append(task.task_id)
         elif crashes >= crash_limit:
             message = f"killed its worker {crashes} times"

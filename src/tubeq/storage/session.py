@@ -49,9 +49,7 @@ class Session:
             self._locks.close()
             raise
         self._write_lock = WriteLock(self._locks, factory.busy_timeout_s)
-        self._checkpointer = Checkpointer(
-            factory, self._locks, WriteLock(self._locks, factory.busy_timeout_s)
-        )
+        self._checkpointer = Checkpointer(factory)
         self._wal = WalSync(factory)
         _open_sessions.add(self)
 

@@ -141,13 +141,19 @@ class SQLiteStorage:
     def start(self, claim: Task) -> Task:
         at = to_timestamp(self._clock.now())
         with self._session.write(durable=self._sync_all) as session:
-            if session.execute(_SQL["start"], {**fence(claim), "at": at}).rowcount != 1:
-                if session.execute(
-                    f"SELECT 1 FROM task_queue WHERE {_SQL['held']}", fence(claim)
-                ).fetchone():
-                    raise IllegalTransition(claim.task_id, TaskStatus.RUNNING, TaskStatus.RUNNING)
-                raise lost(claim)
-        return claim._replace(status=TaskStatus.RUNNING, started_at=at)
+            row = session.execute(_SQL["start"], {**fence(claim), "at": at}).fetchone()
+            if row is None:
+                if session.execute(_SQL["is_held"], fence(claim)).fetchone() is None:
+                    raise lost(claim)
+                raise IllegalTransition(claim.task_id, TaskStatus.RUNNING, TaskStatus.RUNNING)
+        seen_at, expires_at, cancel_requested = row
+        return claim._replace(
+            status=TaskStatus.RUNNING,
+            started_at=at,
+            last_heartbeat=seen_at,
+            lease_expires_at=expires_at,
+            cancel_requested=cancel_requested,
+        )
 
     def heartbeat(self, claim: Task, lease_s: float) -> bool:
         now = self._clock.now()
@@ -311,10 +317,10 @@ class SQLiteStorage:
             changes: dict[str, Any] = {**fence(task), "at": to_timestamp(now)}
             if event is TaskEvent.CLAIMED:
                 request = ClaimRequest(task.task_type, worker_id or "admin", lease_s=lease_s)
-                changes = {**claim_changes(request, now), "picked": task.row_id}
-                session.execute(CLAIM_ONE["pick_given"], changes).fetchall()
+                claiming = (*claim_changes(request, now), task.row_id, 1)
+                session.execute(CLAIM_ONE["pick_given"], claiming).fetchall()
             elif event is TaskEvent.STARTED:
-                session.execute(_SQL["start"], changes)
+                session.execute(_SQL["start"], changes).fetchall()
             elif event is TaskEvent.COMPLETED:
                 report = None if result is None else as_json(result)
                 session.execute(_SQL["complete"], {**changes, "result": report})
@@ -362,8 +368,9 @@ class SQLiteStorage:
     # Housekeeping -------------------------------------------------------------------------------
 
     def stats(self) -> QueueStats:
-        by_status = dict.fromkeys(map(str, TaskStatus), 0)
-        by_type: defaultdict[str, dict[str, int]] = defaultdict(by_status.copy)
+        none = dict.fromkeys(map(str, TaskStatus), 0)
+        by_status = none.copy()
+        by_type: defaultdict[str, dict[str, int]] = defaultdict(none.copy)
         scheduled = 0
         for task_type, status, count, later in self._session.read(_SQL["counts"]):
             by_status[status] += count

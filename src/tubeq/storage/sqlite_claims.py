@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tubeq.domain.clock import Clock, to_timestamp
@@ -30,6 +30,7 @@ _ORDER: dict[ClaimStrategy, Callable[[Task], Any]] = {
     ClaimStrategy.PRIORITY: lambda task: (-task.priority, task.row_id),
 }
 _NEIGHBOURS = 8
+_NEIGHBOURHOOD_USES = 32  # claims close to each other find their pages in the cache
 _PROMOTE_EVERY_S = 0.1
 
 
@@ -39,6 +40,7 @@ class Claimer:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._next_promotion: dict[str, float] = {}
+        self._neighbourhoods: dict[str, tuple[int, int]] = {}
         self._chance = random.Random()
 
     def claim(self, session: Session, request: ClaimRequest, limit: int) -> list[Task]:
@@ -66,9 +68,8 @@ class Claimer:
         for pick in _PICKS[request.strategy]:
             wanted = limit - len(claimed)
             statement = CLAIM_ONE[pick] if wanted == 1 else CLAIM_MANY[pick]
-            changes["limit"] = wanted
-            rows = session.execute(statement, changes).fetchall()
-            claimed.extend(_claimed(row, request, changes) for row in rows)
+            rows = session.execute(statement, (*changes, request.task_type, wanted)).fetchall()
+            claimed += [_claimed(row, request.task_type, changes) for row in rows]
             if len(claimed) == limit:
                 break
         if len(claimed) > 1:  # RETURNING promises no order
@@ -81,40 +82,49 @@ class Claimer:
         changes = claim_changes(request, now)
         claimed: list[Task] = []
         while len(claimed) < limit:
-            where = {"task_type": request.task_type, "count": _NEIGHBOURS}
-            low, high = session.execute(_SQL["ready_bounds"], where).fetchone()
-            if low is None:
+            neighbours = self._neighbours(session, request.task_type)
+            if not neighbours:
                 break
-            where["from"] = self._chance.randint(low, high)
-            neighbours = session.execute(_SQL["neighbours"], where).fetchall()
             weights = [1 + max(priority, 0) for _, priority in neighbours]
-            changes["picked"] = self._chance.choices(neighbours, weights)[0][0]
-            row = session.execute(CLAIM_ONE["pick_given"], changes).fetchone()
-            claimed.append(_claimed(row, request, changes))
+            picked = self._chance.choices(neighbours, weights)[0][0]
+            row = session.execute(CLAIM_ONE["pick_given"], (*changes, picked, 1)).fetchone()
+            claimed.append(_claimed(row, request.task_type, changes))
         return claimed
 
+    def _neighbours(self, session: Session, task_type: str) -> list[tuple[int, int]]:
+        """Row ids and priorities of due tasks, from a drawn one on, going round at the end."""
+        start, uses = self._neighbourhoods.get(task_type, (0, 0))
+        if not uses:
+            low, high = session.execute(_SQL["ready_bounds"], {"task_type": task_type}).fetchone()
+            if low is None:
+                return []
+            start, uses = self._chance.randint(low, high), _NEIGHBOURHOOD_USES
+        self._neighbourhoods[task_type] = (start, uses - 1)
+        query = _SQL["neighbours"]
+        found = session.execute(query, (task_type, start, _NEIGHBOURS)).fetchall()
+        if len(found) < _NEIGHBOURS:
+            missing = _NEIGHBOURS - len(found)
+            first = session.execute(query, (task_type, 0, missing)).fetchall()
+            found += [each for each in first if each[0] < start]
+        return found
 
-def claim_changes(request: ClaimRequest, now: float) -> dict[str, Any]:
-    """The parameters of a claiming statement."""
+
+def claim_changes(request: ClaimRequest, now: float) -> tuple[Any, ...]:
+    """The parameters of a claiming statement, up to those of its pick: status, worker_id,
+    claimed_at, started_at, last_heartbeat, lease_expires_at."""
     at = to_timestamp(now)
-    return {
-        "task_type": request.task_type,
-        "status": TaskStatus.RUNNING if request.start else TaskStatus.CLAIMED,
-        "worker_id": request.worker_id,
-        "at": at,
-        "started_at": at if request.start else None,
-        "now": now,
-        "expires_at": now + request.lease_s,
-        "limit": 1,
-    }
+    if request.start:
+        return (TaskStatus.RUNNING, request.worker_id, at, at, now, now + request.lease_s)
+    return (TaskStatus.CLAIMED, request.worker_id, at, None, now, now + request.lease_s)
 
 
-def _claimed(row: Sequence[Any], request: ClaimRequest, changes: Mapping[str, Any]) -> Task:
+def _claimed(row: Sequence[Any], task_type: str, changes: Sequence[Any]) -> Task:
     """The claimed task: what the statement returned, and what it was told to write."""
     (row_id, task_id, parameters, priority, created_at, run_after, token, retries, crashes,
      error_code, error_message, key) = row  # fmt: skip
+    status, worker_id, claimed_at, started_at, now, expires_at = changes
     return Task(
-        row_id, task_id, request.task_type, parameters, changes["status"], priority, created_at,
-        run_after, request.worker_id, changes["at"], changes["started_at"], None, changes["now"],
-        changes["expires_at"], token, 0, retries, crashes, error_code, error_message, None, key,
+        row_id, task_id, task_type, parameters, status, priority, created_at, run_after, worker_id,
+        claimed_at, started_at, None, now, expires_at, token, 0, retries, crashes, error_code,
+        error_message, None, key,
     )  # fmt: skip

@@ -15,8 +15,8 @@ from tubeq.storage.connection import ConnectionFactory
 from tubeq.storage.sqlite_version import wal_reset_bug
 from tubeq.storage.write_lock import CHECKPOINT_BYTE, WriteLock
 
-CHECKPOINT_EVERY_WRITES = 1000
-"""Small writes between checkpoints: about 3 pages of the log each, so some 12 MB."""
+CHECKPOINT_EVERY_WRITES = 500
+"""Small writes between checkpoints: about 3 pages of the log each, so some 6 MB a process."""
 
 
 class WalSync:
@@ -73,10 +73,11 @@ class Checkpointer:
     would never be moved to its end, and so never start anew.
     """
 
-    def __init__(self, factory: ConnectionFactory, locks: LockFile, write_lock: WriteLock) -> None:
+    def __init__(self, factory: ConnectionFactory) -> None:
         self._factory = factory
-        self._locks = locks
-        self._write_lock = write_lock
+        # A file of its own: locks of one open file do not exclude each other.
+        self._locks = LockFile(Path(f"{factory.path}-lock"))
+        self._write_lock = WriteLock(self._locks, factory.busy_timeout_s)
         self._writes = 0
         self._due = threading.Event()
         self._closed = False
@@ -101,6 +102,7 @@ class Checkpointer:
         self._due.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
+        self._locks.close()
 
     def _run(self) -> None:
         connection = gate = None

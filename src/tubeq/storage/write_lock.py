@@ -17,9 +17,9 @@ import random
 import time
 
 from tubeq.domain.errors import StorageBusy
-from tubeq.storage.byte_lock import LockFile
+from tubeq.storage.byte_lock import BYTES, LockFile
 
-WRITE_BYTE, FRONT_BYTE, CHECKPOINT_BYTE, OPEN_BYTE = range(4)
+WRITE_BYTE, FRONT_BYTE, CHECKPOINT_BYTE, OPEN_BYTE = range(BYTES)
 
 TURN_S = 0.001
 _FRONT_PAUSE_S = 0.0001

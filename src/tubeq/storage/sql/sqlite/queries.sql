@@ -17,6 +17,11 @@ id = :id AND claim_token = :token AND status IN ('CLAIMED', 'RUNNING')
 status = 'QUEUED', worker_id = NULL, claimed_at = NULL, started_at = NULL, completed_at = NULL,
 lease_expires_at = NULL, cancel_requested = 0
 
+-- A new error replaces the one of an earlier attempt, code and message; without one it stays.
+-- name: error
+error_code = coalesce(:code, error_code),
+error_message = CASE WHEN :code IS NULL THEN error_message ELSE :message END
+
 -- Creating ----------------------------------------------------------------------------------------
 
 -- name: insert_task
@@ -56,41 +61,34 @@ SELECT event, at, worker_id, claim_token, detail FROM task_history
 WHERE task = :id ORDER BY part, position
 
 -- Claiming ----------------------------------------------------------------------------------------
+-- The quickest path of all: its parameters are bound by position.
 
 -- name: pick_lifo
-SELECT id FROM task_queue WHERE queue_key = :task_type ORDER BY id DESC LIMIT :limit
+SELECT id FROM task_queue WHERE queue_key = ? ORDER BY id DESC LIMIT ?
 
 -- name: pick_fifo
-SELECT id FROM task_queue WHERE queue_key = :task_type ORDER BY id LIMIT :limit
+SELECT id FROM task_queue WHERE queue_key = ? ORDER BY id LIMIT ?
 
 -- Tasks of priority 0 are not in the index of this one: when it yields none, pick_fifo follows.
 -- name: pick_prioritised
 SELECT id FROM task_queue
-WHERE task_type = :task_type AND status = 'QUEUED' AND scheduled = 0 AND priority > 0
-ORDER BY priority DESC, id LIMIT :limit
+WHERE task_type = ? AND status = 'QUEUED' AND scheduled = 0 AND priority > 0
+ORDER BY priority DESC, id LIMIT ?
+
+-- name: pick_given
+SELECT ? LIMIT ?
 
 -- name: ready_bounds
 SELECT (SELECT id FROM task_queue WHERE queue_key = :task_type ORDER BY id LIMIT 1),
        (SELECT id FROM task_queue WHERE queue_key = :task_type ORDER BY id DESC LIMIT 1)
 
--- Neighbours from a drawn row id on, going round at the end.
 -- name: neighbours
-SELECT id, priority FROM (
-    SELECT id, priority FROM task_queue
-    WHERE queue_key = :task_type AND id >= :from ORDER BY id LIMIT :count)
-UNION ALL
-SELECT id, priority FROM (
-    SELECT id, priority FROM task_queue
-    WHERE queue_key = :task_type AND id < :from ORDER BY id LIMIT :count)
-LIMIT :count
-
--- name: pick_given
-SELECT :picked
+SELECT id, priority FROM task_queue WHERE queue_key = ? AND id >= ? ORDER BY id LIMIT ?
 
 -- name: claim_changes
 UPDATE task_queue SET
-    status = :status, worker_id = :worker_id, claimed_at = :at, started_at = :started_at,
-    claim_token = claim_token + 1, last_heartbeat = :now, lease_expires_at = :expires_at
+    status = ?, worker_id = ?, claimed_at = ?, started_at = ?, last_heartbeat = ?,
+    lease_expires_at = ?, claim_token = claim_token + 1
 
 -- name: claimed_columns
 id, task_id, parameters, priority, created_at, run_after, claim_token, retry_count, crash_count,
@@ -118,6 +116,10 @@ WHERE status = 'QUEUED' AND scheduled = 1 AND task_type = :task_type AND run_aft
 -- name: start
 UPDATE task_queue SET status = 'RUNNING', started_at = :at
 WHERE id = :id AND claim_token = :token AND status = 'CLAIMED'
+RETURNING last_heartbeat, lease_expires_at, cancel_requested
+
+-- name: is_held
+SELECT 1 FROM task_queue WHERE $held
 
 -- name: heartbeat
 UPDATE task_queue SET last_heartbeat = :now, lease_expires_at = :expires_at
@@ -131,14 +133,13 @@ WHERE $held
 -- name: finish
 UPDATE task_queue SET status = :status, completed_at = :at, lease_expires_at = NULL,
     retry_count = retry_count + :counted, crash_count = crash_count + :crashed,
-    error_code = coalesce(:code, error_code), error_message = coalesce(:message, error_message)
+    $error
 WHERE $held
 
 -- name: return_to_queue
 UPDATE task_queue SET $back_to_queue, run_after = :run_after,
     scheduled = :scheduled, retry_count = retry_count + :counted,
-    crash_count = crash_count + :crashed, error_code = coalesce(:code, error_code),
-    error_message = coalesce(:message, error_message)
+    crash_count = crash_count + :crashed, $error
 WHERE $held
 
 -- name: requeue

@@ -1,0 +1,1 @@
+"""The performance lab. It may import tubeq; tubeq never imports it."""
