@@ -40,7 +40,7 @@ def take(storage: Storage, worker_id: str = "worker-1", **fields: Any) -> Task:
 def held(storage: Storage, *, start: bool = True, **columns: Any) -> Task:
     """A new task in a worker's hands."""
     task_id = add(storage, **columns)
-    claim = take(storage, start=start)
+    claim = take(storage, start=start, task_type=columns.get("task_type", "video"))
     assert claim.task_id == task_id
     return claim
 

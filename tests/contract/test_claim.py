@@ -218,7 +218,7 @@ def test_the_next_due_time_is_that_of_the_first_scheduled_task_of_the_type(
     assert storage.next_due_at("video") == now + 300
 
 
-# Start and heartbeat --------------------------------------------------------------------------------
+# Start and heartbeat ------------------------------------------------------------------------------
 
 
 def test_start_makes_a_claimed_task_run(storage: Storage, clock: FakeClock) -> None:
@@ -237,6 +237,18 @@ def test_start_makes_a_claimed_task_run(storage: Storage, clock: FakeClock) -> N
         1,
         None,
     )
+
+
+def test_start_returns_the_claim_as_it_is_then(storage: Storage, clock: FakeClock) -> None:
+    """Also where the caller's copy has aged: a heartbeat and a cancel came in between."""
+    add(storage)
+    claim = take(storage)
+    clock.advance(2)
+    storage.heartbeat(claim, 5.0)
+    storage.cancel(claim.task_id)
+    running = storage.start(claim)
+    assert running == storage.get(claim.task_id)
+    assert running.cancel_requested == 1
 
 
 def test_a_heartbeat_moves_the_lease_and_nothing_else(storage: Storage, clock: FakeClock) -> None:

@@ -219,8 +219,10 @@ def _copy_seed(connection: sqlite3.Connection, path: Path, now: str) -> None:
             lease_expires_at)
         SELECT coalesce(task_id, lower(hex(randomblob(10)))), task_type, parameters,
             upper(coalesce(status, 'QUEUED')), coalesce(priority, 0), coalesce(created_at, :now),
-            worker_id, claimed_at, started_at, completed_at, error_message, result,
-            coalesce(retry_count, 0),
+            worker_id, claimed_at, started_at,
+            CASE WHEN upper(status) IN ('COMPLETED', 'FAILED', 'CANCELLED')
+                THEN coalesce(completed_at, created_at, :now) END,
+            error_message, result, coalesce(retry_count, 0),
             CASE WHEN upper(status) IN ('CLAIMED', 'RUNNING') THEN 0.0 END
         FROM seed_task_queue ORDER BY created_at, rowid
         """,

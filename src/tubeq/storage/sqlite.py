@@ -250,7 +250,9 @@ class SQLiteStorage:
                 _SQL["archive_event"], {**changes, "event": event, "worker_id": task.worker_id}
             )
             due = run_after if event is TaskEvent.RETRIED else task.run_after
-            later = due is not None and due > now and event is not TaskEvent.RELEASED
+            if due is not None and event is TaskEvent.RELEASED:
+                due = min(due, now)
+            later = due is not None and due > now
             session.execute(
                 _SQL["return_to_queue"], {**changes, "run_after": due, "scheduled": later}
             )
@@ -371,18 +373,13 @@ class SQLiteStorage:
         none = dict.fromkeys(map(str, TaskStatus), 0)
         by_status = none.copy()
         by_type: defaultdict[str, dict[str, int]] = defaultdict(none.copy)
-        scheduled = 0
-        for task_type, status, count, later in self._session.read(_SQL["counts"]):
+        scheduled, waiting = 0, []
+        rows = self._session.read(_SQL["counts"], {"now": self._clock.now()})
+        for task_type, status, count, later, oldest in rows:
             by_status[status] += count
             by_type[task_type][status] = count
-            scheduled += later if status == TaskStatus.QUEUED else 0
-        waiting = [
-            max(from_timestamp(created_at).timestamp(), run_after or 0.0)
-            for task_type in by_type
-            for created_at, run_after in self._session.read(
-                _SQL["oldest_queued"], {"task_type": task_type}
-            )
-        ]
+            scheduled += later or 0
+            waiting += [from_timestamp(oldest).timestamp()] if oldest else []
         return QueueStats(
             by_status=by_status,
             by_type=dict(by_type),

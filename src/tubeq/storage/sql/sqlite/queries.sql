@@ -208,8 +208,13 @@ DELETE FROM task_event WHERE task = ?
 -- name: delete_task
 DELETE FROM task_queue WHERE id = ? AND status IN ('COMPLETED', 'FAILED', 'CANCELLED')
 
+-- By type and status: how many, how many not yet due, and since when the oldest due one waits.
 -- name: counts
-SELECT task_type, status, count(*), sum(scheduled) FROM task_queue GROUP BY task_type, status
+SELECT task_type, status, count(*), sum(status = 'QUEUED' AND run_after > :now),
+       min(CASE WHEN status = 'QUEUED' AND coalesce(run_after, 0) <= :now THEN
+           max(created_at, coalesce(strftime('%Y-%m-%d %H:%M:%f', run_after, 'unixepoch'), ''))
+       END)
+FROM task_queue GROUP BY task_type, status
 
 -- name: count_results
 SELECT count(*) FROM results
@@ -217,9 +222,6 @@ SELECT count(*) FROM results
 -- name: error_codes
 SELECT error_code, count(*) FROM task_queue
 WHERE status = 'FAILED' AND error_code IS NOT NULL GROUP BY 1 ORDER BY 2 DESC
-
--- name: oldest_queued
-SELECT created_at, run_after FROM task_queue WHERE queue_key = :task_type ORDER BY id LIMIT 1
 
 -- Workers -----------------------------------------------------------------------------------------
 

@@ -39,8 +39,8 @@ CREATE TABLE task_queue (
 );
 
 CREATE UNIQUE INDEX task_queue_task_id ON task_queue (task_id);
-CREATE INDEX task_queue_open ON task_queue (queue_key, id, priority) WHERE queue_key IS NOT NULL;
-CREATE INDEX task_queue_prioritised ON task_queue (task_type, priority DESC, id)
+CREATE INDEX task_queue_open ON task_queue (queue_key) WHERE queue_key IS NOT NULL;
+CREATE INDEX task_queue_prioritised ON task_queue (task_type, priority DESC)
     WHERE status = 'QUEUED' AND scheduled = 0 AND priority > 0;
 CREATE INDEX task_queue_scheduled ON task_queue (task_type, run_after)
     WHERE status = 'QUEUED' AND scheduled = 1;

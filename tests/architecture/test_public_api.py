@@ -1,0 +1,42 @@
+"""What users import stays small, sorted and quick."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import tubeq
+
+
+def test_the_public_names_are_sorted_and_exist():
+    assert list(tubeq.__all__) == sorted(tubeq.__all__)
+    for name in tubeq.__all__:
+        assert getattr(tubeq, name).__name__ == name
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError):
+        tubeq.Nothing  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "module", ["tubeq", "tubeq.plugins.channel_plugin", "tubeq.workers.runner", "tubeq.cli.main"]
+)
+def test_nothing_imports_yt_dlp_before_it_is_used(module):
+    code = f"import sys, {module}; sys.exit('yt_dlp' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
+
+
+def test_the_package_alone_imports_no_layer():
+    code = "import sys, tubeq; sys.exit(any(name.startswith('tubeq.') for name in sys.modules))"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
+
+
+def test_workers_do_not_pay_for_the_command_line():
+    code = (
+        "import sys, tubeq.workers.runner, tubeq.plugins.registry;"
+        "sys.exit(bool({'rich', 'typer'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=30)

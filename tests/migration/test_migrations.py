@@ -1,0 +1,230 @@
+"""A file becomes this program's database once, whole, or not at all."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import sqlite3
+from importlib.resources import files
+
+import pytest
+
+from tubeq import QueueManager
+from tubeq.domain.errors import SchemaMismatch
+from tubeq.domain.states import TaskStatus
+from tubeq.storage import migrate
+from tubeq.storage.port import ClaimRequest
+
+SEED_SCHEMA = """
+CREATE TABLE task_queue (
+    task_id TEXT PRIMARY KEY, task_type TEXT NOT NULL, parameters TEXT NOT NULL,
+    status TEXT DEFAULT 'QUEUED', priority INTEGER DEFAULT 0,
+    created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP, worker_id TEXT, claimed_at TIMESTAMP,
+    started_at TIMESTAMP, completed_at TIMESTAMP, error_message TEXT, result TEXT,
+    retry_count INTEGER DEFAULT 0
+);
+CREATE TABLE results (
+    result_id TEXT PRIMARY KEY, task_id TEXT NOT NULL, source_id TEXT, title TEXT,
+    description TEXT, score REAL, created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
+    FOREIGN KEY (task_id) REFERENCES task_queue(task_id)
+);
+"""
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "queue.db"
+
+
+def execute(path, script):
+    connection = sqlite3.connect(path)
+    connection.executescript(script)
+    connection.close()
+
+
+def rows(path, query):
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+def test_the_migrations_lead_to_the_schema(path):
+    QueueManager(path).close()
+    found = dict(rows(path, "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"))
+    found.pop("migration")
+    assert found == migrate.expected_objects()
+
+
+def test_the_schemas_states_are_the_programs(path):
+    QueueManager(path).close()
+    ((sql,),) = rows(path, "SELECT sql FROM sqlite_schema WHERE name = 'task_queue'")
+    listed = sql.split("CHECK (status IN (")[1].split(")")[0]
+    assert {each.strip(" '") for each in listed.split(",")} == set(map(str, TaskStatus))
+
+
+def test_a_migration_is_recorded_with_its_checksum(path):
+    QueueManager(path).close()
+    recorded = rows(path, "SELECT version, name, checksum FROM migration ORDER BY version")
+    assert recorded == [
+        (each.version, each.name, each.checksum) for each in migrate.known_migrations()
+    ]
+
+
+def test_checksums_do_not_depend_on_line_ends():
+    (first, *_) = migrate.known_migrations()
+    assert first._replace(sql=first.sql.replace("\n", "\r\n")).checksum == first.checksum
+
+
+def test_migrations_are_numbered_without_gaps():
+    numbers = [each.version for each in migrate.known_migrations()]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_opening_again_changes_nothing(path):
+    QueueManager(path).close()
+    before = path.read_bytes()
+    QueueManager(path).close()
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("PRAGMA user_version = 999", "999"),
+        ("UPDATE migration SET checksum = 'other'", "migration 1"),
+        ("DROP INDEX task_queue_open", "task_queue_open"),
+        ("ALTER TABLE results ADD COLUMN mine TEXT", "results"),
+    ],
+)
+def test_a_newer_or_tampered_schema_is_refused_and_left_as_it_is(path, change, named):
+    with QueueManager(path) as queue:
+        queue.create_task("scrape")
+    execute(path, change)
+    before = path.read_bytes()
+    with pytest.raises(SchemaMismatch, match=named):
+        QueueManager(path)
+    assert path.read_bytes() == before
+
+
+def test_what_users_add_is_theirs(path):
+    QueueManager(path).close()
+    execute(
+        path,
+        "CREATE INDEX my_index ON results (title); CREATE VIEW my_view AS SELECT 1;"
+        "CREATE TABLE my_table (a)",
+    )
+    QueueManager(path).close()
+
+
+def test_the_seeds_empty_tables_are_adopted(path):
+    execute(path, SEED_SCHEMA)
+    with QueueManager(path) as queue:
+        task_id = queue.create_task("scrape", {"a": 1})
+        assert queue.claim_next_task("scrape", "w").task_id == task_id
+
+
+def test_the_seeds_rows_are_adopted_whole(path):
+    execute(path, SEED_SCHEMA)
+    connection = sqlite3.connect(path)
+    tasks = [
+        ("old-1", "scrape", '{"n": 1}', "QUEUED", 3, "2025-01-01 00:00:01", 0),
+        ("old-2", "scrape", '{"n": 2}', "COMPLETED", 0, "2025-01-01 00:00:02", 1),
+        ("old-3", "scrape", '{"n": 3}', "RUNNING", 0, "2025-01-01 00:00:03", 0),
+        (None, "scrape", '{"n": 4}', "queued", 0, "2025-01-01 00:00:04", 0),
+    ]
+    connection.executemany(
+        "INSERT INTO task_queue (task_id, task_type, parameters, status, priority, created_at, "
+        "retry_count) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        tasks,
+    )
+    connection.executemany(
+        "INSERT INTO results (result_id, task_id, source_id, title, score) VALUES (?, ?, ?, ?, ?)",
+        [("r1", "old-2", "v1", "first", 1.5), ("r2", "old-2", "v1", "again", 2.5)],
+    )
+    connection.commit()
+    connection.close()
+    with QueueManager(path) as queue:
+        adopted = {task.parameters["n"]: task for task in queue.list_tasks()}
+        assert [adopted[n].task_id for n in (1, 2, 3)] == ["old-1", "old-2", "old-3"]
+        assert adopted[4].task_id
+        assert (adopted[1].priority, adopted[1].created_at) == (3, "2025-01-01 00:00:01")
+        assert (adopted[2].status, adopted[2].retry_count) == ("COMPLETED", 1)
+        assert [each.title for each in queue.get_task_results("old-2")] == ["first", "again"]
+        assert queue.check() == ["task old-3 is RUNNING without a worker and a lease"]
+        assert queue.rescue().requeued == ["old-3"]  # its worker belonged to the old program
+        assert queue.check() == []
+        assert queue.claim_next_task("scrape", "w").parameters == {"n": 4}  # newest first
+
+
+def test_an_unknown_status_stops_the_adoption_and_changes_nothing(path):
+    execute(
+        path,
+        SEED_SCHEMA
+        + "INSERT INTO task_queue (task_id, task_type, parameters, status) "
+        + "VALUES ('a', 'scrape', '{}', 'PAUSED')",
+    )
+    with pytest.raises(SchemaMismatch, match="PAUSED"):
+        QueueManager(path)
+    assert rows(path, "SELECT task_id, status FROM task_queue") == [("a", "PAUSED")]
+
+
+def test_a_table_that_only_shares_the_seeds_name_is_refused(path):
+    execute(path, "CREATE TABLE task_queue (mine TEXT); CREATE TABLE results (mine TEXT)")
+    with pytest.raises(SchemaMismatch, match="task_id"):
+        QueueManager(path)
+
+
+def test_a_migration_that_fails_half_way_changes_nothing(path, monkeypatch):
+    first, *_ = migrate.known_migrations()
+    broken = first._replace(sql=first.sql + "\nCREATE TABLE worker (again TEXT);")
+    monkeypatch.setattr(migrate, "known_migrations", lambda: (broken,))
+    with pytest.raises(Exception, match="worker"):
+        QueueManager(path)
+    assert rows(path, "SELECT name FROM sqlite_schema") == []
+    monkeypatch.undo()
+    QueueManager(path).close()
+
+
+def _create_one(path, start):
+    start.wait()
+    with QueueManager(path) as queue:
+        queue.create_task("scrape")
+
+
+@pytest.mark.slow
+def test_processes_that_open_a_new_file_at_once_make_one_database(path):
+    context = multiprocessing.get_context("spawn")
+    start = context.Barrier(6)
+    processes = [context.Process(target=_create_one, args=(path, start)) for _ in range(6)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * 6
+    with QueueManager(path) as queue:
+        assert queue.stats().by_status["QUEUED"] == 6
+
+
+def test_a_database_taken_out_of_wal_mode_is_put_back(path):
+    QueueManager(path).close()
+    execute(path, "PRAGMA journal_mode = DELETE")
+    QueueManager(path).close()
+    assert rows(path, "PRAGMA journal_mode") == [("wal",)]
+
+
+def test_a_row_that_a_person_inserts_by_hand_is_a_task(path):
+    """With the seed's columns only: defaults do the rest."""
+    queue = QueueManager(path)
+    execute(path, "INSERT INTO task_queue (task_type, parameters) VALUES ('scrape', '{\"a\": 1}')")
+    claimed = queue.storage.claim(ClaimRequest("scrape", "w"))
+    assert [json.loads(each.parameters_json) for each in claimed] == [{"a": 1}]
+    queue.complete_task(claimed[0])
+    assert queue.get_task_history(claimed[0].task_id)[0].event == "created"
+    queue.close()
+
+
+def test_the_sql_files_are_part_of_the_package():
+    folder = files("tubeq.storage").joinpath("sql", "sqlite")
+    assert {each.name for each in folder.iterdir()} >= {"schema.sql", "queries.sql", "migrations"}

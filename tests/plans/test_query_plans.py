@@ -1,0 +1,88 @@
+"""EXPLAIN QUERY PLAN: what is executed all the time goes through its index, at any depth."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from tubeq import QueueManager
+from tubeq.storage.queries import load_queries
+from tubeq.storage.sqlite_claims import CLAIM_MANY, CLAIM_ONE
+
+SQL = load_queries("sqlite")
+
+
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory):
+    path = tmp_path_factory.mktemp("plans") / "queue.db"
+    QueueManager(path).close()
+    connection = sqlite3.connect(path)
+    yield connection
+    connection.close()
+
+
+def plan(connection, statement):
+    rows = connection.execute(f"EXPLAIN QUERY PLAN {statement}", _values_for(statement))
+    return [row[3] for row in rows]
+
+
+def _values_for(statement):
+    if ":" in statement:
+        return dict.fromkeys(
+            ("id", "token", "now", "before", "after", "limit", "task_type", "queue_key",
+             "worker_id", "task_id", "expires_at", "at", "status", "result", "counted", "crashed",
+             "code", "message", "run_after", "scheduled", "event")
+        )  # fmt: skip
+    return [None] * statement.count("?")
+
+
+@pytest.mark.parametrize(
+    ("pick", "index"),
+    [
+        ("pick_lifo", "task_queue_open"),
+        ("pick_fifo", "task_queue_open"),
+        ("pick_prioritised", "task_queue_prioritised"),
+    ],
+)
+@pytest.mark.parametrize("statements", [CLAIM_ONE, CLAIM_MANY], ids=["one", "many"])
+def test_a_claim_seeks_in_its_index_and_sorts_nothing(connection, statements, pick, index):
+    steps = plan(connection, statements[pick])
+    assert any(f"INDEX {index}" in step for step in steps), steps
+    assert not any("TEMP B-TREE" in step or step.startswith("SCAN task_queue") for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("neighbours", "INDEX task_queue_open"),
+        ("expired", "INDEX task_queue_open"),
+        ("held_by", "INDEX task_queue_open"),
+        ("next_due_at", "INDEX task_queue_scheduled"),
+        ("promote_due", "INDEX task_queue_scheduled"),
+        ("get_task", "INDEX task_queue_task_id"),
+        ("task_id_of_key", "INDEX task_queue_idempotency_key"),
+        ("results_of_task", "INDEX results_task_source"),
+        ("start", "INTEGER PRIMARY KEY"),
+        ("heartbeat", "INTEGER PRIMARY KEY"),
+        ("complete", "INTEGER PRIMARY KEY"),
+        ("finish", "INTEGER PRIMARY KEY"),
+        ("return_to_queue", "INTEGER PRIMARY KEY"),
+        ("history", "INDEX task_event_task"),
+    ],
+)
+def test_a_verb_seeks_in_its_index(connection, name, index):
+    steps = plan(connection, SQL[name])
+    assert any(index in step for step in steps), steps
+    assert not any(step.startswith("SCAN task_queue") for step in steps), steps
+
+
+def test_the_keys_of_the_queue_are_found_by_skipping(connection):
+    steps = plan(connection, SQL["queue_keys"])
+    assert sum("USING INDEX task_queue_open" in step for step in steps) == 2, steps
+
+
+def test_a_statement_without_its_index_would_be_seen(connection):
+    """So the tests above can fail."""
+    steps = plan(connection, "SELECT id FROM task_queue WHERE error_code = ? ORDER BY priority")
+    assert any(step.startswith("SCAN task_queue") for step in steps)

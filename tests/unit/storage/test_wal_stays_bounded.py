@@ -1,0 +1,80 @@
+"""The write-ahead log is moved into the database while work goes on."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+
+import pytest
+
+from tubeq.domain.models import EncodedTask
+from tubeq.domain.policies import Durability
+from tubeq.storage import open_storage, wal
+from tubeq.storage.connection import ConnectionFactory
+from tubeq.storage.port import ClaimRequest
+
+
+@pytest.fixture
+def storage(tmp_path):
+    storage = open_storage(tmp_path / "queue.db", durability=Durability.FAST)
+    yield storage
+    storage.close()
+
+
+def work(storage, tasks):
+    for _ in range(tasks // 1000):
+        storage.create([EncodedTask("scrape", "{}")] * 1000)
+        while claims := storage.claim(ClaimRequest("scrape", "w"), 100):
+            for claim in claims:
+                storage.complete(claim)
+
+
+@pytest.mark.slow
+def test_the_log_stays_small_while_thousands_of_tasks_are_worked(storage, tmp_path):
+    work(storage, 10_000)
+    assert (tmp_path / "queue.db-wal").stat().st_size < 40_000_000
+
+
+@pytest.mark.slow
+def test_without_checkpoints_the_log_grows_past_that_bound(storage, tmp_path, monkeypatch):
+    """So the test above can fail."""
+    monkeypatch.setattr(wal.Checkpointer, "note_writes", lambda self, count: None)
+    work(storage, 10_000)
+    assert (tmp_path / "queue.db-wal").stat().st_size > 40_000_000
+
+
+def test_a_checkpoint_runs_only_while_no_other_writer_can(tmp_path, monkeypatch):
+    """On a SQLite with the WAL-reset bug: whoever tries to write meanwhile is refused."""
+    monkeypatch.setattr(wal, "wal_reset_bug", lambda: True)
+    path = tmp_path / "queue.db"
+    storage = open_storage(path)
+    refused = []
+
+    class Watched(sqlite3.Connection):
+        def execute(self, sql, *parameters):
+            if "wal_checkpoint" in sql:
+                outsider = sqlite3.connect(path, timeout=0)
+                try:
+                    outsider.execute("BEGIN IMMEDIATE")
+                    refused.append(False)
+                except sqlite3.OperationalError:
+                    refused.append(True)
+                finally:
+                    outsider.close()
+            return super().execute(sql, *parameters)
+
+    class Factory(ConnectionFactory):
+        def connect(self):
+            return sqlite3.connect(
+                path, factory=Watched, isolation_level=None, check_same_thread=False
+            )
+
+    checkpointer = wal.Checkpointer(Factory(path, 5))
+    checkpointer.note_writes(wal.CHECKPOINT_EVERY_WRITES)
+    deadline = time.monotonic() + 5
+    while not refused and time.monotonic() < deadline:
+        time.sleep(0.01)
+    checkpointer.close()
+    storage.close()
+    assert refused
+    assert all(refused)
