@@ -1,0 +1,1 @@
+"""The SQLite back end against the reference model, step by step, over random lives."""

@@ -1,0 +1,280 @@
+"""Hypothesis plays random lives on both back ends, on one clock, and compares all that they know.
+
+What the contract suite says case by case, this says of sequences that nobody thought of. Claims
+are drawn from all that were ever given out, so that most of the later ones are stale.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hypothesis.strategies as st
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+)
+
+from tests.conftest import FakeClock
+from tubeq.domain.errors import TubeqError
+from tubeq.domain.models import EncodedTask, Idea, Result, Task
+from tubeq.domain.policies import ClaimStrategy
+from tubeq.domain.states import TRANSITIONS, TaskStatus
+from tubeq.storage import Storage, open_storage
+from tubeq.storage.port import ClaimRequest, WorkerInfo
+
+LEASE_S = 60
+types = st.sampled_from(["video", "video", "channel"])
+workers = st.sampled_from(["ann", "bob"])
+# The fourth strategy is a draw: no two back ends need to agree on it.
+strategies = st.sampled_from([ClaimStrategy.LIFO, ClaimStrategy.FIFO, ClaimStrategy.PRIORITY])
+delays = st.sampled_from([None, None, -5, 0, 5, 30, 90])
+requests = st.builds(
+    ClaimRequest, types, workers, strategies, st.sampled_from([5, LEASE_S]), st.booleans()
+)
+new_tasks = st.tuples(types, st.integers(0, 3), delays, st.sampled_from([None, None, "a", "b"]))
+ideas = st.lists(
+    st.builds(Idea, st.sampled_from("xyz"), st.sampled_from(["", "title"]), score=st.floats(0, 9)),
+    max_size=3,
+)
+
+
+REGISTER = ["worker_seen", "forget_worker", "request_stop"]
+
+
+class Pair:
+    """What the model and the back end call the same task."""
+
+    def __init__(self, model: Any, sqlite: Any) -> None:
+        self.both = (model, sqlite)
+
+
+class SQLiteIsTheModel(RuleBasedStateMachine):
+    tasks: Bundle[Pair] = Bundle("tasks")
+    claims: Bundle[Pair] = Bundle("claims")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = FakeClock()
+        self.folder = tempfile.TemporaryDirectory()
+        path = Path(self.folder.name) / "queue.db"
+        self.storages = tuple(
+            open_storage(target, clock=self.clock) for target in (":memory:", path)
+        )
+        self.numbers: tuple[dict[str, int], ...] = ({}, {})  # the order of creation, by task id
+
+    def teardown(self) -> None:
+        for storage in self.storages:
+            storage.close()
+        self.folder.cleanup()
+
+    # How to compare -----------------------------------------------------------------------------
+
+    def both(self, verb: Callable[[int, Storage], Any]) -> Pair:
+        """Do it to both; both do it, or both refuse with the same error."""
+        outcomes: list[Any] = []
+        for side, storage in enumerate(self.storages):
+            try:
+                outcomes.append(verb(side, storage))
+            except TubeqError as error:
+                outcomes.append(type(error))
+        model, sqlite = (self.named(side, outcome) for side, outcome in enumerate(outcomes))
+        assert sqlite == model
+        return Pair(*outcomes)
+
+    def named(self, side: int, value: Any) -> Any:
+        """The value with what may differ, ids that a back end made up, replaced by numbers."""
+        numbers = self.numbers[side]
+        if isinstance(value, Task):
+            texts = value._replace(row_id=0, task_id="", parameters_json="", result_json=None)
+            return (numbers[value.task_id], texts, value.parameters, value.result)
+        if isinstance(value, Result):
+            texts = value._replace(result_id="", task_id="", extra_json=None)
+            return (numbers[value.task_id], texts, value.extra)
+        if isinstance(value, str):
+            return numbers.get(value, value)
+        if isinstance(value, list):
+            return [self.named(side, each) for each in value]
+        if type(value) is tuple or hasattr(value, "requeued"):
+            # The order within a sweep is nobody's business.
+            return [sorted(self.named(side, each)) for each in value]
+        return value
+
+    @invariant()
+    def both_know_the_same(self) -> None:
+        known = self.both(lambda _, storage: storage.list_tasks(limit=1000))
+        for model, sqlite in zip(*known.both, strict=True):
+            self.both(lambda side, storage, ids=(model, sqlite): storage.history(ids[side].task_id))
+            self.lived_by_the_rules(sqlite)
+        self.both(lambda _, storage: storage.results())
+        self.both(lambda _, storage: storage.stats())
+        self.both(lambda _, storage: storage.workers())
+        self.both(lambda _, storage: storage.next_due_at("video"))
+
+    def lived_by_the_rules(self, task: Task) -> None:
+        """The history is a path through TRANSITIONS that ends where the task is."""
+        status: TaskStatus | None = None
+        token = 0
+        for entry in self.storages[1].history(task.task_id):
+            sources, target = TRANSITIONS[entry.event]
+            assert status in sources if status else not sources
+            assert entry.claim_token >= token
+            status, token = target, entry.claim_token
+        assert (status, token) == (task.status, task.claim_token)
+
+    # What may happen ----------------------------------------------------------------------------
+
+    # The first ones make sure that there is something to play with from the start.
+    @initialize(target=tasks, batch=st.lists(new_tasks, min_size=4, max_size=6))
+    def create_first(self, batch: list[tuple[str, int, int | None, str | None]]) -> Any:
+        return self.create_on_both(batch)
+
+    @rule(target=tasks, batch=st.lists(new_tasks, min_size=1, max_size=4))
+    def create(self, batch: list[tuple[str, int, int | None, str | None]]) -> Any:
+        return self.create_on_both(batch)
+
+    def create_on_both(self, batch: list[tuple[str, int, int | None, str | None]]) -> Any:
+        now = self.clock.now()
+        encoded = [
+            EncodedTask(
+                task_type, f'{{"n": {n}}}', priority, None if delay is None else now + delay, key
+            )
+            for n, (task_type, priority, delay, key) in enumerate(batch)
+        ]
+
+        def create_on(side: int, storage: Storage) -> list[str]:
+            ids = storage.create(encoded)
+            for task_id in ids:
+                self.numbers[side].setdefault(task_id, len(self.numbers[side]))
+            return ids
+
+        model_ids, sqlite_ids = self.both(create_on).both
+        return multiple(*(Pair(*ids) for ids in zip(model_ids, sqlite_ids, strict=True)))
+
+    @initialize(target=claims, request=requests)
+    def claim_first(self, request: ClaimRequest) -> Any:
+        self.create_on_both([(request.task_type, 1, None, None)] * 3)
+        return self.claim_on_both(request, 2)
+
+    @rule(target=claims, request=requests, limit=st.integers(1, 3))
+    def claim(self, request: ClaimRequest, limit: int) -> Any:
+        return self.claim_on_both(request, limit)
+
+    def claim_on_both(self, request: ClaimRequest, limit: int) -> Any:
+        model, sqlite = self.both(lambda _, storage: storage.claim(request, limit)).both
+        return multiple(*(Pair(*held) for held in zip(model, sqlite, strict=True)))
+
+    @rule(claim=claims)
+    def start(self, claim: Pair) -> None:
+        self.both(lambda side, storage: storage.start(claim.both[side]))
+
+    @rule(claim=claims, lease_s=st.sampled_from([5, LEASE_S]))
+    def heartbeat(self, claim: Pair, lease_s: int) -> None:
+        self.both(lambda side, storage: storage.heartbeat(claim.both[side], lease_s))
+
+    @rule(claim=claims, found=ideas, result=st.sampled_from([None, {"pages": 1}]))
+    def complete(self, claim: Pair, found: list[Idea], result: dict[str, Any] | None) -> None:
+        self.both(lambda side, storage: storage.complete(claim.both[side], found, result))
+
+    @rule(target=claims, claim=claims, found=ideas, then=requests)
+    def complete_and_claim(self, claim: Pair, found: list[Idea], then: ClaimRequest) -> Any:
+        following = self.both(
+            lambda side, storage: storage.complete(claim.both[side], found, then=then)
+        )
+        return following if isinstance(following.both[0], Task) else multiple()
+
+    @rule(claim=claims, delay=delays, counted=st.booleans())
+    def fail(self, claim: Pair, delay: int | None, counted: bool) -> None:
+        retry_at = None if delay is None else self.clock.now() + delay
+        self.both(
+            lambda side, storage: storage.fail(
+                claim.both[side], "network", "no route", retry_at=retry_at, counted=counted
+            )
+        )
+
+    @rule(claim=claims, verb=st.sampled_from(["release", "confirm_cancel"]))
+    def hand_back(self, claim: Pair, verb: str) -> None:
+        self.both(lambda side, storage: getattr(storage, verb)(claim.both[side]))
+
+    @rule(claim=claims, found=ideas)
+    def store_with_claim(self, claim: Pair, found: list[Idea]) -> None:
+        self.both(
+            lambda side, storage: storage.store_results(
+                claim.both[side].task_id, found, claim.both[side]
+            )
+        )
+
+    @rule(task=tasks, found=ideas)
+    def store_without_claim(self, task: Pair, found: list[Idea]) -> None:
+        self.both(lambda side, storage: storage.store_results(task.both[side], found))
+
+    @rule(task=tasks, verb=st.sampled_from(["cancel", "requeue", "get", "results"]))
+    def steer(self, task: Pair, verb: str) -> None:
+        self.both(lambda side, storage: getattr(storage, verb)(task.both[side]))
+
+    @rule(
+        target=claims,
+        task=tasks,
+        status=st.sampled_from(TaskStatus),
+        worker_id=workers,
+        error_message=st.sampled_from([None, "by hand"]),
+    )
+    def set_status(
+        self, task: Pair, status: TaskStatus, worker_id: str, error_message: str | None
+    ) -> Any:
+        changed = self.both(
+            lambda side, storage: storage.set_status(
+                task.both[side],
+                status,
+                worker_id=worker_id,
+                error_message=error_message,
+                result={"by": "hand"},
+                lease_s=LEASE_S,
+            )
+        )
+        return changed if isinstance(changed.both[0], Task) else multiple()
+
+    @rule(worker_id=st.sampled_from([None, None, "ann"]), crash_limit=st.integers(1, 3))
+    def rescue(self, worker_id: str | None, crash_limit: int) -> None:
+        self.both(lambda _, storage: storage.rescue(worker_id=worker_id, crash_limit=crash_limit))
+
+    @rule(seconds=st.sampled_from([1, 5, 6, 30, 61, 90]))
+    def time_passes(self, seconds: int) -> None:
+        self.clock.advance(seconds)
+
+    @rule(age_s=st.sampled_from([0, 10, 60]))
+    def prune(self, age_s: int) -> None:
+        self.both(lambda _, storage: storage.prune(self.clock.now() - age_s))
+
+    @rule(task=tasks, status=st.sampled_from([None, *TaskStatus]), task_type=types)
+    def list_a_page(self, task: Pair, status: TaskStatus | None, task_type: str) -> None:
+        self.both(
+            lambda side, storage: storage.list_tasks(
+                status=status, task_type=task_type, limit=2, before=task.both[side]
+            )
+        )
+
+    @rule(worker_id=workers, verb=st.sampled_from(["register_worker", *REGISTER]))
+    def tell_worker(self, worker_id: str, verb: str) -> None:
+        info = WorkerInfo(worker_id, "video", "host", 1, "then", self.clock.now(), False)
+        told = info if verb == "register_worker" else worker_id
+        self.both(lambda _, storage: getattr(storage, verb)(told))
+
+
+TestSQLiteIsTheModel = SQLiteIsTheModel.TestCase
+TestSQLiteIsTheModel.settings = settings(
+    max_examples=100,
+    stateful_step_count=40,
+    deadline=None,
+    derandomize="CI" in os.environ,
+    phases=[phase for phase in Phase if phase is not Phase.explain],  # slow, and tells nothing here
+    suppress_health_check=[HealthCheck.too_slow],
+)
