@@ -1,0 +1,1 @@
+"""Knows numbers, never queues: measuring, judging, keeping and showing."""
