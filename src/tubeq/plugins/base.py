@@ -1,0 +1,73 @@
+"""What a plugin is, and how it learns that its task is to stop.
+
+The worker calls `plugin.scrape(**parameters)` inside `running(stop)`. A plugin that takes long
+calls `check_stop()` between its steps; one that never does simply cannot be cancelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Protocol, runtime_checkable
+
+from tubeq.domain.errors import TaskCancelled
+from tubeq.domain.models import Idea
+
+
+@runtime_checkable
+class Plugin(Protocol):
+    """Anything with `scrape`. A plugin may also have `close()`, called once when its worker ends.
+
+    One plugin object may be called from several threads at once.
+    """
+
+    def scrape(self, **parameters: Any) -> Iterable[Idea | Mapping[str, Any]]:
+        """Do one task.
+
+        Args:
+            parameters: the task's parameters, exactly as they were queued: not yet validated.
+
+        Raises:
+            InvalidParameters: they are wrong; the message names which. Never retried.
+            TransientError: worth another try.
+            PermanentError: not worth another try.
+        """
+        ...
+
+
+Stop = Callable[[], "str | None"]
+"""Says why the task is to stop, or None while it may go on. Called often: it must be cheap."""
+
+_stop: ContextVar[Stop | None] = ContextVar("tubeq_stop", default=None)
+
+
+@contextmanager
+def running(stop: Stop) -> Iterator[None]:
+    """Within this block, in this thread, `stop` decides whether the task may go on.
+
+    A thread that a plugin starts itself inherits nothing: hand it `contextvars.copy_context()`.
+    """
+    token = _stop.set(stop)
+    try:
+        yield
+    finally:
+        _stop.reset(token)
+
+
+def stop_requested() -> bool:
+    """Whether the task being run in this thread is to stop. False outside of a worker."""
+    stop = _stop.get()
+    return stop is not None and stop() is not None
+
+
+def check_stop() -> None:
+    """Return while the task may go on.
+
+    Raises:
+        TaskCancelled: the task is to stop; the message is the reason.
+    """
+    stop = _stop.get()
+    reason = stop() if stop is not None else None
+    if reason is not None:
+        raise TaskCancelled(reason)

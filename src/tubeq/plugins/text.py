@@ -1,0 +1,39 @@
+"""Text from strangers: made fit for terminals, logs and databases."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+
+def plain_text(text: str, max_length: int = 10_000) -> str:
+    """The text without what can deceive its readers.
+
+    Control characters, bidirectional overrides and lone surrogates are dropped, line breaks and
+    tabs become spaces, and at most `max_length` characters are kept.
+    """
+    kept = (
+        " " if character in _SPACES else character
+        for character in text[:max_length]
+        if character in _SPACES or not _deceives(character)
+    )
+    return "".join(kept).strip()
+
+
+def redacted(text: str, secrets: Iterable[str] = ()) -> str:
+    """The text with "***" in place of the secrets, and of user names and passwords in URLs."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return re.sub(r"(?<=//)[^/\s@]+@", "***@", text)
+
+
+_SPACES = frozenset("\n\r\t\u2028\u2029")
+
+
+def _deceives(character: str) -> bool:
+    return (
+        unicodedata.category(character) in ("Cc", "Cs")
+        or "\u202a" <= character <= "\u202e"
+        or "\u2066" <= character <= "\u2069"
+    )

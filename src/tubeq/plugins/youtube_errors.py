@@ -1,0 +1,134 @@
+"""What yt-dlp raises, as tubeq's errors: one table from causes to codes and retries.
+
+It goes by the kinds of exceptions and by what they and the warnings say. yt-dlp's own mark
+`expected` is of no use: it tells defects from circumstances, not what may pass from what stays.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import NamedTuple
+
+from tubeq.domain.errors import PermanentError, PluginError, TransientError
+from tubeq.plugins.text import plain_text, redacted
+
+
+class _Rule(NamedTuple):
+    """An error is `code` when its chain holds a `kind` of exception, or its text the `text`.
+
+    `retry_s` is the wait before the next attempt: 0 leaves it to the retry policy, None forbids
+    another attempt.
+    """
+
+    code: str
+    retry_s: float | None
+    text: str = r"(?!)"
+    kinds: frozenset[str] = frozenset()
+
+
+_HOUR = 3600.0
+_RULES = (
+    _Rule("not_found", None, r"HTTP Error (404|410)"),
+    _Rule("http_429", 300.0, r"HTTP Error 429"),
+    _Rule("http_403", 60.0, r"HTTP Error 403"),
+    _Rule("server_error", 0.0, r"HTTP Error 5\d\d"),
+    _Rule("bot_check", _HOUR, r"not a bot"),
+    _Rule("rate_limited", _HOUR, r"rate-limited by YouTube|isn.t available, try again later"),
+    _Rule("age_restricted", None, r"confirm your age|age-restricted|inappropriate for some users"),
+    _Rule(
+        "geo_blocked",
+        None,
+        r"available in your (country|region)",
+        frozenset({"GeoRestrictedError"}),
+    ),
+    _Rule("members_only", None, r"Join this channel|members.only|requires payment|Premium member"),
+    _Rule("private", None, r"(video|channel|playlist) is private|Private video"),
+    _Rule("upcoming", _HOUR, r"will begin in|Premieres in"),
+    _Rule("not_live", _HOUR, r"not currently live", frozenset({"UserNotLive"})),
+    _Rule("tab_missing", None, r"does not have an? .* tab"),
+    _Rule(
+        "channel_unavailable",
+        None,
+        r"(channel|playlist)\S* (does not exist|is not available|was removed)"
+        r"|account \S* ?\S* ?terminated|redirected to youtube.com home page",
+    ),
+    _Rule("video_unavailable", None, r"Video unavailable|video (is|has been) \S* ?(removed|unava)"),
+    _Rule("unsupported_url", None, r"No suitable extractor", frozenset({"UnsupportedError"})),
+    _Rule("certificate", None, r"CERTIFICATE_VERIFY_FAILED", frozenset({"CertificateVerifyError"})),
+    _Rule("proxy_unusable", None, r"proxy \S+ missing scheme|unsupported proxy|use an HTTPS proxy"),
+    _Rule("proxy", 0.0, r"Tunnel connection failed"),
+    _Rule("incomplete", 0.0, r"Incomplete (yt initial )?data", frozenset({"IncompleteRead"})),
+    _Rule("timeout", 0.0, r"timed out"),
+    _Rule("connection", 0.0, kinds=frozenset({"TransportError", "OSError"})),
+    _Rule(
+        "bad_response",
+        0.0,
+        r"Failed to (parse JSON|resolve url)|Unable to (recognize|extract|find selected)",
+        frozenset({"JSONDecodeError"}),
+    ),
+)
+_VAGUE = re.compile(r"No video formats found|Failed to extract any player response")
+"""Where yt-dlp says this, the cause is in its warnings."""
+
+
+def translate(error: Exception, warnings: Sequence[str], secrets: Iterable[str]) -> PluginError:
+    """yt-dlp's error as one of tubeq's.
+
+    Args:
+        warnings: what yt-dlp warned of before it, oldest first.
+        secrets: what must not be seen in the message.
+    """
+    chain = _chain(error)
+    text = plain_text(str(error)).removeprefix("ERROR: ").partition("; please report this issue")[0]
+    message = redacted(text, secrets)[:500]  # in this order: half a secret would go unnoticed
+    evidence = [plain_text("\n".join(map(str, chain)))]
+    if _VAGUE.search(text):
+        evidence = [*reversed(warnings), *evidence]
+    kinds = frozenset(kind.__name__ for each in chain for kind in type(each).__mro__)
+    rule = next(filter(None, (_rule(each, kinds) for each in evidence)), None)
+    if rule is None:
+        return TransientError(f"{type(chain[-1]).__name__}: {message}", code="unexpected")
+    if rule.retry_s is None:
+        return PermanentError(message, code=rule.code)
+    asked_s = next(filter(None, map(_retry_after_s, chain)), None)
+    return TransientError(message, retry_after_s=asked_s or rule.retry_s or None, code=rule.code)
+
+
+def _rule(text: str, kinds: frozenset[str]) -> _Rule | None:
+    for rule in _RULES:
+        if rule.kinds & kinds or re.search(rule.text, text, re.IGNORECASE):
+            return rule
+    return None
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """The error and its causes, outermost first: yt-dlp keeps them in attributes of its own."""
+    chain: list[BaseException] = []
+    pending: list[object] = [error]
+    while pending and len(chain) < 20:
+        each = pending.pop(0)
+        if isinstance(each, BaseException) and not any(each is known for known in chain):
+            chain.append(each)
+            exc_info = getattr(each, "exc_info", None) or (None, None)
+            pending += [exc_info[1], getattr(each, "cause", None), each.__cause__]
+    return chain
+
+
+def _retry_after_s(error: BaseException) -> float | None:
+    """What a Retry-After header asks for, in seconds, at most a day."""
+    headers = getattr(getattr(error, "response", None), "headers", None)
+    value = headers.get("Retry-After") if headers else None
+    if not value:
+        return None
+    try:
+        if value.strip().isascii() and value.strip().isdigit():
+            wait_s = float(value)
+        else:
+            moment = parsedate_to_datetime(value)
+            wait_s = (moment - datetime.now(timezone.utc)).total_seconds()
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return min(max(wait_s, 0.0), 24 * _HOUR)

@@ -1,0 +1,1 @@
+"""Stand-ins for the outside world: for the tests of tubeq's users, and for the demo."""

@@ -1,0 +1,23 @@
+"""A YouTube of one's own: a local HTTPS server that real, unmodified yt-dlp takes for YouTube.
+
+    world = World()
+    world.channel("@lighthouse", videos=120)
+    with SimulatedYouTube(world) as server:
+        plugin = YouTubeChannelPlugin(proxy=server.proxy_url, ca_file=server.ca_file)
+        ideas = plugin.scrape(channel_url="@lighthouse")
+        world.fail(faults.http_error(503), request=RequestKind.CONTINUATION, times=2)
+        ...
+    assert not server.unexpected_hosts
+
+Processes are sent there by `env={**os.environ, **server.environment}`. Needs `cryptography`:
+pip install 'tubeq[demo]'.
+"""
+
+from __future__ import annotations
+
+from tubeq.testing.youtube import faults
+from tubeq.testing.youtube.pages import RequestKind
+from tubeq.testing.youtube.server import SimulatedYouTube
+from tubeq.testing.youtube.world import Channel, Video, World
+
+__all__ = ["Channel", "RequestKind", "SimulatedYouTube", "Video", "World", "faults"]

@@ -1,0 +1,171 @@
+"""What can go wrong between a scraper and YouTube. A fault turns a good response into a bad one.
+
+world.fail(faults.http_error(429, retry_after_s=30), channel="@lighthouse", times=2)
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum
+
+
+class Delivery(Enum):
+    """How a response's bytes reach the client."""
+
+    WHOLE = "whole"
+    TRUNCATED = "truncated"  # half of the promised bytes, then the end
+    DRIPPED = "dripped"  # byte by byte, until the client gives up
+    RESET = "reset"  # no byte: the connection is reset
+    SILENT = "silent"  # no byte: the connection stays open
+
+
+@dataclass(frozen=True)
+class Response:
+    """One HTTP response, and how it is delivered."""
+
+    body: bytes
+    content_type: str
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+    delivery: Delivery = Delivery.WHOLE
+
+
+Fault = Callable[[Response], Response]
+
+
+def http_error(status: int, retry_after_s: float | str | None = None) -> Fault:
+    """An HTTP error status, with a Retry-After header: seconds, or a date as text."""
+    headers = () if retry_after_s is None else (("Retry-After", str(retry_after_s)),)
+    body = json.dumps({"error": {"code": status, "message": "simulated"}}).encode()
+    return _instead(Response(body, "application/json", status=status, headers=headers))
+
+
+def alert(text: str) -> Fault:
+    """A page, status 200, that holds nothing but an error message."""
+
+    def fault(response: Response) -> Response:
+        data = {"alerts": [{"alertRenderer": {"type": "ERROR", "text": {"simpleText": text}}}]}
+        return replace(response, body=_like(response, json.dumps(data)), status=200)
+
+    return fault
+
+
+def bot_check() -> Fault:
+    """The page that asks a client to prove that it is a person."""
+    return alert("Sign in to confirm you\u2019re not a bot. This helps protect our community.")
+
+
+def reset() -> Fault:
+    """The connection is reset."""
+    return lambda response: replace(response, delivery=Delivery.RESET)
+
+
+def hang() -> Fault:
+    """The server takes the request and never answers."""
+    return lambda response: replace(response, delivery=Delivery.SILENT)
+
+
+def slow_drip() -> Fault:
+    """The answer comes at 100 bytes a second: no single read ever times out."""
+    return lambda response: replace(response, delivery=Delivery.DRIPPED)
+
+
+def truncated() -> Fault:
+    """The connection ends in the middle of the body."""
+    return lambda response: replace(response, delivery=Delivery.TRUNCATED)
+
+
+def half_json() -> Fault:
+    """Half of the body, as if it were the whole."""
+    return lambda response: replace(response, body=response.body[: len(response.body) // 2])
+
+
+def empty_json() -> Fault:
+    """`{}`, status 200."""
+    return lambda response: replace(response, body=_like(response, "{}"), status=200)
+
+
+def html_page() -> Fault:
+    """Some HTML page, status 200, whatever was asked for."""
+    body = b"<!doctype html><title>Please wait</title><p>We are doing maintenance.</p>"
+    return _instead(Response(body, "text/html; charset=utf-8"))
+
+
+def unknown_layout() -> Fault:
+    """The renderers bear names that no yt-dlp knows yet: its listing comes back empty."""
+
+    def fault(response: Response) -> Response:
+        body = response.body.replace(b'"richItemRenderer"', b'"futureItemRenderer"')
+        body = body.replace(b'"continuationItemRenderer"', b'"futureContinuationRenderer"')
+        return replace(response, body=body)
+
+    return fault
+
+
+def _instead(bad: Response) -> Fault:
+    return lambda _good: bad
+
+
+def _like(response: Response, data: str) -> bytes:
+    """`data` in the shape in which the response carries its own: JSON, or inside of a page."""
+    if response.content_type.startswith("text/html"):
+        return f"<!doctype html><script>var ytInitialData = {data};</script>".encode()
+    return data.encode()
+
+
+@dataclass
+class _Planned:
+    fault: Fault
+    channel: str | None
+    request: str | None
+    remaining: int | None
+    after: int
+
+
+class FaultPlan:
+    """The faults to come. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._planned: list[_Planned] = []
+        self._lock = threading.Lock()
+
+    def add(
+        self,
+        fault: Fault,
+        *,
+        channel: str | None,
+        request: str | None,
+        times: int | None,
+        after: int,
+    ) -> None:
+        """See `World.fail`. `channel` is a handle in lower case."""
+        with self._lock:
+            self._planned.append(_Planned(fault, channel, request, times, after))
+
+    def clear(self) -> None:
+        """All goes well again."""
+        with self._lock:
+            self._planned.clear()
+
+    def apply(self, response: Response, *, channel: str | None, request: str) -> Response:
+        """The response as it comes out of every fault that is due for this request."""
+        with self._lock:
+            due = [each for each in self._planned if _is_due(each, channel, request)]
+        for each in due:
+            response = each.fault(response)
+        return response
+
+
+def _is_due(planned: _Planned, channel: str | None, request: str) -> bool:
+    if planned.channel not in (None, channel) or planned.request not in (None, request):
+        return False
+    if planned.after > 0:
+        planned.after -= 1
+        return False
+    if planned.remaining is None:
+        return True
+    planned.remaining -= 1
+    return planned.remaining >= 0

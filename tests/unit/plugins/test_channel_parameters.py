@@ -1,0 +1,181 @@
+"""What a channel task may say, and what becomes of it: an address built here, or a refusal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tubeq.domain.errors import InvalidParameters
+from tubeq.plugins.channel_plugin import ChannelParameters, YouTubeChannelPlugin, score
+
+CHANNEL_ID = "UC0123456789_-abcdefABCD"
+
+ACCEPTED = [
+    ("@SnappyStories_1", "@SnappyStories_1"),
+    ("@test-0", "@test-0"),
+    ("  @test-0\n", "@test-0"),
+    ("@a.b·c", "@a.b%C2%B7c"),
+    ("@狐", "@%E7%8B%90"),
+    (CHANNEL_ID, f"channel/{CHANNEL_ID}"),
+    ("https://www.youtube.com/@lighthouse", "@lighthouse"),
+    ("https://www.youtube.com/@lighthouse/", "@lighthouse"),
+    ("https://www.youtube.com/@lighthouse/videos", "@lighthouse"),
+    ("https://www.youtube.com/@lighthouse/featured", "@lighthouse"),
+    ("https://www.youtube.com/@lighthouse/videos?view=0&sort=p#top", "@lighthouse"),
+    ("https://www.youtube.com/%40lighthouse", "@lighthouse"),
+    ("https://www.youtube.com/@%E7%8B%90", "@%E7%8B%90"),
+    ("http://youtube.com/@lighthouse", "@lighthouse"),
+    ("HTTPS://M.YouTube.com/@lighthouse", "@lighthouse"),
+    ("music.youtube.com/@lighthouse", "@lighthouse"),
+    ("youtube.com/@lighthouse", "@lighthouse"),
+    (f"https://www.youtube.com/channel/{CHANNEL_ID}", f"channel/{CHANNEL_ID}"),
+    (f"https://www.youtube.com/channel/{CHANNEL_ID}/videos", f"channel/{CHANNEL_ID}"),
+    ("https://www.youtube.com/c/Lighthouse.Keeper", "c/Lighthouse.Keeper"),
+    ("https://www.youtube.com/user/lighthouse/videos", "user/lighthouse"),
+]
+
+REFUSED = [
+    None,
+    7,
+    True,
+    ["@lighthouse"],
+    {"url": "@lighthouse"},
+    b"@lighthouse",
+    "",
+    "   ",
+    "@",
+    "@with space",
+    "@slash/videos",
+    "@" + "x" * 100,
+    "x" * 100_000,
+    "lighthouse",
+    "UC-too-short",
+    CHANNEL_ID + "x",
+    # other hosts, and hosts in disguise
+    "https://evil.example/@lighthouse",
+    "https://youtube.com.evil.example/@lighthouse",
+    "https://evilyoutube.com/@lighthouse",
+    "https://www.youtube.com@evil.example/@lighthouse",
+    "https://user:pass@www.youtube.com/@lighthouse",
+    "https://www.youtube.com:443/@lighthouse",
+    "https://www.youtube.com:8080/@lighthouse",
+    "https://www.youtube.com\\@evil.example/@lighthouse",
+    "https://www.youtube.com%2eevil.example/@lighthouse",
+    "https://\uff57\uff57\uff57.youtube.com/@lighthouse",
+    "https://www.youtube.com./@lighthouse",
+    "https://[::1]/@lighthouse",
+    "https://[broken/@lighthouse",
+    "https://127.0.0.1/@lighthouse",
+    "https://invidious.example/channel/" + CHANNEL_ID,
+    "//www.youtube.com/@lighthouse",
+    # other schemes
+    "file:///etc/passwd",
+    "file://www.youtube.com/@lighthouse",
+    "ftp://www.youtube.com/@lighthouse",
+    "javascript://www.youtube.com/@lighthouse",
+    "ytsearch:lighthouse",
+    # other pages
+    "https://www.youtube.com",
+    "https://www.youtube.com/",
+    "https://www.youtube.com/lighthouse",
+    "https://www.youtube.com/watch?v=abcdefghijk",
+    "https://www.youtube.com/playlist?list=PL123",
+    "https://www.youtube.com/redirect?q=https://evil.example",
+    "https://www.youtube.com/@lighthouse/shorts",
+    "https://www.youtube.com/@lighthouse/videos/more",
+    "https://www.youtube.com/c",
+    "https://www.youtube.com/c/",
+    "https://www.youtube.com/c/../redirect",
+    "https://www.youtube.com/c/%2e%2e/videos",
+    "https://www.youtube.com/c/a%2f..%2fredirect",
+    "https://www.youtube.com/channel/UCshort",
+    "https://www.youtube.com//evil.example/@lighthouse",
+    # characters that mean something to somebody
+    "@light\x00house",
+    "@light\nhouse",
+    "https://www.youtube.com/@light\x00house",
+    "https://www.youtube.com/@light%00house",
+    "https://www.youtube.com/@light\thouse",
+    "https://www.youtube.com/@light%0d%0aHost:%20evil",
+    "https://www.you\ntube.com/@lighthouse",
+    "@light\ud800house",
+]
+
+
+@pytest.mark.parametrize(("given", "path"), ACCEPTED)
+def test_accepted(given: str, path: str) -> None:
+    wanted = ChannelParameters.of({"channel_url": given})
+    assert wanted == (f"https://www.youtube.com/{path}/videos", 50)
+
+
+@pytest.mark.parametrize("given", REFUSED, ids=lambda given: ascii(given)[:60])
+def test_refused(given: object) -> None:
+    with pytest.raises(InvalidParameters, match="channel_url") as caught:
+        ChannelParameters.of({"channel_url": given})
+    message = str(caught.value)
+    assert message.isprintable()
+    assert len(message) < 500
+    assert "pass" not in message or "user:pass" not in message
+
+
+@pytest.mark.parametrize("given", [1, 50, 500])
+def test_max_results(given: int) -> None:
+    wanted = ChannelParameters.of({"channel_url": "@a", "max_results": given})
+    assert wanted.max_results == given
+
+
+@pytest.mark.parametrize(
+    "given", [0, -1, 501, 10**30, True, False, 5.0, "5", None, [], float("nan")]
+)
+def test_max_results_refused(given: object) -> None:
+    with pytest.raises(InvalidParameters, match="max_results"):
+        ChannelParameters.of({"channel_url": "@a", "max_results": given})
+
+
+@pytest.mark.parametrize(
+    ("parameters", "named"),
+    [
+        ({}, "channel_url"),
+        ({"max_results": 5}, "channel_url"),
+        ({"channel_url": "@a", "max_result": 5}, "max_result"),
+        ({"channel_url": "@a", "proxy": "http://evil.example"}, "proxy"),
+        ({"channel_url": "@a", "self": 1}, "self"),
+    ],
+)
+def test_scrape_names_what_is_missing_or_unknown(parameters: dict[str, Any], named: str) -> None:
+    with pytest.raises(InvalidParameters, match=named):
+        YouTubeChannelPlugin().scrape(**parameters)
+
+
+@pytest.mark.parametrize("views", [None, 0, 1, 999, 10**6, 10**9, 10**15])
+@pytest.mark.parametrize("age_days", [None, -3.0, 0.0, 1.0, 5000.0])
+def test_every_score_is_from_1_to_100(views: int | None, age_days: float | None) -> None:
+    assert 1.0 <= score(views, age_days) <= 100.0
+
+
+def test_scores_grow_with_views_and_fall_with_age() -> None:
+    assert score(10**6, 10.0) > score(10**5, 10.0) > score(10**5, 100.0)
+    assert score(10**9, None) == 100.0
+    assert score(10**7, 1.0) > score(10**7, None)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"proxy": "hunter2.example"},
+        {"proxy": "gopher://me:hunter2@host:1"},
+        {"proxy": "http://me:hunter2@"},
+        {"proxy": "http://me:hunter2@host:port"},
+        {"proxy": "http://me:hunter2@host:99999"},
+        {"proxy": "http://me:hunter2@host\x00:1"},
+        {"ca_file": "no/such/file.pem"},
+        {"ca_file": __file__},
+        {"socket_timeout_s": 0},
+        {"deadline_s": -1.0},
+    ],
+)
+def test_settings_that_cannot_be_used(settings: dict[str, Any]) -> None:
+    with pytest.raises(InvalidParameters, match=next(iter(settings))) as caught:
+        YouTubeChannelPlugin(**settings)
+    assert "hunter2" not in str(caught.value)

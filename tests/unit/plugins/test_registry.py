@@ -1,0 +1,68 @@
+"""Task types are entry points."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, EntryPoints
+from typing import Any
+
+import pytest
+
+from tubeq.domain.errors import PluginNotFound
+from tubeq.plugins import registry
+
+
+class Echo:
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
+
+    def scrape(self, **parameters: Any) -> list[dict[str, Any]]:
+        return [parameters]
+
+
+@pytest.fixture(autouse=True)
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = __name__
+    names = {
+        "youtube_channel": "tubeq.plugins.channel_plugin:YouTubeChannelPlugin",
+        "echo": f"{here}:Echo",
+        "broken_module": "no_such_module_anywhere:Plugin",
+        "broken_name": f"{here}:NoSuchPlugin",
+    }
+    entries = [EntryPoint(name, value, registry.GROUP) for name, value in names.items()]
+    entries.append(EntryPoint("stranger", "x:Y", "another.group"))
+
+    def entry_points(**criteria: Any) -> EntryPoints:
+        return EntryPoints(entries).select(**criteria)
+
+    monkeypatch.setattr("importlib.metadata.entry_points", entry_points)
+
+
+def test_types_are_listed_sorted_even_where_a_plugin_is_broken() -> None:
+    assert registry.plugin_types() == ["broken_module", "broken_name", "echo", "youtube_channel"]
+
+
+def test_a_plugin_is_made_anew_each_time_with_its_settings() -> None:
+    first, second = (registry.get_plugin("echo", proxy="http://proxy:1") for _ in range(2))
+    assert isinstance(first, Echo)
+    assert first.settings == {"proxy": "http://proxy:1"}
+    assert first is not second
+
+
+def test_the_seed_task_type_is_there() -> None:
+    assert type(registry.get_plugin("youtube_channel")).__name__ == "YouTubeChannelPlugin"
+
+
+def test_an_unknown_type_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(PluginNotFound) as caught:
+        registry.get_plugin("stranger")
+    assert caught.value.code == "plugin_not_found"
+    assert "stranger" in str(caught.value)
+    assert "echo" in str(caught.value)
+
+
+@pytest.mark.parametrize("task_type", ["broken_module", "broken_name"])
+def test_a_plugin_that_cannot_be_imported_says_so(task_type: str) -> None:
+    with pytest.raises(PluginNotFound) as caught:
+        registry.get_plugin(task_type)
+    assert caught.value.code == "plugin_broken"
+    assert task_type in str(caught.value)

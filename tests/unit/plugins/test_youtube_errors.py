@@ -1,0 +1,210 @@
+"""Every cause that yt-dlp is known to report, as it reports it: its code, and whether to retry.
+
+The errors are built from yt-dlp's own classes, in the way in which it nests them.
+"""
+
+from __future__ import annotations
+
+import email.message
+import email.utils
+import io
+import json
+import time
+from typing import Any
+
+import pytest
+from yt_dlp.networking import exceptions as networking
+from yt_dlp.networking.common import Response
+from yt_dlp.utils import DownloadError, ExtractorError, GeoRestrictedError, UserNotLive
+
+from tubeq.domain.errors import PermanentError, PluginError, TransientError
+from tubeq.plugins.youtube_errors import translate
+
+
+def http_error(status: int, **headers: str) -> networking.HTTPError:
+    message = email.message.Message()
+    for name, value in headers.items():
+        message[name.replace("_", "-")] = value
+    response = Response(io.BytesIO(), "https://www.youtube.com", message, status=status)
+    return networking.HTTPError(response)
+
+
+def reported(cause: Exception | str, *, wrapped: bool = False) -> DownloadError:
+    """What `YoutubeDL.extract_info` raises for an extractor's error, or for a cause of one."""
+    if isinstance(cause, str):
+        cause = ExtractorError(cause, expected=True)
+    elif wrapped:
+        cause = ExtractorError("Unable to download API page", cause=cause, ie="youtube:tab")
+    return DownloadError(f"ERROR: {cause}", (type(cause), cause, None))
+
+
+def json_error() -> Exception:
+    try:
+        json.loads("{")
+    except ValueError as error:
+        return error
+    raise AssertionError
+
+
+FINAL: list[tuple[str, Any]] = [
+    ("not_found", reported(http_error(404), wrapped=True)),
+    ("not_found", http_error(410)),
+    ("channel_unavailable", reported("YouTube said: This channel does not exist.")),
+    ("channel_unavailable", reported("YouTube said: This channel is not available.")),
+    (
+        "channel_unavailable",
+        reported("YouTube said: This account has been terminated for a violation of our terms."),
+    ),
+    ("channel_unavailable", reported("YouTube said: The playlist does not exist.")),
+    (
+        "channel_unavailable",
+        reported(
+            "The channel/playlist does not exist and the URL redirected to youtube.com home page"
+        ),
+    ),
+    ("tab_missing", reported("This channel does not have a videos tab")),
+    ("video_unavailable", reported("Video unavailable. This video has been removed")),
+    (
+        "video_unavailable",
+        reported(
+            "Video unavailable. It contains content from X, who blocked it on copyright grounds"
+        ),
+    ),
+    ("private", reported("Private video. Sign in if you've been granted access to this video")),
+    ("age_restricted", reported("Sign in to confirm your age. This video may be inappropriate")),
+    ("geo_blocked", reported(GeoRestrictedError("The uploader has not made this video available"))),
+    ("geo_blocked", reported("The uploader has not made this video available in your country")),
+    ("members_only", reported("Join this channel to get access to members-only content")),
+    ("members_only", reported("This video requires payment to watch")),
+    ("unsupported_url", DownloadError("ERROR: No suitable extractor found for URL https://x/")),
+    ("certificate", reported(networking.CertificateVerifyError("no issuer"), wrapped=True)),
+    ("proxy_unusable", networking.RequestError('Proxy "u:p@h" missing scheme')),
+    ("proxy_unusable", networking.RequestError('Unsupported proxy type: "gopher"')),
+]
+
+PASSING: list[tuple[str, Any]] = [
+    ("bot_check", reported("Sign in to confirm you\u2019re not a bot. This helps protect us")),
+    ("bot_check", reported("Sign in to confirm you're not a bot")),
+    (
+        "rate_limited",
+        reported("The current session has been rate-limited by YouTube for up to an hour."),
+    ),
+    ("rate_limited", reported("This content isn't available, try again later")),
+    ("upcoming", reported("This live event will begin in 3 hours.")),
+    ("upcoming", reported("Premieres in 2 days")),
+    ("not_live", reported(UserNotLive())),
+    ("http_429", reported(http_error(429), wrapped=True)),
+    ("http_403", reported(http_error(403), wrapped=True)),
+    ("server_error", reported(http_error(500), wrapped=True)),
+    ("server_error", reported(http_error(503), wrapped=True)),
+    ("timeout", reported(networking.TransportError("The read operation timed out"), wrapped=True)),
+    ("timeout", TimeoutError("timed out")),
+    ("connection", reported(networking.TransportError("Connection reset by peer"), wrapped=True)),
+    ("connection", reported(networking.ProxyError("('Unable to connect to proxy', reset)"))),
+    ("connection", ConnectionResetError(104, "Connection reset by peer")),
+    ("proxy", reported(networking.ProxyError("Tunnel connection failed: 502 Bad Gateway"))),
+    ("incomplete", reported(networking.IncompleteRead(10, 20), wrapped=True)),
+    ("incomplete", reported("Incomplete data received")),
+    ("incomplete", reported("Incomplete yt initial data received")),
+    ("bad_response", reported(ExtractorError("Failed to parse JSON", cause=json_error()))),
+    ("bad_response", json_error()),
+    ("bad_response", reported("Failed to resolve url (does the playlist exist?)")),
+    ("bad_response", reported("Unable to recognize tab page")),
+    ("unexpected", KeyError("INNERTUBE_CONTEXT")),
+    (
+        "unexpected",
+        reported(ExtractorError("An extractor error has occurred.", cause=KeyError("x"))),
+    ),
+    ("unexpected", AttributeError("'NoneType' object has no attribute 'get'")),
+    ("unexpected", RecursionError()),
+    ("unexpected", reported("YouTube said: The moon is full.")),
+]
+
+
+def translated(error: Exception, *warnings: str, secrets: tuple[str, ...] = ()) -> PluginError:
+    return translate(error, warnings, secrets)
+
+
+@pytest.mark.parametrize(("code", "error"), FINAL)
+def test_what_will_not_pass(code: str, error: Exception) -> None:
+    failure = translated(error)
+    assert (failure.code, type(failure)) == (code, PermanentError)
+
+
+@pytest.mark.parametrize(("code", "error"), PASSING)
+def test_what_may_pass(code: str, error: Exception) -> None:
+    failure = translated(error)
+    assert (failure.code, type(failure)) == (code, TransientError)
+
+
+@pytest.mark.parametrize(
+    ("error", "at_least_s", "at_most_s"),
+    [
+        (reported("Sign in to confirm you\u2019re not a bot"), 3600, 3600),
+        (reported("rate-limited by YouTube for up to an hour"), 3600, 3600),
+        (reported("Premieres in 5 minutes"), 60, 86_400),
+        (reported(http_error(429), wrapped=True), 60, 3600),
+        (reported(http_error(429, Retry_After="30"), wrapped=True), 30, 30),
+        (reported(http_error(503, Retry_After="7"), wrapped=True), 7, 7),
+        (
+            http_error(429, Retry_After=email.utils.formatdate(time.time() + 90, usegmt=True)),
+            60,
+            90,
+        ),
+        (http_error(429, Retry_After="9" * 400), 86_400, 86_400),
+        (http_error(429, Retry_After="soon"), 60, 3600),
+        (http_error(429, Retry_After="-5"), 60, 3600),
+        (http_error(429, Retry_After="٣"), 60, 3600),
+    ],
+)
+def test_how_long_to_wait(error: Exception, at_least_s: float, at_most_s: float) -> None:
+    failure = translated(error)
+    assert isinstance(failure, TransientError)
+    assert failure.retry_after_s is not None
+    assert at_least_s <= failure.retry_after_s <= at_most_s
+
+
+def test_a_passing_failure_without_a_wait_leaves_it_to_the_policy() -> None:
+    failure = translated(reported(http_error(500), wrapped=True))
+    assert isinstance(failure, TransientError)
+    assert failure.retry_after_s is None
+
+
+@pytest.mark.parametrize(
+    "text", ["No video formats found!", "Failed to extract any player response"]
+)
+@pytest.mark.parametrize(
+    ("warning", "code"),
+    [
+        ("[youtube] Unable to download API page: HTTP Error 429: Too Many Requests", "http_429"),
+        ("[youtube] Unable to download API page: HTTP Error 503: Unavailable", "server_error"),
+        ("[youtube] The read operation timed out. Retrying (1/1)...", "timeout"),
+        ("[youtube] Sign in to confirm you\u2019re not a bot", "bot_check"),
+        ("[youtube] nothing known", "unexpected"),
+    ],
+)
+def test_a_vague_error_is_judged_by_the_warnings(text: str, warning: str, code: str) -> None:
+    failure = translated(reported(text), warning, "unrelated")
+    assert (failure.code, type(failure)) == (code, TransientError)
+
+
+def test_a_clear_error_is_not_judged_by_the_warnings() -> None:
+    assert translated(reported("Private video"), "HTTP Error 429").code == "private"
+
+
+def test_messages_are_plain_short_and_hold_no_secrets() -> None:
+    error = reported("nul\x00 \x1b[31m http://me:hunter2@proxy:1 and hunter2 " + "x" * 5000)
+    message = str(translated(error, secrets=("hunter2",)))
+    assert message.isprintable()
+    assert len(message) < 600
+    assert "hunter2" not in message
+
+
+def test_a_secret_does_not_change_the_verdict() -> None:
+    assert translated(reported("Private video"), secrets=("video",)).code == "private"
+
+
+def test_errors_in_a_ring_come_to_an_end() -> None:
+    one, two = KeyError("one"), KeyError("two")
+    one.__cause__, two.__cause__ = two, one
+    assert translated(one).code == "unexpected"
