@@ -38,9 +38,7 @@ def opened(tmp_path):
     def open_with(durability):
         factory = CountingFactory(tmp_path / f"{durability}.db")
         handles.append(
-            SQLiteStorage(
-                factory.path, durability=durability, clock=SystemClock(), factory=factory
-            )
+            SQLiteStorage(factory.path, durability=durability, clock=SystemClock(), factory=factory)
         )
         return handles[-1], factory
 

@@ -21,8 +21,11 @@ from tubeq.domain.errors import (
     UnsafeStorage,
 )
 from tubeq.domain.models import EncodedTask
-from tubeq.storage import connection, open_storage
+from tubeq.storage import connection, open_storage, session
+from tubeq.storage.byte_lock import LockFile
+from tubeq.storage.migrate import is_current
 from tubeq.storage.port import ClaimRequest
+from tubeq.storage.write_lock import OPEN_BYTE
 
 
 @pytest.fixture
@@ -90,7 +93,7 @@ def test_the_innermost_mount_decides_what_file_system_it_is(tmp_path):
     )
     kinds = {
         place: connection._mount_type(Path(place), mounts)
-        for place in ("/home", "/mnt/share/a", "/mnt/share/local/b", "/mnt/two words", "/mnt/shared")
+        for place in ("/home", "/mnt/share/a", "/mnt/share/local/b", "/mnt/two words", "/mnt/sha")
     }
     assert list(kinds.values()) == ["ext4", "nfs4", "ext4", "cifs", "ext4"]
 
@@ -218,3 +221,27 @@ def test_the_files_are_their_owners_only(path):
     modes = {each.name: each.stat().st_mode & 0o077 for each in path.parent.iterdir()}
     storage.close()
     assert set(modes.values()) == {0}, modes
+
+
+def test_one_process_at_a_time_brings_a_file_up(path):
+    opener = LockFile(Path(f"{path}-lock"))
+    assert opener.try_lock(OPEN_BYTE)
+    with pytest.raises(StorageBusy):
+        open_storage(path, busy_timeout_s=0.05)
+    opener.unlock(OPEN_BYTE)
+    open_storage(path).close()
+    opener.close()
+
+
+def test_a_database_that_is_busy_for_a_moment_is_opened_all_the_same(path, monkeypatch):
+    """SQLite says BUSY at once, whatever the timeout, while another process recovers the log."""
+    answers = [sqlite3.OperationalError("database is locked")]
+
+    def busy_once(connection, where):
+        if answers:
+            raise answers.pop()
+        return is_current(connection, where)
+
+    monkeypatch.setattr(session, "is_current", busy_once)
+    open_storage(path).close()
+    assert not answers

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 import time
 
 import pytest
 
 from tubeq.domain.errors import StorageBusy
+from tubeq.storage import write_lock
 from tubeq.storage.byte_lock import LockFile
-from tubeq.storage.write_lock import FRONT_BYTE, TURN_S, WRITE_BYTE, WriteLock
+from tubeq.storage.write_lock import FRONT_BYTE, WRITE_BYTE, WriteLock
 
 pytestmark = pytest.mark.skipif(
     not hasattr(LockFile, "_LOCK") and not hasattr(__import__("os"), "O_BINARY"),
@@ -62,22 +62,15 @@ def test_a_stopped_process_at_the_front_of_the_queue_holds_nobody_up(path):
     assert time.monotonic() - began < 2
 
 
-def test_writers_that_come_again_and_again_get_even_shares(path):
-    """Without turns, a writer that comes back at once is always sooner than one that waits."""
-    counts = [0, 0]
-    ends = time.monotonic() + 0.6
-
-    def write_again_and_again(number):
-        lock = WriteLock(LockFile(path), timeout_s=10)
-        while time.monotonic() < ends:
-            lock.acquire()
-            counts[number] += 1
-            time.sleep(TURN_S / 10)
-            lock.release()
-
-    threads = [threading.Thread(target=write_again_and_again, args=(each,)) for each in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert min(counts) > 0.25 * sum(counts)
+@pytest.mark.parametrize(("turn_s", "waits"), [(60.0, False), (0.0, True)])
+def test_a_writer_queues_behind_the_waiting_once_its_turn_is_over(path, monkeypatch, turn_s, waits):
+    """Without turns, a writer that comes back at once is sooner than one that waits."""
+    monkeypatch.setattr(write_lock, "TURN_S", turn_s)
+    greedy = WriteLock(LockFile(path), timeout_s=5)
+    greedy.acquire()
+    greedy.release()
+    waiting = LockFile(path)
+    assert waiting.try_lock(FRONT_BYTE)
+    began = time.monotonic()
+    greedy.acquire()
+    assert (time.monotonic() - began >= write_lock._PATIENCE_S) is waits

@@ -1,0 +1,102 @@
+"""All of a verb happens, or nothing: also where SQLite refuses a value half way."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sqlite3
+import threading
+
+import pytest
+
+from tubeq import QueueManager
+from tubeq.domain.errors import InvalidParameters
+from tubeq.domain.models import EncodedTask, Idea
+from tubeq.storage import open_storage
+from tubeq.storage.port import ClaimRequest
+from tubeq.storage.session import Session
+
+UNSTORABLE = [Idea("a", views=2**70), Idea("a", title="\ud800"), Idea("a", extra={"b": object()})]
+
+
+@pytest.fixture
+def storage(tmp_path):
+    storage = open_storage(tmp_path / "queue.db")
+    yield storage
+    storage.close()
+
+
+@pytest.mark.parametrize("idea", UNSTORABLE, ids=["integer", "surrogate", "object"])
+def test_a_completion_with_an_idea_that_cannot_be_stored_changes_nothing(storage, idea):
+    storage.create([EncodedTask("scrape", "{}")] * 2)
+    (claim,) = storage.claim(ClaimRequest("scrape", "w"))
+    with pytest.raises(InvalidParameters):
+        storage.complete(claim, [Idea("b"), idea], then=ClaimRequest("scrape", "w"))
+    assert storage.get(claim.task_id) == claim
+    assert storage.results() == []
+    assert storage.stats().by_status["QUEUED"] == 1
+    storage.complete(claim, [Idea("b")])
+
+
+def test_an_interrupt_inside_a_transaction_undoes_it_and_frees_the_lock(storage, monkeypatch):
+    def interrupted(self, sql, rows):
+        self._connection.executemany(sql, rows)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Session, "executemany", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        storage.create([EncodedTask("scrape", "{}")])
+    monkeypatch.undo()
+    assert storage.list_tasks() == []
+    storage.create([EncodedTask("scrape", "{}")])
+
+
+def test_a_write_holds_the_database_from_its_first_statement(storage, tmp_path):
+    """BEGIN IMMEDIATE: a deferred one would read first, and then find that others have written."""
+    outsider = sqlite3.connect(tmp_path / "queue.db", timeout=0)
+    with storage._session.write(durable=False):
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            outsider.execute("BEGIN IMMEDIATE")
+    outsider.close()
+
+
+def _claim_all(path, name, start, out):
+    with QueueManager(path) as queue:
+        start.wait()
+        claimed = []
+        while task := queue.claim_next_task("scrape", name):
+            claimed.append(task.row_id)
+        out.put(claimed)
+
+
+@pytest.mark.slow
+def test_processes_that_claim_at_once_never_share_a_task(tmp_path):
+    path = tmp_path / "queue.db"
+    with QueueManager(path, durability="fast") as queue:
+        queue.storage.create([EncodedTask("scrape", "{}")] * 3000)
+    context = multiprocessing.get_context("spawn")
+    start, out = context.Barrier(4), context.Queue()
+    processes = [
+        context.Process(target=_claim_all, args=(path, f"w{each}", start, out)) for each in range(4)
+    ]
+    for process in processes:
+        process.start()
+    claims = [out.get(timeout=50) for _ in processes]
+    for process in processes:
+        process.join()
+    assert sorted(sum(claims, [])) == list(range(1, 3001))
+
+
+def test_threads_share_a_handle(storage):
+    storage.create([EncodedTask("scrape", "{}")] * 400)
+    claimed = []
+
+    def claim_all():
+        while tasks := storage.claim(ClaimRequest("scrape", "w")):
+            claimed.extend(task.row_id for task in tasks)
+
+    threads = [threading.Thread(target=claim_all) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(claimed) == list(range(1, 401))
