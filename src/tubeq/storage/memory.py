@@ -257,7 +257,7 @@ class MemoryStorage:
         counted_in = {"retry_count": task.retry_count + counted}
         if retry_at is None:
             return self._fail(task, code, message, **counted_in)
-        failure = {"error_code": code, "error_message": message, **counted_in}
+        failure: dict[str, Any] = {"error_code": code, "error_message": message, **counted_in}
         if task.cancel_requested:
             return self._end(task, TaskEvent.CANCELLED, **failure)
         return self._back(task, TaskEvent.RETRIED, message, run_after=retry_at, **failure)
@@ -268,13 +268,12 @@ class MemoryStorage:
 
     @_verb
     def release(self, claim: Task) -> Task:
-        task = self._held(claim)
-        if task.cancel_requested:
-            return self._end(task, TaskEvent.CANCELLED)
-        return self._release(task)
+        return self._release(self._held(claim))
 
     def _release(self, task: Task) -> Task:
         """Back, and due at once, even where an administrator took it before its time."""
+        if task.cancel_requested:
+            return self._end(task, TaskEvent.CANCELLED)
         early = task.run_after is not None and task.run_after > self._clock.now()
         return self._back(
             task, TaskEvent.RELEASED, run_after=self._clock.now() if early else task.run_after
@@ -299,7 +298,8 @@ class MemoryStorage:
     def _take_back(self, task: Task, crash_limit: int, rescue: Rescue) -> None:
         crashes = task.crash_count + 1
         message = f"worker {task.worker_id} died or its lease expired (crash {crashes})"
-        crash = {"crash_count": crashes, "error_code": "crashed", "error_message": message}
+        crash: dict[str, Any] = {"crash_count": crashes, "error_code": "crashed"}
+        crash["error_message"] = message
         if task.cancel_requested:
             self._end(task, TaskEvent.CANCELLED, **crash)
             rescue.cancelled.append(task.task_id)

@@ -40,13 +40,20 @@ class Session:
         self._mutex = threading.RLock()
         self._unusable: StorageError | None = None
         with translated(self.path):
-            self._locks = LockFile(Path(f"{self.path}-lock"))
             self._connection = factory.connect()
         try:
-            self._retry_while_busy(lambda: self._bring_up(to_timestamp(clock.now())))
+            # Before anything is written, the side file among it, the file must prove to be ours.
+            ready = self._retry_while_busy(self._is_ready)
+            with translated(self.path):
+                self._locks = LockFile(Path(f"{self.path}-lock"))
+            if not ready:
+                try:
+                    self._retry_while_busy(lambda: self._bring_up(to_timestamp(clock.now())))
+                except BaseException:
+                    self._locks.close()
+                    raise
         except BaseException:
             self._connection.close()
-            self._locks.close()
             raise
         self._write_lock = WriteLock(self._locks, factory.busy_timeout_s)
         self._checkpointer = Checkpointer(factory)
@@ -107,8 +114,6 @@ class Session:
             self._locks.close()
 
     def _bring_up(self, now: str) -> None:
-        if self._is_ready():
-            return
         self._wait_for_opening()
         try:
             if not self._is_ready():

@@ -56,6 +56,7 @@ def test_a_file_that_is_no_database_is_left_as_it_is(path):
     with pytest.raises(StorageCorrupt):
         open_storage(path)
     assert path.read_bytes().startswith(b"These are my notes")
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
 def test_another_programs_database_is_left_as_it_is(path):
