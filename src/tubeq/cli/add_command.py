@@ -1,0 +1,174 @@
+"""`tubeq add`: one task from options, or many from a file."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tubeq.cli.console import messages, say, write_json
+from tubeq.cli.options import (
+    DatabaseOption,
+    JsonOption,
+    known_task_type,
+    moment,
+    open_queue,
+    read_settings,
+    span_s,
+)
+from tubeq.cli.render import counted
+from tubeq.domain.errors import InvalidParameters
+from tubeq.domain.models import NewTask
+from tubeq.queue.queue_manager import QueueManager
+from tubeq.queue.validation import checked_task
+
+_BATCH = 5000
+"""Tasks a transaction: large enough to be fast, small enough that workers can claim meanwhile."""
+
+
+def add(
+    task_type: Annotated[
+        str, typer.Argument(metavar="TYPE", help="What is to be done, such as youtube_channel.")
+    ],
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--param",
+            "-p",
+            metavar="NAME=VALUE",
+            help="A parameter; may be repeated. The value is JSON if it can be, else text.",
+        ),
+    ] = None,
+    parameters: Annotated[
+        str | None, typer.Option(metavar="JSON", help="All parameters as one JSON object.")
+    ] = None,
+    from_file: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Many tasks: a file with the parameters of a task, a JSON object, on each line; "
+            "- is standard input. A bad line anywhere, and none is added.",
+        ),
+    ] = None,
+    priority: Annotated[int, typer.Option(help="Larger is sooner (strategy priority).")] = 0,
+    delay: Annotated[
+        str | None, typer.Option(metavar="SPAN", help="Not before this has passed: 90s, 5m, 2h.")
+    ] = None,
+    run_after: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Not before: 2027-01-31T08:00 (local), or with +02:00."),
+    ] = None,
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            help="A second task with this key is not added: the first one's id is printed. "
+            "With --from-file, each line's key is KEY:LINE.",
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+    db_path: DatabaseOption = None,
+) -> None:
+    """Add a task, or with --from-file many, and print the ids."""
+    known_task_type(task_type)
+    if delay is not None and run_after is not None:
+        raise InvalidParameters("give --delay or --run-after, not both")
+    due = moment(run_after) if run_after is not None else None
+    if delay is not None:
+        due = time.time() + span_s(delay)
+    template = NewTask(task_type, {}, priority, due, idempotency_key)
+    if from_file is None:
+        task = replace(template, parameters=_parameters(param or [], parameters))
+        checked_task(task)  # before a database file is made
+        with open_queue(read_settings(db_path), create=True) as queue:
+            task_ids = queue.create_tasks([task])
+    elif param or parameters:
+        raise InvalidParameters("--from-file brings the parameters: leave out the others")
+    else:
+        tasks = list(_tasks_from(from_file, template))
+        with open_queue(read_settings(db_path), create=True) as queue:
+            task_ids = _create_in_batches(queue, tasks)
+    if as_json:
+        write_json({"count": len(task_ids), "task_ids": task_ids})
+    elif from_file is None:
+        print(task_ids[0])
+    else:
+        print(f"{counted(len(task_ids), 'task')} added")
+
+
+def _parameters(pairs: Sequence[str], text: str | None) -> dict[str, Any]:
+    parameters = {} if text is None else _object(text, "--parameters")
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not name or not equals:
+            raise InvalidParameters(f"--param takes NAME=VALUE, not {pair!r:.60}")
+        try:
+            parameters[name] = json.loads(value, parse_constant=_not_json)
+        except (ValueError, RecursionError):
+            parameters[name] = value
+    return parameters
+
+
+def _object(text: str, origin: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text, parse_constant=_not_json)
+    except (ValueError, RecursionError) as error:
+        raise InvalidParameters(f"{origin} is no JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise InvalidParameters(f'{origin} must be a JSON object, such as {{"max_results": 5}}')
+    return value
+
+
+def _not_json(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _tasks_from(source: str, template: NewTask) -> Iterator[NewTask]:
+    """The tasks of a file, each checked."""
+    for number, line in enumerate(_lines(source), start=1):
+        if not line.strip():
+            continue
+        key = template.idempotency_key and f"{template.idempotency_key}:{number}"
+        try:
+            task = replace(template, parameters=_object(line, "it"), idempotency_key=key)
+            checked_task(task)
+        except InvalidParameters as error:
+            name = "standard input" if source == "-" else source
+            raise InvalidParameters(f"{name}, line {number}: {error}; nothing was added") from None
+        yield task
+
+
+def _lines(source: str) -> Iterator[str]:
+    try:
+        if source == "-":
+            for line in sys.stdin.buffer:
+                yield line.decode("utf-8-sig")
+        else:
+            with Path(source).open(encoding="utf-8-sig") as file:
+                yield from file
+    except OSError as error:
+        raise InvalidParameters(f"{source} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InvalidParameters(f"{source} is not UTF-8 text; nothing was added") from None
+
+
+def _create_in_batches(queue: QueueManager, tasks: Sequence[NewTask]) -> list[str]:
+    from rich.progress import track
+
+    task_ids: list[str] = []
+    starts = range(0, len(tasks), _BATCH)
+    console = messages()
+    try:
+        for start in track(starts, "adding", console=console, disable=not console.is_terminal):
+            task_ids += queue.create_tasks(itertools.islice(tasks, start, start + _BATCH))
+    except KeyboardInterrupt:
+        say(f"interrupted: {len(task_ids):,} of {len(tasks):,} tasks were added")
+        raise
+    return task_ids

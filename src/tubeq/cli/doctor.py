@@ -1,0 +1,92 @@
+"""What `tubeq doctor` finds out. It only reads: it neither creates nor migrates a database."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sqlite3
+from contextlib import closing
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+from tubeq.cli.render import size
+from tubeq.plugins.registry import plugin_types
+from tubeq.settings import Settings
+from tubeq.storage.connection import network_file_system
+from tubeq.storage.sqlite_version import MINIMUM, wal_reset_bug
+
+
+class Finding(NamedTuple):
+    """One fact; `problem` where it keeps tubeq from working."""
+
+    name: str
+    fact: str
+    problem: bool = False
+
+
+def version_of(package: str) -> str | None:
+    """The installed version of a distribution, or None."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def findings(settings: Settings) -> list[Finding]:
+    """All facts, in the order in which they are worth reading."""
+    python = f"{platform.python_version()} ({platform.python_implementation()})"
+    ytdlp = version_of("yt-dlp")
+    demo = version_of("cryptography")
+    return [
+        Finding("tubeq", version_of("tubeq") or "run from its source, not installed"),
+        Finding("Python", f"{python} on {platform.system()} {platform.release()}"),
+        _sqlite(),
+        Finding("yt-dlp", ytdlp or "not installed: pip install yt-dlp", problem=ytdlp is None),
+        Finding("task types", ", ".join(plugin_types()) or "none", problem=not plugin_types()),
+        Finding("demo", "ready" if demo else "not installed: pip install 'tubeq[demo]'"),
+        Finding("durability", str(settings.durability)),
+        *_database(settings.db_path),
+    ]
+
+
+def _sqlite() -> Finding:
+    version = sqlite3.sqlite_version
+    if sqlite3.sqlite_version_info < MINIMUM:
+        return Finding("SQLite", f"{version}: too old, install a newer Python", problem=True)
+    if wal_reset_bug():
+        return Finding(
+            "SQLite",
+            f"{version}: has the WAL-reset bug (fixed in 3.51.3, 3.50.7 and 3.44.6); tubeq works "
+            "around it by moving the log into the database only while it holds the write lock",
+        )
+    return Finding("SQLite", f"{version}: free of the WAL-reset bug")
+
+
+def _database(path: Path) -> list[Finding]:
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        return [Finding("database", f"{path}: there is no folder {folder}", problem=True)]
+    remote = network_file_system(folder)
+    where = f"{remote}, a network: SQLite's locks cannot be trusted there" if remote else "local"
+    found = [Finding("file system", where, problem=remote is not None)]
+    free = size(shutil.disk_usage(folder).free)
+    if not path.exists():
+        return [Finding("database", f"{path.absolute()}: not made yet; {free} free"), *found]
+    if path.is_dir():
+        return [Finding("database", f"{path}: a folder, not a file", problem=True), *found]
+    found.insert(0, Finding("database", f"{path.absolute()}: {_sizes(path)}; {free} free"))
+    try:
+        # A URI, so that "?" or "#" in the path means nothing; read-only, so that nothing is made.
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
+            (mode,) = file.execute("PRAGMA journal_mode").fetchone()
+            (schema,) = file.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error as error:
+        return [*found, Finding("contents", f"cannot be read: {error}", problem=True)]
+    return [*found, Finding("journal mode", mode), Finding("schema", str(schema))]
+
+
+def _sizes(path: Path) -> str:
+    log = path.with_name(path.name + "-wal")
+    log_size = log.stat().st_size if log.exists() else 0
+    return f"{size(path.stat().st_size)}, log {size(log_size)}"

@@ -1,0 +1,105 @@
+"""The command `tubeq`: which commands there are, and what their exit codes mean."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from tubeq.cli import add_command, db_commands, queue_commands, work_commands
+from tubeq.cli.console import prepare_streams, say_error
+from tubeq.cli.options import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_WORK_FAILED
+from tubeq.domain.errors import TubeqError
+
+_EPILOG = (
+    "Exit codes: 0 all went well; 1 the work failed; 2 bad input, or a database that cannot be "
+    "used; 130 interrupted with Ctrl-C. Settings: options, else TUBEQ_* variables (TUBEQ_DB), "
+    "else ./tubeq.toml."
+)
+
+
+class _Commands(TyperGroup):
+    """Turns what commands raise into one line and an exit code: no user sees a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except TubeqError as error:
+            say_error(str(error))
+            raise typer.Exit(EXIT_BAD_INPUT) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+app = typer.Typer(
+    name="tubeq",
+    cls=_Commands,
+    help="Scrape YouTube channels through a queue that loses nothing.",
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+db = typer.Typer(help="Check, back up, migrate or prune the database.", no_args_is_help=True)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from tubeq.cli.doctor import version_of
+
+        print(f"tubeq {version_of('tubeq') or 'from source'}")
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say which.")
+    ] = False,
+) -> None:
+    pass
+
+
+_WORK, _QUEUE, _CARE = "Work", "Queue", "Care"
+app.command(rich_help_panel=_WORK)(work_commands.scrape)
+app.command(rich_help_panel=_WORK)(work_commands.demo)
+app.command(rich_help_panel=_WORK)(work_commands.worker)
+app.command(rich_help_panel=_WORK)(work_commands.workers)
+app.command(rich_help_panel=_WORK)(work_commands.stop)
+app.command(rich_help_panel=_QUEUE)(add_command.add)
+app.command(rich_help_panel=_QUEUE)(queue_commands.tasks)
+app.command(rich_help_panel=_QUEUE)(queue_commands.show)
+app.command(rich_help_panel=_QUEUE)(queue_commands.results)
+app.command(rich_help_panel=_QUEUE)(queue_commands.cancel)
+app.command(rich_help_panel=_QUEUE)(queue_commands.requeue)
+app.command(rich_help_panel=_QUEUE)(queue_commands.stats)
+app.command(rich_help_panel=_CARE)(db_commands.doctor)
+db.command()(db_commands.check)
+db.command()(db_commands.backup)
+db.command()(db_commands.migrate)
+db.command()(db_commands.prune)
+app.add_typer(db, name="db", rich_help_panel=_CARE)
+
+
+def main() -> None:
+    """Run the command that the process's arguments name, and exit with its code."""
+    prepare_streams()
+    try:
+        app(prog_name="tubeq")
+    except BrokenPipeError:
+        _forget_stdout()
+        sys.exit(EXIT_WORK_FAILED)
+    finally:
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:  # the reader, such as `head`, has seen enough
+            _forget_stdout()
+
+
+def _forget_stdout() -> None:
+    """Let what is still buffered go nowhere, or Python complains about it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

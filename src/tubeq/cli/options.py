@@ -1,0 +1,145 @@
+"""What commands have in common: their shared options, and the queue that these open."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tubeq.domain.errors import InvalidParameters, PluginNotFound, StorageError, TaskNotFound
+from tubeq.plugins.registry import plugin_types
+from tubeq.queue.queue_manager import QueueManager
+from tubeq.settings import Settings
+
+EXIT_WORK_FAILED = 1
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+DatabaseOption = Annotated[
+    Path | None,
+    typer.Option("--db", metavar="PATH", help="The database file. (default: tubeq.db)"),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w|)")
+_UNITS_S = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+_SHORTEST_PART = 4
+_LOOK_BACK = 1000
+
+
+def read_settings(db_path: Path | None = None, **overrides: Any) -> Settings:
+    """The settings, with what the command line says over them; None says nothing."""
+    given = {name: value for name, value in overrides.items() if value is not None}
+    if db_path is not None:
+        given["db_path"] = db_path
+    return replace(Settings.read(), **given)
+
+
+def open_queue(settings: Settings, *, create: bool = False) -> QueueManager:
+    """The queue; only a command that puts something in may make a new file.
+
+    Raises:
+        InvalidParameters: the path names no file.
+        StorageError: there is no such file, or it cannot be used.
+    """
+    if str(settings.db_path) == ":memory:":
+        raise InvalidParameters("a queue in memory would end with this command: name a file")
+    if not create and not settings.db_path.exists():
+        raise StorageError(
+            f"there is no database {settings.db_path}: name one with --db or TUBEQ_DB; "
+            "`tubeq scrape` and `tubeq add` make a new one"
+        )
+    return QueueManager(
+        settings.db_path,
+        durability=settings.durability,
+        busy_timeout_s=settings.busy_timeout_s,
+    )
+
+
+def command_for(settings: Settings, words: str) -> str:
+    """The command to type next, with --db only where it is needed."""
+    default = settings.db_path == Settings.read().db_path
+    return f"tubeq {words}" if default else f"tubeq {words} --db {quoted(settings.db_path)}"
+
+
+def quoted(path: Path) -> str:
+    """The path as this system's shell takes it."""
+    if sys.platform == "win32":
+        return subprocess.list2cmdline([str(path)])
+    return shlex.quote(str(path))
+
+
+def span_s(text: str) -> float:
+    """Seconds from a span of time: "90", "1.5s", "5m", "2h", "7d", "4w".
+
+    Raises:
+        InvalidParameters: it is none.
+    """
+    match = _SPAN.fullmatch(text.strip().lower())
+    seconds = float(match[1]) * _UNITS_S[match[2]] if match else math.inf
+    if not seconds < 1e10:
+        raise InvalidParameters(f"{text!r:.60} is no span of time: write 90s, 5m, 2h or 7d")
+    return seconds
+
+
+def moment(text: str) -> float:
+    """Epoch seconds from an ISO 8601 time; one without an offset is local.
+
+    Raises:
+        InvalidParameters: it is none.
+    """
+    try:
+        # Python 3.10 does not read the "Z".
+        return datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text.strip())).timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise InvalidParameters(
+            f"{text!r:.60} is no time: write 2027-01-31T08:00, with +02:00 or Z where it is not "
+            "local"
+        ) from None
+
+
+def full_task_id(queue: QueueManager, part: str) -> str:
+    """The id of the one task whose id is, begins with, or ends in `part`.
+
+    Parts are looked up among the newest 1,000 tasks.
+
+    Raises:
+        TaskNotFound: no task has it.
+        InvalidParameters: several have it.
+    """
+    try:
+        return queue.get_task(part).task_id
+    except TaskNotFound:
+        if len(part) < _SHORTEST_PART:
+            raise
+        recent = [task.task_id for task in queue.list_tasks(limit=_LOOK_BACK)]
+        alike = [each for each in recent if each.startswith(part) or each.endswith(part)]
+        if not alike:
+            raise
+    if len(alike) > 1:
+        raise InvalidParameters(
+            f"{part!r} stands for several tasks, such as {alike[0]} and {alike[1]}: "
+            "the last digits of an id tell it apart"
+        )
+    return alike[0]
+
+
+def known_task_type(task_type: str) -> str:
+    """The task type, if a plugin here can do it: a mistyped one would wait for ever.
+
+    Raises:
+        PluginNotFound: none can.
+    """
+    known = plugin_types()
+    if task_type not in known:
+        names = ", ".join(known) or "none"
+        raise PluginNotFound(f"no plugin does task type {task_type!r:.120}; known types: {names}")
+    return task_type

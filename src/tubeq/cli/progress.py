@@ -1,0 +1,128 @@
+"""Running workers while somebody watches certain tasks."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+
+from tubeq.cli.console import cut_text, messages, say
+from tubeq.cli.render import counted
+from tubeq.domain.models import Task
+from tubeq.domain.states import FINISHED
+from tubeq.queue.queue_manager import QueueManager
+from tubeq.workers.runner import Runner, RunnerEvent, RunSummary
+
+_LOOK_EVERY_S = 0.1
+_LOG_EVERY_S = 10.0
+
+Look = Callable[[list[Task]], None]
+
+
+def run_until_finished(
+    runner: Runner, queue: QueueManager, task_ids: Sequence[str], look: Look
+) -> RunSummary:
+    """Run the workers until all these tasks are finished, whoever finishes them.
+
+    Args:
+        look: called ten times a second, from another thread, and once at the end, with the tasks
+            as they are then.
+
+    Raises:
+        TubeqError: the queue could not be read; the workers were stopped.
+    """
+    over = threading.Event()
+    failures: list[Exception] = []
+
+    def read() -> list[Task]:
+        return [queue.get_task(task_id) for task_id in task_ids]
+
+    def watch() -> None:
+        try:
+            while not over.wait(_LOOK_EVERY_S):
+                tasks = read()
+                look(tasks)
+                if all(task.status in FINISHED for task in tasks):
+                    break
+        except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
+            failures.append(error)
+        finally:
+            runner.stop()
+
+    watcher = threading.Thread(target=watch, name="tubeq-watcher", daemon=True)
+    watcher.start()
+    try:
+        summary = runner.run()
+    finally:
+        over.set()
+        watcher.join()
+    if failures:
+        raise failures[0]
+    look(read())
+    return summary
+
+
+def words_of(summary: RunSummary) -> str:
+    """What a run came to, in a line."""
+    words = [counted(summary.processed, "attempt"), f"{summary.succeeded:,} succeeded"]
+    if summary.failed:
+        words.append(f"{summary.failed:,} did not")
+    if summary.crashed:
+        were = "was" if summary.crashed == 1 else "were"
+        words.append(f"{counted(summary.crashed, 'worker')} died and {were} replaced")
+    return ", ".join(words)
+
+
+@contextmanager
+def report_of_run(*, quiet: bool) -> Iterator[Callable[[RunnerEvent], None]]:
+    """Tells on stderr what a Runner does: a moving line in a terminal, now and then a line in a
+    log, and a line for whatever is out of the ordinary.
+
+    Args:
+        quiet: only that.
+    """
+    console = messages()
+    moving = console.is_terminal and not quiet
+    next_line = time.monotonic() + _LOG_EVERY_S
+    # What the Runner would log is what it also tells.
+    logging.getLogger("tubeq").addHandler(logging.NullHandler())
+    with console.status("starting") if moving else nullcontext() as status:
+
+        def report(event: RunnerEvent) -> None:
+            nonlocal next_line
+            words = words_of(event.summary)
+            who = f"worker {event.worker_id} (pid {event.pid})"
+            if event.kind in ("died", "killed", "rescued"):
+                say(f"{who} {event.kind}: {event.detail}", console)
+            elif event.kind == "stopping":
+                say(
+                    "stopping after the running tasks; Ctrl-C again hands them back at once",
+                    console,
+                )
+            elif event.kind == "started" and not quiet:
+                say(f"{who} started", console)
+            elif not moving and not quiet and time.monotonic() >= next_line:
+                next_line = time.monotonic() + _LOG_EVERY_S
+                say(words, console)
+            if status is not None:
+                status.update(cut_text(words))
+
+        yield report
+
+
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Within this block, processes that are started inherit these variables."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,173 @@
+"""Commands that look at the queue and steer single tasks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tubeq.cli import render
+from tubeq.cli.console import output, safe_text, say, say_error, write_csv, write_json
+from tubeq.cli.options import (
+    EXIT_BAD_INPUT,
+    DatabaseOption,
+    JsonOption,
+    command_for,
+    full_task_id,
+    open_queue,
+    read_settings,
+)
+from tubeq.domain.errors import IllegalTransition, TaskNotFound
+from tubeq.domain.models import Task
+from tubeq.domain.states import TaskStatus
+from tubeq.queue.queue_manager import QueueManager
+
+TaskIdArgument = Annotated[
+    str, typer.Argument(metavar="TASK_ID", help="The id, or its first or last digits.")
+]
+TaskIdsArgument = Annotated[
+    list[str], typer.Argument(metavar="TASK_ID", help="Ids, or their first or last digits.")
+]
+
+
+class Format(str, Enum):
+    """How results are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+def tasks(
+    status: Annotated[
+        TaskStatus | None, typer.Option(case_sensitive=False, help="Only tasks in this status.")
+    ] = None,
+    task_type: Annotated[str | None, typer.Option("--type", help="Only this type.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    before: Annotated[
+        str | None, typer.Option(metavar="TASK_ID", help="Only tasks older than this one.")
+    ] = None,
+    as_json: JsonOption = False,
+    db_path: DatabaseOption = None,
+) -> None:
+    """List tasks, newest first."""
+    with open_queue(read_settings(db_path)) as queue:
+        older_than = None if before is None else full_task_id(queue, before)
+        found = queue.list_tasks(status, task_type, limit + 1, older_than)
+    shown = found[:limit]
+    if as_json:
+        write_json([task.as_dict() for task in shown])
+    elif not shown:
+        say("no such tasks")
+    else:
+        output().print(render.task_table(shown, time.time()))
+        if len(found) > limit:
+            say(f"more: add --before {shown[-1].task_id}, or a larger --limit")
+
+
+def show(
+    task_id: TaskIdArgument, as_json: JsonOption = False, db_path: DatabaseOption = None
+) -> None:
+    """Show one task with its history."""
+    settings = read_settings(db_path)
+    with open_queue(settings) as queue:
+        task = queue.get_task(full_task_id(queue, task_id))
+        history = queue.get_task_history(task.task_id)
+        ideas_count = len(queue.get_task_results(task.task_id))
+    if as_json:
+        events = [entry._asdict() for entry in history]
+        write_json({**task.as_dict(), "ideas_count": ideas_count, "history": events})
+        return
+    console = output()
+    console.print(render.task_sheet(task, time.time()))
+    console.print(render.history_table(history))
+    if ideas_count:
+        command = command_for(settings, f"results {task.task_id}")
+        say(f"{render.counted(ideas_count, 'idea')}: {command}")
+
+
+def results(
+    task_id: Annotated[
+        str | None, typer.Argument(metavar="TASK_ID", help="One task's; else all tasks'.")
+    ] = None,
+    format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Same as --format json.")] = False,
+    db_path: DatabaseOption = None,
+) -> None:
+    """Print the ideas that tasks found."""
+    with open_queue(read_settings(db_path)) as queue:
+        wanted = None if task_id is None else full_task_id(queue, task_id)
+        ideas = queue.storage.results(wanted, limit=limit or 1_000_000)
+    if as_json or format_ is Format.JSON:
+        write_json([idea.as_dict() for idea in ideas])
+    elif format_ is Format.CSV:
+        write_csv(render.IDEA_COLUMNS, (idea.as_dict() for idea in ideas))
+    elif not ideas:
+        say("no ideas are stored")
+    else:
+        output().print(render.idea_table(ideas))
+
+
+def cancel(
+    task_ids: TaskIdsArgument, as_json: JsonOption = False, db_path: DatabaseOption = None
+) -> None:
+    """Cancel tasks: queued ones at once, a running one when its worker next looks up."""
+    _steer(task_ids, QueueManager.cancel_task, as_json, db_path)
+
+
+def requeue(
+    task_ids: TaskIdsArgument, as_json: JsonOption = False, db_path: DatabaseOption = None
+) -> None:
+    """Send finished tasks round again: failed, cancelled or completed ones."""
+    _steer(task_ids, QueueManager.requeue_task, as_json, db_path)
+
+
+def _steer(
+    task_ids: Sequence[str],
+    verb: Callable[[QueueManager, str], Task],
+    as_json: bool,
+    db_path: Path | None,
+) -> None:
+    """Do it to each task that allows it; where one does not, go on, and end with exit code 2."""
+    done: list[Task] = []
+    refused = False
+    with open_queue(read_settings(db_path)) as queue:
+        # All ids are looked up first, so that a mistyped one changes nothing at all.
+        for task_id in [full_task_id(queue, each) for each in task_ids]:
+            try:
+                done.append(verb(queue, task_id))
+            except (IllegalTransition, TaskNotFound) as error:
+                refused = True
+                say_error(str(error))
+    if as_json:
+        write_json([task.as_dict() for task in done])
+    else:
+        for task in done:
+            later = ": its worker ends it soon" if task.cancel_requested else ""
+            output().print(safe_text(f"{task.task_id} is {task.status}{later}"))
+    if refused:
+        raise typer.Exit(EXIT_BAD_INPUT)
+
+
+def stats(as_json: JsonOption = False, db_path: DatabaseOption = None) -> None:
+    """Count tasks, ideas and errors."""
+    with open_queue(read_settings(db_path)) as queue:
+        counts = queue.stats()
+    if as_json:
+        write_json(asdict(counts))
+        return
+    console = output()
+    for drawn in render.stats_tables(counts):
+        console.print(drawn)
+    waited = counts.oldest_queued_s
+    console.print(
+        f"  {render.counted(counts.results, 'idea')}; "
+        f"{render.counted(counts.scheduled, 'queued task')} not yet due; "
+        + ("nothing waits" if waited is None else f"the oldest due task waits {render.age(waited)}")
+    )

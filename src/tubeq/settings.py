@@ -1,0 +1,145 @@
+"""What the user has set, read once: environment over `tubeq.toml` over defaults.
+
+`tubeq.toml`, in the folder in which a command starts, holds the names of `Settings` as they are;
+the environment holds them in capitals behind `TUBEQ_`: `db_path` is `TUBEQ_DB_PATH`, or `TUBEQ_DB`
+for short. The file needs Python 3.11, or the package tomli: on a Python 3.10 without it the file is
+refused, never passed over in silence.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from tubeq.domain.errors import InvalidParameters
+from tubeq.domain.policies import Durability
+
+FILE_NAME = "tubeq.toml"
+_PREFIX = "TUBEQ_"
+_SHORT_NAMES = {"TUBEQ_DB": "db_path"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The choices that commands share. An option of a command overrides them.
+
+    Args:
+        db_path: the database file.
+        durability: what is on the disk when a call returns: full, balanced or fast.
+        busy_timeout_s: how long a write waits for other writers.
+        proxy: URL of the proxy for scraping; None for what HTTPS_PROXY says.
+        ca_file: certificate authorities to trust, instead of the machine's; None for what
+            SSL_CERT_FILE says.
+        max_retries: the failure with this number is final.
+        backoff_s: the first retry waits up to this long, each further one up to twice as long.
+        lease_s: how long a task stays with a worker that gives no sign of life.
+        task_timeout_s: a task that takes longer is ended, and retried.
+    """
+
+    db_path: Path = Path("tubeq.db")
+    durability: Durability = Durability.BALANCED
+    busy_timeout_s: float = 30.0
+    proxy: str | None = None
+    ca_file: Path | None = None
+    max_retries: int = 3
+    backoff_s: float = 5.0
+    lease_s: float = 60.0
+    task_timeout_s: float = 600.0
+
+    @classmethod
+    def read(
+        cls, environment: Mapping[str, str] | None = None, folder: Path | None = None
+    ) -> Settings:
+        """The settings as they are now.
+
+        Args:
+            environment: instead of the process's own.
+            folder: where `tubeq.toml` is looked for, instead of the current one.
+
+        Raises:
+            InvalidParameters: a value is wrong, or the file is; the message says which and where.
+        """
+        values = _from_file((folder or Path()) / FILE_NAME)
+        values.update(_from_environment(os.environ if environment is None else environment))
+        return cls(**values)
+
+    def worker_environment(self) -> dict[str, str]:
+        """The variables by which workers, and yt-dlp in them, learn of `proxy` and `ca_file`."""
+        variables: dict[str, str] = {}
+        if self.proxy is not None:
+            variables.update(HTTPS_PROXY=self.proxy, https_proxy=self.proxy)
+        if self.ca_file is not None:
+            variables["SSL_CERT_FILE"] = str(self.ca_file.absolute())
+        return variables
+
+
+_NAMES = tuple(each.name for each in fields(Settings))
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    values = {}
+    variables = {**_SHORT_NAMES, **{_PREFIX + name.upper(): name for name in _NAMES}}
+    for variable, name in variables.items():
+        if environment.get(variable):
+            values[name] = _checked(name, environment[variable], variable)
+    return values
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    toml = _toml_reader(path)
+    try:
+        table = toml.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:  # TOMLDecodeError and UnicodeError are ValueErrors
+        raise InvalidParameters(f"{FILE_NAME} cannot be read: {error}") from None
+    unknown = sorted(table.keys() - set(_NAMES))
+    if unknown:
+        raise InvalidParameters(
+            f"{FILE_NAME}: there is no setting {unknown[0]!r}: choose from {', '.join(_NAMES)}"
+        )
+    return {name: _checked(name, value, f"{FILE_NAME}: {name}") for name, value in table.items()}
+
+
+def _toml_reader(path: Path) -> Any:
+    for module in ("tomllib", "tomli"):
+        with suppress(ImportError):
+            return importlib.import_module(module)
+    raise InvalidParameters(
+        f"{path.name} cannot be read by this Python: use Python 3.11 or later, install tomli, or "
+        "set TUBEQ_* environment variables instead of the file"
+    )
+
+
+def _checked(name: str, value: Any, origin: str) -> Any:
+    """The value as Settings holds it.
+
+    Raises:
+        InvalidParameters: it is no such value; the message bears `origin`.
+    """
+    if name in ("db_path", "ca_file", "proxy", "durability"):
+        if not isinstance(value, str) or not value:
+            raise InvalidParameters(f"{origin} must be a text, not {value!r:.60}")
+        if name == "proxy":
+            return value
+        if name == "durability":
+            try:
+                return Durability(value)
+            except InvalidParameters as error:
+                raise InvalidParameters(f"{origin}: {error}") from None
+        return Path(value).expanduser()
+    whole = name == "max_retries"
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(value, bool) or not 0 <= number < math.inf or (whole and number % 1):
+        kind = "a whole number from 0 up" if whole else "a number of seconds from 0 up"
+        raise InvalidParameters(f"{origin} must be {kind}, not {value!r:.60}")
+    return int(number) if whole else number

@@ -1,0 +1,175 @@
+"""Bad input, row by row of the specification: exit code 2, one line, and the queue as it was."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tubeq.queue.queue_manager import QueueManager
+
+pytestmark = pytest.mark.integration
+TYPE = "youtube_channel"
+SOURCE = str(Path(__file__).parents[2] / "src")
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if not name.startswith("TUBEQ")},
+    "PYTHONPATH": os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")])),
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+
+
+@dataclass(frozen=True)
+class Existing:
+    """A database with a queued and a completed task."""
+
+    path: Path
+    completed: str
+
+    def contents(self) -> list[Any]:
+        """All rows, and all history."""
+        with closing(sqlite3.connect(self.path)) as file:
+            tables = [
+                name
+                for (name,) in file.execute("SELECT name FROM sqlite_schema WHERE type='table'")
+            ]
+            return [file.execute(f"SELECT * FROM {name}").fetchall() for name in tables]
+
+
+@pytest.fixture
+def existing(tmp_path: Path) -> Existing:
+    path = tmp_path / "tubeq.db"
+    with QueueManager(path) as queue:
+        completed = queue.create_task(TYPE, {"channel_url": "@a"})
+        claim = queue.claim_next_task(TYPE, "worker")
+        assert claim is not None
+        queue.complete_task(claim, [{"source_id": "v1"}])
+        queue.create_task(TYPE, {"channel_url": "@b"})
+    return Existing(path, completed)
+
+
+def _refused(
+    arguments: list[str], cwd: Path, one_line: bool = True, through: tuple[str, ...] = ()
+) -> str:
+    done = subprocess.run(
+        [*through, sys.executable, "-m", "tubeq", *arguments],
+        cwd=cwd,
+        env=ENVIRONMENT,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 2, done
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    if one_line:
+        assert done.stderr.startswith("error: ")
+        assert done.stderr.count("\n") == 1
+    return done.stderr
+
+
+ROWS: dict[str, tuple[list[str], str]] = {
+    "unknown type": (["add", "youtube_chanel"], "youtube_chanel"),
+    "unknown type to work on": (["worker", "--type", "youtube_chanel"], "youtube_chanel"),
+    "no JSON object": (["add", TYPE, "--parameters", "[]"], "JSON object"),
+    "over 64 KiB": (["add", TYPE, "-p", "text=" + "x" * 65_536], "limit is 65536"),
+    "no such task": (["show", "0123456789abcdef0123"], "0123456789abcdef0123"),
+    "no such task to cancel": (["cancel", "0123456789abcdef0123"], "0123456789abcdef0123"),
+    "illegal transition": (["cancel", "COMPLETED"], "is COMPLETED"),
+    "bad channel": (["scrape", "not a channel"], "channel_url"),
+    "bad setting": (["worker", "--lease", "0s"], "lease"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "named"), ROWS.values(), ids=ROWS.keys())
+def test_bad_arguments(existing: Existing, arguments: list[str], named: str) -> None:
+    before = existing.contents()
+    filled = [existing.completed if each == "COMPLETED" else each for each in arguments]
+    assert named in _refused(filled, existing.path.parent)
+    assert existing.contents() == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["worker", "--strategy", "newest"],
+        ["tasks", "--status", "lost"],
+        ["nonsense"],
+        ["tasks", "-x"],
+    ],
+)
+def test_what_the_parser_refuses(existing: Existing, arguments: list[str]) -> None:
+    before = existing.contents()
+    assert arguments[-1] in _refused(arguments, existing.path.parent, one_line=False)
+    assert existing.contents() == before
+
+
+def _folder(path: Path) -> None:
+    path.mkdir()
+
+
+def _corrupt(path: Path) -> None:
+    path.write_bytes(b"SQLite format 3\0" + b"\xff" * 8000)
+
+
+def _newer(path: Path) -> None:
+    QueueManager(path).close()
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("PRAGMA user_version = 999")
+
+
+@pytest.mark.parametrize("make", [_folder, _corrupt, _newer])
+def test_a_database_that_cannot_be_used(make: Callable[[Path], None], tmp_path: Path) -> None:
+    path = tmp_path / "bad.db"
+    make(path)
+    before = path.read_bytes() if path.is_file() else None
+    for command in (["add", TYPE], ["worker", "--until-idle"], ["tasks"]):
+        assert "bad.db" in _refused([*command, "--db", "bad.db"], tmp_path)
+    assert (path.read_bytes() if path.is_file() else None) == before
+
+
+@pytest.fixture
+def without_rights() -> tuple[str, ...]:
+    """The beginning of a command that must obey the modes of files, even if root starts it."""
+    if sys.platform == "win32":
+        pytest.skip("Windows has other rights")
+    if os.geteuid() != 0:
+        return ()
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        pytest.skip("root may write everywhere, and there is no setpriv")
+    return setpriv, "--bounding-set=-dac_override,-dac_read_search", "--"
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o444])
+def test_a_file_without_the_rights(
+    tmp_path: Path, without_rights: tuple[str, ...], mode: int
+) -> None:
+    path = tmp_path / "tubeq.db"
+    with QueueManager(path) as queue:
+        queue.create_task(TYPE)
+    before = path.read_bytes()
+    path.chmod(mode)
+    for command in (["add", TYPE], ["worker", "--until-idle"]):
+        assert "tubeq.db" in _refused(command, tmp_path, through=without_rights)
+    path.chmod(0o600)
+    assert path.read_bytes() == before
+
+
+def test_a_folder_without_the_rights(tmp_path: Path, without_rights: tuple[str, ...]) -> None:
+    folder = tmp_path / "closed"
+    folder.mkdir()
+    folder.chmod(0o555)
+    assert "closed" in _refused(
+        ["add", TYPE, "--db", str(folder / "tubeq.db")], tmp_path, through=without_rights
+    )
+    assert list(folder.iterdir()) == []

@@ -1,0 +1,136 @@
+"""`tubeq demo` as a newcomer meets it, and with a worker killed in the middle."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tubeq.domain.states import TaskEvent, TaskStatus
+from tubeq.queue.queue_manager import QueueManager
+
+pytestmark = pytest.mark.integration
+SOURCE = str(Path(__file__).parents[2] / "src")
+
+
+def _start(*options: str | Path) -> subprocess.Popen[str]:
+    path = os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")]))
+    return subprocess.Popen(
+        [sys.executable, "-m", "tubeq", "demo", *map(str, options)],
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+
+
+def _finish(process: subprocess.Popen[str]) -> tuple[str, str]:
+    out, err = process.communicate(timeout=50)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    return out, err
+
+
+def _assert_all_completed_once(told: dict[str, Any], db_path: Path, channels: int) -> None:
+    assert told["by_status"] == {"COMPLETED": channels}
+    assert told["completions"] == channels
+    assert {task["status"] for task in told["tasks"]} == {"COMPLETED"}
+    with QueueManager(db_path) as queue:
+        tasks = queue.list_tasks(limit=1000)
+        assert len(tasks) == channels
+        for task in tasks:
+            events = Counter(entry.event for entry in queue.get_task_history(task.task_id))
+            assert events[TaskEvent.COMPLETED] == events[TaskEvent.CREATED] == 1
+            source_ids = {result.source_id for result in queue.get_task_results(task.task_id)}
+            assert len(source_ids) == 30
+        assert queue.check() == []
+
+
+def test_demo_completes_every_task_and_retries_the_failure(tmp_path: Path) -> None:
+    db_path = tmp_path / "demo.db"
+    out, err = _finish(_start("--json", "--db", db_path, "--max-results", "30"))
+    told = json.loads(out)
+    _assert_all_completed_once(told, db_path, channels=12)
+    assert (told["workers"], told["retries"], told["crashes"]) == (4, 1, 0)
+    assert sorted(task["attempts"] for task in told["tasks"]) == [1] * 11 + [2]
+    assert "HTTP 429, retried" in err
+
+
+def test_demo_survives_the_kill_of_a_worker(tmp_path: Path) -> None:
+    db_path = tmp_path / "demo.db"
+    process = _start("--json", "--db", db_path, "--max-results", "30")
+    killed = _kill_a_busy_worker(db_path)
+    told = json.loads(_finish(process)[0])
+    _assert_all_completed_once(told, db_path, channels=12)
+    assert (told["crashes"], told["rescues"]) == (1, 1)
+    with QueueManager(db_path) as queue:
+        rescued = [
+            task.task_id
+            for task in queue.list_tasks()
+            for entry in queue.get_task_history(task.task_id)
+            if (entry.event, entry.worker_id) == (TaskEvent.RESCUED, killed)
+        ]
+    assert len(rescued) == 1
+
+
+def _kill_a_busy_worker(db_path: Path) -> str:
+    """Kill the first worker that is seen to have a task; its id."""
+    deadline = time.monotonic() + 30
+    while not db_path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    with QueueManager(db_path) as queue:
+        while time.monotonic() < deadline:
+            pids = {worker.worker_id: worker.pid for worker in queue.workers()}
+            busy = [task.worker_id for task in queue.list_tasks(TaskStatus.RUNNING)]
+            for worker_id in busy:
+                if worker_id in pids:
+                    # What SIGKILL is on Windows, too: no chance to clean up.
+                    os.kill(pids[worker_id], getattr(signal, "SIGKILL", signal.SIGTERM))
+                    return worker_id
+            time.sleep(0.02)
+    raise AssertionError("no worker was ever busy")
+
+
+def test_demo_summary_accounts_for_every_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        monkeypatch.setenv(name, str(temporary))
+    process = _start("--workers", "2", "--channels", "3", "--max-results", "5")
+    out, _ = _finish(process)
+    assert "3 tasks = 3 completed" in out
+    assert "3 completions, each exactly once; 15 ideas" in out
+    assert "2 workers; 1 failure retried; 0 workers killed" in out
+    (line,) = [line for line in out.splitlines() if "database:" in line]
+    db_path = Path(line.split("database:")[1].strip())
+    assert temporary in db_path.parents
+    with QueueManager(db_path) as queue:
+        assert queue.stats().by_status["COMPLETED"] == 3
+
+
+def test_demo_without_its_extra_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "cryptography.py").write_text("raise ImportError('hidden')", encoding="utf-8")
+    path = os.pathsep.join([str(tmp_path), SOURCE])
+    done = subprocess.run(
+        [sys.executable, "-m", "tubeq", "demo"],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=40,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "tubeq[demo]" in done.stderr
+    assert done.stderr.count("\n") == 1

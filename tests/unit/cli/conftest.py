@@ -1,0 +1,62 @@
+"""Commands in this process, each test in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from tubeq.cli.main import app
+from tubeq.queue.queue_manager import QueueManager
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left behind."""
+
+    exit_code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Command:
+    """Calls `tubeq` with these arguments."""
+
+    def __call__(self, *arguments: str | Path, stdin: str | bytes | None = None) -> Outcome:
+        result = CliRunner().invoke(app, [str(each) for each in arguments], input=stdin)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Outcome(result.exit_code, result.stdout, result.stderr)
+
+    def refused(self, *arguments: str | Path, stdin: str | bytes | None = None) -> str:
+        """The error of a command that has to end with exit code 2 and one line on stderr."""
+        outcome = self(*arguments, stdin=stdin)
+        assert (outcome.exit_code, outcome.out) == (2, ""), outcome
+        assert outcome.err.startswith("error: ")
+        assert outcome.err.count("\n") == 1
+        return outcome.err
+
+
+@pytest.fixture
+def tubeq(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The command, in an empty folder, with no settings but the defaults."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("TUBEQ_DB", "TUBEQ_DB_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    return Command()
+
+
+@pytest.fixture
+def queue(tubeq: Command, tmp_path: Path) -> Iterator[QueueManager]:
+    """The queue in the default database of that folder."""
+    with QueueManager(tmp_path / "tubeq.db") as opened:
+        yield opened

@@ -1,0 +1,111 @@
+"""`tubeq add`: what comes in arrives as it was meant, and what is wrong leaves no trace."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.conftest import Command
+from tubeq.queue.queue_manager import QueueManager
+
+TYPE = "youtube_channel"
+
+
+def test_parameters_are_json_where_they_can_be(tubeq: Command, queue: QueueManager) -> None:
+    outcome = tubeq(
+        "add", TYPE, "-p", "channel_url=@a=b", "--param", "max_results=5", "-p", 'text="5"',
+        "-p", "odd=NaN", "--parameters", '{"max_results": 1, "other": null}', "--priority", "3",
+    )  # fmt: skip
+    task = queue.get_task(outcome.out.strip())
+    assert task.parameters == {
+        "channel_url": "@a=b", "max_results": 5, "text": "5", "odd": "NaN", "other": None,
+    }  # fmt: skip
+    assert (outcome.exit_code, task.priority, task.run_after) == (0, 3, None)
+
+
+def test_a_delay_and_a_time(tubeq: Command, queue: QueueManager) -> None:
+    delayed = queue.get_task(tubeq("add", TYPE, "--delay", "5m").out.strip())
+    timed = queue.get_task(tubeq("add", TYPE, "--run-after", "2027-01-31T08:00Z").out.strip())
+    assert delayed.run_after == pytest.approx(time.time() + 300, abs=30)
+    assert timed.run_after == 1_801_382_400.0
+
+
+def test_an_idempotency_key_gives_the_first_id_again(tubeq: Command) -> None:
+    first = tubeq("add", TYPE, "--idempotency-key", "k", "--json").json
+    second = tubeq("add", TYPE, "--idempotency-key", "k", "-p", "a=1", "--json").json
+    assert first == second == {"count": 1, "task_ids": first["task_ids"]}
+
+
+def test_many_from_a_file(tubeq: Command, queue: QueueManager, tmp_path: Path) -> None:
+    lines = [json.dumps({"channel_url": f"@ö{n}"}, ensure_ascii=False) for n in range(7)]
+    (tmp_path / "many.jsonl").write_text("\ufeff" + "\n\n".join(lines), encoding="utf-8")
+    outcome = tubeq("add", TYPE, "--from-file", "many.jsonl", "--priority", "2")
+    assert outcome.out == "7 tasks added\n"
+    tasks = queue.list_tasks()
+    assert [task.parameters["channel_url"] for task in tasks] == [
+        f"@ö{n}" for n in (6, 5, 4, 3, 2, 1, 0)
+    ]
+    assert {task.priority for task in tasks} == {2}
+
+
+def test_many_from_standard_input_in_batches_and_again(
+    tubeq: Command, queue: QueueManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tubeq.cli.add_command._BATCH", 3)
+    arguments = ("add", TYPE, "--from-file", "-", "--idempotency-key", "load", "--json")
+    text = "".join(f'{{"n": {n}}}\n' for n in range(10))
+    first = tubeq(*arguments, stdin=text).json
+    again = tubeq(*arguments, stdin=text).json
+    assert first == again
+    assert first["count"] == queue.stats().by_status["QUEUED"] == 10
+
+
+BAD_FILES = {
+    "no JSON": b'{"a": 1}\n{"a": \n',
+    "a list": b'{"a": 1}\n[1]\n',
+    "no number": b'{"a": 1}\n{"a": NaN}\n',
+    "too large": b'{"a": 1}\n{"a": "' + b"x" * 70_000 + b'"}\n',
+    "no UTF-8": b'{"a": 1}\n{"a": "\xff"}\n',
+}
+
+
+@pytest.mark.parametrize("content", BAD_FILES.values(), ids=BAD_FILES.keys())
+def test_one_bad_line_and_none_is_added(
+    tubeq: Command, queue: QueueManager, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "many.jsonl").write_bytes(content)
+    from_file = tubeq.refused("add", TYPE, "--from-file", "many.jsonl")
+    from_stdin = tubeq.refused("add", TYPE, "--from-file", "-", stdin=content)
+    for error in (from_file, from_stdin):
+        assert "nothing was added" in error
+    assert queue.list_tasks() == []
+
+
+BAD_ARGUMENTS = {
+    "unknown type": ["youtube_chanel"],
+    "no parameter": [TYPE, "-p", "channel_url"],
+    "no name": [TYPE, "-p", "=5"],
+    "no JSON": [TYPE, "--parameters", "{"],
+    "no object": [TYPE, "--parameters", "[1]"],
+    "too large": [TYPE, "-p", "a=" + "x" * 70_000],
+    "not a number": [TYPE, "--parameters", '{"a": Infinity}'],
+    "priority": [TYPE, "--priority", "-1"],
+    "delay": [TYPE, "--delay", "soon"],
+    "time": [TYPE, "--run-after", "soon"],
+    "two times": [TYPE, "--run-after", "2027-01-31", "--delay", "5m"],
+    "two sources": [TYPE, "--from-file", "-", "-p", "a=1"],
+    "no file": [TYPE, "--from-file", "nowhere.jsonl"],
+    "in memory": [TYPE, "--db", ":memory:"],
+    "empty key": [TYPE, "--idempotency-key", ""],
+}
+
+
+@pytest.mark.parametrize("arguments", BAD_ARGUMENTS.values(), ids=BAD_ARGUMENTS.keys())
+def test_bad_arguments_do_not_even_make_a_database(
+    tubeq: Command, tmp_path: Path, arguments: list[str]
+) -> None:
+    tubeq.refused("add", *arguments)
+    assert list(tmp_path.iterdir()) == []

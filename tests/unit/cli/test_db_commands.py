@@ -1,0 +1,177 @@
+"""Care of the database, the doctor, and databases that cannot be used."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.conftest import Command
+from tubeq.domain.errors import StorageBusy, StorageError, StorageFull, StorageReadOnly
+from tubeq.queue.queue_manager import QueueManager
+
+TYPE = "youtube_channel"
+
+
+def test_check_backup_migrate_prune(tubeq: Command, queue: QueueManager, tmp_path: Path) -> None:
+    for _ in range(3):
+        queue.cancel_task(queue.create_task(TYPE))
+    kept = queue.create_task(TYPE)
+    assert tubeq("db", "check").err == "tubeq.db: all is well\n"
+    assert tubeq("db", "backup", "copy.db", "--json").json["backup"] == "copy.db"
+    assert len(tubeq("tasks", "--db", "copy.db", "--json").json) == 4
+    assert "exists already" in tubeq.refused("db", "backup", "copy.db")
+    assert "up to date" in tubeq("db", "migrate").err
+    assert tubeq("db", "prune", "--older-than", "1h").out == "0 tasks deleted\n"
+    assert tubeq("db", "prune", "--older-than", "0s", "--limit", "1").out == "1 task deleted\n"
+    assert tubeq("db", "prune", "--older-than", "0s", "--json").json == {"pruned": 2}
+    assert [task["task_id"] for task in tubeq("tasks", "--json").json] == [kept]
+
+
+def test_check_reports_what_is_wrong(
+    tubeq: Command, queue: QueueManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QueueManager, "check", lambda self: ["a claim without a lease"])
+    outcome = tubeq("db", "check", "--json")
+    assert outcome.exit_code == 1
+    assert outcome.json["problems"] == ["a claim without a lease"]
+    assert outcome.err == "error: a claim without a lease\n"
+
+
+def test_a_seed_database_is_migrated(tubeq: Command, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "seed.db")) as file:
+        file.executescript(
+            "CREATE TABLE task_queue (task_id TEXT PRIMARY KEY, task_type TEXT, parameters TEXT, "
+            "status TEXT, priority INTEGER, created_at TIMESTAMP, worker_id TEXT, claimed_at "
+            "TIMESTAMP, started_at TIMESTAMP, completed_at TIMESTAMP, error_message TEXT, result "
+            "TEXT, retry_count INTEGER); CREATE TABLE results (result_id TEXT PRIMARY KEY, task_id "
+            "TEXT, source_id TEXT, title TEXT, description TEXT, score REAL, created_at TIMESTAMP);"
+        )
+    told = tubeq("db", "migrate", "--db", "seed.db", "--json").json
+    assert told["schema_before"] == 0
+    assert told["schema"] >= 1
+
+
+def test_doctor_only_reads(tubeq: Command, tmp_path: Path) -> None:
+    facts = {each["name"]: each["fact"] for each in tubeq("doctor", "--json").json}
+    assert "not made yet" in facts["database"]
+    assert facts["SQLite"].startswith(sqlite3.sqlite_version)
+    assert "yt-dlp" in facts
+    assert list(tmp_path.iterdir()) == []
+    tubeq("add", TYPE)
+    told = tubeq("doctor")
+    assert told.exit_code == 0
+    assert "wal" in told.out
+
+
+@pytest.mark.parametrize(
+    ("version", "affected"),
+    [((3, 40, 1), True), ((3, 50, 7), False), ((3, 51, 2), True), ((3, 51, 3), False)],
+)
+def test_doctor_knows_the_wal_reset_bug(
+    version: tuple[int, int, int],
+    affected: bool,
+    tubeq: Command,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from tubeq.storage import sqlite_version
+
+    real = sqlite_version.wal_reset_bug
+    monkeypatch.setattr("tubeq.cli.doctor.wal_reset_bug", lambda: real(version))
+    facts = {each["name"]: each["fact"] for each in tubeq("doctor", "--json").json}
+    assert ("has the WAL-reset bug" in facts["SQLite"]) is affected
+
+
+def _missing(folder: Path) -> Path:
+    return folder / "none.db"
+
+
+def _folder(folder: Path) -> Path:
+    return folder
+
+
+def _no_folder(folder: Path) -> Path:
+    return folder / "none" / "queue.db"
+
+
+def _corrupt(folder: Path) -> Path:
+    path = folder / "corrupt.db"
+    path.write_bytes(b"no database, " * 1000)
+    return path
+
+
+def _foreign(folder: Path) -> Path:
+    path = folder / "foreign.db"
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("CREATE TABLE users (name)")
+    return path
+
+
+def _newer(folder: Path) -> Path:
+    path = folder / "newer.db"
+    with QueueManager(path) as queue:
+        queue.create_task(TYPE)
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("PRAGMA user_version = 999")
+    return path
+
+
+DATABASES = (_missing, _folder, _no_folder, _corrupt, _foreign, _newer)
+COMMANDS = (
+    ["tasks"], ["show", "some-id"], ["results"], ["stats"], ["cancel", "some-id"], ["workers"],
+    ["db", "check"], ["db", "migrate"], ["db", "prune", "--older-than", "1d"],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("make", DATABASES, ids=lambda make: make.__name__.strip("_"))
+def test_a_database_that_cannot_be_used_is_one_line_and_exit_code_2(
+    make: Callable[[Path], Path], tubeq: Command, tmp_path: Path
+) -> None:
+    path = make(tmp_path)
+    before = path.read_bytes() if path.is_file() else None
+    for command in COMMANDS:
+        tubeq.refused(*command, "--db", path)
+    if make is not _missing:
+        tubeq.refused("add", TYPE, "--db", path)
+        tubeq.refused("scrape", "@channel", "--db", path)
+        assert tubeq("doctor", "--db", path).exit_code == (2 if make in UNUSABLE else 0)
+    after = path.read_bytes() if path.is_file() else None
+    assert after == before
+
+
+UNUSABLE = (_folder, _no_folder, _corrupt)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such characters in names")
+def test_any_path_is_only_a_path(tubeq: Command, tmp_path: Path) -> None:
+    path = tmp_path / "a?mode=memory#%41 [red].db"
+    tubeq("add", TYPE, "--db", path)
+    assert len(tubeq("tasks", "--db", path, "--json").json) == 1
+    assert tubeq("doctor", "--db", path).exit_code == 0
+    assert "[red]" in tubeq("doctor", "--db", path).out
+    assert "no database" in tubeq.refused("tasks", "--db", "[red].db")
+
+
+@pytest.mark.parametrize("kind", [StorageBusy, StorageFull, StorageReadOnly])
+def test_what_the_storage_refuses_later_is_one_line_too(
+    kind: type[StorageError], tubeq: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: QueueManager, tasks: object) -> list[str]:
+        raise kind("tubeq.db: no, and why")
+
+    monkeypatch.setattr(QueueManager, "create_tasks", refuse)
+    assert tubeq.refused("add", TYPE) == "error: tubeq.db: no, and why\n"
+    assert tubeq.refused("scrape", "@channel") == "error: tubeq.db: no, and why\n"
+
+
+def test_ctrl_c_is_130(tubeq: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(self: QueueManager) -> None:
+        raise KeyboardInterrupt
+
+    tubeq("add", TYPE)
+    monkeypatch.setattr(QueueManager, "stats", interrupt)
+    assert tubeq("stats").exit_code == 130

@@ -1,0 +1,158 @@
+"""Looking at the queue and steering it, for people and for machines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from tests.unit.cli.conftest import Command
+from tubeq.domain.states import TaskStatus
+from tubeq.queue.queue_manager import QueueManager
+
+TYPE = "youtube_channel"
+HOSTILE = '=HYPERLINK("x")\x1b[2J [red]\u202e,"\n日本'
+
+
+@pytest.fixture
+def task_id(queue: QueueManager) -> str:
+    """A completed task with two ideas, after one failure."""
+    task_id = queue.create_task(TYPE, {"channel_url": "@a"})
+    for attempt in range(2):
+        claim = queue.claim_next_task(TYPE, "worker-1")
+        assert claim is not None
+        claim = queue.start_task(claim)
+        if attempt == 0:
+            queue.fail_task(claim, "HTTP 503", code="server")
+    assert claim is not None
+    ideas = [
+        {"source_id": "v1", "title": HOSTILE, "score": 75.5, "views": 1200, "duration_s": 61},
+        {"source_id": "v2", "title": "two", "score": 5.0, "url": "https://example.org", "more": 1},
+    ]
+    queue.complete_task(claim, ideas, {"ideas_count": 2})
+    return task_id
+
+
+def test_tasks_pages_through_newest_first(tubeq: Command, queue: QueueManager) -> None:
+    task_ids = [queue.create_task(TYPE, {"n": n}) for n in range(5)]
+    first = tubeq("tasks", "--limit", "2")
+    assert f"--before {task_ids[3]}" in first.err
+    page = tubeq("tasks", "--limit", "2", "--before", task_ids[3], "--json").json
+    assert [task["task_id"] for task in page] == [task_ids[2], task_ids[1]]
+
+
+def test_tasks_are_filtered(tubeq: Command, queue: QueueManager, task_id: str) -> None:
+    queue.create_task("other_type")
+    for arguments in (("--status", "completed"), ("--type", TYPE), ("--status", "COMPLETED")):
+        found = tubeq("tasks", *arguments, "--json").json
+        assert [task["task_id"] for task in found] == [task_id]
+    assert tubeq("tasks", "--status", "failed", "--json").json == []
+    assert tubeq("tasks", "--status", "failed").err == "no such tasks\n"
+
+
+def test_show_tells_the_whole_story(tubeq: Command, task_id: str) -> None:
+    told = tubeq("show", task_id, "--json").json
+    events = ["created", "claimed", "started", "retried", "claimed", "started", "completed"]
+    assert [entry["event"] for entry in told["history"]] == events
+    assert (told["status"], told["ideas_count"], told["retry_count"]) == ("COMPLETED", 2, 1)
+    drawn = tubeq("show", task_id).out
+    for words in (task_id, "COMPLETED", "retried", "HTTP 503", "worker-1"):
+        assert words in drawn
+
+
+def test_a_part_of_an_id_is_enough_unless_several_have_it(
+    tubeq: Command, queue: QueueManager
+) -> None:
+    task_ids = queue.create_tasks([])
+    task_ids = [queue.create_task(TYPE) for _ in range(3)]
+    told = tubeq("show", task_ids[0][-7:], "--json").json
+    assert told["task_id"] == task_ids[0]
+    assert "several" in tubeq.refused("show", task_ids[0][:4])
+    assert "no task" in tubeq.refused("show", "zzzzzzz")
+    assert "no task" in tubeq.refused("show", task_ids[0][-3:])
+
+
+def test_results_as_table_json_and_csv(tubeq: Command, task_id: str) -> None:
+    ideas = tubeq("results", task_id, "--json").json
+    assert ideas == tubeq("results", "--format", "json").json
+    assert [(idea["source_id"], idea["extra"]) for idea in ideas] == [
+        ("v1", {}),
+        ("v2", {"more": 1}),
+    ]
+    rows = list(csv.DictReader(io.StringIO(tubeq("results", "--format", "csv").out, newline="")))
+    assert [row["title"] for row in rows] == [idea["title"] for idea in ideas] == [HOSTILE, "two"]
+    drawn = tubeq("results", task_id).out
+    assert "1,200" in drawn
+    assert "\\x1b[2J [red]\\u202e" in drawn
+    assert not {"\x1b", "\u202e"} & set(drawn)
+    assert len(tubeq("results", "--limit", "1", "--json").json) == 1
+
+
+def test_no_results_is_no_error(tubeq: Command, queue: QueueManager) -> None:
+    task_id = queue.create_task(TYPE)
+    assert tubeq("results", task_id, "--json").json == []
+    assert tubeq("results").err == "no ideas are stored\n"
+    assert tubeq("results", "--format", "csv").out.startswith("task_id,source_id,title")
+
+
+def test_cancel_and_requeue(tubeq: Command, queue: QueueManager, task_id: str) -> None:
+    queued, running = queue.create_task(TYPE), queue.create_task(TYPE)
+    queue.update_task_status(running, TaskStatus.CLAIMED, worker_id="worker-2")
+    outcome = tubeq("cancel", queued, running)
+    assert outcome.out.splitlines() == [
+        f"{queued} is CANCELLED",
+        f"{running} is CLAIMED: its worker ends it soon",
+    ]
+    again = tubeq("requeue", queued, task_id, "--json").json
+    assert [(task["task_id"], task["status"]) for task in again] == [
+        (queued, "QUEUED"), (task_id, "QUEUED"),
+    ]  # fmt: skip
+
+
+def test_what_cannot_be_steered_is_named_and_the_rest_is_done(
+    tubeq: Command, queue: QueueManager, task_id: str
+) -> None:
+    queued = queue.create_task(TYPE)
+    outcome = tubeq("cancel", task_id, queued, "--json")
+    assert outcome.exit_code == 2
+    assert "COMPLETED" in outcome.err
+    assert [task["task_id"] for task in outcome.json] == [queued]
+    assert queue.get_task(task_id).status is TaskStatus.COMPLETED
+
+
+def test_a_mistyped_id_among_many_changes_nothing(tubeq: Command, queue: QueueManager) -> None:
+    queued = queue.create_task(TYPE)
+    assert "no task" in tubeq.refused("cancel", queued, "mistyped")
+    assert queue.get_task(queued).status is TaskStatus.QUEUED
+
+
+def test_stats(tubeq: Command, queue: QueueManager, task_id: str) -> None:
+    failing = queue.create_task("other_type")
+    claim = queue.claim_next_task("other_type", "worker-1")
+    assert claim is not None
+    queue.fail_task(claim, "no", code="bot_check", permanent=True)
+    counts = tubeq("stats", "--json").json
+    assert counts["by_status"] == {
+        **{str(status): 0 for status in TaskStatus},
+        "COMPLETED": 1,
+        "FAILED": 1,
+    }
+    assert counts["errors"] == {"bot_check": 1}
+    drawn = tubeq("stats").out
+    for words in ("other_type", "all", "bot_check", "2 ideas", "nothing waits"):
+        assert words in drawn
+    assert failing
+
+
+def test_json_is_all_that_is_on_stdout(tubeq: Command, task_id: str) -> None:
+    for command in (
+        ["tasks"], ["show", task_id], ["results"], ["stats"], ["workers"], ["stop"], ["doctor"],
+        ["db", "check"], ["db", "migrate"], ["db", "prune", "--older-than", "1d"],
+        ["requeue", task_id], ["cancel", task_id],
+    ):  # fmt: skip
+        outcome = tubeq(*command, "--json")
+        assert outcome.exit_code == 0, command
+        assert outcome.err == "", command
+        json.loads(outcome.out)
