@@ -8,12 +8,10 @@ import pytest
 
 from tests.conftest import FakeClock
 from tests.contract.support import (
-    EVERYTHING,
     add,
     dump,
     encoded,
     held,
-    refused,
     request,
     take,
 )
@@ -134,6 +132,14 @@ def test_prune_deletes_what_finished_before_and_nothing_else(
             with pytest.raises(TaskNotFound):
                 verb(task_id)
     assert storage.prune(clock.now() - 50) == 0
+
+
+def test_what_finished_at_the_very_bound_is_kept(storage: Storage, clock: FakeClock) -> None:
+    storage.complete(held(storage))
+    add(storage)
+    assert storage.prune(clock.now()) == 0
+    clock.advance(1e-3)
+    assert storage.prune(clock.now()) == 1
 
 
 def test_prune_always_keeps_the_newest_task(storage: Storage, clock: FakeClock) -> None:
@@ -284,11 +290,3 @@ def test_a_closed_storage_refuses_every_verb(storage: Storage) -> None:
         given = [stand_ins.get(each, each) if isinstance(each, str) else each for each in arguments]
         with pytest.raises(StorageError):
             getattr(storage, verb)(*given)
-
-
-@pytest.mark.parametrize("size", [0, 1, 1000])
-def test_a_queue_of_any_size_is_listed_whole(storage: Storage, size: int) -> None:
-    storage.create([encoded()] * size)
-    assert len(storage.list_tasks(limit=EVERYTHING)) == size
-    with refused(storage, TaskNotFound):
-        storage.get("no-such-task")

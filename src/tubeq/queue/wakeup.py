@@ -19,6 +19,7 @@ import os
 import random
 import socket
 import struct
+import threading
 import time
 import zlib
 
@@ -44,35 +45,41 @@ class Waker:
         self._slots: mmap.mmap | None = None
         self._first_port = 0
         self._socket: socket.socket | None = None
+        self._lock = threading.Lock()
 
     def wake(self, task_type: str | None, count: int) -> None:
         """Wake up to `count` waiting workers of that type, of any type for None. Never raises."""
         try:
-            slots = self._slots
-            if slots is None:
-                opened = _open_slots(self._db_path, create=False)
-                if opened is None:
-                    return
-                self._slots, self._first_port = slots, _ = opened
-            if slots.find(_FLAG_UP, 0, SLOTS) >= 0:
+            slots = self._slots or self._open()
+            if slots is not None and slots.find(_FLAG_UP, 0, SLOTS) >= 0:
                 self._send(slots, task_type, count)
         except (OSError, ValueError) as error:  # ValueError: closed by another thread
             _logger.debug("no worker was woken: %s", error)
 
+    def _open(self) -> mmap.mmap | None:
+        with self._lock:
+            if self._slots is None:
+                opened = _open_slots(self._db_path, create=False)
+                if opened is not None:
+                    self._slots, self._first_port = opened
+            return self._slots
+
     def _send(self, slots: mmap.mmap, task_type: str | None, count: int) -> None:
-        waiting = _waiting_slots(slots, task_type)
-        random.shuffle(waiting)  # even shares, and two creators seldom choose the same worker
-        if self._socket is None:
-            self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            self._socket.setblocking(False)
-        for slot in waiting[: max(count, 0)]:
-            slots[slot] = 0
-            self._socket.sendto(b"w", (_HOST, self._first_port + slot))
+        with self._lock:
+            waiting = _waiting_slots(slots, task_type)
+            random.shuffle(waiting)  # even shares, and two creators seldom choose the same worker
+            if self._socket is None:
+                self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                self._socket.setblocking(False)
+            for slot in waiting[: max(count, 0)]:
+                slots[slot] = 0
+                self._socket.sendto(b"w", (_HOST, self._first_port + slot))
 
     def close(self) -> None:
         """Let go of the side file. Closing twice is no error; a later `wake` opens it again."""
-        slots, self._slots = self._slots, None
-        sender, self._socket = self._socket, None
+        with self._lock:
+            slots, self._slots = self._slots, None
+            sender, self._socket = self._socket, None
         if slots is not None:
             slots.close()
         if sender is not None:

@@ -1,0 +1,38 @@
+"""Board: the few numbers that a worker's process shares with its supervisor.
+
+It lies in shared memory, without a lock: the worker alone writes, each number is written at once,
+and a worker that hangs or was killed can still be read.
+"""
+
+from __future__ import annotations
+
+import ctypes
+
+
+class Board(ctypes.Structure):
+    """Times are `time.monotonic()`, which all processes of a machine share."""
+
+    _fields_ = [
+        ("processed", ctypes.c_int64),  # attempts that ended, in whatever way
+        ("succeeded", ctypes.c_int64),
+        ("ends_by", ctypes.c_double),  # the running attempt ends itself by then, or is beyond it
+        ("alive_until", ctypes.c_double),  # its watch looks again by then; 0 between attempts
+    ]
+
+    processed: int
+    succeeded: int
+    ends_by: float
+    alive_until: float
+
+    def count(self, success: bool) -> None:
+        """Note that an attempt ended."""
+        self.processed += 1
+        self.succeeded += success
+
+    def timed_out(self, now: float) -> bool:
+        """Whether the running attempt is past its end."""
+        return self.alive_until > 0.0 and now > self.ends_by
+
+    def overdue(self, now: float) -> bool:
+        """Whether the running attempt is past its end, or its watch does not look any more."""
+        return self.alive_until > 0.0 and now > min(self.alive_until, self.ends_by)

@@ -1,0 +1,152 @@
+"""The process of one worker under a Runner: `work` is what it runs.
+
+It takes its orders from a pipe: STOP, HURRY, or its end, which means that the supervisor died.
+Signals of the terminal reach it too; it leaves them to the supervisor.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+from tubeq.domain.errors import PluginNotFound, TubeqError
+from tubeq.plugins.registry import get_plugin
+from tubeq.workers.base_worker import BaseWorker
+from tubeq.workers.board import Board
+from tubeq.workers.config import WorkerConfig
+from tubeq.workers.watch import Attempt, Reason
+
+STOP, HURRY = "stop", "hurry"
+EXIT_DONE = 0
+EXIT_NOT_STARTED = 3
+EXIT_ENDED_TASK = 4  # a plugin had to be ended by force; its outcome is recorded
+_EXIT_S = 5.0
+_LEFT_TO_SUPERVISOR = ("SIGINT", "SIGHUP", "SIGBREAK")
+_logger = logging.getLogger("tubeq.worker")
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a worker's process is told at its start.
+
+    Args:
+        db_path: the database.
+        config: with a worker_id of its own.
+        until_idle: see BaseWorker.run.
+        plugin: "module:attribute", or None for the registered plugin of the task type.
+    """
+
+    db_path: str
+    config: WorkerConfig
+    until_idle: bool
+    plugin: str | None
+
+
+def load_plugin(task_type: str, path: str | None) -> Any:
+    """A plugin object: registered for the task type, or found by its import path.
+
+    Args:
+        task_type: names the registered one, where there is no path.
+        path: "module:attribute"; a class is called without arguments.
+
+    Raises:
+        PluginNotFound: there is none; the message says why.
+    """
+    if path is None:
+        return get_plugin(task_type)
+    module_name, _, attribute = path.partition(":")
+    try:
+        found = getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise PluginNotFound(f"plugin {path!r} cannot be imported: {error}") from error
+    plugin = found() if isinstance(found, type) else found
+    if not callable(getattr(plugin, "scrape", None)):
+        raise PluginNotFound(f"plugin {path!r} has no method scrape")
+    return plugin
+
+
+def work(assignment: Assignment, orders: Connection, board: Board) -> None:
+    """Be one worker until there is nothing to do or an order to stop comes. Exits the process."""
+    stop = threading.Event()
+    _arrange_signals(stop)
+    try:
+        plugin = load_plugin(assignment.config.task_type, assignment.plugin)
+        worker = _build(assignment, plugin, board)
+    except Exception as error:
+        if not isinstance(error, TubeqError):
+            _logger.exception("the worker cannot start")
+        with suppress(OSError):
+            orders.send((type(error).__name__, str(error)))
+        raise SystemExit(EXIT_NOT_STARTED) from None
+    threading.Thread(
+        target=_follow_orders, args=(orders, stop, worker.hurry), name="tubeq-orders", daemon=True
+    ).start()
+    try:
+        worker.run(stop, until_idle=assignment.until_idle)
+    finally:
+        close = getattr(plugin, "close", None)
+        if callable(close):
+            close()
+        worker.close()
+        _exit_within(_EXIT_S)
+
+
+def _build(assignment: Assignment, plugin: Any, board: Board) -> BaseWorker:
+    def end_process(attempt: Attempt) -> None:
+        board.count(success=False)
+        with suppress(Exception):
+            worker.queue.storage.forget_worker(worker.worker_id)
+        # Not sys.exit: it would wait for the thread of the plugin, and that is the one that hangs.
+        os._exit(EXIT_DONE if attempt.reason is Reason.STOPPED else EXIT_ENDED_TASK)
+
+    worker = BaseWorker(
+        assignment.config, assignment.db_path, plugin, board=board, end_process=end_process
+    )
+    return worker
+
+
+def _follow_orders(orders: Connection, stop: threading.Event, hurry: Callable[[], None]) -> None:
+    while True:
+        try:
+            if orders.recv() == HURRY:
+                hurry()
+        except (EOFError, OSError):
+            stop.set()  # the supervisor is gone: nobody would start a successor
+            return
+        stop.set()
+
+
+def _arrange_signals(stop: threading.Event) -> None:
+    """Leave the terminal's signals to the supervisor; obey those sent to this process alone."""
+    for name in _LEFT_TO_SUPERVISOR:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    if hasattr(signal, "pthread_sigmask"):
+        # The supervisor blocked them while it started this process: until now they had no handler.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, supervised_signals())
+
+
+def supervised_signals() -> list[signal.Signals]:
+    """The signals that ask a Runner to stop, as far as this platform has them."""
+    names = (*_LEFT_TO_SUPERVISOR, "SIGTERM")
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]
+
+
+def _exit_within(seconds: float) -> None:
+    """End the process soon even if a thread that a plugin left behind never ends."""
+
+    def wait_and_exit() -> None:
+        time.sleep(seconds)
+        os._exit(EXIT_DONE)
+
+    threading.Thread(target=wait_and_exit, name="tubeq-exit", daemon=True).start()

@@ -1,0 +1,149 @@
+"""WorkerConfig and RunnerConfig: all that can be chosen about workers, checked at once."""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+
+from tubeq.domain.errors import InvalidParameters
+from tubeq.domain.policies import ClaimStrategy, Durability, RetryPolicy
+from tubeq.queue.validation import checked_task_type
+
+_MAX_WORKER_ID_LENGTH = 200
+_MAX_SWEEP_INTERVAL_S = 15.0
+_MAX_PROCESSES = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerConfig:
+    """How one worker works.
+
+    Args:
+        task_type: the tasks it claims.
+        worker_id: its name; None makes one that no other process, nor a later one, bears.
+        poll_interval: seconds after which an idle worker looks into the queue although nobody
+            woke it. New tasks wake it at once, so this may be long.
+        max_retries: the failure with this number is final.
+        backoff_s: rest before the first retry, doubled for each further one; 0 is none.
+        backoff_max_s: the longest such rest.
+        lease_s: seconds that a claim holds without a heartbeat; what a dead worker held is taken
+            back after that.
+        heartbeat_interval_s: seconds between heartbeats; None is a third of the lease.
+        strategy: which of the due tasks is claimed next.
+        task_timeout_s: seconds after which a plugin is told to end; None is never.
+        stop_grace_s: seconds that a plugin has to end by itself once it timed out or was
+            cancelled; and, when the worker is asked to stop, to finish its task before the task
+            is handed back.
+        crash_limit: a task that killed its worker this many times is a dead letter.
+        durability: what is on the disk when a write returns.
+
+    Raises:
+        InvalidParameters: a value is wrong; the message names it.
+    """
+
+    task_type: str
+    worker_id: str | None = None
+    poll_interval: float = 1.0
+    max_retries: int = 3
+    backoff_s: float = 0.0
+    backoff_max_s: float = 3600.0
+    lease_s: float = 60.0
+    heartbeat_interval_s: float | None = None
+    strategy: ClaimStrategy = ClaimStrategy.LIFO
+    task_timeout_s: float | None = None
+    stop_grace_s: float = 10.0
+    crash_limit: int = 3
+    durability: Durability = Durability.BALANCED
+
+    def __post_init__(self) -> None:
+        checked_task_type(self.task_type)
+        _check_worker_id(self.worker_id)
+        for name in ("poll_interval", "lease_s", "heartbeat_interval_s", "task_timeout_s"):
+            _check_number(name, getattr(self, name), positive=True)
+        for name in ("backoff_s", "backoff_max_s", "stop_grace_s"):
+            _check_number(name, getattr(self, name), positive=False)
+        for name, least in (("max_retries", 0), ("crash_limit", 1)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise InvalidParameters(f"{name} must be a whole number from {least} up: {value!r}")
+        if self.beat_interval_s >= self.lease_s:
+            raise InvalidParameters(
+                f"heartbeat_interval_s ({self.beat_interval_s}) must be shorter than "
+                f"lease_s ({self.lease_s})"
+            )
+        object.__setattr__(self, "strategy", ClaimStrategy(self.strategy))
+        object.__setattr__(self, "durability", Durability(self.durability))
+
+    @property
+    def beat_interval_s(self) -> float:
+        """Seconds between heartbeats."""
+        chosen_s = self.heartbeat_interval_s
+        return self.lease_s / 3 if chosen_s is None else chosen_s
+
+    @property
+    def sweep_interval_s(self) -> float:
+        """Seconds between two looks for what dead workers held."""
+        return min(self.lease_s / 2, _MAX_SWEEP_INTERVAL_S)
+
+    @property
+    def retry_policy(self) -> RetryPolicy:
+        """When a failed attempt is tried again."""
+        return RetryPolicy(self.max_retries, self.backoff_s, self.backoff_max_s)
+
+
+def new_worker_id(prefix: str | None = None) -> str:
+    """A name that no other process bears, nor a later one with the same process id.
+
+    Args:
+        prefix: what to begin with; None is the host's name.
+    """
+    return f"{prefix or socket.gethostname()[:100]}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def _check_worker_id(worker_id: object) -> None:
+    if worker_id is None:
+        return
+    if not isinstance(worker_id, str) or not 0 < len(worker_id) <= _MAX_WORKER_ID_LENGTH:
+        raise InvalidParameters(
+            f"worker_id must be a text of 1 to {_MAX_WORKER_ID_LENGTH} characters: "
+            f"{worker_id!r:.60}"
+        )
+
+
+def _check_number(name: str, value: object, positive: bool) -> None:
+    if value is None and name in ("heartbeat_interval_s", "task_timeout_s"):
+        return
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or value < 0 or (positive and value == 0):  # type: ignore[arg-type,operator]
+        kind = "positive" if positive else "non-negative"
+        raise InvalidParameters(f"{name} must be a {kind} number of seconds: {value!r:.60}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunnerConfig:
+    """How a Runner works.
+
+    Args:
+        worker: what each worker is told; its worker_id, if any, becomes a prefix.
+        processes: how many workers.
+        until_idle: end when no task of the type is queued, scheduled or held by anybody.
+        plugin: "module:attribute" of the plugin; None is the one registered for the task type.
+
+    Raises:
+        InvalidParameters: a value is wrong; the message names it.
+    """
+
+    worker: WorkerConfig
+    processes: int = 1
+    until_idle: bool = False
+    plugin: str | None = None
+
+    def __post_init__(self) -> None:
+        processes = self.processes
+        if not isinstance(processes, int) or not 1 <= processes <= _MAX_PROCESSES:
+            raise InvalidParameters(f"processes must be from 1 to {_MAX_PROCESSES}: {processes!r}")
+        if self.plugin is not None and ":" not in self.plugin:
+            raise InvalidParameters(f'plugin must read "module:attribute": {self.plugin!r:.120}')

@@ -1,0 +1,120 @@
+"""WorkerProcess: the supervisor's handle on one worker's process."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.sharedctypes import RawValue
+
+from tubeq.workers.board import Board
+from tubeq.workers.child import Assignment, supervised_signals, work
+
+# Never fork: an SQLite handle or a lock that another thread holds must not be carried over.
+_context = multiprocessing.get_context("spawn")
+_NOT_OVERDUE = -1.0
+_EXIT_WAIT_S = 10.0
+
+
+class WorkerProcess:
+    """One process that processes tasks. Started once, closed once."""
+
+    def __init__(self, assignment: Assignment) -> None:
+        self.worker_id = str(assignment.config.worker_id)
+        self.board: Board = RawValue(Board)
+        self.was_killed = False
+        self._overdue_at = _NOT_OVERDUE
+        self._orders, self._childs_end = _context.Pipe()
+        self._process = _context.Process(
+            target=work,
+            args=(assignment, self._childs_end, self.board),
+            name=f"tubeq {self.worker_id}",
+        )
+        self.pid = 0
+
+    def start(self) -> None:
+        """Start the process."""
+        if os.name == "posix":
+            from multiprocessing import resource_tracker
+
+            # Or it would be started along with the process, and that resets the signal mask.
+            resource_tracker.ensure_running()
+        with _signals_blocked(), _without_main():
+            self._process.start()
+        self._childs_end.close()  # so that the death of either side ends the pipe for the other
+        self.pid = self._process.pid or 0
+
+    @property
+    def sentinel(self) -> int:
+        """Becomes ready when the process ends: for multiprocessing.connection.wait."""
+        return self._process.sentinel
+
+    def is_alive(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.is_alive()
+
+    def order(self, order: str) -> None:
+        """Send STOP or HURRY; to one that has ended already it does nothing."""
+        with suppress(OSError):
+            self._orders.send(order)
+
+    def overdue_for(self, now: float) -> float:
+        """For how many seconds this process has been seen beyond its time. A supervisor that was
+        itself suspended starts to count when it wakes."""
+        if not self.board.overdue(now):
+            self._overdue_at = _NOT_OVERDUE
+            return 0.0
+        if self._overdue_at == _NOT_OVERDUE:
+            self._overdue_at = now
+        return now - self._overdue_at
+
+    def kill(self) -> None:
+        """End the process, whatever it does."""
+        self.was_killed = True
+        self._process.kill()
+
+    def close(self) -> tuple[int, tuple[str, str] | None]:
+        """Wait for the end of the process; its exit code, and the name and message of the error
+        if it could not start."""
+        self._process.join(_EXIT_WAIT_S)
+        failure = None
+        with suppress(EOFError, OSError):
+            if self._orders.poll():
+                failure = self._orders.recv()
+        exit_code = self._process.exitcode
+        self._orders.close()
+        with suppress(ValueError):
+            self._process.close()
+        return -1 if exit_code is None else exit_code, failure
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Hide the program's `__main__` while a process is started.
+
+    spawn imports it again in the new process: the command line, or a user's script that starts
+    workers at its top level. A worker needs none of it.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """A process that is being started cannot handle signals yet: it inherits that they wait."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, supervised_signals())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,46 @@
+"""What a Runner tells of its run: events while it goes on, a summary at its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run came to, or has come to so far. Attempts, not tasks: a retry counts again.
+
+    Args:
+        processed: attempts that ended.
+        succeeded: those whose task is COMPLETED.
+        failed: the others: to be retried, failed for good, cancelled or handed back.
+        crashed: workers that died or had to be killed.
+        dead: tasks that became dead letters because their workers died.
+        stopped: the run was asked to end.
+    """
+
+    processed: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    crashed: int = 0
+    dead: int = 0
+    stopped: bool = False
+
+
+@dataclass(frozen=True)
+class RunnerEvent:
+    """Something that a person who watches the run may want to see.
+
+    Args:
+        kind: "started", "ended" (a worker, by its own will), "died" (a worker), "killed" (a worker
+            that hung), "rescued" (tasks of a dead worker), "stopping", or "progress".
+        worker_id: which worker, where it is about one.
+        pid: its process.
+        detail: more, for people.
+        summary: the run so far.
+    """
+
+    kind: str
+    summary: RunSummary
+    worker_id: str | None = None
+    pid: int | None = None
+    detail: str = ""

@@ -1,0 +1,328 @@
+"""Runner: N workers as processes, supervised. None of them can lose a task, nor hang on to one.
+
+The supervisor starts workers, starts a successor for one that died, takes back what the dead one
+held at once, and ends one that can no longer end its own attempt. It processes no task itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from multiprocessing import connection
+
+from tubeq.domain.errors import (
+    ClaimLost,
+    PluginError,
+    PluginNotFound,
+    StorageBusy,
+    StorageError,
+    StorageFull,
+)
+from tubeq.domain.models import Task
+from tubeq.domain.states import TaskStatus
+from tubeq.queue.queue_manager import QueueManager
+from tubeq.queue.wakeup import SLOTS, Waker
+from tubeq.workers.base_worker import worker_info
+from tubeq.workers.child import (
+    EXIT_DONE,
+    EXIT_ENDED_TASK,
+    HURRY,
+    STOP,
+    Assignment,
+    supervised_signals,
+)
+from tubeq.workers.config import RunnerConfig, new_worker_id
+from tubeq.workers.process import WorkerProcess
+from tubeq.workers.report import RunnerEvent, RunSummary
+
+_TICK_S = 0.2
+_PROGRESS_INTERVAL_S = 0.2
+_WAITABLE = 60  # Windows waits for at most 63 at once; the others are seen a tick later
+_OVERDUE_S = 2.0  # a worker is this long beyond its time before it is killed
+_BARREN_LIMIT = 5
+_BARREN_REST_S = 0.1
+_PASSING = (StorageBusy, StorageFull)  # troubles of the database that a run outlasts
+_logger = logging.getLogger("tubeq.worker")
+
+
+class Runner:
+    """Runs workers until they are done or somebody asks them to stop.
+
+    Args:
+        db_path: the database.
+        config: how many workers, doing what.
+        on_event: called in the thread of `run`, between its other duties: keep it short.
+    """
+
+    def __init__(
+        self,
+        db_path: str | os.PathLike[str],
+        config: RunnerConfig,
+        *,
+        on_event: Callable[[RunnerEvent], None] | None = None,
+    ) -> None:
+        self._db_path = os.fspath(db_path)
+        self._config = config
+        self._on_event = on_event
+        self._name = new_worker_id(config.worker.worker_id)
+        self._started = 0
+        self._workers: list[WorkerProcess] = []
+        self._total = RunSummary()  # of the workers that are gone, and of what befell them
+        self._stops_asked = 0
+        self._stops_obeyed = 0
+        self._kill_at = float("inf")
+        self._barren = 0
+        self._barren_at = 0  # attempts that had been made at the last barren death
+        self._next_progress = 0.0
+        self._last_told = 0
+
+    # For other threads and signal handlers ------------------------------------------------------
+
+    def stop(self) -> None:
+        """Ask the workers to finish what they do, or hand it back after `stop_grace_s`. Asking a
+        second time hands it back at once. Returns immediately; `run` returns when all is done."""
+        self._stops_asked += 1
+
+    def worker_pids(self) -> list[int]:
+        """The processes of the workers that live now."""
+        return [worker.pid for worker in list(self._workers) if worker.is_alive()]
+
+    # The run ------------------------------------------------------------------------------------
+
+    def run(self) -> RunSummary:
+        """Start the workers and stay until the last one has ended.
+
+        In the main thread SIGINT, SIGTERM, SIGHUP and (Windows) SIGBREAK mean `stop`.
+
+        Raises:
+            PluginNotFound: the plugin is none.
+            PluginError: workers die at their start, again and again; the message says of what.
+            StorageError: the database cannot be used.
+        """
+        durability = self._config.worker.durability
+        with QueueManager(self._db_path, durability=durability) as queue, self._signals():
+            waker = Waker(self._db_path)
+            try:
+                for _ in range(self._config.processes):
+                    if not self._stops_asked:
+                        self._start_worker(queue)
+                while self._workers:
+                    self._look_after(queue, waker)
+            finally:
+                self._end_all(queue)
+                waker.close()
+        return self._summary()
+
+    def _look_after(self, queue: QueueManager, waker: Waker) -> None:
+        sentinels = [worker.sentinel for worker in self._workers]
+        connection.wait(sentinels[:_WAITABLE], timeout=_TICK_S)
+        self._pass_on_stop(waker)
+        now = time.monotonic()
+        for worker in list(self._workers):
+            if not worker.is_alive():
+                try:
+                    self._bury(worker, queue)
+                except _PASSING as error:
+                    _logger.warning("worker %s is not buried yet: %s", worker.worker_id, error)
+                    time.sleep(_TICK_S)
+                waker.wake(self._config.worker.task_type, SLOTS)  # nothing may be left to wait for
+            elif now >= self._kill_at or worker.overdue_for(now) >= _OVERDUE_S:
+                worker.kill()
+        if now >= self._next_progress and self._summary().processed != self._last_told:
+            self._next_progress = now + _PROGRESS_INTERVAL_S
+            self._last_told = self._summary().processed
+            self._tell("progress")
+
+    def _pass_on_stop(self, waker: Waker) -> None:
+        if self._stops_obeyed == self._stops_asked:
+            return
+        first = self._stops_obeyed == 0
+        self._stops_obeyed = self._stops_asked
+        hurry = self._stops_asked > 1
+        grace_s = 0.0 if hurry else self._config.worker.stop_grace_s
+        self._kill_at = time.monotonic() + grace_s + 2 * _OVERDUE_S
+        for worker in self._workers:
+            worker.order(HURRY if hurry else STOP)
+        waker.wake(self._config.worker.task_type, SLOTS)
+        if first:
+            self._total = replace(self._total, stopped=True)
+            self._tell("stopping")
+
+    # Workers ------------------------------------------------------------------------------------
+
+    def _start_worker(self, queue: QueueManager, predecessor: WorkerProcess | None = None) -> None:
+        config = self._config
+        self._started += 1
+        worker_config = replace(config.worker, worker_id=f"{self._name}-{self._started}")
+        worker = WorkerProcess(
+            Assignment(self._db_path, worker_config, config.until_idle, config.plugin)
+        )
+        worker.start()
+        self._workers.append(worker)
+        with contextlib.suppress(*_PASSING):
+            self._register(worker, queue, predecessor)
+        self._tell("started", worker)
+
+    def _register(
+        self, worker: WorkerProcess, queue: QueueManager, predecessor: WorkerProcess | None
+    ) -> None:
+        """Before the process is up, and before the predecessor is forgotten: so no request to
+        stop falls between two workers."""
+        info = worker_info(worker.worker_id, self._config.worker.task_type, worker.pid)
+        queue.storage.register_worker(info)
+        before_id = None if predecessor is None else predecessor.worker_id
+        if any(info.stop_requested for info in queue.workers() if info.worker_id == before_id):
+            queue.request_stop(worker.worker_id)
+
+    def _bury(self, worker: WorkerProcess, queue: QueueManager) -> None:
+        """A worker's process is gone: keep its account, its task and its place.
+
+        Raises:
+            StorageBusy, StorageFull: nothing is done yet: try again.
+        """
+        held = self._take_back(worker, queue)
+        self._workers.remove(worker)
+        self._count(worker.board.processed, worker.board.succeeded)
+        exit_code, failure = worker.close()
+        try:
+            if exit_code not in (EXIT_DONE, EXIT_ENDED_TASK):
+                self._mourn(worker, held, exit_code, failure)
+            else:
+                detail = "" if exit_code == EXIT_DONE else "its task had to be ended by force"
+                self._tell("ended", worker, detail)
+            if exit_code != EXIT_DONE and not self._stops_asked:
+                self._start_worker(queue, worker)
+        finally:
+            with contextlib.suppress(*_PASSING):
+                queue.storage.forget_worker(worker.worker_id)
+
+    def _mourn(
+        self, worker: WorkerProcess, held: bool, exit_code: int, failure: tuple[str, str] | None
+    ) -> None:
+        self._total = replace(self._total, crashed=self._total.crashed + 1)
+        detail = failure[1] if failure else f"exit code {exit_code}"
+        _logger.warning("worker %s died: %s", worker.worker_id, detail)
+        self._tell("killed" if worker.was_killed else "died", worker, detail)
+        self._judge_start(worker, held, failure)
+
+    def _take_back(self, worker: WorkerProcess, queue: QueueManager) -> bool:
+        """Decide about the task that a dead worker held; whether there was one."""
+        crash_limit = self._config.worker.crash_limit
+        if worker.was_killed:
+            for claim in self._held_by(worker, queue):
+                with contextlib.suppress(ClaimLost):
+                    self._end_hung(worker, claim, queue)
+        rescued = queue.rescue(worker_id=worker.worker_id, crash_limit=crash_limit)
+        task_ids = [*rescued.requeued, *rescued.dead, *rescued.cancelled]
+        if rescued.dead:
+            self._total = replace(self._total, dead=self._total.dead + len(rescued.dead))
+        if task_ids:
+            self._tell("rescued", worker, ", ".join(task_ids))
+        return bool(task_ids)
+
+    def _held_by(self, worker: WorkerProcess, queue: QueueManager) -> list[Task]:
+        task_type = self._config.worker.task_type
+        running = queue.list_tasks(TaskStatus.RUNNING, task_type, limit=100_000)
+        return [task for task in running if task.worker_id == worker.worker_id]
+
+    def _end_hung(self, worker: WorkerProcess, claim: Task, queue: QueueManager) -> None:
+        """Record what the worker that had to be killed could not record itself."""
+        config = self._config.worker
+        if claim.cancel_requested:
+            queue.storage.confirm_cancel(claim)
+        elif worker.board.timed_out(time.monotonic()):
+            message = f"timed out after {config.task_timeout_s:g} s, and its worker was killed"
+            queue.fail_task(claim, message, code="timeout", policy=config.retry_policy)
+        elif self._stops_asked:
+            queue.release_task(claim)
+        else:
+            return  # nobody asked for it and its time was not up: it crashed
+        self._count(1, 0)
+
+    def _count(self, processed: int, succeeded: int) -> None:
+        self._total = replace(
+            self._total,
+            processed=self._total.processed + processed,
+            succeeded=self._total.succeeded + succeeded,
+        )
+
+    def _judge_start(
+        self, worker: WorkerProcess, held: bool, failure: tuple[str, str] | None
+    ) -> None:
+        """Give up where workers die again and again without ever having worked.
+
+        Raises:
+            PluginNotFound, PluginError
+        """
+        if failure is not None and failure[0] == PluginNotFound.__name__:
+            raise PluginNotFound(failure[1])
+        attempts = self._summary().processed
+        if held or worker.was_killed or attempts > self._barren_at:
+            self._barren = 0
+        self._barren_at = attempts
+        if held or worker.was_killed or worker.board.processed:
+            return
+        self._barren += 1
+        if self._barren >= _BARREN_LIMIT:
+            reason = f"{failure[0]}: {failure[1]}" if failure else "they were killed or crashed"
+            message = f"{self._barren} workers in a row died before they did anything: {reason}"
+            raise PluginError(message, code="workers_failed")
+        time.sleep(_BARREN_REST_S * 2**self._barren)
+
+    def _end_all(self, queue: QueueManager) -> None:
+        """After an error: leave no process behind, and no task in a dead one's hands."""
+        for worker in self._workers:
+            worker.order(HURRY)
+        until = time.monotonic() + _OVERDUE_S
+        for worker in self._workers:
+            connection.wait([worker.sentinel], timeout=max(until - time.monotonic(), 0.0))
+            if worker.is_alive():
+                worker.kill()
+            worker.close()
+            with contextlib.suppress(StorageError):
+                queue.rescue(worker_id=worker.worker_id)
+                queue.storage.forget_worker(worker.worker_id)
+        self._workers.clear()
+
+    # Telling ------------------------------------------------------------------------------------
+
+    def _summary(self) -> RunSummary:
+        processed = self._total.processed + sum(each.board.processed for each in self._workers)
+        succeeded = self._total.succeeded + sum(each.board.succeeded for each in self._workers)
+        return replace(
+            self._total, processed=processed, succeeded=succeeded, failed=processed - succeeded
+        )
+
+    def _tell(self, kind: str, worker: WorkerProcess | None = None, detail: str = "") -> None:
+        if self._on_event is None:
+            return
+        worker_id, pid = (None, None) if worker is None else (worker.worker_id, worker.pid)
+        self._on_event(RunnerEvent(kind, self._summary(), worker_id, pid, detail))
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def handle(*_: object) -> None:
+            self.stop()
+
+        before = {}
+        for number in supervised_signals():
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and the like are obeyed
+                before[number] = signal.signal(number, handle)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+__all__ = ["RunSummary", "Runner", "RunnerConfig", "RunnerEvent"]

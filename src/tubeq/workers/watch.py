@@ -1,0 +1,259 @@
+"""Watch: the background thread that keeps a claim alive, and ends the attempt that must end.
+
+An attempt is told to end for a `Reason`; a cooperative plugin then raises out of `check_stop()`.
+One that does not is given a grace, after which the watch records the outcome itself, fenced by the
+claim token, and, where the process belongs to a Runner, ends the process. Outcome first, process
+second: the task is never without an owner.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections.abc import Callable
+from enum import Enum
+from time import monotonic
+
+from tubeq.domain.errors import ClaimLost, StorageError
+from tubeq.domain.models import Task, TaskResult
+from tubeq.queue.queue_manager import QueueManager
+from tubeq.workers.board import Board
+from tubeq.workers.config import WorkerConfig
+
+_TICK_S = 0.25
+_SEEN_INTERVAL_S = 1.0
+_LEAVE_S = 0.5  # between the recorded outcome and the end of the process: a last chance to return
+_logger = logging.getLogger("tubeq.worker")
+
+
+class Reason(Enum):
+    """Why an attempt is to end; the value is its error code."""
+
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+    STOPPED = "stopped"
+    LOST = "claim_lost"
+
+
+class Attempt:
+    """One attempt at one task. The worker's thread runs it, the watch may end it.
+
+    `heard` says that the plugin asked and was told to end: what it returns then may be a part.
+    """
+
+    __slots__ = ("beat_at", "claim", "end_at", "heard", "message", "reason", "result", "settle_at")
+
+    def __init__(self, claim: Task, end_at: float, beat_at: float) -> None:
+        self.claim = claim
+        self.end_at = end_at
+        self.beat_at = beat_at
+        self.settle_at = math.inf
+        self.reason: Reason | None = None
+        self.message = ""
+        self.heard = False
+        self.result: TaskResult | None = None
+
+    def stop_reason(self) -> str | None:
+        """The stop hook of this attempt: why it is to end, or None."""
+        if self.reason is None:
+            return None
+        self.heard = True
+        return self.message
+
+    def tell(self, reason: Reason, message: str, settle_at: float) -> None:
+        """Ask the plugin to end; the watch settles the attempt at `settle_at` if it does not."""
+        self.message, self.settle_at = message, min(settle_at, self.settle_at)
+        self.reason = reason  # last: the hook looks at it first
+
+
+class Watch:
+    """Watches the attempts of one worker. Its thread starts with the first one.
+
+    Arming and disarming cost about a microsecond: the thread looks at what is there when it wakes,
+    nobody wakes it.
+
+    Args:
+        config: leases, timeouts, graces.
+        queue: where heartbeats and outcomes go.
+        worker_id: whose sign of life is given.
+        board: where the supervisor sees until when this worker may be trusted.
+        end_process: ends this process after a forced outcome; without it the attempt's thread is
+            left behind, unable to write.
+    """
+
+    def __init__(
+        self,
+        config: WorkerConfig,
+        queue: QueueManager,
+        worker_id: str,
+        board: Board,
+        end_process: Callable[[Attempt], None] | None = None,
+    ) -> None:
+        self._config = config
+        self._queue = queue
+        self._worker_id = worker_id
+        self._board = board
+        self._end_process = end_process
+        self._attempt: Attempt | None = None
+        self._lock = threading.Lock()  # who holds it decides how the attempt ends
+        self._thread: threading.Thread | None = None
+        self._closed = threading.Event()
+        self._stop: threading.Event | None = None
+        self._stop_seen_at: float | None = None
+        self._next_seen = 0.0
+        self.stop_grace_s = config.stop_grace_s
+        # Short enough to see an attempt before the first thing that is due in it.
+        timeout_s = config.task_timeout_s or math.inf
+        self._tick_s = min(_TICK_S, config.beat_interval_s / 2, timeout_s / 2)
+
+    # The worker's thread --------------------------------------------------------------------------
+
+    def arm(self, claim: Task) -> Attempt:
+        """Begin to watch a claim."""
+        now = monotonic()
+        config = self._config
+        timeout_s = config.task_timeout_s
+        end_at = math.inf if timeout_s is None else now + timeout_s
+        attempt = Attempt(claim, end_at, now + config.beat_interval_s)
+        self._board.ends_by = end_at + config.stop_grace_s + _LEAVE_S
+        self._board.alive_until = now + config.lease_s
+        self._attempt = attempt
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._watch, name="tubeq-watch", daemon=True)
+            self._thread.start()
+        return attempt
+
+    def disarm(self, attempt: Attempt) -> TaskResult | None:
+        """The plugin came back. What the watch recorded meanwhile, or None: the worker decides."""
+        with self._lock:
+            self._attempt = None
+            self._board.alive_until = 0.0
+            return attempt.result
+
+    def obey(self, stop: threading.Event | None) -> None:
+        """From now on `stop` asks this worker to stop, and a stop request through the database
+        sets it. None ends that, and whatever is still watched."""
+        self._attempt = None
+        self._stop_seen_at = None
+        self._next_seen = 0.0
+        self._stop = stop
+
+    def see(self) -> None:
+        """Give a sign of life and look for a stop request, at most once a second."""
+        now = monotonic()
+        stop = self._stop
+        if stop is not None and now >= self._next_seen:
+            self._next_seen = now + _SEEN_INTERVAL_S
+            if self._queue.storage.worker_seen(self._worker_id):
+                stop.set()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._closed.set()
+
+    # The watch's own thread -----------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        while not self._closed.wait(self._pause_s()):
+            attempt = self._attempt
+            if attempt is None:
+                continue
+            try:
+                self._look(attempt)
+            except Exception as error:  # noqa: BLE001 - a busy database must not end the watch
+                _logger.warning("watching task %s: %s", attempt.claim.task_id, error)
+
+    def _pause_s(self) -> float:
+        attempt = self._attempt
+        if attempt is None:
+            return self._tick_s
+        due = min(attempt.end_at, attempt.beat_at, attempt.settle_at)
+        return min(self._tick_s, max(due - monotonic(), 0.005))
+
+    def _look(self, attempt: Attempt) -> None:
+        now = monotonic()
+        if attempt.result is None:
+            self._judge(attempt, now)
+            if now >= attempt.beat_at and attempt.reason is not Reason.LOST:
+                self._beat(attempt, now)
+            self.see()
+        if now >= attempt.settle_at:
+            self._settle(attempt)
+        if self._attempt is attempt:
+            self._board.alive_until = now + self._config.lease_s
+
+    def _judge(self, attempt: Attempt, now: float) -> None:
+        if attempt.reason is None and now >= attempt.end_at:
+            message = f"timed out after {self._config.task_timeout_s:g} s"
+            attempt.tell(Reason.TIMEOUT, message, now + self._config.stop_grace_s)
+        if self._stop is None or not self._stop.is_set():
+            return
+        self._stop_seen_at = self._stop_seen_at or now
+        if now >= self._stop_seen_at + self.stop_grace_s:
+            if attempt.reason is None:
+                attempt.tell(Reason.STOPPED, "handed back: the worker is stopping", now)
+            attempt.settle_at = min(attempt.settle_at, now)
+
+    def _beat(self, attempt: Attempt, now: float) -> None:
+        settle_at = now + self._config.stop_grace_s
+        try:
+            cancel = self._queue.heartbeat(attempt.claim, self._config.lease_s)
+        except ClaimLost as error:
+            if self._attempt is attempt:
+                attempt.tell(Reason.LOST, str(error), settle_at)
+            return
+        attempt.beat_at = now + self._config.beat_interval_s
+        if cancel and attempt.reason is None:
+            attempt.tell(Reason.CANCELLED, "cancelled on request", settle_at)
+
+    def _settle(self, attempt: Attempt) -> None:
+        """Record the outcome that the attempt was told; a little later, end the process."""
+        with self._lock:
+            if self._attempt is not attempt:
+                return  # the plugin came back in time
+            if attempt.result is None:
+                attempt.result = self._recorded(attempt)
+                attempt.settle_at = monotonic() + _LEAVE_S
+                _logger.warning(
+                    "task %s ended by force: %s", attempt.claim.task_id, attempt.message
+                )
+            elif self._end_process is not None:
+                self._end_process(attempt)  # does not return, and so never lets go of the lock
+            else:
+                attempt.settle_at = math.inf
+
+    def _recorded(self, attempt: Attempt) -> TaskResult:
+        try:
+            return record_end(self._queue, self._config, attempt)
+        except (ClaimLost, StorageError) as error:
+            # The process ends all the same; rescue then finds what is still held.
+            return lost(error)
+
+
+def record_end(queue: QueueManager, config: WorkerConfig, attempt: Attempt) -> TaskResult:
+    """Write what the attempt was told to end for.
+
+    Raises:
+        ClaimLost: the claim is no longer held: nothing was written.
+    """
+    claim, reason, message = attempt.claim, attempt.reason, attempt.message
+    if reason is None or reason is Reason.LOST:
+        raise ClaimLost(claim.task_id, claim.claim_token)
+    if reason is Reason.TIMEOUT:
+        queue.fail_task(claim, message, code=reason.value, policy=config.retry_policy)
+    elif reason is Reason.CANCELLED:
+        queue.storage.confirm_cancel(claim)
+    else:
+        queue.release_task(claim)
+    return TaskResult(success=False, error_message=message, error_code=reason.value)
+
+
+def lost(error: ClaimLost | StorageError) -> TaskResult:
+    """The result of an attempt whose outcome was refused."""
+    return TaskResult(
+        success=False,
+        error_message=str(error),
+        error_code=error.code,
+        claim_lost=isinstance(error, ClaimLost),
+    )

@@ -1,0 +1,1 @@
+"""Whole flows: real SQLite files, real workers, real processes, real yt-dlp over real sockets."""
