@@ -13,13 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.runner_plugins import LOG_VARIABLE
 from tubeq.domain.models import NewTask
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.workers.config import RunnerConfig, WorkerConfig
 from tubeq.workers.report import RunnerEvent, RunSummary
 from tubeq.workers.runner import Runner
-
-from tests.e2e.runner_plugins import LOG_VARIABLE
 
 PATIENCE_S = 20.0
 TASK_TYPE = "video"
@@ -59,9 +58,7 @@ class Scene:
         self._processes: list[subprocess.Popen[str]] = []
 
     def add(self, count: int = 1, **parameters: Any) -> list[str]:
-        tasks = [
-            NewTask(TASK_TYPE, {**parameters, "number": number}) for number in range(count)
-        ]
+        tasks = [NewTask(TASK_TYPE, {**parameters, "number": number}) for number in range(count)]
         return self.queue.create_tasks(tasks)
 
     def worker_config(self, **config: Any) -> dict[str, Any]:
