@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from pkgutil import iter_modules
 
-from benchmarks.scenarios.base import Profile, Sample, Scenario
+from benchmarks.scenarios.base import Lacks, Profile, Sample, Scenario
 
 
 def all_scenarios() -> dict[str, Scenario]:
@@ -17,4 +17,4 @@ def all_scenarios() -> dict[str, Scenario]:
     return found
 
 
-__all__ = ["Profile", "Sample", "Scenario", "all_scenarios"]
+__all__ = ["Lacks", "Profile", "Sample", "Scenario", "all_scenarios"]

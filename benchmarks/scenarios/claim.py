@@ -4,28 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 from time import perf_counter
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks.scenarios.base import Profile, Sample, Scenario
-from tubeq import NewTask, QueueManager
+from benchmarks.scenarios.base import TASK_TYPE, Profile, Sample, Scenario, fill, open_queue, sizes
 
-TASK_TYPE = "benchmark"
-PARAMETERS = {"channel_url": "@some_channel_or_other", "max_results": 50, "note": "x" * 60}
-_BULK = 1000
+if TYPE_CHECKING:
+    from tubeq import QueueManager
+
+_SMOKE_DEPTH = 10_000
 
 
 class _State(NamedTuple):
     queue: QueueManager
+    depth: int
     claimed: list[str]
-
-
-def fill(queue: QueueManager, count: int) -> None:
-    """Create that many tasks of priorities 1 to 9, in batches."""
-    for first in range(0, count, _BULK):
-        size = min(_BULK, count - first)
-        queue.create_tasks(
-            NewTask(TASK_TYPE, PARAMETERS, 1 + number % 9) for number in range(size)
-        )
 
 
 class Claim(Scenario):
@@ -33,37 +25,41 @@ class Claim(Scenario):
 
     Args:
         strategy: its name.
-        depth: tasks in the queue.
+        depth: tasks in the queue; a smoke run makes do with 10,000, since it only shows that the
+            scenario works.
     """
 
-    calls = {Profile.SMOKE: 400, Profile.REGULAR: 10_000, Profile.LARGE: 50_000}
+    calls = sizes(400, 10_000, 50_000)
 
     def __init__(self, strategy: str, depth: int) -> None:
         self.name = f"claim-{strategy.replace('_', '-')}-{depth:.0e}".replace("e+0", "e")
+        self.at_once = min(depth // 2, 1000)  # so that the depth stays what the name says
+        self.from_profile = Profile.LARGE if depth >= 1_000_000 else Profile.SMOKE
         self._strategy = strategy
         self._depth = depth
 
     def prepare(self, folder: Path, profile: Profile) -> _State:
-        queue = QueueManager(folder / "queue.db")
-        fill(queue, self._depth)
-        return _State(queue, [])
+        queue = open_queue(folder / "queue.db", "create_tasks", "claim_next_task")
+        depth = min(self._depth, _SMOKE_DEPTH) if profile is Profile.SMOKE else self._depth
+        fill(queue, depth)
+        return _State(queue, depth, [])
 
-    def run(self, state: _State, calls: int) -> Sample:
+    def work(self, state: _State, calls: int) -> Sample:
         claim, strategy = state.queue.claim_next_task, self._strategy
         latencies: list[float] = []
-        for first in range(0, calls, self._depth):
-            count = min(self._depth, calls - first)
-            for _ in range(count):
-                began = perf_counter()
-                task = claim(TASK_TYPE, "w", strategy)
-                latencies.append(perf_counter() - began)
-                state.claimed.append(task.task_id if task else "")
-            fill(state.queue, count)
+        for _ in range(calls):
+            began = perf_counter()
+            task = claim(TASK_TYPE, "w", strategy)
+            latencies.append(perf_counter() - began)
+            state.claimed.append(task.task_id if task else "")
         return Sample(latencies, sum(latencies), calls)
+
+    def restore(self, state: _State, calls: int) -> None:
+        fill(state.queue, calls)
 
     def check(self, state: _State) -> None:
         assert len(set(state.claimed)) == len(state.claimed), "a task was claimed twice"
-        assert state.queue.stats().by_status["QUEUED"] == self._depth
+        assert state.queue.stats().by_status["QUEUED"] == state.depth
 
     def close(self, state: _State) -> None:
         state.queue.close()
