@@ -264,6 +264,8 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "results": (),
     "history": ("id",),
     "rescue": (),
+    "held_by": ("ann",),
+    "has_open_tasks": ("video",),
     "next_due_at": ("video",),
     "stats": (),
     "prune": (0.0,),

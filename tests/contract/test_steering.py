@@ -19,9 +19,10 @@ from tests.contract.support import (
 )
 from tubeq.domain.clock import to_timestamp
 from tubeq.domain.errors import IllegalTransition
-from tubeq.domain.models import Idea, Task
+from tubeq.domain.models import EncodedTask, Idea, Task
 from tubeq.domain.states import ACTIVE, FINISHED, TaskEvent, TaskStatus, event_between
 from tubeq.storage import Storage
+from tubeq.storage.port import ClaimRequest
 
 LEAD_TO: dict[TaskStatus, Callable[[Storage], str]] = {
     TaskStatus.QUEUED: add,
@@ -248,3 +249,28 @@ def test_to_queued_takes_the_task_from_its_worker(storage: Storage, status: Task
     assert (released.worker_id, released.lease_expires_at) == (None, None)
     assert (released.retry_count, released.crash_count) == (0, 0)
     assert take(storage, "worker-2").task_id == task_id
+
+
+def test_what_a_worker_holds_is_found(storage: Storage) -> None:
+    storage.create([EncodedTask("video", "{}"), EncodedTask("channel", "{}")] * 2)
+    mine = storage.claim(ClaimRequest("video", "ann"), 2)
+    mine += storage.claim(ClaimRequest("channel", "ann", start=True))
+    storage.claim(ClaimRequest("channel", "bob"))
+    assert {task.task_id for task in storage.held_by("ann")} == {task.task_id for task in mine}
+    storage.complete(mine[0])
+    storage.release(mine[1])
+    assert [task.task_id for task in storage.held_by("ann")] == [mine[2].task_id]
+    assert storage.held_by("nobody") == []
+
+
+def test_a_type_has_open_tasks_until_all_are_finished(storage: Storage, clock: FakeClock) -> None:
+    assert not storage.has_open_tasks("video")
+    storage.create([EncodedTask("video", "{}", run_after=clock.now() + 60)])
+    assert storage.has_open_tasks("video")  # not yet due
+    assert not storage.has_open_tasks("channel")
+    clock.advance(60)
+    assert storage.has_open_tasks("video")  # due
+    (claim,) = storage.claim(ClaimRequest("video", "ann"))
+    assert storage.has_open_tasks("video")  # held
+    storage.complete(claim)
+    assert not storage.has_open_tasks("video")

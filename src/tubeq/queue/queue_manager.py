@@ -15,7 +15,7 @@ from tubeq.domain.models import HistoryEntry, Idea, NewTask, QueueStats, Result,
 from tubeq.domain.policies import ClaimStrategy, Durability, RetryPolicy
 from tubeq.domain.states import TaskStatus
 from tubeq.queue.validation import checked_status, checked_task
-from tubeq.queue.wakeup import Waker
+from tubeq.queue.wakeup import SLOTS, Waker
 from tubeq.storage import Storage, open_storage
 from tubeq.storage.port import ClaimRequest, Rescue, WorkerInfo
 
@@ -298,7 +298,7 @@ class QueueManager:
     def request_stop(self, worker_id: str | None = None) -> int:
         """Ask one worker, or all, to stop after the running task; how many were asked."""
         asked = self.storage.request_stop(worker_id)
-        self._waker.wake(None, asked)
+        self._waker.wake(None, SLOTS)  # whoever is meant is among the waiting
         return asked
 
     # Keeping ------------------------------------------------------------------------------------

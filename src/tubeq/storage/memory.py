@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import heapq
-import json
 import random
 import threading
 from collections import Counter
@@ -23,6 +22,7 @@ from tubeq.domain.errors import ClaimLost, IllegalTransition, StorageError, Task
 from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, QueueStats, Result, Task
 from tubeq.domain.policies import ClaimStrategy
 from tubeq.domain.states import ACTIVE, FINISHED, TaskEvent, TaskStatus
+from tubeq.storage.encoding import as_json
 from tubeq.storage.identifiers import new_ids
 from tubeq.storage.port import ClaimRequest, Rescue, WorkerInfo
 
@@ -233,7 +233,7 @@ class MemoryStorage:
         task = self._held(claim)
         if result is None and ideas:
             result = {"ideas_count": len({idea.source_id for idea in ideas})}
-        result_json = _as_json(result)
+        result_json = as_json(result)
         self._put_results(task, ideas)
         self._complete(task, result_json)
         claimed = [] if then is None else self._claim(then, 1)
@@ -287,9 +287,7 @@ class MemoryStorage:
     def rescue(self, *, worker_id: str | None = None, crash_limit: int = 3) -> Rescue:
         now = self._clock.now()
         rescue = Rescue([], [], [])
-        for task in list(self._tasks.values()):
-            if task.status not in ACTIVE:
-                continue
+        for task in self._all_held():
             expired = task.lease_expires_at is not None and task.lease_expires_at <= now
             if worker_id == task.worker_id if worker_id is not None else expired:
                 self._take_back(task, crash_limit, rescue)
@@ -348,7 +346,7 @@ class MemoryStorage:
         apply: dict[TaskEvent, Callable[[], Task]] = {
             TaskEvent.CLAIMED: lambda: self._take(task, worker_id or "admin", lease_s),
             TaskEvent.STARTED: lambda: self._start(task),
-            TaskEvent.COMPLETED: lambda: self._complete(task, _as_json(result)),
+            TaskEvent.COMPLETED: lambda: self._complete(task, as_json(result)),
             TaskEvent.FAILED: lambda: self._fail(task, "error", error_message),
             TaskEvent.CANCELLED: lambda: self._end(task, TaskEvent.CANCELLED),
             TaskEvent.RELEASED: lambda: self._release(task),
@@ -373,7 +371,7 @@ class MemoryStorage:
                 result_id=result_id,
                 task_id=task.task_id,
                 created_at=to_timestamp(now),
-                extra_json=_as_json(idea.extra or None),
+                extra_json=as_json(idea.extra or None),
                 **{name: getattr(idea, name) for name in _IDEA_COLUMNS},
             )
             for idea, result_id in zip(ideas, new_ids(len(ideas), now), strict=True)
@@ -394,6 +392,18 @@ class MemoryStorage:
         return list(self._history[self._task(task_id).row_id])
 
     # Keeping ------------------------------------------------------------------------------------
+
+    @_verb
+    def held_by(self, worker_id: str) -> list[Task]:
+        return [task for task in self._all_held() if task.worker_id == worker_id]
+
+    def _all_held(self) -> list[Task]:
+        return [task for task in self._tasks.values() if task.status in ACTIVE]
+
+    @_verb
+    def has_open_tasks(self, task_type: str) -> bool:
+        mine = {task.status for task in self._tasks.values() if task.task_type == task_type}
+        return not mine <= FINISHED
 
     @_verb
     def next_due_at(self, task_type: str) -> float | None:
@@ -482,10 +492,6 @@ class MemoryStorage:
     def close(self) -> None:
         with self._lock:
             self._closed = True
-
-
-def _as_json(value: Mapping[str, Any] | None) -> str | None:
-    return None if value is None else json.dumps(dict(value), ensure_ascii=False)
 
 
 def _counted(tasks: Iterable[Task]) -> dict[str, int]:

@@ -254,6 +254,14 @@ class Storage(Protocol):
         """
         ...
 
+    def held_by(self, worker_id: str) -> list[Task]:
+        """The tasks that this worker holds."""
+        ...
+
+    def has_open_tasks(self, task_type: str) -> bool:
+        """Whether a task of that type is QUEUED, due or not, or held by anybody."""
+        ...
+
     def next_due_at(self, task_type: str) -> float | None:
         """When the next scheduled task of that type falls due: epoch seconds, or None."""
         ...

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,20 +11,20 @@ from tubeq.domain.clock import Clock, from_timestamp, to_timestamp
 from tubeq.domain.errors import (
     IllegalTransition,
     InvalidParameters,
-    StorageCorrupt,
-    StorageError,
     TaskNotFound,
 )
 from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, QueueStats, Result, Task
 from tubeq.domain.policies import Durability
 from tubeq.domain.states import FINISHED, TaskEvent, TaskStatus, event_between
-from tubeq.storage.connection import ConnectionFactory, translated
+from tubeq.storage.connection import ConnectionFactory
+from tubeq.storage.encoding import as_json
 from tubeq.storage.identifiers import new_ids
 from tubeq.storage.port import ClaimRequest, Rescue, WorkerInfo
 from tubeq.storage.queries import load_queries
 from tubeq.storage.session import Session
+from tubeq.storage.sqlite_backup import back_up
 from tubeq.storage.sqlite_claims import CLAIM_ONE, Claimer, claim_changes
-from tubeq.storage.sqlite_rows import as_json, fence, lost, result_rows, task_from
+from tubeq.storage.sqlite_rows import fence, lost, result_rows, task_from
 
 _SQL = load_queries("sqlite")
 _PRUNE_BATCH = 500
@@ -131,6 +129,19 @@ class SQLiteStorage:
         with self._session.write(durable=self._sync_all, writes=limit) as session:
             return self._claimer.claim(session, request, limit)
 
+    def held_by(self, worker_id: str) -> list[Task]:
+        return [
+            task_from(row)
+            for (queue_key,) in self._session.read(_SQL["queue_keys"])
+            if queue_key.endswith("~")
+            for row in self._session.read(
+                _SQL["held_by"], {"queue_key": queue_key, "worker_id": worker_id}
+            )
+        ]
+
+    def has_open_tasks(self, task_type: str) -> bool:
+        return bool(self._session.read(_SQL["has_open_tasks"], {"task_type": task_type})[0][0])
+
     def next_due_at(self, task_type: str) -> float | None:
         which = {"task_type": task_type, "now": self._clock.now()}
         due: float | None = self._session.read(_SQL["next_due_at"], which)[0][0]
@@ -176,7 +187,7 @@ class SQLiteStorage:
         at = to_timestamp(self._clock.now())
         if result is None and ideas:
             result = {"ideas_count": len({idea.source_id for idea in ideas})}
-        changes = {**fence(claim), "at": at, "result": None if result is None else as_json(result)}
+        changes = {**fence(claim), "at": at, "result": as_json(result)}
         rows = result_rows(claim.task_id, ideas, self._clock.now(), at)
         with self._session.write(durable=self._sync_told, writes=1 + len(rows) // 8) as session:
             if session.execute(_SQL["complete"], changes).rowcount != 1:
@@ -324,8 +335,7 @@ class SQLiteStorage:
             elif event is TaskEvent.STARTED:
                 session.execute(_SQL["start"], changes).fetchall()
             elif event is TaskEvent.COMPLETED:
-                report = None if result is None else as_json(result)
-                session.execute(_SQL["complete"], {**changes, "result": report})
+                session.execute(_SQL["complete"], {**changes, "result": as_json(result)})
             elif event is TaskEvent.FAILED:
                 self._leave(session, task, event, code="error", message=error_message)
             elif event is TaskEvent.CANCELLED and task.status is TaskStatus.QUEUED:
@@ -421,23 +431,7 @@ class SQLiteStorage:
             StorageError: the copy cannot be written, or `path` is the database itself.
             StorageCorrupt: the copy did not pass its check, so the database is damaged.
         """
-        if path.resolve() == self._session.path.resolve():
-            raise StorageError(f"{path} is the database itself: name another file")
-        partial = path.with_name(path.name + ".partial")
-        with translated(path):
-            partial.unlink(missing_ok=True)
-            os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-            copy = sqlite3.connect(partial)
-            try:
-                self._session.snapshot(copy)
-                found = copy.execute("PRAGMA integrity_check").fetchone()[0]
-            finally:
-                copy.close()
-            if found != "ok":
-                partial.unlink()
-                raise StorageCorrupt(f"{self._session.path} is damaged ({found}): copy discarded")
-            partial.replace(path)
-        return path
+        return back_up(self._session, path)
 
     # Workers ------------------------------------------------------------------------------------
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from tubeq.domain.errors import ClaimLost, InvalidParameters
+from tubeq.domain.errors import ClaimLost
 from tubeq.domain.models import Idea, Task
 from tubeq.domain.states import TaskStatus
+from tubeq.storage.encoding import as_json
 from tubeq.storage.identifiers import new_ids
 
 _STATUSES = {status.value: status for status in TaskStatus}
@@ -27,17 +27,10 @@ def lost(claim: Task) -> ClaimLost:
     return ClaimLost(claim.task_id, claim.claim_token)
 
 
-def as_json(value: Mapping[str, Any]) -> str:
-    try:
-        return json.dumps(dict(value), ensure_ascii=False)
-    except (TypeError, ValueError) as error:
-        raise InvalidParameters(f"a result is no JSON object: {error}") from None
-
-
 def result_rows(task_id: str, ideas: Sequence[Idea], now: float, at: str) -> list[tuple[Any, ...]]:
     return [
         (result_id, task_id, idea.source_id, idea.title, idea.description,
          idea.score if math.isfinite(idea.score) else None, idea.url, idea.views,
-         idea.duration_s, idea.published_at, as_json(idea.extra) if idea.extra else None, at)
+         idea.duration_s, idea.published_at, as_json(idea.extra or None), at)
         for result_id, idea in zip(new_ids(len(ideas), now), ideas)
     ]  # fmt: skip

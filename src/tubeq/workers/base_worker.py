@@ -297,11 +297,7 @@ class BaseWorker:
         return max(min(self.config.poll_interval, until_due_s, until_sweep_s), 0.01)
 
     def _is_work_left(self) -> bool:
-        task_type = self.config.task_type
-        if self.queue.storage.next_due_at(task_type) is not None:
-            return True
-        counts = self.queue.stats().by_type.get(task_type, {})
-        return any(counts.get(status, 0) for status in ("QUEUED", "CLAIMED", "RUNNING"))
+        return self.queue.storage.has_open_tasks(self.config.task_type)
 
     # Ending ---------------------------------------------------------------------------------------
 

@@ -25,7 +25,6 @@ from tubeq.domain.errors import (
     StorageFull,
 )
 from tubeq.domain.models import Task
-from tubeq.domain.states import TaskStatus
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.queue.wakeup import SLOTS, Waker
 from tubeq.workers.base_worker import worker_info
@@ -215,7 +214,7 @@ class Runner:
         """Decide about the task that a dead worker held; whether there was one."""
         crash_limit = self._config.worker.crash_limit
         if worker.was_killed:
-            for claim in self._held_by(worker, queue):
+            for claim in queue.storage.held_by(worker.worker_id):
                 with contextlib.suppress(ClaimLost):
                     self._end_hung(worker, claim, queue)
         rescued = queue.rescue(worker_id=worker.worker_id, crash_limit=crash_limit)
@@ -225,11 +224,6 @@ class Runner:
         if task_ids:
             self._tell("rescued", worker, ", ".join(task_ids))
         return bool(task_ids)
-
-    def _held_by(self, worker: WorkerProcess, queue: QueueManager) -> list[Task]:
-        task_type = self._config.worker.task_type
-        running = queue.list_tasks(TaskStatus.RUNNING, task_type, limit=100_000)
-        return [task for task in running if task.worker_id == worker.worker_id]
 
     def _end_hung(self, worker: WorkerProcess, claim: Task, queue: QueueManager) -> None:
         """Record what the worker that had to be killed could not record itself."""

@@ -111,6 +111,12 @@ WHERE id IN (
 SELECT min(run_after) FROM task_queue
 WHERE status = 'QUEUED' AND scheduled = 1 AND task_type = :task_type AND run_after > :now
 
+-- name: has_open_tasks
+SELECT EXISTS (SELECT 1 FROM task_queue WHERE queue_key = :task_type)
+    OR EXISTS (SELECT 1 FROM task_queue WHERE queue_key = :task_type || '~')
+    OR EXISTS (SELECT 1 FROM task_queue
+               WHERE status = 'QUEUED' AND scheduled = 1 AND task_type = :task_type)
+
 -- Working -----------------------------------------------------------------------------------------
 
 -- name: start
