@@ -28,7 +28,7 @@ class ClaimStrategy(_Named):
 
     LIFO: newest first. FIFO: oldest first. PRIORITY: largest priority first, then oldest.
     WEIGHTED_RANDOM: a random one; a task is drawn with a chance in proportion to 1 + priority
-    among 8 neighbours in the order of creation, and every 32 claims a neighbourhood is drawn
+    among 6 neighbours in the order of creation, and every 32 claims a neighbourhood is drawn
     evenly, so that the cost does not grow with the queue. LIFO and FIFO disregard it.
     """
 

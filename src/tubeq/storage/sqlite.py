@@ -330,7 +330,7 @@ class SQLiteStorage:
             changes: dict[str, Any] = {**fence(task), "at": to_timestamp(now)}
             if event is TaskEvent.CLAIMED:
                 request = ClaimRequest(task.task_type, worker_id or "admin", lease_s=lease_s)
-                claiming = (*claim_changes(request, now), task.row_id, 1)
+                claiming = (*claim_changes(request, now), task.row_id)
                 session.execute(CLAIM_ONE["pick_given"], claiming).fetchall()
             elif event is TaskEvent.STARTED:
                 session.execute(_SQL["start"], changes).fetchall()

@@ -29,7 +29,7 @@ _ORDER: dict[ClaimStrategy, Callable[[Task], Any]] = {
     ClaimStrategy.FIFO: lambda task: task.row_id,
     ClaimStrategy.PRIORITY: lambda task: (-task.priority, task.row_id),
 }
-_NEIGHBOURS = 8
+_NEIGHBOURS = 6
 _NEIGHBOURHOOD_USES = 32  # claims close to each other find their pages in the cache
 _PROMOTE_EVERY_S = 0.1
 
@@ -87,7 +87,7 @@ class Claimer:
                 break
             weights = [1 + max(priority, 0) for _, priority in neighbours]
             picked = self._chance.choices(neighbours, weights)[0][0]
-            row = session.execute(CLAIM_ONE["pick_given"], (*changes, picked, 1)).fetchone()
+            row = session.execute(CLAIM_ONE["pick_given"], (*changes, picked)).fetchone()
             claimed.append(_claimed(row, request.task_type, changes))
         return claimed
 

@@ -76,7 +76,7 @@ WHERE task_type = ? AND status = 'QUEUED' AND scheduled = 0 AND priority > 0
 ORDER BY priority DESC, id LIMIT ?
 
 -- name: pick_given
-SELECT ? LIMIT ?
+?
 
 -- name: ready_bounds
 SELECT (SELECT id FROM task_queue WHERE queue_key = :task_type ORDER BY id LIMIT 1),
