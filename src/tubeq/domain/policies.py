@@ -27,9 +27,10 @@ class ClaimStrategy(_Named):
     """Which of the due tasks of a type is claimed next. Each is one constant SQL statement.
 
     LIFO: newest first. FIFO: oldest first. PRIORITY: largest priority first, then oldest.
-    WEIGHTED_RANDOM: a random one; a task is drawn with a chance in proportion to 1 + priority
-    among 6 neighbours in the order of creation, and every 32 claims a neighbourhood is drawn
-    evenly, so that the cost does not grow with the queue. LIFO and FIFO disregard it.
+    WEIGHTED_RANDOM: a random one, drawn with a chance in proportion to 1 + priority from a hat of
+    32 neighbours in the order of creation. The hat is filled from a random place of the queue,
+    anew when half of it was drawn, so that the cost does not grow with the queue; a hat that
+    cannot be filled holds all due tasks. LIFO and FIFO disregard the priority.
     """
 
     LIFO = "lifo"

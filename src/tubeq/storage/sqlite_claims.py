@@ -29,8 +29,7 @@ _ORDER: dict[ClaimStrategy, Callable[[Task], Any]] = {
     ClaimStrategy.FIFO: lambda task: task.row_id,
     ClaimStrategy.PRIORITY: lambda task: (-task.priority, task.row_id),
 }
-_NEIGHBOURS = 6
-_NEIGHBOURHOOD_USES = 32  # claims close to each other find their pages in the cache
+_NEIGHBOURS = 32
 _PROMOTE_EVERY_S = 0.1
 
 
@@ -40,7 +39,7 @@ class Claimer:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._next_promotion: dict[str, float] = {}
-        self._neighbourhoods: dict[str, tuple[int, int]] = {}
+        self._hats: dict[str, list[tuple[int, int]]] = {}
         self._chance = random.Random()
 
     def claim(self, session: Session, request: ClaimRequest, limit: int) -> list[Task]:
@@ -81,32 +80,34 @@ class Claimer:
     ) -> list[Task]:
         changes = claim_changes(request, now)
         claimed: list[Task] = []
-        while len(claimed) < limit:
-            neighbours = self._neighbours(session, request.task_type)
-            if not neighbours:
-                break
-            weights = [1 + max(priority, 0) for _, priority in neighbours]
-            picked = self._chance.choices(neighbours, weights)[0][0]
-            row = session.execute(CLAIM_ONE["pick_given"], (*changes, picked)).fetchone()
-            claimed.append(_claimed(row, request.task_type, changes))
+        while len(claimed) < limit and (hat := self._hat(session, request.task_type)):
+            weights = [1 + max(priority, 0) for _, priority in hat]
+            (drawn,) = self._chance.choices(range(len(hat)), weights)
+            row_id, _ = hat.pop(drawn)
+            values = (*changes, row_id, request.task_type)
+            row = session.execute(_SQL["claim_drawn"], values).fetchone()
+            if row is not None:  # else another worker was quicker
+                claimed.append(_claimed(row, request.task_type, changes))
         return claimed
 
-    def _neighbours(self, session: Session, task_type: str) -> list[tuple[int, int]]:
-        """Row ids and priorities of due tasks, from a drawn one on, going round at the end."""
-        start, uses = self._neighbourhoods.get(task_type, (0, 0))
-        if not uses:
-            low, high = session.execute(_SQL["ready_bounds"], {"task_type": task_type}).fetchone()
-            if low is None:
-                return []
-            start, uses = self._chance.randint(low, high), _NEIGHBOURHOOD_USES
-        self._neighbourhoods[task_type] = (start, uses - 1)
-        query = _SQL["neighbours"]
-        found = session.execute(query, (task_type, start, _NEIGHBOURS)).fetchall()
-        if len(found) < _NEIGHBOURS:
-            missing = _NEIGHBOURS - len(found)
-            first = session.execute(query, (task_type, 0, missing)).fetchall()
-            found += [each for each in first if each[0] < start]
-        return found
+    def _hat(self, session: Session, task_type: str) -> list[tuple[int, int]]:
+        """Row ids and priorities to draw from: neighbours from a random place on, going round at
+        the end of the queue; filled anew when half of them are drawn."""
+        hat = self._hats.get(task_type, [])
+        if len(hat) > _NEIGHBOURS // 2:
+            return hat
+        low, high = session.execute(_SQL["ready_bounds"], {"task_type": task_type}).fetchone()
+        hat = []
+        if low is not None:
+            start = self._chance.randint(low, high)
+            query = _SQL["neighbours"]
+            hat = session.execute(query, (task_type, start, _NEIGHBOURS)).fetchall()
+            if len(hat) < _NEIGHBOURS:
+                missing = _NEIGHBOURS - len(hat)
+                first = session.execute(query, (task_type, 0, missing)).fetchall()
+                hat += [each for each in first if each[0] < start]
+        self._hats[task_type] = hat
+        return hat
 
 
 def claim_changes(request: ClaimRequest, now: float) -> tuple[Any, ...]:

@@ -97,6 +97,9 @@ error_code, error_message, idempotency_key
 -- name: claim_one
 $claim_changes WHERE id = ($pick) RETURNING $claimed_columns
 
+-- name: claim_drawn
+$claim_changes WHERE id = ? AND queue_key = ? RETURNING $claimed_columns
+
 -- name: claim_many
 $claim_changes WHERE id IN ($pick) RETURNING $claimed_columns
 
