@@ -60,11 +60,15 @@ class ConnectionFactory:
             check_same_thread=False,
             cached_statements=256,
         )
-        connection.execute("PRAGMA wal_autocheckpoint = 0")
-        # NORMAL: the write-ahead log is synced at checkpoints. What must be on the disk sooner is
-        # synced by WalSync, after the write lock is given back.
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA temp_store = MEMORY")
+        try:
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
+            # NORMAL: the write-ahead log is synced at checkpoints. What must be on the disk sooner
+            # is synced by WalSync, after the write lock is given back.
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA temp_store = MEMORY")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def sync(self, wal: int) -> None:

@@ -58,6 +58,10 @@ class Session:
         self._write_lock = WriteLock(self._locks, factory.busy_timeout_s)
         self._checkpointer = Checkpointer(factory)
         self._wal = WalSync(factory)
+        # Also where nobody calls close: when the handle is forgotten, or the program ends.
+        self._let_go = weakref.finalize(
+            self, _let_go, self._checkpointer, self._wal, self._connection, self._locks
+        )
         _open_sessions.add(self)
 
     def read(self, sql: str, parameters: Parameters = ()) -> list[Any]:
@@ -106,12 +110,8 @@ class Session:
             if self._unusable is not None:
                 return
             self._unusable = StorageError(f"{self.path} was closed: open it again")
-        _open_sessions.discard(self)
-        self._checkpointer.close()
-        self._wal.close()
-        with self._mutex:
-            self._connection.close()
-            self._locks.close()
+            _open_sessions.discard(self)
+            self._let_go()
 
     def _bring_up(self, now: str) -> None:
         self._wait_for_opening()
@@ -162,6 +162,7 @@ class Session:
         self._unusable = UnsafeStorage(
             f"{self.path} was opened by the parent process: open it again after fork()"
         )
+        self._let_go.detach()
         _inherited.append(self._connection)
 
 
@@ -223,6 +224,15 @@ class Transaction:
             if self._durable:
                 with translated(session.path):
                     session._wal.sync()
+
+
+def _let_go(
+    checkpointer: Checkpointer, wal: WalSync, connection: sqlite3.Connection, locks: LockFile
+) -> None:
+    checkpointer.close()
+    wal.close()
+    connection.close()
+    locks.close()
 
 
 _open_sessions: weakref.WeakSet[Session] = weakref.WeakSet()

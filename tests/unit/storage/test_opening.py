@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sqlite3
@@ -246,3 +247,11 @@ def test_a_database_that_is_busy_for_a_moment_is_opened_all_the_same(path, monke
     monkeypatch.setattr(session, "is_current", busy_once)
     open_storage(path).close()
     assert not answers
+
+
+def test_a_handle_that_nobody_closes_is_closed_when_it_is_forgotten(filled):
+    storage = open_storage(filled)
+    storage.create([EncodedTask("scrape", "{}")])
+    del storage
+    gc.collect()
+    assert not Path(f"{filled}-wal").exists()  # the last connection takes the log with it

@@ -1,0 +1,85 @@
+"""asv finds the benchmarks, in an environment that has tubeq and nothing of the lab's, and runs."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NOT_MEASURED = ("scipy", "numpy", "matplotlib", "ruptures", "hdrh", "pytest", "pytest_benchmark")
+
+_DISCOVER = """
+import json, sys
+for name in sys.argv[1:]:
+    sys.modules[name] = None
+from asv_runner.discovery import disc_benchmarks
+print(json.dumps(sorted(benchmark.name for benchmark in disc_benchmarks("benchmarks"))))
+"""
+
+
+def found_without(*packages: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", _DISCOVER, *packages],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    names: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return names
+
+
+needs_asv = pytest.mark.skipif(
+    importlib.util.find_spec("asv_runner") is None, reason="needs asv, of the group lab"
+)
+
+
+@needs_asv
+def test_what_it_finds_where_the_labs_packages_are_missing() -> None:
+    """Every module under benchmarks/ is imported for that, so none may need them at its top."""
+    names = found_without(*NOT_MEASURED)
+
+    assert {re.sub(r".*\.", "", name).split("_")[0] for name in names} == {
+        "time", "track", "peakmem",
+    }  # fmt: skip
+    assert all(name.startswith(("bench_queue.", "bench_worker.")) for name in names), names
+    assert "bench_queue.Calls.track_vm_steps" in names
+    assert "bench_worker.Workers.track_seconds_per_1000_tasks" in names
+
+
+@needs_asv
+def test_it_runs_one_here(tmp_path: Path) -> None:
+    """With figures of its own folder, and a home in which to note the machine."""
+    settings = re.sub(r"^\s*//.*$", "", (ROOT / "asv.conf.json").read_text("utf-8"), flags=re.M)
+    changed = {
+        **json.loads(settings),
+        "repo": str(ROOT),
+        "benchmark_dir": str(ROOT / "benchmarks"),
+        "results_dir": str(tmp_path / "results"),
+        "env_dir": str(tmp_path / "env"),
+        "html_dir": str(tmp_path / "html"),
+    }
+    configured = tmp_path / "asv.conf.json"
+    configured.write_text(json.dumps(changed), "utf-8")
+    environment = {**os.environ, "HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
+
+    def asv(*arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "asv", "--config", str(configured), *arguments],
+            cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    asv("machine", "--yes", "--machine", "tested")
+    wanted = ["--machine", "tested", "--python=same", "--quick", "--dry-run"]
+    output = asv("run", *wanted, "-b", "track_file_bytes_per_task")
+
+    value = re.search(r"track_file_bytes_per_task\s+([\d.]+)", output)
+    assert value, output
+    assert 100 < float(value[1]) < 2_000

@@ -1,0 +1,165 @@
+"""Process pairs: the figures of their batches, and the protocol with a real process."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sys
+import time
+from array import array
+from pathlib import Path
+
+import pytest
+
+from benchmarks.lab.blocks import (
+    Batch,
+    Contestant,
+    Lacks,
+    WrongResult,
+    contestants,
+    pair_result,
+    run_pair,
+)
+from benchmarks.lab.revisions import InfrastructureError, Side, folder_side
+
+ROOT = Path(__file__).resolve().parents[2]
+CLAIM = "claim-lifo-1e3"
+
+
+def batch(latencies_s: list[float], slower: float = 1.0, **values: float) -> Batch:
+    calls = array("d", [each * slower for each in latencies_s])
+    return Batch(calls, sum(calls), len(calls), values)
+
+
+def noisy_batches(count: int = 20) -> list[list[float]]:
+    chance = random.Random(8)
+    return [[chance.lognormvariate(-10, 0.3) for _ in range(200)] for _ in range(count)]
+
+
+def test_a_uniform_change_shows_in_every_metric() -> None:
+    latencies = noisy_batches()
+    found = pair_result(
+        [batch(each) for each in latencies], [batch(each, 1.1) for each in latencies]
+    )
+    assert set(found.log_ratios) == {
+        "latency_p50_ms",
+        "latency_p95_ms",
+        "latency_p99_ms",
+        "service_time_ms",
+        "throughput_per_s",
+    }
+    # Throughput's too is above 0: worse.
+    assert all(each == pytest.approx(0.0953, abs=1e-3) for each in found.log_ratios.values())
+    assert found.head["throughput_per_s"] < found.base["throughput_per_s"]
+    assert len(found.base_calls) == 4000
+
+
+def test_a_change_of_the_tail_alone_leaves_the_median() -> None:
+    latencies = noisy_batches()
+    slow = [[s * 2 if i % 12 == 0 else s for i, s in enumerate(each)] for each in latencies]
+    found = pair_result([batch(each) for each in latencies], [batch(each) for each in slow])
+    assert found.log_ratios["latency_p95_ms"] > 0.2
+    assert found.log_ratios["latency_p50_ms"] < 0.05
+
+
+def test_disturbed_batches_do_not_count() -> None:
+    latencies = noisy_batches()
+    base = [batch(each, 9.0 if number % 3 == 0 else 1.0) for number, each in enumerate(latencies)]
+    head = [batch(each, 7.0 if number % 3 == 1 else 1.0) for number, each in enumerate(latencies)]
+    found = pair_result(base, head)
+    assert abs(found.log_ratios["latency_p50_ms"]) < 1e-9
+
+
+def test_scenarios_without_latencies_have_throughput_and_their_own_values() -> None:
+    base = [Batch(array("d"), 1.0, 100, {"memory_mb": 50.0})] * 3
+    head = [Batch(array("d"), 1.0, 100, {"memory_mb": 55.0})] * 3
+    found = pair_result(base, head)
+    assert found.log_ratios["throughput_per_s"] == 0.0
+    assert found.log_ratios["memory_mb"] == pytest.approx(0.0953, abs=1e-3)
+
+
+# With processes -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def side() -> Side:
+    return Side("here", "", True, Path(sys.executable), (ROOT / "src",))
+
+
+def test_a_pair_of_processes_is_measured(side: Side, tmp_path: Path) -> None:
+    done = []
+    with contestants(side, side, ROOT, tmp_path, 1) as pair:
+        found = run_pair(
+            pair, CLAIM, tmp_path, 6, random.Random(0), "smoke", lambda: done.append(1)
+        )
+    assert len(done) == 6
+    assert len(found.base_calls) == len(found.head_calls) == 1200
+    assert 0 < found.base["latency_p50_ms"] < 1000
+    assert {path.name for path in tmp_path.iterdir()} == {"one", "two", "data-0", "data-1"}
+
+
+def started(side: Side, folder: Path) -> Contestant:
+    return Contestant(side, ROOT, folder, 0)
+
+
+def test_a_package_without_the_verbs_lacks_the_scenario(tmp_path: Path) -> None:
+    (tmp_path / "src" / "tubeq").mkdir(parents=True)
+    (tmp_path / "src" / "tubeq" / "__init__.py").touch()
+    contestant = started(folder_side(tmp_path), tmp_path)
+    try:
+        with pytest.raises(Lacks, match="QueueManager"):
+            contestant.ask("prepare", scenario=CLAIM, folder=str(tmp_path), profile="smoke")
+    finally:
+        contestant.close()
+
+
+def test_a_package_that_does_it_wrong_is_found_out(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "src", tmp_path / "src")
+    manager = tmp_path / "src" / "tubeq" / "queue" / "queue_manager.py"
+    wrong = "\n\nfrom functools import cache\n"
+    wrong += "QueueManager.claim_next_task = cache(QueueManager.claim_next_task)\n"
+    manager.write_text(manager.read_text("utf-8") + wrong, encoding="utf-8")
+    contestant = started(folder_side(tmp_path), tmp_path)
+    data = tmp_path / "data"
+    data.mkdir()
+    try:
+        contestant.ask("prepare", scenario=CLAIM, folder=str(data), profile="smoke")
+        contestant.batch(2)
+        with pytest.raises(WrongResult, match="claimed twice"):
+            contestant.ask("check")
+    finally:
+        contestant.close()
+
+
+def test_a_process_that_dies_is_named_with_its_last_words(side: Side, tmp_path: Path) -> None:
+    contestant = started(side, tmp_path)
+    contestant._process.kill()
+    contestant._process.wait()
+    with pytest.raises(InfrastructureError, match="here ended"):
+        contestant.ask("check")
+    contestant.close()
+
+
+def test_a_process_that_hangs_is_ended(side: Side, tmp_path: Path) -> None:
+    contestant = started(side, tmp_path)
+    data = tmp_path / "data"
+    data.mkdir()
+    contestant.ask("prepare", scenario=CLAIM, folder=str(data), profile="smoke")
+    began = time.monotonic()
+    with pytest.raises(InfrastructureError, match="did not answer 'run'"):
+        contestant.ask("run", patience_s=0.3, calls=10_000_000)
+    contestant.close()
+    assert time.monotonic() - began < 10
+
+
+def test_an_error_is_told_with_its_trace(side: Side, tmp_path: Path) -> None:
+    contestant = started(side, tmp_path)
+    with pytest.raises(InfrastructureError, match="KeyError"):
+        contestant.ask("prepare", scenario="no-such", folder=str(tmp_path), profile="smoke")
+    contestant.close()
+
+
+def test_an_interpreter_that_is_not_there(tmp_path: Path) -> None:
+    nowhere = Side("gone", "", True, tmp_path / "python")
+    with pytest.raises(InfrastructureError, match="gone cannot be started"):
+        started(nowhere, tmp_path)

@@ -1,0 +1,138 @@
+"""Counters repeat exactly, and see what was planted."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import tubeq
+from benchmarks.lab.counters import measure_counters
+from benchmarks.scenarios import all_scenarios
+
+SCENARIOS = ["claim-lifo-1e3", "claim-weighted-random-1e3", "enqueue", "complete", "lifecycle",
+             "claim-batch", "retry", "rescue"]  # fmt: skip
+CALLS = 30
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_they_repeat_exactly(name: str) -> None:
+    first, second = (measure_counters(name, CALLS) for _ in range(2))
+
+    assert first == second
+    assert first["vm_steps"] > 0
+    assert first["transactions"] > 0
+    assert first["wal_bytes"] > 0
+    assert first["python_calls"] > 0
+
+
+def test_what_a_lifecycle_was_designed_to_cost() -> None:
+    counters = measure_counters("lifecycle", CALLS)
+
+    assert counters["transactions"] == 4
+    assert counters["fsyncs"] == 2  # of the created task and of the finished one
+    assert counters["statements"] == 13
+
+
+def test_claims_of_every_strategy_are_one_transaction_and_never_sync() -> None:
+    for strategy in ("lifo", "fifo", "priority", "weighted-random"):
+        counters = measure_counters(f"claim-{strategy}-1e3", CALLS)
+        assert (counters["transactions"], counters["fsyncs"]) == (1, 0), strategy
+
+
+PlantedPackage = Callable[[str, str, str], Path]
+
+
+@pytest.fixture
+def plant(tmp_path: Path) -> PlantedPackage:
+    """A copy of the package in which one text of one file was replaced; its parent folder."""
+
+    def planted(file: str, old: str, new: str) -> Path:
+        source = Path(tubeq.__file__).parent
+        copy = tmp_path / f"planted-{len(list(tmp_path.iterdir()))}" / "tubeq"
+        shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        text = (copy / file).read_text("utf-8")
+        assert text.count(old) >= 1, f"nothing to replace in {file}"
+        (copy / file).write_text(text.replace(old, new, 1), "utf-8")
+        return copy.parent
+
+    return planted
+
+
+def counted(folder: Path) -> dict[str, float]:
+    return measure_counters("claim-lifo-1e3", CALLS, environment={"PYTHONPATH": str(folder)})
+
+
+CLAIM = "            return self._claimer.claim(session, request, limit)\n"
+
+
+def test_a_comment_and_another_folder_change_nothing(plant: PlantedPackage) -> None:
+    same = counted(plant("storage/sqlite.py", CLAIM, f"            # a remark\n{CLAIM}"))
+
+    assert same == measure_counters("claim-lifo-1e3", CALLS)
+
+
+def test_they_see_one_extra_query(plant: PlantedPackage) -> None:
+    """SELECT 1 is Init, Integer, ResultRow, Halt and the Goto between: a handful of steps."""
+    query = '            session.execute("SELECT 1").fetchall()\n'
+    base = measure_counters("claim-lifo-1e3", CALLS)
+
+    head = counted(plant("storage/sqlite.py", CLAIM, query + CLAIM))
+
+    steps = head["vm_steps"] - base["vm_steps"]
+    assert steps == int(steps)
+    assert 1 <= steps <= 6
+    assert head["statements"] - base["statements"] == 1
+    assert head["transactions"] == base["transactions"]
+    assert head["wal_bytes"] == base["wal_bytes"]
+
+
+def test_they_see_one_redundant_predicate(plant: PlantedPackage) -> None:
+    pick = "WHERE queue_key = ? ORDER BY id DESC"
+    base = measure_counters("claim-lifo-1e3", CALLS)
+
+    head = counted(
+        plant("storage/sql/sqlite/queries.sql", pick, pick.replace("?", "? AND +id > -1"))
+    )
+
+    assert 1 <= head["vm_steps"] - base["vm_steps"] <= 4
+    assert {**head, "vm_steps": 0} == {**base, "vm_steps": 0}
+
+
+def test_they_see_one_extra_commit_and_sync(plant: PlantedPackage) -> None:
+    write = (
+        "        with self._session.write(durable=True) as session:\n"
+        '            session.execute("UPDATE task_queue SET priority = priority WHERE id = 1")\n'
+    )
+    claim = "        with self._session.write(durable=self._sync_all, writes=limit) as session:\n"
+    base = measure_counters("claim-lifo-1e3", CALLS)
+
+    head = counted(plant("storage/sqlite.py", claim, write + claim))
+
+    assert head["transactions"] - base["transactions"] == 1
+    assert head["fsyncs"] - base["fsyncs"] == 1
+    assert head["wal_bytes"] > base["wal_bytes"]
+
+
+def test_they_see_that_sqlite_itself_would_sync(plant: PlantedPackage) -> None:
+    normal, full = "PRAGMA synchronous = NORMAL", "PRAGMA synchronous = FULL"
+
+    assert counted(plant("storage/connection.py", normal, full))["fsyncs"] == 1
+
+
+def test_what_cannot_be_counted_says_so(tmp_path: Path) -> None:
+    (tmp_path / "tubeq").mkdir()
+    (tmp_path / "tubeq/__init__.py").write_text("")
+
+    with pytest.raises(NotImplementedError, match="QueueManager"):
+        measure_counters("lifecycle", 1, environment={"PYTHONPATH": str(tmp_path)})
+    with pytest.raises(RuntimeError, match="no-such-scenario"):
+        measure_counters("no-such-scenario", 1)
+
+
+def test_the_scenarios_that_are_counted_here_say_that_they_can_be() -> None:
+    scenarios = all_scenarios()
+
+    assert all(scenarios[name].counted_calls for name in SCENARIOS)

@@ -1,0 +1,239 @@
+"""The gate's decisions on samples whose truth is known."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections import Counter as Tally
+from dataclasses import replace
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from benchmarks.lab.comparison_text import junit, markdown
+from benchmarks.lab.gate import (
+    Comparison,
+    Counter,
+    ExitCode,
+    MetricSample,
+    MetricVerdict,
+    ScenarioVerdict,
+    Settings,
+    Verdict,
+    judge,
+    limits_of,
+    overall,
+)
+
+SETTINGS = Settings()
+METRICS = ("latency_p50_ms", "latency_p95_ms", "service_time_ms", "throughput_per_s")
+SCENARIOS = ("claim", "lifecycle")
+
+
+def heavy_tailed(chance: random.Random) -> float:
+    """Most processes are quiet; one in seven shared its minute with another program."""
+    return chance.gauss(0, 0.012 if chance.random() < 0.85 else 0.15)
+
+
+def sample(log_ratios: list[float]) -> MetricSample:
+    values = [1.0] * len(log_ratios)
+    return MetricSample(log_ratios, values, [math.exp(each) for each in log_ratios])
+
+
+def decided(chance: random.Random, change: float) -> Verdict:
+    """The sequential rule on simulated processes, whose metrics are correlated."""
+    keys = [(scenario, metric) for scenario in SCENARIOS for metric in METRICS]
+    ratios: dict[tuple[str, str], list[float]] = {key: [] for key in keys}
+    verdict = Verdict.INCONCLUSIVE
+    for look in SETTINGS.looks:
+        while len(ratios[keys[0]]) < look:
+            shared = {scenario: heavy_tailed(chance) for scenario in SCENARIOS}
+            for key in keys:
+                shift = change if key[0] == "claim" else 0.0
+                ratios[key].append(shift + 0.5 * shared[key[0]] + 0.85 * heavy_tailed(chance))
+        found = judge({key: sample(each) for key, each in ratios.items()}, SETTINGS)
+        verdict = overall(each.verdict for each in found.values())
+        if verdict is not Verdict.INCONCLUSIVE:
+            break
+    return verdict
+
+
+def one(metric: str, *log_ratios: float) -> MetricVerdict:
+    return judge({("claim", metric): sample(list(log_ratios))}, SETTINGS)["claim", metric]
+
+
+QUIET = (0.001, -0.002, 0.003, 0.0, -0.001, 0.002, -0.003, 0.001)
+
+
+def shifted(by: float, spread: float = 1.0) -> list[float]:
+    return [by + spread * each for each in QUIET]
+
+
+def test_no_alarm_without_a_change() -> None:
+    chance = random.Random(1)
+    verdicts = Tally(decided(chance, 0.0) for _ in range(150))
+    assert verdicts[Verdict.REGRESSED] == verdicts[Verdict.IMPROVED] == 0
+    assert verdicts[Verdict.UNCHANGED] > 140
+
+
+def test_no_planted_change_of_ten_percent_passes() -> None:
+    chance = random.Random(2)
+    verdicts = Tally(decided(chance, math.log(1.1)) for _ in range(150))
+    assert verdicts[Verdict.UNCHANGED] == verdicts[Verdict.IMPROVED] == 0
+    assert verdicts[Verdict.REGRESSED] > 140
+
+
+def test_looking_thrice_does_not_multiply_false_alarms() -> None:
+    # With no relevance threshold all that holds alarms down is the error spent at each look.
+    bare = replace(SETTINGS, relevance=0.0, resolution=0.0, error=0.05)
+    chance, alarms, runs = random.Random(4), 0, 1500
+    for _ in range(runs):
+        ratios: list[float] = []
+        for look in bare.looks:
+            ratios += [chance.gauss(0, 0.02) for _ in range(look - len(ratios))]
+            found = judge({("s", "m"): sample(ratios)}, bare)["s", "m"]
+            if found.verdict is Verdict.REGRESSED:
+                alarms += 1
+                break
+    assert alarms / runs < 0.05
+
+
+@pytest.mark.parametrize(
+    ("by", "spread", "verdict"),
+    [
+        (0.0, 1.0, Verdict.UNCHANGED),
+        (0.04, 1.0, Verdict.UNCHANGED),  # certain, but too small to count
+        (0.10, 1.0, Verdict.REGRESSED),
+        (-0.10, 1.0, Verdict.IMPROVED),
+        (0.0, 30.0, Verdict.INCONCLUSIVE),  # too wide
+        (0.08, 40.0, Verdict.INCONCLUSIVE),  # large, but not certain
+        (3.0, 30.0, Verdict.REGRESSED),  # so large that no width hides it
+    ],
+)
+def test_verdicts(by: float, spread: float, verdict: Verdict) -> None:
+    assert one("latency_p95_ms", *shifted(by, spread)).verdict is verdict
+
+
+def test_throughput_is_better_when_higher() -> None:
+    # Log-ratios are of costs: above 0 is worse, so throughput has gone down.
+    found = one("throughput_per_s", *shifted(0.10))
+    assert found.verdict is Verdict.REGRESSED
+    assert found.effect == pytest.approx(math.exp(-0.10) - 1, abs=1e-3)
+    assert found.low < found.effect < found.high < 0
+    assert found.higher_is_better
+
+
+def test_p99_has_wider_bounds_and_does_not_decide() -> None:
+    found = one("latency_p99_ms", *shifted(0.07))
+    assert found.verdict is Verdict.UNCHANGED
+    assert not found.decides
+    noisy = one("latency_p99_ms", *shifted(0.0, 60.0))
+    assert noisy.verdict is Verdict.INCONCLUSIVE
+    assert ScenarioVerdict("claim", [noisy]).verdict is Verdict.UNCHANGED
+    worse = one("latency_p99_ms", *shifted(0.2))
+    assert ScenarioVerdict("claim", [worse]).verdict is Verdict.REGRESSED
+
+
+def test_the_worst_metric_decides() -> None:
+    metrics = [one("latency_p50_ms", *QUIET), one("latency_p95_ms", *shifted(0.1))]
+    assert ScenarioVerdict("claim", metrics).verdict is Verdict.REGRESSED
+    assert overall([]) is Verdict.UNCHANGED
+    assert overall([Verdict.UNCHANGED, Verdict.IMPROVED]) is Verdict.IMPROVED
+    assert overall([Verdict.IMPROVED, Verdict.INCONCLUSIVE]) is Verdict.INCONCLUSIVE
+
+
+def test_counters_explain_and_some_decide() -> None:
+    steps = Counter("vm_steps", 30.0, 32.0)
+    query = Counter("statements", 3.0, 4.0)
+    same = Counter("fsyncs", 1.0, 1.0)
+    found = ScenarioVerdict("claim", [one("latency_p50_ms", *QUIET)], counters=[steps, same])
+    assert found.explanation == "+2 vm_steps per operation"
+    assert found.verdict is Verdict.UNCHANGED
+    assert replace(found, counters=[query]).verdict is Verdict.REGRESSED
+    assert replace(found, counters=[replace(query, exact=False)]).verdict is Verdict.UNCHANGED
+    assert replace(found, counters=[Counter("fsyncs", 0.0, 1.0)]).verdict is Verdict.REGRESSED
+    assert replace(found, counters=[same]).explanation == ""
+
+
+def comparison(*metrics: MetricVerdict, **fields: object) -> Comparison:
+    scenario = ScenarioVerdict("claim", metrics, 8, 64_000, counters=[Counter("fsyncs", 1, 1)])
+    made = Comparison(
+        {"name": "main", "commit": "a" * 40, "dirty": False},
+        {"name": "WORK", "commit": "b" * 40, "dirty": True},
+        "2026-11-22T20:00:00+00:00",
+        SETTINGS,
+        scenarios=[scenario] if metrics else [],
+    )
+    for name, value in fields.items():
+        setattr(made, name, value)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("log_ratios", "code"),
+    [
+        (QUIET, ExitCode.PASS),
+        (shifted(-0.2), ExitCode.PASS),
+        (shifted(0.2), ExitCode.REGRESSION),
+        (shifted(0.0, 50.0), ExitCode.INCONCLUSIVE),
+    ],
+)
+def test_exit_codes(log_ratios: list[float], code: ExitCode) -> None:
+    assert comparison(one("latency_p50_ms", *log_ratios)).exit_code is code
+
+
+def test_nothing_measured_is_no_pass() -> None:
+    assert comparison().exit_code is ExitCode.INCONCLUSIVE
+    interrupted = comparison(one("latency_p50_ms", *QUIET), interrupted=True)
+    assert interrupted.exit_code is ExitCode.INCONCLUSIVE
+
+
+def test_wrong_results_are_a_regression() -> None:
+    quiet = comparison(one("latency_p50_ms", *QUIET))
+    quiet.scenarios = [replace(quiet.scenarios[0], wrong="a task was claimed twice")]
+    assert quiet.exit_code is ExitCode.REGRESSION
+    assert "claimed twice" in markdown(quiet)
+
+
+def test_limits_hold_the_head_not_the_machine_responsible() -> None:
+    p95 = replace(one("latency_p95_ms", *QUIET), base=9.0, head=11.0)
+    rate = replace(one("throughput_per_s", *QUIET), base=6.0, head=4.0)
+    fsyncs = Counter("fsyncs", 2.0, 2.0)
+    scenario = ScenarioVerdict("claim", [p95, rate], counters=[fsyncs])
+    allowed = {"latency_p95_ms": 10.0, "throughput_per_s": 5.0, "fsyncs": 1.0, "memory_mb": 9.0}
+    limits = {limit.limit: limit for limit in limits_of(scenario, allowed)}
+    assert set(limits) == {"latency_p95_ms", "throughput_per_s", "fsyncs"}
+    assert limits["latency_p95_ms"].broken
+    assert limits["throughput_per_s"].broken
+    assert limits["fsyncs"].missed
+    assert not limits["fsyncs"].broken  # the base misses it as well
+    judged = comparison(one("latency_p50_ms", *QUIET), limits=list(limits.values()))
+    assert judged.exit_code is ExitCode.REGRESSION
+
+
+def test_the_json_form_is_as_described() -> None:
+    made = comparison(one("latency_p95_ms", *shifted(0.0, 1e4)), one("latency_p50_ms", *QUIET))
+    read = json.loads(json.dumps(made.to_json(), allow_nan=False))
+    assert read["schema"] == 1
+    assert read["verdict"] == "inconclusive"
+    assert read["exit_code"] == 2
+    assert read["scenarios"][0]["metrics"][1]["verdict"] == "unchanged"
+    assert read["scenarios"][0]["explanation"] == ""
+    assert read["settings"]["looks"] == [8, 16, 32]
+
+
+def test_reports_say_what_counts() -> None:
+    made = comparison(
+        one("latency_p95_ms", *shifted(0.2)),
+        one("throughput_per_s", *shifted(0.0, 50.0)),
+        skipped=[{"name": "rescue", "reason": "main: no rescue"}],
+    )
+    text = markdown(made)
+    assert "regressed" in text
+    assert "would have been seen" in text
+    assert "skipped **rescue**" in text
+    suites = ET.fromstring(junit(made))
+    claim = next(each for each in suites if each.get("name") == "claim")
+    assert (claim.get("failures"), claim.get("errors")) == ("1", "1")
+    assert suites.find("testsuite[@name='rescue']/testcase/skipped") is not None

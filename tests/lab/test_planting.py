@@ -1,0 +1,61 @@
+"""Every plant fits today's sources, and what it leaves still works."""
+
+from __future__ import annotations
+
+import filecmp
+from pathlib import Path
+
+import pytest
+
+from benchmarks.lab.blocks import Contestant
+from benchmarks.lab.planting import NO_CHANGE, PACKAGE, PLANTED, PLANTS, PlantDoesNotApply, plant
+from benchmarks.lab.revisions import folder_side
+
+ROOT = Path(__file__).resolve().parents[2]
+CASES = [(each.name, scenario) for each in PLANTS.values() for scenario in each.scenarios]
+
+
+def differing(left: Path, right: Path) -> list[str]:
+    found = filecmp.dircmp(left, right)
+    names = [*found.left_only, *found.right_only, *found.diff_files]
+    for name in found.common_dirs:
+        names += differing(left / name, right / name)
+    return names
+
+
+@pytest.mark.parametrize("name", PLANTS)
+@pytest.mark.parametrize("number", range(3))
+def test_it_applies(name: str, number: int, tmp_path: Path) -> None:
+    copied = plant(ROOT, tmp_path / "copy", PLANTS[name], number) / PACKAGE
+    plain = plant(ROOT, tmp_path / "plain", None) / PACKAGE
+    assert bool(differing(plain, copied)) is (name != "other-directory")
+
+
+@pytest.mark.parametrize(("name", "scenario"), CASES)
+def test_what_it_leaves_still_works(name: str, scenario: str, tmp_path: Path) -> None:
+    side = folder_side(plant(ROOT, tmp_path / "copy", PLANTS[name], 1))
+    data = tmp_path / "data"
+    data.mkdir()
+    contestant = Contestant(side, ROOT, tmp_path, 0)
+    try:
+        contestant.ask("prepare", scenario=scenario, folder=str(data), profile="smoke")
+        assert contestant.batch(60).operations == 60
+        contestant.ask("check")
+        contestant.ask("quit")
+    finally:
+        contestant.close()
+
+
+def test_other_sources_are_refused(tmp_path: Path) -> None:
+    for each in (*NO_CHANGE, *PLANTED):
+        if each.name == "other-directory":
+            continue
+        package = tmp_path / each.name / PACKAGE
+        for file in ("queue/queue_manager.py", "storage/sqlite.py", "storage/sqlite_claims.py"):
+            (package / file).parent.mkdir(parents=True, exist_ok=True)
+            (package / file).write_text("'''Rewritten.'''\n")
+        migrations = package / "storage" / "sql" / "sqlite" / "migrations"
+        migrations.mkdir(parents=True)
+        (migrations.parent / "schema.sql").write_text("")
+        with pytest.raises(PlantDoesNotApply):
+            each.apply(package, 0)

@@ -1,0 +1,63 @@
+"""The proof's bookkeeping: which trials, which are left, and the matrix."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter as Tally
+from pathlib import Path
+
+import pytest
+
+from benchmarks.commands.prove import planned
+from benchmarks.lab.proof import Outcome, matrix, matrix_markdown, read_outcomes
+
+
+def outcome(tool: str, is_change: bool, alarm: bool, undecided: bool = False) -> Outcome:
+    plant = "uniform" if is_change else "comment-only"
+    return Outcome(
+        "x", alarm, undecided, 10.0, {}, f"{tool}/{plant}", tool, plant, is_change, "claim"
+    )
+
+
+def test_trials_are_as_many_as_asked_for_and_all_different() -> None:
+    trials = list(planned(60, 60, 12))
+    kinds = Tally((trial.tool, trial.plant.is_change) for trial in trials)
+    assert kinds == {
+        ("gate", False): 60,
+        ("gate", True): 60,
+        ("asv", False): 12,
+        ("asv", True): 12,
+        ("pytest-benchmark", False): 12,
+        ("pytest-benchmark", True): 12,
+    }
+    assert len({trial.key for trial in trials}) == len(trials)
+    gate = {(trial.plant.name, trial.scenario) for trial in trials if trial.tool == "gate"}
+    assert len(gate) == 3 * 2 + 5 * 2 + 1
+    first = [trial.plant.is_change for trial in trials[:10]]
+    assert first == [False, True] * 5
+
+
+def test_outcomes_survive_a_cut_off_line(tmp_path: Path) -> None:
+    path = tmp_path / "outcomes.ndjson"
+    assert read_outcomes(path) == []
+    whole = outcome("gate", True, True)
+    path.write_text(json.dumps({**whole.to_json(), "at": "now"}) + '\n{"key": "ga')
+    assert read_outcomes(path) == [whole]
+
+
+def test_the_matrix_counts_and_bounds() -> None:
+    outcomes = [outcome("gate", False, False) for _ in range(58)]
+    outcomes += [outcome("gate", False, False, undecided=True) for _ in range(2)]
+    outcomes += [outcome("gate", True, True) for _ in range(60)]
+    outcomes += [outcome("asv", False, True) for _ in range(3)]
+    gate, asv = matrix(outcomes)["tools"]
+    assert gate["no_change"]["alarm"] == 0
+    assert gate["no_change"]["undecided"] == 2
+    assert gate["no_change"]["passed"] == 58
+    assert gate["no_change"]["alarm_high"] == pytest.approx(0.049, abs=1e-3)
+    assert gate["planted"]["alarm_low"] == pytest.approx(0.951, abs=1e-3)
+    assert asv["no_change"]["alarm_rate"] == 1.0
+    assert asv["planted"]["alarm_rate"] is None
+    assert "| gate | 60 x no change | 0 | 2 | 58 | 0 % (0.0 to 4.9 %) |" in matrix_markdown(
+        matrix(outcomes)
+    )

@@ -1,0 +1,174 @@
+"""Revisions of a tiny repository, as trees and environments."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from benchmarks.lab import revisions
+from benchmarks.lab.revisions import (
+    WORK,
+    BuildFailed,
+    InfrastructureError,
+    UnknownRevision,
+    folder_side,
+    is_dirty,
+    prepare_side,
+    resolve,
+    source_tree,
+)
+
+
+def git(repository: Path, *arguments: str) -> str:
+    who = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    command = ["git", "-C", str(repository), *who, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Two commits, the first one tagged; `.lab` ignored."""
+    made = tmp_path / "repository"
+    package = made / "src" / "tubeq"
+    package.mkdir(parents=True)
+    git(tmp_path, "init", "--quiet", "--initial-branch=main", str(made))
+    (made / ".gitignore").write_text(".lab/\n*.db\n")
+    (made / "docs").mkdir()
+    (made / "docs" / "page.md").write_text("words")
+    for number in (1, 2):
+        (package / "__init__.py").write_text(f"NUMBER = {number}\n")
+        git(made, "add", "--all")
+        git(made, "commit", "--quiet", "--message", f"commit {number}")
+        if number == 1:
+            git(made, "tag", "first")
+    return made
+
+
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
+    """The commands that would have built environments."""
+    commands: list[Sequence[str]] = []
+
+    def build(command: Sequence[str]) -> None:
+        commands.append(command)
+        if "venv" in command:
+            folder = Path(command[-1])
+            for name in ("bin/python", "Scripts/python.exe"):
+                (folder / name).parent.mkdir(parents=True)
+                (folder / name).touch()
+
+    monkeypatch.setattr(revisions, "_build", build)
+    return commands
+
+
+def test_names_are_resolved_as_git_does(repository: Path) -> None:
+    head = git(repository, "rev-parse", "HEAD")
+    assert resolve(repository, "main") == resolve(repository, head[:9]) == head
+    assert resolve(repository, "first") == git(repository, "rev-parse", "HEAD~1")
+
+
+def test_an_unknown_revision_is_named(repository: Path) -> None:
+    with pytest.raises(UnknownRevision, match="'no-such-branch'"):
+        prepare_side(repository, "no-such-branch")
+    assert issubclass(UnknownRevision, InfrastructureError)
+
+
+def test_a_tree_has_the_commits_files_and_leaves_no_trace_in_git(repository: Path) -> None:
+    tree = source_tree(repository, "first")
+    assert (tree / "src" / "tubeq" / "__init__.py").read_text() == "NUMBER = 1\n"
+    assert git(repository, "worktree", "list").count("\n") == 0
+    assert not is_dirty(repository)
+    assert source_tree(repository, "first") == tree
+
+
+def test_a_cut_off_tree_is_made_anew(repository: Path) -> None:
+    tree = source_tree(repository, "first")
+    (tree / revisions._READY).unlink()
+    (tree / "src" / "tubeq" / "__init__.py").unlink()
+    assert (source_tree(repository, "first") / "src" / "tubeq" / "__init__.py").exists()
+
+
+def test_the_work_tree_with_what_is_not_committed(repository: Path) -> None:
+    package = repository / "src" / "tubeq"
+    clean = source_tree(repository, WORK)
+    (package / "__init__.py").write_text("NUMBER = 3\n")
+    (package / "new.py").write_text("")
+    (package / "ignored.db").write_text("")
+    assert is_dirty(repository)
+    tree = source_tree(repository, WORK)
+    assert tree != clean
+    copied = {path.name: path for path in (tree / "src" / "tubeq").iterdir()}
+    assert set(copied) == {"__init__.py", "new.py"}
+    assert copied["__init__.py"].read_text() == "NUMBER = 3\n"
+    assert not (tree / "docs").exists()  # no build needs it
+    (package / "new.py").unlink()
+    assert source_tree(repository, WORK) != tree
+
+
+def test_a_file_deleted_from_the_work_tree_is_not_copied(repository: Path) -> None:
+    (repository / "src" / "tubeq" / "__init__.py").unlink()
+    tree = source_tree(repository, WORK)
+    assert not (tree / "src").exists()
+
+
+def test_an_environment_is_built_once(repository: Path, built: list[Sequence[str]]) -> None:
+    base = prepare_side(repository, "first")
+    head = prepare_side(repository, "main")
+    assert len(built) == 4
+    assert len(str(base.python)) == len(str(head.python))
+    assert base.python != head.python
+    assert prepare_side(repository, "first") == base
+    assert len(built) == 4
+    assert base.to_json() == {"name": "first", "commit": base.commit, "dirty": False}
+    assert prepare_side(repository, WORK).dirty
+
+
+def test_both_sides_get_the_running_dependencies(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pins: list[str] = []
+
+    def build(command: Sequence[str]) -> None:
+        if "--constraint" in command:
+            constraints = Path(command[command.index("--constraint") + 1])
+            pins.extend(constraints.read_text().splitlines())
+
+    monkeypatch.setattr(revisions, "_build", build)
+    prepare_side(repository, "first")
+    assert f"pytest=={pytest.__version__}" in pins
+    assert not any(pin.startswith("tubeq==") for pin in pins)
+
+
+def test_a_base_that_cannot_be_built_says_why() -> None:
+    with pytest.raises(BuildFailed, match="no module named hatchling"):
+        revisions._build([sys.executable, "-c", "raise SystemExit('no module named hatchling')"])
+
+
+def test_a_failed_build_is_tried_again(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_command: Sequence[str]) -> None:
+        raise BuildFailed("no")
+
+    monkeypatch.setattr(revisions, "_build", fail)
+    for _ in range(2):
+        with pytest.raises(BuildFailed):
+            prepare_side(repository, "first")
+
+
+def test_old_trees_are_forgotten(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(revisions, "_KEPT", 1)
+    source_tree(repository, "first")
+    source_tree(repository, "main")
+    assert len(list((repository / ".lab" / "trees").iterdir())) == 1
+
+
+def test_a_plain_folder(tmp_path: Path) -> None:
+    (tmp_path / "src" / "tubeq").mkdir(parents=True)
+    side = prepare_side(tmp_path, str(tmp_path))
+    assert side.python == Path(sys.executable)
+    assert side.path == (tmp_path.resolve() / "src",)
+    with pytest.raises(UnknownRevision, match="no src/tubeq"):
+        folder_side(tmp_path / "src")

@@ -1,0 +1,252 @@
+"""`python -m benchmarks run`: its table, files, verdicts and exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from benchmarks.commands import run as command
+from benchmarks.lab import counters, history, thresholds
+from benchmarks.lab.record import Commit, Measure, ScenarioRecord
+from benchmarks.lab.thresholds import judge, read_thresholds
+from benchmarks.scenarios import Lacks, Profile, Sample, all_scenarios
+from benchmarks.scenarios.base import Scenario, sizes
+
+pytest.importorskip("hdrh", reason="needs the group lab")
+
+Run = Callable[..., int]
+
+
+class Steady(Scenario):
+    """A millisecond a call, on paper."""
+
+    name = "steady"
+    calls = sizes(100, 1_000, 10_000)
+    counted_calls = 0
+
+    def prepare(self, folder: Path, profile: Profile) -> object:
+        return folder
+
+    def run(self, state: object, calls: int) -> Sample:
+        return Sample([0.001] * calls, 0.001 * calls, calls)
+
+    def check(self, state: object) -> None:
+        pass
+
+
+class Wrong(Steady):
+    name = "wrong"
+
+    def check(self, state: object) -> None:
+        raise AssertionError("a task was lost")
+
+
+class Broken(Steady):
+    name = "broken"
+
+    def prepare(self, folder: Path, profile: Profile) -> object:
+        raise OSError("no disk")
+
+
+class Missing(Steady):
+    name = "missing"
+
+    def prepare(self, folder: Path, profile: Profile) -> object:
+        raise Lacks("no such verb")
+
+
+class Interrupting(Steady):
+    name = "interrupting"
+
+    def prepare(self, folder: Path, profile: Profile) -> object:
+        raise KeyboardInterrupt
+
+
+LIMITS = {"steady": {"latency_p95_ms": 2.0, "throughput_per_s": 900.0}}
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The command over made-up scenarios, with results and limits of the test's own."""
+    scenarios = [Steady(), Wrong(), Broken(), Missing(), Interrupting()]
+    monkeypatch.setattr(command, "all_scenarios", lambda: {each.name: each for each in scenarios})
+    monkeypatch.setattr(command, "read_thresholds", lambda: LIMITS)
+    clean = Commit("a" * 40, "A commit", "2026-11-22T20:00:00+00:00")
+    monkeypatch.setattr(history, "commit_of", lambda: clean)
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+
+    def carry_out(*arguments: str) -> int:
+        parser = argparse.ArgumentParser()
+        command.add_arguments(parser)
+        usual = ["--results", str(tmp_path / "results"), "--no-report"]
+        return command.run(parser.parse_args([*usual, *arguments]))
+
+    return carry_out
+
+
+def test_a_run_that_keeps_its_limits_passes_and_is_kept(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("steady") == 0
+
+    output = capsys.readouterr().out
+    assert "steady" in output
+    assert "1.00 (1.00" in output
+    assert "passed" in output
+    (record,) = history.read(tmp_path / "results").records
+    assert (record.scenario, record.profile, record.calls) == ("steady", "regular", 1_000)
+    assert record.metrics["latency_p95_ms"].value == pytest.approx(1.0)
+
+
+def test_a_smoke_run_is_not_kept(run: Run, tmp_path: Path) -> None:
+    assert run("steady", "--profile", "smoke") == 0
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_broken_limit_is_named(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(LIMITS, "steady", {"latency_p95_ms": 0.5})
+
+    assert run("steady") == 1
+    assert "latency_p95_ms 1, limit <= 0.5: broken" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "words"),
+    [
+        ("wrong", 1, "a task was lost"),
+        ("broken", 3, "OSError: no disk"),
+        ("missing", 0, "no such verb"),
+    ],
+)
+def test_what_goes_wrong_is_told_and_costs_nothing_else(
+    name: str, code: int, words: str, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("steady", name) == code
+
+    assert words in capsys.readouterr().out
+    assert [each.scenario for each in history.read(tmp_path / "results").records] == ["steady"]
+
+
+def test_ctrl_c_keeps_what_was_measured(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("steady", "interrupting", "wrong") == 130
+
+    output = capsys.readouterr().out
+    assert "steady" in output
+    assert "interrupted" in output
+    assert [each.scenario for each in history.read(tmp_path / "results").records] == ["steady"]
+
+
+def test_an_unknown_scenario_has_close_matches(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("stedy") == 2
+    assert "there is no scenario 'stedy': did you mean steady" in capsys.readouterr().err
+
+
+def test_json_junit_markdown_and_githubs_summary(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    files = ["--junit", str(tmp_path / "out/junit.xml"), "--markdown", str(tmp_path / "run.md")]
+
+    assert run("--json", *files, "steady", "wrong", "missing") == 1
+
+    told = json.loads(capsys.readouterr().out)
+    assert told["verdict"] == "a limit is broken"
+    steady, wrong, missing = told["scenarios"]
+    assert steady["verdict"] == "passed"
+    assert steady["limits"][0]["allowed"] == 2.0
+    assert (wrong["verdict"], wrong["reason"]) == ("wrong", "a task was lost")
+    assert (missing["verdict"], missing["record"]) == ("skipped", None)
+    assert told["environment"]["sqlite"]
+    suite = ET.parse(tmp_path / "out/junit.xml").getroot()
+    assert {key: suite.get(key) for key in ("tests", "failures", "errors", "skipped")} == {
+        "tests": "3", "failures": "1", "errors": "0", "skipped": "1",
+    }  # fmt: skip
+    markdown = (tmp_path / "run.md").read_text("utf-8")
+    assert "| steady |" in markdown
+    assert (tmp_path / "summary.md").read_text("utf-8").strip() == markdown.strip()
+
+
+def test_percentiles_of_few_calls_are_refused_in_every_form(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--json", "--profile", "smoke", "steady") == 0
+
+    (steady,) = json.loads(capsys.readouterr().out)["scenarios"]
+    assert steady["refused"] == {"p99": "needs 368 calls, not 100"}
+    assert "latency_p99_ms" not in steady["record"]["metrics"]
+
+
+def test_a_run_without_names_takes_the_profiles_scenarios() -> None:
+    scenarios = all_scenarios()
+
+    regular = {each.name for each in command.choose(scenarios, [], Profile.REGULAR)}
+    large = {each.name for each in command.choose(scenarios, [], Profile.LARGE)}
+
+    assert large == set(scenarios)
+    assert {name for name in large - regular if not name.endswith("1e6")} == set()
+    assert command.choose(scenarios, ["claim-lifo-1e6"], Profile.SMOKE)
+
+
+def record(**metrics: Measure) -> ScenarioRecord:
+    commit = Commit("a" * 40, "", "2026-11-22T20:00:00+00:00")
+    return ScenarioRecord(
+        "s", commit, "m", "regular", "2026-11-22T20:00:00+00:00", metrics=metrics,
+        counters={"fsyncs": 1.0},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed", "is_broken"),
+    [
+        ("latency_p95_ms", 1.2, False),  # 1.5, but perhaps 1.1
+        ("latency_p95_ms", 1.0, True),
+        ("throughput_per_s", 101.0, True),
+        ("throughput_per_s", 100.0, False),
+        ("fsyncs", 0.0, True),
+        ("fsyncs", 1.0, False),
+        ("latency_p99_ms", 0.0, False),  # refused: nothing is known
+    ],
+)
+def test_a_limit_is_broken_where_even_the_better_end_is_beyond_it(
+    name: str, allowed: float, is_broken: bool
+) -> None:
+    measured = record(latency_p95_ms=Measure(1.5, 1.1, 2.0), throughput_per_s=Measure(100.0))
+
+    (judged,) = judge(measured, {"s": {name: allowed}})
+    assert judged.is_broken is is_broken
+
+
+def test_the_reviewed_limits_are_of_scenarios_that_exist() -> None:
+    limits = read_thresholds()
+
+    assert limits.keys() <= all_scenarios().keys()
+    for strategy in ("lifo", "fifo", "priority", "weighted-random"):
+        claim = limits[f"claim-{strategy}-1e3"]
+        assert claim["latency_p95_ms"] <= 10  # the seed's
+        assert claim["throughput_per_s"] > 5
+
+
+@pytest.mark.parametrize("text", ["claim = 1", "[claim]\np95 = 'low'", "[claim\n"])
+def test_a_thresholds_file_that_makes_no_sense(text: str, tmp_path: Path) -> None:
+    (tmp_path / "limits.toml").write_text(text)
+
+    with pytest.raises(ValueError, match=r"limits\.toml"):
+        thresholds.read_thresholds(tmp_path / "limits.toml")
+
+
+def test_the_real_lifecycle_keeps_the_reviewed_counters() -> None:
+    found = counters.measure_counters("lifecycle", 30)
+
+    limits = read_thresholds()["lifecycle"]
+    assert all(found[name] <= allowed for name, allowed in limits.items() if name in found)
