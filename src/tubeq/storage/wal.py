@@ -17,6 +17,9 @@ from tubeq.storage.write_lock import CHECKPOINT_BYTE, WriteLock
 
 CHECKPOINT_EVERY_WRITES = 500
 """Small writes between checkpoints: about 3 pages of the log each, so some 6 MB a process."""
+WAIT_AFTER_WRITES = 4 * CHECKPOINT_EVERY_WRITES
+"""Small writes after which a writer waits for the checkpoint, where the disk cannot keep up."""
+_WAIT_S = 1.0
 
 
 class WalSync:
@@ -80,6 +83,7 @@ class Checkpointer:
         self._write_lock = WriteLock(self._locks, factory.busy_timeout_s)
         self._writes = 0
         self._due = threading.Event()
+        self._done = threading.Event()
         self._closed = False
         self._thread: threading.Thread | None = None
 
@@ -87,14 +91,17 @@ class Checkpointer:
         """Called after each commit, in the writer's thread, with roughly how many small writes
         it amounts to."""
         self._writes += count
-        if self._writes >= CHECKPOINT_EVERY_WRITES:
-            self._writes = 0
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name="tubeq-checkpointer", daemon=True
-                )
-                self._thread.start()
-            self._due.set()
+        if self._writes < CHECKPOINT_EVERY_WRITES:
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(
+                target=self._run, name="tubeq-checkpointer", daemon=True
+            )
+            self._thread.start()
+        self._done.clear()
+        self._due.set()
+        if self._writes >= WAIT_AFTER_WRITES:
+            self._done.wait(_WAIT_S)
 
     def close(self) -> None:
         """End the thread, after the checkpoint that it may be at."""
@@ -119,6 +126,8 @@ class Checkpointer:
                             self._checkpoint(connection, gate)
                     finally:
                         self._locks.unlock(CHECKPOINT_BYTE)
+                self._writes = 0
+                self._done.set()
         finally:
             for each in (connection, gate):
                 if each is not None:
