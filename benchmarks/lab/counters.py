@@ -1,0 +1,89 @@
+"""What a call does, counted: the same figures at every repetition, however noisy the machine.
+
+A scenario runs in a Python process of its own, in which everything that chance or other threads
+could change stands still: hashes and random numbers are seeded, time is a counter, and background
+threads are not started (a checkpoint at a random moment is no property of a call). So a planted
+predicate shows as exactly +2 VM steps a claim, and one run is enough. Counters are blind to locks,
+contention and what a sync costs: they stand beside latencies, not in their place.
+
+Per operation:
+
+vm_steps        steps of SQLite's virtual machine, by a progress handler called at every step
+                (https://www.sqlite.org/c3ref/progress_handler.html)
+statements      SQL statements executed, those of triggers left out
+transactions    commits that wrote: the commit frames appended to the write-ahead log
+                (https://www.sqlite.org/fileformat2.html#walformat)
+fsyncs          os.fsync and os.fdatasync calls; and, where a connection's `synchronous` is FULL or
+                more, one for each transaction, which SQLite then does by itself. Not seen: SQLite's
+                own syncs at checkpoints, and at the start of a new log (no strace is needed, and
+                none is used)
+wal_bytes       bytes of the frames appended to the write-ahead log
+pages_written   the same in pages
+read_bytes      bytes read from files by this thread, pages that were not in SQLite's cache
+                mostly; Linux only (/proc/thread-self/io)
+python_calls    calls of functions, Python's and C's, by sys.setprofile
+python_peak_bytes  the most memory that Python held for one call, above what it held before
+                (tracemalloc). Numbers of blocks, as sys.getallocatedblocks has them, differ by one
+                from process to process
+
+Only the standard library is used here: this file also runs in the environment of an older commit.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+REGISTRY = "benchmarks.scenarios:all_scenarios"
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def measure_counters(
+    scenario_name: str,
+    calls: int = 100,
+    *,
+    python: str | os.PathLike[str] = sys.executable,
+    environment: Mapping[str, str] | None = None,
+    root: Path = _ROOT,
+    registry: str = REGISTRY,
+) -> dict[str, float]:
+    """Counters per operation, by name: see the top of this file.
+
+    Args:
+        scenario_name: one of the registry's.
+        calls: how many calls are counted, after 11 that warm up; fewer where the scenario's
+            `counted_calls` says so, since its calls are large.
+        python: the interpreter, and so the environment whose tubeq is measured.
+        environment: variables for it, beside this process's own.
+        root: the folder to import `benchmarks` from.
+        registry: "module:function" that gives the scenarios by name.
+
+    Raises:
+        NotImplementedError: the measured package lacks what the scenario needs.
+        RuntimeError: the scenario failed; the message is the end of what it wrote.
+    """
+    own = {"PYTHONHASHSEED": "0", "PYTHONPATH": str(root)}
+    inherited = os.environ.get("PYTHONPATH")
+    given = dict(environment or {})
+    if "PYTHONPATH" in given or inherited:
+        own["PYTHONPATH"] += os.pathsep + given.pop("PYTHONPATH", inherited or "")
+    command = [os.fspath(python), "-m", "benchmarks.lab.counting", registry, scenario_name]
+    done = subprocess.run(
+        [*command, str(calls)],
+        env={**os.environ, **given, **own},
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"counting {scenario_name} failed: {done.stderr[-2000:].strip()}")
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    if "lacks" in answer:
+        raise NotImplementedError(answer["lacks"])
+    return dict(answer["counters"])
