@@ -1,0 +1,102 @@
+"""One side of a comparison: a process that a revision's own interpreter runs, and that obeys.
+
+It imports today's `benchmarks` and the revision's `tubeq`. One JSON object a line comes in, one
+goes out, and nothing runs here but what was just asked for: that is the token of the block method.
+
+    {"do": "prepare", "scenario": name, "folder": path, "profile": name}   -> {"batch": calls}
+    {"do": "run", "calls": n}  -> {"latencies": base64 of doubles, "elapsed_s", "operations",
+                                   "values"}
+    {"do": "check"} -> {}      {"do": "quit"} -> {}
+
+An answer may be {"lacks": why}: the revision has not what the scenario needs; {"wrong": why}: its
+work did not stand the scenario's check; or {"error": why}.
+"""
+
+from __future__ import annotations
+
+import base64
+import gc
+import json
+import os
+import signal
+import sys
+import traceback
+from array import array
+from pathlib import Path
+from typing import Any
+
+from benchmarks.scenarios import Lacks, Profile, Scenario, all_scenarios
+
+
+class Contestant:
+    """The state between two commands."""
+
+    def __init__(self) -> None:
+        self._scenario: Scenario | None = None
+        self._state: Any = None
+
+    def obey(self, command: dict[str, Any]) -> dict[str, Any]:
+        """Carry out one command; its answer."""
+        verb = getattr(self, f"_{command.pop('do')}")
+        try:
+            answer: dict[str, Any] = verb(**command)
+        except Lacks as lacks:
+            return {"lacks": str(lacks)}
+        except AssertionError as error:
+            return {"wrong": str(error) or traceback.format_exc(limit=-2)}
+        except Exception:  # noqa: BLE001 - whatever it is, the side of the pipe is told
+            return {"error": traceback.format_exc(limit=-4)}
+        return answer
+
+    def _prepare(self, scenario: str, folder: str, profile: str) -> dict[str, Any]:
+        self._scenario = all_scenarios()[scenario]
+        self._state = self._scenario.prepare(Path(folder), Profile(profile))
+        gc.collect()
+        gc.freeze()
+        return {"batch": self._scenario.batch}
+
+    def _run(self, calls: int) -> dict[str, Any]:
+        assert self._scenario is not None, "prepare comes first"
+        # Each batch begins with the same garbage, none; what it makes itself counts.
+        gc.collect()
+        sample = self._scenario.run(self._state, calls)
+        raw = base64.b64encode(array("d", sample.latencies_s).tobytes()).decode()
+        return {
+            "latencies": raw,
+            "elapsed_s": sample.elapsed_s,
+            "operations": sample.operations,
+            "values": dict(sample.values),
+        }
+
+    def _check(self) -> dict[str, Any]:
+        assert self._scenario is not None, "prepare comes first"
+        self._scenario.check(self._state)
+        return {}
+
+    def _quit(self) -> dict[str, Any]:
+        if self._scenario is not None and self._state is not None:
+            self._scenario.close(self._state)
+        return {}
+
+
+def main() -> int:
+    """Answer commands from standard input until it ends."""
+    # Ctrl-C reaches the whole group of processes; the one that gives commands decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Prints of scenarios and libraries must not get between the answers.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    contestant = Contestant()
+    for line in sys.stdin:
+        command = json.loads(line)
+        last = command["do"] == "quit"
+        answers.write(json.dumps(contestant.obey(command)) + "\n")
+        answers.flush()
+        if last:
+            break
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""Judging samples: t bounds across processes, Holm's procedure, exact binomial intervals.
+
+The unit of analysis is the process (one log-ratio each), never the call: calls of one process
+share its memory layout, its page cache and the minute in which it ran.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from statistics import fmean, stdev
+from typing import Any, TypeVar
+
+Key = TypeVar("Key", bound=Hashable)
+
+VISIBLE_POWER = 0.95
+"""With this probability a change of the smallest visible size is seen."""
+
+_TRIMMED_FROM = 16
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean log-ratio across processes.
+
+    Args:
+        mean: trimmed mean of the processes' log-ratios; above 0 the head is worse.
+        standard_error: of that mean; infinite with fewer than two processes.
+        processes: how many of them were not trimmed; one more than the degrees of freedom.
+    """
+
+    mean: float
+    standard_error: float
+    processes: int
+
+    def half_width(self, one_sided: float) -> float:
+        """Half the width of the interval whose two ends each err with probability `one_sided`."""
+        if self.processes < 2:
+            return math.inf
+        return float(-_special().stdtrit(self.processes - 1, one_sided)) * self.standard_error
+
+    def p_worse(self) -> float:
+        """One-sided p-value against "the head is not worse" (Student's t)."""
+        return self._p(self.mean)
+
+    def p_better(self) -> float:
+        """One-sided p-value against "the head is not better"."""
+        return self._p(-self.mean)
+
+    def smallest_visible(self, one_sided: float) -> float:
+        """The log-ratio that a test at that level sees with probability VISIBLE_POWER.
+
+        Sum of the two t quantiles times the standard error (Bloom 1995, "Minimum detectable
+        effects").
+        """
+        if self.processes < 2:
+            return math.inf
+        return self.half_width(one_sided) + self.half_width(1 - VISIBLE_POWER)
+
+    def _p(self, mean: float) -> float:
+        if self.processes < 2:
+            return 1.0
+        if self.standard_error == 0.0:
+            return 0.0 if mean > 0 else 1.0
+        return float(_special().stdtr(self.processes - 1, -mean / self.standard_error))
+
+
+def estimate(log_ratios: Sequence[float]) -> Estimate:
+    """The mean of one log-ratio per process, with its standard error.
+
+    From 16 processes on an eighth is trimmed from each end (Yuen 1974, "The two-sample trimmed t
+    for unequal population variances"): a minute in which another program took the machine makes a
+    few processes useless, and would make the whole interval so. Without a change the two sides can
+    be exchanged, so log-ratios are symmetric about 0 and trimming does not shift their mean.
+    """
+    ordered = sorted(log_ratios)
+    count = len(ordered)
+    if count < 2:
+        return Estimate(fmean(ordered or [0.0]), math.inf, count)
+    cut = count // 8 if count >= _TRIMMED_FROM else 0
+    kept = ordered[cut : count - cut]
+    winsorized = [kept[0]] * cut + kept + [kept[-1]] * cut
+    error = stdev(winsorized) / (len(kept) / count * math.sqrt(count))
+    return Estimate(fmean(kept), error, len(kept))
+
+
+def holm(p_values: Mapping[Key, float]) -> dict[Key, float]:
+    """Adjusted p-values: those below a level can be rejected together at that level.
+
+    Source: Holm 1979, "A simple sequentially rejective multiple test procedure".
+    """
+    adjusted: dict[Key, float] = {}
+    highest = 0.0
+    ordered = sorted(p_values, key=lambda key: p_values[key])
+    for rank, key in enumerate(ordered):
+        highest = max(highest, min(1.0, p_values[key] * (len(ordered) - rank)))
+        adjusted[key] = highest
+    return adjusted
+
+
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """The smallest value that at least that share of a sorted, non-empty sample does not exceed."""
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def clopper_pearson(events: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
+    """The exact two-sided interval of a rate (Clopper and Pearson 1934).
+
+    With no event in n trials only the upper end is open, so all the error goes there:
+    0 of 299 bounds the rate by 1 %, at 95 %.
+    """
+    if not trials:
+        return 0.0, 1.0
+    error = 1.0 - confidence
+    tail = error if events in (0, trials) else error / 2
+    low = _special().betaincinv(events, trials - events + 1, tail) if events else 0.0
+    high = _special().betaincinv(events + 1, trials - events, 1 - tail) if events < trials else 1.0
+    return float(low), float(high)
+
+
+def _special() -> Any:
+    """scipy.special, only when needed: asv imports this file where there is no scipy."""
+    return import_module("scipy.special")
