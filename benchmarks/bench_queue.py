@@ -1,0 +1,133 @@
+"""The queue's verbs in asv, over its history. Thin: the work is done by the scenarios.
+
+asv installs an older commit and imports this file as it is today; what a commit lacks is skipped
+(`setup` raises Lacks, a NotImplementedError) or has no figure (nan). Percentiles, throughput and
+counters come from one measurement each, in `setup_cache`, since asv itself keeps means of batches
+only. Throughput is published as seconds per 1,000 tasks: asv knows no "higher is better".
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.lab.counters import measure_counters
+from benchmarks.lab.measure import measure, percentiles
+from benchmarks.scenarios import Profile, Scenario, all_scenarios
+
+_SCENARIOS = all_scenarios()
+_CALLS = 2_000
+_NAMES = [
+    "claim-lifo-1e3",
+    "claim-fifo-1e3",
+    "claim-priority-1e3",
+    "claim-weighted-random-1e3",
+    "claim-lifo-1e5",
+    "claim-batch",
+    "complete",
+    "enqueue",
+    "lifecycle",
+    "retry",
+]
+
+Figures = Mapping[str, Mapping[str, float]]
+
+
+def figures(names: list[str]) -> dict[str, dict[str, float]]:
+    """Percentiles in ms, seconds per 1,000 tasks and counters, by scenario; empty where the
+    installed commit lacks what a scenario needs."""
+    return {name: _figures_of(_SCENARIOS[name]) for name in names}
+
+
+def _figures_of(scenario: Scenario) -> dict[str, float]:
+    try:
+        calls = min(_CALLS, scenario.calls[Profile.REGULAR])
+        sample = measure(scenario, Profile.REGULAR, calls=calls)
+        found = dict(sample.values)
+        for name, each in percentiles(sample.latencies_s).items():
+            found[f"{name}_ms"] = math.nan if each.value_s is None else each.value_s * 1e3
+        if sample.operations:
+            found["s_per_1000"] = 1e3 * sample.elapsed_s / sample.operations
+        if scenario.counted_calls:
+            found |= measure_counters(scenario.name)
+    except NotImplementedError:
+        return {}
+    return found
+
+
+class Batches:
+    """A batch of calls, as many as a scenario's `batch` says, in a folder of its own."""
+
+    params = [name for name in _NAMES if name != "claim-lifo-1e5"]  # asv prepares each sample anew
+    param_names = ("scenario",)
+    timeout = 300
+    number = 1  # a batch is long enough, and `setup` forces it anyway
+    warmup_time = 0.2
+
+    def setup(self, name: str) -> None:
+        """Prepare, and run one batch that fills the caches."""
+        self._scenario = _SCENARIOS[name]
+        self._folder = tempfile.mkdtemp(prefix="tubeq-asv-")
+        self._state: Any = None
+        try:
+            self._state = self._scenario.prepare(Path(self._folder), Profile.REGULAR)
+        except BaseException:
+            self.teardown(name)
+            raise
+        self._scenario.run(self._state, self._scenario.batch)
+
+    def teardown(self, _: str) -> None:
+        """Clear up."""
+        if self._state is not None:
+            self._scenario.close(self._state)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def time_batch(self, _: str) -> None:
+        """One batch of calls, which `work` does without putting back what it used up."""
+        self._scenario.work(self._state, self._scenario.batch)
+
+    def peakmem_batch(self, _: str) -> None:
+        """The memory of a process that does the same."""
+        self._scenario.work(self._state, self._scenario.batch)
+
+
+class Calls:
+    """Single calls: what asv's means cannot say."""
+
+    params = _NAMES
+    param_names = ("scenario",)
+    timeout = 300
+
+    def setup_cache(self) -> Figures:
+        """Measure each scenario once a commit."""
+        return figures(self.params)
+
+    setup_cache.timeout = 900  # type: ignore[attr-defined]
+
+    def track_p95(self, found: Figures, name: str) -> float:
+        """The latency that one call in twenty exceeds."""
+        return found[name].get("p95_ms", math.nan)
+
+    track_p95.unit = "ms"  # type: ignore[attr-defined]
+
+    def track_seconds_per_1000_tasks(self, found: Figures, name: str) -> float:
+        """The inverse of throughput."""
+        return found[name].get("s_per_1000", math.nan)
+
+    track_seconds_per_1000_tasks.unit = "s"  # type: ignore[attr-defined]
+
+    def track_vm_steps(self, found: Figures, name: str) -> float:
+        """Steps of SQLite's virtual machine per operation: exact."""
+        return found[name].get("vm_steps", math.nan)
+
+    track_vm_steps.unit = "steps"  # type: ignore[attr-defined]
+
+    def track_wal_bytes(self, found: Figures, name: str) -> float:
+        """Bytes written to the log per operation: exact."""
+        return found[name].get("wal_bytes", math.nan)
+
+    track_wal_bytes.unit = "bytes"  # type: ignore[attr-defined]

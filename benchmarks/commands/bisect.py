@@ -1,0 +1,162 @@
+"""Find the commit that made a scenario slower: a bisection that the gate decides at each step."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.commands.compare import ROOT, add_measuring, compare, measuring, report_failure
+from benchmarks.lab.comparison_text import reasons
+from benchmarks.lab.gate import Comparison, ExitCode, Verdict
+from benchmarks.lab.revisions import BuildFailed, InfrastructureError, resolve
+
+Judge = Callable[[str], Verdict]
+"""What the gate says of a commit against the good one."""
+
+
+@dataclass
+class Found:
+    """Where a bisection ended.
+
+    Args:
+        first_bad: the commit; None where it cannot be told from those in `suspects`.
+        suspects: commits of which one is the first bad one, oldest first.
+        steps: (commit, verdict) in the order they were tried.
+    """
+
+    first_bad: str | None
+    suspects: list[str]
+    steps: list[tuple[str, Verdict]] = field(default_factory=list)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("good", metavar="GOOD", help="a revision that was fast")
+    parser.add_argument("bad", metavar="BAD", help="a later one that is slow")
+    parser.add_argument("scenario", metavar="SCENARIO", nargs=1, help="what became slow")
+    add_measuring(parser, scenarios=False)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Bisect, and show the commit.
+
+    Returns:
+        0 when one commit was found, 1 when BAD is no slower than GOOD, 2 when several are left,
+        3 when the lab failed.
+    """
+    comparisons: dict[str, Comparison] = {}
+
+    def judge(commit: str) -> Verdict:
+        print(f"{commit[:10]} {_subject(ROOT, commit)}", file=sys.stderr, flush=True)
+        try:
+            comparison = compare(
+                good, commit, names=options.scenario, **measuring(options), confirms=True
+            )
+        except BuildFailed as error:
+            print(f"  skipped: {error}", file=sys.stderr)
+            return Verdict.INCONCLUSIVE
+        if comparison.interrupted:
+            raise KeyboardInterrupt
+        comparisons[commit] = comparison
+        print(f"  {comparison.verdict}", file=sys.stderr, flush=True)
+        return comparison.verdict
+
+    try:
+        good = resolve(ROOT, options.good)
+        found = bisect(commits_between(ROOT, good, resolve(ROOT, options.bad)), judge)
+    except InfrastructureError as error:
+        return report_failure(error)
+    if options.json:
+        print(json.dumps(_as_json(found, comparisons), indent=1))
+    else:
+        _show(found, comparisons)
+    if found.first_bad:
+        return ExitCode.PASS
+    return ExitCode.INCONCLUSIVE if found.suspects else ExitCode.REGRESSION
+
+
+def bisect(commits: list[str], judge: Judge) -> Found:
+    """The first of the commits, oldest first, that is regressed, if the last one is.
+
+    One that cannot be judged is passed over for its neighbours, as `git bisect skip` does.
+    """
+    steps: list[tuple[str, Verdict]] = []
+
+    def ask(index: int) -> Verdict:
+        verdict = judge(commits[index])
+        steps.append((commits[index], verdict))
+        return verdict
+
+    if not commits or ask(len(commits) - 1) is not Verdict.REGRESSED:
+        return Found(None, [], steps)
+    known_good, known_bad = -1, len(commits) - 1
+    unclear: set[int] = set()
+    while True:
+        between = [each for each in range(known_good + 1, known_bad) if each not in unclear]
+        if not between:
+            break
+        middle = (known_good + known_bad) // 2
+        tried = min(between, key=lambda each: abs(each - middle))
+        verdict = ask(tried)
+        if verdict is Verdict.REGRESSED:
+            known_bad = tried
+        elif verdict is Verdict.INCONCLUSIVE:
+            unclear.add(tried)
+        else:
+            known_good = tried
+    suspects = commits[known_good + 1 : known_bad + 1]
+    return Found(suspects[0] if len(suspects) == 1 else None, suspects, steps)
+
+
+def commits_between(repository: Path, good: str, bad: str) -> list[str]:
+    """Commits after `good` up to `bad`, oldest first, along first parents.
+
+    Raises:
+        InfrastructureError: `good` is no ancestor of `bad`.
+    """
+    is_ancestor = ["git", "-C", str(repository), "merge-base", "--is-ancestor", good, bad]
+    if subprocess.run(is_ancestor, capture_output=True, check=False).returncode:
+        raise InfrastructureError(f"{good[:10]} is no ancestor of {bad[:10]}")
+    listed = _git(repository, "rev-list", "--reverse", "--first-parent", f"{good}..{bad}")
+    return listed.split()
+
+
+def _git(repository: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(repository), *arguments]
+    return subprocess.run(command, capture_output=True, check=True, text=True).stdout
+
+
+def _subject(repository: Path, commit: str) -> str:
+    return _git(repository, "show", "--no-patch", "--format=%s", commit).strip()
+
+
+def _as_json(found: Found, comparisons: dict[str, Comparison]) -> dict[str, Any]:
+    return {
+        "first_bad": found.first_bad,
+        "suspects": found.suspects,
+        "steps": [{"commit": commit, "verdict": verdict} for commit, verdict in found.steps],
+        "comparisons": {commit: each.to_json() for commit, each in comparisons.items()},
+    }
+
+
+def _show(found: Found, comparisons: dict[str, Comparison]) -> None:
+    if not found.suspects:
+        print("BAD is not slower than GOOD, as far as can be told: nothing to look for.")
+        return
+    if found.first_bad:
+        print(f"first bad commit: {found.first_bad} {_subject(ROOT, found.first_bad)}")
+        for scenario in comparisons[found.first_bad].scenarios:
+            for reason in reasons(scenario):
+                print(f"  {reason}")
+            if scenario.explanation:
+                print(f"  counted: {scenario.explanation}")
+        return
+    print("one of these, which could not be told apart:")
+    for commit in found.suspects:
+        print(f"  {commit[:10]} {_subject(ROOT, commit)}")

@@ -1,0 +1,279 @@
+"""Compare two revisions: measured side by side, here and now."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from benchmarks.commands.compare_output import write
+from benchmarks.lab.environment import fingerprint
+from benchmarks.lab.gate import Comparison, ExitCode, Settings, limits_of
+from benchmarks.lab.revisions import (
+    LAB_FOLDER,
+    WORK,
+    InfrastructureError,
+    Side,
+    prepare_side,
+)
+from benchmarks.lab.rounds import Bench, Duel, Watcher
+from benchmarks.lab.thresholds import read_thresholds
+from benchmarks.scenarios import all_scenarios
+
+ROOT = Path(__file__).resolve().parents[2]
+DEFAULT_SCENARIOS = ("claim-lifo-1e3", "lifecycle")
+MEMORY_FOLDER = Path("/dev/shm")
+_ROOM_BYTES = 2_000_000_000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_sides(parser)
+    add_measuring(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, show, and keep. 0 whatever the verdict: to fail on one is `gate`'s."""
+    return finish(options, confirms=False, judges=False)
+
+
+def add_sides(parser: argparse.ArgumentParser) -> None:
+    """Add BASE and HEAD."""
+    parser.add_argument("base", metavar="BASE", help="what to compare with: a branch, tag, commit")
+    parser.add_argument(
+        "head",
+        metavar="HEAD",
+        nargs="?",
+        default=WORK,
+        help=f"what is compared; {WORK}, the work tree as it is, unless given",
+    )
+
+
+def add_measuring(parser: argparse.ArgumentParser, *, scenarios: bool = True) -> None:
+    """Add what says how to measure and where to write."""
+    if scenarios:
+        parser.add_argument(
+            "--scenario",
+            action="append",
+            metavar="NAME",
+            help=f"a scenario, may be repeated; {' and '.join(DEFAULT_SCENARIOS)} unless given",
+        )
+    parser.add_argument(
+        "--budget-minutes",
+        type=float,
+        default=10.0,
+        metavar="N",
+        help="begin no further round of measuring that would take longer (10)",
+    )
+    parser.add_argument(
+        "--pairs",
+        type=int,
+        default=32,
+        metavar="N",
+        help="at most so many process pairs a scenario; it looks after 8, 16 and 32 (32)",
+    )
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        help="where databases go; a folder in memory where there is one, so that the code is "
+        "measured and not the disk",
+    )
+    parser.add_argument("--no-counters", action="store_true", help="leave the counters out")
+    parser.add_argument("--json", action="store_true", help="print the comparison as JSON")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write a report")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def finish(options: argparse.Namespace, *, confirms: bool, judges: bool) -> int:
+    """Compare as asked for, write what was asked for; the exit code."""
+    try:
+        comparison = compare(
+            options.base, options.head, names=options.scenario, **measuring(options),
+            confirms=confirms, judges=judges,
+        )  # fmt: skip
+    except InfrastructureError as error:
+        return report_failure(error)
+    write(comparison, options)
+    if comparison.interrupted:
+        raise KeyboardInterrupt
+    return int(comparison.exit_code) if judges else ExitCode.PASS
+
+
+def report_failure(error: Exception) -> int:
+    """Say why the lab could not do its work; its exit code."""
+    print(f"error: {error}", file=sys.stderr)
+    return ExitCode.INFRASTRUCTURE
+
+
+def measuring(options: argparse.Namespace) -> dict[str, Any]:
+    """The keyword arguments of `compare` that the options stand for."""
+    looks = (*(each for each in Settings().looks if each < options.pairs), options.pairs)
+    return {
+        "settings": replace(Settings(), looks=looks),
+        "budget_s": 60 * options.budget_minutes,
+        "folder": options.folder,
+        "counts": not options.no_counters,
+        "quiet": options.quiet,
+    }
+
+
+def compare(
+    base: str,
+    head: str = WORK,
+    *,
+    names: list[str] | None = None,
+    settings: Settings | None = None,
+    budget_s: float = math.inf,
+    folder: Path | None = None,
+    counts: bool = True,
+    quiet: bool = False,
+    confirms: bool = False,
+    judges: bool = False,
+    root: Path = ROOT,
+) -> Comparison:
+    """Measure two revisions side by side.
+
+    Args:
+        base, head: see lab.revisions.prepare_side.
+        names: of scenarios; the default ones where None.
+        settings: how strict.
+        budget_s: seconds, see lab.rounds.Bench.
+        folder: where databases go.
+        counts: whether to measure counters too.
+        quiet: no progress bar.
+        confirms: whether an alarm is measured anew.
+        judges: whether absolute limits count.
+        root: the repository.
+
+    Raises:
+        InfrastructureError: a revision, a scenario or a build is at fault; the message says which.
+    """
+    chosen = checked_scenarios(names)
+    sides = [prepare_side(root, name) for name in (base, head)]
+    with progress_bar(quiet) as watcher, working_folder(folder) as place:
+        bench = Bench(
+            ROOT, place, settings or Settings(), budget_s, confirms,
+            counters_of if counts else no_counters, watcher,
+        )  # fmt: skip
+        comparison = Duel(sides[0], sides[1], chosen, bench).run()
+        comparison.machine = fingerprint(place)
+    if judges:
+        judge_limits(comparison)
+    return comparison
+
+
+def checked_scenarios(names: list[str] | None) -> list[str]:
+    """The scenarios of those names, each once.
+
+    Raises:
+        InfrastructureError: there is none of that name, or the gate has no use for it.
+    """
+    known = all_scenarios()
+    chosen = list(dict.fromkeys(names or DEFAULT_SCENARIOS))
+    for name in chosen:
+        if name not in known:
+            raise InfrastructureError(f"no scenario {name!r}; there are {', '.join(known)}")
+        if not known[name].batch:
+            raise InfrastructureError(f"the scenario {name!r} has no batches for a comparison")
+    return chosen
+
+
+def judge_limits(comparison: Comparison) -> None:
+    """Add tier 0: the limits of benchmarks/thresholds.toml.
+
+    Raises:
+        InfrastructureError: the file cannot be read.
+    """
+    try:
+        allowed = read_thresholds()
+    except (OSError, ValueError, ImportError) as error:
+        raise InfrastructureError(f"the limits cannot be read: {error}") from error
+    for scenario in comparison.scenarios:
+        comparison.limits += limits_of(scenario, allowed.get(scenario.name, {}))
+
+
+def counters_of(side: Side, scenario: str) -> Mapping[str, float]:
+    """Counters per operation, {} where they mean nothing or cannot be had."""
+    if not all_scenarios()[scenario].counted_calls:
+        return {}
+    from benchmarks.lab.counters import measure_counters
+
+    path = os.pathsep.join(str(each) for each in side.path)
+    environment = {"PYTHONPATH": path} if path else {}
+    try:
+        return measure_counters(scenario, python=side.python, environment=environment)
+    except NotImplementedError:
+        return {}
+    except RuntimeError as error:
+        print(f"no counters of {side.name}: {error}", file=sys.stderr)
+        return {}
+
+
+def no_counters(_side: Side, _scenario: str) -> Mapping[str, float]:
+    """Counts nothing."""
+    return {}
+
+
+class _Bar(Watcher):
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("preparing", total=None)
+        self._total = 0
+
+    def round_begins(self, batches: int, what: str) -> None:
+        self._total += batches
+        self._progress.update(self._task, total=self._total, description=what)
+
+    def batch_is_done(self, scenario: str) -> None:
+        self._progress.update(self._task, advance=1, description=scenario)
+
+
+@contextmanager
+def progress_bar(quiet: bool = False) -> Iterator[Watcher]:
+    """A progress bar on standard error, over batches."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    disabled = quiet or not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=disabled) as progress:
+        yield _Bar(progress)
+
+
+@contextmanager
+def working_folder(folder: Path | None) -> Iterator[Path]:
+    """A folder for databases, removed at the end.
+
+    In memory where there is room, because a gate asks about the code: on a disk that takes 5 ms to
+    sync, no 10 % of the code's own time would show. How often it syncs is counted exactly instead.
+    """
+    in_memory = os.access(MEMORY_FOLDER, os.W_OK) and (
+        shutil.disk_usage(MEMORY_FOLDER).free > _ROOM_BYTES
+    )
+    parent = folder or (MEMORY_FOLDER if in_memory else ROOT / LAB_FOLDER)
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="tubeq-lab-", dir=parent.resolve()) as place:
+        yield Path(place)

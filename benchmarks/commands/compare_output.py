@@ -1,0 +1,84 @@
+"""What compare and gate write: tables for people, JSON, Markdown, JUnit XML."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.lab.comparison_text import figure, headline, junit, markdown, reasons
+from benchmarks.lab.gate import Comparison, ScenarioVerdict
+from benchmarks.lab.revisions import LAB_FOLDER
+
+LAST_COMPARISON = Path(__file__).resolve().parents[2] / LAB_FOLDER / "last-comparison.json"
+
+
+def write(comparison: Comparison, options: argparse.Namespace) -> None:
+    """Keep the comparison, print it, and write the files that were asked for."""
+    text = json.dumps(comparison.to_json(), indent=1)
+    LAST_COMPARISON.parent.mkdir(parents=True, exist_ok=True)
+    LAST_COMPARISON.write_text(text + "\n", encoding="utf-8")
+    if options.json:
+        print(text)
+    else:
+        show(comparison)
+    if options.junit:
+        _write_text(options.junit, junit(comparison))
+    if options.markdown:
+        _write_text(options.markdown, markdown(comparison))
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        with Path(summary).open("a", encoding="utf-8") as file:
+            file.write(markdown(comparison))
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def _table(scenario: ScenarioVerdict) -> Table:
+    table = Table(title=scenario.name, title_justify="left", box=None, padding=(0, 1, 0, 0))
+    table.add_column("", width=20)
+    for column, width in (("base", 9), ("head", 9), ("change, 99 %", 15), ("visible", 9)):
+        table.add_column(column, justify="right", width=width, no_wrap=True)
+    table.add_column("verdict", width=13)
+    colours = {"regressed": "red", "improved": "green", "inconclusive": "yellow"}
+    for metric in scenario.metrics:
+        half_width = (metric.high - metric.low) / 2
+        table.add_row(
+            metric.metric if metric.decides else f"({metric.metric})",
+            figure(metric.base),
+            figure(metric.head),
+            f"{100 * metric.effect:+.1f} ± {100 * half_width:.1f} %",
+            f"{100 * metric.smallest_visible_change:.1f} %",
+            str(metric.verdict),
+            style=colours.get(metric.verdict, "") if metric.decides else "dim",
+        )
+    return table
+
+
+def show(comparison: Comparison) -> None:
+    """Print the comparison for people."""
+    console = Console()
+    console.print(headline(comparison), style="bold", highlight=False)
+    for scenario in comparison.scenarios:
+        console.print(_table(scenario))
+    for scenario in comparison.scenarios:
+        for reason in reasons(scenario):
+            console.print(f"{scenario.name}: {reason}", soft_wrap=True, highlight=False)
+        if scenario.explanation:
+            console.print(f"{scenario.name}: counted {scenario.explanation}", soft_wrap=True)
+    for limit in comparison.limits:
+        if limit.missed:
+            also = "" if limit.broken else f" (the base too: {limit.base:.4g})"
+            console.print(
+                f"{limit.scenario}: {limit.limit} is {limit.head:.4g}, the limit "
+                f"{limit.allowed:g}{also}"
+            )
+    for skipped in comparison.skipped:
+        console.print(f"skipped {skipped['name']}: {skipped['reason']}", soft_wrap=True)

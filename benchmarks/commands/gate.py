@@ -1,0 +1,28 @@
+"""Fail when HEAD is worse than BASE. Exit codes: 0 pass, 1 regression, 2 undecided, 3 the lab."""
+
+from __future__ import annotations
+
+import argparse
+
+from benchmarks.commands.compare import add_measuring, add_sides, compare, finish
+from benchmarks.lab.gate import Comparison
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_sides(parser)
+    add_measuring(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, confirm alarms on fresh processes, check limits, show; the exit code."""
+    return finish(options, confirms=True, judges=True)
+
+
+def gate(base: str, head: str, **measuring: object) -> Comparison:
+    """What `run` decides on; arguments as of `compare`.
+
+    Raises:
+        InfrastructureError: a revision, a scenario or a build is at fault.
+    """
+    return compare(base, head, confirms=True, judges=True, **measuring)  # type: ignore[arg-type]

@@ -1,0 +1,147 @@
+"""Show what the history holds: each scenario's last values, its trend, where it changed.
+
+Exit code 0; 2 where no such scenario, machine or profile is in the history.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.lab import history
+from benchmarks.lab.plots import Trend
+from benchmarks.lab.site import words
+from benchmarks.lab.site.views import Group, Line, groups
+
+_BARS = "▁▂▃▄▅▆▇█"
+_SHOWN = 24
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("scenario", nargs="*", help="which ones; all if none is named")
+    parser.add_argument("--metric", metavar="NAME", help="this metric instead of the foremost one")
+    parser.add_argument("--machine", metavar="NAME", help="only this machine's")
+    parser.add_argument("--profile", metavar="NAME", help="only this profile's")
+    parser.add_argument("--last", type=int, default=4, metavar="N", help="how many values (4)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument(
+        "--results", type=Path, metavar="DIR", help="the results folder (default: results)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print it; the exit code."""
+    if hasattr(sys.stdout, "reconfigure"):  # a Windows pipe may know no bars
+        sys.stdout.reconfigure(errors="replace")
+    reading = history.read(options.results)
+    for problem in reading.problems:
+        print(f"warning: not read: {problem}", file=sys.stderr)
+    records = [
+        record
+        for record in reading.records
+        if (not options.scenario or record.scenario in options.scenario)
+        and options.machine in {None, record.machine}
+        and options.profile in {None, record.profile}
+    ]
+    missing = sorted(set(options.scenario) - {record.scenario for record in records})
+    if missing or (reading.records and not records):
+        have = ", ".join(sorted({record.scenario for record in reading.records})) or "nothing"
+        what = ", ".join(missing) or "that machine or profile"
+        print(f"error: the history has no {what}; it has {have}", file=sys.stderr)
+        return 2
+    try:
+        found = groups(records, {}, {})
+    except ImportError as error:
+        print(f"error: change points need the lab's packages: {error}", file=sys.stderr)
+        return 3
+    if options.json:
+        print(json.dumps(as_json(found, options.metric, reading.problems), indent=2))
+    elif not found:
+        print("The history is empty: 'python -m benchmarks run' or 'backfill' fills it.")
+    else:
+        _print_tables(found, options.metric, max(1, options.last))
+    return 0
+
+
+def as_json(found: Sequence[Group], metric: str | None, problems: Sequence[str]) -> dict[str, Any]:
+    """Series and change points as JSON values."""
+    return {
+        "problems": list(problems),
+        "series": [
+            {
+                "machine": group.machine,
+                "profile": group.profile,
+                "scenario": line.name,
+                "metric": name,
+                "points": [
+                    {"commit": commit, "value": value, "low": low, "high": high}
+                    for commit, value, low, high in zip(
+                        trend.commits, trend.values, trend.lows, trend.highs
+                    )
+                ],
+                "change_points": [
+                    {
+                        "commit": trend.commits[point.index],
+                        "before": point.before,
+                        "after": point.after,
+                        "worse": point.worse,
+                        "environment": list(point.environment),
+                    }
+                    for point in trend.changes
+                ],
+            }
+            for group in found
+            for line in group.lines
+            for name, trend in {**line.trends, **line.counters}.items()
+            if metric in {None, name}
+        ],
+    }
+
+
+def spark(values: Sequence[float]) -> str:
+    """A trend in a line of text, the lowest value lowest; flat where it moves less than 1 %."""
+    shown = values[-_SHOWN:]
+    low, high = min(shown), max(shown)
+    if high - low <= 0.01 * abs(high):
+        return _BARS[3] * len(shown)
+    return "".join(_BARS[round((value - low) / (high - low) * 7)] for value in shown)
+
+
+def _print_tables(found: Sequence[Group], metric: str | None, last: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    for group in found:
+        table = Table(title=Text(group.name), title_justify="left")
+        for heading in ("scenario", "metric", f"last {last}, newest last", "trend", "commits"):
+            table.add_column(heading, overflow="fold")
+        table.add_column("change points", overflow="fold")
+        for line in group.lines:
+            name = metric or line.headline
+            trend = {**line.trends, **line.counters}.get(name)
+            if trend is not None:
+                table.add_row(*(Text(cell) for cell in _cells(line, name, trend, last)))
+        console.print(table)
+
+
+def _cells(line: Line, metric: str, trend: Trend, last: int) -> list[str]:
+    changes = [
+        f"{trend.commits[point.index]} {words.share(point.change)}"
+        + ("".join(f" ({note})" for note in point.environment))
+        for point in trend.changes
+    ]
+    return [
+        line.name,
+        words.short(metric),
+        "  ".join(words.shown(metric, value) for value in trend.values[-last:]),
+        spark(trend.values),
+        str(len(trend.values)),
+        "\n".join(changes) or "none",
+    ]

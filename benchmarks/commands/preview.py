@@ -1,0 +1,67 @@
+"""Build the site and show it on a local port, until Ctrl-C. Only this machine can reach it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import webbrowser
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from benchmarks.commands import publish
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument(
+        "--port", type=int, default=0, metavar="N", help="the port (default: any that is free)"
+    )
+    parser.add_argument("--open", action="store_true", help="open it in the browser")
+    publish.add_sources(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until Ctrl-C, which is the way to end it and so no failure; the exit code."""
+    with tempfile.TemporaryDirectory(prefix="tubeq-site-", ignore_cleanup_errors=True) as folder:
+        site = Path(folder) / "site"
+        try:
+            publish.build(options, site)
+            server = serve(site, options.port)
+        except (ValueError, OverflowError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+        except (ImportError, OSError) as error:
+            print(f"error: no preview: {error}", file=sys.stderr)
+            return 3
+        with server:
+            address = f"http://127.0.0.1:{server.server_address[1]}/"
+            print(f"{address}  (Ctrl-C ends it)", flush=True)
+            if options.open:
+                webbrowser.open(address)
+            try:
+                server.serve_forever()
+            except KeyboardInterrupt:
+                print()
+    return 0
+
+
+def serve(site: Path, port: int = 0) -> ThreadingHTTPServer:
+    """A server of that folder on the loopback interface, bound and not yet running.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    return ThreadingHTTPServer(("127.0.0.1", port), partial(_Quiet, directory=str(site)))
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
+        pass
+
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        super().end_headers()

@@ -1,0 +1,216 @@
+"""Measure the gate on itself: changes planted and none, how often it is wrong. Resumable.
+
+Each trial copies the package twice, plants a change into one copy (or what is no change), and asks
+the gate. The outcomes are appended to results/proof/outcomes.ndjson as they come; trials that are
+there already are not repeated. Then asv and pytest-benchmark answer the same question on some.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from itertools import cycle, islice, zip_longest
+from pathlib import Path
+from typing import Any
+
+from benchmarks.commands.compare import ROOT, compare, report_failure, working_folder
+from benchmarks.lab.environment import fingerprint
+from benchmarks.lab.gate import Comparison, Verdict
+from benchmarks.lab.planting import NO_CHANGE, PLANTED, Plant, PlantDoesNotApply, plant
+from benchmarks.lab.proof import Outcome, matrix, matrix_markdown, read_outcomes
+from benchmarks.lab.revisions import InfrastructureError, resolve, source_tree
+
+GATE = "gate"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One question put to one tool."""
+
+    tool: str
+    plant: Plant
+    scenario: str
+    number: int
+
+    @property
+    def key(self) -> str:
+        """Names the trial among the outcomes."""
+        return f"{self.tool}/{self.plant.name}/{self.scenario}/{self.number}"
+
+
+Ask = Callable[[Path, Path, str], Outcome]
+"""Asks a tool: base tree, head tree, scenario."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add = parser.add_argument
+    add("--no-change", type=int, default=60, metavar="N", help="pairs that differ in nothing (60)")
+    add("--planted", type=int, default=60, metavar="N", help="pairs with a planted change (60)")
+    add("--tools-runs", type=int, default=12, metavar="N",
+        help="pairs of each kind that asv and pytest-benchmark judge (12)")  # fmt: skip
+    add("--budget-minutes", type=float, default=240.0, metavar="N",
+        help="begin no further trial after so long; run again to go on (240)")  # fmt: skip
+    add("--revision", default="HEAD", help="what the changes are planted into (HEAD)")
+    add("--output", type=Path, default=ROOT / "results" / "proof", metavar="FOLDER",
+        help="where outcomes and the matrix go (results/proof)")  # fmt: skip
+    add("--json", action="store_true", help="print the matrix as JSON")
+    add("--quiet", action="store_true", help="no line a trial")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Put all trials that have no outcome yet, and write the matrix.
+
+    Returns:
+        0 when the gate was never wrong, 1 when it was, 2 when trials are left, 3 on failure. To
+        be undecided is not to be wrong; the matrix has it in a column of its own.
+    """
+    outcomes_file = options.output / "outcomes.ndjson"
+    options.output.mkdir(parents=True, exist_ok=True)
+    trials = list(planned(options.no_change, options.planted, options.tools_runs))
+    try:
+        commit = resolve(ROOT, options.revision)
+        source = source_tree(ROOT, options.revision)
+        finished = _work_off(trials, source, commit, outcomes_file, options)
+    except (InfrastructureError, PlantDoesNotApply) as error:
+        return report_failure(error)
+    outcomes = _write_matrix(options.output)
+    shown = options.output / ("matrix.json" if options.json else "matrix.md")
+    print(shown.read_text(encoding="utf-8"))
+    wrong = any(
+        each.tool == GATE and not each.undecided and each.alarm is not each.is_change
+        for each in outcomes
+    )
+    return 1 if wrong else 0 if finished else 2
+
+
+def planned(no_change: int, planted: int, tools_runs: int) -> Iterator[Trial]:
+    """All trials, kinds alternating, so that a part of them is already a fair sample."""
+    yield from _alternating(GATE, no_change, planted)
+    for tool in ("asv", "pytest-benchmark"):
+        yield from _alternating(tool, tools_runs, tools_runs)
+
+
+def _alternating(tool: str, no_change: int, planted: int) -> Iterator[Trial]:
+    kinds = [
+        islice(cycle(_combinations(plants)), count)
+        for plants, count in ((NO_CHANGE, no_change), (PLANTED, planted))
+    ]
+    seen: dict[tuple[str, str], int] = {}
+    for both in zip_longest(*kinds):
+        for combination in both:
+            if combination is not None:
+                each, scenario = combination
+                number = seen.get((each.name, scenario), 0)
+                seen[each.name, scenario] = number + 1
+                yield Trial(tool, each, scenario, number)
+
+
+def _combinations(plants: Iterable[Plant]) -> list[tuple[Plant, str]]:
+    return [(each, scenario) for each in plants for scenario in each.scenarios]
+
+
+def _work_off(
+    trials: list[Trial], source: Path, commit: str, outcomes: Path, options: argparse.Namespace
+) -> bool:
+    """Put trials until all are done or the time is up; whether all are done."""
+    began = time.monotonic()
+    done = {each.key for each in read_outcomes(outcomes)}
+    left = [trial for trial in trials if trial.key not in done]
+    with working_folder(None) as place:
+        tools: dict[str, Ask] = {}
+        for position, trial in enumerate(left, 1):
+            if time.monotonic() - began > 60 * options.budget_minutes:
+                return False
+            if trial.tool not in tools:
+                tools[trial.tool] = _tool(trial.tool, place, source)
+            outcome = _put(trial, source, place, tools[trial.tool])
+            record = {
+                **outcome.to_json(),
+                "key": trial.key,
+                "tool": trial.tool,
+                "plant": trial.plant.name,
+                "is_change": trial.plant.is_change,
+                "scenario": trial.scenario,
+                "commit": commit,
+                "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                "load_1m": fingerprint()["load_1m"],
+            }
+            with outcomes.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+            _write_matrix(outcomes.parent)
+            if not options.quiet:
+                right = "right" if outcome.alarm is trial.plant.is_change else "wrong"
+                judged = "undecided" if outcome.undecided else right
+                said = f"{outcome.verdict} in {outcome.elapsed_s:.0f} s, {judged}"
+                print(f"{position}/{len(left)} {trial.key}: {said}", file=sys.stderr, flush=True)
+    return True
+
+
+def _put(trial: Trial, source: Path, place: Path, ask: Ask) -> Outcome:
+    """Plant, and ask. A folder of another depth and length is what "other directory" stands for."""
+    base = plant(source, place / "base", None)
+    deeper = Path(*("elsewhere",) * (1 + trial.number % 3))
+    other = trial.plant.name == "other-directory"
+    head = plant(source, place / deeper if other else place / "head", trial.plant, trial.number)
+    return ask(base, head, trial.scenario)
+
+
+def _tool(name: str, place: Path, source: Path) -> Ask:
+    if name == GATE:
+        return ask_gate
+    from benchmarks.lab.other_tools import AsvContinuous, PytestBenchmark
+
+    if name == "asv":
+        return AsvContinuous(ROOT, place / "asv", source).ask
+    return PytestBenchmark(ROOT, place / "pytest-benchmark").ask
+
+
+def ask_gate(base: Path, head: Path, scenario: str) -> Outcome:
+    """What the gate, as it is by default, says of two trees."""
+    comparison = compare(
+        str(base), str(head), names=[scenario], confirms=True, judges=True, quiet=True
+    )
+    if comparison.interrupted:
+        raise KeyboardInterrupt
+    return outcome_of(comparison)
+
+
+def outcome_of(comparison: Comparison) -> Outcome:
+    """The comparison of one scenario as an outcome."""
+    scenario = comparison.scenarios[0]
+    by = [each.metric for each in scenario.metrics if each.verdict is Verdict.REGRESSED]
+    by += [each.counter for each in scenario.counters if each.has_regressed(scenario.relevance)]
+    by += [each.limit for each in comparison.limits if each.broken]
+    details: dict[str, Any] = {
+        "by": by,
+        "pairs": scenario.pairs,
+        "confirmed": scenario.confirmed,
+        "explanation": scenario.explanation,
+        "effects": {each.metric: round(each.effect, 4) for each in scenario.metrics},
+        "widths": {each.metric: round((each.high - each.low) / 2, 4) for each in scenario.metrics},
+    }
+    return Outcome(
+        verdict=str(comparison.verdict),
+        alarm=comparison.verdict is Verdict.REGRESSED,
+        undecided=comparison.verdict is Verdict.INCONCLUSIVE,
+        elapsed_s=round(comparison.elapsed_s, 1),
+        details=details,
+    )
+
+
+def _write_matrix(folder: Path) -> list[Outcome]:
+    """Write the matrix of all outcomes so far, which are returned."""
+    outcomes = read_outcomes(folder / "outcomes.ndjson")
+    table = matrix(outcomes)
+    for name, text in (
+        ("matrix.json", json.dumps(table, indent=1) + "\n"),
+        ("matrix.md", matrix_markdown(table)),
+    ):
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    return outcomes

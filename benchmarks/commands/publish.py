@@ -1,0 +1,95 @@
+"""Build the static site from results/: open its index.html, no server is needed.
+
+Exit code 0, also where lines of the history could not be read (they are named); 2 where the output
+folder holds something else; 3 where the site could not be built.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.scenarios import all_scenarios
+
+if TYPE_CHECKING:
+    from benchmarks.lab.publish import Published
+
+ROOT = Path(__file__).resolve().parents[2]
+OUT = ROOT / ".lab" / "site"
+ASV_HTML = ROOT / ".lab" / "asv-html"
+LAST_COMPARISON = ROOT / ".lab" / "last-comparison.json"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument(
+        "--out", type=Path, default=OUT, metavar="DIR",
+        help="where to; an earlier site there is replaced (default: .lab/site)",
+    )  # fmt: skip
+    add_sources(parser)
+
+
+def add_sources(parser: argparse.ArgumentParser) -> None:
+    """What the site is built from; `preview` has these too."""
+    parser.add_argument(
+        "--results", type=Path, metavar="DIR", help="the results folder (default: results)"
+    )
+    parser.add_argument(
+        "--asv", type=Path, default=ASV_HTML, metavar="DIR",
+        help="what 'asv publish' wrote, to be put beside the pages (default: .lab/asv-html)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--repository-url", default="", metavar="URL",
+        help="where the web shows the repository, for links to commits (default: no such links)",
+    )  # fmt: skip
+
+
+def run(options: argparse.Namespace) -> int:
+    """Build it and say where it is; the exit code."""
+    try:
+        published = build(options, options.out)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except (ImportError, OSError) as error:
+        print(f"error: the site could not be built: {error}", file=sys.stderr)
+        return 3
+    print(f"{published.pages} pages: {published.index}")
+    return 0
+
+
+def build(options: argparse.Namespace, out: Path) -> Published:
+    """Publish from the sources that the options name; say on stderr what could not be read.
+
+    Raises:
+        ValueError: `out` is not ours to replace, or thresholds.toml is wrong.
+        ImportError: matplotlib, jinja2 or another package of the lab is missing.
+        OSError: it cannot be written.
+    """
+    from benchmarks.lab.publish import publish
+    from benchmarks.lab.thresholds import read_thresholds
+
+    is_own = options.results is None
+    published = publish(
+        out,
+        options.results,
+        limits=read_thresholds(),
+        about=descriptions(),
+        last_comparison=LAST_COMPARISON if is_own else None,
+        asv_html=options.asv,
+        repository_url=options.repository_url,
+    )
+    for problem in published.problems:
+        print(f"warning: not read: {problem}", file=sys.stderr)
+    return published
+
+
+def descriptions() -> Mapping[str, str]:
+    """By scenario, the first sentence of what its class says it does."""
+    return {
+        name: " ".join((type(scenario).__doc__ or "").split("\n\n")[0].split())
+        for name, scenario in all_scenarios().items()
+    }

@@ -1,0 +1,278 @@
+"""Measure scenarios: a table, a verdict against thresholds.toml, a line in the history, a report.
+
+Exit code 0 where every limit is kept, 1 where one is broken or a scenario did its work wrong, 2 for
+an unknown scenario, 3 where the lab itself failed, 130 after Ctrl-C. What was measured is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import difflib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from benchmarks.lab.record import RunRecord, ScenarioRecord
+from benchmarks.lab.thresholds import Judged, Limits, judge, read_thresholds
+from benchmarks.scenarios import Profile, Sample, Scenario, all_scenarios
+
+REPORT_FOLDER = Path(".lab/report")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument(
+        "scenario", nargs="*", help="which ones, all of the profile's if none; '--list' names them"
+    )
+    parser.add_argument(
+        "--profile",
+        choices=[str(profile) for profile in Profile],
+        default=str(Profile.REGULAR),
+        help="how much: seconds, minutes or hours; smoke shows that all works and is not kept in "
+        "the history",
+    )
+    parser.add_argument("--list", action="store_true", help="name the scenarios and end")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML, for CI")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table as Markdown")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="DIR",
+        default=REPORT_FOLDER,
+        help=f"where the report with its plots goes (default: {REPORT_FOLDER})",
+    )
+    parser.add_argument("--no-report", action="store_true", help="write no report")
+    parser.add_argument("--no-history", action="store_true", help="add no line to the history")
+    parser.add_argument(
+        "--results", type=Path, metavar="DIR", help="the folder of the history (default: results)"
+    )
+
+
+@dataclass
+class Outcome:
+    """What became of one scenario.
+
+    Args:
+        name: the scenario.
+        record: what was measured; None where nothing was.
+        judged: its limits.
+        skipped: the measured package lacks what it needs.
+        wrong: its work did not stand its own check.
+        failed: it, or the counting of it, ended with an error.
+    """
+
+    name: str
+    record: ScenarioRecord | None = None
+    judged: Sequence[Judged] = ()
+    skipped: str = ""
+    wrong: str = ""
+    failed: str = ""
+
+    @property
+    def broken(self) -> list[Judged]:
+        """The limits that it does not keep."""
+        return [each for each in self.judged if each.is_broken]
+
+    @property
+    def verdict(self) -> str:
+        """One word."""
+        if self.failed or self.wrong:
+            return "failed" if self.failed else "wrong"
+        if self.skipped:
+            return "skipped"
+        if self.broken:
+            return "limit broken"
+        return "passed" if any(each.measured for each in self.judged) else "measured"
+
+
+@dataclass
+class Run:
+    """All outcomes, and what belongs to them together."""
+
+    profile: str
+    outcomes: list[Outcome] = field(default_factory=list)
+    record: RunRecord | None = None
+    is_interrupted: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """As the command's."""
+        if self.is_interrupted:
+            return 130
+        if any(each.failed for each in self.outcomes):
+            return 3
+        return int(any(each.wrong or each.broken for each in self.outcomes))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry the command out; the exit code."""
+    from benchmarks.commands import run_output
+
+    scenarios = all_scenarios()
+    if options.list:
+        print("\n".join(scenarios))
+        return 0
+    try:
+        chosen = choose(scenarios, options.scenario, Profile(options.profile))
+        limits = read_thresholds()
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except ImportError as error:
+        print(
+            f"error: reading thresholds.toml needs Python 3.11 or tomli: {error}", file=sys.stderr
+        )
+        return 3
+    if find_spec("hdrh") is None:  # now, and not when all has been measured
+        print("error: the lab needs its packages: uv sync --group lab", file=sys.stderr)
+        return 3
+    finished = _measure_all(chosen, Profile(options.profile), limits)
+    _keep(finished, options)
+    run_output.show(finished, options)
+    return finished.exit_code
+
+
+def choose(
+    scenarios: dict[str, Scenario], names: Sequence[str], profile: Profile
+) -> list[Scenario]:
+    """The scenarios of these names; of none, all that the profile includes.
+
+    Raises:
+        ValueError: there is no such scenario; the message has names that are close to it.
+    """
+    for name in names:
+        if name not in scenarios:
+            close = difflib.get_close_matches(name, scenarios, n=3, cutoff=0.4)
+            hint = f"did you mean {' or '.join(close)}?" if close else "see 'run --list'"
+            raise ValueError(f"there is no scenario {name!r}: {hint}")
+    if names:
+        return [scenarios[name] for name in dict.fromkeys(names)]
+    order = list(Profile)
+    return [
+        each
+        for each in scenarios.values()
+        if order.index(each.from_profile) <= order.index(profile)
+    ]
+
+
+def _measure_all(chosen: Sequence[Scenario], profile: Profile, limits: Limits) -> Run:
+    from benchmarks.lab.counters import measure_counters
+    from benchmarks.lab.measure import measure
+
+    finished = Run(str(profile))
+    samples: dict[str, Sample] = {}
+    counters: dict[str, dict[str, float]] = {}
+    with _progress(sum(each.calls[profile] for each in chosen)) as step:
+        try:
+            for scenario in chosen:
+                outcome = Outcome(scenario.name)
+                finished.outcomes.append(outcome)
+                tell = step(scenario.name, scenario.calls[profile])
+                try:
+                    samples[scenario.name] = measure(scenario, profile, progress=tell)
+                    if scenario.counted_calls:
+                        counters[scenario.name] = measure_counters(scenario.name)
+                except NotImplementedError as error:
+                    outcome.skipped = str(error)
+                except AssertionError as error:
+                    outcome.wrong = str(error) or "its check failed"
+                except Exception as error:  # noqa: BLE001 - the other scenarios are still measured
+                    outcome.failed = f"{type(error).__name__}: {error}"
+        except KeyboardInterrupt:
+            finished.is_interrupted = True
+            finished.notes.append("interrupted: what was measured until then is kept")
+            finished.outcomes = [each for each in finished.outcomes if each.name in samples]
+    _record(finished, samples, counters, limits)
+    return finished
+
+
+def _record(
+    finished: Run,
+    samples: dict[str, Sample],
+    counters: dict[str, dict[str, float]],
+    limits: Limits,
+) -> None:
+    from benchmarks.lab.environment import fingerprint, machine_name
+    from benchmarks.lab.history import commit_of
+    from benchmarks.lab.record import Commit
+
+    try:
+        commit = commit_of()
+    except ValueError as error:  # a copy without git: a report can be had, a history cannot
+        finished.notes.append(f"no commit is known ({error}): nothing goes into the history")
+        commit = Commit("0" * 40, "unknown", "1970-01-01T00:00:00+00:00", dirty=True)
+    finished.record = RunRecord.of(
+        samples,
+        commit=commit,
+        machine=machine_name(),
+        profile=finished.profile,
+        environment=fingerprint(),
+        counters=counters,
+        limits=limits,
+    )
+    for outcome in finished.outcomes:
+        for record in finished.record.scenarios:
+            if record.scenario == outcome.name:
+                outcome.record = record
+                outcome.judged = judge(record, limits)
+
+
+def _keep(finished: Run, options: argparse.Namespace) -> None:
+    """The history's lines and the report. Neither may cost what was measured."""
+    record = finished.record
+    if record is None or not record.scenarios:
+        return
+    if finished.profile != Profile.SMOKE and not options.no_history:
+        from benchmarks.lab.history import append
+
+        sound = {each.name for each in finished.outcomes if not (each.wrong or each.failed)}
+        kept = tuple(each for each in record.scenarios if each.scenario in sound)
+        try:
+            path = append(replace(record, scenarios=kept), options.results)
+        except OSError as error:
+            finished.notes.append(f"the history could not be written: {error}")
+        else:
+            finished.notes.append(
+                f"history: {path}"
+                if path
+                else "not added to the history: the tree has changes that no commit has"
+            )
+    if not options.no_report:
+        try:
+            from benchmarks.lab.publish import write_report
+
+            finished.notes.append(f"report: {write_report(record, options.report).html}")
+        except (ImportError, OSError, ValueError) as error:
+            finished.notes.append(f"no report was written: {error}")
+
+
+Tell = Callable[[int, int], None]
+
+
+@contextlib.contextmanager
+def _progress(total: int) -> Iterator[Callable[[str, int], Tell]]:
+    """A progress bar on standard error; gives, by scenario, what `measure` is to tell."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    del total  # calls differ too much in length: scenarios are what is counted
+    columns: tuple[Any, ...] = (
+        TextColumn("{task.description:28}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def step(name: str, calls: int) -> Tell:
+            bar.reset(task, total=calls, description=name)
+            return lambda done, _: bar.update(task, completed=done)
+
+        yield step

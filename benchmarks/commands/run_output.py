@@ -1,0 +1,227 @@
+"""How `run` shows what it measured: a table, Markdown, JSON, JUnit XML."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from benchmarks.commands.run import Outcome, Run
+from benchmarks.lab.measure import calls_needed
+from benchmarks.lab.record import CLOCK_STEPS, QUANTILES, Measure, ScenarioRecord
+
+_PERCENTILES = ("p50", "p95", "p99")
+_COUNTERS = {"vm_steps": "VM steps", "statements": "SQL", "transactions": "commits",
+             "fsyncs": "syncs"}  # fmt: skip
+_HEADINGS = ("scenario", "P50 ms", "P95 ms", "P99 ms", "per s", *_COUNTERS.values(), "other", "")
+_TEXTS = ("scenario", "other", "")
+_NOT_OTHER = {"throughput_per_s", "latency_max_ms", "latency_mean_ms"}
+_DASH = "\N{EN DASH}"
+
+
+def show(finished: Run, options: argparse.Namespace) -> None:
+    """Print the table, or JSON; write the files that were asked for."""
+    if options.json:
+        print(json.dumps(as_json(finished), indent=2))
+    else:
+        _print_table(finished)
+    if options.junit:
+        _write(options.junit, as_junit(finished))
+    text = as_markdown(finished)
+    if options.markdown:
+        _write(options.markdown, text)
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        with Path(summary).open("a", encoding="utf-8") as file:
+            file.write(text + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def _print_table(finished: Run) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    # Wide enough for its figures where nobody looks: a pipe, a log of CI.
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    table = Table(title=f"tubeq, profile {finished.profile}", title_justify="left")
+    for heading in _HEADINGS:
+        justify: Any = "left" if heading in _TEXTS else "right"
+        is_name = heading == "scenario"
+        table.add_column(heading, justify=justify, overflow="fold", no_wrap=is_name)
+    styles = {"passed": "green", "measured": "", "skipped": "yellow"}
+    for outcome in finished.outcomes:
+        style = styles.get(outcome.verdict, "bold red")
+        *cells, verdict = _cells(outcome)
+        table.add_row(*cells, f"[{style}]{verdict}[/]" if style else verdict)
+    console.print(table)
+    for line in _remarks(finished):
+        console.print(line, markup=False, highlight=False)
+
+
+def as_markdown(finished: Run) -> str:
+    """A table for a pull request, with what is to be said below it."""
+    lines = [
+        f"### tubeq, profile {finished.profile}: {_verdict(finished)}",
+        "",
+        f"| {' | '.join(_HEADINGS)} |",
+        f"|{'|'.join('---' if heading in _TEXTS else '---:' for heading in _HEADINGS)}|",
+    ]
+    for outcome in finished.outcomes:
+        cells = [cell.replace("|", "\\|").replace("\n", " ") for cell in _cells(outcome)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, "", *(f"- {line}" for line in _remarks(finished)), ""])
+
+
+def as_json(finished: Run) -> dict[str, Any]:
+    """Everything, as JSON values."""
+    records = _records(finished)
+    environment = records[0].environment if records else {}
+    return {
+        "verdict": _verdict(finished),
+        "exit_code": finished.exit_code,
+        "profile": finished.profile,
+        "environment": dict(environment),
+        "notes": finished.notes,
+        "scenarios": [
+            {
+                "scenario": each.name,
+                "verdict": each.verdict,
+                "reason": each.failed or each.wrong or each.skipped,
+                "limits": [
+                    {
+                        "name": limit.name,
+                        "allowed": limit.allowed,
+                        "measured": limit.measured and limit.measured.value,
+                        "broken": limit.is_broken,
+                    }
+                    for limit in each.judged
+                ],
+                "refused": _refused(each.record),
+                "record": each.record and each.record.to_json(),
+            }
+            for each in finished.outcomes
+        ],
+    }
+
+
+def as_junit(finished: Run) -> str:
+    """JUnit XML: a test case a scenario."""
+    count: Callable[[str], str] = lambda words: str(  # noqa: E731
+        sum(each.verdict in words.split(",") for each in finished.outcomes)
+    )
+    suite = ET.Element(
+        "testsuite",
+        name=f"benchmarks.{finished.profile}",
+        tests=str(len(finished.outcomes)),
+        failures=count("limit broken,wrong"),
+        errors=count("failed"),
+        skipped=count("skipped"),
+    )
+    for each in finished.outcomes:
+        elapsed_s = each.record.elapsed_s if each.record else 0.0
+        case = ET.SubElement(
+            suite, "testcase", classname="benchmarks.run", name=each.name, time=f"{elapsed_s:.3f}"
+        )
+        kind = {"limit broken": "failure", "wrong": "failure", "failed": "error"}.get(each.verdict)
+        if each.skipped:
+            ET.SubElement(case, "skipped", message=each.skipped)
+        elif kind:
+            reason = each.failed or each.wrong or "; ".join(map(str, each.broken))
+            ET.SubElement(case, kind, message=reason)
+        if each.record:
+            cells = zip(_HEADINGS, _cells(each))
+            text = "\n".join(f"{heading or 'verdict'}: {cell}" for heading, cell in cells if cell)
+            ET.SubElement(case, "system-out").text = text
+    ET.indent(suite)
+    # By hand: ElementTree would declare the encoding of the locale, and the file is UTF-8.
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(suite, encoding="unicode")}\n'
+
+
+def _records(finished: Run) -> Sequence[ScenarioRecord]:
+    return finished.record.scenarios if finished.record else ()
+
+
+def _verdict(finished: Run) -> str:
+    if finished.is_interrupted:
+        return "interrupted"
+    return {0: "passed", 1: "a limit is broken"}.get(finished.exit_code, "failed")
+
+
+def _cells(outcome: Outcome) -> list[str]:
+    record = outcome.record
+    if record is None:
+        return [outcome.name, *[""] * (len(_HEADINGS) - 2), outcome.verdict]
+    metrics, counters = record.metrics, record.counters
+    throughput = metrics.get("throughput_per_s")
+    others = [
+        f"{name} {measure.value:.3g}"
+        for name, measure in metrics.items()
+        if name not in _NOT_OTHER and not name.startswith("latency_p")
+    ]
+    return [
+        outcome.name,
+        *(
+            _with_interval(metrics.get(f"latency_{name}_ms")) or (_DASH if record.calls else "")
+            for name in _PERCENTILES
+        ),
+        f"{throughput.value:,.0f}" if throughput else "",
+        *(f"{counters[name]:.4g}" if name in counters else "" for name in _COUNTERS),
+        ", ".join(others),
+        outcome.verdict,
+    ]
+
+
+def _with_interval(measure: Measure | None) -> str:
+    if measure is None:
+        return ""
+    if measure.low is None or measure.high is None:
+        return f"{measure.value:.3g}"
+    # As many decimals for all three: those of the value's third digit.
+    digits = 0 if measure.value <= 0 else 2 - math.floor(math.log10(measure.value))
+    decimals = min(max(0, digits), 4)
+    low, value, high = (
+        f"{each:.{decimals}f}" for each in (measure.low, measure.value, measure.high)
+    )
+    return f"{value} ({low}{_DASH}{high})"
+
+
+def _refused(record: ScenarioRecord | None) -> dict[str, str]:
+    """Percentiles that were not given, and why."""
+    if record is None or not record.calls:
+        return {}
+    return {
+        name: f"needs {needed} calls, not {record.calls}"
+        if record.calls < needed
+        else f"below {CLOCK_STEPS} steps of the clock"
+        for name, needed in ((name, calls_needed(each)) for name, each in QUANTILES.items())
+        if f"latency_{name}_ms" not in record.metrics
+    }
+
+
+def _remarks(finished: Run) -> list[str]:
+    lines = []
+    for each in finished.outcomes:
+        reason = each.failed or each.wrong or each.skipped
+        if reason:
+            lines.append(f"{each.name} {each.verdict}: {reason}")
+        lines += [f"{each.name}: {limit}: broken" for limit in each.broken]
+    if any(_refused(record) for record in _records(finished)):
+        needs = ", ".join(f"{name.upper()} {calls_needed(q)}" for name, q in QUANTILES.items())
+        lines.append(
+            f"{_DASH}: too few calls for a 95 % interval (needed: {needs}), or below "
+            f"{CLOCK_STEPS} steps of the clock"
+        )
+    lines.append(
+        "In brackets: 95 % intervals from order statistics. VM steps and so on: per operation."
+    )
+    return [*lines, *finished.notes, _verdict(finished)]

@@ -1,0 +1,139 @@
+"""What the pytest-benchmark suites share: the scenarios as parameters, percentiles and counters
+beside pytest-benchmark's own figures, in its saved JSON (`extra_info`) and in a table of their own.
+
+    pytest benchmarks                                     # smoke sizes
+    pytest benchmarks --lab-profile regular --benchmark-save base
+    pytest benchmarks --lab-profile regular --benchmark-compare --benchmark-sort name
+
+pytest is imported inside functions only: asv imports this module in environments without it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.lab.counters import measure_counters
+from benchmarks.lab.environment import machine_name
+from benchmarks.lab.measure import percentiles, warm_up_calls
+from benchmarks.scenarios import Lacks, Profile, Sample, Scenario, all_scenarios
+
+if TYPE_CHECKING:
+    import pytest
+
+_rows: list[tuple[str, dict[str, Any]]] = []
+_COLUMNS = ("p50_ms", "p90_ms", "p95_ms", "p99_ms", "max_ms", "throughput_per_s", "vm_steps",
+            "statements", "transactions", "fsyncs")  # fmt: skip
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How large the scenarios are."""
+    parser.addoption(
+        "--lab-profile",
+        choices=[str(profile) for profile in Profile],
+        default=str(Profile.SMOKE),
+        help="how much of each scenario is run by the pytest-benchmark suites",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that asks for a `scenario` gets those that its module has chosen, in turn."""
+    if "scenario" in metafunc.fixturenames:
+        scenarios = [each for each in all_scenarios().values() if metafunc.module.wants(each)]
+        metafunc.parametrize("scenario", scenarios, ids=[each.name for each in scenarios])
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Larger profiles take longer than a test may."""
+    import pytest
+
+    if config.getoption("--lab-profile") != Profile.SMOKE:
+        for item in items:
+            if hasattr(item.module if isinstance(item, pytest.Function) else None, "wants"):
+                item.add_marker(pytest.mark.timeout(0))
+
+
+def bench(request: pytest.FixtureRequest, scenario: Scenario, calls_a_round: int) -> None:
+    """Hand a scenario to pytest-benchmark, that many calls a round, and add what it has not.
+
+    Its own min, mean and so on are of rounds. `extra_info` has percentiles of single calls with
+    their 95 % intervals, left out where there are too few calls, and counters per operation.
+    """
+    import pytest
+
+    benchmark = request.getfixturevalue("benchmark")
+    profile = Profile(request.config.getoption("--lab-profile"))
+    rounds = max(1, scenario.calls[profile] // calls_a_round)
+    parts: list[Sample] = []
+    used = 0
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        try:
+            state = scenario.prepare(Path(folder), profile)
+        except Lacks as error:
+            pytest.skip(str(error))
+
+        def restore() -> None:
+            nonlocal used
+            if used + calls_a_round > scenario.at_once:
+                scenario.restore(state, used)
+                used = 0
+            used += calls_a_round
+
+        try:
+            scenario.run(state, warm_up_calls(scenario.calls[profile]))
+            benchmark.pedantic(
+                lambda: parts.append(scenario.work(state, calls_a_round)),
+                setup=restore,
+                rounds=rounds,
+            )
+            scenario.restore(state, used)
+            scenario.check(state)
+        finally:
+            scenario.close(state)
+    sample = Sample()
+    for part in parts:
+        sample.add(part)
+    benchmark.extra_info.update(_extra_info(scenario, profile, sample))
+    _rows.append((scenario.name, benchmark.extra_info))
+
+
+def _extra_info(scenario: Scenario, profile: Profile, sample: Sample) -> dict[str, Any]:
+    info: dict[str, Any] = {
+        "scenario": scenario.name,
+        "profile": str(profile),
+        "machine": machine_name(),
+        "calls": len(sample.latencies_s),
+    }
+    for name, each in percentiles(sample.latencies_s).items():
+        if each.value_s is not None and each.low_s is not None and each.high_s is not None:
+            info[f"{name}_ms"] = each.value_s * 1e3
+            info[f"{name}_low_ms"] = each.low_s * 1e3
+            info[f"{name}_high_ms"] = each.high_s * 1e3
+    if sample.latencies_s:
+        info["max_ms"] = max(sample.latencies_s) * 1e3
+    if sample.operations and sample.elapsed_s:
+        info["throughput_per_s"] = sample.operations / sample.elapsed_s
+    if scenario.counted_calls:
+        info |= measure_counters(scenario.name)
+    return {**info, **sample.values}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The table of percentiles and counters, below pytest-benchmark's own."""
+    if not _rows:
+        return
+    terminalreporter.section("percentiles of single calls, and counters per operation")
+    width = max(len(name) for name, _ in _rows)
+    heading = "".join(f"{column.replace('throughput_', ''):>13}" for column in _COLUMNS)
+    terminalreporter.write_line(f"{'scenario':{width}}{heading}")
+    for name, info in sorted(_rows, key=lambda row: row[0]):
+        cells = "".join(f"{_cell(info.get(column)):>13}" for column in _COLUMNS)
+        terminalreporter.write_line(f"{name:{width}}{cells}")
+    terminalreporter.write_line("-: too few calls for a 95 % interval, or not countable")
+
+
+def _cell(value: Any) -> str:
+    if not isinstance(value, float):
+        return "-"
+    return f"{value:,.0f}" if value >= 10_000 else f"{value:.4g}"
