@@ -34,7 +34,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
 
 
 def test_workers_drain_a_queue_and_end(scene: Scene) -> None:
-    scene.add(60, rest_s=0.005)
+    scene.add(60, rest_s=0.05)  # so long that the second worker is there before the end
     summary = scene.runner("Quick", processes=2).run()
     assert (summary.processed, summary.succeeded, summary.failed, summary.crashed) == (60, 60, 0, 0)
     assert scene.counts() == {"COMPLETED": 60}

@@ -7,8 +7,6 @@ import random
 
 import pytest
 
-pytest.importorskip("ruptures", reason="the dependency group lab is not installed")
-
 from benchmarks.lab.changes import annotated, change_points, environment_changes
 
 

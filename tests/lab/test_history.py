@@ -9,8 +9,6 @@ from dataclasses import replace
 
 import pytest
 
-pytest.importorskip("hdrh", reason="the dependency group lab is not installed")
-
 from benchmarks.commands import backfill
 from benchmarks.commands import history as history_command
 from benchmarks.lab import history
@@ -165,7 +163,6 @@ def options(command, *arguments):
 
 
 def test_the_command_prints_series_with_their_changes(tmp_path, capsys):
-    pytest.importorskip("ruptures")
     write_history(tmp_path, 24)
     assert history_command.run(options(history_command, "--results", str(tmp_path))) == 0
     printed = capsys.readouterr().out
@@ -174,7 +171,6 @@ def test_the_command_prints_series_with_their_changes(tmp_path, capsys):
 
 
 def test_the_command_as_json(tmp_path, capsys):
-    pytest.importorskip("ruptures")
     write_history(tmp_path, 24)
     assert history_command.run(options(history_command, "--json", "--results", str(tmp_path))) == 0
     found = json.loads(capsys.readouterr().out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter as Tally
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,14 @@ def test_outcomes_survive_a_cut_off_line(tmp_path: Path) -> None:
     assert read_outcomes(path) == [whole]
 
 
+def test_alarms_of_counters_alone_are_told_apart() -> None:
+    by = (["statements"], ["statements", "latency_p50_ms"], [])
+    alarms = [replace(outcome("gate", True, True), details={"by": each}) for each in by]
+    table = matrix(alarms)
+    assert table["tools"][0]["by_counters_alone"] == 1
+    assert "1 came from counters alone" in matrix_markdown(table)
+
+
 def test_the_matrix_counts_and_bounds() -> None:
     outcomes = [outcome("gate", False, False) for _ in range(58)]
     outcomes += [outcome("gate", False, False, undecided=True) for _ in range(2)]
@@ -58,6 +67,7 @@ def test_the_matrix_counts_and_bounds() -> None:
     assert gate["planted"]["alarm_low"] == pytest.approx(0.951, abs=1e-3)
     assert asv["no_change"]["alarm_rate"] == 1.0
     assert asv["planted"]["alarm_rate"] is None
+    assert matrix(outcomes)["commits"] == [""]
     assert "| gate | 60 x no change | 0 | 2 | 58 | 0 % (0.0 to 4.9 %) |" in matrix_markdown(
         matrix(outcomes)
     )

@@ -7,25 +7,26 @@ import json
 import threading
 import time
 import urllib.request
-from html.parser import HTMLParser
-from pathlib import Path
+from dataclasses import replace
 from urllib.parse import unquote, urldefrag
 
 import pytest
 
-for needed in ("hdrh", "jinja2", "matplotlib", "ruptures"):
-    pytest.importorskip(needed, reason="the dependency group lab is not installed")
-
 from benchmarks.commands import preview
 from benchmarks.commands import publish as publish_command
+from benchmarks.lab import plots
 from benchmarks.lab.publish import MARKER, NotOurs, publish, write_report
-from benchmarks.lab.record import RunRecord
+from benchmarks.lab.record import Measure, RunRecord
+from benchmarks.lab.site.rows import row_of
 
+from .html_page import Page
 from .synthetic_history import (
     HOSTILE,
     SCENARIOS,
+    FakeSample,
     commit,
     comparison,
+    latencies,
     proof_matrix,
     run_of,
     write_history,
@@ -35,49 +36,6 @@ LIMITS = {
     SCENARIOS[0]: {"latency_p95_ms": 0.2, "vm_steps": 113},
     "enqueue": {"throughput_per_s": 5},
 }
-VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source"}
-
-
-class Page(HTMLParser):
-    """A page as its tags: complains where they do not nest."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(convert_charrefs=True)
-        self.path = path
-        self.open: list[str] = []
-        self.ids: list[str] = []
-        self.links: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[str] = []
-        self.feed(path.read_text("utf-8"))
-        self.close()
-        assert self.open == [], f"{path.name}: never closed: {self.open}"
-
-    def handle_starttag(self, tag, attributes):
-        found = dict(attributes)
-        assert len(found) == len(attributes), f"{self.path.name}: an attribute twice in <{tag}>"
-        self.tags.append((tag, found))
-        if "id" in found:
-            self.ids.append(found["id"])
-        self.links += [found[key] for key in ("href", "src") if found.get(key)]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.handle_starttag(tag, attributes)
-        if tag not in VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag):
-        assert self.open, f"{self.path.name}: </{tag}> closes nothing"
-        assert self.open.pop() == tag, f"{self.path.name}: </{tag}> at {self.getpos()}"
-
-    def handle_data(self, data):
-        self.texts.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.texts).split())
 
 
 @pytest.fixture(scope="module")
@@ -350,3 +308,41 @@ def test_two_hundred_commits_and_forty_metrics_in_thirty_seconds(tmp_path):
     page = Page(published.index.parent / "scenarios" / "scenario-3.html")
     metrics = ("P50 latency", "P95 latency", "P99 latency", "Throughput", "VM steps", "Fsyncs")
     assert sum(metric in page.text for metric in metrics) >= 4
+
+
+def series_of(*values, spread=0.01):
+    """Points of one metric, each with an interval of that half-width."""
+    return [
+        replace(
+            run_of(number, 1, SCENARIOS[:1]).scenarios[0],
+            metrics={"latency_p95_ms": Measure(value, value * (1 - spread), value * (1 + spread))},
+        )
+        for number, value in enumerate(values)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "spread", "doubt"),
+    [
+        ((1.0, 1.5), 0.01, "too few commits to tell"),
+        ((1.0, 1.02, 0.99, 1.01, 1.0, 1.02, 1.5), 0.01, ""),
+        ((1.0, 1.02, 0.99, 1.01, 1.0, 1.02, 1.03), 0.05, "intervals overlap"),
+        ((1.0, 1.4, 1.0, 1.4, 1.0, 1.4, 1.0), 0.01, "its usual spread"),
+        ((1.0,), 0.01, ""),
+    ],
+)
+def test_a_change_that_may_be_chance_is_not_coloured(values, spread, doubt):
+    row = row_of("latency_p95_ms", series_of(*values, spread=spread), {})
+    assert row.doubt == doubt
+    assert row.clear is (len(values) > 1 and not doubt)
+
+
+def test_a_long_tail_is_drawn_on_a_log_scale():
+    taken = latencies(1, 5000) + [0.05] * 60
+    run = RunRecord.of(
+        {"x": FakeSample(taken, sum(taken), len(taken))},
+        commit=commit(0), machine="m", profile="smoke", environment={},
+    )  # fmt: skip
+    drawn = plots.percentiles(run.scenarios, ["x"], "tail")
+    assert "0.1" in drawn.body
+    assert "x: 50" in drawn.description

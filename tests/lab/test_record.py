@@ -7,8 +7,6 @@ import random
 
 import pytest
 
-pytest.importorskip("hdrh", reason="the dependency group lab is not installed")
-
 from benchmarks.lab.histograms import BadHistogram, encode_histogram, merge_histograms
 from benchmarks.lab.record import (
     BadRecord,

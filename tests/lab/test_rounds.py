@@ -142,6 +142,7 @@ def test_a_base_that_lacks_a_scenario_is_skipped(machine: Machine, tmp_path: Pat
     found = Duel(BASE, HEAD, ["claim"], bench(tmp_path)).run()
     assert found.skipped == [{"name": "claim", "reason": "main: no claim_many"}]
     assert found.scenarios == []
+    assert found.exit_code is ExitCode.PASS  # said, not failed
 
 
 def test_a_head_that_lacks_a_scenario_is_an_error(machine: Machine, tmp_path: Path) -> None:

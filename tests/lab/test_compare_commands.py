@@ -1,0 +1,121 @@
+"""The commands from end to end, on two copies of today's package, and what they write."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from benchmarks.commands import bisect, compare, compare_output, doctor, gate
+from benchmarks.lab import rounds
+from benchmarks.lab.gate import ExitCode, Settings
+from benchmarks.lab.planting import PLANTS, plant
+
+ROOT = Path(__file__).resolve().parents[2]
+CLAIM = ("--scenario", "claim-lifo-1e3", "--quiet")
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Few and short batches, and no file outside of the test's folder."""
+    monkeypatch.setattr(compare, "Settings", partial(Settings, batches=5))
+    last = tmp_path / ".lab" / "last-comparison.json"
+    monkeypatch.setattr(compare_output, "LAST_COMPARISON", last)
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+
+
+def run(command: ModuleType, *arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    code: int = command.run(parser.parse_args(arguments))
+    return code
+
+
+@pytest.fixture
+def trees(tmp_path: Path) -> tuple[str, str]:
+    """Today's package, and a copy with one statement more in each claim."""
+    base = plant(ROOT, tmp_path / "base", None)
+    return str(base), str(plant(ROOT, tmp_path / "head", PLANTS["extra-query-a-claim"]))
+
+
+def test_compare_writes_all_that_was_asked_for(
+    trees: tuple[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    summary = tmp_path / "summary.md"
+    summary.write_text("before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    reports = ("--json", "--junit", str(tmp_path / "out" / "junit.xml"))
+    markdown = ("--markdown", str(tmp_path / "out" / "report.md"))
+    code = run(compare, *trees, *CLAIM, "--pairs", "2", *reports, *markdown)
+    assert code == ExitCode.PASS  # compare tells, gate fails
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == json.loads(compare_output.LAST_COMPARISON.read_text("utf-8"))
+    assert printed["verdict"] == "regressed"
+    assert "+1 statements" in printed["scenarios"][0]["explanation"]
+    sides = printed["scenarios"][0]["latencies"]
+    assert len(sides["base"]["quantiles_ms"]) == 101
+    assert sides["base"]["calls"] == sum(sides["head"]["counts"]) == 2 * 5 * 200
+    assert ET.parse(tmp_path / "out" / "junit.xml").find("testsuite") is not None
+    report = (tmp_path / "out" / "report.md").read_text("utf-8")
+    assert summary.read_text("utf-8") == "before\n" + report
+
+
+def test_gate_fails_by_a_counter_however_noisy(
+    trees: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(gate, *trees, *CLAIM, "--pairs", "2") == ExitCode.REGRESSION
+    assert "statements: 3 -> 4" in capsys.readouterr().out
+
+
+def test_an_interruption_is_passed_on_after_writing(
+    trees: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rounds, "run_pair", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(gate, *trees, *CLAIM, "--no-counters")
+    assert json.loads(compare_output.LAST_COMPARISON.read_text("utf-8"))["interrupted"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("no-such-branch",), "git knows no revision 'no-such-branch'"),
+        (("HEAD", "--scenario", "nope"), "no scenario 'nope'; there are"),
+        (("HEAD", "--scenario", "null"), "has no batches"),
+        (("./nowhere",), "no src/tubeq"),
+    ],
+)
+def test_bad_input_is_named(
+    arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(gate, *arguments) == ExitCode.INFRASTRUCTURE
+    assert message in capsys.readouterr().err
+
+
+def test_bisect_wants_an_ancestor(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(bisect, "no-such", "HEAD", "claim-lifo-1e3") == ExitCode.INFRASTRUCTURE
+    assert "no-such" in capsys.readouterr().err
+
+
+def test_doctor_says_what_can_be_seen(
+    trees: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(doctor, "WORK", trees[0])
+    code = run(doctor, *CLAIM, "--pairs", "2", "--json")
+    found = json.loads(capsys.readouterr().out)
+    assert code in (ExitCode.PASS, ExitCode.INCONCLUSIVE)
+    assert found["advice"]
+    p95 = next(row for row in found["noise"] if row["metric"] == "latency_p95_ms")
+    visible = p95["smallest_visible_change"]
+    assert visible["8"] > visible["16"] > visible["32"] > 0
