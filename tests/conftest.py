@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -53,6 +54,13 @@ def open_back_end(tmp_path: Path, clock: FakeClock) -> Iterator[OpenBackEnd]:
 def storage(request: pytest.FixtureRequest, open_back_end: OpenBackEnd) -> Storage:
     """Each back end in turn: what a test says of it, it says of the port."""
     return open_back_end(request.param)
+
+
+def pytest_configure() -> None:
+    # A shell that starts the tests in the background lets them ignore SIGINT, and every process
+    # that they start would inherit that: Ctrl-C could not be tested.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
