@@ -8,6 +8,7 @@ its own waiting.
 
 from __future__ import annotations
 
+import mmap
 import os
 import struct
 import sys
@@ -23,12 +24,30 @@ BYTES = 4
 """How many bytes of a lock file are in use."""
 
 
+_FILE_BYTES = 64
+_COUNTER_BYTE = 8  # a multiple of its own size, and beyond the bytes that are locked
+
+
 class LockFile:
-    """A file whose bytes can be locked. It holds no data and is never deleted."""
+    """A file whose bytes can be locked, and which counts. It is never deleted.
+
+    `counter[0]` is a number that all handles share; whoever holds a lock may change it.
+    """
 
     def __init__(self, path: Path) -> None:
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
         self._fd = os.open(path, flags, 0o600)
+        try:
+            if os.fstat(self._fd).st_size < _FILE_BYTES:
+                os.ftruncate(self._fd, _FILE_BYTES)
+            self._map = mmap.mmap(self._fd, _FILE_BYTES)
+        except BaseException:
+            os.close(self._fd)
+            raise
+        whole = memoryview(self._map)
+        part = whole[_COUNTER_BYTE : _COUNTER_BYTE + 8]
+        self.counter = part.cast("Q")
+        self._views = (self.counter, part, whole)
 
     if sys.platform == "linux":
         # struct flock {short l_type, l_whence; off_t l_start, l_len; pid_t l_pid;}, packed ahead
@@ -77,4 +96,7 @@ class LockFile:
 
     def close(self) -> None:
         """Close the file; its locks go with it."""
+        for view in self._views:
+            view.release()
+        self._map.close()
         os.close(self._fd)

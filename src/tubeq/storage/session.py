@@ -56,8 +56,8 @@ class Session:
             self._connection.close()
             raise
         self._write_lock = WriteLock(self._locks, factory.busy_timeout_s)
-        self._checkpointer = Checkpointer(factory)
         self._wal = WalSync(factory)
+        self._checkpointer = Checkpointer(factory, self._wal)
         # Also where nobody calls close: when the handle is forgotten, or the program ends.
         self._let_go = weakref.finalize(
             self, _let_go, self._checkpointer, self._wal, self._connection, self._locks
@@ -210,6 +210,8 @@ class Transaction:
             if kind is None:
                 connection.execute("COMMIT")
                 changed = connection.total_changes != self._changes
+                if changed:
+                    session._checkpointer.note_writes(self._writes)
         except sqlite3.Error as failure:
             raise session._meaning(failure) from failure
         finally:
@@ -220,7 +222,7 @@ class Transaction:
         if isinstance(error, (sqlite3.Error, OverflowError, UnicodeEncodeError)):
             raise session._meaning(error) from error
         if changed:
-            session._checkpointer.note_writes(self._writes)
+            session._checkpointer.keep_up()
             if self._durable:
                 with translated(session.path):
                     session._wal.sync()

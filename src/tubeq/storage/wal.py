@@ -15,8 +15,8 @@ from tubeq.storage.connection import ConnectionFactory
 from tubeq.storage.sqlite_version import wal_reset_bug
 from tubeq.storage.write_lock import CHECKPOINT_BYTE, WriteLock
 
-CHECKPOINT_EVERY_WRITES = 500
-"""Small writes between checkpoints: about 3 pages of the log each, so some 6 MB a process."""
+CHECKPOINT_EVERY_WRITES = 1000
+"""Small writes between checkpoints, of all processes: about 3 pages of the log each, some 12 MB."""
 WAIT_AFTER_WRITES = 4 * CHECKPOINT_EVERY_WRITES
 """Small writes after which a writer waits for the checkpoint, where the disk cannot keep up."""
 _WAIT_S = 1.0
@@ -76,22 +76,29 @@ class Checkpointer:
     would never be moved to its end, and so never start anew.
     """
 
-    def __init__(self, factory: ConnectionFactory) -> None:
+    def __init__(self, factory: ConnectionFactory, wal: WalSync) -> None:
         self._factory = factory
+        self._wal = wal
         # A file of its own: locks of one open file do not exclude each other.
         self._locks = LockFile(Path(f"{factory.path}-lock"))
         self._write_lock = WriteLock(self._locks, factory.busy_timeout_s)
-        self._writes = 0
+        self._wait_after = WAIT_AFTER_WRITES
         self._due = threading.Event()
         self._done = threading.Event()
         self._closed = False
         self._thread: threading.Thread | None = None
 
     def note_writes(self, count: int) -> None:
-        """Called after each commit, in the writer's thread, with roughly how many small writes
-        it amounts to."""
-        self._writes += count
-        if self._writes < CHECKPOINT_EVERY_WRITES:
+        """Called by the writer that still holds the write lock: roughly how many small writes its
+        transaction amounts to."""
+        self._locks.counter[0] += count
+
+    def keep_up(self) -> None:
+        """Called by the writer after it gave the write lock back: has a checkpoint made when it
+        is time, and waits for it when it is late."""
+        writes = self._locks.counter[0]
+        if writes < CHECKPOINT_EVERY_WRITES:
+            self._wait_after = WAIT_AFTER_WRITES
             return
         if self._thread is None:
             self._thread = threading.Thread(
@@ -100,8 +107,9 @@ class Checkpointer:
             self._thread.start()
         self._done.clear()
         self._due.set()
-        if self._writes >= WAIT_AFTER_WRITES:
-            self._done.wait(_WAIT_S)
+        if writes >= self._wait_after and not self._done.wait(_WAIT_S):
+            # A reader, or a suspended process that was elected: wait again only much later.
+            self._wait_after = writes + WAIT_AFTER_WRITES
 
     def close(self) -> None:
         """End the thread, after the checkpoint that it may be at."""
@@ -122,11 +130,10 @@ class Checkpointer:
                     try:
                         # A checkpoint that fails (a full disk, a busy database) is made up for by
                         # the next; whoever writes meets the cause himself.
-                        with suppress(sqlite3.Error, StorageError):
+                        with suppress(sqlite3.Error, StorageError, OSError):
                             self._checkpoint(connection, gate)
                     finally:
                         self._locks.unlock(CHECKPOINT_BYTE)
-                self._writes = 0
                 self._done.set()
         finally:
             for each in (connection, gate):
@@ -134,13 +141,17 @@ class Checkpointer:
                     each.close()
 
     def _checkpoint(self, connection: sqlite3.Connection, gate: sqlite3.Connection) -> None:
+        if self._locks.counter[0] < CHECKPOINT_EVERY_WRITES:
+            return  # another process was quicker
         if not wal_reset_bug():
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        self._wal.sync()  # so that the checkpoint finds little to sync while others wait for it
         self._write_lock.acquire()
         try:
             gate.execute("BEGIN IMMEDIATE")
             try:
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                self._locks.counter[0] = 0
             finally:
                 gate.execute("ROLLBACK")
         finally:

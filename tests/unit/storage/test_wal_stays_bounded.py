@@ -10,8 +10,10 @@ import pytest
 from tubeq.domain.models import EncodedTask
 from tubeq.domain.policies import Durability
 from tubeq.storage import open_storage, wal
+from tubeq.storage.byte_lock import LockFile
 from tubeq.storage.connection import ConnectionFactory
 from tubeq.storage.port import ClaimRequest
+from tubeq.storage.write_lock import CHECKPOINT_BYTE
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def test_the_log_stays_small_while_thousands_of_tasks_are_worked(storage, tmp_pa
 @pytest.mark.slow
 def test_without_checkpoints_the_log_grows_past_that_bound(storage, tmp_path, monkeypatch):
     """So the test above can fail."""
-    monkeypatch.setattr(wal.Checkpointer, "note_writes", lambda self, count: None)
+    monkeypatch.setattr(wal.Checkpointer, "keep_up", lambda self: None)
     work(storage, 10_000)
     assert (tmp_path / "queue.db-wal").stat().st_size > 40_000_000
 
@@ -69,12 +71,40 @@ def test_a_checkpoint_runs_only_while_no_other_writer_can(tmp_path, monkeypatch)
                 path, factory=Watched, isolation_level=None, check_same_thread=False
             )
 
-    checkpointer = wal.Checkpointer(Factory(path, 5))
+    log = wal.WalSync(Factory(path, 5))
+    checkpointer = wal.Checkpointer(Factory(path, 5), log)
     checkpointer.note_writes(wal.CHECKPOINT_EVERY_WRITES)
+    checkpointer.keep_up()
     deadline = time.monotonic() + 5
     while not refused and time.monotonic() < deadline:
         time.sleep(0.01)
     checkpointer.close()
+    log.close()
     storage.close()
     assert refused
     assert all(refused)
+
+
+def test_writes_of_all_processes_are_counted_together(tmp_path):
+    first, second = (LockFile(tmp_path / "lock") for _ in range(2))
+    first.counter[0] += 5
+    second.counter[0] += 7
+    assert first.counter[0] == second.counter[0] == 12
+    first.close()
+    second.close()
+
+
+def test_a_checkpoint_that_never_comes_holds_a_writer_up_once_not_always(tmp_path, monkeypatch):
+    """The elected process may be suspended: its lock stays, and no other makes the checkpoint."""
+    monkeypatch.setattr(wal, "_WAIT_S", 0.05)
+    storage = open_storage(tmp_path / "queue.db")
+    suspended = LockFile(tmp_path / "queue.db-lock")
+    assert suspended.try_lock(CHECKPOINT_BYTE)
+    suspended.counter[0] = wal.WAIT_AFTER_WRITES
+    monkeypatch.setattr(wal.Checkpointer, "_run", lambda self: None)
+    began = time.monotonic()
+    for _ in range(20):
+        storage.create([EncodedTask("scrape", "{}")])
+    assert time.monotonic() - began < 20 * 0.05
+    storage.close()
+    suspended.close()
