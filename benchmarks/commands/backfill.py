@@ -25,12 +25,6 @@ from benchmarks.lab import history
 from benchmarks.lab.record import Commit, RunRecord
 
 ROOT = Path(__file__).resolve().parents[2]
-SCENARIOS = (
-    "claim-lifo-1e3", "claim-fifo-1e3", "claim-batch", "enqueue", "enqueue-bulk-1000", "complete",
-    "lifecycle", "retry", "rescue", "worker-balanced", "start-up-queue", "worker-memory",
-    "file-growth", "null",
-)  # fmt: skip
-"""What is measured if nothing is named: seconds each, and no matter of how many cores there are."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("range", metavar="REV..REV", help="which commits; one revision for one")
     parser.add_argument(
         "--scenario", action="append", metavar="NAME",
-        help=f"a scenario, may be repeated (default: {len(SCENARIOS)} quick ones)",
+        help="a scenario, may be repeated (default: all, two minutes a commit)",
     )  # fmt: skip
     parser.add_argument(
         "--profile", choices=("smoke", "regular"), default="regular", help="how much (regular)"
@@ -56,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     from benchmarks.lab.revisions import InfrastructureError
     from benchmarks.scenarios import all_scenarios
 
-    names = options.scenario or list(SCENARIOS)
+    names = options.scenario or list(all_scenarios())
     unknown = sorted(set(names) - set(all_scenarios()))
     if unknown:
         print(f"error: there is no scenario {', '.join(unknown)}", file=sys.stderr)
