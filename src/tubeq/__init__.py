@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tubeq.domain.policies import ClaimStrategy, Durability, RetryPolicy
     from tubeq.domain.states import TaskStatus
     from tubeq.queue.queue_manager import QueueManager
+    from tubeq.storage.port import ClaimRequest, Completion
     from tubeq.workers.base_worker import BaseWorker, WorkerConfig
     from tubeq.workers.runner import Runner, RunnerConfig
 
@@ -41,6 +42,7 @@ _HOMES = {
     "domain.policies": ("ClaimStrategy", "Durability", "RetryPolicy"),
     "domain.states": ("TaskStatus",),
     "queue.queue_manager": ("QueueManager",),
+    "storage.port": ("ClaimRequest", "Completion"),
     "workers.base_worker": ("BaseWorker", "WorkerConfig"),
     "workers.runner": ("Runner", "RunnerConfig"),
 }  # fmt: skip
@@ -50,7 +52,9 @@ __version__ = "0.1.0"
 __all__ = [
     "BaseWorker",
     "ClaimLost",
+    "ClaimRequest",
     "ClaimStrategy",
+    "Completion",
     "Durability",
     "Idea",
     "IllegalTransition",

@@ -14,6 +14,7 @@ from tubeq.domain.errors import ClaimLost, IllegalTransition, TubeqError
 from tubeq.domain.models import Idea, Task
 from tubeq.domain.states import TaskEvent, TaskStatus
 from tubeq.storage import Storage
+from tubeq.storage.port import Completion
 
 UNSTORABLE = (TypeError, ValueError, TubeqError)  # which of them is not promised
 each_held_state = pytest.mark.parametrize("start", [False, True], ids=["CLAIMED", "RUNNING"])
@@ -112,6 +113,47 @@ def test_a_result_that_is_no_json_completes_nothing(storage: Storage) -> None:
     assert storage.get(claim.task_id) == before
     assert storage.results() == []
     storage.complete(claim, [Idea("a")])
+
+
+# complete_many ------------------------------------------------------------------------------------
+
+
+def test_many_are_completed_each_fenced_on_its_own(storage: Storage, clock: FakeClock) -> None:
+    claims = [held(storage, start=start) for start in (True, False, True)]
+    storage.release(claims[1])
+    lost = storage.complete_many(
+        [
+            Completion(claims[0], [Idea("a"), Idea("b")]),
+            Completion(claims[1], [Idea("late")], {"late": True}),
+            Completion(claims[2], result={"pages": 2}),
+        ]
+    )
+    assert lost == [claims[1]]
+    tasks = [storage.get(claim.task_id) for claim in claims]
+    assert [task.status for task in tasks] == ["COMPLETED", "QUEUED", "COMPLETED"]
+    assert [task.result for task in tasks] == [{"ideas_count": 2}, None, {"pages": 2}]
+    assert [kept.source_id for kept in storage.results()] == ["a", "b"]
+    assert ending_of(storage, claims[0]) == (TaskEvent.COMPLETED, "worker-1", 1, None)
+
+
+def test_of_one_task_given_twice_the_first_completion_counts(storage: Storage) -> None:
+    claim = held(storage)
+    again = storage.complete_many(
+        [Completion(claim, result={"first": True}), Completion(claim, result={"first": False})]
+    )
+    assert again == [claim]
+    assert storage.get(claim.task_id).result == {"first": True}
+
+
+def test_what_cannot_be_stored_of_one_completes_none(storage: Storage) -> None:
+    claims = [held(storage), held(storage)]
+    with pytest.raises(UNSTORABLE):
+        storage.complete_many(
+            [Completion(claims[0], [Idea("a")]), Completion(claims[1], result={"when": object()})]
+        )
+    assert storage.results() == []
+    assert [storage.get(claim.task_id) for claim in claims] == claims
+    assert storage.complete_many([]) == []
 
 
 # fail ---------------------------------------------------------------------------------------------

@@ -13,14 +13,22 @@ from tubeq.domain.errors import ClaimLost, TaskNotFound
 from tubeq.domain.models import Idea, Task
 from tubeq.domain.states import TaskStatus
 from tubeq.storage import Storage
+from tubeq.storage.port import Completion
 
 LATE = Idea("late", title="must never be seen")
+
+
+def complete_many(storage: Storage, claim: Task) -> None:
+    for refused_claim in storage.complete_many([Completion(claim, [LATE], {"late": True})]):
+        raise ClaimLost(refused_claim.task_id, refused_claim.claim_token)
+
 
 FENCED: dict[str, Callable[[Storage, Task], Any]] = {
     "start": lambda storage, claim: storage.start(claim),
     "heartbeat": lambda storage, claim: storage.heartbeat(claim, LEASE_S),
     "complete": lambda storage, claim: storage.complete(claim, [LATE], {"late": True}),
     "complete, then": lambda storage, claim: storage.complete(claim, [LATE], then=request()),
+    "complete_many": complete_many,
     "fail": lambda storage, claim: storage.fail(claim, "late", "late"),
     "fail, retry": lambda storage, claim: storage.fail(claim, "late", "late", retry_at=0.0),
     "release": lambda storage, claim: storage.release(claim),

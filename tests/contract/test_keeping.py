@@ -254,6 +254,7 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "start": ("claim",),
     "heartbeat": ("claim", 1.0),
     "complete": ("claim",),
+    "complete_many": ([],),
     "fail": ("claim", "code", "message"),
     "release": ("claim",),
     "confirm_cancel": ("claim",),

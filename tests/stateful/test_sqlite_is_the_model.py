@@ -29,7 +29,7 @@ from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, Result, Task
 from tubeq.domain.policies import ClaimStrategy, Durability
 from tubeq.domain.states import TRANSITIONS, TaskStatus
 from tubeq.storage import Storage, open_storage
-from tubeq.storage.port import ClaimRequest, WorkerInfo
+from tubeq.storage.port import ClaimRequest, Completion, WorkerInfo
 
 LEASE_S = 60
 types = st.sampled_from(["video", "video", "channel"])
@@ -193,6 +193,14 @@ class SQLiteIsTheModel(RuleBasedStateMachine):
     @rule(claim=claims, found=ideas, result=st.sampled_from([None, {"pages": 1}]))
     def complete(self, claim: Pair, found: list[Idea], result: dict[str, Any] | None) -> None:
         self.both(lambda side, storage: storage.complete(claim.both[side], found, result))
+
+    @rule(several=st.lists(claims, max_size=4), found=ideas)
+    def complete_many(self, several: list[Pair], found: list[Idea]) -> None:
+        self.both(
+            lambda side, storage: storage.complete_many(
+                [Completion(claim.both[side], found) for claim in several]
+            )
+        )
 
     @rule(target=claims, claim=claims, found=ideas, then=requests)
     def complete_and_claim(self, claim: Pair, found: list[Idea], then: ClaimRequest) -> Any:

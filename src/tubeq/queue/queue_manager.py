@@ -17,7 +17,7 @@ from tubeq.domain.states import TaskStatus
 from tubeq.queue.validation import checked_status, checked_task
 from tubeq.queue.wakeup import SLOTS, Waker
 from tubeq.storage import Storage, open_storage
-from tubeq.storage.port import ClaimRequest, Rescue, WorkerInfo
+from tubeq.storage.port import ClaimRequest, Completion, Rescue, WorkerInfo
 
 
 class QueueManager:
@@ -92,10 +92,13 @@ class QueueManager:
         checked = [checked_task(task) for task in tasks]
         if not checked:
             return []
-        task_ids = self.storage.create(checked)
-        for task_type in {task.task_type for task in checked}:
-            self._waker.wake(task_type, len(checked))
-        return task_ids
+
+        def wake() -> None:
+            for task_type in {task.task_type for task in checked}:
+                self._waker.wake(task_type, len(checked))
+
+        # While the disk is still busy with it: a power cut before that is one before the call.
+        return self.storage.create(checked, when_visible=wake)
 
     # Looking ------------------------------------------------------------------------------------
 
@@ -162,7 +165,9 @@ class QueueManager:
         lease_s: float = 60.0,
     ) -> list[Task]:
         """Claim up to `limit` tasks in one transaction; each is fenced on its own."""
-        request = ClaimRequest(task_type, worker_id, ClaimStrategy(strategy), lease_s)
+        if not isinstance(strategy, ClaimStrategy):
+            strategy = ClaimStrategy(strategy)
+        request = ClaimRequest(task_type, worker_id, strategy, lease_s)
         return self.storage.claim(request, limit)
 
     def start_task(self, claim: Task) -> Task:
@@ -182,6 +187,16 @@ class QueueManager:
     ) -> Task | None:
         """Complete the task and claim the next: one transaction. See Storage.complete."""
         return self.storage.complete(claim, [Idea.of(idea) for idea in ideas], result, then=then)
+
+    def complete_tasks(self, completions: Iterable[Completion]) -> list[Task]:
+        """Complete many tasks with one transaction and one sync. See Storage.complete_many.
+
+        Returns:
+            The claims that were no longer held: of those nothing is written.
+        """
+        return self.storage.complete_many(
+            [each._replace(ideas=[Idea.of(idea) for idea in each.ideas]) for each in completions]
+        )
 
     def fail_task(
         self,

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.models import EncodedTask, NewTask
@@ -15,6 +16,12 @@ MAX_PARAMETERS_BYTES = 64 * 1024
 MAX_IDEMPOTENCY_KEY_LENGTH = 200
 MAX_PRIORITY = 2**31 - 1
 _TASK_TYPE = re.compile(r"[a-z][a-z0-9_.-]{0,99}")
+_as_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+
+@lru_cache(maxsize=128)
+def _is_task_type(name: str) -> bool:
+    return _TASK_TYPE.fullmatch(name) is not None
 
 
 def checked_task_type(task_type: object) -> str:
@@ -23,7 +30,7 @@ def checked_task_type(task_type: object) -> str:
     Raises:
         InvalidParameters: it is none.
     """
-    if not isinstance(task_type, str) or not _TASK_TYPE.fullmatch(task_type):
+    if not isinstance(task_type, str) or not _is_task_type(task_type):
         raise InvalidParameters(
             f"task_type {task_type!r:.120} is no name: use lower-case letters, digits, '_', '-' "
             "and '.', at most 100, a letter first"
@@ -42,8 +49,8 @@ def encoded_parameters(parameters: object) -> str:
             f"parameters must be a JSON object, not {type(parameters).__name__}"
         )
     try:
-        text = json.dumps(dict(parameters), ensure_ascii=False, allow_nan=False)
-        size = len(text.encode())
+        text = _as_json(dict(parameters))
+        size = len(text) if text.isascii() else len(text.encode())
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidParameters(f"parameters are no JSON object: {error}") from None
     if size > MAX_PARAMETERS_BYTES:

@@ -14,24 +14,29 @@ import struct
 import sys
 from pathlib import Path
 
+from tubeq.storage.futex import Word
+
 if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
 
 
-BYTES = 4
+BYTES = 5
 """How many bytes of a lock file are in use."""
 
 
 _FILE_BYTES = 64
-_COUNTER_BYTE = 8  # a multiple of its own size, and beyond the bytes that are locked
+_MEMORY_AT = 8  # a multiple of its numbers' size, and beyond the bytes that are locked
+_NUMBERS = 3
+_WORDS = 3
 
 
 class LockFile:
-    """A file whose bytes can be locked, and which counts. It is never deleted.
+    """A file whose bytes can be locked, with some shared memory in it. It is never deleted.
 
-    `counter[0]` is a number that all handles share; whoever holds a lock may change it.
+    All handles share `numbers` (64 bits each; whoever holds a lock may change those that it stands
+    for) and `words`, to sleep on.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,10 +49,13 @@ class LockFile:
         except BaseException:
             os.close(self._fd)
             raise
-        whole = memoryview(self._map)
-        part = whole[_COUNTER_BYTE : _COUNTER_BYTE + 8]
-        self.counter = part.cast("Q")
-        self._views = (self.counter, part, whole)
+        words_at = _MEMORY_AT + 8 * _NUMBERS
+        with memoryview(self._map) as whole:
+            self.numbers = whole[_MEMORY_AT:words_at].cast("Q")
+            self.words = [
+                Word(whole[at : at + 4].cast("I"))
+                for at in range(words_at, words_at + 4 * _WORDS, 4)
+            ]
 
     if sys.platform == "linux":
         # struct flock {short l_type, l_whence; off_t l_start, l_len; pid_t l_pid;}, packed ahead
@@ -96,7 +104,8 @@ class LockFile:
 
     def close(self) -> None:
         """Close the file; its locks go with it."""
-        for view in self._views:
-            view.release()
+        for word in self.words:
+            word.close()
+        self.numbers.release()
         self._map.close()
         os.close(self._fd)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tubeq.domain.errors import InvalidParameters
+from tubeq.domain.models import Idea
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
 def as_json(value: Mapping[str, Any] | None) -> str | None:
@@ -18,6 +21,13 @@ def as_json(value: Mapping[str, Any] | None) -> str | None:
     try:
         if value is None:
             return None
-        return json.dumps(dict(value), ensure_ascii=False, allow_nan=False)
+        return _encode(dict(value))
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidParameters(f"a result is no JSON object: {error}") from None
+
+
+def reported(result: Mapping[str, Any] | None, ideas: Sequence[Idea]) -> Mapping[str, Any] | None:
+    """What a completion keeps as its result: where none is given, how many ideas there were."""
+    if result is None and ideas:
+        return {"ideas_count": len({idea.source_id for idea in ideas})}
+    return result

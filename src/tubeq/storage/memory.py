@@ -7,50 +7,29 @@ immutable snapshots; a transition puts a new one in the old one's place.
 
 from __future__ import annotations
 
-import functools
 import heapq
 import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 from tubeq.domain import states
 from tubeq.domain.clock import Clock, from_timestamp, to_timestamp
-from tubeq.domain.errors import ClaimLost, IllegalTransition, StorageError, TaskNotFound
+from tubeq.domain.errors import ClaimLost, IllegalTransition, TaskNotFound
 from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, QueueStats, Result, Task
 from tubeq.domain.policies import ClaimStrategy
 from tubeq.domain.states import ACTIVE, FINISHED, TaskEvent, TaskStatus
-from tubeq.storage.encoding import as_json
+from tubeq.storage.encoding import as_json, reported
 from tubeq.storage.identifiers import new_ids
-from tubeq.storage.port import ClaimRequest, Rescue, WorkerInfo
+from tubeq.storage.memory_verb import verb
+from tubeq.storage.port import ClaimRequest, Completion, Rescue, WorkerInfo
 
 _BLANK = Task._make(dict.fromkeys(Task._fields).values())._replace(
     status=TaskStatus.QUEUED, claim_token=0, cancel_requested=0, retry_count=0, crash_count=0
 )
 _IDEA_COLUMNS = sorted({each.name for each in fields(Idea)} & set(Result._fields))
-
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
-
-
-def _verb(
-    method: Callable[Concatenate[MemoryStorage, _P], _R],
-) -> Callable[Concatenate[MemoryStorage, _P], _R]:
-    """One verb, one transaction: under the lock, and refused once the storage is closed.
-
-    Verbs check and encode everything before their first change, so that none stops half way.
-    """
-
-    @functools.wraps(method)
-    def locked(storage: MemoryStorage, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        with storage._lock:
-            if storage._closed:
-                raise StorageError("this storage is closed")
-            return method(storage, *args, **kwargs)
-
-    return locked
 
 
 class MemoryStorage:
@@ -75,13 +54,18 @@ class MemoryStorage:
 
     # Creating and looking -----------------------------------------------------------------------
 
-    @_verb
-    def create(self, tasks: Sequence[EncodedTask]) -> list[str]:
+    @verb
+    def create(
+        self, tasks: Sequence[EncodedTask], *, when_visible: Callable[[], None] | None = None
+    ) -> list[str]:
         now = self._clock.now()
-        return [
+        task_ids = [
             self._create_one(task, task_id, to_timestamp(now))
             for task, task_id in zip(tuple(tasks), new_ids(len(tasks), now), strict=True)
         ]
+        if when_visible:
+            when_visible()
+        return task_ids
 
     def _create_one(self, new: EncodedTask, task_id: str, created_at: str) -> str:
         if new.idempotency_key is not None and new.idempotency_key in self._keys:
@@ -97,7 +81,7 @@ class MemoryStorage:
         self._history[row_id] = [HistoryEntry(TaskEvent.CREATED, created_at, None, 0, None)]
         return task_id
 
-    @_verb
+    @verb
     def get(self, task_id: str) -> Task:
         return self._task(task_id)
 
@@ -106,7 +90,7 @@ class MemoryStorage:
             raise TaskNotFound(task_id)
         return self._tasks[self._row_ids[task_id]]
 
-    @_verb
+    @verb
     def list_tasks(
         self,
         *,
@@ -170,7 +154,7 @@ class MemoryStorage:
 
     # Claiming -----------------------------------------------------------------------------------
 
-    @_verb
+    @verb
     def claim(self, request: ClaimRequest, limit: int = 1) -> list[Task]:
         return self._claim(request, limit)
 
@@ -205,14 +189,14 @@ class MemoryStorage:
         lease |= {"claim_token": task.claim_token + 1, "claimed_at": to_timestamp(now)}
         return self._move(task, TaskEvent.CLAIMED, worker_id=worker_id, **lease)
 
-    @_verb
+    @verb
     def start(self, claim: Task) -> Task:
         return self._start(self._held(claim))
 
     def _start(self, task: Task) -> Task:
         return self._move(task, TaskEvent.STARTED, started_at=self._now_text())
 
-    @_verb
+    @verb
     def heartbeat(self, claim: Task, lease_s: float) -> bool:
         task = self._held(claim)
         now = self._clock.now()
@@ -221,7 +205,7 @@ class MemoryStorage:
 
     # Ending a claim -----------------------------------------------------------------------------
 
-    @_verb
+    @verb
     def complete(
         self,
         claim: Task,
@@ -231,19 +215,32 @@ class MemoryStorage:
         then: ClaimRequest | None = None,
     ) -> Task | None:
         task = self._held(claim)
-        if result is None and ideas:
-            result = {"ideas_count": len({idea.source_id for idea in ideas})}
-        result_json = as_json(result)
-        self._put_results(task, ideas)
+        result_json = as_json(reported(result, ideas))
+        self._put_results(task, self._as_results(task.task_id, ideas))
         self._complete(task, result_json)
         claimed = [] if then is None else self._claim(then, 1)
         return claimed[0] if claimed else None
+
+    @verb
+    def complete_many(self, completions: Sequence[Completion]) -> list[Task]:
+        encoded = [as_json(reported(each.result, each.ideas)) for each in completions]
+        results = [self._as_results(each.claim.task_id, each.ideas) for each in completions]
+        lost = []
+        for each, result_json, fresh in zip(completions, encoded, results):
+            try:
+                task = self._held(each.claim)
+            except ClaimLost:
+                lost.append(each.claim)
+            else:
+                self._put_results(task, fresh)
+                self._complete(task, result_json)
+        return lost
 
     def _complete(self, task: Task, result_json: str | None) -> Task:
         ended = {"result_json": result_json, "error_code": None, "error_message": None}
         return self._end(task, TaskEvent.COMPLETED, **ended)
 
-    @_verb
+    @verb
     def fail(
         self,
         claim: Task,
@@ -266,7 +263,7 @@ class MemoryStorage:
         failure = {"error_code": code, "error_message": message, **changes}
         return self._end(task, TaskEvent.FAILED, message, **failure)
 
-    @_verb
+    @verb
     def release(self, claim: Task) -> Task:
         return self._release(self._held(claim))
 
@@ -279,11 +276,11 @@ class MemoryStorage:
             task, TaskEvent.RELEASED, run_after=self._clock.now() if early else task.run_after
         )
 
-    @_verb
+    @verb
     def confirm_cancel(self, claim: Task) -> Task:
         return self._end(self._held(claim), TaskEvent.CANCELLED)
 
-    @_verb
+    @verb
     def rescue(self, *, worker_id: str | None = None, crash_limit: int = 3) -> Rescue:
         now = self._clock.now()
         rescue = Rescue([], [], [])
@@ -311,7 +308,7 @@ class MemoryStorage:
 
     # Steering -----------------------------------------------------------------------------------
 
-    @_verb
+    @verb
     def cancel(self, task_id: str) -> Task:
         task = self._task(task_id)
         if task.status in ACTIVE:
@@ -320,7 +317,7 @@ class MemoryStorage:
             return marked
         return self._end(task, TaskEvent.CANCELLED)
 
-    @_verb
+    @verb
     def requeue(self, task_id: str) -> Task:
         return self._requeue(self._task(task_id))
 
@@ -328,7 +325,7 @@ class MemoryStorage:
         cleared = dict.fromkeys(("error_code", "error_message", "result_json", "run_after"))
         return self._back(task, TaskEvent.REQUEUED, retry_count=0, crash_count=0, **cleared)
 
-    @_verb
+    @verb
     def set_status(
         self,
         task_id: str,
@@ -356,56 +353,58 @@ class MemoryStorage:
 
     # Results and history ------------------------------------------------------------------------
 
-    @_verb
+    @verb
     def store_results(self, task_id: str, ideas: Sequence[Idea], claim: Task | None = None) -> None:
         task = self._task(task_id)
         if claim is not None and self._held(claim).row_id != task.row_id:
             raise ClaimLost(task_id, claim.claim_token)
-        self._put_results(task, ideas)
+        self._put_results(task, self._as_results(task.task_id, ideas))
 
-    def _put_results(self, task: Task, ideas: Sequence[Idea]) -> None:
-        """An idea that is stored again keeps its place, its id and the time it was first seen."""
+    def _as_results(self, task_id: str, ideas: Sequence[Idea]) -> list[Result]:
         now = self._clock.now()
-        fresh = [
+        return [
             Result(
                 result_id=result_id,
-                task_id=task.task_id,
+                task_id=task_id,
                 created_at=to_timestamp(now),
                 extra_json=as_json(idea.extra or None),
                 **{name: getattr(idea, name) for name in _IDEA_COLUMNS},
             )
             for idea, result_id in zip(ideas, new_ids(len(ideas), now), strict=True)
         ]
+
+    def _put_results(self, task: Task, fresh: list[Result]) -> None:
+        """An idea that is stored again keeps its place, its id and the time it was first seen."""
         for new in fresh:
             key = (task.row_id, new.source_id)
             old = self._results.get(key, new)
             self._results[key] = new._replace(result_id=old.result_id, created_at=old.created_at)
 
-    @_verb
+    @verb
     def results(self, task_id: str | None = None, *, limit: int = 1_000_000) -> list[Result]:
         wanted = None if task_id is None else self._task(task_id).row_id
         stored = self._results.items()
         return [result for (row_id, _), result in stored if wanted in (None, row_id)][:limit]
 
-    @_verb
+    @verb
     def history(self, task_id: str) -> list[HistoryEntry]:
         return list(self._history[self._task(task_id).row_id])
 
     # Keeping ------------------------------------------------------------------------------------
 
-    @_verb
+    @verb
     def held_by(self, worker_id: str) -> list[Task]:
         return [task for task in self._all_held() if task.worker_id == worker_id]
 
     def _all_held(self) -> list[Task]:
         return [task for task in self._tasks.values() if task.status in ACTIVE]
 
-    @_verb
+    @verb
     def has_open_tasks(self, task_type: str) -> bool:
         mine = {task.status for task in self._tasks.values() if task.task_type == task_type}
         return not mine <= FINISHED
 
-    @_verb
+    @verb
     def next_due_at(self, task_type: str) -> float | None:
         mine = [task for task in self._scheduled() if task.task_type == task_type]
         return min((task.run_after for task in mine if task.run_after), default=None)
@@ -417,7 +416,7 @@ class MemoryStorage:
             if task.status is TaskStatus.QUEUED and not self._is_due(task)
         ]
 
-    @_verb
+    @verb
     def stats(self) -> QueueStats:
         tasks = self._tasks.values()
         waits = [self._waited_s(task) for task in tasks if self._is_due(task)]
@@ -441,7 +440,7 @@ class MemoryStorage:
         due_since = max(from_timestamp(task.created_at).timestamp(), task.run_after or 0.0)
         return self._clock.now() - due_since
 
-    @_verb
+    @verb
     def prune(self, finished_before: float, *, limit: int | None = None) -> int:
         bound = to_timestamp(finished_before)
         old = [
@@ -458,11 +457,11 @@ class MemoryStorage:
         self._results = {key: new for key, new in self._results.items() if key[0] in self._tasks}
         return len(old)
 
-    @_verb
+    @verb
     def register_worker(self, info: WorkerInfo) -> None:
         self._workers[info.worker_id] = info
 
-    @_verb
+    @verb
     def worker_seen(self, worker_id: str) -> bool:
         if worker_id not in self._workers:
             return False
@@ -470,22 +469,22 @@ class MemoryStorage:
         self._workers[worker_id] = seen
         return seen.stop_requested
 
-    @_verb
+    @verb
     def forget_worker(self, worker_id: str) -> None:
         self._workers.pop(worker_id, None)
 
-    @_verb
+    @verb
     def request_stop(self, worker_id: str | None = None) -> int:
         asked = [info for info in self._workers.values() if worker_id in (None, info.worker_id)]
         for info in asked:
             self._workers[info.worker_id] = info._replace(stop_requested=True)
         return len(asked)
 
-    @_verb
+    @verb
     def workers(self) -> list[WorkerInfo]:
         return [self._workers[worker_id] for worker_id in sorted(self._workers)]
 
-    @_verb
+    @verb
     def check(self) -> list[str]:
         return []  # nothing but these verbs ever touches the dictionaries
 

@@ -8,7 +8,7 @@ be shared by the threads of one process; another process opens its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, QueueStats, Result, Task
@@ -28,6 +28,14 @@ class ClaimRequest(NamedTuple):
     strategy: ClaimStrategy = ClaimStrategy.LIFO
     lease_s: float = 60.0
     start: bool = False
+
+
+class Completion(NamedTuple):
+    """One of many tasks to complete: what `Storage.complete` takes of it."""
+
+    claim: Task
+    ideas: Sequence[Idea] = ()
+    result: Mapping[str, Any] | None = None
 
 
 class Rescue(NamedTuple):
@@ -54,8 +62,12 @@ class WorkerInfo(NamedTuple):
 class Storage(Protocol):
     """The verbs."""
 
-    def create(self, tasks: Sequence[EncodedTask]) -> list[str]:
+    def create(
+        self, tasks: Sequence[EncodedTask], *, when_visible: Callable[[], None] | None = None
+    ) -> list[str]:
         """Store tasks as QUEUED, in order, all or none, and return their ids in that order.
+
+        `when_visible` is called as soon as workers can claim them: before they are durable.
 
         A task whose idempotency key is already stored (or came earlier in `tasks`) is not
         created: the id of the first one stands in its place. Durable when it returns, unless
@@ -134,6 +146,17 @@ class Storage(Protocol):
 
         Raises:
             ClaimLost: the claim is no longer held; no idea is stored, nothing is claimed.
+        """
+        ...
+
+    def complete_many(self, completions: Sequence[Completion]) -> list[Task]:
+        """Complete many tasks with one transaction, and one sync; each is fenced on its own.
+
+        Returns:
+            The claims that were no longer held: of those nothing is written.
+
+        Raises:
+            InvalidParameters: something of one of them cannot be stored: none is completed.
         """
         ...
 

@@ -56,7 +56,7 @@ class Session:
             self._connection.close()
             raise
         self._write_lock = WriteLock(self._locks, factory.busy_timeout_s)
-        self._wal = WalSync(factory)
+        self._wal = WalSync(factory, self._locks)
         self._checkpointer = Checkpointer(factory, self._wal)
         # Also where nobody calls close: when the handle is forgotten, or the program ends.
         self._let_go = weakref.finalize(
@@ -78,14 +78,55 @@ class Session:
             except sqlite3.Error as error:
                 raise self._meaning(error) from error
 
-    def write(self, *, durable: bool, writes: int = 1) -> Transaction:
+    def write(
+        self, *, durable: bool, writes: int = 1, when_visible: Callable[[], None] | None = None
+    ) -> Transaction:
         """A transaction for a `with` statement, holding SQLite's write lock from its first line.
 
         Args:
             durable: the disk has it when the `with` statement ends.
             writes: roughly how many small writes it amounts to.
+            when_visible: called when others can see it, before it is on the disk.
         """
-        return Transaction(self, durable, writes)
+        return Transaction(self, durable, writes, when_visible)
+
+    def write_one(
+        self,
+        sql: str,
+        parameters: Parameters,
+        *,
+        durable: bool,
+        when_visible: Callable[[], None] | None = None,
+    ) -> list[Any]:
+        """One statement, a transaction of its own, and the rows that it returns.
+
+        It is as safe as with BEGIN IMMEDIATE and COMMIT around it: SQLite takes the write lock
+        before it looks at anything. Without them, a claim takes a tenth less time.
+
+        Raises:
+            StorageError: one of its kinds.
+        """
+        self._take_turn()
+        connection = self._connection
+        cursor = None
+        try:
+            before = connection.total_changes
+            cursor = connection.execute(sql, parameters)
+            rows = cursor.fetchall()
+            changed = connection.total_changes != before
+            if changed:
+                self._checkpointer.note_writes(1)
+        except BaseException as error:
+            if cursor is not None:
+                cursor.close()  # a statement that is not at its end holds SQLite's lock
+            if isinstance(error, _MEANT):
+                raise self._meaning(error) from error
+            raise
+        finally:
+            self._end_turn()
+        if changed:
+            self._settle(durable, when_visible)
+        return rows
 
     def execute(self, sql: str, parameters: Parameters = ()) -> sqlite3.Cursor:
         """Execute a statement of the open transaction."""
@@ -112,6 +153,32 @@ class Session:
             self._unusable = StorageError(f"{self.path} was closed: open it again")
             _open_sessions.discard(self)
             self._let_go()
+
+    def _take_turn(self) -> None:
+        """Keep this process's threads, then the other processes, from writing."""
+        if self._unusable:
+            raise self._unusable
+        self._mutex.acquire()
+        try:
+            self._write_lock.acquire()
+        except BaseException as error:
+            self._mutex.release()
+            if isinstance(error, OSError):
+                raise self._meaning(error) from error
+            raise
+
+    def _end_turn(self) -> None:
+        self._write_lock.release()
+        self._mutex.release()
+
+    def _settle(self, durable: bool, when_visible: Callable[[], None] | None) -> None:
+        """After a change, with no lock held: what keeps the log short, and on the disk."""
+        if when_visible:
+            when_visible()
+        self._checkpointer.keep_up()
+        if durable:
+            with translated(self.path):
+                self._wal.sync()
 
     def _bring_up(self, now: str) -> None:
         self._wait_for_opening()
@@ -169,29 +236,29 @@ class Session:
 class Transaction:
     """See Session.write. It commits at the end of the `with` statement, or rolls back."""
 
-    __slots__ = ("_changes", "_durable", "_session", "_writes")
+    __slots__ = ("_changes", "_durable", "_session", "_when_visible", "_writes")
 
-    def __init__(self, session: Session, durable: bool, writes: int) -> None:
+    def __init__(
+        self,
+        session: Session,
+        durable: bool,
+        writes: int,
+        when_visible: Callable[[], None] | None,
+    ) -> None:
         self._session = session
         self._durable = durable
+        self._when_visible = when_visible
         self._writes = writes
         self._changes = 0
 
     def __enter__(self) -> Session:
         session = self._session
-        if session._unusable:
-            raise session._unusable
-        session._mutex.acquire()
+        session._take_turn()
         try:
-            session._write_lock.acquire()
-            try:
-                session._connection.execute("BEGIN IMMEDIATE")
-            except BaseException:
-                session._write_lock.release()
-                raise
+            session._connection.execute("BEGIN IMMEDIATE")
         except BaseException as error:
-            session._mutex.release()
-            if isinstance(error, (sqlite3.Error, OSError)):
+            session._end_turn()
+            if isinstance(error, sqlite3.Error):
                 raise session._meaning(error) from error
             raise
         self._changes = session._connection.total_changes
@@ -217,15 +284,15 @@ class Transaction:
         finally:
             if connection.in_transaction:  # some errors, a full disk among them, end it already
                 connection.execute("ROLLBACK")
-            session._write_lock.release()
-            session._mutex.release()
-        if isinstance(error, (sqlite3.Error, OverflowError, UnicodeEncodeError)):
+            session._end_turn()
+        if isinstance(error, _MEANT):
             raise session._meaning(error) from error
         if changed:
-            session._checkpointer.keep_up()
-            if self._durable:
-                with translated(session.path):
-                    session._wal.sync()
+            session._settle(self._durable, self._when_visible)
+
+
+_MEANT = (sqlite3.Error, OverflowError, UnicodeEncodeError)
+"""What `_meaning` knows the meaning of."""
 
 
 def _let_go(

@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tubeq.domain.clock import Clock, from_timestamp, to_timestamp
+from tubeq.domain.clock import Clock, to_timestamp
 from tubeq.domain.errors import (
     IllegalTransition,
     InvalidParameters,
     TaskNotFound,
 )
-from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, QueueStats, Result, Task
+from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, Result, Task
 from tubeq.domain.policies import Durability
 from tubeq.domain.states import FINISHED, TaskEvent, TaskStatus, event_between
 from tubeq.storage.connection import ConnectionFactory
-from tubeq.storage.encoding import as_json
+from tubeq.storage.encoding import as_json, reported
 from tubeq.storage.identifiers import new_ids
-from tubeq.storage.port import ClaimRequest, Rescue, WorkerInfo
+from tubeq.storage.port import ClaimRequest, Completion, Rescue
 from tubeq.storage.queries import load_queries
 from tubeq.storage.session import Session
-from tubeq.storage.sqlite_backup import back_up
 from tubeq.storage.sqlite_claims import CLAIM_ONE, Claimer, claim_changes
+from tubeq.storage.sqlite_housekeeping import Housekeeping
 from tubeq.storage.sqlite_rows import fence, lost, result_rows, task_from
 
 _SQL = load_queries("sqlite")
-_PRUNE_BATCH = 500
 
 
-class SQLiteStorage:
+class SQLiteStorage(Housekeeping):
     """A storage in one SQLite file, shared with other threads, processes and programs.
 
     Args:
@@ -53,15 +51,16 @@ class SQLiteStorage:
         clock: Clock,
         factory: ConnectionFactory | None = None,
     ) -> None:
-        self._clock = clock
-        self._session = Session(factory or ConnectionFactory(path, busy_timeout_s), clock)
-        self._sync_told = durability is not Durability.FAST
+        session = Session(factory or ConnectionFactory(path, busy_timeout_s), clock)
+        super().__init__(session, clock, sync_told=durability is not Durability.FAST)
         self._sync_all = durability is Durability.FULL
         self._claimer = Claimer(clock)
 
     # Creating -----------------------------------------------------------------------------------
 
-    def create(self, tasks: Sequence[EncodedTask]) -> list[str]:
+    def create(
+        self, tasks: Sequence[EncodedTask], *, when_visible: Callable[[], None] | None = None
+    ) -> list[str]:
         now = self._clock.now()
         at = to_timestamp(now)
         task_ids = new_ids(len(tasks), now)
@@ -69,8 +68,16 @@ class SQLiteStorage:
             (task_id, kind, parameters, priority, at, due, due is not None and due > now, key)
             for task_id, (kind, parameters, priority, due, key) in zip(task_ids, tasks)
         ]
-        with self._session.write(durable=self._sync_told, writes=1 + len(rows) // 8) as session:
-            if not any(task.idempotency_key for task in tasks):
+        keyed = any(task.idempotency_key for task in tasks)
+        if len(rows) == 1 and not keyed:
+            self._session.write_one(
+                _SQL["insert_task"], rows[0], durable=self._sync_told, when_visible=when_visible
+            )
+            return task_ids
+        with self._session.write(
+            durable=self._sync_told, writes=1 + len(rows) // 8, when_visible=when_visible
+        ) as session:
+            if not keyed:
                 session.executemany(_SQL["insert_task"], rows)
                 return task_ids
             for position, row in enumerate(rows):
@@ -126,6 +133,10 @@ class SQLiteStorage:
     def claim(self, request: ClaimRequest, limit: int = 1) -> list[Task]:
         if limit < 1:
             raise InvalidParameters(f"limit must be 1 or more, not {limit}")
+        if limit == 1:
+            claimed = self._claimer.claim_at_once(self._session, request, durable=self._sync_all)
+            if claimed is not None:
+                return [claimed]
         with self._session.write(durable=self._sync_all, writes=limit) as session:
             return self._claimer.claim(session, request, limit)
 
@@ -151,13 +162,13 @@ class SQLiteStorage:
 
     def start(self, claim: Task) -> Task:
         at = to_timestamp(self._clock.now())
-        with self._session.write(durable=self._sync_all) as session:
-            row = session.execute(_SQL["start"], {**fence(claim), "at": at}).fetchone()
-            if row is None:
-                if session.execute(_SQL["is_held"], fence(claim)).fetchone() is None:
-                    raise lost(claim)
-                raise IllegalTransition(claim.task_id, TaskStatus.RUNNING, TaskStatus.RUNNING)
-        seen_at, expires_at, cancel_requested = row
+        changes = {**fence(claim), "at": at}
+        rows = self._session.write_one(_SQL["start"], changes, durable=self._sync_all)
+        if not rows:
+            if not self._session.read(_SQL["is_held"], fence(claim)):
+                raise lost(claim)
+            raise IllegalTransition(claim.task_id, TaskStatus.RUNNING, TaskStatus.RUNNING)
+        seen_at, expires_at, cancel_requested = rows[0]
         return claim._replace(
             status=TaskStatus.RUNNING,
             started_at=at,
@@ -168,13 +179,11 @@ class SQLiteStorage:
 
     def heartbeat(self, claim: Task, lease_s: float) -> bool:
         now = self._clock.now()
-        with self._session.write(durable=self._sync_all) as session:
-            row = session.execute(
-                _SQL["heartbeat"], {**fence(claim), "now": now, "expires_at": now + lease_s}
-            ).fetchone()
-            if row is None:
-                raise lost(claim)
-        return bool(row[0])
+        changes = {**fence(claim), "now": now, "expires_at": now + lease_s}
+        rows = self._session.write_one(_SQL["heartbeat"], changes, durable=self._sync_all)
+        if not rows:
+            raise lost(claim)
+        return bool(rows[0][0])
 
     def complete(
         self,
@@ -184,18 +193,45 @@ class SQLiteStorage:
         *,
         then: ClaimRequest | None = None,
     ) -> Task | None:
-        at = to_timestamp(self._clock.now())
-        if result is None and ideas:
-            result = {"ideas_count": len({idea.source_id for idea in ideas})}
-        changes = {**fence(claim), "at": at, "result": as_json(result)}
-        rows = result_rows(claim.task_id, ideas, self._clock.now(), at)
-        with self._session.write(durable=self._sync_told, writes=1 + len(rows) // 8) as session:
-            if session.execute(_SQL["complete"], changes).rowcount != 1:
+        now = self._clock.now()
+        at = to_timestamp(now)
+        changes = {**fence(claim), "at": at, "result": as_json(reported(result, ideas))}
+        if not ideas and then is None:
+            if not self._session.write_one(_SQL["complete"], changes, durable=self._sync_told):
                 raise lost(claim)
-            if rows:
-                session.executemany(_SQL["upsert_result"], rows)
+            return None
+        rows = result_rows(claim.task_id, ideas, now, at)
+        with self._session.write(durable=self._sync_told, writes=1 + len(rows) // 8) as session:
+            if not self._complete(session, changes, rows):
+                raise lost(claim)
             claimed = self._claimer.claim(session, then, 1) if then else None
         return claimed[0] if claimed else None
+
+    def complete_many(self, completions: Sequence[Completion]) -> list[Task]:
+        now = self._clock.now()
+        at = to_timestamp(now)
+        changes = [
+            {**fence(each.claim), "at": at, "result": as_json(reported(each.result, each.ideas))}
+            for each in completions
+        ]
+        rows = [result_rows(each.claim.task_id, each.ideas, now, at) for each in completions]
+        writes = 1 + (len(completions) + sum(map(len, rows))) // 8
+        with self._session.write(durable=self._sync_told, writes=writes) as session:
+            return [
+                each.claim
+                for each, own_changes, own_rows in zip(completions, changes, rows)
+                if not self._complete(session, own_changes, own_rows)
+            ]
+
+    def _complete(
+        self, session: Session, changes: dict[str, Any], rows: list[tuple[Any, ...]]
+    ) -> bool:
+        """Complete a task and store its results, if it is still held."""
+        if not session.execute(_SQL["complete"], changes).fetchall():
+            return False
+        if rows:
+            session.executemany(_SQL["upsert_result"], rows)
+        return True
 
     def fail(
         self,
@@ -335,7 +371,7 @@ class SQLiteStorage:
             elif event is TaskEvent.STARTED:
                 session.execute(_SQL["start"], changes).fetchall()
             elif event is TaskEvent.COMPLETED:
-                session.execute(_SQL["complete"], {**changes, "result": as_json(result)})
+                session.execute(_SQL["complete"], {**changes, "result": as_json(result)}).fetchall()
             elif event is TaskEvent.FAILED:
                 self._leave(session, task, event, code="error", message=error_message)
             elif event is TaskEvent.CANCELLED and task.status is TaskStatus.QUEUED:
@@ -376,89 +412,6 @@ class SQLiteStorage:
         )
         queued = left.status is TaskStatus.QUEUED
         (rescued.requeued if queued else rescued.cancelled).append(task.task_id)
-
-    # Housekeeping -------------------------------------------------------------------------------
-
-    def stats(self) -> QueueStats:
-        none = dict.fromkeys(map(str, TaskStatus), 0)
-        by_status = none.copy()
-        by_type: defaultdict[str, dict[str, int]] = defaultdict(none.copy)
-        scheduled, waiting = 0, []
-        rows = self._session.read(_SQL["counts"], {"now": self._clock.now()})
-        for task_type, status, count, later, oldest in rows:
-            by_status[status] += count
-            by_type[task_type][status] = count
-            scheduled += later or 0
-            waiting += [from_timestamp(oldest).timestamp()] if oldest else []
-        return QueueStats(
-            by_status=by_status,
-            by_type=dict(by_type),
-            scheduled=scheduled,
-            results=self._session.read(_SQL["count_results"])[0][0],
-            oldest_queued_s=max(0.0, self._clock.now() - min(waiting)) if waiting else None,
-            errors=dict(self._session.read(_SQL["error_codes"])),
-        )
-
-    def prune(self, finished_before: float, *, limit: int | None = None) -> int:
-        which = {"before": to_timestamp(finished_before), "after": 0, "limit": _PRUNE_BATCH}
-        pruned = 0
-        while limit is None or pruned < limit:
-            which["limit"] = _PRUNE_BATCH if limit is None else min(_PRUNE_BATCH, limit - pruned)
-            found = self._session.read(_SQL["prunable"], which)
-            if not found:
-                break
-            with self._session.write(durable=False, writes=1 + len(found) // 8) as session:
-                for row_id, task_id in found:
-                    session.execute(_SQL["delete_results"], (task_id,))
-                    session.execute(_SQL["delete_events"], (row_id,))
-                    session.execute(_SQL["delete_task"], (row_id,))
-            pruned += len(found)
-            which["after"] = found[-1][0]
-        return pruned
-
-    def check(self) -> list[str]:
-        """Integrity and foreign keys as SQLite checks them, and the queue's own rules."""
-        wrong = [row[0] for row in self._session.read("PRAGMA integrity_check") if row[0] != "ok"]
-        for table, row_id, parent, _ in self._session.read("PRAGMA foreign_key_check"):
-            wrong.append(f"row {row_id} of {table} refers to a row of {parent} that is not there")
-        wrong += [row[0] for row in self._session.read(_SQL["broken_rules"])]
-        return wrong
-
-    def backup(self, path: Path) -> Path:
-        """A consistent copy while workers go on; checked before it is renamed into place.
-
-        Raises:
-            StorageError: the copy cannot be written, or `path` is the database itself.
-            StorageCorrupt: the copy did not pass its check, so the database is damaged.
-        """
-        return back_up(self._session, path)
-
-    # Workers ------------------------------------------------------------------------------------
-
-    def register_worker(self, info: WorkerInfo) -> None:
-        with self._session.write(durable=False) as session:
-            session.execute(_SQL["register_worker"], info)
-
-    def worker_seen(self, worker_id: str) -> bool:
-        with self._session.write(durable=False) as session:
-            row = session.execute(
-                _SQL["worker_seen"], {"worker_id": worker_id, "now": self._clock.now()}
-            ).fetchone()
-        return bool(row and row[0])
-
-    def forget_worker(self, worker_id: str) -> None:
-        with self._session.write(durable=False) as session:
-            session.execute(_SQL["forget_worker"], {"worker_id": worker_id})
-
-    def request_stop(self, worker_id: str | None = None) -> int:
-        with self._session.write(durable=self._sync_told) as session:
-            return session.execute(_SQL["request_stop"], {"worker_id": worker_id}).rowcount
-
-    def workers(self) -> list[WorkerInfo]:
-        return [
-            WorkerInfo._make((*others, bool(stop)))
-            for *others, stop in self._session.read(_SQL["workers"])
-        ]
 
     def close(self) -> None:
         self._session.close()

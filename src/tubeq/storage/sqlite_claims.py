@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,23 +25,55 @@ CLAIM_ONE, CLAIM_MANY = (
     {pick: _SQL[verb].replace("$pick", _SQL[pick]) for pick in _SQL if pick.startswith("pick_")}
     for verb in ("claim_one", "claim_many")
 )
+_ONE = {
+    ClaimStrategy.LIFO: CLAIM_ONE["pick_lifo"],
+    ClaimStrategy.FIFO: CLAIM_ONE["pick_fifo"],
+    ClaimStrategy.PRIORITY: CLAIM_ONE["pick_best"],
+}
 _ORDER: dict[ClaimStrategy, Callable[[Task], Any]] = {
     ClaimStrategy.LIFO: lambda task: -task.row_id,
     ClaimStrategy.FIFO: lambda task: task.row_id,
     ClaimStrategy.PRIORITY: lambda task: (-task.priority, task.row_id),
+}
+_IN_ONE_STATEMENT = {
+    ClaimStrategy.LIFO: _SQL["claim_one"].replace("$pick", _SQL["pick_lifo"]),
 }
 _NEIGHBOURS = 32
 _PROMOTE_EVERY_S = 0.1
 
 
 class Claimer:
-    """Claims for one storage handle."""
+    """Claims for one storage handle and all its threads."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._next_promotion: dict[str, float] = {}
         self._hats: dict[str, list[tuple[int, int]]] = {}
+        self._hat_mutex = threading.Lock()
         self._chance = random.Random()
+
+    def claim_at_once(
+        self, session: Session, request: ClaimRequest, *, durable: bool
+    ) -> Task | None:
+        """Claim a task with one statement; None where it takes more than that, or there is none:
+        `claim` then knows."""
+        now = self._clock.now()
+        task_type = request.task_type
+        if now >= self._next_promotion.get(task_type, 0.0):
+            return None
+        changes = claim_changes(request, now)
+        if request.strategy is ClaimStrategy.WEIGHTED_RANDOM:
+            drawn = self._draw(task_type)
+            if drawn is None:
+                return None
+            rows = session.write_one(
+                _SQL["claim_drawn"], (*changes, drawn, task_type), durable=durable
+            )
+        else:
+            rows = session.write_one(
+                _ONE[request.strategy], (*changes, *_pick_one(request)), durable=durable
+            )
+        return _claimed(rows[0], task_type, changes) if rows else None
 
     def claim(self, session: Session, request: ClaimRequest, limit: int) -> list[Task]:
         """Claim up to `limit` due tasks, in the open transaction of the session."""
@@ -63,39 +96,54 @@ class Claimer:
         if request.strategy is ClaimStrategy.WEIGHTED_RANDOM:
             return self._pick_weighted(session, request, limit, now)
         changes = claim_changes(request, now)
+        task_type = request.task_type
+        if limit == 1:
+            values = (*changes, *_pick_one(request))
+            rows = session.execute(_ONE[request.strategy], values).fetchall()
+            return [_claimed(row, task_type, changes) for row in rows]
         claimed: list[Task] = []
         for pick in _PICKS[request.strategy]:
-            wanted = limit - len(claimed)
-            statement = CLAIM_ONE[pick] if wanted == 1 else CLAIM_MANY[pick]
-            rows = session.execute(statement, (*changes, request.task_type, wanted)).fetchall()
-            claimed += [_claimed(row, request.task_type, changes) for row in rows]
+            values = (*changes, task_type, limit - len(claimed))
+            rows = session.execute(CLAIM_MANY[pick], values).fetchall()
+            claimed += [_claimed(row, task_type, changes) for row in rows]
             if len(claimed) == limit:
                 break
-        if len(claimed) > 1:  # RETURNING promises no order
-            claimed.sort(key=_ORDER[request.strategy])
+        claimed.sort(key=_ORDER[request.strategy])  # RETURNING promises none
         return claimed
 
     def _pick_weighted(
         self, session: Session, request: ClaimRequest, limit: int, now: float
     ) -> list[Task]:
         changes = claim_changes(request, now)
+        task_type = request.task_type
         claimed: list[Task] = []
-        while len(claimed) < limit and (hat := self._hat(session, request.task_type)):
-            weights = [1 + max(priority, 0) for _, priority in hat]
-            (drawn,) = self._chance.choices(range(len(hat)), weights)
-            row_id, _ = hat.pop(drawn)
-            values = (*changes, row_id, request.task_type)
+        while len(claimed) < limit:
+            drawn = self._draw(task_type)
+            if drawn is None:
+                self._fill_hat(session, task_type)
+                drawn = self._draw(task_type, down_to=0)
+            if drawn is None:
+                break
+            values = (*changes, drawn, task_type)
             row = session.execute(_SQL["claim_drawn"], values).fetchone()
             if row is not None:  # else another worker was quicker
-                claimed.append(_claimed(row, request.task_type, changes))
+                claimed.append(_claimed(row, task_type, changes))
         return claimed
 
-    def _hat(self, session: Session, task_type: str) -> list[tuple[int, int]]:
-        """Row ids and priorities to draw from: neighbours from a random place on, going round at
-        the end of the queue; filled anew when half of them are drawn."""
-        hat = self._hats.get(task_type, [])
-        if len(hat) > _NEIGHBOURS // 2:
-            return hat
+    def _draw(self, task_type: str, down_to: int = _NEIGHBOURS // 2) -> int | None:
+        """The row id of a task out of the hat; None when that many are left in it, or fewer."""
+        with self._hat_mutex:
+            hat = self._hats.get(task_type, [])
+            if len(hat) <= down_to:
+                return None
+            weights = [1 + max(priority, 0) for _, priority in hat]
+            (drawn,) = self._chance.choices(range(len(hat)), weights)
+            row_id: int = hat.pop(drawn)[0]
+            return row_id
+
+    def _fill_hat(self, session: Session, task_type: str) -> None:
+        """Fill it with row ids and priorities to draw from: neighbours from a random place on,
+        going round at the end of the queue."""
         low, high = session.execute(_SQL["ready_bounds"], {"task_type": task_type}).fetchone()
         hat = []
         if low is not None:
@@ -106,8 +154,14 @@ class Claimer:
                 missing = _NEIGHBOURS - len(hat)
                 first = session.execute(query, (task_type, 0, missing)).fetchall()
                 hat += [each for each in first if each[0] < start]
-        self._hats[task_type] = hat
-        return hat
+        with self._hat_mutex:
+            self._hats[task_type] = hat
+
+
+def _pick_one(request: ClaimRequest) -> tuple[Any, ...]:
+    """The parameters of a pick of one task."""
+    one = (request.task_type, 1)
+    return one + one if request.strategy is ClaimStrategy.PRIORITY else one
 
 
 def claim_changes(request: ClaimRequest, now: float) -> tuple[Any, ...]:

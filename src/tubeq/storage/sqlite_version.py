@@ -17,8 +17,8 @@ def wal_reset_bug(version: Version = sqlite3.sqlite_version_info) -> bool:
 
     A checkpoint that begins just after another has finished can miss that a writer starts the log
     anew meanwhile, and then pass over pages that were never copied. Fixed in 3.51.3, and in 3.44.6
-    and 3.50.7 on their branches. With the write lock held by the checkpointer there is no such
-    writer, so tubeq's checkpoints are safe on every version.
+    and 3.50.7 on their branches. tubeq's checkpoints keep that writer away (see wal.Checkpointer),
+    so they are safe on every version; those of other programs on the file may not be.
     """
     if version >= (3, 51, 3):
         return False

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import sqlite3
 import threading
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tubeq.domain.errors import StorageError
 from tubeq.storage.byte_lock import LockFile
 from tubeq.storage.connection import ConnectionFactory
-from tubeq.storage.sqlite_version import wal_reset_bug
-from tubeq.storage.write_lock import CHECKPOINT_BYTE, WriteLock
+from tubeq.storage.write_lock import CHECKPOINT_BYTE, SYNC_BYTE, WriteLock
 
 CHECKPOINT_EVERY_WRITES = 1000
 """Small writes between checkpoints, of all processes: about 3 pages of the log each, some 12 MB."""
 WAIT_AFTER_WRITES = 4 * CHECKPOINT_EVERY_WRITES
 """Small writes after which a writer waits for the checkpoint, where the disk cannot keep up."""
 _WAIT_S = 1.0
+WRITES, SYNCS_BEGUN, SYNCS_DONE = range(3)
+"""The side file's numbers: small writes since the last checkpoint; syncs of the log."""
+SYNC_WORD = 2
+_EVERYBODY = 2**31 - 1
+_SYNC_SLEEP_S = 0.005
+_SYNC_PATIENCE_S = 0.1
 
 
 class WalSync:
-    """Forces committed transactions to the disk, many with one fsync.
+    """Forces committed transactions to the disk, those of many writers with one fsync.
 
     A commit with synchronous = FULL would sync the log while it holds the write lock; this does it
     after the lock was given back, so that other writers go on meanwhile. The guarantee is the same:
@@ -31,33 +37,63 @@ class WalSync:
     all that was committed before. A frame that a checkpoint has moved since is in the database
     file, synced by the checkpoint.
 
+    Of all threads and processes with something to sync, one does it; those that come meanwhile
+    share the next (group commit: D. DeWitt et al., "Implementation techniques for main memory
+    database systems", SIGMOD 1984). Syncs are numbered in shared memory as they begin and as they
+    end: one that began after a commit covers it. A killed process's sync never ends, and only that.
+
     The log's file is the same for as long as a connection of this process is open, since only the
     last connection to close deletes it. It bears no locks, so opening it here is safe.
     """
 
-    def __init__(self, factory: ConnectionFactory) -> None:
+    def __init__(self, factory: ConnectionFactory, locks: LockFile) -> None:
         self._factory = factory
         self._path = Path(f"{factory.path}-wal")
         self._fd: int | None = None
-        self._commits = itertools.count(1)
-        self._latest = 0
-        self._synced = 0
+        self._locks = locks
+        self._asleep = locks.words[SYNC_WORD]
         self._mutex = threading.Lock()
 
     def sync(self) -> None:
-        """Return when all that was committed before the call is on the disk.
-
-        Threads that come while one is syncing share the next sync.
-        """
-        self._latest = ticket = next(self._commits)
+        """Return when all that was committed before the call is on the disk."""
+        numbers = self._locks.numbers
+        wal = self._open()
+        # The larger of the two: after a power cut they may be of any age.
+        wanted = max(numbers[SYNCS_BEGUN], numbers[SYNCS_DONE]) + 1
         with self._mutex:
-            if self._synced >= ticket:
-                return
-            covered = self._latest
-            if self._fd is None:
-                self._fd = os.open(self._path, os.O_RDWR | getattr(os, "O_BINARY", 0))
-            self._factory.sync(self._fd)
-            self._synced = covered
+            began = time.monotonic()
+            while numbers[SYNCS_DONE] < wanted:
+                # A suspended process may hold the byte.
+                impatient = time.monotonic() - began > _SYNC_PATIENCE_S
+                if self._locks.try_lock(SYNC_BYTE):
+                    try:
+                        if numbers[SYNCS_DONE] < wanted:
+                            self._lead(wal, max(numbers[SYNCS_BEGUN], numbers[SYNCS_DONE]) + 1)
+                    finally:
+                        self._locks.unlock(SYNC_BYTE)
+                        if self._asleep.value:
+                            self._asleep.value = 0
+                            self._asleep.wake(_EVERYBODY)
+                elif impatient:
+                    self._factory.sync(wal)
+                    return
+                else:
+                    self._asleep.value = 1
+                    if numbers[SYNCS_DONE] < wanted:
+                        self._asleep.wait(1, _SYNC_SLEEP_S)
+
+    def _lead(self, wal: int, number: int) -> None:
+        self._locks.numbers[SYNCS_BEGUN] = number
+        self._factory.sync(wal)
+        self._locks.numbers[SYNCS_DONE] = number
+
+    def _open(self) -> int:
+        """The log, opened before others sync it: each open file is told of an error once."""
+        if self._fd is None:
+            with self._mutex:
+                if self._fd is None:
+                    self._fd = os.open(self._path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+        return self._fd
 
     def close(self) -> None:
         """Let go of the file."""
@@ -71,9 +107,14 @@ class Checkpointer:
     """Moves the log's pages into the database file, in a thread of its own, away from the claims.
 
     Of all processes with the file open, the one that gets the lock on a byte of the side file does
-    it; the others go on. The last step runs under the write lock: on a SQLite with the WAL-reset
-    bug because only that is safe there, elsewhere because a log that is written to all the time
-    would never be moved to its end, and so never start anew.
+    it; the others go on. Most is moved while they write. Only the last step, which moves what they
+    wrote meanwhile, is under the write lock: else a log that is written to all the time would never
+    be moved to its end, and so never start anew.
+
+    SQLite 3.7.0 to 3.51.2 can lose what is in the log if one connection starts the log anew while
+    another begins to checkpoint one that was already moved to its end (sqlite.org/wal.html, "The
+    WAL-reset bug"). Here that cannot coincide: in the first step a reader pins the log, and the log
+    holds at least the write that asked for the checkpoint; in the second nobody else can write.
     """
 
     def __init__(self, factory: ConnectionFactory, wal: WalSync) -> None:
@@ -91,12 +132,12 @@ class Checkpointer:
     def note_writes(self, count: int) -> None:
         """Called by the writer that still holds the write lock: roughly how many small writes its
         transaction amounts to."""
-        self._locks.counter[0] += count
+        self._locks.numbers[WRITES] += count
 
     def keep_up(self) -> None:
         """Called by the writer after it gave the write lock back: has a checkpoint made when it
         is time, and waits for it when it is late."""
-        writes = self._locks.counter[0]
+        writes = self._locks.numbers[WRITES]
         if writes < CHECKPOINT_EVERY_WRITES:
             self._wait_after = WAIT_AFTER_WRITES
             return
@@ -120,9 +161,9 @@ class Checkpointer:
         self._locks.close()
 
     def _run(self) -> None:
-        connection = gate = None
+        connection = other = None
         try:
-            connection, gate = self._factory.connect(), self._factory.connect()
+            connection, other = self._factory.connect(), self._factory.connect()
             while not self._closed:
                 self._due.wait()
                 self._due.clear()
@@ -131,28 +172,38 @@ class Checkpointer:
                         # A checkpoint that fails (a full disk, a busy database) is made up for by
                         # the next; whoever writes meets the cause himself.
                         with suppress(sqlite3.Error, StorageError, OSError):
-                            self._checkpoint(connection, gate)
+                            self._checkpoint(connection, other)
                     finally:
                         self._locks.unlock(CHECKPOINT_BYTE)
                 self._done.set()
         finally:
-            for each in (connection, gate):
+            for each in (connection, other):
                 if each is not None:
                     each.close()
 
-    def _checkpoint(self, connection: sqlite3.Connection, gate: sqlite3.Connection) -> None:
-        if self._locks.counter[0] < CHECKPOINT_EVERY_WRITES:
+    def _checkpoint(self, connection: sqlite3.Connection, other: sqlite3.Connection) -> None:
+        if self._locks.numbers[WRITES] < CHECKPOINT_EVERY_WRITES:
             return  # another process was quicker
-        if not wal_reset_bug():
+        with _transaction(other, "BEGIN"):
+            other.execute("SELECT 1 FROM sqlite_master").fetchone()  # from here on it pins the log
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-        self._wal.sync()  # so that the checkpoint finds little to sync while others wait for it
+        self._wal.sync()  # so that the last step finds little to sync while others wait for it
         self._write_lock.acquire()
         try:
-            gate.execute("BEGIN IMMEDIATE")
-            try:
+            with _transaction(other, "BEGIN IMMEDIATE"):
+                # First of all: if this process is killed now, the next checkpoint comes later. The
+                # other way round it could come for a log that was moved to its end.
+                self._locks.numbers[WRITES] = 0
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-                self._locks.counter[0] = 0
-            finally:
-                gate.execute("ROLLBACK")
         finally:
             self._write_lock.release()
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
+    """A transaction that changes nothing."""
+    connection.execute(begin)
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,10 +12,12 @@ from tubeq.domain.clock import SystemClock
 from tubeq.domain.errors import StorageError
 from tubeq.domain.models import EncodedTask, Idea
 from tubeq.domain.policies import Durability
+from tubeq.storage.byte_lock import LockFile
 from tubeq.storage.connection import ConnectionFactory
 from tubeq.storage.port import ClaimRequest
 from tubeq.storage.sqlite import SQLiteStorage
-from tubeq.storage.wal import WalSync
+from tubeq.storage.wal import SYNCS_BEGUN, SYNCS_DONE, WalSync
+from tubeq.storage.write_lock import SYNC_BYTE
 
 REQUEST = ClaimRequest("scrape", "w1")
 
@@ -100,9 +103,26 @@ def test_a_sync_that_fails_is_an_error_and_not_an_acknowledgement(opened, monkey
         storage.create([EncodedTask("scrape", "{}")])
 
 
-def test_threads_that_come_while_one_syncs_share_the_next_sync(tmp_path):
+class CountedLock:
+    """A mutex that tells how many came to it."""
+
+    def __init__(self, arrivals):
+        self._mutex = threading.Lock()
+        self._arrivals = arrivals
+
+    def __enter__(self):
+        self._arrivals.append(1)
+        self._mutex.acquire()
+
+    def __exit__(self, *error):
+        self._mutex.release()
+
+
+@pytest.mark.parametrize("handles", [1, 9])
+def test_who_comes_while_one_syncs_shares_the_next_sync(tmp_path, handles):
+    """Threads of one process (one handle), and processes (a handle each)."""
     begun, go_on = threading.Event(), threading.Event()
-    calls = []
+    calls, arrivals = [], []
 
     class SlowFactory(ConnectionFactory):
         def sync(self, wal):
@@ -111,15 +131,58 @@ def test_threads_that_come_while_one_syncs_share_the_next_sync(tmp_path):
             go_on.wait(5)
 
     (tmp_path / "q.db-wal").touch()
-    wal = WalSync(SlowFactory(tmp_path / "q.db", 1))
+    files = [LockFile(tmp_path / "q.db-lock") for _ in range(handles)]
+    wals = [WalSync(SlowFactory(tmp_path / "q.db", 1), file) for file in files]
+    for wal in wals:
+        wal._open()
+        wal._mutex = CountedLock(arrivals)
     with ThreadPoolExecutor(9) as pool:
-        first = pool.submit(wal.sync)
+        first = pool.submit(wals[0].sync)
         assert begun.wait(5)
-        others = [pool.submit(wal.sync) for _ in range(8)]
-        while wal._latest < 9:
-            pass
+        others = [pool.submit(wals[number % handles].sync) for number in range(1, 9)]
+        while len(arrivals) < 9:
+            time.sleep(0.001)
         go_on.set()
         for each in [first, *others]:
             each.result(5)
-    wal.close()
+    for each in (*wals, *files):
+        each.close()
     assert len(calls) == 2  # the first one's, and one for the eight that came meanwhile
+
+
+@pytest.mark.parametrize(("begun", "done"), [(7, 6), (6, 7), (7, 7)])
+def test_a_sync_that_a_killed_process_or_a_power_cut_left_behind_covers_nothing(
+    tmp_path, begun, done
+):
+    calls = []
+
+    class Factory(ConnectionFactory):
+        def sync(self, wal):
+            calls.append(wal)
+
+    (tmp_path / "q.db-wal").touch()
+    locks = LockFile(tmp_path / "q.db-lock")
+    locks.numbers[SYNCS_BEGUN], locks.numbers[SYNCS_DONE] = begun, done
+    wal = WalSync(Factory(tmp_path / "q.db", 1), locks)
+    wal.sync()
+    wal.sync()
+    assert len(calls) == 2
+    wal.close()
+    locks.close()
+
+
+def test_a_process_that_was_suspended_while_it_synced_holds_nobody_up_for_long(tmp_path):
+    calls = []
+
+    class Factory(ConnectionFactory):
+        def sync(self, wal):
+            calls.append(wal)
+
+    (tmp_path / "q.db-wal").touch()
+    suspended, locks = (LockFile(tmp_path / "q.db-lock") for _ in range(2))
+    assert suspended.try_lock(SYNC_BYTE)
+    wal = WalSync(Factory(tmp_path / "q.db", 1), locks)
+    wal.sync()
+    assert len(calls) == 1
+    for each in (wal, locks, suspended):
+        each.close()

@@ -9,11 +9,14 @@ import threading
 import pytest
 
 from tubeq import QueueManager
+from tubeq.domain.clock import SystemClock
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.models import EncodedTask, Idea
 from tubeq.storage import open_storage
+from tubeq.storage.connection import ConnectionFactory
 from tubeq.storage.port import ClaimRequest
 from tubeq.storage.session import Session
+from tubeq.storage.sqlite import SQLiteStorage
 
 UNSTORABLE = [Idea("a", views=2**70), Idea("a", title="\ud800"), Idea("a", extra={"b": object()})]
 
@@ -44,10 +47,44 @@ def test_an_interrupt_inside_a_transaction_undoes_it_and_frees_the_lock(storage,
 
     monkeypatch.setattr(Session, "executemany", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        storage.create([EncodedTask("scrape", "{}")])
+        storage.create([EncodedTask("scrape", "{}")] * 2)
     monkeypatch.undo()
     assert storage.list_tasks() == []
     storage.create([EncodedTask("scrape", "{}")])
+
+
+def test_an_interrupt_inside_a_single_statement_frees_the_lock(tmp_path):
+    """SQLite holds its write lock until a statement that returns rows is at its end."""
+    interrupts = []
+
+    class Rows(sqlite3.Cursor):
+        def fetchall(self):
+            if interrupts:
+                raise interrupts.pop()
+            return super().fetchall()
+
+    class Interrupted(sqlite3.Connection):
+        def execute(self, sql, parameters=()):
+            return self.cursor(Rows).execute(sql, parameters)
+
+    class Factory(ConnectionFactory):
+        def connect(self):
+            return sqlite3.connect(
+                self.path, factory=Interrupted, isolation_level=None, check_same_thread=False
+            )
+
+    path = tmp_path / "queue.db"
+    storage = SQLiteStorage(path, clock=SystemClock(), factory=Factory(path, 5))
+    storage.create([EncodedTask("scrape", "{}")] * 2)
+    storage.claim(ClaimRequest("scrape", "w"))
+    interrupts.append(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt) as interrupt:
+        storage.claim(ClaimRequest("scrape", "w"))
+    outsider = sqlite3.connect(path, timeout=0)
+    outsider.execute("BEGIN IMMEDIATE")
+    outsider.close()
+    del interrupt
+    storage.close()
 
 
 def test_a_write_holds_the_database_from_its_first_statement(storage, tmp_path):

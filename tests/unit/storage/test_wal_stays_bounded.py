@@ -45,25 +45,38 @@ def test_without_checkpoints_the_log_grows_past_that_bound(storage, tmp_path, mo
     assert (tmp_path / "queue.db-wal").stat().st_size > 40_000_000
 
 
-def test_a_checkpoint_runs_only_while_no_other_writer_can(tmp_path, monkeypatch):
-    """On a SQLite with the WAL-reset bug: whoever tries to write meanwhile is refused."""
-    monkeypatch.setattr(wal, "wal_reset_bug", lambda: True)
+def test_nobody_can_start_the_log_anew_while_a_checkpoint_runs(tmp_path):
+    """Else a SQLite with the WAL-reset bug could lose what is in the log."""
     path = tmp_path / "queue.db"
     storage = open_storage(path)
-    refused = []
+    storage.create([EncodedTask("scrape", "{}")])
+    during, begun_anew = [], []
+
+    def salts():
+        return path.with_name("queue.db-wal").read_bytes()[16:24]
+
+    def try_to_write():
+        before = salts()
+        outsider = sqlite3.connect(path, timeout=0, isolation_level=None)
+        outsider.execute("PRAGMA wal_autocheckpoint = 0")
+        try:
+            outsider.execute("PRAGMA user_version = 1")
+        except sqlite3.OperationalError:
+            during.append("refused")
+        else:
+            during.append("written")
+        finally:
+            outsider.close()
+        begun_anew.append(salts() != before)
 
     class Watched(sqlite3.Connection):
         def execute(self, sql, *parameters):
-            if "wal_checkpoint" in sql:
-                outsider = sqlite3.connect(path, timeout=0)
-                try:
-                    outsider.execute("BEGIN IMMEDIATE")
-                    refused.append(False)
-                except sqlite3.OperationalError:
-                    refused.append(True)
-                finally:
-                    outsider.close()
-            return super().execute(sql, *parameters)
+            if "wal_checkpoint" not in sql:
+                return super().execute(sql, *parameters)
+            try_to_write()
+            done = super().execute(sql, *parameters)
+            try_to_write()
+            return done
 
     class Factory(ConnectionFactory):
         def connect(self):
@@ -71,25 +84,28 @@ def test_a_checkpoint_runs_only_while_no_other_writer_can(tmp_path, monkeypatch)
                 path, factory=Watched, isolation_level=None, check_same_thread=False
             )
 
-    log = wal.WalSync(Factory(path, 5))
+    locks = LockFile(tmp_path / "queue.db-lock")
+    log = wal.WalSync(Factory(path, 5), locks)
     checkpointer = wal.Checkpointer(Factory(path, 5), log)
     checkpointer.note_writes(wal.CHECKPOINT_EVERY_WRITES)
     checkpointer.keep_up()
     deadline = time.monotonic() + 5
-    while not refused and time.monotonic() < deadline:
+    while len(during) < 4 and time.monotonic() < deadline:
         time.sleep(0.01)
     checkpointer.close()
-    log.close()
-    storage.close()
-    assert refused
-    assert all(refused)
+    assert during == ["written", "written", "refused", "refused"]
+    assert not any(begun_anew)
+    try_to_write()
+    assert begun_anew[-1]  # it was all moved: the next write starts the log anew
+    for each in (log, locks, storage):
+        each.close()
 
 
 def test_writes_of_all_processes_are_counted_together(tmp_path):
     first, second = (LockFile(tmp_path / "lock") for _ in range(2))
-    first.counter[0] += 5
-    second.counter[0] += 7
-    assert first.counter[0] == second.counter[0] == 12
+    first.numbers[wal.WRITES] += 5
+    second.numbers[wal.WRITES] += 7
+    assert first.numbers[wal.WRITES] == second.numbers[wal.WRITES] == 12
     first.close()
     second.close()
 
@@ -100,7 +116,7 @@ def test_a_checkpoint_that_never_comes_holds_a_writer_up_once_not_always(tmp_pat
     storage = open_storage(tmp_path / "queue.db")
     suspended = LockFile(tmp_path / "queue.db-lock")
     assert suspended.try_lock(CHECKPOINT_BYTE)
-    suspended.counter[0] = wal.WAIT_AFTER_WRITES
+    suspended.numbers[wal.WRITES] = wal.WAIT_AFTER_WRITES
     monkeypatch.setattr(wal.Checkpointer, "_run", lambda self: None)
     began = time.monotonic()
     for _ in range(20):

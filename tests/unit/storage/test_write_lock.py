@@ -71,6 +71,7 @@ def test_a_writer_queues_behind_the_waiting_once_its_turn_is_over(path, monkeypa
     greedy.release()
     waiting = LockFile(path)
     assert waiting.try_lock(FRONT_BYTE)
+    waiting.words[0].value = 1
     began = time.monotonic()
     greedy.acquire()
     assert (time.monotonic() - began >= write_lock._PATIENCE_S) is waits

@@ -75,6 +75,9 @@ SELECT id FROM task_queue
 WHERE task_type = ? AND status = 'QUEUED' AND scheduled = 0 AND priority > 0
 ORDER BY priority DESC, id LIMIT ?
 
+-- name: pick_best
+coalesce(($pick_prioritised), ($pick_fifo))
+
 -- name: pick_given
 ?
 
@@ -137,7 +140,7 @@ WHERE $held RETURNING cancel_requested
 -- name: complete
 UPDATE task_queue SET status = 'COMPLETED', completed_at = :at, lease_expires_at = NULL,
     result = :result, error_code = NULL, error_message = NULL
-WHERE $held
+WHERE $held RETURNING 1
 
 -- name: finish
 UPDATE task_queue SET status = :status, completed_at = :at, lease_expires_at = NULL,

@@ -1,0 +1,103 @@
+"""What keeps a SQLite queue in order, and the register of its workers."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+from tubeq.domain.clock import Clock, from_timestamp, to_timestamp
+from tubeq.domain.models import QueueStats
+from tubeq.domain.states import TaskStatus
+from tubeq.storage.port import WorkerInfo
+from tubeq.storage.queries import load_queries
+from tubeq.storage.session import Session
+from tubeq.storage.sqlite_backup import back_up
+
+_SQL = load_queries("sqlite")
+_PRUNE_BATCH = 500
+
+
+class Housekeeping:
+    """The verbs that look at, clean, check and copy the whole; a part of SQLiteStorage."""
+
+    def __init__(self, session: Session, clock: Clock, *, sync_told: bool) -> None:
+        self._session = session
+        self._clock = clock
+        self._sync_told = sync_told
+
+    def stats(self) -> QueueStats:
+        none = dict.fromkeys(map(str, TaskStatus), 0)
+        by_status = none.copy()
+        by_type: defaultdict[str, dict[str, int]] = defaultdict(none.copy)
+        scheduled, waiting = 0, []
+        rows = self._session.read(_SQL["counts"], {"now": self._clock.now()})
+        for task_type, status, count, later, oldest in rows:
+            by_status[status] += count
+            by_type[task_type][status] = count
+            scheduled += later or 0
+            waiting += [from_timestamp(oldest).timestamp()] if oldest else []
+        return QueueStats(
+            by_status=by_status,
+            by_type=dict(by_type),
+            scheduled=scheduled,
+            results=self._session.read(_SQL["count_results"])[0][0],
+            oldest_queued_s=max(0.0, self._clock.now() - min(waiting)) if waiting else None,
+            errors=dict(self._session.read(_SQL["error_codes"])),
+        )
+
+    def prune(self, finished_before: float, *, limit: int | None = None) -> int:
+        which = {"before": to_timestamp(finished_before), "after": 0, "limit": _PRUNE_BATCH}
+        pruned = 0
+        while limit is None or pruned < limit:
+            which["limit"] = _PRUNE_BATCH if limit is None else min(_PRUNE_BATCH, limit - pruned)
+            found = self._session.read(_SQL["prunable"], which)
+            if not found:
+                break
+            with self._session.write(durable=False, writes=1 + len(found) // 8) as session:
+                for row_id, task_id in found:
+                    session.execute(_SQL["delete_results"], (task_id,))
+                    session.execute(_SQL["delete_events"], (row_id,))
+                    session.execute(_SQL["delete_task"], (row_id,))
+            pruned += len(found)
+            which["after"] = found[-1][0]
+        return pruned
+
+    def check(self) -> list[str]:
+        """Integrity and foreign keys as SQLite checks them, and the queue's own rules."""
+        wrong = [row[0] for row in self._session.read("PRAGMA integrity_check") if row[0] != "ok"]
+        for table, row_id, parent, _ in self._session.read("PRAGMA foreign_key_check"):
+            wrong.append(f"row {row_id} of {table} refers to a row of {parent} that is not there")
+        wrong += [row[0] for row in self._session.read(_SQL["broken_rules"])]
+        return wrong
+
+    def backup(self, path: Path) -> Path:
+        """A consistent copy while workers go on; checked before it is renamed into place.
+
+        Raises:
+            StorageError: the copy cannot be written, or `path` is the database itself.
+            StorageCorrupt: the copy did not pass its check, so the database is damaged.
+        """
+        return back_up(self._session, path)
+
+    # Workers ------------------------------------------------------------------------------------
+
+    def register_worker(self, info: WorkerInfo) -> None:
+        self._session.write_one(_SQL["register_worker"], info, durable=False)
+
+    def worker_seen(self, worker_id: str) -> bool:
+        seen = {"worker_id": worker_id, "now": self._clock.now()}
+        rows = self._session.write_one(_SQL["worker_seen"], seen, durable=False)
+        return bool(rows and rows[0][0])
+
+    def forget_worker(self, worker_id: str) -> None:
+        self._session.write_one(_SQL["forget_worker"], {"worker_id": worker_id}, durable=False)
+
+    def request_stop(self, worker_id: str | None = None) -> int:
+        with self._session.write(durable=self._sync_told) as session:
+            return session.execute(_SQL["request_stop"], {"worker_id": worker_id}).rowcount
+
+    def workers(self) -> list[WorkerInfo]:
+        return [
+            WorkerInfo._make((*others, bool(stop)))
+            for *others, stop in self._session.read(_SQL["workers"])
+        ]
