@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -11,12 +10,12 @@ from functools import lru_cache
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.models import EncodedTask, NewTask
 from tubeq.domain.states import TaskStatus
+from tubeq.storage.encoding import encode
 
 MAX_PARAMETERS_BYTES = 64 * 1024
 MAX_IDEMPOTENCY_KEY_LENGTH = 200
 MAX_PRIORITY = 2**31 - 1
 _TASK_TYPE = re.compile(r"[a-z][a-z0-9_.-]{0,99}")
-_as_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
 @lru_cache(maxsize=128)
@@ -49,7 +48,7 @@ def encoded_parameters(parameters: object) -> str:
             f"parameters must be a JSON object, not {type(parameters).__name__}"
         )
     try:
-        text = _as_json(dict(parameters))
+        text = encode(dict(parameters))
         size = len(text) if text.isascii() else len(text.encode())
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidParameters(f"parameters are no JSON object: {error}") from None

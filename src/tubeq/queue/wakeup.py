@@ -37,7 +37,7 @@ class Waker:
     """The side that created work. Threads may share one.
 
     Args:
-        db_path: the database; without a side file next to it nobody ever waited: nothing is done.
+        db_path: the database.
     """
 
     def __init__(self, db_path: str | os.PathLike[str]) -> None:
@@ -59,7 +59,7 @@ class Waker:
     def _open(self) -> mmap.mmap | None:
         with self._lock:
             if self._slots is None:
-                opened = _open_slots(self._db_path, create=False)
+                opened = _open_slots(self._db_path)
                 if opened is not None:
                     self._slots, self._first_port = opened
             return self._slots
@@ -105,7 +105,7 @@ class Waiter:
         self._socket: socket.socket | None = None
         self._slot = 0
         try:
-            opened = _open_slots(os.fspath(db_path), create=True)
+            opened = _open_slots(os.fspath(db_path))
             if opened is not None:
                 self._take_slot(*opened, task_type)
         except (OSError, ValueError) as error:
@@ -178,24 +178,19 @@ class Waiter:
         self.close()
 
 
-def _open_slots(db_path: str, create: bool) -> tuple[mmap.mmap, int] | None:
-    """The mapped side file and the port of its first slot; None where there is none.
+def _open_slots(db_path: str) -> tuple[mmap.mmap, int] | None:
+    """The mapped side file and the port of its first slot; None where there can be none.
 
     Raises:
         OSError: it cannot be opened.
     """
     if db_path == ":memory:":
         return None
-    flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)
-    try:
-        file = os.open(f"{db_path}-wake", flags | (os.O_CREAT if create else 0), 0o600)
-    except FileNotFoundError:
-        return None
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    file = os.open(f"{db_path}-wake", flags, 0o600)
     try:
         status = os.fstat(file)
         if status.st_size < _FILE_BYTES:
-            if not create:
-                return None
             os.ftruncate(file, _FILE_BYTES)
         # Derived from the file and not stored in it, so that no half-written header can mislead.
         block = status.st_ino % _PORT_BLOCKS

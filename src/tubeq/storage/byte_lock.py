@@ -22,7 +22,7 @@ else:
     import fcntl
 
 
-BYTES = 5
+BYTES = 4
 """How many bytes of a lock file are in use."""
 
 
@@ -59,7 +59,7 @@ class LockFile:
 
     if sys.platform == "linux":
         # struct flock {short l_type, l_whence; off_t l_start, l_len; pid_t l_pid;}, packed ahead
-        # of use: every write locks and unlocks.
+        # of use: every wait locks and unlocks.
         _LOCK, _UNLOCK = (
             [struct.pack("@hhqqi4x", kind, os.SEEK_SET, byte, 1, 0) for byte in range(BYTES)]
             for kind in (fcntl.F_WRLCK, fcntl.F_UNLCK)

@@ -41,7 +41,7 @@ class ConnectionFactory:
 
     Args:
         path: the database file.
-        busy_timeout_s: seconds that SQLite waits for writers that do not queue as tubeq's do.
+        busy_timeout_s: seconds that the users of its connections wait for others.
     """
 
     def __init__(self, path: Path, busy_timeout_s: float) -> None:
@@ -49,13 +49,14 @@ class ConnectionFactory:
         self.busy_timeout_s = busy_timeout_s
 
     def connect(self) -> sqlite3.Connection:
-        """A connection in autocommit mode that never checkpoints of its own accord.
+        """A connection in autocommit mode that never checkpoints of its own accord, and never
+        waits for a lock: its users do that.
 
         Its callers see to it that one thread at a time uses it.
         """
         connection = sqlite3.connect(
             self.path,
-            timeout=self.busy_timeout_s,
+            timeout=0.0,
             isolation_level=None,
             check_same_thread=False,
             cached_statements=256,

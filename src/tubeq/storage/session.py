@@ -19,7 +19,7 @@ from tubeq.storage.connection import ConnectionFactory, prepare_path, translate,
 from tubeq.storage.migrate import is_current, migrate
 from tubeq.storage.sqlite_version import require_supported
 from tubeq.storage.wal import Checkpointer, WalSync
-from tubeq.storage.write_lock import OPEN_BYTE, WriteLock
+from tubeq.storage.write_lock import OPEN_BYTE, WriteLock, is_busy
 
 _Answer = TypeVar("_Answer")
 Parameters = Mapping[str, Any] | Sequence[Any]
@@ -76,6 +76,9 @@ class Session:
             try:
                 return self._connection.execute(sql, parameters).fetchall()
             except sqlite3.Error as error:
+                if isinstance(error, sqlite3.OperationalError) and is_busy(error):
+                    execute = self._connection.execute
+                    return self._retry_while_busy(lambda: execute(sql, parameters).fetchall())
                 raise self._meaning(error) from error
 
     def write(
@@ -106,12 +109,12 @@ class Session:
         Raises:
             StorageError: one of its kinds.
         """
-        self._take_turn()
         connection = self._connection
         cursor = None
+        self._enter()
         try:
             before = connection.total_changes
-            cursor = connection.execute(sql, parameters)
+            cursor = self._write_lock.take(connection.execute, sql, parameters)
             rows = cursor.fetchall()
             changed = connection.total_changes != before
             if changed:
@@ -123,7 +126,7 @@ class Session:
                 raise self._meaning(error) from error
             raise
         finally:
-            self._end_turn()
+            self._leave()
         if changed:
             self._settle(durable, when_visible)
         return rows
@@ -154,22 +157,18 @@ class Session:
             _open_sessions.discard(self)
             self._let_go()
 
-    def _take_turn(self) -> None:
-        """Keep this process's threads, then the other processes, from writing."""
+    def _enter(self) -> None:
+        """Keep this process's other threads from writing."""
         if self._unusable:
             raise self._unusable
         self._mutex.acquire()
-        try:
-            self._write_lock.acquire()
-        except BaseException as error:
-            self._mutex.release()
-            if isinstance(error, OSError):
-                raise self._meaning(error) from error
-            raise
 
-    def _end_turn(self) -> None:
-        self._write_lock.release()
-        self._mutex.release()
+    def _leave(self) -> None:
+        """After a write, SQLite's lock given back."""
+        try:
+            self._write_lock.given_back()
+        finally:
+            self._mutex.release()
 
     def _settle(self, durable: bool, when_visible: Callable[[], None] | None) -> None:
         """After a change, with no lock held: what keeps the log short, and on the disk."""
@@ -253,12 +252,12 @@ class Transaction:
 
     def __enter__(self) -> Session:
         session = self._session
-        session._take_turn()
+        session._enter()
         try:
-            session._connection.execute("BEGIN IMMEDIATE")
+            session._write_lock.take(session._connection.execute, "BEGIN IMMEDIATE")
         except BaseException as error:
-            session._end_turn()
-            if isinstance(error, sqlite3.Error):
+            session._leave()
+            if isinstance(error, (sqlite3.Error, OSError)):
                 raise session._meaning(error) from error
             raise
         self._changes = session._connection.total_changes
@@ -284,7 +283,7 @@ class Transaction:
         finally:
             if connection.in_transaction:  # some errors, a full disk among them, end it already
                 connection.execute("ROLLBACK")
-            session._end_turn()
+            session._leave()
         if isinstance(error, _MEANT):
             raise session._meaning(error) from error
         if changed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from tubeq.storage.sqlite_housekeeping import Housekeeping
 from tubeq.storage.sqlite_rows import fence, lost, result_rows, task_from
 
 _SQL = load_queries("sqlite")
+_ROWS_AT_ONCE = 100
+_INSERT_MANY = _SQL["insert_task"] + (", " + _SQL["task_values"]) * (_ROWS_AT_ONCE - 1)
 
 
 class SQLiteStorage(Housekeeping):
@@ -68,7 +71,7 @@ class SQLiteStorage(Housekeeping):
             (task_id, kind, parameters, priority, at, due, due is not None and due > now, key)
             for task_id, (kind, parameters, priority, due, key) in zip(task_ids, tasks)
         ]
-        keyed = any(task.idempotency_key for task in tasks)
+        keyed = any(task[-1] for task in tasks)
         if len(rows) == 1 and not keyed:
             self._session.write_one(
                 _SQL["insert_task"], rows[0], durable=self._sync_told, when_visible=when_visible
@@ -78,7 +81,7 @@ class SQLiteStorage(Housekeeping):
             durable=self._sync_told, writes=1 + len(rows) // 8, when_visible=when_visible
         ) as session:
             if not keyed:
-                session.executemany(_SQL["insert_task"], rows)
+                _insert(session, rows)
                 return task_ids
             for position, row in enumerate(rows):
                 key = row[-1]
@@ -433,3 +436,12 @@ class SQLiteStorage(Housekeeping):
 
     def _reread(self, session: Session, task: Task) -> Task:
         return task_from(session.execute(_SQL["get_row"], (task.row_id,)).fetchone())
+
+
+def _insert(session: Session, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert tasks, many with one statement: that takes less than half the time of one each."""
+    whole = len(rows) - len(rows) % _ROWS_AT_ONCE
+    for start in range(0, whole, _ROWS_AT_ONCE):
+        session.execute(_INSERT_MANY, [*chain(*rows[start : start + _ROWS_AT_ONCE])])
+    if whole < len(rows):
+        session.executemany(_SQL["insert_task"], rows[whole:])

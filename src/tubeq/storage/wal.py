@@ -6,8 +6,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from tubeq.domain.errors import StorageError
@@ -184,26 +183,19 @@ class Checkpointer:
     def _checkpoint(self, connection: sqlite3.Connection, other: sqlite3.Connection) -> None:
         if self._locks.numbers[WRITES] < CHECKPOINT_EVERY_WRITES:
             return  # another process was quicker
-        with _transaction(other, "BEGIN"):
+        other.execute("BEGIN")
+        try:
             other.execute("SELECT 1 FROM sqlite_master").fetchone()  # from here on it pins the log
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-        self._wal.sync()  # so that the last step finds little to sync while others wait for it
-        self._write_lock.acquire()
-        try:
-            with _transaction(other, "BEGIN IMMEDIATE"):
-                # First of all: if this process is killed now, the next checkpoint comes later. The
-                # other way round it could come for a log that was moved to its end.
-                self._locks.numbers[WRITES] = 0
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         finally:
-            self._write_lock.release()
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
-    """A transaction that changes nothing."""
-    connection.execute(begin)
-    try:
-        yield
-    finally:
-        connection.execute("ROLLBACK")
+            other.execute("ROLLBACK")
+        self._wal.sync()  # so that the last step finds little to sync while others wait for it
+        self._write_lock.take(other.execute, "BEGIN IMMEDIATE")
+        try:
+            # First of all: if this process is killed now, the next checkpoint comes later. The
+            # other way round it could come for a log that was moved to its end.
+            self._locks.numbers[WRITES] = 0
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        finally:
+            other.execute("ROLLBACK")
+            self._write_lock.given_back()

@@ -1,15 +1,16 @@
-"""Who writes next: a fair queue in front of SQLite's write lock.
+"""Who writes next: a fair line in front of SQLite's write lock.
 
 SQLite lets waiting writers sleep for up to 100 ms at a time, so under load some wait for a second
-while others write. Here every writer first takes a lock on a byte of a side file. Correctness never
-depends on it: SQLite's own lock is taken behind it, and other programs take only that.
+while others write. Here a writer tries SQLite's lock once, and if another has it stands in line.
+Correctness never depends on the line: SQLite's lock alone keeps writers apart, and other programs
+take only that.
 
-Writers that wait stand in a line. One is at its front (it holds the front byte) and sleeps until
-the lock is given free; the others sleep until the front is. A writer that has the lock may come
-back again and again for the length of a turn, since to hand it on costs as much as several writes
-(two switches of processes, and SQLite's page cache); then it must stand in line. So no wait is
-longer than a turn a competitor. Who comes to a line of at most one may try the lock at once: it
-will be gone again before the other is awake.
+The writer at the front of the line (it holds a lock on the front byte of a side file) sleeps until
+the one who wrote wakes it; the others sleep until the front is free. A writer that was let in may
+come back again and again for the length of a turn, since to hand the lock on costs as much as
+several writes (two switches of processes, and SQLite's page cache); then it must stand in line. So
+no wait is longer than a turn a competitor. Who comes to a line of at most one may try the lock at
+once: it will be gone again before the other is awake.
 
 Every sleep ends of its own accord, so a wake-up that is lost (its process was killed) costs
 milliseconds. A stopped process (SIGSTOP, a laptop's lid) at the front holds nothing up for long:
@@ -18,12 +19,15 @@ whoever waited long enough also tries the lock itself.
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from collections.abc import Callable
+from typing import Any
 
 from tubeq.domain.errors import StorageBusy
 from tubeq.storage.byte_lock import BYTES, LockFile
 
-WRITE_BYTE, FRONT_BYTE, CHECKPOINT_BYTE, OPEN_BYTE, SYNC_BYTE = range(BYTES)
+FRONT_BYTE, CHECKPOINT_BYTE, OPEN_BYTE, SYNC_BYTE = range(BYTES)
 
 TURN_S = 0.005
 _BACK_AT_ONCE_S = 0.0002
@@ -32,9 +36,16 @@ _FRONT_SLEEP_S = 0.0005
 _LINE_SLEEP_S = 0.1
 _PATIENCE_S = 0.1
 
+Attempt = Callable[..., sqlite3.Cursor]
+
 
 class WriteLock:
-    """The lock of one storage handle; its threads take turns outside of it."""
+    """SQLite's write lock, as one handle takes it; its threads take turns outside of this.
+
+    Args:
+        file: the side file of the database.
+        timeout_s: seconds to wait at most.
+    """
 
     def __init__(self, file: LockFile, timeout_s: float) -> None:
         self._file = file
@@ -45,61 +56,66 @@ class WriteLock:
         self._released_at = 0.0
         self._comes_back = False
 
-    def acquire(self) -> None:
-        """Wait for the lock.
+    def take(self, execute: Attempt, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
+        """Execute a statement that takes SQLite's lock, as soon as it is this handle's turn.
+
+        Args:
+            execute: of a connection that does not wait for the lock itself.
+            sql: BEGIN IMMEDIATE, or a whole change.
+            parameters: those of the statement.
 
         Raises:
-            StorageBusy: it was not had within the timeout.
+            StorageBusy: the lock was not had within the timeout.
+            sqlite3.Error: whatever else the statement met.
         """
         now = time.monotonic()
-        self._comes_back = now - self._released_at < _BACK_AT_ONCE_S
         in_turn = now < self._turn_ends
-        nobody_waits = not self._front.value
-        newcomer = not self._comes_back and not self._line.value
-        if (in_turn or nobody_waits or newcomer) and self._file.try_lock(WRITE_BYTE):
-            if not in_turn:
-                self._turn_ends = now + TURN_S
-            return
-        self._stand_in_line(now)
+        self._comes_back = comes_back = now - self._released_at < _BACK_AT_ONCE_S
+        if in_turn or not self._front.value or not (comes_back or self._line.value):
+            cursor = _try(execute, sql, parameters)
+            if cursor is not None:
+                if not in_turn:
+                    self._turn_ends = now + TURN_S
+                return cursor
+        cursor = self._stand_in_line(now, execute, sql, parameters)
         self._turn_ends = time.monotonic() + TURN_S
+        return cursor
 
-    def release(self) -> None:
-        """Let the next writer in."""
-        self._file.unlock(WRITE_BYTE)
+    def given_back(self) -> None:
+        """Called when SQLite's lock is free again: lets the next writer know."""
         self._released_at = now = time.monotonic()
         if self._comes_back and now < self._turn_ends:
             return  # to wake anybody now would be in vain: the one at the front looks by itself
         if self._front.value and not self._front.wake():
             self._front.value = 0
 
-    def _stand_in_line(self, began: float) -> None:
-        if not self._reach_front(began):
-            return
-        try:
-            while True:
-                self._front.value = 1
-                if self._file.try_lock(WRITE_BYTE):
-                    return
-                self._front.wait(1, _FRONT_SLEEP_S)
-                self._check(began)
-        finally:
-            self._file.unlock(FRONT_BYTE)
-            if self._line.value and not self._line.wake():
-                self._line.value = 0
-
-    def _reach_front(self, began: float) -> bool:
-        """Wait for the front of the line: True there, False when the lock was had on the way."""
+    def _stand_in_line(
+        self, began: float, execute: Attempt, sql: str, parameters: Any
+    ) -> sqlite3.Cursor:
         while not self._file.try_lock(FRONT_BYTE):
             self._line.value = 1
             if self._file.try_lock(FRONT_BYTE):
                 break
             self._line.wait(1, min(_LINE_SLEEP_S, self._timeout_s))
-            if self._check(began) > _PATIENCE_S and self._file.try_lock(WRITE_BYTE):
-                return False
-        return True
+            if self._waited_s(began) > _PATIENCE_S:
+                cursor = _try(execute, sql, parameters)
+                if cursor is not None:
+                    return cursor
+        try:
+            while True:
+                self._front.value = 1
+                cursor = _try(execute, sql, parameters)
+                if cursor is not None:
+                    return cursor
+                self._front.wait(1, _FRONT_SLEEP_S)
+                self._waited_s(began)
+        finally:
+            self._file.unlock(FRONT_BYTE)
+            if self._line.value and not self._line.wake():
+                self._line.value = 0
 
-    def _check(self, began: float) -> float:
-        """How long the wait has lasted, seconds.
+    def _waited_s(self, began: float) -> float:
+        """How long the wait has lasted.
 
         Raises:
             StorageBusy: too long.
@@ -111,3 +127,18 @@ class WriteLock:
                 "it may be suspended; end or resume it, or raise busy_timeout_s"
             )
         return waited
+
+
+def is_busy(error: sqlite3.OperationalError) -> bool:
+    """Whether another connection holds what the statement needs, so that to try again helps."""
+    return "locked" in str(error)  # Python 3.10 does not give the codes
+
+
+def _try(execute: Attempt, sql: str, parameters: Any) -> sqlite3.Cursor | None:
+    """The cursor, or None where another writer has the lock."""
+    try:
+        return execute(sql, parameters)
+    except sqlite3.OperationalError as error:
+        if not is_busy(error):
+            raise
+        return None

@@ -208,9 +208,14 @@ def test_another_process_is_woken(db_path: str, waker: Waker) -> None:
         assert waits.stdout.readline() == "True\n"
 
 
-def test_without_a_side_file_nothing_is_done_and_none_is_made(db_path: str, waker: Waker) -> None:
+def test_where_nobody_ever_waited_nothing_is_sent(db_path: str, waker: Waker) -> None:
     waker.wake("video", 1)
-    assert not Path(f"{db_path}-wake").exists()
+    assert waker._socket is None
+    late = Waiter(db_path, "video")  # who comes later shares the file that was made
+    late.prepare()
+    waker.wake("video", 1)
+    assert late.wait(5)
+    late.close()
 
 
 def test_a_waker_finds_workers_that_came_later(open_waiter: OpenWaiter, waker: Waker) -> None:

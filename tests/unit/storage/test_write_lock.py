@@ -1,7 +1,9 @@
-"""The fair queue in front of SQLite's write lock."""
+"""The fair line in front of SQLite's write lock."""
 
 from __future__ import annotations
 
+import sqlite3
+import threading
 import time
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from tubeq.domain.errors import StorageBusy
 from tubeq.storage import write_lock
 from tubeq.storage.byte_lock import LockFile
-from tubeq.storage.write_lock import FRONT_BYTE, WRITE_BYTE, WriteLock
+from tubeq.storage.write_lock import FRONT_BYTE, WriteLock
 
 pytestmark = pytest.mark.skipif(
     not hasattr(LockFile, "_LOCK") and not hasattr(__import__("os"), "O_BINARY"),
@@ -17,61 +19,108 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+class Writer:
+    """A handle on the database, as a process has it."""
+
+    def __init__(self, path, timeout_s=20.0):
+        self.connection = sqlite3.connect(
+            path, timeout=0, isolation_level=None, check_same_thread=False
+        )
+        self.file = LockFile(path.with_name("queue.db-lock"))
+        self.lock = WriteLock(self.file, timeout_s)
+
+    def begin(self):
+        self.lock.take(self.connection.execute, "BEGIN IMMEDIATE")
+
+    def end(self):
+        self.connection.execute("COMMIT")
+        self.lock.given_back()
+
+
 @pytest.fixture
-def path(tmp_path):
-    return tmp_path / "queue.db-lock"
+def writer(tmp_path):
+    """Makes writers."""
+    writers = []
+
+    def make(timeout_s=20.0):
+        writers.append(Writer(tmp_path / "queue.db", timeout_s))
+        return writers[-1]
+
+    sqlite3.connect(tmp_path / "queue.db").execute("PRAGMA journal_mode = WAL")
+    yield make
+    for each in writers:
+        each.connection.close()
+        each.file.close()
 
 
-def test_two_handles_of_one_process_exclude_each_other(path):
-    first, second = LockFile(path), LockFile(path)
-    assert first.try_lock(WRITE_BYTE)
-    assert not second.try_lock(WRITE_BYTE)
-    first.unlock(WRITE_BYTE)
-    assert second.try_lock(WRITE_BYTE)
-
-
-def test_the_bytes_of_a_file_are_locked_each_on_its_own(path):
-    first, second = LockFile(path), LockFile(path)
-    assert first.try_lock(WRITE_BYTE)
-    assert second.try_lock(FRONT_BYTE)
-
-
-def test_closing_one_handle_leaves_the_locks_of_another(path):
-    """POSIX record locks would be dropped: that is why these are not such."""
-    first, second, third = LockFile(path), LockFile(path), LockFile(path)
-    assert first.try_lock(WRITE_BYTE)
-    second.close()
-    assert not third.try_lock(WRITE_BYTE)
-
-
-def test_a_lock_that_is_not_given_back_in_time_is_a_named_error(path):
-    holder = LockFile(path)
-    assert holder.try_lock(WRITE_BYTE)
-    waiter = WriteLock(LockFile(path), timeout_s=0.05)
+def test_a_lock_that_is_not_given_back_in_time_is_a_named_error(writer):
+    holder, waiter = writer(), writer(0.05)
+    holder.begin()
     with pytest.raises(StorageBusy):
-        waiter.acquire()
-    holder.unlock(WRITE_BYTE)
-    waiter.acquire()  # the refused wait left nothing locked
+        waiter.begin()
+    holder.end()
+    waiter.begin()  # the refused wait left nothing locked
 
 
-def test_a_stopped_process_at_the_front_of_the_queue_holds_nobody_up(path):
-    stopped = LockFile(path)
+def test_another_error_than_a_busy_database_is_passed_on_at_once(writer):
+    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        writer().lock.take(sqlite3.connect(":memory:").execute, "DELETE FROM nowhere")
+
+
+def test_the_one_at_the_front_is_woken_when_the_lock_is_free(writer, monkeypatch):
+    monkeypatch.setattr(write_lock, "_FRONT_SLEEP_S", 20.0)  # it would not look by itself
+    holder, waiter = writer(), writer()
+    holder.begin()
+    waiting = threading.Thread(target=waiter.begin)
+    waiting.start()
+    while not holder.file.words[0].value:
+        time.sleep(0.001)
+    time.sleep(0.05)
+    holder.end()
+    waiting.join(10)
+    assert not waiting.is_alive()
+
+
+def test_those_behind_are_woken_one_by_one(writer, monkeypatch):
+    monkeypatch.setattr(write_lock, "_FRONT_SLEEP_S", 20.0)
+    monkeypatch.setattr(write_lock, "_LINE_SLEEP_S", 20.0)
+    holder, *waiters = (writer() for _ in range(5))
+    holder.begin()
+
+    def write(each):
+        each.begin()
+        each.end()
+
+    threads = [threading.Thread(target=write, args=(each,)) for each in waiters]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.2)
+    holder.end()
+    for thread in threads:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def test_a_stopped_process_at_the_front_of_the_line_holds_nobody_up(writer, tmp_path):
+    stopped = LockFile(tmp_path / "queue.db-lock")
     assert stopped.try_lock(FRONT_BYTE)
+    stopped.words[0].value = stopped.words[1].value = 1
     began = time.monotonic()
-    WriteLock(LockFile(path), timeout_s=5).acquire()
+    writer().begin()
     assert time.monotonic() - began < 2
+    stopped.close()
 
 
 @pytest.mark.parametrize(("turn_s", "waits"), [(60.0, False), (0.0, True)])
-def test_a_writer_queues_behind_the_waiting_once_its_turn_is_over(path, monkeypatch, turn_s, waits):
+def test_a_writer_stands_in_line_once_its_turn_is_over(writer, monkeypatch, turn_s, waits):
     """Without turns, a writer that comes back at once is sooner than one that waits."""
     monkeypatch.setattr(write_lock, "TURN_S", turn_s)
-    greedy = WriteLock(LockFile(path), timeout_s=5)
-    greedy.acquire()
-    greedy.release()
-    waiting = LockFile(path)
-    assert waiting.try_lock(FRONT_BYTE)
-    waiting.words[0].value = 1
+    monkeypatch.setattr(write_lock, "_BACK_AT_ONCE_S", 60.0)
+    greedy, waiting = writer(), writer()
+    greedy.begin()
+    greedy.end()
+    assert waiting.file.try_lock(FRONT_BYTE)
+    waiting.file.words[0].value = 1
     began = time.monotonic()
-    greedy.acquire()
+    greedy.begin()
     assert (time.monotonic() - began >= write_lock._PATIENCE_S) is waits

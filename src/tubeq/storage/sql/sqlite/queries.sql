@@ -24,10 +24,13 @@ error_message = CASE WHEN :code IS NULL THEN error_message ELSE :message END
 
 -- Creating ----------------------------------------------------------------------------------------
 
+-- name: task_values
+(?, ?, ?, ?, ?, ?, ?, ?)
+
 -- name: insert_task
 INSERT INTO task_queue
     (task_id, task_type, parameters, priority, created_at, run_after, scheduled, idempotency_key)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+VALUES $task_values
 
 -- name: task_id_of_key
 SELECT task_id FROM task_queue WHERE idempotency_key = ?
