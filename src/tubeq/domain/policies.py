@@ -28,7 +28,7 @@ class ClaimStrategy(_Named):
 
     LIFO: newest first. FIFO: oldest first. PRIORITY: largest priority first, then oldest.
     WEIGHTED_RANDOM: a random one, drawn with a chance in proportion to 1 + priority from a hat of
-    32 neighbours in the order of creation. The hat is filled from a random place of the queue,
+    64 neighbours in the order of creation. The hat is filled from a random place of the queue,
     anew when half of it was drawn, so that the cost does not grow with the queue; a hat that
     cannot be filled holds all due tasks. LIFO and FIFO disregard the priority.
     """

@@ -133,6 +133,11 @@ class Waiter:
         if self._slots is not None:
             self._slots[self._slot] = 1
 
+    @property
+    def is_prepared(self) -> bool:
+        """Whether a new task may wake this worker, as after a wait that nobody ended."""
+        return self._slots is not None and self._slots[self._slot] == 1
+
     def wait(self, timeout_s: float) -> bool:
         """Wait for a wake-up, at most `timeout_s` seconds; whether one came.
 

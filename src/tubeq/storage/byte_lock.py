@@ -28,8 +28,12 @@ BYTES = 4
 
 _FILE_BYTES = 64
 _MEMORY_AT = 8  # a multiple of its numbers' size, and beyond the bytes that are locked
-_NUMBERS = 3
-_WORDS = 3
+WRITES, SYNCS_BEGUN, SYNCS_DONE, LAST_IN_TURN = range(4)
+"""The numbers: small writes since the last checkpoint; syncs of the log that began, and that ended;
+when a writer last wrote who will come back at once, in nanoseconds of the monotonic clock."""
+FRONT_WORD, LINE_WORD, SYNC_WORD = range(3)
+"""The words: of who waits for the write lock at the front, and behind; and for a sync."""
+_NUMBERS, _WORDS = 4, 3
 
 
 class LockFile:

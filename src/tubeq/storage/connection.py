@@ -56,7 +56,7 @@ class ConnectionFactory:
         """
         connection = sqlite3.connect(
             self.path,
-            timeout=0.0,
+            timeout=self.busy_timeout_s,
             isolation_level=None,
             check_same_thread=False,
             cached_statements=256,
@@ -67,6 +67,7 @@ class ConnectionFactory:
             # is synced by WalSync, after the write lock is given back.
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA temp_store = MEMORY")
+            connection.execute("PRAGMA busy_timeout = 0")
         except BaseException:
             connection.close()
             raise

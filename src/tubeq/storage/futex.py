@@ -18,6 +18,7 @@ from typing import Any
 _SYSCALLS = {"x86_64": 202, "aarch64": 98, "riscv64": 98, "ppc64le": 221, "s390x": 238}
 _WAIT, _WAKE = 0, 1
 _BLIND_PAUSE_S = 0.001
+EVERYBODY = 2**31 - 1
 
 
 class Word:
@@ -55,6 +56,12 @@ class Word:
         """Wake up to `count` sleepers, those that came first; how many were woken."""
         call = _futex()
         return 0 if call is None else call(self._address(), _WAKE, count, None)
+
+    def pass_on(self) -> None:
+        """Wake one sleeper, where the number is other than 0 as long as there may be any."""
+        if self._view[0] and not self.wake():
+            self._view[0] = 0
+            self.wake(EVERYBODY)  # who fell asleep between the two lines above
 
     def close(self) -> None:
         """Let go of the memory, which can then be unmapped."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
+import os
+import random
 
 _RANDOM_BITS = 28
+# An id names, it does not protect: what is drawn need not be secret, and this takes no system call.
+_chance = random.Random()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_chance.seed)
 
 
 def new_ids(count: int, now: float) -> list[str]:
@@ -14,5 +19,5 @@ def new_ids(count: int, now: float) -> list[str]:
     other; two calls in the same microsecond collide with a chance of `count` in 2**28, and the
     unique index then refuses the second.
     """
-    first = (int(now * 1e6) << _RANDOM_BITS) + secrets.randbits(_RANDOM_BITS)
+    first = (int(now * 1e6) << _RANDOM_BITS) + _chance.getrandbits(_RANDOM_BITS)
     return [f"{number:020x}" for number in range(first, first + count)]

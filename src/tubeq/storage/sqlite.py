@@ -140,6 +140,9 @@ class SQLiteStorage(Housekeeping):
             claimed = self._claimer.claim_at_once(self._session, request, durable=self._sync_all)
             if claimed is not None:
                 return [claimed]
+        due = {"task_type": request.task_type, "now": self._clock.now()}
+        if not self._session.read(_SQL["is_any_due"], due)[0][0]:
+            return []  # without a lock: so ends what idle workers do all the time
         with self._session.write(durable=self._sync_all, writes=limit) as session:
             return self._claimer.claim(session, request, limit)
 
@@ -232,7 +235,9 @@ class SQLiteStorage(Housekeeping):
         """Complete a task and store its results, if it is still held."""
         if not session.execute(_SQL["complete"], changes).fetchall():
             return False
-        if rows:
+        if len(rows) == 1:
+            session.execute(_SQL["upsert_result"], rows[0])
+        elif rows:
             session.executemany(_SQL["upsert_result"], rows)
         return True
 

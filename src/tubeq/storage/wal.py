@@ -10,19 +10,19 @@ from contextlib import suppress
 from pathlib import Path
 
 from tubeq.domain.errors import StorageError
-from tubeq.storage.byte_lock import LockFile
+from tubeq.storage.byte_lock import SYNC_WORD, SYNCS_BEGUN, SYNCS_DONE, WRITES, LockFile
 from tubeq.storage.connection import ConnectionFactory
+from tubeq.storage.futex import EVERYBODY
 from tubeq.storage.write_lock import CHECKPOINT_BYTE, SYNC_BYTE, WriteLock
 
-CHECKPOINT_EVERY_WRITES = 1000
+CHECKPOINT_EVERY_WRITES = 2000
 """Small writes between checkpoints, of all processes: about 3 pages of the log each, some 12 MB."""
-WAIT_AFTER_WRITES = 4 * CHECKPOINT_EVERY_WRITES
+WAIT_AFTER_WRITES = 2 * CHECKPOINT_EVERY_WRITES
 """Small writes after which a writer waits for the checkpoint, where the disk cannot keep up."""
 _WAIT_S = 1.0
-WRITES, SYNCS_BEGUN, SYNCS_DONE = range(3)
-"""The side file's numbers: small writes since the last checkpoint; syncs of the log."""
-SYNC_WORD = 2
-_EVERYBODY = 2**31 - 1
+_ANOTHER_S = 0.01
+_TRIES = 10
+_RETRY_S = 0.0001
 _SYNC_SLEEP_S = 0.005
 _SYNC_PATIENCE_S = 0.1
 
@@ -72,7 +72,7 @@ class WalSync:
                         self._locks.unlock(SYNC_BYTE)
                         if self._asleep.value:
                             self._asleep.value = 0
-                            self._asleep.wake(_EVERYBODY)
+                            self._asleep.wake(EVERYBODY)
                 elif impatient:
                     self._factory.sync(wal)
                     return
@@ -113,7 +113,7 @@ class Checkpointer:
     SQLite 3.7.0 to 3.51.2 can lose what is in the log if one connection starts the log anew while
     another begins to checkpoint one that was already moved to its end (sqlite.org/wal.html, "The
     WAL-reset bug"). Here that cannot coincide: in the first step a reader pins the log, and the log
-    holds at least the write that asked for the checkpoint; in the second nobody else can write.
+    holds at least the write that asked for the checkpoint; in the last nobody else can write.
     """
 
     def __init__(self, factory: ConnectionFactory, wal: WalSync) -> None:
@@ -124,8 +124,9 @@ class Checkpointer:
         self._write_lock = WriteLock(self._locks, factory.busy_timeout_s)
         self._wait_after = WAIT_AFTER_WRITES
         self._due = threading.Event()
-        self._done = threading.Event()
-        self._closed = False
+        self._idle = threading.Event()
+        self._idle.set()
+        self._closed = threading.Event()
         self._thread: threading.Thread | None = None
 
     def note_writes(self, count: int) -> None:
@@ -145,15 +146,16 @@ class Checkpointer:
                 target=self._run, name="tubeq-checkpointer", daemon=True
             )
             self._thread.start()
-        self._done.clear()
-        self._due.set()
-        if writes >= self._wait_after and not self._done.wait(_WAIT_S):
+        if self._idle.is_set():
+            self._idle.clear()
+            self._due.set()
+        if writes >= self._wait_after and not self._idle.wait(_WAIT_S):
             # A reader, or a suspended process that was elected: wait again only much later.
             self._wait_after = writes + WAIT_AFTER_WRITES
 
     def close(self) -> None:
         """End the thread, after the checkpoint that it may be at."""
-        self._closed = True
+        self._closed.set()
         self._due.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
@@ -163,10 +165,12 @@ class Checkpointer:
         connection = other = None
         try:
             connection, other = self._factory.connect(), self._factory.connect()
-            while not self._closed:
+            while not self._closed.is_set():
                 self._due.wait()
                 self._due.clear()
-                if not self._closed and self._locks.try_lock(CHECKPOINT_BYTE):
+                if self._closed.is_set():
+                    break
+                if self._locks.try_lock(CHECKPOINT_BYTE):
                     try:
                         # A checkpoint that fails (a full disk, a busy database) is made up for by
                         # the next; whoever writes meets the cause himself.
@@ -174,7 +178,9 @@ class Checkpointer:
                             self._checkpoint(connection, other)
                     finally:
                         self._locks.unlock(CHECKPOINT_BYTE)
-                self._done.set()
+                else:  # another process is at it: do not ask at every write whether it still is
+                    self._closed.wait(_ANOTHER_S)
+                self._idle.set()
         finally:
             for each in (connection, other):
                 if each is not None:
@@ -190,12 +196,16 @@ class Checkpointer:
         finally:
             other.execute("ROLLBACK")
         self._wal.sync()  # so that the last step finds little to sync while others wait for it
-        self._write_lock.take(other.execute, "BEGIN IMMEDIATE")
+        self._write_lock.take_out_of_line(other.execute, "BEGIN IMMEDIATE")
         try:
             # First of all: if this process is killed now, the next checkpoint comes later. The
             # other way round it could come for a log that was moved to its end.
             self._locks.numbers[WRITES] = 0
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            for _ in range(_TRIES):
+                _, pages, moved = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                if moved == pages:
+                    break
+                time.sleep(_RETRY_S)  # somebody reads, or found just now that he cannot write
         finally:
             other.execute("ROLLBACK")
             self._write_lock.given_back()

@@ -269,13 +269,14 @@ class BaseWorker:
         Raises:
             _Idle: there is nothing left to wait for.
         """
-        claimed = self.queue.storage.claim(self._request)
-        if claimed:
-            return claimed[0]
-        if self._waiter is None:
-            self._waiter = Waiter(self.queue.db_path, self.config.task_type)
         waiter = self._waiter
-        waiter.prepare()
+        if waiter is None or not waiter.is_prepared:
+            claimed = self.queue.storage.claim(self._request)
+            if claimed:
+                return claimed[0]
+            if waiter is None:
+                waiter = self._waiter = Waiter(self.queue.db_path, self.config.task_type)
+            waiter.prepare()
         claimed = self.queue.storage.claim(self._request)
         if not claimed and until_idle and not self._is_work_left():
             self._waker.wake(self.config.task_type, SLOTS)  # the others may go as well

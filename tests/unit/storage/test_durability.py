@@ -12,11 +12,11 @@ from tubeq.domain.clock import SystemClock
 from tubeq.domain.errors import StorageError
 from tubeq.domain.models import EncodedTask, Idea
 from tubeq.domain.policies import Durability
-from tubeq.storage.byte_lock import LockFile
+from tubeq.storage.byte_lock import SYNCS_BEGUN, SYNCS_DONE, LockFile
 from tubeq.storage.connection import ConnectionFactory
 from tubeq.storage.port import ClaimRequest
 from tubeq.storage.sqlite import SQLiteStorage
-from tubeq.storage.wal import SYNCS_BEGUN, SYNCS_DONE, WalSync
+from tubeq.storage.wal import WalSync
 from tubeq.storage.write_lock import SYNC_BYTE
 
 REQUEST = ClaimRequest("scrape", "w1")

@@ -10,7 +10,7 @@ import pytest
 
 from tubeq.domain.errors import StorageBusy
 from tubeq.storage import write_lock
-from tubeq.storage.byte_lock import LockFile
+from tubeq.storage.byte_lock import FRONT_WORD, LINE_WORD, LockFile
 from tubeq.storage.write_lock import FRONT_BYTE, WriteLock
 
 pytestmark = pytest.mark.skipif(
@@ -73,7 +73,7 @@ def test_the_one_at_the_front_is_woken_when_the_lock_is_free(writer, monkeypatch
     holder.begin()
     waiting = threading.Thread(target=waiter.begin)
     waiting.start()
-    while not holder.file.words[0].value:
+    while not holder.file.words[FRONT_WORD].value:
         time.sleep(0.001)
     time.sleep(0.05)
     holder.end()
@@ -104,7 +104,8 @@ def test_those_behind_are_woken_one_by_one(writer, monkeypatch):
 def test_a_stopped_process_at_the_front_of_the_line_holds_nobody_up(writer, tmp_path):
     stopped = LockFile(tmp_path / "queue.db-lock")
     assert stopped.try_lock(FRONT_BYTE)
-    stopped.words[0].value = stopped.words[1].value = 1
+    stopped.words[FRONT_WORD].value = write_lock._STARVING
+    stopped.words[LINE_WORD].value = 1
     began = time.monotonic()
     writer().begin()
     assert time.monotonic() - began < 2
@@ -120,7 +121,89 @@ def test_a_writer_stands_in_line_once_its_turn_is_over(writer, monkeypatch, turn
     greedy.begin()
     greedy.end()
     assert waiting.file.try_lock(FRONT_BYTE)
-    waiting.file.words[0].value = 1
+    waiting.file.words[FRONT_WORD].value = 1
     began = time.monotonic()
     greedy.begin()
     assert (time.monotonic() - began >= write_lock._PATIENCE_S) is waits
+
+
+def waiting_thread(waiter):
+    """A thread in which `waiter` stands in line, at its front when this returns."""
+    thread = threading.Thread(target=waiter.begin, daemon=True)
+    thread.start()
+    while waiter.file.words[FRONT_WORD].value == 0:
+        time.sleep(0.001)
+    return thread
+
+
+def test_in_the_midst_of_a_turn_the_one_at_the_front_is_not_woken(writer, monkeypatch):
+    monkeypatch.setattr(write_lock, "TURN_S", 60.0)
+    monkeypatch.setattr(write_lock, "_BACK_AT_ONCE_S", 60.0)
+    monkeypatch.setattr(write_lock, "_GONE_AFTER_S", 0.3)
+    greedy, waiter = writer(), writer()
+    greedy.begin()
+    greedy.end()
+    greedy.begin()
+    thread = waiting_thread(waiter)
+    greedy.end()
+    thread.join(0.1)
+    assert thread.is_alive()
+    greedy.begin()
+    greedy.end()
+    thread.join(10)  # it did not come back, and is not waited for until its turn would be over
+    assert not thread.is_alive()
+
+
+def test_whose_turn_ended_since_the_last_write_wakes_the_one_at_the_front(writer, monkeypatch):
+    monkeypatch.setattr(write_lock, "TURN_S", 0.2)
+    monkeypatch.setattr(write_lock, "_BACK_AT_ONCE_S", 60.0)
+    monkeypatch.setattr(write_lock, "_GONE_AFTER_S", 60.0)
+    monkeypatch.setattr(write_lock, "_FRONT_SLEEP_S", 60.0)
+    greedy, waiter = writer(), writer()
+    greedy.begin()
+    greedy.end()
+    greedy.begin()
+    thread = waiting_thread(waiter)
+    greedy.end()
+    time.sleep(0.3)
+    again = threading.Thread(target=greedy.begin, daemon=True)
+    again.start()
+    thread.join(10)
+    assert not thread.is_alive()
+    waiter.end()
+    again.join(10)
+    assert not again.is_alive()
+
+
+@pytest.mark.parametrize("starving", [False, True])
+def test_a_newcomer_passes_by_unless_the_one_at_the_front_starves(writer, monkeypatch, starving):
+    monkeypatch.setattr(write_lock, "_PATIENCE_S", 0.05)
+    newcomer, other = writer(), writer()
+    assert other.file.try_lock(FRONT_BYTE)
+    other.file.words[FRONT_WORD].value = write_lock._STARVING if starving else write_lock._WAITING
+    other.file.words[LINE_WORD].value = 1
+    began = time.monotonic()
+    newcomer.begin()
+    assert (time.monotonic() - began >= 0.05) is starving
+
+
+def test_who_waits_at_the_front_for_long_says_that_it_starves(writer, monkeypatch):
+    monkeypatch.setattr(write_lock, "_STARVED_AFTER_S", 0.0)
+    holder, waiter = writer(), writer()
+    holder.begin()
+    thread = waiting_thread(waiter)
+    assert holder.file.words[FRONT_WORD].value == write_lock._STARVING
+    holder.end()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_out_of_line_nobody_is_waited_for_but_the_one_who_writes(writer):
+    holder, urgent, other = writer(), writer(0.05), writer()
+    assert other.file.try_lock(FRONT_BYTE)
+    other.file.words[FRONT_WORD].value = other.file.words[LINE_WORD].value = 1
+    urgent.lock.take_out_of_line(urgent.connection.execute, "BEGIN IMMEDIATE")
+    urgent.end()
+    holder.begin()
+    with pytest.raises(StorageBusy):
+        urgent.lock.take_out_of_line(urgent.connection.execute, "BEGIN IMMEDIATE")

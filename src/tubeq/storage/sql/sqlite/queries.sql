@@ -116,6 +116,12 @@ WHERE id IN (
     WHERE task_type = :task_type AND status = 'QUEUED' AND scheduled = 1 AND run_after <= :now
     ORDER BY run_after LIMIT 1000)
 
+-- name: is_any_due
+SELECT EXISTS (SELECT 1 FROM task_queue WHERE queue_key = :task_type)
+    OR EXISTS (SELECT 1 FROM task_queue
+               WHERE status = 'QUEUED' AND scheduled = 1 AND task_type = :task_type
+                 AND run_after <= :now)
+
 -- name: next_due_at
 SELECT min(run_after) FROM task_queue
 WHERE status = 'QUEUED' AND scheduled = 1 AND task_type = :task_type AND run_after > :now
