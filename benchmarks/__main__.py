@@ -17,6 +17,7 @@ COMMANDS = {
     "preview": "show the site on a local port",
     "doctor": "say how noisy this machine is, and what it can see",
     "prove": "measure the gate on itself, with changes planted and none",
+    "peers": "measure other queues beside tubeq, and its figures beside their targets",
 }
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from benchmarks.lab import history
 from benchmarks.lab.record import RunRecord
 from benchmarks.lab.site import build, compared, report
+from benchmarks.lab.site.peers import peers_view
 from benchmarks.lab.site.proof import proof_view
 from benchmarks.lab.thresholds import Limits
 
@@ -86,7 +87,8 @@ def publish(
     reading = history.read(root)
     comparisons, problems = read_comparisons(root, last_comparison)
     proof, proof_problems = read_proof(root / "proof" / "matrix.json")
-    reading.problems += [*problems, *proof_problems]
+    peers, peers_problems = read_peers(root / "peers")
+    reading.problems += [*problems, *proof_problems, *peers_problems]
     has_asv = asv_html is not None and (asv_html / "index.html").is_file()
     material = build.Material(
         reading=reading,
@@ -94,6 +96,7 @@ def publish(
         about=about or {},
         comparisons=comparisons,
         proof=proof,
+        peers=peers,
         files=sorted((root / "history").glob("*.ndjson")),
         asv_html=asv_html if has_asv else None,
         repository_url=repository_url,
@@ -160,6 +163,22 @@ def read_proof(path: Path) -> tuple[dict[str, Any] | None, list[str]]:
         return proof_view(table), problems
     except (KeyError, TypeError, AttributeError) as error:
         return None, [f"{path.name}: not a proof's matrix: {type(error).__name__}: {error}"]
+
+
+def read_peers(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """Each machine's comparison with other queues as its page needs it; what is unreadable."""
+    views = []
+    problems: list[str] = []
+    for path in sorted(folder.glob("*.json")):
+        document, wrong = _json(path)
+        problems += wrong
+        if document is None:
+            continue
+        try:
+            views.append(peers_view(document))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            problems.append(f"{path.name}: not of peers: {type(error).__name__}: {error}")
+    return views, problems
 
 
 def _json(path: Path) -> tuple[dict[str, Any] | None, list[str]]:

