@@ -193,21 +193,21 @@ SQLiteStorage.claim = _claim_and_commit
 
 def _extra_query(package: Path, _number: int) -> None:
     text = """
-_claim = Claimer.claim
+_claim = Claimer.claim_at_once
 
 
-def _claim_and_look(self, session, request, limit):
-    claimed = _claim(self, session, request, limit)
-    for task in claimed:
-        session.execute(_SQL["get_task"], (task.task_id,)).fetchall()
+def _claim_and_look(self, session, request, *, durable):
+    claimed = _claim(self, session, request, durable=durable)
+    if claimed is not None:
+        session.read(_SQL["get_task"], (claimed.task_id,))
     return claimed
 
 
-Claimer.claim = _claim_and_look
+Claimer.claim_at_once = _claim_and_look
 """
     needed = (
         "class Claimer:",
-        "    def claim(self, session: Session, request: ClaimRequest, limit: int)",
+        "    def claim_at_once(\n        self, session: Session, request: ClaimRequest, *, durable",
         '_SQL = load_queries("sqlite")',
     )
     _append(package / _CLAIMS, needed, text)

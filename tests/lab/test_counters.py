@@ -33,7 +33,7 @@ def test_what_a_lifecycle_was_designed_to_cost() -> None:
 
     assert counters["transactions"] == 4
     assert counters["fsyncs"] == 2  # of the created task and of the finished one
-    assert counters["statements"] == 13
+    assert counters["statements"] == 7
 
 
 def test_claims_of_every_strategy_are_one_transaction_and_never_sync() -> None:
@@ -65,7 +65,10 @@ def counted(folder: Path) -> dict[str, float]:
     return measure_counters("claim-lifo-1e3", CALLS, environment={"PYTHONPATH": str(folder)})
 
 
-CLAIM = "            return self._claimer.claim(session, request, limit)\n"
+CLAIM = (
+    "            claimed = self._claimer.claim_at_once("
+    "self._session, request, durable=self._sync_all)\n"
+)
 
 
 def test_a_comment_and_another_folder_change_nothing(plant: PlantedPackage) -> None:
@@ -76,7 +79,7 @@ def test_a_comment_and_another_folder_change_nothing(plant: PlantedPackage) -> N
 
 def test_they_see_one_extra_query(plant: PlantedPackage) -> None:
     """SELECT 1 is Init, Integer, ResultRow, Halt and the Goto between: a handful of steps."""
-    query = '            session.execute("SELECT 1").fetchall()\n'
+    query = '            self._session.read("SELECT 1")\n'
     base = measure_counters("claim-lifo-1e3", CALLS)
 
     head = counted(plant("storage/sqlite.py", CLAIM, query + CLAIM))
@@ -103,13 +106,12 @@ def test_they_see_one_redundant_predicate(plant: PlantedPackage) -> None:
 
 def test_they_see_one_extra_commit_and_sync(plant: PlantedPackage) -> None:
     write = (
-        "        with self._session.write(durable=True) as session:\n"
-        '            session.execute("UPDATE task_queue SET priority = priority WHERE id = 1")\n'
+        "            with self._session.write(durable=True) as session:\n"
+        '                session.execute("UPDATE task_queue SET retry_count = retry_count + 1 WHERE id = 1")\n'
     )
-    claim = "        with self._session.write(durable=self._sync_all, writes=limit) as session:\n"
     base = measure_counters("claim-lifo-1e3", CALLS)
 
-    head = counted(plant("storage/sqlite.py", claim, write + claim))
+    head = counted(plant("storage/sqlite.py", CLAIM, write + CLAIM))
 
     assert head["transactions"] - base["transactions"] == 1
     assert head["fsyncs"] - base["fsyncs"] == 1

@@ -169,7 +169,7 @@ class SQLiteStorage(Housekeeping):
     def start(self, claim: Task) -> Task:
         at = to_timestamp(self._clock.now())
         changes = {**fence(claim), "at": at}
-        rows = self._session.write_one(_SQL["start"], changes, durable=self._sync_all)
+        rows, _ = self._session.write_one(_SQL["start"], changes, durable=self._sync_all)
         if not rows:
             if not self._session.read(_SQL["is_held"], fence(claim)):
                 raise lost(claim)
@@ -186,7 +186,7 @@ class SQLiteStorage(Housekeeping):
     def heartbeat(self, claim: Task, lease_s: float) -> bool:
         now = self._clock.now()
         changes = {**fence(claim), "now": now, "expires_at": now + lease_s}
-        rows = self._session.write_one(_SQL["heartbeat"], changes, durable=self._sync_all)
+        rows, _ = self._session.write_one(_SQL["heartbeat"], changes, durable=self._sync_all)
         if not rows:
             raise lost(claim)
         return bool(rows[0][0])
@@ -203,7 +203,10 @@ class SQLiteStorage(Housekeeping):
         at = to_timestamp(now)
         changes = {**fence(claim), "at": at, "result": as_json(reported(result, ideas))}
         if not ideas and then is None:
-            if not self._session.write_one(_SQL["complete"], changes, durable=self._sync_told):
+            _, completed = self._session.write_one(
+                _SQL["complete"], changes, durable=self._sync_told
+            )
+            if not completed:
                 raise lost(claim)
             return None
         rows = result_rows(claim.task_id, ideas, now, at)
@@ -233,7 +236,7 @@ class SQLiteStorage(Housekeeping):
         self, session: Session, changes: dict[str, Any], rows: list[tuple[Any, ...]]
     ) -> bool:
         """Complete a task and store its results, if it is still held."""
-        if not session.execute(_SQL["complete"], changes).fetchall():
+        if session.execute(_SQL["complete"], changes).rowcount != 1:
             return False
         if len(rows) == 1:
             session.execute(_SQL["upsert_result"], rows[0])

@@ -66,11 +66,11 @@ class Claimer:
             drawn = self._draw(task_type)
             if drawn is None:
                 return None
-            rows = session.write_one(
+            rows, _ = session.write_one(
                 _SQL["claim_drawn"], (*changes, drawn, task_type), durable=durable
             )
         else:
-            rows = session.write_one(
+            rows, _ = session.write_one(
                 _ONE[request.strategy], (*changes, *_pick_one(request)), durable=durable
             )
         return _claimed(rows[0], task_type, changes) if rows else None

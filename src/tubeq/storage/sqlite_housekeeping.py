@@ -86,7 +86,7 @@ class Housekeeping:
 
     def worker_seen(self, worker_id: str) -> bool:
         seen = {"worker_id": worker_id, "now": self._clock.now()}
-        rows = self._session.write_one(_SQL["worker_seen"], seen, durable=False)
+        rows, _ = self._session.write_one(_SQL["worker_seen"], seen, durable=False)
         return bool(rows and rows[0][0])
 
     def forget_worker(self, worker_id: str) -> None:

@@ -149,7 +149,7 @@ WHERE $held RETURNING cancel_requested
 -- name: complete
 UPDATE task_queue SET status = 'COMPLETED', completed_at = :at, lease_expires_at = NULL,
     result = :result, error_code = NULL, error_message = NULL
-WHERE $held RETURNING 1
+WHERE $held
 
 -- name: finish
 UPDATE task_queue SET status = :status, completed_at = :at, lease_expires_at = NULL,
