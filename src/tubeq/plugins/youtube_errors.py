@@ -35,8 +35,12 @@ _RULES = (
     _Rule("http_429", 300.0, r"HTTP Error 429"),
     _Rule("http_403", 60.0, r"HTTP Error 403"),
     _Rule("server_error", 0.0, r"HTTP Error 5\d\d"),
-    _Rule("bot_check", _HOUR, r"not a bot"),
-    _Rule("rate_limited", _HOUR, r"rate-limited by YouTube|isn.t available, try again later"),
+    _Rule("bot_check", _HOUR, r"not a bot|captcha challenge"),
+    _Rule(
+        "rate_limited",
+        _HOUR,
+        r"rate-limited by YouTube|isn.t available, try again later|IP is likely being blocked",
+    ),
     _Rule("age_restricted", None, r"confirm your age|age-restricted|inappropriate for some users"),
     _Rule(
         "geo_blocked",
@@ -46,13 +50,13 @@ _RULES = (
     ),
     _Rule("members_only", None, r"Join this channel|members.only|requires payment|Premium member"),
     _Rule("private", None, r"(video|channel|playlist) is private|Private video"),
-    _Rule("upcoming", _HOUR, r"will begin in|Premieres in"),
+    _Rule("upcoming", _HOUR, r"will begin (in|shortly)|Premieres in"),
     _Rule("not_live", _HOUR, r"not currently live", frozenset({"UserNotLive"})),
     _Rule("tab_missing", None, r"does not have an? .* tab"),
     _Rule(
         "channel_unavailable",
         None,
-        r"(channel|playlist)\S* (does not exist|is not available|was removed)"
+        r"(channel|playlist)\S* (does not exist|is not available|was removed|type is unviewable)"
         r"|account \S* ?\S* ?terminated|redirected to youtube.com home page",
     ),
     _Rule("video_unavailable", None, r"Video unavailable|video (is|has been) \S* ?(removed|unava)"),
