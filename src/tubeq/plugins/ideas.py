@@ -19,7 +19,7 @@ _TEXTS = {
     "live_status": "live_status",
     "availability": "availability",
 }
-_COUNTS = {"likes": "like_count", "comments": "comment_count", "age_limit": "age_limit"}
+_COUNTS = {"likes": "like_count", "comments": "comment_count"}
 _LISTS = {"tags": "tags", "categories": "categories"}
 _MOST_IN_LIST = 100
 
@@ -43,7 +43,7 @@ def idea_of(entry: Mapping[str, Any], now: float) -> Idea:
     """An idea from what is, in the end, a stranger's page: every value is checked.
 
     `extra` holds what the page told of: channel, channel_id, handle, live_status, availability,
-    likes, comments, age_limit, tags, categories.
+    likes, comments, tags, categories.
 
     Args:
         entry: a video in yt-dlp's field names, of a listing or alone.

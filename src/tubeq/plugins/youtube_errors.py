@@ -74,6 +74,8 @@ _RULES = (
         frozenset({"JSONDecodeError"}),
     ),
 )
+_ADVICE = re.compile(r"; please report this issue| Use --cookies| It is recommended to use `-t")
+"""Where yt-dlp begins to advise those who call it from a shell."""
 _VAGUE = re.compile(r"No video formats found|Failed to extract any player response")
 """Where yt-dlp says this, the cause is in its warnings."""
 
@@ -86,7 +88,7 @@ def translate(error: Exception, warnings: Sequence[str], secrets: Iterable[str])
         secrets: what must not be seen in the message.
     """
     chain = _chain(error)
-    text = plain_text(str(error)).removeprefix("ERROR: ").partition("; please report this issue")[0]
+    text = _ADVICE.split(plain_text(str(error)).removeprefix("ERROR: "), maxsplit=1)[0]
     message = redacted(text, secrets)[:500]  # in this order: half a secret would go unnoticed
     evidence = [plain_text("\n".join(map(str, chain)))]
     if _VAGUE.search(text):
