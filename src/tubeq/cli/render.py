@@ -11,6 +11,7 @@ from tubeq.cli.console import cut_text, safe_text
 from tubeq.domain.clock import from_timestamp
 from tubeq.domain.models import HistoryEntry, QueueStats, Result, Task
 from tubeq.domain.states import ACTIVE, FINISHED, TaskStatus
+from tubeq.plugins.parameters import Preset
 from tubeq.storage.port import WorkerInfo
 
 if TYPE_CHECKING:
@@ -224,6 +225,57 @@ def idea_table(ideas: Iterable[Result], title: str | None = None) -> Table:
             safe_text((idea.published_at or "")[:10]),
             cut_text(idea.title or ""),
         )
+    return drawn
+
+
+def idea_sheet(idea: Result) -> Table:
+    """Everything about one idea, a line each; what is not known is left out."""
+    from rich.table import Table
+
+    sheet = Table.grid(padding=(0, 2))
+    facts: dict[str, Any] = {
+        "title": idea.title,
+        "address": idea.url,
+        "score": None if idea.score is None else f"{idea.score:.1f}",
+        "views": None if idea.views is None else f"{idea.views:,}",
+        "length": clock_length(idea.duration_s),
+        "published": idea.published_at and f"{idea.published_at[:19]} UTC",
+        **{name.replace("_", " "): _fact(value) for name, value in idea.extra.items()},
+        "description": idea.description,
+    }
+    for name, fact in facts.items():
+        if fact:
+            sheet.add_row(safe_text(name, "dim"), safe_text(fact))
+    return sheet
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) else _short(value)
+
+
+def type_table(schemas: Mapping[str, Mapping[str, Any]]) -> Table:
+    """One row a parameter of a task type, from the types' JSON schemas."""
+    drawn = table("type", "parameter", "default", "what it is", elastic=("what it is",))
+    for task_type, schema in schemas.items():
+        properties = schema.get("properties") or {"": {"description": "its plugin does not say"}}
+        shown = task_type
+        for name, each in properties.items():
+            required = name in schema.get("required", ())
+            default = "required" if required else _short(each.get("default", ""))
+            facts = (shown, name, default, each.get("description", ""))
+            drawn.add_row(*map(safe_text, facts))
+            shown = ""
+    return drawn
+
+
+def preset_table(presets: Mapping[str, Preset]) -> Table:
+    """One row a preset."""
+    drawn = table("preset", "decides", "what it is", elastic=("what it is",))
+    for name, each in presets.items():
+        decided = " ".join(f"{key}={_short(value)}" for key, value in each.parameters.items())
+        drawn.add_row(*map(safe_text, (name, decided, each.help)))
     return drawn
 
 

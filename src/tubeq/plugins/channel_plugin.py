@@ -13,7 +13,7 @@ from datetime import date, datetime, timezone
 from tubeq.domain.errors import InvalidParameters
 from tubeq.plugins.kinds import Choice, Day, Whole
 from tubeq.plugins.names import CHANNEL, SITE
-from tubeq.plugins.parameters import Parameters, parameter
+from tubeq.plugins.parameters import Parameters, Preset, parameter
 from tubeq.plugins.youtube import Entry, YouTube
 from tubeq.plugins.youtube_plugin import YouTubePlugin, max_results
 
@@ -67,3 +67,9 @@ class YouTubeChannelPlugin(YouTubePlugin[ChannelParameters]):
     def _entries(self, youtube: YouTube, wanted: ChannelParameters) -> list[Entry]:
         oldest = wanted.oldest(time.time())
         return youtube.listing(wanted.url, wanted.max_results, oldest)
+
+
+SHORTS = Preset("youtube_channel", "A channel's newest shorts.", {"tab": "shorts"})
+THIS_MONTH = Preset(
+    "youtube_channel", "What a channel published in the last 30 days.", {"max_age_days": 30}
+)

@@ -117,9 +117,27 @@ def declared(parameters: type[Parameters]) -> tuple[Declared, ...]:
     )
 
 
+@dataclass(frozen=True)
+class Preset:
+    """A named variant of a task type: some of its parameters, decided.
+
+    Args:
+        task_type: which type.
+        help: a sentence for people.
+        parameters: what a task has unless it says otherwise.
+    """
+
+    task_type: str
+    help: str
+    parameters: Mapping[str, Any]
+
+
 def shown(value: object) -> str:
     """A stranger's value for an error message: short, harmless, and without passwords."""
-    text = plain_text(redacted(repr(value)))
+    try:
+        text = plain_text(redacted(repr(value)))
+    except (ValueError, RecursionError):  # a number, or a nest, that Python will not write out
+        text = f"this {type(value).__name__}"
     return text if len(text) <= 200 else f"{text[:199]}…"
 
 

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 from tubeq.plugins.kinds import Choice, Text
 from tubeq.plugins.names import SITE
-from tubeq.plugins.parameters import Parameters, parameter
+from tubeq.plugins.parameters import Parameters, Preset, parameter
 from tubeq.plugins.youtube import Entry, YouTube
 from tubeq.plugins.youtube_plugin import YouTubePlugin, max_results
 
@@ -71,3 +71,11 @@ def results_url(query: str, sort: str, uploaded: str | None, duration: str | Non
 def _field(number: int, value: int) -> bytes:
     """A numbered field with a small whole number."""
     return bytes([number << 3, value])
+
+
+NEWEST = Preset("youtube_search", "A search, the newest first.", {"sort": "date"})
+MOST_VIEWED_THIS_WEEK = Preset(
+    "youtube_search",
+    "A search of this week's videos, the most viewed first.",
+    {"sort": "views", "uploaded": "week"},
+)
