@@ -17,6 +17,8 @@ from tubeq.plugins.parameters import Parameters, Preset, parameter
 from tubeq.plugins.youtube import Entry, YouTube
 from tubeq.plugins.youtube_plugin import YouTubePlugin, max_results
 
+_DAY_S = 86_400
+
 
 @dataclass(frozen=True)
 class ChannelParameters(Parameters):
@@ -53,10 +55,11 @@ class ChannelParameters(Parameters):
         return f"{SITE}/{self.channel_url}/{self.tab}"
 
     def oldest(self, now: float) -> float | None:
-        """The epoch second of which nothing older is wanted; None for any age."""
+        """The epoch second of which nothing older is wanted; None for any age. It begins a day,
+        since listings tell no more of most videos."""
         if self.since is not None:
             return datetime.combine(self.since, datetime.min.time(), timezone.utc).timestamp()
-        return None if self.max_age_days is None else now - self.max_age_days * 86_400
+        return None if self.max_age_days is None else (now // _DAY_S - self.max_age_days) * _DAY_S
 
 
 class YouTubeChannelPlugin(YouTubePlugin[ChannelParameters]):

@@ -64,13 +64,25 @@ _RULES = (
     _Rule("certificate", None, r"CERTIFICATE_VERIFY_FAILED", frozenset({"CertificateVerifyError"})),
     _Rule("proxy_unusable", None, r"proxy \S+ missing scheme|unsupported proxy|use an HTTPS proxy"),
     _Rule("proxy", 0.0, r"Tunnel connection failed"),
-    _Rule("incomplete", 0.0, r"Incomplete (yt initial )?data", frozenset({"IncompleteRead"})),
+    _Rule(
+        "incomplete",
+        0.0,
+        r"Incomplete (yt initial )?data|bytes read, \d+ more expected",
+        frozenset({"IncompleteRead"}),
+    ),
     _Rule("timeout", 0.0, r"timed out"),
-    _Rule("connection", 0.0, kinds=frozenset({"TransportError", "OSError"})),
+    _Rule(
+        "connection",
+        0.0,
+        r"connection (was )?(reset|aborted|refused|forcibly closed)|closed (the )?connection"
+        r"|EOF occurred",
+        frozenset({"TransportError", "OSError"}),
+    ),
     _Rule(
         "bad_response",
         0.0,
-        r"Failed to (parse JSON|resolve url)|Unable to (recognize|extract|find selected)",
+        r"Failed to (parse JSON|resolve url|extract any)|No video formats found"
+        r"|Unable to (recognize|extract|find selected)",
         frozenset({"JSONDecodeError"}),
     ),
 )

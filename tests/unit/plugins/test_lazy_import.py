@@ -26,7 +26,7 @@ import sys
 from tubeq.cli.main import app
 from tubeq.plugins import registry
 registry.plugin_types(), registry.preset_names()
-sys.exit(", ".join(name for name in sys.modules if name.endswith("_plugin")))
+sys.exit(any(name.endswith("_plugin") for name in sys.modules))
 """
 
 
