@@ -11,11 +11,12 @@ from tubeq.cli.console import cut_text, safe_text
 from tubeq.domain.clock import from_timestamp
 from tubeq.domain.models import HistoryEntry, QueueStats, Result, Task
 from tubeq.domain.states import ACTIVE, FINISHED, TaskStatus
-from tubeq.plugins.parameters import Preset
 from tubeq.storage.port import WorkerInfo
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from tubeq.plugins.parameters import Preset
 
 STATUS_STYLES: Mapping[str, str] = {
     TaskStatus.QUEUED: "blue",

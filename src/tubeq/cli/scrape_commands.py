@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -27,10 +27,11 @@ from tubeq.cli.options import (
 )
 from tubeq.domain.models import Result, Task
 from tubeq.domain.states import ACTIVE, FINISHED, TaskStatus
-from tubeq.plugins.kinds import Flag, Whole
-from tubeq.plugins.parameters import Declared, Parameters, declared
 from tubeq.plugins.registry import checker, parameters_of
 from tubeq.settings import Settings
+
+if TYPE_CHECKING:
+    from tubeq.plugins.parameters import Declared
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,8 @@ def command(name: str, panel: str) -> Any:
 
 def _function(about: ScrapeCommand) -> Callable[..., None]:
     """What typer makes a command of: a function with a parameter for each of the task type's."""
+    from tubeq.plugins.parameters import Parameters, declared
+
     known = {each.name: each for each in declared(parameters_of(about.task_type) or Parameters)}
 
     def scrape(as_json: bool, db_path: Any, **given: Any) -> None:
@@ -110,6 +113,8 @@ _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 def _typer_parameter(each: Declared, about: ScrapeCommand) -> inspect.Parameter:
     """Values come as text: the parameter's own kind reads them, and its own words refuse them."""
+    from tubeq.plugins.kinds import Flag
+
     if each.name == about.argument:
         metavar = each.name.removesuffix("_url").upper()
         argument = typer.Argument(metavar=metavar, help=_help(each))
@@ -123,6 +128,8 @@ def _typer_parameter(each: Declared, about: ScrapeCommand) -> inspect.Parameter:
 
 
 def _help(each: Declared) -> str:
+    from tubeq.plugins.kinds import Flag, Whole
+
     if each.required or isinstance(each.kind, Flag):
         return each.help
     kind = each.kind

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tubeq.cli import render
 from tubeq.cli.console import output, say_error, write_json
 from tubeq.cli.options import JsonOption
 from tubeq.domain.errors import PluginNotFound
-from tubeq.plugins.parameters import Preset
 from tubeq.plugins.registry import get_preset, parameters_of, plugin_types, preset_names
+
+if TYPE_CHECKING:
+    from tubeq.plugins.parameters import Preset
 
 
 def types(as_json: JsonOption = False) -> None:

@@ -16,11 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tubeq.domain.errors import PluginNotFound
 from tubeq.plugins.base import Plugin
-from tubeq.plugins.parameters import Parameters, Preset
+
+if TYPE_CHECKING:
+    from tubeq.plugins.parameters import Parameters, Preset
 
 GROUP = "tubeq.plugins"
 PRESET_GROUP = "tubeq.presets"
@@ -88,14 +90,15 @@ def checker(name: str) -> Checker:
     Raises:
         PluginNotFound: nothing bears that name, or it cannot be imported.
     """
-    preset = get_preset(name) if name in preset_names() else Preset(name, "", {})
-    declared = parameters_of(preset.task_type)
+    preset = get_preset(name) if name in preset_names() else None
+    task_type = name if preset is None else preset.task_type
+    declared = parameters_of(task_type)
 
     def check(parameters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-        told = {**preset.parameters, **parameters}
+        told = {**({} if preset is None else preset.parameters), **parameters}
         if declared is not None:
             declared.of(told)
-        return preset.task_type, told
+        return task_type, told
 
     return check
 
