@@ -6,6 +6,7 @@ A channel's pages have their causes in test_channel_plugin.py; here are the othe
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -224,6 +225,7 @@ def test_a_proxy_that_refuses(
     task = attempt(name, proxy=refusing_proxy)
     check(task, "proxy", 0.0, clock)
     assert "hunter2" not in str(task.error_message)
+    gc.collect()
 
 
 @pytest.mark.parametrize("name", ["playlist", "search", "video"])

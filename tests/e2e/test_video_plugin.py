@@ -57,8 +57,9 @@ def test_what_the_page_lacks_is_asked_for(
 
 
 def test_hostile_texts_become_harmless(scrape: Scrape, world: World) -> None:
-    world.video(VIDEO_ID, title="</script>\x00\x1b[2J \ud83e", description="x\u202e" * 10**6)
-    (idea,) = scrape(VIDEO, video=VIDEO_ID)
+    hostile = {"title": "</script>\x00\x1b[2J \ud83e", "description": "x\u202e" * 10**6}
+    world.video("hostile0000", **hostile)
+    (idea,) = scrape(VIDEO, video="hostile0000")
     assert idea.title == "</script>[2J"
     assert set(idea.description) == {"x"}
     assert len(idea.description) <= 10_000
