@@ -16,8 +16,6 @@ from tubeq.storage.port import WorkerInfo
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from tubeq.plugins.parameters import Preset
-
 STATUS_STYLES: Mapping[str, str] = {
     TaskStatus.QUEUED: "blue",
     TaskStatus.CLAIMED: "cyan",
@@ -152,12 +150,13 @@ def _status_words(task: Task, now: float) -> str:
 
 
 def _what(task: Task) -> str:
-    parameters = " ".join(f"{name}={_short(value)}" for name, value in task.parameters.items())
+    parameters = " ".join(f"{name}={short_json(value)}" for name, value in task.parameters.items())
     unwell = task.error_message is not None and task.status is not TaskStatus.COMPLETED
     return f"{parameters}: {task.error_message}" if unwell else parameters
 
 
-def _short(value: Any) -> str:
+def short_json(value: Any) -> str:
+    """A value as a person would write it: JSON, but for texts."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -253,31 +252,7 @@ def idea_sheet(idea: Result) -> Table:
 def _fact(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
-    return f"{value:,}" if isinstance(value, int) else _short(value)
-
-
-def type_table(schemas: Mapping[str, Mapping[str, Any]]) -> Table:
-    """One row a parameter of a task type, from the types' JSON schemas."""
-    drawn = table("type", "parameter", "default", "what it is", elastic=("what it is",))
-    for task_type, schema in schemas.items():
-        properties = schema.get("properties") or {"": {"description": "its plugin does not say"}}
-        shown = task_type
-        for name, each in properties.items():
-            required = name in schema.get("required", ())
-            default = "required" if required else _short(each.get("default", ""))
-            facts = (shown, name, default, each.get("description", ""))
-            drawn.add_row(*map(safe_text, facts))
-            shown = ""
-    return drawn
-
-
-def preset_table(presets: Mapping[str, Preset]) -> Table:
-    """One row a preset."""
-    drawn = table("preset", "decides", "what it is", elastic=("what it is",))
-    for name, each in presets.items():
-        decided = " ".join(f"{key}={_short(value)}" for key, value in each.parameters.items())
-        drawn.add_row(*map(safe_text, (name, decided, each.help)))
-    return drawn
+    return f"{value:,}" if isinstance(value, int) else short_json(value)
 
 
 def stats_tables(stats: QueueStats) -> list[Table]:

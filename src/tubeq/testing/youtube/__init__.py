@@ -17,8 +17,9 @@ from __future__ import annotations
 
 from tubeq.testing.youtube import faults, problems
 from tubeq.testing.youtube.answers import RequestKind
+from tubeq.testing.youtube.models import Channel, Playlist, Video
 from tubeq.testing.youtube.server import SimulatedYouTube
-from tubeq.testing.youtube.world import Channel, Playlist, Video, World
+from tubeq.testing.youtube.world import World
 
 __all__ = [
     "Channel",

@@ -17,7 +17,8 @@ from tubeq.testing.youtube.answers import (
     rounded_views,
     text,
 )
-from tubeq.testing.youtube.world import Channel, Video, World
+from tubeq.testing.youtube.models import Channel, Video
+from tubeq.testing.youtube.world import World
 
 PAGE_SIZE = 30
 _TITLES = {"videos": "Videos", "shorts": "Shorts", "streams": "Live"}

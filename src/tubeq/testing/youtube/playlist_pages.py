@@ -15,7 +15,8 @@ from tubeq.testing.youtube.answers import (
     rounded_views,
     text,
 )
-from tubeq.testing.youtube.world import Playlist, Video, World
+from tubeq.testing.youtube.models import Playlist, Video
+from tubeq.testing.youtube.world import World
 
 PAGE_SIZE = 100
 _NO_SUCH = "The playlist does not exist."

@@ -19,7 +19,8 @@ from tubeq.testing.youtube.answers import (
     json_response,
     text,
 )
-from tubeq.testing.youtube.world import Video, World
+from tubeq.testing.youtube.models import Video
+from tubeq.testing.youtube.world import World
 
 PAGE_SIZE = 20
 _DAYS = {1: 0, 2: 1, 3: 7, 4: 31, 5: 366}  # an hour, a day, a week, a month, a year

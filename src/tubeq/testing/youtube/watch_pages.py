@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 from tubeq.testing.youtube.answers import Answer, Json, RequestKind, json_response, page, text
+from tubeq.testing.youtube.models import Video
 from tubeq.testing.youtube.problems import UNKNOWN, Problem
-from tubeq.testing.youtube.world import Video, World
+from tubeq.testing.youtube.world import World
 
 
 def page_of(world: World, video_id: str) -> Answer:
