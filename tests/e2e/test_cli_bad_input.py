@@ -19,6 +19,7 @@ from tubeq.queue.queue_manager import QueueManager
 
 pytestmark = pytest.mark.integration
 TYPE = "youtube_channel"
+ADD = ["add", TYPE, "-p", "channel_url=@a"]
 SOURCE = str(Path(__file__).parents[2] / "src")
 ENVIRONMENT = {
     **{name: value for name, value in os.environ.items() if not name.startswith("TUBEQ")},
@@ -85,7 +86,20 @@ ROWS: dict[str, tuple[list[str], str]] = {
     "no such task": (["show", "0123456789abcdef0123"], "0123456789abcdef0123"),
     "no such task to cancel": (["cancel", "0123456789abcdef0123"], "0123456789abcdef0123"),
     "illegal transition": (["cancel", "COMPLETED"], "is COMPLETED"),
+    "unknown parameter": ([*ADD, "-p", "max_result=5"], "did you mean max_results"),
+    "missing parameter": (["add", TYPE], "channel_url"),
+    "parameter out of range": ([*ADD, "-p", "max_results=501"], "max_results"),
     "bad channel": (["scrape", "not a channel"], "channel_url"),
+    "no number": (["scrape", "@a", "--max-results", "many"], "max_results"),
+    "nothing for a number": (["scrape", "@a", "--max-results", ""], "max_results"),
+    "no day": (["scrape", "@a", "--since", "yesterday"], "since"),
+    "two ages": (["scrape", "@a", "--since", "2027-01-31", "--max-age-days", "3"], "not both"),
+    "unknown tab": (["scrape", "@a", "--tab", "music"], "shorts"),
+    "no query": (["search", " "], "query"),
+    "unknown order": (["search", "tea", "--sort", "price"], "relevance"),
+    "no playlist": (["playlist", "https://evil.example/playlist?list=PL0123456789"], "playlist"),
+    "no video": (["video", "file:///etc/passwd"], "video"),
+    "trending, too many": (["trending", "--max-results", "501"], "max_results"),
     "bad setting": (["worker", "--lease", "0s"], "lease"),
 }
 
@@ -132,7 +146,7 @@ def test_a_database_that_cannot_be_used(make: Callable[[Path], None], tmp_path: 
     path = tmp_path / "bad.db"
     make(path)
     before = path.read_bytes() if path.is_file() else None
-    for command in (["add", TYPE], ["worker", "--until-idle"], ["tasks"]):
+    for command in (ADD, ["worker", "--until-idle"], ["tasks"]):
         assert "bad.db" in _refused([*command, "--db", "bad.db"], tmp_path)
     assert (path.read_bytes() if path.is_file() else None) == before
 
@@ -159,7 +173,7 @@ def test_a_file_without_the_rights(
         queue.create_task(TYPE)
     before = path.read_bytes()
     path.chmod(mode)
-    for command in (["add", TYPE], ["worker", "--until-idle"]):
+    for command in (ADD, ["worker", "--until-idle"]):
         assert "tubeq.db" in _refused(command, tmp_path, through=without_rights)
     path.chmod(0o600)
     assert path.read_bytes() == before
@@ -170,6 +184,6 @@ def test_a_folder_without_the_rights(tmp_path: Path, without_rights: tuple[str, 
     folder.mkdir()
     folder.chmod(0o555)
     assert "closed" in _refused(
-        ["add", TYPE, "--db", str(folder / "tubeq.db")], tmp_path, through=without_rights
+        [*ADD, "--db", str(folder / "tubeq.db")], tmp_path, through=without_rights
     )
     assert list(folder.iterdir()) == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.command_line import command, environment_of, run
 from tubeq.domain.models import Task
 from tubeq.domain.states import TaskEvent, TaskStatus
 from tubeq.queue.queue_manager import QueueManager
@@ -22,7 +22,6 @@ from tubeq.testing.youtube import SimulatedYouTube, World, faults
 
 pytestmark = pytest.mark.integration
 TYPE = "youtube_channel"
-SOURCE = str(Path(__file__).parents[2] / "src")
 
 
 @pytest.fixture(scope="module")
@@ -39,36 +38,11 @@ def youtube() -> Iterator[SimulatedYouTube]:
 
 @pytest.fixture
 def environment(youtube: SimulatedYouTube) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if "TUBEQ" not in name}
-    path = os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")]))
-    return {
-        **inherited, **youtube.environment, "PYTHONPATH": path, "TUBEQ_BACKOFF_S": "0.2",
-    }  # fmt: skip
-
-
-def _command(*arguments: str | Path) -> list[str]:
-    return [sys.executable, "-m", "tubeq", *map(str, arguments)]
-
-
-def _run(
-    *arguments: str | Path, cwd: Path, env: dict[str, str], stdin: str | None = None
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        _command(*arguments),
-        cwd=cwd,
-        env=env,
-        input=stdin,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=40,
-        check=False,
-    )
+    return environment_of(youtube)
 
 
 def test_scrape_prints_json_with_source_ids(tmp_path: Path, environment: dict[str, str]) -> None:
-    done = _run(
-        "scrape", "@unsteady", "--max-results", "7", "--json", cwd=tmp_path, env=environment
-    )
+    done = run("scrape", "@unsteady", "--max-results", "7", "--json", cwd=tmp_path, env=environment)
     assert done.returncode == 0, done.stderr
     ideas = json.loads(done.stdout)
     assert len({idea["source_id"] for idea in ideas}) == 7
@@ -85,7 +59,7 @@ def test_scrape_does_not_crash_on_a_legacy_console(
 ) -> None:
     legacy = {**environment, "PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"}
     done = subprocess.run(
-        _command("scrape", "@hostile", "--db", "hostile.db"),
+        command("scrape", "@hostile", "--db", "hostile.db"),
         cwd=tmp_path, env=legacy, capture_output=True, timeout=40, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -97,7 +71,7 @@ def test_scrape_does_not_crash_on_a_legacy_console(
 def test_scrape_of_a_channel_that_is_gone_says_why(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    done = _run("scrape", "@gone", "--json", cwd=tmp_path, env=environment)
+    done = run("scrape", "@gone", "--json", cwd=tmp_path, env=environment)
     assert (done.returncode, done.stdout) == (1, "[]\n")
     assert done.stderr.startswith("error: failed: ")
     assert "does not exist" in done.stderr
@@ -109,7 +83,7 @@ def test_scrape_of_a_channel_that_is_gone_says_why(
 def test_a_mistyped_channel_never_becomes_a_task(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    done = _run("scrape", "https://example.org/@x", cwd=tmp_path, env=environment)
+    done = run("scrape", "https://example.org/@x", cwd=tmp_path, env=environment)
     assert (done.returncode, done.stdout) == (2, "")
     assert "channel_url" in done.stderr
     assert list(tmp_path.iterdir()) == []
@@ -120,7 +94,7 @@ def _start_worker(cwd: Path, env: dict[str, str], *options: str) -> subprocess.P
     if sys.platform == "win32":
         new_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return subprocess.Popen(
-        _command("worker", "--json", *options),
+        command("worker", "--json", *options),
         cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
         **new_group,
     )  # fmt: skip
@@ -158,7 +132,7 @@ def test_two_workers_drain_what_a_third_process_adds_and_ctrl_c_loses_nothing(
         first, second = (_start_worker(tmp_path, environment) for _ in range(2))
         _wait_until(lambda: len(queue.workers()) == 2)
         lines = "".join(f'{{"channel_url": "@c{n}", "max_results": 2}}\n' for n in range(count))
-        added = _run("add", TYPE, "--from-file", "-", cwd=tmp_path, env=environment, stdin=lines)
+        added = run("add", TYPE, "--from-file", "-", cwd=tmp_path, env=environment, stdin=lines)
         assert added.stdout == f"{count} tasks added\n"
         _wait_until(lambda: queue.stats().by_status["COMPLETED"] >= count // 4)
         first.send_signal(signal.SIGINT)
@@ -176,8 +150,9 @@ def test_two_workers_drain_what_a_third_process_adds_and_ctrl_c_loses_nothing(
 
 def test_worker_until_idle_and_a_stop_request(tmp_path: Path, environment: dict[str, str]) -> None:
     parameters = ["-p", "channel_url=@c1", "-p", "max_results=2"]
-    assert _run("add", TYPE, *parameters, cwd=tmp_path, env=environment).returncode == 0
-    assert _run("add", TYPE, "-p", "wrong=1", cwd=tmp_path, env=environment).returncode == 0
+    assert run("add", TYPE, *parameters, cwd=tmp_path, env=environment).returncode == 0
+    with QueueManager(tmp_path / "tubeq.db") as queue:
+        queue.create_task(TYPE, {"wrong": 1})  # programs may, and learn of it from the worker
     drained = _start_worker(tmp_path, environment, "--until-idle", "--quiet")
     summary = _summary(drained)
     assert (summary["succeeded"], summary["failed"], summary["tasks_failed"]) == (1, 1, 1)
@@ -185,7 +160,7 @@ def test_worker_until_idle_and_a_stop_request(tmp_path: Path, environment: dict[
     waiting = _start_worker(tmp_path, environment, "--processes", "2")
     with QueueManager(tmp_path / "tubeq.db") as queue:
         _wait_until(lambda: len(queue.workers()) == 2)
-    stopped = _run("stop", "--json", cwd=tmp_path, env=environment)
+    stopped = run("stop", "--json", cwd=tmp_path, env=environment)
     assert json.loads(stopped.stdout) == {"asked": 2}
     assert _summary(waiting)["crashed"] == 0
     assert waiting.returncode == 0
@@ -194,11 +169,11 @@ def test_worker_until_idle_and_a_stop_request(tmp_path: Path, environment: dict[
 def test_a_reader_that_leaves_early_is_no_error(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    lines = "".join(f'{{"n": {n}}}\n' for n in range(3000))
-    _run("add", TYPE, "--from-file", "-", cwd=tmp_path, env=environment, stdin=lines)
-    for command in (["tasks", "--limit", "3000"], ["tasks", "--limit", "3000", "--json"]):
+    lines = "".join(f'{{"channel_url": "@c{n}"}}\n' for n in range(3000))
+    run("add", TYPE, "--from-file", "-", cwd=tmp_path, env=environment, stdin=lines)
+    for words in (["tasks", "--limit", "3000"], ["tasks", "--limit", "3000", "--json"]):
         process = subprocess.Popen(
-            _command(*command),
+            command(*words),
             cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         assert process.stdout is not None

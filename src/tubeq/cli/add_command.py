@@ -17,7 +17,6 @@ from tubeq.cli.console import messages, say, write_json
 from tubeq.cli.options import (
     DatabaseOption,
     JsonOption,
-    known_task_type,
     moment,
     open_queue,
     read_settings,
@@ -26,8 +25,9 @@ from tubeq.cli.options import (
 from tubeq.cli.render import counted
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.models import NewTask
+from tubeq.plugins.registry import Checker, checker
 from tubeq.queue.queue_manager import QueueManager
-from tubeq.queue.validation import checked_task
+from tubeq.queue.validation import checked_task, encoded_parameters
 
 _BATCH = 5000
 """Tasks a transaction: large enough to be fast, small enough that workers can claim meanwhile."""
@@ -35,7 +35,7 @@ _BATCH = 5000
 
 def add(
     task_type: Annotated[
-        str, typer.Argument(metavar="TYPE", help="What is to be done, such as youtube_channel.")
+        str, typer.Argument(metavar="TYPE", help="What is to be done: one of `tubeq types`.")
     ],
     param: Annotated[
         list[str] | None,
@@ -77,22 +77,21 @@ def add(
     db_path: DatabaseOption = None,
 ) -> None:
     """Add a task, or with --from-file many, and print the ids."""
-    known_task_type(task_type)
+    check = checker(task_type)
     if delay is not None and run_after is not None:
         raise InvalidParameters("give --delay or --run-after, not both")
     due = moment(run_after) if run_after is not None else None
     if delay is not None:
         due = time.time() + span_s(delay)
-    template = NewTask(task_type, {}, priority, due, idempotency_key)
-    if from_file is None:
-        task = replace(template, parameters=_parameters(param or [], parameters))
-        checked_task(task)  # before a database file is made
+    template = NewTask("", {}, priority, due, idempotency_key)
+    if from_file is None:  # checked before a database file is made
+        task = _checked(template, _parameters(param or [], parameters), check)
         with open_queue(read_settings(db_path), create=True) as queue:
             task_ids = queue.create_tasks([task])
     elif param or parameters:
         raise InvalidParameters("--from-file brings the parameters: leave out the others")
     else:
-        tasks = list(_tasks_from(from_file, template))
+        tasks = list(_tasks_from(from_file, template, check))
         with open_queue(read_settings(db_path), create=True) as queue:
             task_ids = _create_in_batches(queue, tasks)
     if as_json:
@@ -130,15 +129,23 @@ def _not_json(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
 
 
-def _tasks_from(source: str, template: NewTask) -> Iterator[NewTask]:
+def _checked(template: NewTask, parameters: dict[str, Any], check: Checker) -> NewTask:
+    """A task that can be queued, and will then be accepted by its plugin."""
+    encoded_parameters(parameters)  # first of all: what is too large need not be looked into
+    task_type, told = check(parameters)
+    task = replace(template, task_type=task_type, parameters=told)
+    checked_task(task)
+    return task
+
+
+def _tasks_from(source: str, template: NewTask, check: Checker) -> Iterator[NewTask]:
     """The tasks of a file, each checked."""
     for number, line in enumerate(_lines(source), start=1):
         if not line.strip():
             continue
         key = template.idempotency_key and f"{template.idempotency_key}:{number}"
         try:
-            task = replace(template, parameters=_object(line, "it"), idempotency_key=key)
-            checked_task(task)
+            task = _checked(replace(template, idempotency_key=key), _object(line, "it"), check)
         except InvalidParameters as error:
             name = "standard input" if source == "-" else source
             raise InvalidParameters(f"{name}, line {number}: {error}; nothing was added") from None

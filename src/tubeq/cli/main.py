@@ -9,7 +9,14 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from tubeq.cli import add_command, db_commands, queue_commands, work_commands
+from tubeq.cli import (
+    add_command,
+    db_commands,
+    queue_commands,
+    scrape_commands,
+    type_commands,
+    work_commands,
+)
 from tubeq.cli.console import prepare_streams, say_error
 from tubeq.cli.options import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_WORK_FAILED
 from tubeq.domain.errors import TubeqError
@@ -21,8 +28,22 @@ _EPILOG = (
 )
 
 
+_WORK, _QUEUE, _CARE = "Work", "Queue", "Care"
+
+
 class _Commands(TyperGroup):
-    """Turns what commands raise into one line and an exit code: no user sees a traceback."""
+    """Turns what commands raise into one line and an exit code: no user sees a traceback.
+
+    The commands that scrape are made when they are asked for: that needs their plugins.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*scrape_commands.COMMANDS, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name in scrape_commands.COMMANDS:
+            return scrape_commands.command(cmd_name, _WORK)
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -37,7 +58,7 @@ class _Commands(TyperGroup):
 app = typer.Typer(
     name="tubeq",
     cls=_Commands,
-    help="Scrape YouTube channels through a queue that loses nothing.",
+    help="Scrape YouTube through a queue that loses nothing.",
     epilog=_EPILOG,
     no_args_is_help=True,
     add_completion=False,
@@ -64,13 +85,12 @@ def _top(
     pass
 
 
-_WORK, _QUEUE, _CARE = "Work", "Queue", "Care"
-app.command(rich_help_panel=_WORK)(work_commands.scrape)
 app.command(rich_help_panel=_WORK)(work_commands.demo)
 app.command(rich_help_panel=_WORK)(work_commands.worker)
 app.command(rich_help_panel=_WORK)(work_commands.workers)
 app.command(rich_help_panel=_WORK)(work_commands.stop)
 app.command(rich_help_panel=_QUEUE)(add_command.add)
+app.command(rich_help_panel=_QUEUE)(type_commands.types)
 app.command(rich_help_panel=_QUEUE)(queue_commands.tasks)
 app.command(rich_help_panel=_QUEUE)(queue_commands.show)
 app.command(rich_help_panel=_QUEUE)(queue_commands.results)

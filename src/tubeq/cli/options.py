@@ -10,14 +10,18 @@ import sys
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tubeq.domain.errors import InvalidParameters, PluginNotFound, StorageError, TaskNotFound
+from tubeq.domain.policies import ClaimStrategy
 from tubeq.plugins.registry import plugin_types
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.settings import Settings
+
+if TYPE_CHECKING:
+    from tubeq.workers.base_worker import WorkerConfig
 
 EXIT_WORK_FAILED = 1
 EXIT_BAD_INPUT = 2
@@ -143,3 +147,20 @@ def known_task_type(task_type: str) -> str:
         names = ", ".join(known) or "none"
         raise PluginNotFound(f"no plugin does task type {task_type!r:.120}; known types: {names}")
     return task_type
+
+
+def worker_config(
+    settings: Settings, task_type: str, strategy: ClaimStrategy = ClaimStrategy.LIFO
+) -> WorkerConfig:
+    """How the command line's workers work: unlike the library's, they rest before a retry."""
+    from tubeq.workers.base_worker import WorkerConfig
+
+    return WorkerConfig(
+        task_type=task_type,
+        max_retries=settings.max_retries,
+        backoff_s=settings.backoff_s,
+        lease_s=settings.lease_s,
+        strategy=strategy,
+        task_timeout_s=settings.task_timeout_s or None,
+        durability=settings.durability,
+    )

@@ -150,12 +150,13 @@ def _status_words(task: Task, now: float) -> str:
 
 
 def _what(task: Task) -> str:
-    parameters = " ".join(f"{name}={_short(value)}" for name, value in task.parameters.items())
+    parameters = " ".join(f"{name}={short_json(value)}" for name, value in task.parameters.items())
     unwell = task.error_message is not None and task.status is not TaskStatus.COMPLETED
     return f"{parameters}: {task.error_message}" if unwell else parameters
 
 
-def _short(value: Any) -> str:
+def short_json(value: Any) -> str:
+    """A value as a person would write it: JSON, but for texts."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -225,6 +226,33 @@ def idea_table(ideas: Iterable[Result], title: str | None = None) -> Table:
             cut_text(idea.title or ""),
         )
     return drawn
+
+
+def idea_sheet(idea: Result) -> Table:
+    """Everything about one idea, a line each; what is not known is left out."""
+    from rich.table import Table
+
+    sheet = Table.grid(padding=(0, 2))
+    facts: dict[str, Any] = {
+        "title": idea.title,
+        "address": idea.url,
+        "score": None if idea.score is None else f"{idea.score:.1f}",
+        "views": None if idea.views is None else f"{idea.views:,}",
+        "length": clock_length(idea.duration_s),
+        "published": idea.published_at and f"{idea.published_at[:19]} UTC",
+        **{name.replace("_", " "): _fact(value) for name, value in idea.extra.items()},
+        "description": idea.description,
+    }
+    for name, fact in facts.items():
+        if fact:
+            sheet.add_row(safe_text(name, "dim"), safe_text(fact))
+    return sheet
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) else short_json(value)
 
 
 def stats_tables(stats: QueueStats) -> list[Table]:

@@ -1,102 +1,35 @@
-"""Commands that do the work: scrape, demo, worker, and what concerns running workers."""
+"""Commands about workers: demo, worker, workers, stop."""
 
 from __future__ import annotations
 
 import time
-from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from tubeq.cli import render
-from tubeq.cli.console import cut_text, messages, output, say, say_error, write_json
+from tubeq.cli.console import output, say, write_json
 from tubeq.cli.options import (
     EXIT_INTERRUPTED,
     EXIT_WORK_FAILED,
     DatabaseOption,
     JsonOption,
-    command_for,
     known_task_type,
     open_queue,
     read_settings,
     span_s,
+    worker_config,
 )
 from tubeq.domain.errors import InvalidParameters
-from tubeq.domain.models import Task
 from tubeq.domain.policies import ClaimStrategy, Durability
-from tubeq.domain.states import ACTIVE, FINISHED, TaskStatus
+from tubeq.domain.states import FINISHED, TaskStatus
 from tubeq.settings import Settings
-
-if TYPE_CHECKING:
-    from tubeq.workers.base_worker import WorkerConfig
 
 # What starts workers is imported where it is used: `tubeq tasks` needs none of it.
 
 _YOUTUBE_CHANNEL = "youtube_channel"
-
-
-def scrape(
-    channel: Annotated[
-        str, typer.Argument(metavar="CHANNEL", help="@handle, channel id, or the page's address.")
-    ],
-    max_results: Annotated[int, typer.Option(help="At most so many videos, newest first.")] = 20,
-    as_json: JsonOption = False,
-    db_path: DatabaseOption = None,
-) -> None:
-    """Scrape one YouTube channel now, and print what was found."""
-    from tubeq.cli.progress import environment, run_until_finished
-    from tubeq.plugins.channel_plugin import ChannelParameters
-    from tubeq.workers.runner import Runner, RunnerConfig
-
-    settings = read_settings(db_path)
-    parameters = {"channel_url": channel, "max_results": max_results}
-    ChannelParameters.of(parameters)  # a mistyped handle never becomes a task
-    with open_queue(settings, create=True) as queue, environment(settings.worker_environment()):
-        task_id = queue.create_task(_YOUTUBE_CHANNEL, parameters)
-        # Newest first, so that tasks that wait already do not delay this one. Should the worker
-        # have taken up the next of them by the time it is stopped, it hands that back soon.
-        worker = replace(worker_config(settings, _YOUTUBE_CHANNEL), stop_grace_s=1.0)
-        config = RunnerConfig(worker=worker)
-        console = messages()
-        watched = console.is_terminal
-        with console.status("starting a worker") if watched else nullcontext() as status:
-
-            def look(tasks: list[Task]) -> None:
-                if status is not None:
-                    status.update(cut_text(_progress(channel, tasks[0])))
-
-            run_until_finished(Runner(settings.db_path, config), queue, [task_id], look)
-        task = queue.get_task(task_id)
-        ideas = queue.get_task_results(task_id)
-    if as_json:
-        write_json([idea.as_dict() for idea in ideas])
-    elif ideas:
-        output().print(render.idea_table(ideas, f"{channel}: {len(ideas)} ideas"))
-    _end_with(task, settings)
-
-
-def _progress(channel: str, task: Task) -> str:
-    if task.status is TaskStatus.QUEUED and task.retry_count:
-        return f"{channel}: failed, will be tried again: {task.error_message}"
-    return f"{channel}: {'scraping' if task.status in ACTIVE else task.status.lower()}"
-
-
-def _end_with(task: Task, settings: Settings) -> None:
-    """Say what became of the task; exit code 1 unless it is completed."""
-    results, show, again = (
-        command_for(settings, f"{verb} {task.task_id}") for verb in ("results", "show", "requeue")
-    )
-    if task.status is TaskStatus.COMPLETED:
-        say(f"stored in {settings.db_path}: {results}")
-        return
-    if task.status not in FINISHED:
-        say(f"interrupted: the task waits, and is done by `{command_for(settings, 'worker')}`")
-        raise typer.Exit(EXIT_INTERRUPTED)
-    say_error(f"{task.status.lower()}: {task.error_message or 'no reason was given'}")
-    say(f"what happened: {show}; once more: {again} and {command_for(settings, 'worker')}")
-    raise typer.Exit(EXIT_WORK_FAILED)
 
 
 def demo(
@@ -198,23 +131,6 @@ def worker(
 def _failed_count(settings: Settings, task_type: str) -> int:
     with open_queue(settings, create=True) as queue:
         return queue.stats().by_type.get(task_type, {}).get(TaskStatus.FAILED, 0)
-
-
-def worker_config(
-    settings: Settings, task_type: str, strategy: ClaimStrategy = ClaimStrategy.LIFO
-) -> WorkerConfig:
-    """How the command line's workers work: unlike the library's, they rest before a retry."""
-    from tubeq.workers.base_worker import WorkerConfig
-
-    return WorkerConfig(
-        task_type=task_type,
-        max_retries=settings.max_retries,
-        backoff_s=settings.backoff_s,
-        lease_s=settings.lease_s,
-        strategy=strategy,
-        task_timeout_s=settings.task_timeout_s or None,
-        durability=settings.durability,
-    )
 
 
 def workers(as_json: JsonOption = False, db_path: DatabaseOption = None) -> None:

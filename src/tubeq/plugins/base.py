@@ -17,7 +17,9 @@ from tubeq.domain.models import Idea
 
 @runtime_checkable
 class Plugin(Protocol):
-    """Anything with `scrape`. A plugin may also have `close()`, called once when its worker ends.
+    """Anything with `scrape`. A plugin may also have `close()`, called once when its worker ends,
+    and its class may name its `parameters`, a subclass of `tubeq.plugins.parameters.Parameters`:
+    then tasks can be checked before they are queued.
 
     One plugin object may be called from several threads at once.
     """

@@ -1,25 +1,43 @@
 """Task types, and the plugins that do them: the entry points of group `tubeq.plugins`.
 
-A package adds a task type by naming a factory, a class as a rule:
+A package adds a task type by naming a factory, a class as a rule, and a named variant of one by
+naming a Preset:
 
     [project.entry-points."tubeq.plugins"]
     youtube_channel = "tubeq.plugins.channel_plugin:YouTubeChannelPlugin"
+
+    [project.entry-points."tubeq.presets"]
+    "youtube_channel.shorts" = "tubeq.plugins.channel_plugin:SHORTS"
+
+Nothing is imported before it is used, so that another plugin costs those nothing who do not use it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tubeq.domain.errors import PluginNotFound
 from tubeq.plugins.base import Plugin
 
+if TYPE_CHECKING:
+    from tubeq.plugins.parameters import Parameters, Preset
+
 GROUP = "tubeq.plugins"
+PRESET_GROUP = "tubeq.presets"
+
+Checker = Callable[[Mapping[str, Any]], "tuple[str, dict[str, Any]]"]
 
 
 def plugin_types() -> list[str]:
     """The task types that can be done here, sorted. Imports none of the plugins."""
     return sorted({entry.name for entry in metadata.entry_points(group=GROUP)})
+
+
+def preset_names() -> list[str]:
+    """The named variants of task types, sorted. Imports none of the plugins."""
+    return sorted({entry.name for entry in metadata.entry_points(group=PRESET_GROUP)})
 
 
 def get_plugin(task_type: str, **settings: Any) -> Plugin:
@@ -32,13 +50,69 @@ def get_plugin(task_type: str, **settings: Any) -> Plugin:
     Raises:
         PluginNotFound: no installed package offers the type, or its plugin cannot be imported.
     """
-    for entry in metadata.entry_points(group=GROUP, name=task_type):
+    plugin: Plugin = _factory(task_type)(**settings)
+    return plugin
+
+
+def parameters_of(task_type: str) -> type[Parameters] | None:
+    """What tasks of this type may be told; None where the plugin does not say.
+
+    Raises:
+        PluginNotFound: as `get_plugin`.
+    """
+    declared: type[Parameters] | None = getattr(_factory(task_type), "parameters", None)
+    return declared
+
+
+def get_preset(name: str) -> Preset:
+    """The named variant of a task type.
+
+    Raises:
+        PluginNotFound: there is none of that name, or it cannot be imported.
+    """
+    preset: Preset = _loaded(PRESET_GROUP, name, preset_names())
+    return preset
+
+
+def checker(name: str) -> Checker:
+    """Checks tasks before they are queued.
+
+        task_type, parameters = checker("youtube_channel.shorts")({"channel_url": "@handle"})
+        queue.create_task(task_type, parameters)
+
+    Args:
+        name: a task type, or a preset's name.
+
+    Returns:
+        From parameters, which win over the preset's, to the task type and all parameters. It
+        raises InvalidParameters where the plugin would not take them; the message says why.
+
+    Raises:
+        PluginNotFound: nothing bears that name, or it cannot be imported.
+    """
+    preset = get_preset(name) if name in preset_names() else None
+    task_type = name if preset is None else preset.task_type
+    declared = parameters_of(task_type)
+
+    def check(parameters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        told = {**({} if preset is None else preset.parameters), **parameters}
+        if declared is not None:
+            declared.of(told)
+        return task_type, told
+
+    return check
+
+
+def _factory(task_type: str) -> Any:
+    return _loaded(GROUP, task_type, plugin_types())
+
+
+def _loaded(group: str, name: str, known: list[str]) -> Any:
+    for entry in metadata.entry_points(group=group, name=name):
         try:
-            factory = entry.load()
+            return entry.load()
         except (ImportError, AttributeError) as error:
-            message = f"the plugin for task type {task_type!r} cannot be imported: {error}"
+            message = f"what does task type {name!r} cannot be imported: {error}"
             raise PluginNotFound(message, code="plugin_broken") from error
-        plugin: Plugin = factory(**settings)
-        return plugin
-    known = ", ".join(plugin_types()) or "none"
-    raise PluginNotFound(f"no plugin does task type {task_type!r}; known types: {known}")
+    types = ", ".join(known) or "none"
+    raise PluginNotFound(f"no plugin does task type {name!r:.120}; known types: {types}")

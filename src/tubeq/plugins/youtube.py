@@ -1,8 +1,8 @@
 """YouTube through yt-dlp. No other module imports yt_dlp, and this one only when it is used.
 
-A listing goes through these steps: take this thread's YoutubeDL, let it fetch the pages that hold
-the wanted videos and no more, stop early when the task is to stop, and translate whatever went
-wrong into tubeq's errors (`youtube_errors`).
+A call goes through these steps: take this thread's YoutubeDL, let it fetch the pages that hold the
+wanted videos and no more, stop early when the task is to stop, and translate whatever went wrong
+into tubeq's errors (`youtube_errors`).
 """
 
 from __future__ import annotations
@@ -10,24 +10,23 @@ from __future__ import annotations
 import math
 import os
 import re
-import socket
-import ssl
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from typing import Any, TypeVar
+from urllib.parse import unquote
 
-from tubeq.domain.errors import InvalidParameters, TransientError, TubeqError
+from tubeq.domain.errors import InvalidParameters, PermanentError, TransientError, TubeqError
 from tubeq.plugins.base import check_stop
-from tubeq.plugins.text import plain_text
+from tubeq.plugins.ideas import published_at
+from tubeq.plugins.network import Connections, check_ca_file, check_proxy
 from tubeq.plugins.youtube_errors import translate
 
 Entry = dict[str, Any]
-"""One video of a listing, in yt-dlp's field names."""
+"""One video, in yt-dlp's field names."""
 
-_PROXY_SCHEMES = frozenset({"http", "https", "socks4", "socks4a", "socks5", "socks5h"})
+_T = TypeVar("_T")
 
 
 class YouTube:
@@ -38,7 +37,7 @@ class YouTube:
         ca_file: PEM file of certificate authorities to trust besides the usual ones. The usual
             ones are what SSL_CERT_FILE names, or else what yt-dlp's own command would trust.
         socket_timeout_s: longest wait for a server to connect, or to send anything.
-        deadline_s: longest time for one listing, all its requests together.
+        deadline_s: longest time for one call, all its requests together.
 
     Raises:
         InvalidParameters: `proxy` is no proxy URL, `ca_file` no file, a time not positive.
@@ -51,9 +50,9 @@ class YouTube:
         socket_timeout_s: float = 10.0,
         deadline_s: float = 300.0,
     ) -> None:
-        _check_proxy(proxy)
+        check_proxy(proxy)
         if ca_file is not None:
-            _check_ca_file(ca_file)
+            check_ca_file(ca_file)
         if socket_timeout_s <= 0 or deadline_s <= 0:
             raise InvalidParameters("socket_timeout_s and deadline_s must be positive")
         self._proxy = proxy
@@ -63,20 +62,39 @@ class YouTube:
         self._clients: dict[threading.Thread, _Client] = {}
         self._lock = threading.Lock()
 
-    def listing(self, url: str, max_results: int) -> list[Entry]:
-        """The first videos of a channel's tab or a playlist, in the order of the page.
+    def listing(self, url: str, max_results: int, oldest: float | None = None) -> list[Entry]:
+        """The first videos of a channel's tab, a playlist or a search, in the order of the page.
 
         Args:
             url: must be one that this package built.
             max_results: pages beyond those that hold as many videos are not fetched.
+            oldest: epoch seconds; the first video that is known to be older ends the listing.
 
         Raises:
             TransientError, PermanentError: with a code of `youtube_errors`, or "suspect_empty".
             TaskCancelled: the task is to stop.
         """
+        return self._ask(lambda client: client.listing(url, max_results, oldest))
+
+    def video(self, url: str) -> Entry:
+        """One video, with all that its page tells.
+
+        Args:
+            url: must be one that this package built.
+
+        Raises:
+            TransientError, PermanentError: with a code of `youtube_errors`.
+            TaskCancelled: the task is to stop.
+        """
+        return self._ask(lambda client: client.video(url))
+
+    def _ask(self, question: Callable[[_Client], _T]) -> _T:
         client = self._client()
         try:
-            return client.listing(url, max_results, self._deadline_s)
+            client.begin(self._deadline_s)
+            answer = question(client)
+            client.end()
+            return answer
         except TubeqError:
             raise
         except Exception as error:  # noqa: BLE001 - yt-dlp lets through whatever its parsers raise
@@ -88,7 +106,7 @@ class YouTube:
         raise failure  # here, where yt-dlp's error is no context of it: that may hold secrets
 
     def close(self) -> None:
-        """Close the connections of every thread. Only when no listing is under way."""
+        """Close the connections of every thread. Only when no call is under way."""
         with self._lock:
             clients, self._clients = self._clients, {}
         for client in clients.values():
@@ -118,29 +136,38 @@ class YouTube:
             "cachedir": False,
             "allowed_extractors": ["youtube.*"],  # shuts out the generic one, and so any other host
             "extract_flat": True,
+            "noplaylist": True,  # of an event with several cameras, the one that was asked for
             "ignoreerrors": False,
             "socket_timeout": self._socket_timeout_s,
             "extractor_retries": 1,
             "extractor_args": {
                 # A page that came in part is an error, not the end of the list.
-                "youtube": {"player_client": ["web"], "raise_incomplete_data": ["1"]},
+                "youtube": {
+                    "raise_incomplete_data": ["1"],
+                    # A video's page holds all that is to be known of it: nothing is downloaded
+                    # that serves to play it.
+                    "player_client": ["web"],
+                    "player_skip": ["js", "configs"],
+                },
                 "youtubetab": {"approximate_date": ["1"]},
             },
+            # Videos that YouTube hides from a playlist are private or deleted.
+            "compat_opts": {"no-youtube-unavailable-videos"},
         }
         if self._proxy is not None:
             options["proxy"] = self._proxy
         if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
             # Otherwise yt-dlp trusts certifi alone, should some other package have installed it.
-            options["compat_opts"] = {"no-certifi"}
+            options["compat_opts"] |= {"no-certifi"}
         return options
 
 
 class _Client:
     """One YoutubeDL, for one thread. It must never be shared: concurrent calls return None.
 
-    It is kept from one listing to the next, as reading the system's certificates takes longer
-    than a small listing, and as it holds connections and cookies. After trouble it is dropped:
-    the cookies may be those of a suspect, the connections broken.
+    It is kept from one call to the next, as reading the system's certificates takes longer than a
+    small listing, and as it holds connections and cookies. After trouble it is dropped: the
+    cookies may be those of a suspect, the connections broken.
 
     It is yt-dlp's logger as well, and so is called before every request: a good moment to stop.
     """
@@ -151,31 +178,53 @@ class _Client:
         self.warnings: deque[str] = deque(maxlen=50)  # yt-dlp mentions some causes only there
         self.met_trouble = False
         self._deadline = math.inf
-        self._connections: set[ssl.SSLSocket] = set()
+        self._connections = Connections(self.check_time, ca_file)
         self._ydl = yt_dlp.YoutubeDL({**options, "logger": self})
         for handler in self._ydl._request_director.handlers.values():
-            handler._make_sslcontext = self._supervised(handler._make_sslcontext, ca_file)
+            handler._make_sslcontext = self._connections.of(handler._make_sslcontext)
 
-    def listing(self, url: str, max_results: int, deadline_s: float) -> list[Entry]:
+    def begin(self, deadline_s: float) -> None:
+        """A call begins. Until its `end` it is in trouble."""
         self._deadline = time.monotonic() + deadline_s
         self.warnings.clear()
         self.met_trouble = True
+
+    def end(self) -> None:
+        """The call went well; what was got over on the way is trouble nevertheless."""
+        self.met_trouble = not all(map(_ABOUT_PLAYING.search, self.warnings))
+
+    def listing(self, url: str, max_results: int, oldest: float | None) -> list[Entry]:
         found: dict[str, Entry] = {}  # by id: a page may repeat what moved down since the last
+        older = False
         for entry in self._entries(url):
             self.check_time()
-            if _VIDEO_ID.fullmatch(str(entry.get("id"))):
+            if not _VIDEO_ID.fullmatch(str(entry.get("id"))):
+                continue
+            older = oldest is not None and (published_at(entry) or math.inf) < oldest
+            if not older:
                 found.setdefault(entry["id"], entry)
-            if len(found) == max_results:
+            if older or len(found) == max_results:
                 break
-        if not found:
+        if not found and not older:
             # yt-dlp says nothing where it does not know a page's layout, and does not show the
             # page either: a tab that is truly empty cannot be told from one that it cannot read.
             raise TransientError("the listing came back empty", code="suspect_empty")
-        self.met_trouble = bool(self.warnings)
         return list(found.values())
 
+    def video(self, url: str) -> Entry:
+        # Unprocessed: without formats that could be played, which need not concern anybody here,
+        # processing would fail. That a video cannot be seen at all is found out before.
+        video: Entry | None = self._ydl.extract_info(url, download=False, process=False)
+        if video and video.get("_type") == "url":
+            raise PermanentError(
+                "only its trailer can be seen: it must be paid", code="members_only"
+            )
+        if not video or not video.get("title"):
+            raise TransientError("YouTube told nothing of the video", code="bad_response")
+        return video
+
     def check_time(self) -> None:
-        """Return while the listing may go on.
+        """Return while the call may go on.
 
         Raises:
             TaskCancelled: the task is to stop.
@@ -183,7 +232,7 @@ class _Client:
         """
         check_stop()
         if time.monotonic() > self._deadline:
-            raise TransientError("the listing took longer than its deadline", code="timeout")
+            raise TransientError("YouTube took longer than the deadline", code="timeout")
 
     def secrets(self) -> set[str]:
         """What must not be seen in messages: the passwords of proxies, as written and as meant."""
@@ -195,9 +244,7 @@ class _Client:
 
     def close(self) -> None:
         self._ydl.close()
-        # yt-dlp leaves the connections of failed requests to the garbage collector.
-        for connection in filter(_is_open, self._connections):
-            socket.close(connection.detach())
+        self._connections.close()  # yt-dlp leaves those of failed requests open
 
     def debug(self, _message: str) -> None:
         self.check_time()
@@ -220,62 +267,7 @@ class _Client:
             raise TransientError("YouTube answered with something else", code="bad_response")
         return iter(result["entries"])
 
-    def _supervised(
-        self,
-        make_context: Callable[..., ssl.SSLContext],
-        ca_file: str | os.PathLike[str] | None,
-    ) -> Callable[..., ssl.SSLContext]:
-        client = self
-
-        class Connection(ssl.SSLSocket):
-            def do_handshake(self, block: bool = False) -> None:
-                client._connections = {each for each in client._connections if _is_open(each)}
-                client._connections.add(self)
-                super().do_handshake(block)
-
-            def recv_into(self, *args: Any, **kwargs: Any) -> int:
-                """Ends an answer that drips slowly enough never to time out."""
-                try:
-                    client.check_time()
-                except TubeqError as error:
-                    # As a broken connection, which every HTTP library passes on: the retry's
-                    # first word to the log raises the cause.
-                    raise ConnectionAbortedError(str(error)) from None
-                return super().recv_into(*args, **kwargs)
-
-        def make(*args: Any, **kwargs: Any) -> ssl.SSLContext:
-            context = make_context(*args, **kwargs)
-            context.sslsocket_class = Connection
-            if ca_file is not None:
-                context.load_verify_locations(ca_file)
-            return context
-
-        return make
-
-
-def _is_open(connection: ssl.SSLSocket) -> bool:
-    return connection.fileno() != -1
-
 
 _VIDEO_ID = re.compile(r"[0-9A-Za-z_-]{11}")
-
-
-def _check_ca_file(ca_file: str | os.PathLike[str]) -> None:
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(ca_file)
-    except (OSError, ValueError) as error:
-        raise InvalidParameters(f"ca_file cannot be used: {error}") from None
-
-
-def _check_proxy(proxy: str | None) -> None:
-    """InvalidParameters, which does not repeat the value: it may hold a password."""
-    if not proxy:
-        return
-    try:
-        parts = urlsplit(proxy)
-        valid = parts.scheme in _PROXY_SCHEMES and parts.hostname and parts.port != 0
-    except ValueError:
-        valid = False
-    if not valid or plain_text(proxy) != proxy:
-        schemes = ", ".join(sorted(_PROXY_SCHEMES))
-        raise InvalidParameters(f"proxy must be scheme://[user:password@]host:port, with {schemes}")
+_ABOUT_PLAYING = re.compile(r"formats|JavaScript|PO Token|challenge solving", re.IGNORECASE)
+"""What yt-dlp warns of where a video's formats are concerned, and only then."""

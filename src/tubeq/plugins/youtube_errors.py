@@ -35,8 +35,12 @@ _RULES = (
     _Rule("http_429", 300.0, r"HTTP Error 429"),
     _Rule("http_403", 60.0, r"HTTP Error 403"),
     _Rule("server_error", 0.0, r"HTTP Error 5\d\d"),
-    _Rule("bot_check", _HOUR, r"not a bot"),
-    _Rule("rate_limited", _HOUR, r"rate-limited by YouTube|isn.t available, try again later"),
+    _Rule("bot_check", _HOUR, r"not a bot|captcha challenge"),
+    _Rule(
+        "rate_limited",
+        _HOUR,
+        r"rate-limited by YouTube|isn.t available, try again later|IP is likely being blocked",
+    ),
     _Rule("age_restricted", None, r"confirm your age|age-restricted|inappropriate for some users"),
     _Rule(
         "geo_blocked",
@@ -46,13 +50,13 @@ _RULES = (
     ),
     _Rule("members_only", None, r"Join this channel|members.only|requires payment|Premium member"),
     _Rule("private", None, r"(video|channel|playlist) is private|Private video"),
-    _Rule("upcoming", _HOUR, r"will begin in|Premieres in"),
+    _Rule("upcoming", _HOUR, r"will begin (in|shortly)|Premieres in"),
     _Rule("not_live", _HOUR, r"not currently live", frozenset({"UserNotLive"})),
     _Rule("tab_missing", None, r"does not have an? .* tab"),
     _Rule(
         "channel_unavailable",
         None,
-        r"(channel|playlist)\S* (does not exist|is not available|was removed)"
+        r"(channel|playlist)\S* (does not exist|is not available|was removed|type is unviewable)"
         r"|account \S* ?\S* ?terminated|redirected to youtube.com home page",
     ),
     _Rule("video_unavailable", None, r"Video unavailable|video (is|has been) \S* ?(removed|unava)"),
@@ -60,16 +64,30 @@ _RULES = (
     _Rule("certificate", None, r"CERTIFICATE_VERIFY_FAILED", frozenset({"CertificateVerifyError"})),
     _Rule("proxy_unusable", None, r"proxy \S+ missing scheme|unsupported proxy|use an HTTPS proxy"),
     _Rule("proxy", 0.0, r"Tunnel connection failed"),
-    _Rule("incomplete", 0.0, r"Incomplete (yt initial )?data", frozenset({"IncompleteRead"})),
+    _Rule(
+        "incomplete",
+        0.0,
+        r"Incomplete (yt initial )?data|bytes read, \d+ more expected",
+        frozenset({"IncompleteRead"}),
+    ),
     _Rule("timeout", 0.0, r"timed out"),
-    _Rule("connection", 0.0, kinds=frozenset({"TransportError", "OSError"})),
+    _Rule(
+        "connection",
+        0.0,
+        r"connection (was )?(reset|aborted|refused|forcibly closed)|closed (the )?connection"
+        r"|EOF occurred",
+        frozenset({"TransportError", "OSError"}),
+    ),
     _Rule(
         "bad_response",
         0.0,
-        r"Failed to (parse JSON|resolve url)|Unable to (recognize|extract|find selected)",
+        r"Failed to (parse JSON|resolve url|extract any)|No video formats found"
+        r"|Unable to (recognize|extract|find selected)",
         frozenset({"JSONDecodeError"}),
     ),
 )
+_ADVICE = re.compile(r"; please report this issue| Use --cookies| It is recommended to use `-t")
+"""Where yt-dlp begins to advise those who call it from a shell."""
 _VAGUE = re.compile(r"No video formats found|Failed to extract any player response")
 """Where yt-dlp says this, the cause is in its warnings."""
 
@@ -82,7 +100,7 @@ def translate(error: Exception, warnings: Sequence[str], secrets: Iterable[str])
         secrets: what must not be seen in the message.
     """
     chain = _chain(error)
-    text = plain_text(str(error)).removeprefix("ERROR: ").partition("; please report this issue")[0]
+    text = _ADVICE.split(plain_text(str(error)).removeprefix("ERROR: "), maxsplit=1)[0]
     message = redacted(text, secrets)[:500]  # in this order: half a secret would go unnoticed
     evidence = [plain_text("\n".join(map(str, chain)))]
     if _VAGUE.search(text):

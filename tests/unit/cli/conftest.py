@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tubeq.cli.main import app
+from tubeq.plugins import registry
 from tubeq.queue.queue_manager import QueueManager
 
 
@@ -46,9 +48,25 @@ class Command:
         return outcome.err
 
 
+class Anything:
+    """A plugin that does not say what it may be told."""
+
+    def scrape(self, **parameters: Any) -> list[Any]:
+        return []
+
+
 @pytest.fixture
 def tubeq(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
-    """The command, in an empty folder, with no settings but the defaults."""
+    """The command, in an empty folder, with no settings but the defaults, and with one more task
+    type, `anything`."""
+    installed = metadata.entry_points()
+    another = metadata.EntryPoint("anything", f"{__name__}:Anything", registry.GROUP)
+
+    def entry_points(**criteria: Any) -> metadata.EntryPoints:
+        found = metadata.EntryPoints([*installed.select(group=criteria["group"]), another])
+        return found.select(**criteria)
+
+    monkeypatch.setattr(metadata, "entry_points", entry_points)
     monkeypatch.chdir(tmp_path)
     for name in ("TUBEQ_DB", "TUBEQ_DB_PATH"):
         monkeypatch.delenv(name, raising=False)

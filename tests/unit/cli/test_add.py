@@ -11,7 +11,7 @@ import pytest
 from tests.unit.cli.conftest import Command
 from tubeq.queue.queue_manager import QueueManager
 
-TYPE = "youtube_channel"
+TYPE = "anything"
 
 
 def test_parameters_are_json_where_they_can_be(tubeq: Command, queue: QueueManager) -> None:
@@ -109,3 +109,20 @@ def test_bad_arguments_do_not_even_make_a_database(
 ) -> None:
     tubeq.refused("add", *arguments)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_task_is_checked_by_what_its_type_declares(tubeq: Command, tmp_path: Path) -> None:
+    error = tubeq.refused("add", "youtube_search", "-p", "query=tea", "-p", "max_results=501")
+    assert error == "error: max_results must be a whole number from 1 to 500, not 501\n"
+    (tmp_path / "many.jsonl").write_text('{"query": "tea"}\n{"querry": "tea"}\n', encoding="utf-8")
+    error = tubeq.refused("add", "youtube_search", "--from-file", "many.jsonl")
+    assert "line 2: unknown parameter 'querry', did you mean query?" in error
+    assert not (tmp_path / "tubeq.db").exists()
+
+
+def test_a_preset_is_a_type_with_parameters(tubeq: Command, queue: QueueManager) -> None:
+    name = "youtube_search.most_viewed_this_week"
+    task = queue.get_task(tubeq("add", name, "-p", "query=tea", "-p", "sort=date").out.strip())
+    assert task.task_type == "youtube_search"
+    assert task.parameters == {"sort": "date", "uploaded": "week", "query": "tea"}
+    assert "query" in tubeq.refused("add", name)

@@ -14,7 +14,7 @@ from tests.unit.cli.conftest import Command
 from tubeq.domain.errors import StorageBusy, StorageError, StorageFull, StorageReadOnly
 from tubeq.queue.queue_manager import QueueManager
 
-TYPE = "youtube_channel"
+TYPE = "anything"
 
 
 def test_check_backup_migrate_prune(tubeq: Command, queue: QueueManager, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tubeq.domain.errors import InvalidParameters
-from tubeq.plugins.channel_plugin import ChannelParameters, YouTubeChannelPlugin, score
+from tubeq.plugins.channel_plugin import ChannelParameters, YouTubeChannelPlugin
+from tubeq.plugins.ideas import score
 
 CHANNEL_ID = "UC0123456789_-abcdefABCD"
 
@@ -106,7 +107,7 @@ REFUSED = [
 @pytest.mark.parametrize(("given", "path"), ACCEPTED)
 def test_accepted(given: str, path: str) -> None:
     wanted = ChannelParameters.of({"channel_url": given})
-    assert wanted == (f"https://www.youtube.com/{path}/videos", 50)
+    assert wanted.url == f"https://www.youtube.com/{path}/videos"
 
 
 @pytest.mark.parametrize("given", REFUSED, ids=lambda given: ascii(given)[:60])

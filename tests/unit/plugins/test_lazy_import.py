@@ -14,10 +14,26 @@ try:
 except Exception as error:
     assert "channel_url" in str(error)
 plugin.close()
-registry.plugin_types()
+for task_type in registry.plugin_types():
+    assert registry.parameters_of(task_type) is not None
+    registry.get_plugin(task_type).close()
+for name in registry.preset_names():
+    registry.get_preset(name)
 sys.exit("yt_dlp" in sys.modules)
+"""
+COMMAND_LINE = """
+import sys
+from tubeq.cli.main import app
+from tubeq.plugins import registry
+registry.plugin_types(), registry.preset_names()
+sys.exit(any(name.endswith("_plugin") for name in sys.modules))
 """
 
 
 def test_only_a_scrape_imports_yt_dlp() -> None:
     assert subprocess.run([sys.executable, "-c", PROGRAM], check=False, timeout=60).returncode == 0
+
+
+def test_no_plugin_is_imported_before_it_is_asked_for() -> None:
+    run = subprocess.run([sys.executable, "-c", COMMAND_LINE], check=False, timeout=60)
+    assert run.returncode == 0

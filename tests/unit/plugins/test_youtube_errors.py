@@ -92,6 +92,12 @@ PASSING: list[tuple[str, Any]] = [
     ("rate_limited", reported("This content isn't available, try again later")),
     ("upcoming", reported("This live event will begin in 3 hours.")),
     ("upcoming", reported("Premieres in 2 days")),
+    ("upcoming", reported("Premiere will begin shortly")),
+    ("bot_check", reported("Sorry. YouTube is requiring a captcha challenge before playback")),
+    (
+        "rate_limited",
+        reported("All player responses are invalid. Your IP is likely being blocked by Youtube"),
+    ),
     ("not_live", reported(UserNotLive())),
     ("http_429", reported(http_error(429), wrapped=True)),
     ("http_403", reported(http_error(403), wrapped=True)),
@@ -180,7 +186,10 @@ def test_a_passing_failure_without_a_wait_leaves_it_to_the_policy() -> None:
         ("[youtube] Unable to download API page: HTTP Error 503: Unavailable", "server_error"),
         ("[youtube] The read operation timed out. Retrying (1/1)...", "timeout"),
         ("[youtube] Sign in to confirm you\u2019re not a bot", "bot_check"),
-        ("[youtube] nothing known", "unexpected"),
+        ("[youtube] [Errno 104] Connection reset by peer. Retrying (1/1)...", "connection"),
+        ("[youtube] Remote end closed connection without response", "connection"),
+        ("[youtube] 10 bytes read, 20 more expected. Retrying (1/1)...", "incomplete"),
+        ("[youtube] nothing known", "bad_response"),
     ],
 )
 def test_a_vague_error_is_judged_by_the_warnings(text: str, warning: str, code: str) -> None:

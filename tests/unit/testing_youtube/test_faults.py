@@ -15,7 +15,7 @@ GOOD = Response(b'{"richItemRenderer": 1}', "application/json")
 def statuses(world: World, *requests: tuple[str | None, str]) -> list[int]:
     """The status that each of the requests, a channel and a kind, is answered with."""
     answers = [
-        world.faults.apply(GOOD, channel=channel, request=kind) for channel, kind in requests
+        world.faults.apply(GOOD, subject=channel, request=kind) for channel, kind in requests
     ]
     return [each.status for each in answers]
 
@@ -60,7 +60,7 @@ def test_several_at_once() -> None:
     world = World()
     world.fail(faults.http_error(429), times=1)
     world.fail(faults.reset())
-    first, second = (world.faults.apply(GOOD, channel=None, request="page") for _ in range(2))
+    first, second = (world.faults.apply(GOOD, subject=None, request="page") for _ in range(2))
     assert (first.status, first.delivery) == (429, Delivery.RESET)
     assert (second.status, second.delivery) == (200, Delivery.RESET)
 

@@ -86,9 +86,13 @@ def test_paging_by_hand(server: SimulatedYouTube) -> None:
 @pytest.mark.parametrize(
     ("path", "query"),
     [
-        ("/", None),
-        ("/watch?v=abcdefghijk", None),
+        ("/feed/trending", None),
         ("/youtubei/v1/player", {}),
+        ("/youtubei/v1/next", ["x"]),
+        ("/youtubei/v1/search", {}),
+        ("/youtubei/v1/search", {"query": "tea", "params": "rubbish"}),
+        ("/youtubei/v1/search", {"query": "tea", "continuation": "rubbish"}),
+        ("/youtubei/v1/browse", {"continuation": "WyJvdGhlciJd"}),
         ("/youtubei/v1/browse", {"continuation": "rubbish"}),
         ("/youtubei/v1/browse", {"continuation": 7}),
         ("/youtubei/v1/browse", {"browseId": ["x"]}),

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tubeq.testing.youtube import World
+from tubeq.testing.youtube import World, problems
 
 
 def test_the_same_seed_gives_the_same_videos_whatever_was_asked_before() -> None:
@@ -70,3 +70,48 @@ def test_a_channel_can_be_replaced() -> None:
 def test_a_channel_has_0_to_500_videos(videos: int) -> None:
     with pytest.raises(ValueError, match="500"):
         World().channel("@a", videos)
+
+
+def test_a_channel_has_tabs_of_its_own() -> None:
+    channel = World().channel("@a", 3, shorts=2, streams=1)
+    assert [len(channel.tab(name)) for name in ("videos", "shorts", "streams")] == [3, 2, 1]
+    assert (
+        len({video.video_id for name in ("videos", "shorts") for video in channel.tab(name)}) == 5
+    )
+
+
+def test_every_video_is_found_by_its_id() -> None:
+    world = World(default_videos=2)
+    listed = [
+        *world.channel("@a", shorts=2).shorts,
+        *world.playlist("PL0123456789").videos,
+        *world.find_videos("anything at all"),
+    ]
+    assert [world.find_video(video.video_id) for video in listed] == listed
+    assert world.find_video("abcdefghijk") is None
+    assert world.video("abcdefghijk", title="mine").title == "mine"
+
+
+def test_a_video_with_a_problem_keeps_the_rest() -> None:
+    world = World()
+    (video,) = world.channel("@a", 1).videos
+    changed = world.video(video.video_id, problem=problems.PRIVATE)
+    assert (changed.title, changed.problem) == (video.title, problems.PRIVATE)
+    assert world.find_video(video.video_id) == changed
+
+
+def test_uploads_are_a_playlist() -> None:
+    world = World()
+    channel = world.channel("@a", 3)
+    uploads = world.find_playlist("UU" + channel.channel_id[2:])
+    assert uploads is not None
+    assert uploads.videos == channel.videos
+    assert world.find_playlist("UU0123456789abcdefABCDEF") is None
+    assert world.find_playlist("PL0123456789") is None
+
+
+def test_a_query_finds_what_it_is_told_to() -> None:
+    world = World()
+    assert world.query("nothing", 0) == world.find_videos("nothing") == ()
+    world.query("tea", 2, titles=["first"])
+    assert world.find_videos("tea")[0].title == "first"

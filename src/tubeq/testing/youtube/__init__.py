@@ -15,9 +15,19 @@ pip install 'tubeq[demo]'.
 
 from __future__ import annotations
 
-from tubeq.testing.youtube import faults
-from tubeq.testing.youtube.pages import RequestKind
+from tubeq.testing.youtube import faults, problems
+from tubeq.testing.youtube.answers import RequestKind
+from tubeq.testing.youtube.models import Channel, Playlist, Video
 from tubeq.testing.youtube.server import SimulatedYouTube
-from tubeq.testing.youtube.world import Channel, Video, World
+from tubeq.testing.youtube.world import World
 
-__all__ = ["Channel", "RequestKind", "SimulatedYouTube", "Video", "World", "faults"]
+__all__ = [
+    "Channel",
+    "Playlist",
+    "RequestKind",
+    "SimulatedYouTube",
+    "Video",
+    "World",
+    "faults",
+    "problems",
+]

@@ -96,11 +96,34 @@ def html_page() -> Fault:
 
 def unknown_layout() -> Fault:
     """The renderers bear names that no yt-dlp knows yet: its listing comes back empty."""
+    return _renamed("richItemRenderer", "itemSectionRenderer", "continuationItemRenderer")
+
+
+def no_formats() -> Fault:
+    """A video's page without any format that could be downloaded, as YouTube's often is."""
+    return _renamed("formats")
+
+
+def no_player_response() -> Fault:
+    """A video's page that tells nothing of the video itself: it has to be asked for."""
+    return _renamed_variable("ytInitialPlayerResponse")
+
+
+def _renamed(*names: str) -> Fault:
+    """The same with other keys, which nobody knows."""
 
     def fault(response: Response) -> Response:
-        body = response.body.replace(b'"richItemRenderer"', b'"futureItemRenderer"')
-        body = body.replace(b'"continuationItemRenderer"', b'"futureContinuationRenderer"')
+        body = response.body
+        for name in names:
+            body = body.replace(f'"{name}"'.encode(), f'"future{name.capitalize()}"'.encode())
         return replace(response, body=body)
+
+    return fault
+
+
+def _renamed_variable(name: str) -> Fault:
+    def fault(response: Response) -> Response:
+        return replace(response, body=response.body.replace(name.encode(), b"future"))
 
     return fault
 
@@ -119,7 +142,7 @@ def _like(response: Response, data: str) -> bytes:
 @dataclass
 class _Planned:
     fault: Fault
-    channel: str | None
+    subject: str | None
     request: str | None
     remaining: int | None
     after: int
@@ -136,31 +159,31 @@ class FaultPlan:
         self,
         fault: Fault,
         *,
-        channel: str | None,
+        subject: str | None,
         request: str | None,
         times: int | None,
         after: int,
     ) -> None:
-        """See `World.fail`. `channel` is a handle in lower case."""
+        """See `World.fail`. A channel is its handle in lower case."""
         with self._lock:
-            self._planned.append(_Planned(fault, channel, request, times, after))
+            self._planned.append(_Planned(fault, subject, request, times, after))
 
     def clear(self) -> None:
         """All goes well again."""
         with self._lock:
             self._planned.clear()
 
-    def apply(self, response: Response, *, channel: str | None, request: str) -> Response:
+    def apply(self, response: Response, *, subject: str | None, request: str) -> Response:
         """The response as it comes out of every fault that is due for this request."""
         with self._lock:
-            due = [each for each in self._planned if _is_due(each, channel, request)]
+            due = [each for each in self._planned if _is_due(each, subject, request)]
         for each in due:
             response = each.fault(response)
         return response
 
 
-def _is_due(planned: _Planned, channel: str | None, request: str) -> bool:
-    if planned.channel not in (None, channel) or planned.request not in (None, request):
+def _is_due(planned: _Planned, subject: str | None, request: str) -> bool:
+    if planned.subject not in (None, subject) or planned.request not in (None, request):
         return False
     if planned.after > 0:
         planned.after -= 1

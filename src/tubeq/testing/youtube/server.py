@@ -18,9 +18,10 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
+from tubeq.testing.youtube.answers import RequestKind
 from tubeq.testing.youtube.certificates import HOSTS, Certificates, certificates
 from tubeq.testing.youtube.faults import Delivery, Response
-from tubeq.testing.youtube.pages import RequestKind, answer
+from tubeq.testing.youtube.pages import answer
 from tubeq.testing.youtube.world import World
 
 
@@ -73,14 +74,26 @@ class SimulatedYouTube:
         lower = {name.lower(): value for name, value in variables.items()}  # wins where it is set
         return {**variables, **lower, "SSL_CERT_FILE": self.ca_file}
 
-    def requests(self, kind: RequestKind | None = None, channel: str | None = None) -> int:
-        """How many requests there were, of one kind or of any, for one handle or for any."""
-        handle = None if channel is None else channel.lower()
+    def requests(
+        self,
+        kind: RequestKind | None = None,
+        channel: str | None = None,
+        subject: str | None = None,
+    ) -> int:
+        """How many requests there were.
+
+        Args:
+            kind: None for any.
+            channel: a handle; None for any.
+            subject: the id of a playlist or a video, or a query; None for any.
+        """
+        if channel is not None:
+            subject = channel.lower()
         with self._lock:
             return sum(
                 count
-                for (each_kind, each_channel), count in self._requests.items()
-                if kind in (None, each_kind) and handle in (None, each_channel)
+                for (each_kind, each_subject), count in self._requests.items()
+                if kind in (None, each_kind) and subject in (None, each_subject)
             )
 
     def close(self) -> None:
@@ -103,12 +116,12 @@ class SimulatedYouTube:
         self.close()
 
     def _respond(self, method: str, path: str, body: bytes) -> Response:
-        kind, channel, response = answer(self.world, method, path, body)
+        kind, subject, response = answer(self.world, method, path, body)
         with self._lock:
-            self._requests[kind, channel] += 1
+            self._requests[kind, subject] += 1
         if self.latency_s:
             self._server.stopping.wait(self.latency_s)
-        return self.world.faults.apply(response, channel=channel, request=kind)
+        return self.world.faults.apply(response, subject=subject, request=kind)
 
     def _note_unexpected(self, host: str) -> None:
         with self._lock:

@@ -1,6 +1,6 @@
-"""What the simulated YouTube holds: channels and videos that follow from a seed, not from chance.
+"""What the simulated YouTube holds: channels, playlists and videos that follow from a seed.
 
-The same seed and handle give the same videos in every process. Ages are relative to the moment
+The same seed and name give the same videos in every process. Ages are relative to the moment
 of asking, as on YouTube.
 """
 
@@ -11,61 +11,23 @@ import hashlib
 import random
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tubeq.testing.youtube.faults import Fault, FaultPlan
+from tubeq.testing.youtube.models import Channel, Playlist, Video
+from tubeq.testing.youtube.problems import Problem
 
 MAX_VIDEOS = 500
 
 
-@dataclass(frozen=True)
-class Video:
-    """One video, as a listing shows it.
-
-    Args:
-        video_id: 11 characters.
-        views: exact; pages round it.
-        duration_s: length in seconds.
-        age_days: days since publication.
-    """
-
-    video_id: str
-    title: str
-    description: str
-    views: int
-    duration_s: int
-    age_days: int
-
-
-@dataclass(frozen=True)
-class Channel:
-    """One channel.
-
-    Args:
-        handle: with its "@".
-        channel_id: "UC" and 22 characters.
-        videos: newest first. A channel without any has no videos tab, as on YouTube.
-        moved_to: handle of the channel that those who ask for this one are sent to.
-        alert: what the page says instead of a listing, such as "This channel does not exist."
-        old_layout: pages of the older shape, which has descriptions.
-    """
-
-    handle: str
-    channel_id: str
-    videos: tuple[Video, ...]
-    moved_to: str | None = None
-    alert: str | None = None
-    old_layout: bool = False
-
-
 @dataclass
 class World:
-    """Channels, and the faults to come. Safe to change while a server shows it.
+    """Channels and the like, and the faults to come. Safe to change while a server shows it.
 
     Args:
         seed: another seed, other videos.
         any_channel: a channel that was not added exists nevertheless, with `default_videos`.
-        default_videos: how many videos a channel has unless it is told.
+        default_videos: how many videos a channel, a playlist or a query has unless it is told.
     """
 
     seed: int = 0
@@ -73,6 +35,9 @@ class World:
     default_videos: int = 60
     faults: FaultPlan = field(default_factory=FaultPlan)
     _channels: dict[str, Channel] = field(default_factory=dict, repr=False)
+    _playlists: dict[str, Playlist] = field(default_factory=dict, repr=False)
+    _queries: dict[str, tuple[Video, ...]] = field(default_factory=dict, repr=False)
+    _videos: dict[str, Video] = field(default_factory=dict, repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     def channel(
@@ -80,6 +45,8 @@ class World:
         handle: str,
         videos: int | None = None,
         *,
+        shorts: int = 0,
+        streams: int = 0,
         titles: Sequence[str] = (),
         moved_to: str | None = None,
         alert: str | None = None,
@@ -89,21 +56,20 @@ class World:
 
         Args:
             handle: with or without its "@".
-            videos: how many, 0 to 500.
+            videos, shorts, streams: how many, 0 to 500.
             titles: of the first videos, where they matter.
             moved_to, alert, old_layout: see `Channel`.
 
         Raises:
             ValueError: too many videos.
         """
-        count = self.default_videos if videos is None else videos
-        if not 0 <= count <= MAX_VIDEOS:
-            raise ValueError(f"a channel has 0 to {MAX_VIDEOS} videos, not {count}")
         handle = "@" + handle.removeprefix("@")
         made = Channel(
             handle,
             channel_id="UC" + self._identifier(handle.lower(), 22),
-            videos=tuple(self._video(handle, index, titles) for index in range(count)),
+            videos=self._made(handle, videos, handle, titles),
+            shorts=self._made(f"{handle}/shorts", shorts, handle),
+            streams=self._made(f"{handle}/streams", streams, handle),
             moved_to=moved_to,
             alert=alert,
             old_layout=old_layout,
@@ -118,11 +84,99 @@ class World:
                 found = self.channel(name)
             return found
 
+    def playlist(
+        self,
+        playlist_id: str,
+        videos: int | None = None,
+        *,
+        titles: Sequence[str] = (),
+        alert: str | None = None,
+    ) -> Playlist:
+        """Add a playlist, or replace the one with that id.
+
+        Args:
+            playlist_id: "PL" and at least 10 more characters.
+            videos: how many, 0 to 500.
+            titles: of the first videos, where they matter.
+            alert: see `Playlist`.
+
+        Raises:
+            ValueError: too many videos.
+        """
+        made = self._made(playlist_id, videos, _SOMEBODY, titles)
+        playlist = Playlist(playlist_id, f"Playlist {playlist_id}", made, alert)
+        with self._lock:
+            self._playlists[playlist_id] = playlist
+        return playlist
+
+    def find_playlist(self, playlist_id: str) -> Playlist | None:
+        """The playlist with this id, be it one of a channel's uploads; None for none."""
+        with self._lock:
+            found = self._playlists.get(playlist_id)
+            channel = self._channels.get(f"UC{playlist_id[2:]}")
+            if found is None and channel is not None and playlist_id.startswith("UU"):
+                found = Playlist(playlist_id, "Uploads", channel.videos)
+            if found is None:
+                return None
+            # A video may have got a problem since.
+            return replace(found, videos=tuple(self._videos[v.video_id] for v in found.videos))
+
+    def query(
+        self, words: str, videos: int | None = None, *, titles: Sequence[str] = ()
+    ) -> tuple[Video, ...]:
+        """What a search for these words finds, 0 to 500 videos, instead of `default_videos`.
+
+        Raises:
+            ValueError: too many videos.
+        """
+        made = self._made(f"?{words}", videos, _SOMEBODY, titles)
+        with self._lock:
+            self._queries[words] = made
+        return made
+
+    def find_videos(self, words: str) -> tuple[Video, ...]:
+        """What a search finds: in no order, and unfiltered."""
+        with self._lock:
+            return self._queries[words] if words in self._queries else self.query(words)
+
+    def video(
+        self,
+        video_id: str,
+        *,
+        title: str | None = None,
+        description: str | None = None,
+        problem: Problem | None = None,
+    ) -> Video:
+        """Add a video, or change one that is there.
+
+        Args:
+            video_id: 11 characters.
+            title, description: where they matter.
+            problem: one of `tubeq.testing.youtube.problems`.
+        """
+        with self._lock:
+            video = self._videos.get(video_id)
+            if video is None:
+                video = replace(self._video(video_id, 0, _SOMEBODY), video_id=video_id)
+            self._videos[video_id] = replace(
+                video,
+                title=video.title if title is None else title,
+                description=video.description if description is None else description,
+                problem=problem,
+            )
+            return self._videos[video_id]
+
+    def find_video(self, video_id: str) -> Video | None:
+        """The video with this id, wherever it is; None for none."""
+        with self._lock:
+            return self._videos.get(video_id)
+
     def fail(
         self,
         fault: Fault,
         *,
         channel: str | None = None,
+        subject: str | None = None,
         request: str | None = None,
         times: int | None = None,
         after: int = 0,
@@ -132,12 +186,14 @@ class World:
         Args:
             fault: one of `tubeq.testing.youtube.faults`.
             channel: a handle; None for any channel.
+            subject: the id of a playlist or a video, or a query; None for any.
             request: a `RequestKind`; None for any request.
             times: how many requests; None for all from now on.
             after: how many matching requests still go well before.
         """
-        handle = None if channel is None else "@" + channel.lower().removeprefix("@")
-        self.faults.add(fault, channel=handle, request=request, times=times, after=after)
+        if channel is not None:
+            subject = "@" + channel.lower().removeprefix("@")
+        self.faults.add(fault, subject=subject, request=request, times=times, after=after)
 
     def _add(self, channel: Channel) -> Channel:
         with self._lock:
@@ -149,20 +205,46 @@ class World:
         digest = hashlib.sha256(f"{self.seed}/{name}".encode("utf-8", "surrogatepass")).digest()
         return base64.urlsafe_b64encode(digest).decode("ascii")[:length]
 
-    def _video(self, handle: str, index: int, titles: Sequence[str]) -> Video:
-        name = f"{handle.lower()}/{index}"
+    def _made(
+        self, name: str, count: int | None, handle: str, titles: Sequence[str] = ()
+    ) -> tuple[Video, ...]:
+        """So many new videos of a channel.
+
+        Raises:
+            ValueError: too many.
+        """
+        count = self.default_videos if count is None else count
+        if not 0 <= count <= MAX_VIDEOS:
+            raise ValueError(f"there are 0 to {MAX_VIDEOS} videos, not {count}")
+        made = [self._video(name, index, handle) for index in range(count)]
+        for index, title in enumerate(titles[:count]):
+            made[index] = replace(made[index], title=title)
+        with self._lock:
+            self._videos.update((video.video_id, video) for video in made)
+        return tuple(made)
+
+    def _video(self, where: str, index: int, handle: str) -> Video:
+        name = f"{where.lower()}/{index}"
         chance = random.Random(f"{self.seed}/{name}")
-        title = f"{chance.choice(_OPENINGS)} {chance.choice(_SUBJECTS)}, part {index + 1}"
+        opening, subject = chance.choice(_OPENINGS), chance.choice(_SUBJECTS)
+        description = f"{chance.choice(_OPENINGS)} a story told in ten minutes."
+        views = int(10 ** chance.uniform(2, 7))
         return Video(
             video_id=self._identifier(name, 11),
-            title=titles[index] if index < len(titles) else title,
-            description=f"{chance.choice(_OPENINGS)} a story told in ten minutes.",
-            views=int(10 ** chance.uniform(2, 7)),
+            title=f"{opening} {subject}, part {index + 1}",
+            description=description,
+            views=views,
             duration_s=chance.randint(45, 3000),
             age_days=1 + index * 3 + chance.randint(0, 2),
+            likes=int(views * chance.uniform(0.01, 0.08)),
+            tags=tuple(subject.split()),
+            category="Entertainment",
+            channel=handle.lower(),
+            channel_id="UC" + self._identifier(handle.lower(), 22),
         )
 
 
+_SOMEBODY = "@somebody"
 _OPENINGS = ("The night of", "What became of", "How we found", "Ten questions about", "Beyond")
 _SUBJECTS = (
     "the lighthouse keeper",

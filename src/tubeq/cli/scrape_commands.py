@@ -1,0 +1,205 @@
+"""Commands that scrape at once: their options, defaults and help are the task types' parameters.
+
+A command is built when it is called, or asked for its help: others start without any plugin.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tubeq.cli import render
+from tubeq.cli.console import cut_text, messages, output, say, say_error, write_json
+from tubeq.cli.options import (
+    EXIT_INTERRUPTED,
+    EXIT_WORK_FAILED,
+    DatabaseOption,
+    JsonOption,
+    command_for,
+    open_queue,
+    read_settings,
+    worker_config,
+)
+from tubeq.domain.models import Result, Task
+from tubeq.domain.states import ACTIVE, FINISHED, TaskStatus
+from tubeq.plugins.registry import checker, parameters_of
+from tubeq.settings import Settings
+
+if TYPE_CHECKING:
+    from tubeq.plugins.parameters import Declared
+
+
+@dataclass(frozen=True)
+class ScrapeCommand:
+    """A command that does one task of a type.
+
+    Args:
+        argument: the parameter that is given without its name; the others are options.
+        help: what the command does.
+    """
+
+    task_type: str
+    argument: str | None
+    help: str
+
+
+COMMANDS = {
+    "scrape": ScrapeCommand(
+        "youtube_channel",
+        "channel_url",
+        "Scrape one YouTube channel now, and print what was found.",
+    ),
+    "search": ScrapeCommand(
+        "youtube_search", "query", "Search YouTube now, and print what was found."
+    ),
+    "playlist": ScrapeCommand(
+        "youtube_playlist", "playlist", "Scrape one YouTube playlist now, and print its videos."
+    ),
+    "video": ScrapeCommand(
+        "youtube_video", "video", "Scrape one YouTube video now, and print all that its page tells."
+    ),
+    "trending": ScrapeCommand(
+        "youtube_trending", None, "Say what became of YouTube's trending feed, or replace it."
+    ),
+}
+
+
+def command(name: str, panel: str) -> Any:
+    """The command of that name, for a group of commands.
+
+    Args:
+        panel: the heading under which it is listed.
+    """
+    about = COMMANDS[name]
+    only = typer.Typer(add_completion=False)
+    only.command(name, help=about.help, rich_help_panel=panel)(_function(about))
+    return typer.main.get_command(only)
+
+
+def _function(about: ScrapeCommand) -> Callable[..., None]:
+    """What typer makes a command of: a function with a parameter for each of the task type's."""
+    from tubeq.plugins.parameters import Parameters, declared
+
+    known = {each.name: each for each in declared(parameters_of(about.task_type) or Parameters)}
+
+    def scrape(as_json: bool, db_path: Any, **given: Any) -> None:
+        told = {
+            name: _meant(known[name], value)
+            for name, value in given.items()
+            if value is not None and value is not False  # what was not given is left to the type
+        }
+        _scrape_now(about, told, as_json, db_path)
+
+    signature = [_typer_parameter(each, about) for each in known.values()]
+    signature += [
+        inspect.Parameter(name, _KEYWORD, default=default, annotation=annotation)
+        for name, annotation, default in (
+            ("as_json", JsonOption, False),
+            ("db_path", DatabaseOption, None),
+        )
+    ]
+    scrape.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
+    scrape.__annotations__ = {each.name: each.annotation for each in signature}
+    return scrape
+
+
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
+
+
+def _typer_parameter(each: Declared, about: ScrapeCommand) -> inspect.Parameter:
+    """Values come as text: the parameter's own kind reads them, and its own words refuse them."""
+    from tubeq.plugins.kinds import Flag
+
+    if each.name == about.argument:
+        metavar = each.name.removesuffix("_url").upper()
+        argument = typer.Argument(metavar=metavar, help=_help(each))
+        return inspect.Parameter(each.name, _KEYWORD, annotation=Annotated[str, argument])
+    name = "--" + each.name.replace("_", "-")
+    if isinstance(each.kind, Flag):
+        flag = Annotated[bool, typer.Option(name, help=_help(each))]
+        return inspect.Parameter(each.name, _KEYWORD, default=False, annotation=flag)
+    option = Annotated[str | None, typer.Option(name, metavar=each.kind.metavar, help=_help(each))]
+    return inspect.Parameter(each.name, _KEYWORD, default=None, annotation=option)
+
+
+def _help(each: Declared) -> str:
+    from tubeq.plugins.kinds import Flag, Whole
+
+    if each.required or isinstance(each.kind, Flag):
+        return each.help
+    kind = each.kind
+    limits = [f"{kind.least} to {kind.most}"] if isinstance(kind, Whole) else []
+    default = [] if each.default is None else [f"default {each.default}"]
+    return f"{each.help} ({'; '.join(limits + default)})" if limits + default else each.help
+
+
+def _meant(each: Declared, value: str | bool) -> Any:
+    return each.kind.from_text(value) if isinstance(value, str) else value
+
+
+def _scrape_now(
+    about: ScrapeCommand, parameters: Mapping[str, Any], as_json: bool, db_path: Any
+) -> None:
+    from tubeq.cli.progress import environment, run_until_finished
+    from tubeq.workers.runner import Runner, RunnerConfig
+
+    settings = read_settings(db_path)
+    task_type, parameters = checker(about.task_type)(parameters)  # a mistake never becomes a task
+    label = str(parameters[about.argument]) if about.argument else "trending"
+    with open_queue(settings, create=True) as queue, environment(settings.worker_environment()):
+        task_id = queue.create_task(task_type, parameters)
+        # Newest first, so that tasks that wait already do not delay this one. Should the worker
+        # have taken up the next of them by the time it is stopped, it hands that back soon.
+        worker = replace(worker_config(settings, task_type), stop_grace_s=1.0)
+        config = RunnerConfig(worker=worker)
+        console = messages()
+        watched = console.is_terminal
+        with console.status("starting a worker") if watched else nullcontext() as status:
+
+            def look(tasks: list[Task]) -> None:
+                if status is not None:
+                    status.update(cut_text(_progress(label, tasks[0])))
+
+            run_until_finished(Runner(settings.db_path, config), queue, [task_id], look)
+        task = queue.get_task(task_id)
+        ideas = queue.get_task_results(task_id)
+    if as_json:
+        write_json([idea.as_dict() for idea in ideas])
+    elif ideas:
+        _print(about, label, ideas)
+    _end_with(task, settings)
+
+
+def _print(about: ScrapeCommand, label: str, ideas: list[Result]) -> None:
+    if about.task_type == "youtube_video":
+        output().print(render.idea_sheet(ideas[0]))
+    else:
+        output().print(render.idea_table(ideas, f"{label}: {render.counted(len(ideas), 'idea')}"))
+
+
+def _progress(label: str, task: Task) -> str:
+    if task.status is TaskStatus.QUEUED and task.retry_count:
+        return f"{label}: failed, will be tried again: {task.error_message}"
+    return f"{label}: {'scraping' if task.status in ACTIVE else task.status.lower()}"
+
+
+def _end_with(task: Task, settings: Settings) -> None:
+    """Say what became of the task; exit code 1 unless it is completed."""
+    results, show, again = (
+        command_for(settings, f"{verb} {task.task_id}") for verb in ("results", "show", "requeue")
+    )
+    if task.status is TaskStatus.COMPLETED:
+        say(f"stored in {settings.db_path}: {results}")
+        return
+    worker = command_for(settings, f"worker --type {task.task_type}")
+    if task.status not in FINISHED:
+        say(f"interrupted: the task waits, and is done by `{worker}`")
+        raise typer.Exit(EXIT_INTERRUPTED)
+    say_error(f"{task.status.lower()}: {task.error_message or 'no reason was given'}")
+    say(f"what happened: {show}; once more: {again} and {worker}")
+    raise typer.Exit(EXIT_WORK_FAILED)

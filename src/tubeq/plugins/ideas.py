@@ -1,0 +1,102 @@
+"""From what yt-dlp found to ideas, and how well an idea scores."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from tubeq.domain.clock import to_timestamp
+from tubeq.domain.models import Idea
+from tubeq.plugins.text import plain_text
+
+_TEXTS = {
+    "channel": "channel",
+    "channel_id": "channel_id",
+    "handle": "uploader_id",
+    "live_status": "live_status",
+    "availability": "availability",
+}
+_COUNTS = {"likes": "like_count", "comments": "comment_count"}
+_LISTS = {"tags": "tags", "categories": "categories"}
+_MOST_IN_LIST = 100
+
+
+def score(views: int | None, age_days: float | None) -> float:
+    """How well a video does: 1 to 100.
+
+    The mean of reach, log10(1 + views) / 9, and pace, log10(1 + views a day) / 7: a thousand
+    million views, or ten million a day, are 1. Where the age is unknown reach stands alone.
+    """
+    if not views:
+        return 1.0
+    reach = min(math.log10(1 + views) / 9, 1.0)
+    if age_days is None:
+        return max(1.0, round(100 * reach, 2))
+    pace = min(math.log10(1 + views / max(age_days, 1.0)) / 7, 1.0)
+    return max(1.0, round(100 * (reach + pace) / 2, 2))
+
+
+def idea_of(entry: Mapping[str, Any], now: float) -> Idea:
+    """An idea from what is, in the end, a stranger's page: every value is checked.
+
+    `extra` holds what the page told of: channel, channel_id, handle, live_status, availability,
+    likes, comments, tags, categories.
+
+    Args:
+        entry: a video in yt-dlp's field names, of a listing or alone.
+        now: epoch seconds, for its age.
+    """
+    views = _whole(entry.get("view_count"))
+    published = published_at(entry)
+    return Idea(
+        source_id=entry["id"],
+        title=plain_text(str(entry.get("title") or ""), 500),
+        description=plain_text(str(entry.get("description") or "")),
+        score=score(views, None if published is None else (now - published) / 86_400),
+        url=f"https://www.youtube.com/watch?v={entry['id']}",
+        views=views,
+        duration_s=_number(entry.get("duration"), 2**32),
+        published_at=None if published is None else to_timestamp(published),
+        extra=_extra(entry),
+    )
+
+
+def published_at(entry: Mapping[str, Any]) -> float | None:
+    """When a video was published, in epoch seconds: to the second, to the day, or by an age such
+    as "3 weeks ago", whatever the page tells; None where it tells nothing."""
+    moment = _number(entry.get("timestamp"), 2**32)
+    day = entry.get("upload_date")
+    if moment is None and isinstance(day, str) and re.fullmatch(r"[0-9]{8}", day):
+        try:
+            return datetime.strptime(day, "%Y%m%d").replace(tzinfo=timezone.utc).timestamp()
+        except ValueError:
+            return None
+    return moment
+
+
+def _extra(entry: Mapping[str, Any]) -> dict[str, Any]:
+    extra: dict[str, Any] = {}
+    for name, field in _TEXTS.items():
+        extra[name] = plain_text(str(entry.get(field) or ""), 200) or None
+    for name, field in _COUNTS.items():
+        extra[name] = _whole(entry.get(field))
+    for name, field in _LISTS.items():
+        values = entry.get(field)
+        if isinstance(values, (list, tuple)):
+            texts = (plain_text(str(each), 200) for each in values[:_MOST_IN_LIST])
+            extra[name] = [each for each in texts if each] or None
+    return {name: value for name, value in extra.items() if value is not None}
+
+
+def _whole(value: object) -> int | None:
+    number = _number(value, 2**53)
+    return None if number is None else int(number)
+
+
+def _number(value: object, limit: float) -> float | None:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < limit:
+        return float(value)
+    return None

@@ -1,0 +1,98 @@
+"""The network as yt-dlp is to use it: checked settings, and TLS that obeys a deadline."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from tubeq.domain.errors import InvalidParameters, TubeqError
+from tubeq.plugins.text import plain_text
+
+_PROXY_SCHEMES = frozenset({"http", "https", "socks4", "socks4a", "socks5", "socks5h"})
+
+
+def check_ca_file(ca_file: str | os.PathLike[str]) -> None:
+    """
+    Raises:
+        InvalidParameters: it is no file of certificate authorities.
+    """
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(ca_file)
+    except (OSError, ValueError) as error:
+        raise InvalidParameters(f"ca_file cannot be used: {error}") from None
+
+
+def check_proxy(proxy: str | None) -> None:
+    """
+    Raises:
+        InvalidParameters: it is no proxy's URL. The value is not repeated, as it may hold a
+            password.
+    """
+    if not proxy:
+        return
+    try:
+        parts = urlsplit(proxy)
+        valid = parts.scheme in _PROXY_SCHEMES and parts.hostname and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or plain_text(proxy) != proxy:
+        schemes = ", ".join(sorted(_PROXY_SCHEMES))
+        raise InvalidParameters(f"proxy must be scheme://[user:password@]host:port, with {schemes}")
+
+
+class Connections:
+    """The TLS connections of one client.
+
+    Args:
+        check_time: raises a TubeqError when the client is to stop; called before every read.
+        ca_file: certificate authorities to trust besides the usual ones.
+    """
+
+    def __init__(
+        self, check_time: Callable[[], None], ca_file: str | os.PathLike[str] | None
+    ) -> None:
+        self._check_time = check_time
+        self._ca_file = ca_file
+        self._open: set[ssl.SSLSocket] = set()
+
+    def of(self, make_context: Callable[..., ssl.SSLContext]) -> Callable[..., ssl.SSLContext]:
+        """A maker of TLS contexts whose connections are these, from one of ordinary contexts."""
+        connections = self
+
+        class Connection(ssl.SSLSocket):
+            def do_handshake(self, block: bool = False) -> None:
+                connections._open = {each for each in connections._open if _is_open(each)}
+                connections._open.add(self)
+                super().do_handshake(block)
+
+            def recv_into(self, *args: Any, **kwargs: Any) -> int:
+                """Ends an answer that drips slowly enough never to time out."""
+                try:
+                    connections._check_time()
+                except TubeqError as error:
+                    # As a broken connection, which every HTTP library passes on: the retry's
+                    # first word to the log raises the cause.
+                    raise ConnectionAbortedError(str(error)) from None
+                return super().recv_into(*args, **kwargs)
+
+        def make(*args: Any, **kwargs: Any) -> ssl.SSLContext:
+            context = make_context(*args, **kwargs)
+            context.sslsocket_class = Connection
+            if self._ca_file is not None:
+                context.load_verify_locations(self._ca_file)
+            return context
+
+        return make
+
+    def close(self) -> None:
+        """Close those that were left to the garbage collector."""
+        for connection in filter(_is_open, self._open):
+            socket.close(connection.detach())
+
+
+def _is_open(connection: ssl.SSLSocket) -> bool:
+    return connection.fileno() != -1

@@ -1,0 +1,149 @@
+"""What a task may be told: each parameter of a task type declared once.
+
+    @dataclass(frozen=True)
+    class TeaParameters(Parameters):
+        leaf: str = parameter(Text(40), "The kind of tea.")
+        cups: int = parameter(Whole(1, 6), "How many.", default=2)
+
+From that come the check when a task is created, the same check when it is done, the command line's
+options, every error text, and a JSON schema. It is plain data classes, since what is left to do
+beside whole numbers is reading YouTube's names, which no schema library does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, NamedTuple, TypeVar
+
+from tubeq.domain.errors import InvalidParameters
+from tubeq.plugins.kinds import Kind, Refused
+from tubeq.plugins.text import plain_text, redacted
+
+_P = TypeVar("_P", bound="Parameters")
+
+
+class Declared(NamedTuple):
+    """One parameter of a task type. `default` is meaningless where it is required."""
+
+    name: str
+    kind: Kind
+    help: str
+    required: bool
+    default: Any
+
+
+def parameter(kind: Kind, help: str, default: Any = MISSING) -> Any:  # noqa: A002 - as typer's
+    """Declare a parameter.
+
+    Args:
+        kind: the values that it takes. None is taken as well where it is the default.
+        help: a sentence for people.
+        default: for a task that does not name it; without one it is required.
+    """
+    return field(default=default, metadata={"kind": kind, "help": help})
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The parameters of a task, checked. Subclasses are frozen data classes of `parameter`s."""
+
+    @classmethod
+    def of(cls: type[_P], given: Mapping[str, Any]) -> _P:
+        """What was given, checked, with defaults for the rest.
+
+        Raises:
+            InvalidParameters: something is missing, unknown or wrong; the message names it, what
+                it is, and what would be right.
+        """
+        known = {each.name: each for each in declared(cls)}
+        for name in given:
+            if name not in known:
+                raise InvalidParameters(_unknown(name, list(known)))
+        values = {}
+        for name, each in known.items():
+            if name not in given:
+                if each.required:
+                    raise InvalidParameters(f"missing parameter: {name}, {each.kind.wanted}")
+                continue
+            value = given[name]
+            if value is None and each.default is None and not each.required:
+                continue
+            try:
+                values[name] = each.kind.read(value)
+            except Refused as refusal:
+                hint = f": {refusal}" if str(refusal) else ""
+                raise InvalidParameters(
+                    f"{name} must be {each.kind.wanted}, not {shown(value)}{hint}"
+                ) from None
+        made = cls(**values)
+        made.check_together()
+        return made
+
+    def check_together(self) -> None:
+        """What no parameter can tell alone.
+
+        Raises:
+            InvalidParameters: they contradict each other.
+        """
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """The same for programs: JSON Schema, 2020-12. Names in disguise pass it, `of` has them."""
+        properties = {}
+        for each in declared(cls):
+            properties[each.name] = {**each.kind.json_schema, "description": each.help}
+            if each.default is not None:
+                properties[each.name]["default"] = each.default
+        return {
+            "type": "object",
+            "properties": properties,
+            "required": [each.name for each in declared(cls) if each.required],
+            "additionalProperties": False,
+        }
+
+
+def declared(parameters: type[Parameters]) -> tuple[Declared, ...]:
+    """The parameters of a task type, in the order of their declaration."""
+    return tuple(
+        Declared(
+            each.name,
+            each.metadata["kind"],
+            each.metadata["help"],
+            required=each.default is MISSING,
+            default=None if each.default is MISSING else each.default,
+        )
+        for each in fields(parameters)
+    )
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named variant of a task type: some of its parameters, decided.
+
+    Args:
+        task_type: which type.
+        help: a sentence for people.
+        parameters: what a task has unless it says otherwise.
+    """
+
+    task_type: str
+    help: str
+    parameters: Mapping[str, Any]
+
+
+def shown(value: object) -> str:
+    """A stranger's value for an error message: short, harmless, and without passwords."""
+    try:
+        text = plain_text(redacted(repr(value)))
+    except (ValueError, RecursionError):  # a number, or a nest, that Python will not write out
+        text = f"this {type(value).__name__}"
+    return text if len(text) <= 200 else f"{text[:199]}…"
+
+
+def _unknown(name: object, known: list[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(str(name), known, 1)
+    meant = f", did you mean {close[0]}?" if close else ""
+    return f"unknown parameter {shown(name)}{meant}; it takes {', '.join(known) or 'none'}"

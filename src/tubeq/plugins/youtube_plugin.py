@@ -1,0 +1,78 @@
+"""What YouTube's plugins have in common: settings, checked parameters, one way to YouTube."""
+
+from __future__ import annotations
+
+import os
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Any, Generic, TypeVar
+
+from tubeq.domain.models import Idea
+from tubeq.plugins.base import check_stop
+from tubeq.plugins.ideas import idea_of
+from tubeq.plugins.kinds import Whole
+from tubeq.plugins.parameters import Parameters, parameter
+from tubeq.plugins.youtube import Entry, YouTube
+
+P = TypeVar("P", bound=Parameters)
+
+MAX_RESULTS_LIMIT = 500
+
+
+def max_results(what: str) -> Any:
+    """Declare `max_results`, the same for every listing."""
+    return parameter(Whole(1, MAX_RESULTS_LIMIT), f"At most so many videos{what}.", default=50)
+
+
+class YouTubePlugin(ABC, Generic[P]):
+    """Scrapes one kind of page. Safe to share between threads.
+
+    A subclass names its `parameters`, and says in `_entries` where what they ask for is found.
+
+    Args:
+        proxy: URL of a proxy; "" for none; None for what HTTPS_PROXY and NO_PROXY say.
+        ca_file: PEM file of certificate authorities to trust besides the usual ones.
+        socket_timeout_s: longest wait for the server to send anything.
+        deadline_s: longest time for one task.
+
+    Raises:
+        InvalidParameters: one of them cannot be used.
+    """
+
+    parameters: type[P]
+
+    def __init__(
+        self,
+        proxy: str | None = None,
+        ca_file: str | os.PathLike[str] | None = None,
+        *,
+        socket_timeout_s: float = 10.0,
+        deadline_s: float = 300.0,
+    ) -> None:
+        self._youtube = YouTube(proxy, ca_file, socket_timeout_s, deadline_s)
+
+    def scrape(self, /, **parameters: Any) -> list[Idea]:
+        """Do one task.
+
+        Args:
+            parameters: what `self.parameters` declares, not yet checked.
+
+        Raises:
+            InvalidParameters: a parameter is missing, unknown or wrong; the message names it.
+            TransientError, PermanentError: see `tubeq.plugins.youtube_errors`.
+            TaskCancelled: the task is to stop.
+        """
+        wanted = self.parameters.of(parameters)
+        check_stop()
+        entries = self._entries(self._youtube, wanted)
+        now = time.time()
+        return [idea_of(entry, now) for entry in entries]
+
+    def close(self) -> None:
+        """Close connections. Only when no `scrape` is under way."""
+        self._youtube.close()
+
+    @abstractmethod
+    def _entries(self, youtube: YouTube, wanted: P) -> Iterable[Entry]:
+        """Fetch what is wanted."""

@@ -1,0 +1,127 @@
+"""What every page of the simulated YouTube is made of: requests, answers, and YouTube's texts."""
+
+from __future__ import annotations
+
+import base64
+import json
+from enum import Enum
+from typing import Any, NamedTuple
+
+from tubeq.testing.youtube.faults import Response
+
+Json = dict[str, Any]
+
+
+class RequestKind(str, Enum):
+    """What a client asked for."""
+
+    PAGE = "page"  # the HTML page of a channel or playlist: the first videos
+    CONTINUATION = "continuation"  # the next videos
+    RESOLVE = "resolve"  # what is behind this URL?
+    BROWSE = "browse"  # the same as PAGE, as JSON
+    HOME = "home"  # YouTube's own page
+    SEARCH = "search"  # the first results
+    WATCH = "watch"  # the HTML page of a video
+    PLAYER = "player"  # of that, what concerns the video, as JSON
+    NEXT = "next"  # the rest of it, as JSON
+    UNKNOWN = "unknown"  # nothing that is simulated
+
+    __str__ = str.__str__
+
+
+class Answer(NamedTuple):
+    """A response, what it answers, and which handle (in lower case), playlist, video or query it
+    is about."""
+
+    kind: RequestKind
+    subject: str | None
+    response: Response
+
+
+_NOT_FOUND = {"error": {"code": 404, "message": "Requested entity was not found."}}
+
+
+def no_page(kind: RequestKind) -> Answer:
+    """There is no such page."""
+    return Answer(kind, None, html_response("Not found", 404))
+
+
+def no_data(kind: RequestKind) -> Answer:
+    """There are no such data."""
+    return Answer(kind, None, json_response(_NOT_FOUND, 404))
+
+
+def page(**variables: Json) -> Response:
+    """An HTML page that hands these variables to its scripts."""
+    scripts = []
+    for name, value in variables.items():
+        # Within a script element "<" would end the script too early: hostile titles hold
+        # "</script>".
+        data = json.dumps(value).replace("<", "\\u003c")
+        scripts.append(f"<script>var {name} = {data};</script>")
+    return html_response("<script>ytcfg.set({});</script>" + "".join(scripts))
+
+
+def html_response(content: str, status: int = 200) -> Response:
+    """An HTML page."""
+    text = f"<!doctype html><html><body>{content}</body></html>".encode()
+    return Response(text, "text/html; charset=utf-8", status=status)
+
+
+def json_response(data: Json, status: int = 200) -> Response:
+    """A JSON document."""
+    return Response(json.dumps(data).encode(), "application/json; charset=utf-8", status=status)
+
+
+def alert(text: str) -> Json:
+    """Data that hold nothing but an error message."""
+    error = {"type": "ERROR", "text": {"simpleText": text}}
+    return {"alerts": [{"alertRenderer": error}]}
+
+
+def continuation(*what: str | int) -> Json:
+    """The item by which a client asks for what comes next."""
+    token = base64.urlsafe_b64encode(json.dumps(what).encode()).decode()
+    endpoint = {"continuationCommand": {"token": token}}
+    return {"continuationItemRenderer": {"continuationEndpoint": endpoint}}
+
+
+def continued(token: str) -> list[Any]:
+    """What `continuation` was told.
+
+    Raises:
+        ValueError: the token is none of ours.
+    """
+    what = json.loads(base64.urlsafe_b64decode(token + "=="))
+    if not isinstance(what, list) or not what:
+        raise ValueError("no token")
+    return what
+
+
+def text(words: str) -> Json:
+    """Text as YouTube wraps it."""
+    return {"runs": [{"text": words}]}
+
+
+def rounded_views(views: int) -> str:
+    """ "1.2M views"."""
+    for size, letter in ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "K")):
+        if views >= size:
+            return f"{views / size:.1f}".removesuffix(".0") + f"{letter} views"
+    return f"{views or 'No'} views"
+
+
+def age(days: int) -> str:
+    """ "3 weeks ago"."""
+    for length, unit in ((365, "year"), (30, "month"), (7, "week")):
+        if days >= length:
+            count = days // length
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return f"{days} day{'s' if days > 1 else ''} ago"
+
+
+def clock(seconds: int) -> str:
+    """ "1:02:03"."""
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -1,0 +1,169 @@
+"""Channels: their tabs, page by page."""
+
+from __future__ import annotations
+
+from tubeq.testing.youtube.answers import (
+    Answer,
+    Json,
+    RequestKind,
+    age,
+    alert,
+    clock,
+    continuation,
+    json_response,
+    no_data,
+    no_page,
+    page,
+    rounded_views,
+    text,
+)
+from tubeq.testing.youtube.models import Channel, Video
+from tubeq.testing.youtube.world import World
+
+PAGE_SIZE = 30
+_TITLES = {"videos": "Videos", "shorts": "Shorts", "streams": "Live"}
+
+
+def page_of(world: World, segments: list[str]) -> Answer:
+    """The HTML page of a channel's tab."""
+    channel = _find(world, segments)
+    if channel is None:
+        return no_page(RequestKind.PAGE)
+    data = page(ytInitialData=_data(channel, _tab_name(segments)))
+    return Answer(RequestKind.PAGE, channel.handle.lower(), data)
+
+
+def resolved(world: World, segments: list[str]) -> Answer:
+    """What to browse for the address of a tab."""
+    channel = _find(world, segments)
+    if channel is None:
+        return no_data(RequestKind.RESOLVE)
+    endpoint = {"browseEndpoint": {"browseId": channel.channel_id, "params": _tab_name(segments)}}
+    response = json_response({"endpoint": endpoint})
+    return Answer(RequestKind.RESOLVE, channel.handle.lower(), response)
+
+
+def data_of(world: World, channel_id: str, tab: str) -> Answer:
+    """The same as the page, as JSON."""
+    channel = world.find(channel_id)
+    if channel is None:
+        return no_data(RequestKind.BROWSE)
+    return Answer(RequestKind.BROWSE, channel.handle.lower(), json_response(_data(channel, tab)))
+
+
+def next_of(world: World, channel_id: str, tab: str, offset: int) -> Answer:
+    """The next videos of a tab."""
+    channel = world.find(channel_id)
+    if channel is None:
+        return no_data(RequestKind.CONTINUATION)
+    action = {"appendContinuationItemsAction": {"continuationItems": _items(channel, tab, offset)}}
+    response = json_response({"onResponseReceivedActions": [action]})
+    return Answer(RequestKind.CONTINUATION, channel.handle.lower(), response)
+
+
+def _find(world: World, segments: list[str]) -> Channel | None:
+    return world.find(segments[0] if segments[0].startswith("@") else "/".join(segments[1:2]))
+
+
+def _tab_name(segments: list[str]) -> str:
+    return segments[-1] if segments[-1] in _TITLES else "videos"
+
+
+def _data(channel: Channel, wanted: str) -> Json:
+    if channel.alert is not None:
+        return alert(channel.alert)
+    if channel.moved_to is not None:
+        there = {"commandMetadata": {"webCommandMetadata": {"url": f"/{channel.moved_to}"}}}
+        return {"onResponseReceivedActions": [{"navigateAction": {"endpoint": there}}]}
+    name = channel.handle.removeprefix("@")
+    # Without videos there is no such tab: who asks for it is shown the home tab.
+    there_are = [tab for tab in _TITLES if channel.tab(tab)]
+    tabs = [_tab(channel, "Home", "featured", None if wanted in there_are else [])]
+    for tab in there_are:
+        items = _items(channel, tab, 0) if tab == wanted else None
+        tabs.append(_tab(channel, _TITLES[tab], tab, items))
+    return {
+        "contents": {"twoColumnBrowseResultsRenderer": {"tabs": tabs}},
+        "metadata": {
+            "channelMetadataRenderer": {
+                "title": name,
+                "externalId": channel.channel_id,
+                "vanityChannelUrl": f"http://www.youtube.com/{channel.handle}",
+            }
+        },
+        "header": {"pageHeaderRenderer": {"pageTitle": name}},
+    }
+
+
+def _tab(channel: Channel, title: str, name: str, items: list[Json] | None) -> Json:
+    """A tab; the selected one is the one with items."""
+    url = f"/{channel.handle}/{name}"
+    tab: Json = {
+        "title": title,
+        "endpoint": {"commandMetadata": {"webCommandMetadata": {"url": url}}},
+    }
+    if items is not None:
+        tab |= {"selected": True, "content": {"richGridRenderer": {"contents": items}}}
+    return {"tabRenderer": tab}
+
+
+def _items(channel: Channel, tab: str, offset: int) -> list[Json]:
+    """One page of videos, and the token for the next where there is one."""
+    videos = channel.tab(tab)
+    shape = _video_renderer if channel.old_layout else _short if tab == "shorts" else _lockup
+    end = offset + PAGE_SIZE
+    items: list[Json] = [
+        {"richItemRenderer": {"content": shape(video)}} for video in videos[offset:end]
+    ]
+    if end < len(videos):
+        items.append(continuation("channel", channel.channel_id, tab, end))
+    return items
+
+
+def _lockup(video: Video) -> Json:
+    parts = [
+        {"text": {"content": rounded_views(video.views)}},
+        {"text": {"content": age(video.age_days)}, "accessibilityLabel": age(video.age_days)},
+    ]
+    badge = {"thumbnailBadgeViewModel": {"text": clock(video.duration_s)}}
+    overlay = {"thumbnailBottomOverlayViewModel": {"badges": [badge]}}
+    rows = {"contentMetadataViewModel": {"metadataRows": [{"metadataParts": parts}]}}
+    return {
+        "lockupViewModel": {
+            "contentId": video.video_id,
+            "contentType": "LOCKUP_CONTENT_TYPE_VIDEO",
+            "contentImage": {"thumbnailViewModel": {"overlays": [overlay]}},
+            "metadata": {
+                "lockupMetadataViewModel": {"title": {"content": video.title}, "metadata": rows}
+            },
+        }
+    }
+
+
+def _short(video: Video) -> Json:
+    """It tells neither an age nor a length."""
+    return {
+        "shortsLockupViewModel": {
+            "entityId": f"shorts-shelf-item-{video.video_id}",
+            "overlayMetadata": {
+                "primaryText": {"content": video.title},
+                "secondaryText": {"content": rounded_views(video.views)},
+            },
+            "onTap": {
+                "innertubeCommand": {"reelWatchEndpoint": {"videoId": video.video_id}},
+            },
+        }
+    }
+
+
+def _video_renderer(video: Video) -> Json:
+    return {
+        "videoRenderer": {
+            "videoId": video.video_id,
+            "title": text(video.title),
+            "descriptionSnippet": text(video.description),
+            "lengthText": {"simpleText": clock(video.duration_s)},
+            "viewCountText": {"simpleText": f"{video.views:,} views"},
+            "publishedTimeText": {"simpleText": age(video.age_days)},
+        }
+    }

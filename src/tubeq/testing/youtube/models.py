@@ -1,0 +1,77 @@
+"""Channels, playlists and videos, as the simulated YouTube knows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tubeq.testing.youtube.problems import Problem
+
+
+@dataclass(frozen=True)
+class Video:
+    """One video.
+
+    Args:
+        video_id: 11 characters.
+        views: exact; listings round it.
+        duration_s: length in seconds.
+        age_days: days since publication.
+        channel: the handle of its channel, in lower case.
+        problem: why it cannot be watched; None where it can.
+    """
+
+    video_id: str
+    title: str
+    description: str
+    views: int
+    duration_s: int
+    age_days: int
+    likes: int
+    tags: tuple[str, ...]
+    category: str
+    channel: str
+    channel_id: str
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One channel.
+
+    Args:
+        handle: with its "@".
+        channel_id: "UC" and 22 characters.
+        videos, shorts, streams: newest first. Without any there is no such tab, as on YouTube.
+        moved_to: handle of the channel that those who ask for this one are sent to.
+        alert: what the page says instead of a listing, such as "This channel does not exist."
+        old_layout: pages of the older shape, which has descriptions.
+    """
+
+    handle: str
+    channel_id: str
+    videos: tuple[Video, ...]
+    shorts: tuple[Video, ...] = ()
+    streams: tuple[Video, ...] = ()
+    moved_to: str | None = None
+    alert: str | None = None
+    old_layout: bool = False
+
+    def tab(self, name: str) -> tuple[Video, ...]:
+        """The videos under "videos", "shorts" or "streams"."""
+        videos: tuple[Video, ...] = getattr(self, name)
+        return videos
+
+
+@dataclass(frozen=True)
+class Playlist:
+    """One playlist.
+
+    Args:
+        videos: in its order. Those that cannot be watched are hidden.
+        alert: what the page says instead, such as "The playlist does not exist."
+    """
+
+    playlist_id: str
+    title: str
+    videos: tuple[Video, ...]
+    alert: str | None = None

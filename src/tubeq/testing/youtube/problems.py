@@ -1,0 +1,75 @@
+"""Why a video cannot be watched, in YouTube's own words.
+
+world.video("abcdefghijk", problem=problems.PRIVATE)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What the player's answer says of a video.
+
+    Args:
+        status: YouTube's word for it.
+        reason: the first line of what a viewer reads.
+        detail: the second one.
+        tells_details: whether the title and the like are told all the same.
+        upcoming: whether the video is yet to begin.
+        trailer: id of another video, which is shown instead.
+    """
+
+    status: str
+    reason: str = ""
+    detail: str = ""
+    tells_details: bool = False
+    upcoming: bool = False
+    trailer: str | None = None
+
+
+REMOVED = Problem("ERROR", "Video unavailable", "This video has been removed by the uploader")
+UNKNOWN = Problem("ERROR", "This video is unavailable")
+COPYRIGHT = Problem(
+    "UNPLAYABLE",
+    "Video unavailable",
+    "This video contains content from Somebody, who has blocked it on copyright grounds",
+)
+PRIVATE = Problem(
+    "LOGIN_REQUIRED",
+    "Private video",
+    "Sign in if you've been granted access to this video",
+)
+AGE_RESTRICTED = Problem(
+    "LOGIN_REQUIRED",
+    "Sign in to confirm your age",
+    "This video may be inappropriate for some users.",
+    tells_details=True,
+)
+GEO_BLOCKED = Problem(
+    "UNPLAYABLE",
+    "Video unavailable",
+    "The uploader has not made this video available in your country",
+    tells_details=True,
+)
+MEMBERS_ONLY = Problem(
+    "UNPLAYABLE",
+    "Join this channel to get access to members-only content like this video, and other perks.",
+    tells_details=True,
+)
+PAYMENT = Problem("UNPLAYABLE", "This video requires payment to watch", tells_details=True)
+UPCOMING = Problem(
+    "LIVE_STREAM_OFFLINE",
+    "This live event will begin in 3 hours.",
+    tells_details=True,
+    upcoming=True,
+)
+PREMIERE = Problem("LIVE_STREAM_OFFLINE", "Premieres in 5 hours", tells_details=True, upcoming=True)
+BOT_CHECK = Problem(
+    "LOGIN_REQUIRED",
+    "Sign in to confirm you\u2019re not a bot",
+    "This helps protect our community. Learn more",
+)
+RATE_LIMITED = Problem("UNPLAYABLE", "This content isn't available, try again later.")
+SPEECHLESS = Problem("ERROR")

@@ -1,0 +1,81 @@
+"""One simulated YouTube a module, and plugins that are led to it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tubeq.domain.errors import PluginError
+from tubeq.domain.models import Idea
+from tubeq.plugins import registry
+from tubeq.testing.youtube import RequestKind, SimulatedYouTube, World
+
+
+@pytest.fixture(scope="module")
+def youtube() -> Iterator[SimulatedYouTube]:
+    with SimulatedYouTube(World()) as server:
+        yield server
+    assert server.unexpected_hosts == set()
+    assert server.requests(RequestKind.UNKNOWN) == 0
+
+
+@pytest.fixture
+def world(youtube: SimulatedYouTube) -> Iterator[World]:
+    """Without faults; what a test adds stays."""
+    youtube.world.faults.clear()
+    yield youtube.world
+    youtube.world.faults.clear()
+
+
+MakePlugin = Callable[..., Any]
+
+
+@pytest.fixture
+def make_plugin(youtube: SimulatedYouTube) -> Iterator[MakePlugin]:
+    """Makes a plugin by its task type."""
+    made: list[Any] = []
+
+    def make(task_type: str, **settings: Any) -> Any:
+        usual = {"proxy": youtube.proxy_url, "ca_file": youtube.ca_file}
+        made.append(registry.get_plugin(task_type, **{**usual, **settings}))
+        return made[-1]
+
+    yield make
+    for plugin in made:
+        plugin.close()
+
+
+class Scrape:
+    """Does one task by its type, and remembers how many requests that took, by their kind."""
+
+    def __init__(self, youtube: SimulatedYouTube, make_plugin: MakePlugin) -> None:
+        self._youtube = youtube
+        self._make_plugin = make_plugin
+        self.requests: Counter[str] = Counter()
+
+    def __call__(
+        self, task_type: str, settings: dict[str, Any] | None = None, **parameters: Any
+    ) -> list[Idea]:
+        plugin = self._make_plugin(task_type, **(settings or {}))
+        before = {kind: self._youtube.requests(kind) for kind in RequestKind}
+        try:
+            ideas: list[Idea] = plugin.scrape(**parameters)
+        finally:
+            made = {str(kind): self._youtube.requests(kind) - before[kind] for kind in RequestKind}
+            self.requests = +Counter(made)
+        return ideas
+
+    def failure(self, task_type: str, **parameters: Any) -> PluginError:
+        """The error of a task that has to fail."""
+        with pytest.raises(PluginError) as caught:
+            self(task_type, **parameters)
+        assert str(caught.value).isprintable()
+        return caught.value
+
+
+@pytest.fixture
+def scrape(youtube: SimulatedYouTube, world: World, make_plugin: MakePlugin) -> Scrape:
+    return Scrape(youtube, make_plugin)
