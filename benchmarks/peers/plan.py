@@ -31,13 +31,13 @@ class Plan:
 
     depths: Sequence[int] = (1_000, 100_000, 1_000_000)
     full_depths: Sequence[int] = (1_000, 100_000)
-    rounds: int = 15
+    rounds: int = 9
     calls: int = 200
     turn_s: float = 0.4
-    fill_budget_s: float = 120.0
-    candidate_budget_s: float = 90.0
+    fill_budget_s: float = 60.0
+    candidate_budget_s: float = 40.0
     processes: Sequence[int] = (1, 4, 8)
-    claim_s: float = 1.5
+    claim_s: float = 1.0
     contention_rounds: int = 3
     most_filled: int = 90_000
     crash_tasks: int = 2_000

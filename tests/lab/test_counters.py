@@ -107,7 +107,8 @@ def test_they_see_one_redundant_predicate(plant: PlantedPackage) -> None:
 def test_they_see_one_extra_commit_and_sync(plant: PlantedPackage) -> None:
     write = (
         "            with self._session.write(durable=True) as session:\n"
-        '                session.execute("UPDATE task_queue SET retry_count = retry_count + 1 WHERE id = 1")\n'
+        "                session.execute("
+        '"UPDATE task_queue SET retry_count = retry_count + 1 WHERE id = 1")\n'
     )
     base = measure_counters("claim-lifo-1e3", CALLS)
 
