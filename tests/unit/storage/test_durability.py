@@ -12,6 +12,7 @@ from tubeq.domain.clock import SystemClock
 from tubeq.domain.errors import StorageError
 from tubeq.domain.models import EncodedTask, Idea
 from tubeq.domain.policies import Durability
+from tubeq.storage import open_storage
 from tubeq.storage.byte_lock import SYNCS_BEGUN, SYNCS_DONE, LockFile
 from tubeq.storage.connection import ConnectionFactory
 from tubeq.storage.port import ClaimRequest
@@ -186,3 +187,25 @@ def test_a_process_that_was_suspended_while_it_synced_holds_nobody_up_for_long(t
     assert len(calls) == 1
     for each in (wal, locks, suspended):
         each.close()
+
+
+def test_workers_are_told_of_a_task_before_it_is_synced(tmp_path):
+    """They need not wait for the disk; who created it does."""
+    happened = []
+
+    class Factory(ConnectionFactory):
+        def sync(self, wal):
+            happened.append("synced")
+
+    path = tmp_path / "queue.db"
+    storage = SQLiteStorage(path, clock=SystemClock(), factory=Factory(path, 5))
+    reader = open_storage(path)
+
+    def visible():
+        happened.append(f"visible {len(reader.list_tasks())}")
+
+    storage.create([EncodedTask("scrape", "{}")], when_visible=visible)
+    storage.create([EncodedTask("scrape", "{}")] * 2, when_visible=visible)
+    assert happened == ["visible 1", "synced", "visible 3", "synced"]
+    reader.close()
+    storage.close()
