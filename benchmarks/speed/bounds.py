@@ -12,7 +12,24 @@ from fnmatch import fnmatchcase
 
 from benchmarks.speed.rows import Row
 
-BOUNDS: Mapping[str, str] = {}
+BOUNDS: Mapping[str, str] = {
+    "claim: *weighted_random*": "one claim in 32 looks up 64 neighbours for those that follow",
+    "claim: *priority*": (
+        "tasks of one priority lie far apart: each claim reads and logs pages of its own"
+    ),
+    "contention: *saturated, tubeq": (
+        "every 5 ms the lock is handed on, for two switches of processes and a cold page cache; "
+        "longer turns would make the slowest wait longer"
+    ),
+    "contention: *1 ms of work, tubeq": (
+        "the fsync and the last step of a checkpoint hold writers up for 1 to 10 ms"
+    ),
+    "contention: *full, tubeq": "the slowest fsyncs of the disk",
+    "wake-up: *": "to wake a process takes some 0.4 ms here, and more where a core is busy",
+    "lifecycle: *": "what Python does around the statements",
+    "bulk: *": "what Python does around the statements, and the checkpoints in between",
+    "verb: *": "what Python does around the statement",
+}
 
 
 def explained(row: Row, bounds: Mapping[str, str] = BOUNDS) -> Row:
