@@ -46,6 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="so many tasks queued; may be repeated (default: 1e3, 1e5, 1e6)")  # fmt: skip
     add("--no-targets", action="store_true", help="leave out the figures beside their targets")
     add("--no-peers", action="store_true", help="leave out the peers: only the targets")
+    add("--ten-million", action="store_true",
+        help="also create, work and prune ten million tasks: ten minutes, 10 GB")  # fmt: skip
     add("--json", action="store_true", help="print JSON instead of tables")
     add("--markdown", type=Path, metavar="FILE", help="write the tables as Markdown too")
     add("--results", type=Path, metavar="DIR", help="the results folder (default: results)")
@@ -114,7 +116,7 @@ def _measure_targets(finished: Run, options: argparse.Namespace) -> None:
         finished.targets += [row.as_json() for row in peer_targets(finished.document())]
     with _progress(0) as tell:
         tell("figures beside their targets")
-        for row in measure_all(options.quick):
+        for row in measure_all(options.quick, big=options.ten_million):
             finished.targets.append(row.as_json())
             tell(f"{row.table}: {row.what}")
 

@@ -24,7 +24,9 @@ BOUNDS: Mapping[str, str] = {
     "contention: *1 ms of work, tubeq": (
         "the fsync and the last step of a checkpoint hold writers up for 1 to 10 ms"
     ),
-    "contention: *full, tubeq": "the slowest fsyncs of the disk",
+    "contention: *full, tubeq": (
+        "a claim waits for an fsync that begins after it, so for up to two; 2 cores, one disk"
+    ),
     "wake-up: *": "to wake a process takes some 0.4 ms here, and more where a core is busy",
     "lifecycle: *": "what Python does around the statements",
     "bulk: *": "what Python does around the statements, and the checkpoints in between",
