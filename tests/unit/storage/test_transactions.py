@@ -137,3 +137,28 @@ def test_threads_share_a_handle(storage):
     for thread in threads:
         thread.join()
     assert sorted(claimed) == list(range(1, 401))
+
+
+def test_a_read_waits_while_another_connection_recovers_the_log(tmp_path):
+    """SQLite answers that at once with "locked", whatever the timeout."""
+    refusals = []
+
+    class Recovering(sqlite3.Connection):
+        def execute(self, sql, parameters=()):
+            if refusals:
+                raise refusals.pop()
+            return super().execute(sql, parameters)
+
+    class Factory(ConnectionFactory):
+        def connect(self):
+            return sqlite3.connect(
+                self.path, factory=Recovering, isolation_level=None, check_same_thread=False
+            )
+
+    path = tmp_path / "queue.db"
+    storage = SQLiteStorage(path, clock=SystemClock(), factory=Factory(path, 5))
+    storage.create([EncodedTask("scrape", "{}")])
+    refusals += [sqlite3.OperationalError("database is locked")] * 3
+    assert len(storage.list_tasks()) == 1
+    assert refusals == []
+    storage.close()

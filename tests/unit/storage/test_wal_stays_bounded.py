@@ -124,3 +124,22 @@ def test_a_checkpoint_that_never_comes_holds_a_writer_up_once_not_always(tmp_pat
     assert time.monotonic() - began < 20 * 0.05
     storage.close()
     suspended.close()
+
+
+def test_a_writer_waits_for_a_checkpoint_that_is_late(tmp_path, monkeypatch):
+    """Else the log would grow as long as writes are quicker than the disk."""
+    made = []
+
+    def slow(checkpointer, connection, other):
+        time.sleep(0.2)
+        made.append(checkpointer)
+        checkpointer._locks.numbers[WRITES] = 0
+
+    monkeypatch.setattr(wal.Checkpointer, "_checkpoint", slow)
+    storage = open_storage(tmp_path / "queue.db")
+    locks = LockFile(tmp_path / "queue.db-lock")
+    locks.numbers[WRITES] = wal.WAIT_AFTER_WRITES
+    storage.create([EncodedTask("scrape", "{}")])
+    assert made
+    storage.close()
+    locks.close()
