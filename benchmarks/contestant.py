@@ -16,15 +16,13 @@ from __future__ import annotations
 
 import base64
 import gc
-import json
-import os
-import signal
 import sys
 import traceback
 from array import array
 from pathlib import Path
 from typing import Any
 
+from benchmarks.lab.orders import obey_orders
 from benchmarks.scenarios import Lacks, Profile, Scenario, all_scenarios
 
 
@@ -79,24 +77,5 @@ class Contestant:
         return {}
 
 
-def main() -> int:
-    """Answer commands from standard input until it ends."""
-    # Ctrl-C reaches the whole group of processes; the one that gives commands decides.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Prints of scenarios and libraries must not get between the answers.
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    sys.stdout = sys.stderr
-    contestant = Contestant()
-    for line in sys.stdin:
-        command = json.loads(line)
-        last = command["do"] == "quit"
-        answers.write(json.dumps(contestant.obey(command)) + "\n")
-        answers.flush()
-        if last:
-            break
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(obey_orders(lambda: Contestant().obey))

@@ -74,7 +74,7 @@ def measure(
         state = scenario.prepare(Path(folder), profile)
         try:
             scenario.run(state, warm_up_calls(wanted))
-            with _settled_garbage():
+            with settled_garbage():
                 sample = scenario.run(state, min(stretch, wanted))
                 progress(min(stretch, wanted), wanted)
                 for first in range(stretch, wanted, stretch):
@@ -93,7 +93,8 @@ def warm_up_calls(calls: int) -> int:
 
 
 @contextmanager
-def _settled_garbage() -> Iterator[None]:
+def settled_garbage() -> Iterator[None]:
+    """Collect garbage, and leave alone what is there, so that collections in between are short."""
     gc.collect()
     gc.freeze()
     try:

@@ -21,9 +21,7 @@ from __future__ import annotations
 
 import base64
 import gc
-import json
 import os
-import signal
 import sys
 import time
 import traceback
@@ -31,6 +29,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from benchmarks.lab.orders import obey_orders
 from benchmarks.peers.adapter import Adapter, payload
 from benchmarks.peers.adapters import load
 
@@ -216,24 +215,5 @@ def _text(numbers: array[int]) -> str:
     return base64.b64encode(numbers.tobytes()).decode()
 
 
-def main() -> int:
-    """Obey until standard input ends."""
-    # Ctrl-C reaches the whole group of processes; the one that gives orders decides.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # What a package prints must not get between the answers.
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    sys.stdout = sys.stderr
-    driver = Driver(load(sys.argv[1]))
-    for line in sys.stdin:
-        order = json.loads(line)
-        is_last = order["do"] == "quit"
-        answers.write(json.dumps(driver.obey(order)) + "\n")
-        answers.flush()
-        if is_last:
-            break
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(obey_orders(lambda: Driver(load(sys.argv[1])).obey))

@@ -12,13 +12,14 @@ import random
 import shutil
 import statistics
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import track
+
+from benchmarks.lab.measure import settled_garbage
 
 Key = TypeVar("Key", bound=Hashable)
 Rounds = Sequence[Sequence[float]]
@@ -46,7 +47,7 @@ def interleaved(
     """What each candidate's turn gave, by round; the order within a round is drawn anew."""
     found: dict[Key, list[list[float]]] = {key: [] for key in turns}
     order = list(turns)
-    with _settled_garbage():
+    with settled_garbage():
         for _ in steps(range(rounds), what):
             random.shuffle(order)
             for key in order:
@@ -100,13 +101,3 @@ def require_disk(folder: Path, needed_bytes: int) -> None:
             f"{folder} has {free / 1e9:.1f} GB left, and this needs {needed_bytes / 1e9:.1f} GB: "
             "free some, name another disk's folder in TMPDIR, or use --quick"
         )
-
-
-@contextmanager
-def _settled_garbage() -> Iterator[None]:
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()

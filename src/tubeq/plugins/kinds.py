@@ -49,6 +49,13 @@ class Kind(Protocol):
         ...
 
 
+class _AsWritten:
+    """A kind whose values are written as they are."""
+
+    def from_text(self, text: str) -> Any:
+        return text
+
+
 @dataclass(frozen=True)
 class Whole:
     """Whole numbers, both ends included."""
@@ -76,7 +83,7 @@ class Whole:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Choice(_AsWritten):
     """One of a few words."""
 
     words: tuple[str, ...]
@@ -97,9 +104,6 @@ class Choice:
         if not isinstance(value, str) or value not in self.words:
             raise Refused
         return value
-
-    def from_text(self, text: str) -> Any:
-        return text
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,7 @@ class Flag:
 
 
 @dataclass(frozen=True)
-class Text:
+class Text(_AsWritten):
     """Text with something in it, and without characters that deceive. Spaces around it go."""
 
     most: int
@@ -146,12 +150,9 @@ class Text:
             raise Refused
         return text
 
-    def from_text(self, text: str) -> Any:
-        return text
-
 
 @dataclass(frozen=True)
-class Day:
+class Day(_AsWritten):
     """A day of the calendar, UTC."""
 
     wanted = "a day such as 2027-01-31"
@@ -169,12 +170,9 @@ class Day:
         except ValueError:
             raise Refused from None
 
-    def from_text(self, text: str) -> Any:
-        return text
-
 
 @dataclass(frozen=True)
-class Name:
+class Name(_AsWritten):
     """A name in one of its ways to be written, such as an id or an address.
 
     Args:
@@ -197,6 +195,3 @@ class Name:
         if plain_text(text) != text:
             raise Refused
         return self.reader(text)
-
-    def from_text(self, text: str) -> Any:
-        return text

@@ -35,9 +35,6 @@ _ORDER: dict[ClaimStrategy, Callable[[Task], Any]] = {
     ClaimStrategy.FIFO: lambda task: task.row_id,
     ClaimStrategy.PRIORITY: lambda task: (-task.priority, task.row_id),
 }
-_IN_ONE_STATEMENT = {
-    ClaimStrategy.LIFO: _SQL["claim_one"].replace("$pick", _SQL["pick_lifo"]),
-}
 _NEIGHBOURS = 64
 _PROMOTE_EVERY_S = 0.1
 

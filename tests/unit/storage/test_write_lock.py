@@ -136,16 +136,22 @@ def waiting_thread(waiter):
     return thread
 
 
-def test_in_the_midst_of_a_turn_the_one_at_the_front_is_not_woken(writer, monkeypatch):
-    monkeypatch.setattr(write_lock, "TURN_S", 60.0)
-    monkeypatch.setattr(write_lock, "_BACK_AT_ONCE_S", 60.0)
-    monkeypatch.setattr(write_lock, "_GONE_AFTER_S", 0.3)
-    greedy, waiter = writer(), writer()
+def waiting_thread_beside(greedy, waiter):
+    """The same, while `greedy` is in its turn: it wrote twice in a row."""
     greedy.begin()
     greedy.end()
     greedy.begin()
     thread = waiting_thread(waiter)
     greedy.end()
+    return thread
+
+
+def test_in_the_midst_of_a_turn_the_one_at_the_front_is_not_woken(writer, monkeypatch):
+    monkeypatch.setattr(write_lock, "TURN_S", 60.0)
+    monkeypatch.setattr(write_lock, "_BACK_AT_ONCE_S", 60.0)
+    monkeypatch.setattr(write_lock, "_GONE_AFTER_S", 0.3)
+    greedy, waiter = writer(), writer()
+    thread = waiting_thread_beside(greedy, waiter)
     thread.join(0.1)
     assert thread.is_alive()
     greedy.begin()
@@ -160,11 +166,7 @@ def test_whose_turn_ended_since_the_last_write_wakes_the_one_at_the_front(writer
     monkeypatch.setattr(write_lock, "_GONE_AFTER_S", 60.0)
     monkeypatch.setattr(write_lock, "_FRONT_SLEEP_S", 60.0)
     greedy, waiter = writer(), writer()
-    greedy.begin()
-    greedy.end()
-    greedy.begin()
-    thread = waiting_thread(waiter)
-    greedy.end()
+    thread = waiting_thread_beside(greedy, waiter)
     time.sleep(0.3)
     again = threading.Thread(target=greedy.begin, daemon=True)
     again.start()
