@@ -1,4 +1,4 @@
-"""Reads the named statements of a queries.sql."""
+"""Reads the named statements of the .sql files."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from string import Template
 
 
 @cache
-def load_queries(backend: str) -> dict[str, str]:
+def load_queries(backend: str, file: str = "queries") -> dict[str, str]:
     """Statements by name, comments dropped and references to each other filled in.
 
     `$pick` is left in place: the claim strategies fill it.
 
     Args:
         backend: the folder under tubeq/storage/sql.
+        file: the name of the file in it, without ".sql": one a subject.
     """
-    text = files("tubeq.storage").joinpath("sql", backend, "queries.sql").read_text("utf-8")
+    text = files("tubeq.storage").joinpath("sql", backend, f"{file}.sql").read_text("utf-8")
     _, *parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)
     queries: dict[str, str] = {}
     for name, body in zip(parts[::2], parts[1::2]):

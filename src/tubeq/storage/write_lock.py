@@ -63,6 +63,7 @@ class WriteLock:
         self._turn_ends = 0.0
         self._released_at = 0.0
         self._comes_back = False
+        self._owes_wake_up = False
 
     def take(self, execute: Attempt, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
         """Execute a statement that takes SQLite's lock, as soon as it is this handle's turn.
@@ -86,8 +87,8 @@ class WriteLock:
                 if not in_turn:
                     self._turn_ends = now + TURN_S
                 return cursor
-        if comes_back:
-            self._hand_on()  # the turn may have ended since the last write
+        if self._owes_wake_up:
+            self._hand_on()  # the turn has ended since the last write
         cursor = self._stand_in_line(now, execute, sql, parameters)
         now = time.monotonic()
         self._turn_ends = now + TURN_S
@@ -114,11 +115,14 @@ class WriteLock:
         """Called when SQLite's lock is free again: lets the next writer know."""
         self._released_at = now = time.monotonic()
         if self._comes_back and now < self._turn_ends:
+            # To wake anybody now would be in vain: the one at the front looks by itself.
             self._file.numbers[LAST_IN_TURN] = int(now * 1e9)
-            return  # to wake anybody now would be in vain: the one at the front looks by itself
+            self._owes_wake_up = True
+            return
         self._hand_on()
 
     def _hand_on(self) -> None:
+        self._owes_wake_up = False
         self._file.numbers[LAST_IN_TURN] = 0
         self._front.pass_on()
 
