@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import re
 import sqlite3
 from importlib.resources import files
 
@@ -60,8 +61,26 @@ def test_the_migrations_lead_to_the_schema(path):
 def test_the_schemas_states_are_the_programs(path):
     QueueManager(path).close()
     ((sql,),) = rows(path, "SELECT sql FROM sqlite_schema WHERE name = 'task_queue'")
-    listed = sql.split("CHECK (status IN (")[1].split(")")[0]
-    assert {each.strip(" '") for each in listed.split(",")} == set(map(str, TaskStatus))
+    listed = sql.split("CHECK (")[1].split(")")[0]
+    assert set(re.findall("status = '([A-Z]+)'", listed)) == set(map(str, TaskStatus))
+
+
+def test_a_database_of_the_first_schema_becomes_todays_with_all_its_tasks(path, monkeypatch):
+    every, first = migrate.known_migrations(), migrate.known_migrations()[:1]
+    with monkeypatch.context() as patched:
+        patched.setattr(migrate, "known_migrations", lambda: first)
+        connection = sqlite3.connect(path, isolation_level=None)
+        migrate.migrate(connection, path, "2026-11-20 00:00:00.000000")
+        connection.execute("INSERT INTO task_queue (task_type) VALUES ('scrape')")
+        connection.close()
+    with QueueManager(path) as queue:
+        assert [task.status for task in queue.list_tasks()] == ["QUEUED"]
+        assert queue.complete_task(queue.claim_next_task("scrape", "w")) is None
+    assert rows(path, "PRAGMA user_version") == [(len(every),)]
+    with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+        execute(path, "UPDATE task_queue SET status = 'PAUSED'")
+    assert rows(path, "PRAGMA integrity_check") == [("ok",)]
+    QueueManager(path).close()
 
 
 def test_a_migration_is_recorded_with_its_checksum(path):

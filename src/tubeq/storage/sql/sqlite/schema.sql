@@ -7,7 +7,8 @@ CREATE TABLE task_queue (
     task_id TEXT NOT NULL DEFAULT (lower(hex(randomblob(10)))),
     task_type TEXT NOT NULL,
     status TEXT NOT NULL DEFAULT 'QUEUED'
-        CHECK (status IN ('QUEUED', 'CLAIMED', 'RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED')),
+        CHECK (status = 'COMPLETED' OR status = 'RUNNING' OR status = 'QUEUED'
+            OR status = 'CLAIMED' OR status = 'FAILED' OR status = 'CANCELLED'),
     scheduled INTEGER NOT NULL DEFAULT 0,  -- 1 until run_after has passed
     priority INTEGER NOT NULL DEFAULT 0,
     claim_token INTEGER NOT NULL DEFAULT 0,
