@@ -156,13 +156,20 @@ class Idea:
             return item
         if not isinstance(item, Mapping) or not item.get("source_id"):
             raise InvalidParameters(f"a plugin's item needs a source_id: {item!r:.200}")
-        known = {name: item[name] for name in _IDEA_FIELDS if item.get(name) is not None}
-        others = {name: item[name] for name in item if name not in _IDEA_FIELDS}
+        known: dict[str, Any] = {}
+        others: dict[str, Any] = {}
+        for name, value in item.items():
+            if name not in _IDEA_FIELDS:
+                others[name] = value
+            elif value is not None:
+                known[name] = value
+        if others:
+            known["extra"] = {**others, **known.get("extra", {})}
         known["source_id"] = str(known["source_id"])
-        return cls(**{**known, "extra": {**others, **known.get("extra", {})}})
+        return cls(**known)
 
 
-_IDEA_FIELDS = tuple(each.name for each in fields(Idea))
+_IDEA_FIELDS = frozenset(each.name for each in fields(Idea))
 
 
 class _ResultColumns(NamedTuple):

@@ -11,10 +11,10 @@ from typing import Any
 
 from tubeq.domain.clock import Clock, SystemClock
 from tubeq.domain.errors import StorageError
-from tubeq.domain.models import HistoryEntry, Idea, NewTask, QueueStats, Result, Task
+from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, NewTask, QueueStats, Result, Task
 from tubeq.domain.policies import ClaimStrategy, Durability, RetryPolicy
 from tubeq.domain.states import TaskStatus
-from tubeq.queue.validation import checked_status, checked_task
+from tubeq.queue.validation import checked_status, checked_task, encoded_task
 from tubeq.queue.wakeup import SLOTS, Waker
 from tubeq.storage import Storage, open_storage
 from tubeq.storage.port import ClaimRequest, Completion, Rescue, WorkerInfo
@@ -74,14 +74,10 @@ class QueueManager:
         Raises:
             InvalidParameters: a value is wrong; the message names it.
         """
-        task = NewTask(
-            task_type,
-            {} if parameters is None else parameters,
-            priority,
-            run_after,
-            idempotency_key,
-        )
-        return self.create_tasks([task])[0]
+        if parameters is None:
+            parameters = {}
+        task = encoded_task(task_type, parameters, priority, run_after, idempotency_key)
+        return self._create([task])[0]
 
     def create_tasks(self, tasks: Iterable[NewTask]) -> list[str]:
         """Create many tasks in one transaction, all or none; their ids, in order.
@@ -90,15 +86,15 @@ class QueueManager:
             InvalidParameters: a value is wrong; the message names it. Nothing was created.
         """
         checked = [checked_task(task) for task in tasks]
-        if not checked:
-            return []
+        return self._create(checked) if checked else []
 
+    def _create(self, tasks: list[EncodedTask]) -> list[str]:
         def wake() -> None:
-            for task_type in {task.task_type for task in checked}:
-                self._waker.wake(task_type, len(checked))
+            for task_type in {task.task_type for task in tasks}:
+                self._waker.wake(task_type, len(tasks))
 
         # While the disk is still busy with it: a power cut before that is one before the call.
-        return self.storage.create(checked, when_visible=wake)
+        return self.storage.create(tasks, when_visible=wake)
 
     # Looking ------------------------------------------------------------------------------------
 

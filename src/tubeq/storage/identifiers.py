@@ -20,4 +20,6 @@ def new_ids(count: int, now: float) -> list[str]:
     unique index then refuses the second.
     """
     first = (int(now * 1e6) << _RANDOM_BITS) + _chance.getrandbits(_RANDOM_BITS)
+    if count == 1:  # as a rule
+        return [f"{first:020x}"]
     return [f"{number:020x}" for number in range(first, first + count)]

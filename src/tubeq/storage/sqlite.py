@@ -17,14 +17,13 @@ from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, Result, Task
 from tubeq.domain.policies import Durability
 from tubeq.domain.states import FINISHED, TaskEvent, TaskStatus, event_between
 from tubeq.storage.connection import ConnectionFactory
-from tubeq.storage.encoding import as_json, reported
 from tubeq.storage.identifiers import new_ids
 from tubeq.storage.port import ClaimRequest, Completion, Rescue
 from tubeq.storage.queries import load_queries
 from tubeq.storage.session import Session
 from tubeq.storage.sqlite_claims import CLAIM_ONE, Claimer, claim_changes
 from tubeq.storage.sqlite_housekeeping import Housekeeping
-from tubeq.storage.sqlite_rows import fence, lost, result_rows, task_from
+from tubeq.storage.sqlite_rows import completion, fence, lost, result_rows, task_from
 
 _SQL = load_queries("sqlite")
 _ROWS_AT_ONCE = 100
@@ -201,7 +200,7 @@ class SQLiteStorage(Housekeeping):
     ) -> Task | None:
         now = self._clock.now()
         at = to_timestamp(now)
-        changes = {**fence(claim), "at": at, "result": as_json(reported(result, ideas))}
+        changes = completion(claim, at, result, ideas)
         if not ideas and then is None:
             _, completed = self._session.write_one(
                 _SQL["complete"], changes, durable=self._sync_told
@@ -219,10 +218,7 @@ class SQLiteStorage(Housekeeping):
     def complete_many(self, completions: Sequence[Completion]) -> list[Task]:
         now = self._clock.now()
         at = to_timestamp(now)
-        changes = [
-            {**fence(each.claim), "at": at, "result": as_json(reported(each.result, each.ideas))}
-            for each in completions
-        ]
+        changes = [completion(each.claim, at, each.result, each.ideas) for each in completions]
         rows = [result_rows(each.claim.task_id, each.ideas, now, at) for each in completions]
         writes = 1 + (len(completions) + sum(map(len, rows))) // 8
         with self._session.write(durable=self._sync_told, writes=writes) as session:
@@ -233,7 +229,7 @@ class SQLiteStorage(Housekeeping):
             ]
 
     def _complete(
-        self, session: Session, changes: dict[str, Any], rows: list[tuple[Any, ...]]
+        self, session: Session, changes: tuple[Any, ...], rows: list[tuple[Any, ...]]
     ) -> bool:
         """Complete a task and store its results, if it is still held."""
         if session.execute(_SQL["complete"], changes).rowcount != 1:
@@ -382,7 +378,7 @@ class SQLiteStorage(Housekeeping):
             elif event is TaskEvent.STARTED:
                 session.execute(_SQL["start"], changes).fetchall()
             elif event is TaskEvent.COMPLETED:
-                session.execute(_SQL["complete"], {**changes, "result": as_json(result)}).fetchall()
+                session.execute(_SQL["complete"], completion(task, changes["at"], result))
             elif event is TaskEvent.FAILED:
                 self._leave(session, task, event, code="error", message=error_message)
             elif event is TaskEvent.CANCELLED and task.status is TaskStatus.QUEUED:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tubeq.domain.errors import ClaimLost
 from tubeq.domain.models import Idea, Task
 from tubeq.domain.states import TaskStatus
-from tubeq.storage.encoding import as_json
+from tubeq.storage.encoding import as_json, reported
 from tubeq.storage.identifiers import new_ids
 
 _STATUSES = {status.value: status for status in TaskStatus}
@@ -21,6 +21,13 @@ def task_from(row: Sequence[Any]) -> Task:
 
 def fence(claim: Task) -> dict[str, Any]:
     return {"id": claim.row_id, "token": claim.claim_token}
+
+
+def completion(
+    claim: Task, at: str, result: Mapping[str, Any] | None, ideas: Sequence[Idea] = ()
+) -> tuple[Any, ...]:
+    """The parameters of the statement that completes a task."""
+    return at, as_json(reported(result, ideas)), claim.row_id, claim.claim_token
 
 
 def lost(claim: Task) -> ClaimLost:

@@ -146,10 +146,11 @@ SELECT 1 FROM task_queue WHERE $held
 UPDATE task_queue SET last_heartbeat = :now, lease_expires_at = :expires_at
 WHERE $held RETURNING cancel_requested
 
+-- Like a claim it is on every task's path, and bound by position.
 -- name: complete
-UPDATE task_queue SET status = 'COMPLETED', completed_at = :at, lease_expires_at = NULL,
-    result = :result, error_code = NULL, error_message = NULL
-WHERE $held
+UPDATE task_queue SET status = 'COMPLETED', completed_at = ?, lease_expires_at = NULL,
+    result = ?, error_code = NULL, error_message = NULL
+WHERE id = ? AND claim_token = ? AND status IN ('CLAIMED', 'RUNNING')
 
 -- name: finish
 UPDATE task_queue SET status = :status, completed_at = :at, lease_expires_at = NULL,
