@@ -40,7 +40,7 @@ from tubeq.workers.config import WorkerConfig, new_worker_id
 from tubeq.workers.scraping import scraped_ideas
 from tubeq.workers.watch import Attempt, Watch, lost, record_end
 
-_SLICE_S = 0.25  # how soon an idle worker sees that its own process asks it to stop
+_SLICE_S = 0.5  # how soon an idle worker sees that its own process asks it to stop
 _STORAGE_REST_S = 1.0
 _logger = logging.getLogger("tubeq.worker")
 

@@ -22,6 +22,7 @@ from tubeq.workers.board import Board
 from tubeq.workers.config import WorkerConfig
 
 _TICK_S = 0.25
+_IDLE_TICK_S = 1.0  # between attempts: each look costs an idle worker as much as anything it does
 _SEEN_INTERVAL_S = 1.0
 _LEAVE_S = 0.5  # between the recorded outcome and the end of the process: a last chance to return
 _logger = logging.getLogger("tubeq.worker")
@@ -105,7 +106,8 @@ class Watch:
         self.stop_grace_s = config.stop_grace_s
         # Short enough to see an attempt before the first thing that is due in it.
         timeout_s = config.task_timeout_s or math.inf
-        self._tick_s = min(_TICK_S, config.beat_interval_s / 2, timeout_s / 2)
+        soonest_s = min(config.beat_interval_s / 2, timeout_s / 2)
+        self._tick_s, self._idle_tick_s = min(_TICK_S, soonest_s), min(_IDLE_TICK_S, soonest_s)
 
     # The worker's thread --------------------------------------------------------------------------
 
@@ -167,7 +169,7 @@ class Watch:
     def _pause_s(self) -> float:
         attempt = self._attempt
         if attempt is None:
-            return self._tick_s
+            return self._idle_tick_s
         due = min(attempt.end_at, attempt.beat_at, attempt.settle_at)
         return min(self._tick_s, max(due - monotonic(), 0.005))
 
