@@ -10,6 +10,7 @@ process's own clock (time.process_time: os.times has steps of 10 ms, which are 0
 from __future__ import annotations
 
 import random
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -21,11 +22,13 @@ from typing import Any
 from benchmarks.scenarios.base import TASK_TYPE
 from benchmarks.scenarios.processes import Crew
 from benchmarks.speed.rows import Row
-from benchmarks.speed.timing import console, interleaved, typical_us
+from benchmarks.speed.timing import Rounds, console, interleaved, ratio, typical_us
 from tubeq import BaseWorker, Durability, QueueManager, WorkerConfig
 
 _IDLE_S = (0.01, 0.02)
 _DURABILITIES = ("fast", "balanced")
+_BARE = "bare"
+_SLEEPER = "the least: a process asleep until a datagram comes"
 _LIMITS = {"P50 ms": 0.6, "P99 ms": 2.0, "idle CPU %": 0.1}
 
 
@@ -37,24 +40,35 @@ def measure(quick: bool, folder: Path) -> Iterator[Row]:
         for each in served.values():
             stack.callback(each.close)
             each.latencies_s(3)
-        turns = {name: _turn(each, calls) for name, each in served.items()}
+        bare = _BareSleeper()
+        stack.callback(bare.close)
+        turns: dict[str, Any] = {name: _turn(each, calls) for name, each in served.items()}
+        turns[_BARE] = lambda: bare.latencies_s(calls)
         found = interleaved(turns, rounds, "waking an idle worker")
         with console.status("an idle worker's CPU"):
             idle = _idle_percent(served, idle_s)
+    floor_s = found[_BARE]
     for name, rounds_s in found.items():
         pooled = [[each for seconds in rounds_s for each in seconds]]  # one in a hundred of few
         yield Row(
             "wake-up",
-            f"idle worker in another process, {name}",
+            f"idle worker in another process, {name}" if name in idle else _SLEEPER,
             {
                 "P50 ms": typical_us(rounds_s, 0.5) / 1e3,
                 "P95 ms": typical_us(pooled, 0.95) / 1e3,
                 "P99 ms": typical_us(pooled, 0.99) / 1e3,
                 "slowest ms": max(pooled[0]) * 1e3,
-                "idle CPU %": idle[name],
+                **_beside_floor(rounds_s, floor_s, idle.get(name)),
             },
             _LIMITS if name == "fast" else {},
         )
+
+
+def _beside_floor(rounds_s: Rounds, floor_s: Rounds, idle: float | None) -> dict[str, float]:
+    """What only a worker's row has."""
+    if idle is None:
+        return {}
+    return {"P50 / bare": ratio(rounds_s, floor_s), "idle CPU %": idle}
 
 
 def _turn(served: _Served, calls: int) -> Any:
@@ -70,6 +84,41 @@ def _idle_percent(served: dict[str, _Served], idle_s: float) -> dict[str, float]
         cpu_s, at_s = each.cpu_and_time_s()
         found[name] = 100.0 * (cpu_s - before[name][0]) / (at_s - before[name][1])
     return found
+
+
+class _BareSleeper:
+    """A process that sleeps until a datagram comes, as an idle worker does, and nothing else: no
+    wake-up can be had sooner on this machine."""
+
+    def __init__(self) -> None:
+        self._sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._crew = Crew(1, _sleep)
+        self._address = self._crew.answers()[0]
+
+    def latencies_s(self, calls: int) -> list[float]:
+        """Seconds until it was awake, for each of so many datagrams."""
+        found = []
+        for _ in range(calls):
+            time.sleep(random.uniform(*_IDLE_S))
+            began = time.monotonic_ns()
+            self._sender.sendto(b"w", self._address)
+            found.append((self._crew.answers()[0] - began) / 1e9)
+        return found
+
+    def close(self) -> None:
+        """End the process."""
+        self._sender.sendto(b"", self._address)
+        self._crew.dismiss()
+        self._sender.close()
+
+
+def _sleep(pipe: Connection) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        pipe.send("ready")
+        pipe.send(receiver.getsockname())
+        while receiver.recv(8):
+            pipe.send(time.monotonic_ns())
 
 
 class _Served:
