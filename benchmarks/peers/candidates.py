@@ -68,6 +68,11 @@ class Session:
         """Those that can run."""
         return [each for each in self.candidates if each.launch is not None]
 
+    @property
+    def timed(self) -> list[Candidate]:
+        """Those of them whose verbs are timed."""
+        return [each for each in self.ready if not each.adapter.crash_only]
+
     @contextmanager
     def place(self, candidate: Candidate) -> Iterator[str]:
         """An empty place for its tasks; files are removed afterwards.

@@ -28,6 +28,7 @@ class Rq(Adapter):
     stores_results = True
     recovery = "Retry(3) and the cleaning of its registries, once nobody else works"
     patience_s = 3.0
+    many = "enqueue_many; dequeue_any and handle_job_success one at a time"
 
     def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
         rq: Any = import_module("rq")
@@ -69,6 +70,12 @@ class Rq(Adapter):
         held._status = self._finished
         self._worker.handle_job_success(held, self._queue, self._queue.started_job_registry)
         return True
+
+    def live_many(self, encoded: Sequence[Mapping[str, Any]]) -> None:
+        self.fill(encoded)
+        held = [self.claim() for _ in encoded]
+        for job in held:
+            self.complete(job)
 
     def fill(self, batch: Sequence[Mapping[str, Any]]) -> None:
         prepare = self._queue_class.prepare_data
