@@ -81,7 +81,12 @@ class Session:
             CannotRun: its server is not to be had.
         """
         if candidate.adapter.server:
-            yield self.servers.place(candidate.adapter.server)
+            server = candidate.adapter.server
+            place = self.servers.place(server)
+            try:
+                yield place
+            finally:
+                self.servers.leave(server, place)
             return
         folder = Path(tempfile.mkdtemp(prefix=f"{candidate.name}-", dir=self.folder))
         try:

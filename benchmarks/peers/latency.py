@@ -17,6 +17,7 @@ from benchmarks.peers.process import DriverFailed, DriverProcess, numbers, start
 LEASE_S = 600.0
 """Long enough that no lease runs out while something is timed."""
 _FEWEST_CALLS = 5
+_SETTLE_S = 300.0
 _FEWEST_ROUNDS = 3
 
 
@@ -74,7 +75,7 @@ def _enter(session: Session, stack: ExitStack, contender: Contender, depth: int)
         open_queue(process, candidate, contender.durability, place, create=True)
         filled = process.ask(
             "fill", first=0, count=depth, budget_s=plan.fill_budget_s,
-            timeout_s=plan.fill_budget_s + 60,
+            timeout_s=plan.fill_budget_s + _SETTLE_S,
         )["filled"]  # fmt: skip
         contender.filled = contender.next_task = filled
         if filled < depth:

@@ -38,7 +38,7 @@ class Plan:
     turn_s: float = 0.4
     batches: int = 15
     batch_turn_s: float = 0.15
-    fill_budget_s: float = 60.0
+    fill_budget_s: float = 180.0
     candidate_budget_s: float = 40.0
     processes: Sequence[int] = (1, 4, 8)
     claim_s: float = 1.0

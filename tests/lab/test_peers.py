@@ -16,8 +16,9 @@ import pytest
 from benchmarks.__main__ import main
 from benchmarks.lab.publish import publish, read_peers
 from benchmarks.peers.adapters import ADAPTERS, load
-from benchmarks.peers.ahead import cases, statements, survivors
+from benchmarks.peers.ahead import cases, lacks, lead_table, statements, survivors
 from benchmarks.peers.candidates import choose
+from benchmarks.peers.driver import Driver
 from benchmarks.peers.environments import CannotRun, prepare, told
 from benchmarks.peers.figures import (
     Contest,
@@ -30,6 +31,7 @@ from benchmarks.peers.figures import (
 )
 from benchmarks.peers.measure import Run, measure
 from benchmarks.peers.plan import Plan
+from benchmarks.peers.process import numbers
 from benchmarks.peers.report import markdown
 from benchmarks.peers.targets import peer_targets
 
@@ -86,7 +88,7 @@ def document(tmp_path_factory):
     folder = tmp_path_factory.mktemp("adapters")
     (folder / "unsafe_queue.py").write_text(UNSAFE, "utf-8")
     (folder / "needy_queue.py").write_text(NEEDY, "utf-8")
-    chosen = choose(["tubeq", "tubeq-next", "huey-storage"])
+    chosen = choose(["tubeq", "tubeq-next", "tubeq-batch", "huey-storage"])
     chosen |= {"unsafe": "unsafe_queue:Unsafe", "needy": "needy_queue:Needy"}
     run = Run(TINY, is_quick=True)
     told_steps: list[str] = []
@@ -112,6 +114,11 @@ def test_every_verb_of_every_candidate_is_timed(document):
         assert row["ratios"]["lifecycles_per_s"] > 0
     (floor,) = rows_of(document, "latency", "sqlite3")
     assert set(floor["ratios"].values()) == {1.0}
+    for name in ("sqlite3", "tubeq"):
+        (row,) = rows_of(document, "latency", name)
+        assert row["figures"]["batch_lifecycles_per_s"] > row["figures"]["lifecycles_per_s"]
+    assert not rows_of(document, "latency", "tubeq-batch")
+    assert not rows_of(document, "contention", "tubeq-batch")
     (chained,) = rows_of(document, "latency", "tubeq-next")
     assert "claim_p50_us" not in chained["figures"]
     assert chained["figures"]["lifecycles_per_s"] > 0
@@ -148,12 +155,15 @@ def test_processes_share_one_queue_and_no_task_goes_to_two(document):
 
 @pytest.mark.slow
 def test_tubeq_loses_nothing_to_sigkill_and_an_unsafe_queue_does(document):
-    for name in ("tubeq", "tubeq-next"):
+    for name in ("tubeq", "tubeq-next", "tubeq-batch"):
         (row,) = rows_of(document, "crash", name)
         assert row["figures"]["kills"] >= 3
         assert row["figures"]["from_record"]
         assert row["figures"]["lost"] == row["figures"]["doubly_completed"] == 0, row
         assert row["note"] == ""
+    (row,) = rows_of(document, "crash", "tubeq-batch")
+    assert row["figures"]["tasks"] == 10 * TINY.crash_tasks
+    assert row["figures"]["worked_twice"] > row["figures"]["kills"], "no batch was interrupted"
     (row,) = rows_of(document, "crash", "unsafe")
     assert row["figures"]["lost"] >= 1
     assert row["figures"]["doubly_completed"] == 0
@@ -162,7 +172,7 @@ def test_tubeq_loses_nothing_to_sigkill_and_an_unsafe_queue_does(document):
 @pytest.mark.slow
 def test_the_run_says_what_targets_are_met_and_makes_a_page(document, tmp_path):
     met = {row["what"]: row["met"] for row in document["targets"] if row["table"] == "SIGKILL"}
-    assert len(met) == 2
+    assert len(met) == 3
     assert all(met.values())
     (tmp_path / "peers").mkdir()
     (tmp_path / "peers" / "one.json").write_text(json.dumps(document), "utf-8")
@@ -293,7 +303,7 @@ def candidate(name, **changes):
         "name": name, "title": name.capitalize(), "kind": "library", "requirements": [],
         "version": "1", "settings": {"normal": "set"}, "reason": "", "acknowledges": True,
         "fenced": False, "stores_results": True, "many_processes": True, "recovery": "none",
-        "beside": "", **changes,
+        "keeps_history": False, "many": "", "beside": "", **changes,
     }  # fmt: skip
 
 
@@ -302,7 +312,7 @@ def latency_row(name, table="normal", depth=1000, **figures):
         "candidate": name, "durability": table, "table": table, "depth": depth, "filled": depth,
         "rounds": 3, "calls": 90, "figures": figures, "note": "",
         "ratios": {"claim_p50": 1.1, "claim_p95": 1.2, "put_p50": 1.3, "complete_p50": 1.3,
-                   "lifecycles_per_s": 1.05},
+                   "lifecycles_per_s": 1.05, "batch_lifecycles_per_s": 0.4},
     }  # fmt: skip
 
 
@@ -314,8 +324,9 @@ def crash_row(name, lost=0, twice=0):
 
 @pytest.fixture
 def synthetic():
-    own = {"put_p50_us": 20.0, "claim_p50_us": 30.0, "claim_p95_us": 60.0,
-           "complete_p50_us": 20.0, "lifecycles_per_s": 9000.0}  # fmt: skip
+    own = {"put_p50_us": 20.0, "put_p95_us": 30.0, "complete_p95_us": 30.0,
+           "claim_p50_us": 30.0, "claim_p95_us": 60.0, "complete_p50_us": 20.0, "lifecycles_per_s": 9000.0,
+           "batch_lifecycles_per_s": 30_000.0}  # fmt: skip
     return {
         "schema": 1, "kind": "peers", "quick": False, "interrupted": False,
         "measured_at": "2026-11-22T22:00:00+00:00", "elapsed_s": 3.0,
@@ -323,8 +334,10 @@ def synthetic():
         "environment": {"machine": "a-machine", "cpu": "a <b>processor</b>", "cores": 2},
         "plan": {},
         "candidates": [
-            candidate("sqlite3", kind="floor"), candidate("tubeq"), candidate("tubeq-next"),
-            candidate("quick", acknowledges=False), candidate("slow"),
+            candidate("sqlite3", kind="floor"),
+            candidate("tubeq", many="create_tasks", fenced=True, keeps_history=True),
+            candidate("tubeq-next"),
+            candidate("quick", acknowledges=False), candidate("slow", many="addMany <all>"),
             candidate("server", kind="server", beside="full"),
             candidate("absent", reason="not installed: <no> such thing", version=""),
         ],
@@ -334,7 +347,8 @@ def synthetic():
             latency_row("tubeq", table="full", **{**own, "claim_p50_us": 300.0}),
             latency_row("tubeq-next", lifecycles_per_s=12_000.0),
             latency_row("quick", claim_p50_us=20.0, claim_p95_us=59.5, lifecycles_per_s=11_000.0),
-            latency_row("slow", claim_p50_us=90.0, claim_p95_us=99.0, lifecycles_per_s=4_000.0),
+            latency_row("slow", claim_p50_us=90.0, claim_p95_us=99.0, lifecycles_per_s=4_000.0,
+                        batch_lifecycles_per_s=25_000.0, batch_p50_us=30.0, batch_p95_us=50.0),
             latency_row("server", claim_p50_us=200.0, claim_p95_us=900.0, lifecycles_per_s=400.0),
         ],
         "contention": [
@@ -351,6 +365,8 @@ def synthetic():
              "limits": {"per s": 200_000.0}, "at_least": ["per s"], "note": "", "met": False},
         ],
         "ahead": ["Quick is ahead."], "leads": [],
+        "lead_table": {"figures": ["claim P50"],
+                       "rows": [{"title": "Quick", "cells": ["1.50x, 1 of 1"], "price": "lost 8"}]},
     }  # fmt: skip
 
 
@@ -359,12 +375,61 @@ def test_leads_are_found_at_the_same_durability_and_said_with_their_price(synthe
     assert set(leads) == {("quick", "claim P50"), ("server", "claim P50")}
     assert leads["quick", "claim P50"].factor == 1.5
     assert leads["server", "claim P50"].ours == 300.0  # an fsync a commit on both sides
-    first, second, last = statements(synthetic)
-    assert first.startswith("Quick is ahead in claim P50, by at most 1.50x (in 1 of 1).")
-    assert "deletes a task when it is claimed, lost 8 of 2,000 tasks" in first
-    assert "were killed and gave 14 tasks to two processes." in first
-    assert second.startswith("Server is ahead in claim P50")
-    assert last == "Ahead of tubeq in no figure measured here: Slow."
+    table = lead_table(synthetic)
+    assert table["figures"] == ["claim P50"]
+    quick, server = table["rows"]
+    assert (quick["title"], quick["cells"]) == ("Quick", ["1.50x, 1 of 1"])
+    assert quick["price"].startswith("lost 8 of 2,000 tasks in 9 kills; gave 14 tasks to two")
+    assert "does not keep a claimed task, refuse a stale completion" in quick["price"]
+    assert server["cells"] == ["1.50x, 1 of 1"]
+    assert statements(synthetic) == [
+        "Ahead of tubeq in some figure measured here: Quick, Server.",
+        "Ahead of tubeq in no figure measured here: Slow.",
+    ]
+
+
+def test_what_a_candidate_does_not_do_is_told(synthetic):
+    told = {each["name"]: lacks(each) for each in synthetic["candidates"]}
+    assert told["tubeq"] == ["bring back a dead worker's task"]
+    assert told["quick"][0] == "keep a claimed task"
+    assert "keep a history" in told["slow"]
+    text = markdown(synthetic)
+    assert "| Slow | refuse a stale completion, keep a history" in text
+    assert lacks({"recovery": "leases"}) == [], "an older record does not say"
+
+
+def test_the_batch_row_says_by_what_and_stands_beside_the_best_safe_peer(synthetic):
+    text = markdown(synthetic)
+    assert "## Whole lifecycles, in batches of 100; WAL, synchronous NORMAL" in text
+    assert "| Slow | 25,000 | 30 / 50 | 0.40 | addMany <all> |" in text
+    rows = {(row.table, row.what): row for row in peer_targets(synthetic)}
+    found = rows["whole lifecycle, in batches of 100", "1,000 queued, NORMAL"]
+    assert found.figures["/ best safe peer"] == 1.2
+    assert found.limits == {"/ best safe peer": 1.5}
+    assert not found.met
+    assert found.figures["/ floor"] == 0.4
+
+
+def test_who_has_nothing_for_many_is_told_so(synthetic):
+    row = synthetic["latency"][5]
+    row["figures"]["batch_lifecycles_per_s"] = 4_000.0
+    synthetic["candidates"][4]["many"] = ""
+    assert "| Slow | 4,000 | 30 / 50 | 0.40 | one at a time: it has nothing for many |" in markdown(
+        synthetic
+    )
+
+
+def test_batches_share_their_time_among_their_tasks(tmp_path):
+    adapter = load(ADAPTERS["tubeq"])
+    driver = Driver(adapter)
+    driver.do_open(str(tmp_path / "queue.db"), "normal", True, 60.0)
+    try:
+        found = numbers(driver.do_batches(0, 2, 50)["batch"])
+        assert driver.do_completed() == {"completed": list(range(99, -1, -1))}
+    finally:
+        driver.do_close()
+    assert len(found) == 2
+    assert all(1_000 < each < 1e9 for each in found)
 
 
 def test_who_survives_lost_nothing_and_gave_nothing_to_two(synthetic):
@@ -412,6 +477,9 @@ def test_the_page_shows_every_table_and_is_in_the_navigation(results, tmp_path):
     pictures = [attributes for tag, attributes in page.tags if tag == "svg"]
     assert len(pictures) == 5
     assert all(each.get("role") == "img" for each in pictures)
+    for text in ("Whole lifecycles in batches of 100", "addMany <all>", "30 000", "1.50x, 1 of 1",
+                 "Who is ahead in what"):  # fmt: skip
+        assert text in page.text or text in str(page.tags), text
     assert len(page.ids) == len(set(page.ids))
     assert "peers.html" in Page(tmp_path / "site" / "index.html").links
 
