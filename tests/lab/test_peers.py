@@ -325,8 +325,8 @@ def crash_row(name, lost=0, twice=0):
 @pytest.fixture
 def synthetic():
     own = {"put_p50_us": 20.0, "put_p95_us": 30.0, "complete_p95_us": 30.0,
-           "claim_p50_us": 30.0, "claim_p95_us": 60.0, "complete_p50_us": 20.0, "lifecycles_per_s": 9000.0,
-           "batch_lifecycles_per_s": 30_000.0}  # fmt: skip
+           "claim_p50_us": 30.0, "claim_p95_us": 60.0, "complete_p50_us": 20.0,
+           "lifecycles_per_s": 9000.0, "batch_lifecycles_per_s": 30_000.0}  # fmt: skip
     return {
         "schema": 1, "kind": "peers", "quick": False, "interrupted": False,
         "measured_at": "2026-11-22T22:00:00+00:00", "elapsed_s": 3.0,
