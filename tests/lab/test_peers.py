@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -31,8 +32,9 @@ from benchmarks.peers.figures import (
 )
 from benchmarks.peers.measure import Run, measure
 from benchmarks.peers.plan import Plan
-from benchmarks.peers.process import numbers
+from benchmarks.peers.process import numbers, started
 from benchmarks.peers.report import markdown
+from benchmarks.peers.servers import Servers
 from benchmarks.peers.targets import peer_targets
 from benchmarks.speed.guards import guards_of
 
@@ -200,6 +202,40 @@ def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(tmp_path):
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
     assert list(tmp_path.glob("peers/*.json"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="its server listens on a Unix socket")
+def test_redis_is_saved_beside_a_save_and_forgets_a_place_that_was_left(tmp_path):
+    adapter, servers = load(ADAPTERS["rq"]), Servers()
+    try:
+        launch = prepare(adapter, ADAPTERS["rq"])
+        place = servers.place("redis")
+    except CannotRun as error:  # no package registry, or no server
+        servers.stop()
+        pytest.skip(str(error))
+    try:
+        with started(launch) as driver:
+            driver.ask("open", place=place, durability="default", create=True, lease_s=60.0)
+            _redis(place, "BGSAVE")
+            assert driver.ask("fill", first=0, count=300, budget_s=20.0)["filled"] == 300
+            assert int(_redis(place, "DBSIZE").strip(":\r\n")) > 300
+            driver.ask("close")
+        servers.leave("redis", place)
+        assert _redis(place, "DBSIZE") == ":0\r\n"
+    finally:
+        servers.stop()
+    servers.leave("redis", place)  # a server that is gone is no error
+
+
+def _redis(place, command):
+    path, _, number = place.removeprefix("unix://").partition("?db=")
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(path)
+        for each in (f"SELECT {number}", command):
+            connection.sendall(f"{each}\r\n".encode())
+            answer = connection.recv(100).decode()
+    return answer
 
 
 # Names and installing ----------------------------------------------------------------------------
