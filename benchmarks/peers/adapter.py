@@ -76,6 +76,8 @@ class Adapter:
     stores_results: ClassVar[bool] = False
     keeps_history: ClassVar[bool] = False
     """Whether each change of a task's state, in earlier attempts too, can be read later."""
+    encodes: ClassVar[bool] = True
+    """Whether `put` makes text or bytes of a payload; else it takes them, and that is not timed."""
     many_processes: ClassVar[bool] = True
     """Whether its documentation means it for several processes on one file."""
     recovery: ClassVar[str] = "none"

@@ -28,6 +28,7 @@ _ABILITIES = {
     "fenced": "refuse a stale completion",
     "stores_results": "store a result",
     "keeps_history": "keep a history",
+    "encodes": "encode a payload",
     "many_processes": "serve several processes",
 }
 

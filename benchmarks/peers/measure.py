@@ -4,7 +4,7 @@ It becomes results/peers/<machine>.json, an object with
 
     schema, kind, quick, interrupted, measured_at, elapsed_s, commit, environment, plan,
     candidates: [{name, title, kind, requirements, version, settings by durability, reason (why it
-        was not measured), many, acknowledges, fenced, stores_results, keeps_history,
+        was not measured), many, acknowledges, fenced, stores_results, keeps_history, encodes,
         many_processes, recovery, beside}],
     latency: [{candidate, table, durability, depth, filled, rounds, calls, note,
         figures: {put_p50_us … lifecycles_per_s}, ratios: {put_p50 … lifecycles_per_s} to the floor
@@ -145,6 +145,7 @@ def _told(candidate: Candidate) -> dict[str, Any]:
         "fenced": adapter.fenced,
         "stores_results": adapter.stores_results,
         "keeps_history": adapter.keeps_history,
+        "encodes": adapter.encodes,
         "many_processes": adapter.many_processes,
         "recovery": adapter.recovery,
         "beside": adapter.beside,

@@ -21,7 +21,7 @@ def candidate(name, **changes):
         "name": name, "title": name.capitalize(), "kind": "library", "requirements": [],
         "version": "1", "settings": {"normal": "set"}, "reason": "", "acknowledges": True,
         "fenced": False, "stores_results": True, "many_processes": True, "recovery": "none",
-        "keeps_history": False, "many": "", "beside": "", **changes,
+        "keeps_history": False, "encodes": True, "many": "", "beside": "", **changes,
     }  # fmt: skip
 
 

@@ -21,6 +21,7 @@ class Sqlite3Floor(Adapter):
     title = "floor: sqlite3"
     kind = FLOOR
     stores_results = True
+    encodes = False
     recovery = "none: it is bare SQL"
     many = "executemany; UPDATE … IN (SELECT … LIMIT 100); UPDATE … IN (json_each), executemany"
 

@@ -20,6 +20,7 @@ class Litequeue(Adapter):
     packages = ("litequeue",)
     python = (3, 12)
     fenced = True
+    encodes = False
     recovery = "retry_expired(1 s) by the other workers"
     patience_s = 2.5
     many = "puts in one transaction(); pop one at a time; dones in one transaction()"

@@ -29,6 +29,7 @@ class Pgqueuer(Adapter):
     patience_s = 2.5
     many = "enqueue with lists, dequeue(100), log_jobs with a list"
     keeps_history = True
+    encodes = False
 
     def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
         psycopg: Any = import_module("psycopg")

@@ -47,6 +47,7 @@ class RawPostgres(Adapter):
     durabilities = (DEFAULT,)
     beside = FULL
     stores_results = True
+    encodes = False
     recovery = "none: it is bare SQL"
     many = "executemany; UPDATE … IN (SELECT … LIMIT 100); UPDATE … = ANY(…) with the results"
 
