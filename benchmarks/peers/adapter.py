@@ -17,6 +17,8 @@ RESULT = {"source_id": "video-1", "title": "A video about a lighthouse", "score"
 """What a completion stores, where a queue stores results."""
 TASK_TYPE = "benchmark"
 FLOOR, LIBRARY, SERVER = "floor", "library", "server"
+BATCH = 100
+"""How many tasks a batch has."""
 NORMAL, FULL, DEFAULT = "normal", "full", "default"
 """Durabilities: WAL with synchronous NORMAL (no fsync a commit), FULL (one), a server's own."""
 
@@ -57,6 +59,11 @@ class Adapter:
     """A driver for node instead of Python's: a file beside the adapter."""
     lifecycle_only: ClassVar[bool] = False
     """Another way to call a queue whose single verbs are measured under its other name."""
+    crash_only: ClassVar[bool] = False
+    """Another way to work, which the run with SIGKILL alone is to prove; its worker claims and
+    completes BATCH tasks at once."""
+    many: ClassVar[str] = ""
+    """What it uses for a batch of tasks, in words; "" where its API takes them one at a time."""
     completes: ClassVar[bool] = True
     """Whether there is anything to complete: else that verb has no figures."""
     beside: ClassVar[str] = ""
@@ -67,6 +74,10 @@ class Adapter:
     fenced: ClassVar[bool] = False
     """Whether a completion is refused from who no longer holds the task."""
     stores_results: ClassVar[bool] = False
+    keeps_history: ClassVar[bool] = False
+    """Whether each change of a task's state, in earlier attempts too, can be read later."""
+    encodes: ClassVar[bool] = True
+    """Whether `put` makes text or bytes of a payload; else it takes them, and that is not timed."""
     many_processes: ClassVar[bool] = True
     """Whether its documentation means it for several processes on one file."""
     recovery: ClassVar[str] = "none"
@@ -111,6 +122,18 @@ class Adapter:
         if held is None:
             raise RuntimeError("a task that was put cannot be claimed")
         self.complete(held)
+
+    def live_many(self, encoded: Sequence[Any]) -> None:
+        """The whole lives of a batch, by `many`: put, claimed, begun, completed."""
+        raise NotImplementedError  # pragma: no cover
+
+    def claim_many(self) -> Sequence[Any]:
+        """Take the oldest BATCH tasks, where its worker works so (`crash_only`)."""
+        raise NotImplementedError  # pragma: no cover
+
+    def complete_many(self, held: Sequence[Any]) -> Sequence[bool]:
+        """End them; of each whether the queue took that."""
+        raise NotImplementedError  # pragma: no cover
 
     def fill(self, batch: Sequence[Mapping[str, Any]]) -> None:
         """Store many tasks the quickest way: the queue's own if it has one, else by SQL."""

@@ -1,4 +1,4 @@
-"""Where each peer is ahead of tubeq, computed from the rows and said in plain words."""
+"""Where each peer is ahead of tubeq, and what it does not do, computed from the rows."""
 
 from __future__ import annotations
 
@@ -17,9 +17,20 @@ _LOWER = {
     "complete_p50_us": "complete P50",
     "complete_p95_us": "complete P95",
 }
-_HIGHER = {"lifecycles_per_s": "whole lifecycles a second"}
+_HIGHER = {
+    "lifecycles_per_s": "lifecycles/s",
+    "batch_lifecycles_per_s": "lifecycles/s in batches",
+}
 _CONTENDED_LOWER = {"claim_p99_us": "claim P99", "slowest_ms": "slowest claim"}
-_CONTENDED_HIGHER = {"claims_per_s": "claims a second"}
+_CONTENDED_HIGHER = {"claims_per_s": "claims/s"}
+_ABILITIES = {
+    "acknowledges": "keep a claimed task",
+    "fenced": "refuse a stale completion",
+    "stores_results": "store a result",
+    "keeps_history": "keep a history",
+    "encodes": "encode a payload",
+    "many_processes": "serve several processes",
+}
 
 Document = Mapping[str, Any]
 
@@ -65,21 +76,62 @@ def survivors(document: Document) -> set[str]:
 
 
 def statements(document: Document) -> list[str]:
-    """A sentence for each measured peer: where it is ahead of tubeq, and what it is worth."""
-    if not any(row["candidate"] == OWN and row["figures"] for row in document["latency"]):
-        return []
-    found = cases(document)
+    """In how many figures each measured peer is ahead of tubeq anywhere: a sentence or two."""
+    found, table = cases(document), lead_table(document)
+    ahead = [row["title"] for row in table["rows"]]
+    measured = {case.peer for case in found}
+    behind = [
+        each["title"]
+        for each in document["candidates"]
+        if each["name"] in measured and each["title"] not in ahead
+    ]
     told = []
-    behind = []
-    for peer in document["candidates"]:
-        own = [case for case in found if case.peer == peer["name"]]
-        if any(case.is_lead for case in own):
-            told.append(f"{peer['title']} is ahead in {_listed(own)}.{_caveat(document, peer)}")
-        elif own:
-            behind.append(peer["title"])
+    if ahead:
+        told.append(f"Ahead of tubeq in some figure measured here: {', '.join(ahead)}.")
     if behind:
         told.append(f"Ahead of tubeq in no figure measured here: {', '.join(behind)}.")
     return told
+
+
+def lead_table(document: Document) -> dict[str, Any]:
+    """Who is ahead in what: `figures` are the columns, `rows` have a `title`, a cell for each
+    figure ("1.21x, 3 of 6": by at most so much, in so many of the sizes and durabilities; "" where
+    it never is), and its `price`."""
+    found = cases(document)
+    leads = [case for case in found if case.is_lead]
+    figures = [
+        words
+        for words in (*_LOWER.values(), *_HIGHER.values(),
+                      *_CONTENDED_LOWER.values(), *_CONTENDED_HIGHER.values())
+        if any(case.figure == words for case in leads)
+    ]  # fmt: skip
+    rows = []
+    for peer in document["candidates"]:
+        own = [case for case in found if case.peer == peer["name"]]
+        if any(case.is_lead for case in own):
+            cells = [_lead([case for case in own if case.figure == words]) for words in figures]
+            price = "; ".join([*_faults(document, peer), *_lacking(peer)])
+            rows.append({"title": peer["title"], "cells": cells, "price": price})
+    return {"figures": figures, "rows": rows}
+
+
+def lacks(candidate: Mapping[str, Any]) -> list[str]:
+    """What tubeq does and this candidate does not, as it is used here: verbs to follow "does not".
+    A record of an older version says nothing of some of them."""
+    missing = [words for name, words in _ABILITIES.items() if candidate.get(name) is False]
+    if candidate["recovery"].startswith("none"):
+        missing.append("bring back a dead worker's task")
+    return missing
+
+
+def _lacking(candidate: Mapping[str, Any]) -> list[str]:
+    missing = lacks(candidate)
+    return [f"does not {', '.join(missing)}"] if missing else []
+
+
+def _lead(same: Sequence[Case]) -> str:
+    ahead = [case.factor for case in same if case.is_lead]
+    return f"{max(ahead):.2f}x, {len(ahead)} of {len(same)}" if ahead else ""
 
 
 def beside(document: Document, candidate: Mapping[str, Any], table: str) -> str:
@@ -142,41 +194,25 @@ def _compared(
         yield Case(row["candidate"], words, where, theirs[name], ours[name], factor)
 
 
-def _listed(own: Sequence[Case]) -> str:
-    """Leads by figure: "claim P50, by at most 1.21x (in 3 of 6 cases); …"."""
+def _faults(document: Document, peer: Mapping[str, Any]) -> list[str]:
+    """What the crash run and double claims have shown."""
     told = []
-    for figure in dict.fromkeys(case.figure for case in own):
-        same = [case for case in own if case.figure == figure]
-        ahead = [case.factor for case in same if case.is_lead]
-        if ahead:
-            told.append(f"{figure}, by at most {max(ahead):.2f}x (in {len(ahead)} of {len(same)})")
-    return "; ".join(told)
-
-
-def _caveat(document: Document, peer: Mapping[str, Any]) -> str:
-    """What its lead is bought with, from the crash run and from double claims."""
-    told = []
-    if not peer["acknowledges"]:
-        told.append("deletes a task when it is claimed")
     for row in document["crash"]:
         figures = row["figures"]
         if row["candidate"] != peer["name"] or not figures:
             continue
         if figures["lost"]:
             told.append(
-                f"lost {figures['lost']} of {figures['tasks']:,} tasks when {figures['kills']} "
-                "workers were killed"
+                f"lost {figures['lost']:,} of {figures['tasks']:,} tasks in {figures['kills']} "
+                "kills"
             )
         if figures["doubly_completed"]:
-            told.append(f"completed {figures['doubly_completed']} tasks twice")
+            told.append(f"completed {figures['doubly_completed']:,} tasks twice")
     doubles = sum(
         row["figures"].get("double_claims", 0)
         for row in document["contention"]
         if row["candidate"] == peer["name"]
     )
     if doubles:
-        told.append(f"gave {doubles:.0f} tasks to two processes")
-    if not told:
-        return ""
-    *others, last = told
-    return f" It {', '.join(others)}{' and ' if others else ''}{last}."
+        told.append(f"gave {doubles:,.0f} tasks to two processes")
+    return told

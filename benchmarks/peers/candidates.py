@@ -68,6 +68,11 @@ class Session:
         """Those that can run."""
         return [each for each in self.candidates if each.launch is not None]
 
+    @property
+    def timed(self) -> list[Candidate]:
+        """Those of them whose verbs are timed."""
+        return [each for each in self.ready if not each.adapter.crash_only]
+
     @contextmanager
     def place(self, candidate: Candidate) -> Iterator[str]:
         """An empty place for its tasks; files are removed afterwards.
@@ -76,7 +81,12 @@ class Session:
             CannotRun: its server is not to be had.
         """
         if candidate.adapter.server:
-            yield self.servers.place(candidate.adapter.server)
+            server = candidate.adapter.server
+            place = self.servers.place(server)
+            try:
+                yield place
+            finally:
+                self.servers.leave(server, place)
             return
         folder = Path(tempfile.mkdtemp(prefix=f"{candidate.name}-", dir=self.folder))
         try:

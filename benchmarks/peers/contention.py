@@ -29,7 +29,7 @@ def measure_contention(
     """
     taking_part = {
         each.name: each
-        for each in session.ready
+        for each in session.timed
         if not each.adapter.lifecycle_only and each.durability(durability) is not None
     }
     contests: dict[tuple[str, int], list[Contest]] = {}

@@ -6,6 +6,7 @@
     {"do": "fill", "first", "count", "budget_s"}                -> {"filled", "seconds"}
     {"do": "verbs", "first", "calls"}       -> {"put", "claim", "complete"}, latencies
     {"do": "lifecycle", "first", "calls"}   -> {"lifecycle"}, latencies
+    {"do": "batches", "first", "calls", "size"} -> {"batch"}, latencies shared among a batch's tasks
     {"do": "claim_until", "start_at", "seconds"} -> {"claim", "tasks", "elapsed_s",
                                                              "errors", "error"}
     {"do": "work", "log", "work_s", "idle_s", "limit_s", "wait_s", "alone"} -> {"waiting"}
@@ -105,6 +106,17 @@ class Driver:
         gc.collect()
         return {"lifecycle": _text(_timed(adapter.live, encoded))}
 
+    def do_batches(self, first: int, calls: int, size: int) -> dict[str, Any]:
+        """The whole lives of so many batches, each timed: what it took for each of its tasks."""
+        adapter = self._adapter
+        batches = [
+            [adapter.encode(payload(number)) for number in range(start, start + size)]
+            for start in range(first, first + calls * size, size)
+        ]
+        gc.collect()
+        lives = _timed(adapter.live_many, batches)
+        return {"batch": _text(array("q", (each // size for each in lives)))}
+
     def do_claim_until(self, start_at: float, seconds: float) -> dict[str, Any]:
         """From a moment on (epoch seconds) claim for so long, or until nothing is left."""
         adapter = self._adapter
@@ -147,6 +159,10 @@ class Driver:
         completion as "C 17": each in one write, so that a kill cannot tear them.
         """
         adapter = self._adapter
+        claim: Callable[[], Any | None] = adapter.claim
+        work: Callable[[Adapter, Any, int, float], Any | None] = _work
+        if adapter.crash_only:
+            claim, work = adapter.claim_many, _work_many
         file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         held: Any | None = None
         ends = time.monotonic() + limit_s
@@ -156,9 +172,9 @@ class Driver:
                 if now - swept > _SWEEP_S:
                     adapter.recover(alone)
                     swept = now
-                held = held or adapter.claim()
-                if held is not None:
-                    held = _work(adapter, held, file, work_s)
+                held = held or claim()
+                if held:
+                    held = work(adapter, held, file, work_s)
                     since = time.monotonic()
                     continue
                 if alone and now - since < wait_s and adapter.is_waiting():
@@ -199,6 +215,16 @@ def _work(adapter: Adapter, held: Any, file: int, work_s: float) -> Any | None:
     if accepted:
         os.write(file, f"C {number}\n".encode())
     return following
+
+
+def _work_many(adapter: Adapter, held: Sequence[Any], file: int, work_s: float) -> None:
+    """Work a batch of tasks, and complete them together."""
+    numbers = [adapter.number_of(each) for each in held]
+    for number in numbers:
+        os.write(file, f"W {number}\n".encode())
+        time.sleep(work_s)
+    accepted = zip(numbers, adapter.complete_many(held))
+    os.write(file, "".join(f"C {number}\n" for number, took in accepted if took).encode())
 
 
 def _timed(call: Callable[[Any], object], values: Sequence[Any]) -> array[int]:

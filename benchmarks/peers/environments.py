@@ -81,18 +81,38 @@ def _environment(adapter: type[Adapter]) -> Path:
 
 
 def _interpreter(oldest: tuple[int, int]) -> str:
-    """A Python that is new enough: this one, else one that uv knows to be installed."""
+    """A Python that is new enough: this one, else one that uv finds or that pyenv has."""
     if sys.version_info >= oldest:
         return getattr(sys, "_base_executable", sys.executable) or sys.executable
     wanted = ".".join(str(part) for part in oldest)
-    uv = shutil.which("uv")
-    if uv:
-        asked = [uv, "python", "find", "--no-project", "--no-python-downloads", f">={wanted}"]
-        found = subprocess.run(asked, capture_output=True, text=True, check=False)
-        if found.returncode == 0 and found.stdout.strip():
-            return found.stdout.strip()
+    found = _by_uv(wanted) or _by_pyenv(oldest)
+    if found:
+        return found
     own = ".".join(str(part) for part in sys.version_info[:2])
     raise CannotRun(f"not installed: it needs Python {wanted} or newer, and here is {own} only")
+
+
+def _by_uv(wanted: str) -> str:
+    """Where uv finds that version or a newer one installed; "" where it does not."""
+    uv = shutil.which("uv")
+    if not uv:
+        return ""
+    asked = [uv, "python", "find", "--no-project", "--no-python-downloads", f">={wanted}"]
+    found = subprocess.run(asked, capture_output=True, text=True, check=False)
+    return found.stdout.strip() if found.returncode == 0 else ""
+
+
+def _by_pyenv(oldest: tuple[int, int]) -> str:
+    """The oldest of pyenv's that is new enough: uv stumbles over pyenv's stand-ins for versions
+    that are not switched on. "" where there is none."""
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    found = []
+    for python in root.glob("versions/*/bin/python"):
+        numbers = re.fullmatch(r"(\d+)\.(\d+)(\.\d+)?", python.parents[1].name)
+        version = (int(numbers[1]), int(numbers[2])) if numbers else (0, 0)
+        if version >= oldest:
+            found.append((version, str(python)))
+    return min(found)[1] if found else ""
 
 
 def _version_of(python: str) -> str:

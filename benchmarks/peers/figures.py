@@ -10,11 +10,13 @@ from statistics import median
 
 from benchmarks.lab.stats import quantile
 
-VERBS = ("put", "claim", "complete", "lifecycle")
+VERBS = ("put", "claim", "complete", "lifecycle", "batch")
+_RATES = {"lifecycle": "lifecycles_per_s", "batch": "batch_lifecycles_per_s"}
 _FEWEST_FOR_P99 = 368  # as for the lab's intervals: fewer calls say nothing of one in a hundred
 
 Round = Mapping[str, Sequence[int]]
-"""A turn of one candidate: by verb, the latencies of its calls."""
+"""A turn of one candidate: by verb, the latencies of its calls; of "batch", what each batch took
+for each of its tasks."""
 
 
 def turns(names: Sequence[str], rounds: int, chance: random.Random) -> list[list[str]]:
@@ -50,13 +52,14 @@ def latency_figures(rounds: Sequence[Round]) -> dict[str, float]:
         calls = [*chain(*own)]
         if len(calls) >= _FEWEST_FOR_P99:
             figures[f"{verb}_p99_us"] = percentile_us(calls, 0.99)
-        if verb == "lifecycle":
-            figures["lifecycles_per_s"] = median(rate_per_s(each) for each in own)
+        if verb in _RATES:
+            figures[_RATES[verb]] = median(rate_per_s(each) for each in own)
     return figures
 
 
 def ratios(own: Mapping[int, Round], floor: Mapping[int, Round]) -> dict[str, float]:
-    """Medians of the ratio to the floor of the same round: latencies, and `lifecycles_per_s`.
+    """Medians of the ratio to the floor of the same round: latencies, and lifecycles a second,
+    one at a time and in batches.
 
     Args:
         own, floor: turns by the number of their round.
@@ -72,9 +75,9 @@ def ratios(own: Mapping[int, Round], floor: Mapping[int, Round]) -> dict[str, fl
             for name, share in (("p50", 0.5), ("p95", 0.95)):
                 ratio = percentile_us(mine[verb], share) / percentile_us(bare[verb], share)
                 found.setdefault(f"{verb}_{name}", []).append(ratio)
-        if mine.get("lifecycle") and bare.get("lifecycle"):
-            ratio = rate_per_s(mine["lifecycle"]) / rate_per_s(bare["lifecycle"])
-            found.setdefault("lifecycles_per_s", []).append(ratio)
+            if verb in _RATES:
+                ratio = rate_per_s(mine[verb]) / rate_per_s(bare[verb])
+                found.setdefault(_RATES[verb], []).append(ratio)
     return {name: median(each) for name, each in found.items()}
 
 

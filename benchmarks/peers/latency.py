@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from benchmarks.peers.adapter import BATCH
 from benchmarks.peers.candidates import FLOOR_NAME, Candidate, Session
 from benchmarks.peers.environments import CannotRun
 from benchmarks.peers.figures import Round, latency_figures, ratios, turns
@@ -16,6 +17,7 @@ from benchmarks.peers.process import DriverFailed, DriverProcess, numbers, start
 LEASE_S = 600.0
 """Long enough that no lease runs out while something is timed."""
 _FEWEST_CALLS = 5
+_SETTLE_S = 300.0
 _FEWEST_ROUNDS = 3
 
 
@@ -25,6 +27,7 @@ class Contender:
 
     Args:
         calls: of each verb in a turn.
+        batches: of whole lifecycles in a turn.
         rounds: its turns by the number of the round.
         note: why it has fewer figures than others.
     """
@@ -34,6 +37,7 @@ class Contender:
     process: DriverProcess | None = None
     filled: int = 0
     calls: int = _FEWEST_CALLS
+    batches: int = 1
     next_task: int = 0
     spent_s: float = 0.0
     rounds: dict[int, Round] = field(default_factory=dict)
@@ -47,7 +51,7 @@ def measure_latency(
     contenders: dict[str, Contender] = {}
     with ExitStack() as stack:
         stack.callback(lambda: rows.extend(_rows(contenders, durability, depth)))
-        for candidate in session.ready:
+        for candidate in session.timed:
             opened = candidate.durability(durability)
             if opened is None:
                 continue
@@ -71,7 +75,7 @@ def _enter(session: Session, stack: ExitStack, contender: Contender, depth: int)
         open_queue(process, candidate, contender.durability, place, create=True)
         filled = process.ask(
             "fill", first=0, count=depth, budget_s=plan.fill_budget_s,
-            timeout_s=plan.fill_budget_s + 60,
+            timeout_s=plan.fill_budget_s + _SETTLE_S,
         )["filled"]  # fmt: skip
         contender.filled = contender.next_task = filled
         if filled < depth:
@@ -82,6 +86,10 @@ def _enter(session: Session, stack: ExitStack, contender: Contender, depth: int)
         _verbs(contender)
         took_s = (time.monotonic() - began) / contender.calls
         contender.calls = max(_FEWEST_CALLS, min(plan.calls, int(plan.turn_s / took_s)))
+        began = time.monotonic()
+        _batches(contender)
+        took_s = time.monotonic() - began
+        contender.batches = max(1, min(plan.batches, int(plan.batch_turn_s / took_s)))
     except (CannotRun, DriverFailed) as error:
         contender.note, contender.process = str(error), None
 
@@ -95,7 +103,12 @@ def _turn(session: Session, contender: Contender, number: int) -> None:
         return
     began = time.monotonic()
     try:
-        contender.rounds[number] = _verbs(contender)
+        verbs = _verbs(contender)
+        # What has nothing for many tasks takes them one at a time: that is measured already.
+        one_by_one: Sequence[int] = (
+            [] if contender.candidate.adapter.lifecycle_only else verbs["lifecycle"]
+        )
+        contender.rounds[number] = {**verbs, "batch": _batches(contender) or one_by_one}
     except DriverFailed as error:
         contender.note, contender.process = str(error), None
     contender.spent_s += time.monotonic() - began
@@ -113,6 +126,17 @@ def _verbs(contender: Contender) -> Round:
     answer = process.ask("lifecycle", first=contender.next_task, calls=contender.calls)
     contender.next_task += contender.calls
     return {**verbs, "lifecycle": numbers(answer["lifecycle"])}
+
+
+def _batches(contender: Contender) -> Sequence[int]:
+    """What each task of some batches took; [] where the queue has nothing for many tasks."""
+    process, adapter = contender.process, contender.candidate.adapter
+    assert process is not None
+    if not adapter.many or adapter.lifecycle_only:
+        return []
+    first, calls = contender.next_task, contender.batches
+    contender.next_task += calls * BATCH
+    return numbers(process.ask("batches", first=first, calls=calls, size=BATCH)["batch"])
 
 
 def _rows(

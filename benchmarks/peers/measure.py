@@ -4,7 +4,8 @@ It becomes results/peers/<machine>.json, an object with
 
     schema, kind, quick, interrupted, measured_at, elapsed_s, commit, environment, plan,
     candidates: [{name, title, kind, requirements, version, settings by durability, reason (why it
-        was not measured), acknowledges, fenced, stores_results, many_processes, recovery, beside}],
+        was not measured), many, acknowledges, fenced, stores_results, keeps_history, encodes,
+        many_processes, recovery, beside}],
     latency: [{candidate, table, durability, depth, filled, rounds, calls, note,
         figures: {put_p50_us … lifecycles_per_s}, ratios: {put_p50 … lifecycles_per_s} to the floor
         of the same round}],
@@ -12,8 +13,8 @@ It becomes results/peers/<machine>.json, an object with
         claim_p99_us, slowest_ms, jain, double_claims, errors}}],
     crash: [{candidate, recovery, note, figures: {tasks, kills, lost, doubly_completed,
         worked_twice, errors, from_record, examples}}],
-    targets: rows of benchmarks.speed, ahead: sentences, leads: [{peer, figure, where, theirs,
-        ours, factor}]
+    targets: rows of benchmarks.speed, ahead: sentences, lead_table: {figures, rows: [{title,
+        cells, price}]}, leads: [{peer, figure, where, theirs, ours, factor}]
 
 `table` is "normal" or "full": beside which durability a row stands. A note says why figures are
 missing, or what went wrong.
@@ -34,7 +35,7 @@ from typing import Any
 
 from benchmarks.lab.environment import fingerprint
 from benchmarks.lab.history import commit_of
-from benchmarks.peers.ahead import cases, statements
+from benchmarks.peers.ahead import cases, lead_table, statements
 from benchmarks.peers.candidates import Candidate, Session, prepare_all
 from benchmarks.peers.contention import measure_contention, single_rates
 from benchmarks.peers.crash import measure_crash
@@ -82,7 +83,8 @@ class Run:
             "targets": self.targets,
         }
         leads = [asdict(case) for case in cases(document) if case.is_lead]
-        return {**document, "ahead": statements(document), "leads": leads}
+        said = {"ahead": statements(document), "lead_table": lead_table(document)}
+        return {**document, **said, "leads": leads}
 
 
 def measure(
@@ -138,9 +140,12 @@ def _told(candidate: Candidate) -> dict[str, Any]:
         "version": candidate.version,
         "settings": candidate.settings,
         "reason": candidate.reason,
+        "many": adapter.many,
         "acknowledges": adapter.acknowledges,
         "fenced": adapter.fenced,
         "stores_results": adapter.stores_results,
+        "keeps_history": adapter.keeps_history,
+        "encodes": adapter.encodes,
         "many_processes": adapter.many_processes,
         "recovery": adapter.recovery,
         "beside": adapter.beside,

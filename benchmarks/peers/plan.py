@@ -18,6 +18,8 @@ class Plan:
         rounds: how often each candidate has its turn at a depth.
         calls: most calls of each verb in a turn.
         turn_s: a slow candidate's turn has fewer calls, so that it takes about so long.
+        batches: most batches of whole lifecycles in a turn.
+        batch_turn_s: as `turn_s`, for these.
         fill_budget_s: then a queue counts as not to be filled.
         candidate_budget_s: a candidate slower than that at a depth gets three rounds at least.
         processes: how many claim at once.
@@ -34,7 +36,9 @@ class Plan:
     rounds: int = 9
     calls: int = 200
     turn_s: float = 0.4
-    fill_budget_s: float = 60.0
+    batches: int = 15
+    batch_turn_s: float = 0.15
+    fill_budget_s: float = 180.0
     candidate_budget_s: float = 40.0
     processes: Sequence[int] = (1, 4, 8)
     claim_s: float = 1.0
@@ -58,8 +62,8 @@ class Plan:
 
 REGULAR = Plan()
 QUICK = Plan(
-    depths=(1_000,), full_depths=(1_000,), rounds=2, calls=50, turn_s=0.1, fill_budget_s=10.0,
-    candidate_budget_s=5.0, processes=(1, 4), claim_s=0.2, contention_rounds=1,
+    depths=(1_000,), full_depths=(1_000,), rounds=2, calls=50, turn_s=0.1, batch_turn_s=0.05,
+    fill_budget_s=10.0, candidate_budget_s=5.0, processes=(1, 4), claim_s=0.2, contention_rounds=1,
     most_filled=12_000, crash_tasks=400, kills=3, work_s=0.001, recovery_wait_s=2.0,
     durabilities=(NORMAL,),
 )  # fmt: skip

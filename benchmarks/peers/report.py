@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.peers.adapter import BATCH
+from benchmarks.peers.ahead import lacks, lead_table
 from benchmarks.speed.rows import Row, as_markdown
 
 if TYPE_CHECKING:
@@ -41,6 +44,8 @@ def tables(document: Document) -> list[Table]:
                 if row["table"] == name and row["depth"] == depth
             ]
             found.append(Table(f"One process, {depth:,} queued; {words}", _LATENCY, rows))
+        if batches := _batch_table(document, name, titles):
+            found.append(batches)
         rows = [
             [titles[row["candidate"]], *_contention_cells(row)]
             for row in _by_processes(document, name)
@@ -51,12 +56,45 @@ def tables(document: Document) -> list[Table]:
         rows = [[titles[row["candidate"]], *_crash_cells(row)] for row in document["crash"]]
         found.append(Table("Workers killed with SIGKILL", _CRASH, rows))
     if document["candidates"]:
+        rows = [[each["title"], ", ".join(lacks(each))] for each in document["candidates"]]
+        found.append(Table("What each does not do, as it is used here", _LACKS, rows))
         rows = [
             [each["title"], each["version"] or each["reason"] or "not measured", _settings(each)]
             for each in document["candidates"]
         ]
         found.append(Table("What was measured", _VERSIONS, rows))
+    leads = lead_table(document)
+    if leads["rows"]:
+        rows = [[row["title"], *row["cells"], row["price"]] for row in leads["rows"]]
+        found.append(Table(_AHEAD, ("", *leads["figures"], "it"), rows))
     return found
+
+
+def _batch_table(document: Document, table: str, titles: Mapping[str, str]) -> Table | None:
+    """Whole lifecycles in batches: a line a candidate, each depth in columns of its own."""
+    found: dict[str, dict[int, Mapping[str, Any]]] = {}
+    for row in document["latency"]:
+        if row["table"] == table and "batch_lifecycles_per_s" in row["figures"]:
+            found.setdefault(row["candidate"], {})[row["depth"]] = row
+    if not found:
+        return None
+    depths = sorted({depth for rows in found.values() for depth in rows})
+    used = {each["name"]: each.get("many", "") for each in document["candidates"]}
+    columns = ["", *chain(*((f"{depth:,} queued, per s", "µs a task", "x") for depth in depths))]
+    rows = []
+    for name, by_depth in found.items():
+        cells = chain(*(_batch_cells(by_depth.get(depth)) for depth in depths))
+        rows.append([titles[name], *cells, used[name] or "one at a time: it has nothing for many"])
+    title = f"Whole lifecycles, in batches of {BATCH}; {_TABLES[table]}"
+    return Table(title, (*columns, "by"), rows)
+
+
+def _batch_cells(row: Mapping[str, Any] | None) -> list[str]:
+    if row is None:
+        return ["", "", ""]
+    figures = row["figures"]
+    name = "batch_lifecycles_per_s"
+    return [_number(figures, name), _pair(figures, "batch"), _times(row["ratios"], name)]
 
 
 def markdown(document: Document) -> str:
@@ -72,8 +110,7 @@ def markdown(document: Document) -> str:
         lines = [f"## {table.title}", "", _line(table.columns), "|---" * len(table.columns) + "|"]
         parts.append("\n".join([*lines, *(_line(row) for row in table.rows)]))
     if document["ahead"]:
-        said = "\n".join(f"- {sentence}" for sentence in document["ahead"])
-        parts.append(f"## Where a peer is ahead\n\n{said}")
+        parts.append("\n".join(f"- {sentence}" for sentence in document["ahead"]))
     if document["targets"]:
         rows = [Row.from_json(each) for each in document["targets"]]
         parts.append(f"## Figures beside their targets\n\n{as_markdown(rows)}")
@@ -88,7 +125,7 @@ def show(document: Document, console: Console) -> None:
     for table in tables(document):
         shown = RichTable(title=table.title, title_justify="left", title_style="bold")
         for number, column in enumerate(table.columns):
-            is_text = number == 0 or table.columns in (_VERSIONS,) or column in ("", "recovery")
+            is_text = number == 0 or table.columns in (_VERSIONS, _LACKS) or column in _TEXTS
             shown.add_column(column, justify="left" if is_text else "right", overflow="fold")
         for row in table.rows:
             shown.add_row(*(Text(cell) for cell in row))
@@ -106,7 +143,10 @@ _CONTENTION = ("", "processes", "claims/s", "P50", "P99", "slowest ms", "Jain", 
                "")  # fmt: skip
 _CRASH = ("", "kills", "tasks", "lost", "completed twice", "worked twice", "errors", "recovery",
           "")  # fmt: skip
+_TEXTS = ("", "recovery", "by", "it")
+_LACKS = ("", "does not")
 _VERSIONS = ("", "versions", "settings")
+_AHEAD = "Where a peer is ahead: by at most how much, in how many of the sizes and durabilities"
 
 
 def _latency_cells(row: Mapping[str, Any]) -> list[str]:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from benchmarks.peers.environments import FOLDER, CannotRun, told
@@ -46,6 +48,21 @@ class Servers:
         except CannotRun as error:
             self._failed[server] = error
             raise
+
+    def leave(self, server: str, place: str) -> None:
+        """Done with a place: Redis, which keeps all in memory and saves all, forgets it.
+
+        A server that is gone is none of this one's business: who asks it next is told.
+        """
+        if server != "redis":
+            return
+        path, _, number = place.removeprefix("unix://").partition("?db=")
+        with suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(_PATIENCE_S)
+            connection.connect(path)
+            for command in (f"SELECT {number}", "FLUSHDB"):
+                connection.sendall(f"{command}\r\n".encode())
+                connection.recv(100)
 
     def stop(self) -> None:
         """End the servers and remove what they wrote."""
@@ -104,7 +121,7 @@ class Servers:
     def _redis_database(self) -> str:
         program = _redis_program()
         home = self._home("redis")
-        socket = home / "redis.sock"
+        address = home / "redis.sock"
         if "redis" not in self._running:
             options: list[str | Path] = [
                 "--port",
@@ -114,11 +131,11 @@ class Servers:
                 "--databases",
                 str(_DATABASES),
             ]
-            command = [program, "--unixsocket", socket, *options]
+            command = [program, "--unixsocket", address, *options]
             self._start("redis", command, home, "")
-            self._wait("redis", socket.exists)
+            self._wait("redis", address.exists)
         self._places += 1
-        return f"unix://{socket}?db={self._places % _DATABASES}"
+        return f"unix://{address}?db={self._places % _DATABASES}"
 
     def _start(self, name: str, command: Sequence[str | Path], home: Path, account: str) -> None:
         options = {"user": account} if account else {}

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from benchmarks.speed.rows import Row
 
 BOUNDS: Mapping[str, str] = {
-    "claim: *weighted_random*": "one claim in 32 looks up 64 neighbours for those that follow",
+    "claim: *weighted_random*": "one claim in 64 looks up 128 neighbours for those that follow",
     "claim: *priority*": (
         "tasks of one priority lie far apart: each claim reads and logs pages of its own"
     ),

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.lab.publish import publish, read_peers
+from benchmarks.lab.publish import read_peers
 from benchmarks.peers.adapters import ADAPTERS, load
-from benchmarks.peers.ahead import cases, statements, survivors
 from benchmarks.peers.candidates import choose
-from benchmarks.peers.environments import CannotRun, prepare, told
+from benchmarks.peers.driver import Driver
+from benchmarks.peers.environments import CannotRun, _by_pyenv, prepare, told
 from benchmarks.peers.figures import (
     Contest,
     contention_figures,
@@ -30,11 +31,10 @@ from benchmarks.peers.figures import (
 )
 from benchmarks.peers.measure import Run, measure
 from benchmarks.peers.plan import Plan
+from benchmarks.peers.process import numbers, started
 from benchmarks.peers.report import markdown
+from benchmarks.peers.servers import Servers
 from benchmarks.peers.targets import peer_targets
-
-from .html_page import Page
-from .synthetic_history import write_history
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = Plan(
@@ -86,7 +86,7 @@ def document(tmp_path_factory):
     folder = tmp_path_factory.mktemp("adapters")
     (folder / "unsafe_queue.py").write_text(UNSAFE, "utf-8")
     (folder / "needy_queue.py").write_text(NEEDY, "utf-8")
-    chosen = choose(["tubeq", "tubeq-next", "huey-storage"])
+    chosen = choose(["tubeq", "tubeq-next", "tubeq-batch", "huey-storage"])
     chosen |= {"unsafe": "unsafe_queue:Unsafe", "needy": "needy_queue:Needy"}
     run = Run(TINY, is_quick=True)
     told_steps: list[str] = []
@@ -112,6 +112,11 @@ def test_every_verb_of_every_candidate_is_timed(document):
         assert row["ratios"]["lifecycles_per_s"] > 0
     (floor,) = rows_of(document, "latency", "sqlite3")
     assert set(floor["ratios"].values()) == {1.0}
+    for name in ("sqlite3", "tubeq"):
+        (row,) = rows_of(document, "latency", name)
+        assert row["figures"]["batch_lifecycles_per_s"] > row["figures"]["lifecycles_per_s"]
+    assert not rows_of(document, "latency", "tubeq-batch")
+    assert not rows_of(document, "contention", "tubeq-batch")
     (chained,) = rows_of(document, "latency", "tubeq-next")
     assert "claim_p50_us" not in chained["figures"]
     assert chained["figures"]["lifecycles_per_s"] > 0
@@ -148,12 +153,15 @@ def test_processes_share_one_queue_and_no_task_goes_to_two(document):
 
 @pytest.mark.slow
 def test_tubeq_loses_nothing_to_sigkill_and_an_unsafe_queue_does(document):
-    for name in ("tubeq", "tubeq-next"):
+    for name in ("tubeq", "tubeq-next", "tubeq-batch"):
         (row,) = rows_of(document, "crash", name)
         assert row["figures"]["kills"] >= 3
         assert row["figures"]["from_record"]
         assert row["figures"]["lost"] == row["figures"]["doubly_completed"] == 0, row
         assert row["note"] == ""
+    (row,) = rows_of(document, "crash", "tubeq-batch")
+    assert row["figures"]["tasks"] == 10 * TINY.crash_tasks
+    assert row["figures"]["worked_twice"] > row["figures"]["kills"], "no batch was interrupted"
     (row,) = rows_of(document, "crash", "unsafe")
     assert row["figures"]["lost"] >= 1
     assert row["figures"]["doubly_completed"] == 0
@@ -162,7 +170,7 @@ def test_tubeq_loses_nothing_to_sigkill_and_an_unsafe_queue_does(document):
 @pytest.mark.slow
 def test_the_run_says_what_targets_are_met_and_makes_a_page(document, tmp_path):
     met = {row["what"]: row["met"] for row in document["targets"] if row["table"] == "SIGKILL"}
-    assert len(met) == 2
+    assert len(met) == 3
     assert all(met.values())
     (tmp_path / "peers").mkdir()
     (tmp_path / "peers" / "one.json").write_text(json.dumps(document), "utf-8")
@@ -189,6 +197,40 @@ def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(tmp_path):
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
     assert list(tmp_path.glob("peers/*.json"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="its server listens on a Unix socket")
+def test_redis_is_saved_beside_a_save_and_forgets_a_place_that_was_left(tmp_path):
+    adapter, servers = load(ADAPTERS["rq"]), Servers()
+    try:
+        launch = prepare(adapter, ADAPTERS["rq"])
+        place = servers.place("redis")
+    except CannotRun as error:  # no package registry, or no server
+        servers.stop()
+        pytest.skip(str(error))
+    try:
+        with started(launch) as driver:
+            driver.ask("open", place=place, durability="default", create=True, lease_s=60.0)
+            _redis(place, "BGSAVE")
+            assert driver.ask("fill", first=0, count=300, budget_s=20.0)["filled"] == 300
+            assert int(_redis(place, "DBSIZE").strip(":\r\n")) > 300
+            driver.ask("close")
+        servers.leave("redis", place)
+        assert _redis(place, "DBSIZE") == ":0\r\n"
+    finally:
+        servers.stop()
+    servers.leave("redis", place)  # a server that is gone is no error
+
+
+def _redis(place, command):
+    path, _, number = place.removeprefix("unix://").partition("?db=")
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(path)
+        for each in (f"SELECT {number}", command):
+            connection.sendall(f"{each}\r\n".encode())
+            answer = connection.recv(100).decode()
+    return answer
 
 
 # Names and installing ----------------------------------------------------------------------------
@@ -226,6 +268,16 @@ def test_a_queue_for_a_newer_python_says_so(monkeypatch):
     adapter = type("Newer", (load(ADAPTERS["huey"]),), {"python": (3, 99)})
     with pytest.raises(CannotRun, match=r"needs Python 3\.99"):
         prepare(adapter, "nowhere:Newer")
+
+
+def test_a_python_of_pyenv_serves_where_it_is_new_enough(monkeypatch, tmp_path):
+    for name in ("3.9.18", "3.99.1", "3.100.0", "pypy3.99", "3.99-dev"):
+        python = tmp_path / "versions" / name / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        python.touch()
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    assert _by_pyenv((3, 99)) == str(tmp_path / "versions" / "3.99.1" / "bin" / "python")
+    assert _by_pyenv((3, 101)) == ""
 
 
 def test_reasons_bear_no_addresses_and_no_folders():
@@ -285,147 +337,14 @@ def test_a_completion_counts_from_the_log_or_from_the_queues_own_record():
     assert crash_counts(lines, 5, 2, completed=None).lost == 3
 
 
-# What is said ------------------------------------------------------------------------------------
-
-
-def candidate(name, **changes):
-    return {
-        "name": name, "title": name.capitalize(), "kind": "library", "requirements": [],
-        "version": "1", "settings": {"normal": "set"}, "reason": "", "acknowledges": True,
-        "fenced": False, "stores_results": True, "many_processes": True, "recovery": "none",
-        "beside": "", **changes,
-    }  # fmt: skip
-
-
-def latency_row(name, table="normal", depth=1000, **figures):
-    return {
-        "candidate": name, "durability": table, "table": table, "depth": depth, "filled": depth,
-        "rounds": 3, "calls": 90, "figures": figures, "note": "",
-        "ratios": {"claim_p50": 1.1, "claim_p95": 1.2, "put_p50": 1.3, "complete_p50": 1.3,
-                   "lifecycles_per_s": 1.05},
-    }  # fmt: skip
-
-
-def crash_row(name, lost=0, twice=0):
-    figures = {"tasks": 2000, "kills": 9, "lost": lost, "doubly_completed": twice,
-               "worked_twice": 1, "errors": 0}  # fmt: skip
-    return {"candidate": name, "recovery": "none", "figures": figures, "note": ""}
-
-
-@pytest.fixture
-def synthetic():
-    own = {"put_p50_us": 20.0, "claim_p50_us": 30.0, "claim_p95_us": 60.0,
-           "complete_p50_us": 20.0, "lifecycles_per_s": 9000.0}  # fmt: skip
-    return {
-        "schema": 1, "kind": "peers", "quick": False, "interrupted": False,
-        "measured_at": "2026-11-22T22:00:00+00:00", "elapsed_s": 3.0,
-        "commit": {"sha": "a" * 40, "dirty": False},
-        "environment": {"machine": "a-machine", "cpu": "a <b>processor</b>", "cores": 2},
-        "plan": {},
-        "candidates": [
-            candidate("sqlite3", kind="floor"), candidate("tubeq"), candidate("tubeq-next"),
-            candidate("quick", acknowledges=False), candidate("slow"),
-            candidate("server", kind="server", beside="full"),
-            candidate("absent", reason="not installed: <no> such thing", version=""),
-        ],
-        "latency": [
-            latency_row("sqlite3", claim_p50_us=25.0, claim_p95_us=50.0, lifecycles_per_s=1e4),
-            latency_row("tubeq", **own),
-            latency_row("tubeq", table="full", **{**own, "claim_p50_us": 300.0}),
-            latency_row("tubeq-next", lifecycles_per_s=12_000.0),
-            latency_row("quick", claim_p50_us=20.0, claim_p95_us=59.5, lifecycles_per_s=11_000.0),
-            latency_row("slow", claim_p50_us=90.0, claim_p95_us=99.0, lifecycles_per_s=4_000.0),
-            latency_row("server", claim_p50_us=200.0, claim_p95_us=900.0, lifecycles_per_s=400.0),
-        ],
-        "contention": [
-            {"candidate": name, "table": "normal", "processes": count, "rounds": 2, "note": "",
-             "figures": {"claims_per_s": 1e4, "claim_p50_us": 9.0, "slowest_ms": 10.0,
-                         "jain": 0.99, "double_claims": doubles, "errors": 0}}
-            for name, doubles in (("tubeq", 0), ("quick", 7)) for count in (1, 4)
-        ],
-        "crash": [crash_row("tubeq"), crash_row("quick", lost=8), crash_row("slow")],
-        "targets": [
-            {"table": "claim", "what": "1,000 queued", "figures": {"P50 µs": 30.0, "/ floor": 1.2},
-             "limits": {"/ floor": 1.25}, "at_least": [], "note": "a <note>", "met": True},
-            {"table": "bulk", "what": "creating", "figures": {"per s": 5.0},
-             "limits": {"per s": 200_000.0}, "at_least": ["per s"], "note": "", "met": False},
-        ],
-        "ahead": ["Quick is ahead."], "leads": [],
-    }  # fmt: skip
-
-
-def test_leads_are_found_at_the_same_durability_and_said_with_their_price(synthetic):
-    leads = {(case.peer, case.figure): case for case in cases(synthetic) if case.is_lead}
-    assert set(leads) == {("quick", "claim P50"), ("server", "claim P50")}
-    assert leads["quick", "claim P50"].factor == 1.5
-    assert leads["server", "claim P50"].ours == 300.0  # an fsync a commit on both sides
-    first, second, last = statements(synthetic)
-    assert first.startswith("Quick is ahead in claim P50, by at most 1.50x (in 1 of 1).")
-    assert "deletes a task when it is claimed, lost 8 of 2,000 tasks" in first
-    assert "were killed and gave 14 tasks to two processes." in first
-    assert second.startswith("Server is ahead in claim P50")
-    assert last == "Ahead of tubeq in no figure measured here: Slow."
-
-
-def test_who_survives_lost_nothing_and_gave_nothing_to_two(synthetic):
-    assert survivors(synthetic) == {"tubeq", "slow"}
-
-
-def test_targets_take_the_best_safe_peer_and_the_better_way_to_live(synthetic):
-    found = {(row.table, row.what): row for row in peer_targets(synthetic)}
-    lifecycle = found["whole lifecycle", "1,000 queued, NORMAL"]
-    assert lifecycle.figures["per s"] == 12_000
-    assert lifecycle.figures["/ best safe peer"] == 3.0
-    assert lifecycle.met
-    assert "Slow" in lifecycle.note
-    assert found["beside the floor", "1,000 queued, NORMAL"].met
-    saturated = found["saturated, beside peers", "4 processes, NORMAL"]
-    assert saturated.figures["/ one process"] == 1
-    killed = next(row for row in found.values() if row.table == "SIGKILL")
-    assert killed.met
-    synthetic["crash"][0]["figures"]["lost"] = 1
-    assert not next(row for row in peer_targets(synthetic) if row.table == "SIGKILL").met
-
-
-def test_a_crash_run_that_failed_does_not_meet_its_target(synthetic):
-    synthetic["crash"][0] |= {"figures": {}, "note": "its process ended"}
-    assert not next(row for row in peer_targets(synthetic) if row.table == "SIGKILL").met
-
-
-@pytest.fixture
-def results(synthetic, tmp_path):
-    write_history(tmp_path, 3)
-    (tmp_path / "peers").mkdir()
-    (tmp_path / "peers" / "a-machine.json").write_text(json.dumps(synthetic), "utf-8")
-    return tmp_path
-
-
-def test_the_page_shows_every_table_and_is_in_the_navigation(results, tmp_path):
-    published = publish(tmp_path / "site", results)
-    assert published.problems == ()
-    page = Page(tmp_path / "site" / "peers.html")
-    for text in ("Where a peer is ahead", "Quick is ahead.", "When workers are killed",
-                 "No fsync at a commit", "An fsync at every commit", "1 of 2 rows met",
-                 "met: ≤ 1.25", "broken: ≥ 200 000", "not installed: <no> such thing",
-                 "a <note>", "a <b>processor</b>"):  # fmt: skip
-        assert text in page.text, text
-    pictures = [attributes for tag, attributes in page.tags if tag == "svg"]
-    assert len(pictures) == 5
-    assert all(each.get("role") == "img" for each in pictures)
-    assert len(page.ids) == len(set(page.ids))
-    assert "peers.html" in Page(tmp_path / "site" / "index.html").links
-
-
-def test_without_a_record_there_is_no_page(tmp_path):
-    write_history(tmp_path, 3)
-    publish(tmp_path / "site", tmp_path)
-    assert not (tmp_path / "site" / "peers.html").exists()
-    assert "peers.html" not in Page(tmp_path / "site" / "index.html").links
-
-
-def test_a_record_that_is_none_is_named_and_passed_over(results, tmp_path):
-    (results / "peers" / "broken.json").write_text('{"candidates": 3}', "utf-8")
-    published = publish(tmp_path / "site", results)
-    assert len(published.problems) == 1
-    assert "broken.json" in published.problems[0]
-    assert (tmp_path / "site" / "peers.html").exists()
+def test_batches_share_their_time_among_their_tasks(tmp_path):
+    adapter = load(ADAPTERS["tubeq"])
+    driver = Driver(adapter)
+    driver.do_open(str(tmp_path / "queue.db"), "normal", True, 60.0)
+    try:
+        found = numbers(driver.do_batches(0, 2, 50)["batch"])
+        assert driver.do_completed() == {"completed": list(range(99, -1, -1))}
+    finally:
+        driver.do_close()
+    assert len(found) == 2
+    assert all(1_000 < each < 1e9 for each in found)

@@ -52,7 +52,7 @@ def test_what_the_issue_asks_for_is_there() -> None:
         "enqueue", "enqueue-bulk-1000", "complete", "lifecycle", "claim-batch", "retry", "rescue",
         "contention-1", "contention-2", "contention-4", "contention-8", "open-loop", "wake-up",
         "worker-fast", "worker-balanced", "channel-scrape", "start-up-queue", "start-up-cli",
-        "worker-memory", "file-growth", "null",
+        "worker-memory", "file-growth", "null", "complete-batch", "prune", "look", "idle-worker",
     }  # fmt: skip
     assert claims | others <= SCENARIOS.keys()
 

@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.lab.thresholds import read_thresholds
+from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.base import run_python
 from benchmarks.speed import BIG, GROUPS, claims, contention, measure_all
 from benchmarks.speed.__main__ import main
 from benchmarks.speed.bounds import explained
 from benchmarks.speed.floors import Floor, LeastTable, SameTable, add_finished
+from benchmarks.speed.guards import GUARDS, PEERS, guards_of
+from benchmarks.speed.guards import as_markdown as guards_as_markdown
 from benchmarks.speed.rows import Row, as_markdown
 from benchmarks.speed.timing import (
     interleaved,
@@ -214,6 +218,7 @@ def test_a_group_runs(group, tables, rows, capsys):
     found = [Row.from_json(values) for values in json.loads(capsys.readouterr().out)]
     assert {row.table for row in found} == tables
     assert len(found) == rows
+    assert all(map(guards_of, found)), "a figure has no guard: see benchmarks/speed/guards.py"
     assert all(value >= 0 for row in found for value in row.figures.values())
     assert all(name in row.figures for row in found for name in row.limits)
 
@@ -257,6 +262,47 @@ def test_what_was_measured_before_a_failure_is_printed(monkeypatch, capsys):
     told = capsys.readouterr()
     assert "| one |" in told.out
     assert "the disk is too small" in told.err
+
+
+# Guards -------------------------------------------------------------------------------------------
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_every_group_of_figures_has_guards():
+    assert set(GUARDS) == {*GROUPS, PEERS}
+    assert all(patterns and all(patterns.values()) for patterns in GUARDS.values())
+
+
+def test_every_guard_is_a_scenario_with_these_limits():
+    limits, known = read_thresholds(), all_scenarios()
+    for patterns in GUARDS.values():
+        for guard in (each for guards in patterns.values() for each in guards):
+            assert guard.scenario in known, guard
+            assert set(guard.names) <= limits[guard.scenario].keys(), guard
+            counted = {"statements", "transactions", "fsyncs"} & set(guard.names)
+            assert known[guard.scenario].counted_calls or not counted, f"never counted: {guard}"
+
+
+def test_every_figure_that_was_recorded_has_a_guard():
+    records = sorted((ROOT / "results" / "peers").glob("*.json"))
+    rows = [
+        Row.from_json(each)
+        for path in records
+        for each in json.loads(path.read_text("utf-8"))["targets"]
+    ]
+    assert {"claim", "contention", "whole lifecycle", "SIGKILL"} <= {row.table for row in rows}
+    assert [f"{row.table}: {row.what}" for row in rows if not guards_of(row)] == []
+
+
+def test_a_new_figure_has_none():
+    assert not guards_of(Row("claim", "1,000 queued, by moonlight", {"P50 µs": 1.0}, {}))
+    assert not guards_of(Row("moonlight", "fast", {"P50 µs": 1.0}, {}))
+
+
+def test_the_page_of_results_shows_what_guards_what():
+    text = (ROOT / "results" / "README.md").read_text("utf-8")
+    assert guards_as_markdown() in text, "print(as_markdown()) of benchmarks/speed/guards.py"
 
 
 def test_the_groups_of_many_minutes_are_known():

@@ -61,6 +61,7 @@ def peers_view(document: Mapping[str, Any]) -> dict[str, Any]:
         "commit": document.get("commit"),
         "measured_at": str(document["measured_at"])[:16].replace("T", " "),
         "part": _part(document),
+        "lead_table": document.get("lead_table") or {"figures": [], "rows": []},
         "ahead": [str(sentence) for sentence in document["ahead"]],
         "leads": [
             {
@@ -110,6 +111,7 @@ def _group(
     rows = [row for row in document["latency"] if row["table"] == table]
     depths = list(dict.fromkeys(row["depth"] for row in rows))
     told = [(titles[row["candidate"]], row) for row in rows]
+    used = {each["name"]: str(each.get("many") or "") for each in document["candidates"]}
     return {
         "name": TABLES[table],
         "key": f"{key}-{table}",
@@ -127,6 +129,8 @@ def _group(
             }
             for depth in depths
         ],
+        "batch_columns": [count(depth) for depth in depths],
+        "batches": _batch_rows(rows, depths, titles, used),
         "contention_columns": [name for name, _ in _CONTENTION],
         "contention": _contention_rows(document, table, titles),
         "pictures": [
@@ -152,6 +156,34 @@ def _latency_row(title: str, row: Mapping[str, Any], crash: Mapping[str, Any]) -
 
 def _figure(row: Mapping[str, Any], where: str, name: str) -> str:
     return _cell(row[where], name, _ratio if where == "ratios" else number)
+
+
+def _batch_rows(
+    rows: Sequence[Mapping[str, Any]],
+    depths: Sequence[int],
+    titles: Mapping[str, str],
+    used: Mapping[str, str],
+) -> list[dict[str, Any]]:
+    """Whole lifecycles a second in batches: rate and ratio to the floor at each depth. A record of
+    an older version has none."""
+    name = "batch_lifecycles_per_s"
+    found: dict[str, dict[int, Mapping[str, Any]]] = {}
+    for row in rows:
+        if name in row["figures"]:
+            found.setdefault(row["candidate"], {})[row["depth"]] = row
+    nothing: Mapping[str, Any] = {"figures": {}, "ratios": {}}
+    return [
+        {
+            "title": titles[candidate],
+            "cells": [
+                _figure(by_depth.get(depth, nothing), where, name)
+                for depth in depths
+                for where in ("figures", "ratios")
+            ],
+            "used": used[candidate] or "one at a time: it has nothing for many",
+        }
+        for candidate, by_depth in found.items()
+    ]
 
 
 def _contention_rows(
@@ -204,6 +236,7 @@ def _candidate(candidate: Mapping[str, Any]) -> dict[str, Any]:
         "keeps a claimed task": candidate["acknowledges"],
         "refuses a stale completion": candidate["fenced"],
         "stores results": candidate["stores_results"],
+        "keeps a history": candidate.get("keeps_history"),
     }
     return {
         "title": str(candidate["title"]),

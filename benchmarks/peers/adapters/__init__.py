@@ -12,6 +12,7 @@ ADAPTERS = {
     "apsw": f"{_HERE}.floor_apsw:ApswFloor",
     "tubeq": f"{_HERE}.tubeq_queue:Tubeq",
     "tubeq-next": f"{_HERE}.tubeq_queue:TubeqNext",
+    "tubeq-batch": f"{_HERE}.tubeq_queue:TubeqBatch",
     "huey-storage": f"{_HERE}.huey_queue:HueyStorage",
     "huey": f"{_HERE}.huey_queue:HueyWhole",
     "litequeue": f"{_HERE}.litequeue_queue:Litequeue",

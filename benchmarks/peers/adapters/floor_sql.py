@@ -24,5 +24,13 @@ RETURNING id, payload
 """
 COMPLETE = "UPDATE task SET status = 2, done_at = ? WHERE id = ?"
 STORE_RESULT = "INSERT INTO result (task, body) VALUES (?, ?)"
+CLAIM_MANY = """
+UPDATE task SET status = 1, worker = ?, claimed_at = ?
+WHERE id IN (SELECT id FROM task WHERE status = 0 ORDER BY id LIMIT ?)
+RETURNING id, payload
+"""
+COMPLETE_MANY = """
+UPDATE task SET status = 2, done_at = ? WHERE id IN (SELECT value FROM json_each(?))
+"""
 COMPLETED = "SELECT payload FROM task WHERE status = 2"
 SYNCHRONOUS = {"normal": "NORMAL", "full": "FULL"}

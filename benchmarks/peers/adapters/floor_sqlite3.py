@@ -21,7 +21,9 @@ class Sqlite3Floor(Adapter):
     title = "floor: sqlite3"
     kind = FLOOR
     stores_results = True
+    encodes = False
     recovery = "none: it is bare SQL"
+    many = "executemany; UPDATE … IN (SELECT … LIMIT 100); UPDATE … IN (json_each), executemany"
 
     def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
         self._connection: Any = sqlite3.connect(place, timeout=30.0, isolation_level=None)
@@ -60,9 +62,24 @@ class Sqlite3Floor(Adapter):
         execute("COMMIT")
         return True
 
+    def live_many(self, encoded: Sequence[str]) -> None:
+        """Three transactions a batch."""
+        execute = self._execute
+        self._insert_many(encoded)
+        execute("BEGIN IMMEDIATE")
+        held = execute(sql.CLAIM_MANY, ("w", time.time(), len(encoded))).fetchall()
+        execute("COMMIT")
+        execute("BEGIN IMMEDIATE")
+        execute(sql.COMPLETE_MANY, (time.time(), json.dumps([each[0] for each in held])))
+        self._connection.executemany(sql.STORE_RESULT, [(each[0], _RESULT) for each in held])
+        execute("COMMIT")
+
     def fill(self, batch: Sequence[Mapping[str, Any]]) -> None:
+        self._insert_many([self.encode(each) for each in batch])
+
+    def _insert_many(self, encoded: Sequence[str]) -> None:
         self._execute("BEGIN IMMEDIATE")
-        self._connection.executemany(sql.INSERT, [(self.encode(each),) for each in batch])
+        self._connection.executemany(sql.INSERT, [(each,) for each in encoded])
         self._execute("COMMIT")
 
     def completed(self) -> list[int]:

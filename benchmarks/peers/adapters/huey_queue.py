@@ -24,6 +24,7 @@ class HueyStorage(Adapter):
     packages = ("huey",)
     acknowledges = False
     stores_results = True
+    encodes = False
     recovery = "none: a claimed task is deleted"
 
     def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
@@ -68,6 +69,7 @@ class HueyWhole(HueyStorage):
 
     name = "huey"
     title = "huey, whole"
+    encodes = True
 
     def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
         super().__init__(place, durability, create=create, lease_s=lease_s)

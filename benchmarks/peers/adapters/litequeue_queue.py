@@ -20,8 +20,10 @@ class Litequeue(Adapter):
     packages = ("litequeue",)
     python = (3, 12)
     fenced = True
+    encodes = False
     recovery = "retry_expired(1 s) by the other workers"
     patience_s = 2.5
+    many = "puts in one transaction(); pop one at a time; dones in one transaction()"
 
     def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
         litequeue: Any = import_module("litequeue")
@@ -44,6 +46,16 @@ class Litequeue(Adapter):
 
     def complete(self, held: Any) -> bool:
         return bool(self._queue.done(held.message_id, claim_id=held.claim_id))
+
+    def live_many(self, encoded: Sequence[str]) -> None:
+        """A pop begins a transaction of its own, which cannot stand within another."""
+        with self._queue.transaction(mode="IMMEDIATE"):
+            for each in encoded:
+                self._queue.put(each)
+        held = [self._queue.pop() for _ in encoded]
+        with self._queue.transaction(mode="IMMEDIATE"):
+            for message in held:
+                self.complete(message)
 
     def fill(self, batch: Sequence[Mapping[str, Any]]) -> None:
         with self._queue.transaction(mode="IMMEDIATE"):

@@ -22,6 +22,7 @@ class PersistFifo(Adapter):
     completes = False
     many_processes = False
     recovery = "none: a claimed task is deleted"
+    many = "put and get one at a time, with auto_commit=False; one task_done deletes them all"
     _class = "SQLiteQueue"
 
     def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
@@ -32,6 +33,7 @@ class PersistFifo(Adapter):
         self._place = Path(place)
         self._durability = durability
         self._queue = self._open()
+        self._lazy: Any | None = None
         self.settings = (
             f"auto_commit=True, JSON, timeout=30; synchronous {SYNCHRONOUS[durability]} on its "
             "connection"
@@ -60,6 +62,17 @@ class PersistFifo(Adapter):
     def complete(self, held: Any) -> bool:
         return True
 
+    def live_many(self, encoded: Sequence[Mapping[str, Any]]) -> None:
+        """Through a second handle that deletes at task_done only, all up to the last one got."""
+        if self._lazy is None:
+            self._lazy = self._open(auto_commit=False)
+        queue = self._lazy
+        for each in encoded:
+            queue.put(each)
+        for _ in encoded:
+            queue.get(block=False, raw=True)
+        queue.task_done()
+
     def fill(self, batch: Sequence[Mapping[str, Any]]) -> None:
         rows = [(self._json.dumps(each), 0.0) for each in batch]
         # It has no bulk: its own statement, in one transaction on its own connection.
@@ -69,6 +82,8 @@ class PersistFifo(Adapter):
 
     def close(self) -> None:
         self._queue.close()
+        if self._lazy is not None:
+            self._lazy.close()
 
 
 class PersistAck(PersistFifo):
@@ -76,6 +91,7 @@ class PersistAck(PersistFifo):
 
     name = "persist-queue-ack"
     title = "persist-queue, ack"
+    many = ""
     acknowledges = True
     completes = True
     recovery = "auto_resume when a worker opens the file: all that is not acked is queued again"

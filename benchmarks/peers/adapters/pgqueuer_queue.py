@@ -27,6 +27,9 @@ class Pgqueuer(Adapter):
     beside = FULL
     recovery = "dequeue takes over jobs without a heartbeat for 1 s"
     patience_s = 2.5
+    many = "enqueue with lists, dequeue(100), log_jobs with a list"
+    keeps_history = True
+    encodes = False
 
     def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
         psycopg: Any = import_module("psycopg")
@@ -64,6 +67,16 @@ class Pgqueuer(Adapter):
     def complete(self, held: Any) -> bool:
         self._wait(self._queries.log_jobs([(held, "successful", None)]))
         return True
+
+    def live_many(self, encoded: Sequence[bytes]) -> None:
+        many = len(encoded)
+        self._wait(self._queries.enqueue([TASK_TYPE] * many, list(encoded), [0] * many))
+        held = self._wait(
+            self._queries.dequeue(many, self._entrypoints, self._manager_id, None, self._lease)
+        )
+        if len(held) != many:
+            raise RuntimeError(f"{len(held)} tasks of {many} were claimed")
+        self._wait(self._queries.log_jobs([(each, "successful", None) for each in held]))
 
     def fill(self, batch: Sequence[Mapping[str, Any]]) -> None:
         payloads = [self.encode(each) for each in batch]

@@ -26,6 +26,7 @@ const payload = (number) => ({
 });
 
 let database;
+let connection;
 let queue;
 
 const claim = () => {
@@ -58,7 +59,8 @@ function claimTimed(calls) {
 const orders = {
   open({ place, durability }) {
     database = new Database(place, { timeout: 30000 });
-    queue = defineQueue({ connection: better(database), logger: quiet });
+    connection = better(database);
+    queue = defineQueue({ connection, logger: quiet });
     database.pragma("busy_timeout = 30000");
     const synchronous = durability === "full" ? "FULL" : "NORMAL";
     database.pragma(`synchronous = ${synchronous}`);
@@ -99,6 +101,17 @@ const orders = {
         }),
       ),
     };
+  },
+  batches({ first, calls, size }) {
+    const batches = Array.from({ length: calls }, (_, batch) =>
+      Array.from({ length: size }, (__, each) => payload(first + batch * size + each)),
+    );
+    const lives = timed(batches, (batch) => {
+      queue.addMany(TYPE, batch);
+      const held = connection.transaction(() => batch.map(() => claim()))();
+      connection.transaction(() => held.forEach(complete))();
+    });
+    return { batch: base64(lives.map((each) => each / size)) };
   },
   claim_until({ start_at: startAt, seconds }) {
     const claims = [];

@@ -26,6 +26,8 @@ class Procrastinate(Adapter):
     beside = FULL
     recovery = f"jobs of workers without a heartbeat for {_SILENCE_S:g} s are retried by the others"
     patience_s = 5.0
+    many = "batch_defer; fetch_job and finish_job one at a time"
+    keeps_history = True
 
     def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
         procrastinate: Any = import_module("procrastinate")
@@ -57,6 +59,12 @@ class Procrastinate(Adapter):
     def complete(self, held: Any) -> bool:
         self._wait(self._manager.finish_job(held, self._succeeded, delete_job=False))
         return True
+
+    def live_many(self, encoded: Sequence[Mapping[str, Any]]) -> None:
+        self._wait(self._task.batch_defer_async(*encoded))
+        held = [self.claim() for _ in encoded]
+        for job in held:
+            self.complete(job)
 
     def fill(self, batch: Sequence[Mapping[str, Any]]) -> None:
         self._wait(self._task.batch_defer_async(*batch))

@@ -31,6 +31,8 @@ _COMPLETE = """
 WITH done AS (UPDATE task SET status = 2, done_at = now() WHERE id = %s RETURNING id)
 INSERT INTO result (task, body) SELECT id, %s FROM done
 """
+_CLAIM_MANY = _CLAIM.replace("WHERE id = (", "WHERE id IN (").replace("LIMIT 1", "LIMIT %s")
+_COMPLETE_MANY = _COMPLETE.replace("id = %s", "id = ANY(%s)")
 
 
 class RawPostgres(Adapter):
@@ -45,7 +47,9 @@ class RawPostgres(Adapter):
     durabilities = (DEFAULT,)
     beside = FULL
     stores_results = True
+    encodes = False
     recovery = "none: it is bare SQL"
+    many = "executemany; UPDATE … IN (SELECT … LIMIT 100); UPDATE … = ANY(…) with the results"
 
     def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
         psycopg: Any = import_module("psycopg")
@@ -71,8 +75,17 @@ class RawPostgres(Adapter):
         self._connection.execute(_COMPLETE, (held[0], _RESULT))
         return True
 
+    def live_many(self, encoded: Sequence[str]) -> None:
+        """Three transactions a batch."""
+        self._insert_many(encoded)
+        held = self._connection.execute(_CLAIM_MANY, ("w", len(encoded))).fetchall()
+        self._connection.execute(_COMPLETE_MANY, ([each[0] for each in held], _RESULT))
+
     def fill(self, batch: Sequence[Mapping[str, Any]]) -> None:
-        rows = [(json.dumps(each),) for each in batch]
+        self._insert_many([self.encode(each) for each in batch])
+
+    def _insert_many(self, encoded: Sequence[str]) -> None:
+        rows = [(each,) for each in encoded]
         with self._connection.transaction(), self._connection.cursor() as cursor:
             cursor.executemany("INSERT INTO task (payload) VALUES (%s)", rows)
 

@@ -6,8 +6,9 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.peers.adapter import RESULT, TASK_TYPE, Adapter
+from benchmarks.peers.adapter import BATCH, RESULT, TASK_TYPE, Adapter
 
+_IDEAS: Any = [RESULT]
 _DURABILITY = {"normal": "fast", "full": "full"}
 
 
@@ -21,6 +22,8 @@ class Tubeq(Adapter):
     stores_results = True
     recovery = "leases of 1 s, expired ones rescued by the other workers' sweeps"
     patience_s = 0.2
+    many = "create_tasks, one claim of 100 (started), complete_tasks with an idea each"
+    keeps_history = True
 
     def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
         from tubeq import ClaimStrategy, QueueManager
@@ -52,6 +55,23 @@ class Tubeq(Adapter):
             return True, self._queue.complete_task(held, [RESULT], None, then)
         except ClaimLost:
             return False, None
+
+    def live_many(self, encoded: Sequence[Mapping[str, Any]]) -> None:
+        """Three transactions a batch."""
+        self.fill(encoded)
+        held = self._queue.storage.claim(self._request, len(encoded))
+        if len(held) != len(encoded) or not all(self.complete_many(held)):
+            raise RuntimeError(f"{len(held)} tasks of {len(encoded)} were claimed, or one was lost")
+
+    def claim_many(self) -> Sequence[Any]:
+        return self._queue.storage.claim(self._request, BATCH)
+
+    def complete_many(self, held: Sequence[Any]) -> Sequence[bool]:
+        from tubeq.storage.port import Completion
+
+        refused = self._queue.complete_tasks([Completion(each, _IDEAS) for each in held])
+        lost = {each.row_id for each in refused}
+        return [each.row_id not in lost for each in held]
 
     def fill(self, batch: Sequence[Mapping[str, Any]]) -> None:
         from tubeq import NewTask
@@ -95,3 +115,15 @@ class TubeqNext(Tubeq):
         if held is None:
             raise RuntimeError("a task that was put cannot be claimed")
         self._held = self._complete(held, self._request)[1]
+
+
+class TubeqBatch(Tubeq):
+    """A hundred tasks claimed and started in one transaction, and completed in another."""
+
+    name = "tubeq-batch"
+    title = "tubeq, in batches of 100"
+    crash_only = True
+
+    def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
+        super().__init__(place, durability, create=create, lease_s=lease_s)
+        self.settings += ", a hundred at once"

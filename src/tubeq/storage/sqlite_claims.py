@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from tubeq.domain.clock import Clock, to_timestamp
 from tubeq.domain.models import Task
@@ -35,8 +35,17 @@ _ORDER: dict[ClaimStrategy, Callable[[Task], Any]] = {
     ClaimStrategy.FIFO: lambda task: task.row_id,
     ClaimStrategy.PRIORITY: lambda task: (-task.priority, task.row_id),
 }
-_NEIGHBOURS = 64
+_NEIGHBOURS = 128
+_FEWEST_LEFT = 32
 _PROMOTE_EVERY_S = 0.1
+
+
+class _Hat(NamedTuple):
+    """Row ids in the order in which they are drawn, the last first. It is filled anew once no more
+    than `to_leave` are left: they are the light ones, and other tasks may be heavier."""
+
+    row_ids: list[int]
+    to_leave: int
 
 
 class Claimer:
@@ -45,7 +54,7 @@ class Claimer:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._next_promotion: dict[str, float] = {}
-        self._hats: dict[str, list[int]] = {}
+        self._hats: dict[str, _Hat] = {}
         self._hat_mutex = threading.Lock()
         self._chance = random.Random()
 
@@ -118,7 +127,7 @@ class Claimer:
             drawn = self._draw(task_type)
             if drawn is None:
                 self._fill_hat(session, task_type)
-                drawn = self._draw(task_type, down_to=0)
+                drawn = self._draw(task_type, to_the_last=True)
             if drawn is None:
                 break
             values = (*changes, drawn, task_type)
@@ -127,11 +136,13 @@ class Claimer:
                 claimed.append(_claimed(row, task_type, changes))
         return claimed
 
-    def _draw(self, task_type: str, down_to: int = _NEIGHBOURS // 2) -> int | None:
-        """The row id of a task out of the hat; None when that many are left in it, or fewer."""
+    def _draw(self, task_type: str, to_the_last: bool = False) -> int | None:
+        """The row id of a task out of the hat; None when it is to be filled anew, or is empty."""
         with self._hat_mutex:
-            hat = self._hats.get(task_type, [])
-            return hat.pop() if len(hat) > down_to else None
+            hat = self._hats.get(task_type)
+            if hat is None or len(hat.row_ids) <= (0 if to_the_last else hat.to_leave):
+                return None
+            return hat.row_ids.pop()
 
     def _fill_hat(self, session: Session, task_type: str) -> None:
         """Fill it with the row ids of neighbours, from a random place on and going round at the
@@ -155,8 +166,9 @@ class Claimer:
             row_id: self._chance.random() ** (1 / (1 + max(priority, 0)))
             for row_id, priority in hat
         }
+        order = sorted(drawn, key=drawn.__getitem__)  # the largest is last
         with self._hat_mutex:
-            self._hats[task_type] = sorted(drawn, key=drawn.__getitem__)  # the largest is last
+            self._hats[task_type] = _Hat(order, max(len(order) // 2, _FEWEST_LEFT))
 
 
 def _pick_one(request: ClaimRequest) -> tuple[Any, ...]:
