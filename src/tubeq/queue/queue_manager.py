@@ -195,7 +195,10 @@ class QueueManager:
             The claims that were no longer held: of those nothing is written.
         """
         return self.storage.complete_many(
-            [each._replace(ideas=[Idea.of(idea) for idea in each.ideas]) for each in completions]
+            [
+                Completion(each.claim, [Idea.of(idea) for idea in each.ideas], each.result)
+                for each in completions
+            ]
         )
 
     def fail_task(

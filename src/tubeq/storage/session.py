@@ -136,9 +136,10 @@ class Session:
         """Execute a statement of the open transaction."""
         return self._connection.execute(sql, parameters)
 
-    def executemany(self, sql: str, rows: Sequence[Parameters]) -> None:
-        """Execute a statement of the open transaction for each of the rows."""
-        self._connection.executemany(sql, rows)
+    def executemany(self, sql: str, rows: Sequence[Parameters]) -> int:
+        """Execute a statement of the open transaction for each of the rows; how many rows of the
+        table they changed."""
+        return self._connection.executemany(sql, rows).rowcount
 
     def snapshot(self, target: sqlite3.Connection) -> None:
         """Copy the database as it is now to another connection, beside the working handle."""
