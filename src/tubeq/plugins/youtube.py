@@ -19,6 +19,7 @@ from urllib.parse import unquote
 
 from tubeq.domain.errors import InvalidParameters, PermanentError, TransientError, TubeqError
 from tubeq.plugins.base import check_stop
+from tubeq.plugins.gate import ENCODINGS, Gate
 from tubeq.plugins.ideas import published_at
 from tubeq.plugins.network import Connections, check_ca_file, check_proxy
 from tubeq.plugins.youtube_errors import translate
@@ -102,7 +103,8 @@ class YouTube:
         finally:
             if client.met_trouble:
                 self._drop_client()
-        client.check_time()  # a stopped request fails in many ways: only the stop is news
+        # A stopped or refused request fails in many ways: only why it was stopped is news.
+        client.check_time()
         raise failure  # here, where yt-dlp's error is no context of it: that may hold secrets
 
     def close(self) -> None:
@@ -132,6 +134,7 @@ class YouTube:
             "quiet": True,
             "noprogress": True,
             "color": "no_color",
+            "http_headers": {"Accept-Encoding": ENCODINGS},
             "skip_download": True,
             "cachedir": False,
             "allowed_extractors": ["youtube.*"],  # shuts out the generic one, and so any other host
@@ -174,23 +177,36 @@ class _Client:
 
     def __init__(self, options: dict[str, Any], ca_file: str | os.PathLike[str] | None) -> None:
         import yt_dlp
+        from yt_dlp.networking.exceptions import RequestError
 
         self.warnings: deque[str] = deque(maxlen=50)  # yt-dlp mentions some causes only there
         self.met_trouble = False
         self._deadline = math.inf
-        self._connections = Connections(self.check_time, ca_file)
+        self._gate = Gate(RequestError)
+        self._connections = Connections(self.check_time, self._gate.received, ca_file)
         self._ydl = yt_dlp.YoutubeDL({**options, "logger": self})
-        for handler in self._ydl._request_director.handlers.values():
-            handler._make_sslcontext = self._connections.of(handler._make_sslcontext)
+        handlers = self._ydl._request_director.handlers
+        for name, handler in list(handlers.items()):
+            if self._gate.guard(handler):
+                handler._make_sslcontext = self._connections.of(handler._make_sslcontext)
+            else:  # such as the one for web sockets: what cannot be guarded is not used
+                handlers.pop(name).close()
 
     def begin(self, deadline_s: float) -> None:
         """A call begins. Until its `end` it is in trouble."""
         self._deadline = time.monotonic() + deadline_s
+        self._gate.open()
         self.warnings.clear()
         self.met_trouble = True
 
     def end(self) -> None:
-        """The call went well; what was got over on the way is trouble nevertheless."""
+        """The call went well; what was got over on the way is trouble nevertheless.
+
+        Raises:
+            PluginError: something was refused, which yt-dlp passed over.
+        """
+        if self._gate.error is not None:
+            raise self._gate.error
         self.met_trouble = not all(map(_ABOUT_PLAYING.search, self.warnings))
 
     def listing(self, url: str, max_results: int, oldest: float | None) -> list[Entry]:
@@ -229,8 +245,11 @@ class _Client:
         Raises:
             TaskCancelled: the task is to stop.
             TransientError: the deadline has passed.
+            PluginError: something was refused.
         """
         check_stop()
+        if self._gate.error is not None:
+            raise self._gate.error
         if time.monotonic() > self._deadline:
             raise TransientError("YouTube took longer than the deadline", code="timeout")
 

@@ -5,7 +5,9 @@ world.fail(faults.http_error(429, retry_after_s=30), channel="@lighthouse", time
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,6 +22,7 @@ class Delivery(Enum):
     DRIPPED = "dripped"  # byte by byte, until the client gives up
     RESET = "reset"  # no byte: the connection is reset
     SILENT = "silent"  # no byte: the connection stays open
+    ENDLESS = "endless"  # the body, and then more and more of it, until the client goes away
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,48 @@ def slow_drip() -> Fault:
 def truncated() -> Fault:
     """The connection ends in the middle of the body."""
     return lambda response: replace(response, delivery=Delivery.TRUNCATED)
+
+
+def endless() -> Fault:
+    """The body never ends, and comes as fast as it is taken."""
+    return lambda response: replace(response, delivery=Delivery.ENDLESS)
+
+
+def redirect(location: str, status: int = 302) -> Fault:
+    """A redirect to this address, written as it is."""
+    return with_header("Location", location, status=status)
+
+
+def with_header(name: str, value: str, *, status: int = 200) -> Fault:
+    """The same answer with one more header, such as Set-Cookie."""
+
+    def fault(response: Response) -> Response:
+        return replace(response, status=status, headers=(*response.headers, (name, value)))
+
+    return fault
+
+
+def gzipped() -> Fault:
+    """The same answer, packed as YouTube does it."""
+
+    def fault(response: Response) -> Response:
+        packed = replace(response, body=gzip.compress(response.body))
+        return with_header("Content-Encoding", "gzip", status=response.status)(packed)
+
+    return fault
+
+
+def gzip_bomb(unpacked_mib: int = 1024) -> Fault:
+    """A small answer that unpacks to a large one: a thousandth of it."""
+    pack = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
+    parts = [pack.compress(b" " * 2**20) for _ in range(unpacked_mib)]
+    body = b"".join([*parts, pack.flush()])
+
+    def fault(response: Response) -> Response:
+        bomb = replace(response, body=body)
+        return with_header("Content-Encoding", "gzip")(bomb)
+
+    return fault
 
 
 def half_json() -> Fault:
