@@ -7,6 +7,7 @@ into tubeq's errors (`youtube_errors`).
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import re
@@ -14,15 +15,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar
-from urllib.parse import unquote
 
 from tubeq.domain.errors import InvalidParameters, PermanentError, TransientError, TubeqError
+from tubeq.plugins.access import Access
 from tubeq.plugins.base import check_stop
 from tubeq.plugins.gate import ENCODINGS, Gate
 from tubeq.plugins.ideas import published_at
-from tubeq.plugins.network import Connections, check_ca_file, check_proxy
+from tubeq.plugins.network import Connections
 from tubeq.plugins.youtube_errors import translate
+from tubeq.plugins.ytdlp_version import check_version
 
 Entry = dict[str, Any]
 """One video, in yt-dlp's field names."""
@@ -31,35 +34,10 @@ _T = TypeVar("_T")
 
 
 class YouTube:
-    """A way to YouTube, safe to share between threads: each gets a YoutubeDL of its own.
+    """A way to YouTube, safe to share between threads: each gets a YoutubeDL of its own."""
 
-    Args:
-        proxy: URL of a proxy; "" for none; None for what HTTPS_PROXY and NO_PROXY say.
-        ca_file: PEM file of certificate authorities to trust besides the usual ones. The usual
-            ones are what SSL_CERT_FILE names, or else what yt-dlp's own command would trust.
-        socket_timeout_s: longest wait for a server to connect, or to send anything.
-        deadline_s: longest time for one call, all its requests together.
-
-    Raises:
-        InvalidParameters: `proxy` is no proxy URL, `ca_file` no file, a time not positive.
-    """
-
-    def __init__(
-        self,
-        proxy: str | None = None,
-        ca_file: str | os.PathLike[str] | None = None,
-        socket_timeout_s: float = 10.0,
-        deadline_s: float = 300.0,
-    ) -> None:
-        check_proxy(proxy)
-        if ca_file is not None:
-            check_ca_file(ca_file)
-        if socket_timeout_s <= 0 or deadline_s <= 0:
-            raise InvalidParameters("socket_timeout_s and deadline_s must be positive")
-        self._proxy = proxy
-        self._ca_file = ca_file
-        self._socket_timeout_s = socket_timeout_s
-        self._deadline_s = deadline_s
+    def __init__(self, access: Access) -> None:
+        self._access = access
         self._clients: dict[threading.Thread, _Client] = {}
         self._lock = threading.Lock()
 
@@ -92,14 +70,14 @@ class YouTube:
     def _ask(self, question: Callable[[_Client], _T]) -> _T:
         client = self._client()
         try:
-            client.begin(self._deadline_s)
+            client.begin(self._access.deadline_s)
             answer = question(client)
             client.end()
             return answer
         except TubeqError:
             raise
         except Exception as error:  # noqa: BLE001 - yt-dlp lets through whatever its parsers raise
-            failure = translate(error, client.warnings, client.secrets())
+            failure = translate(error, client.warnings, client.secrets)
         finally:
             if client.met_trouble:
                 self._drop_client()
@@ -119,9 +97,26 @@ class YouTube:
         with self._lock:
             for ended in [each for each in self._clients if not each.is_alive()]:
                 self._clients.pop(ended).close()
-            if thread not in self._clients:
-                self._clients[thread] = _Client(self._options(), self._ca_file)
-            return self._clients[thread]
+            client = self._clients.get(thread)
+        if client is None:
+            client = self._new_client()
+            with self._lock:
+                self._clients[thread] = client
+        return client
+
+    def _new_client(self) -> _Client:
+        try:
+            cookies = self._access.cookies()
+        except InvalidParameters as error:  # it was good when the plugin was made
+            raise TransientError(str(error), code="cookies_unusable") from None
+        secrets = self._access.secrets(cookies)
+        try:
+            return _Client(self._options(cookies), self._access.ca_file, secrets)
+        except TubeqError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            failure = translate(error, (), secrets)
+        raise failure
 
     def _drop_client(self) -> None:
         with self._lock:
@@ -129,7 +124,7 @@ class YouTube:
         if client is not None:
             client.close()
 
-    def _options(self) -> dict[str, Any]:
+    def _options(self, cookies: str | None) -> dict[str, Any]:
         options: dict[str, Any] = {
             "quiet": True,
             "noprogress": True,
@@ -141,7 +136,7 @@ class YouTube:
             "extract_flat": True,
             "noplaylist": True,  # of an event with several cameras, the one that was asked for
             "ignoreerrors": False,
-            "socket_timeout": self._socket_timeout_s,
+            "socket_timeout": self._access.socket_timeout_s,
             "extractor_retries": 1,
             "extractor_args": {
                 # A page that came in part is an error, not the end of the list.
@@ -157,8 +152,10 @@ class YouTube:
             # Videos that YouTube hides from a playlist are private or deleted.
             "compat_opts": {"no-youtube-unavailable-videos"},
         }
-        if self._proxy is not None:
-            options["proxy"] = self._proxy
+        if self._access.proxy is not None:
+            options["proxy"] = self._access.proxy
+        if cookies is not None:
+            options["cookiefile"] = io.StringIO(cookies)  # to which yt-dlp also saves them
         if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
             # Otherwise yt-dlp trusts certifi alone, should some other package have installed it.
             options["compat_opts"] |= {"no-certifi"}
@@ -175,10 +172,17 @@ class _Client:
     It is yt-dlp's logger as well, and so is called before every request: a good moment to stop.
     """
 
-    def __init__(self, options: dict[str, Any], ca_file: str | os.PathLike[str] | None) -> None:
+    def __init__(
+        self,
+        options: dict[str, Any],
+        ca_file: str | os.PathLike[str] | None,
+        secrets: AbstractSet[str],
+    ) -> None:
         import yt_dlp
         from yt_dlp.networking.exceptions import RequestError
 
+        check_version(yt_dlp.version.__version__)
+        self.secrets = secrets
         self.warnings: deque[str] = deque(maxlen=50)  # yt-dlp mentions some causes only there
         self.met_trouble = False
         self._deadline = math.inf
@@ -252,14 +256,6 @@ class _Client:
             raise self._gate.error
         if time.monotonic() > self._deadline:
             raise TransientError("YouTube took longer than the deadline", code="timeout")
-
-    def secrets(self) -> set[str]:
-        """What must not be seen in messages: the passwords of proxies, as written and as meant."""
-        found: set[str] = set()
-        for proxy in self._ydl.proxies.values():
-            userinfo, at, _ = str(proxy).rpartition("//")[2].rpartition("@")
-            found |= {userinfo, userinfo.partition(":")[2]} if at else set()
-        return {form for each in found if each for form in (each, unquote(each))}
 
     def close(self) -> None:
         self._ydl.close()

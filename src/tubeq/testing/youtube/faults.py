@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import gzip
 import json
-import zlib
 import threading
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
