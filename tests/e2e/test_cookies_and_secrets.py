@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import sqlite3
 import threading
@@ -167,6 +166,7 @@ def left_behind(folder: Path, outputs: list[str]) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)  # a dozen processes
 def test_runs_that_succeed_and_fail_leave_no_secret_behind(
     tmp_path: Path, youtube: SimulatedYouTube, world: World, cookies_file: Path
 ) -> None:
@@ -198,17 +198,13 @@ def test_runs_that_succeed_and_fail_leave_no_secret_behind(
     with proxy_that_says(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n") as port:
         proxy = f"http://me:{PASSWORD}@127.0.0.1:{port}"
         tubeq("scrape", "@lighthouse", code=1, TUBEQ_PROXY=proxy)
-        tubeq("add", "youtube_channel", "-p", "channel_url=@lighthouse", code=0)
-        tubeq("worker", "--until-idle", code=1, TUBEQ_PROXY=proxy)
-    tubeq("scrape", "@lighthouse", code=1, TUBEQ_PROXY=f"http://me:{PASSWORD}@127.0.0.1:1")
-    tubeq("scrape", "@lighthouse", code=2, TUBEQ_PROXY=f"gopher://me:{PASSWORD}@127.0.0.1:1")
-    for command in (["tasks"], ["stats"], ["results"], ["doctor"], ["workers"]):
-        tubeq(*command, "--json", code=0)
-        tubeq(*command, code=0)
-    for task in json.loads(tubeq("tasks", "--json", code=0)):
-        tubeq("show", task["task_id"], code=0)
+    tubeq("add", "youtube_channel", "-p", "channel_url=@lighthouse", code=0)
+    nobody = f"http://me:{PASSWORD}@127.0.0.1:1"
+    tubeq("worker", "--until-idle", code=1, TUBEQ_PROXY=nobody)
+    tubeq("scrape", "@lighthouse", code=2, TUBEQ_PROXY=nobody.replace("http", "gopher"))
+    tubeq("show", json.loads(tubeq("tasks", "--json", code=0))[-2]["task_id"], code=0)
+    tubeq("stats", code=0)
     everything = left_behind(tmp_path, outputs)
     for secret in SECRETS:
         assert secret not in everything
     assert "is not good" in everything  # it was all looked at
-    gc.collect()

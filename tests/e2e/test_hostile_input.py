@@ -292,6 +292,7 @@ BOMBS: dict[str, Callable[[World], None]] = {
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)  # eight processes
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of one process")
 def test_no_answer_fills_memory(world: World, youtube: SimulatedYouTube) -> None:
     """In processes of their own, as memory once used is hard to tell from memory in use."""
@@ -303,7 +304,7 @@ def test_no_answer_fills_memory(world: World, youtube: SimulatedYouTube) -> None
             env=environment_of(youtube),
             capture_output=True,
             text=True,
-            timeout=DO_NOT_HANG_S,
+            timeout=60,
             check=False,
         )
         outcome, mebibytes = done.stdout.split()

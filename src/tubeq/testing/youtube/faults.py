@@ -162,6 +162,11 @@ def no_formats() -> Fault:
     return _renamed("formats")
 
 
+def no_title() -> Fault:
+    """A video's page that has no title anywhere."""
+    return _renamed("title")
+
+
 def no_player_response() -> Fault:
     """A video's page that tells nothing of the video itself: it has to be asked for."""
     return _renamed_variable("ytInitialPlayerResponse")
