@@ -52,7 +52,7 @@ def cookies_of(youtube: SimulatedYouTube, scrape: Any) -> list[str]:
 
 @pytest.mark.parametrize("from_environment", [False, True])
 def test_cookies_are_sent_and_the_file_stays_as_it_is(
-    work: Work,
+    make_plugin: MakePlugin,
     world: World,
     youtube: SimulatedYouTube,
     cookies_file: Path,
@@ -66,7 +66,9 @@ def test_cookies_are_sent_and_the_file_stays_as_it_is(
         monkeypatch.setenv("TUBEQ_COOKIES_FILE", str(cookies_file))
         settings = {}
     before = (cookies_file.read_bytes(), cookies_file.stat().st_mtime_ns)
-    sent = cookies_of(youtube, lambda: work("youtube_channel", LISTING, **settings))
+    plugin = make_plugin("youtube_channel", **settings)
+    sent = cookies_of(youtube, lambda: plugin.scrape(**LISTING))
+    plugin.close()  # when yt-dlp saves them
     assert all(f"LOGIN_INFO={COOKIE}" in each for each in sent)
     assert sent
     assert (cookies_file.read_bytes(), cookies_file.stat().st_mtime_ns) == before

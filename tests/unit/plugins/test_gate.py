@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from types import SimpleNamespace
 
 import pytest
 
@@ -171,3 +172,7 @@ def test_what_is_not_unpacked(encoding: str, data: bytes, code: str) -> None:
         gate.unpacked(encoding, data)
     assert isinstance(gate.error, TransientError)
     assert gate.error.code == code
+
+
+def test_a_handler_that_nobody_knows_cannot_be_guarded() -> None:
+    assert not Gate(Refused).guard(SimpleNamespace(RH_KEY="Websockets"))
