@@ -36,6 +36,9 @@ class Settings:
         proxy: URL of the proxy for scraping; None for what HTTPS_PROXY says.
         ca_file: certificate authorities to trust, instead of the machine's; None for what
             SSL_CERT_FILE says.
+        cookies_file: cookies for scraping, in Netscape's format; only read. None for none.
+        socket_timeout_s: longest wait for YouTube to send anything.
+        deadline_s: longest time for all requests of one scrape.
         max_retries: the failure with this number is final.
         backoff_s: the first retry waits up to this long, each further one up to twice as long.
         lease_s: how long a task stays with a worker that gives no sign of life.
@@ -47,6 +50,9 @@ class Settings:
     busy_timeout_s: float = 30.0
     proxy: str | None = None
     ca_file: Path | None = None
+    cookies_file: Path | None = None
+    socket_timeout_s: float = 10.0
+    deadline_s: float = 300.0
     max_retries: int = 3
     backoff_s: float = 5.0
     lease_s: float = 60.0
@@ -70,13 +76,18 @@ class Settings:
         return cls(**values)
 
     def worker_environment(self) -> dict[str, str]:
-        """The variables by which workers, and yt-dlp in them, learn of `proxy` and `ca_file`."""
-        variables: dict[str, str] = {}
-        if self.proxy is not None:
-            variables.update(HTTPS_PROXY=self.proxy, https_proxy=self.proxy)
-        if self.ca_file is not None:
-            variables["SSL_CERT_FILE"] = str(self.ca_file.absolute())
-        return variables
+        """The variables by which workers, and yt-dlp in them, learn how to reach YouTube.
+
+        Raises:
+            InvalidParameters: it cannot be reached so: a file is missing, a proxy is none.
+        """
+        from tubeq.plugins.access import Access  # which takes ssl along
+
+        access = Access(
+            self.proxy, self.ca_file, self.cookies_file, self.socket_timeout_s, self.deadline_s
+        )
+        access.check()
+        return access.environment()
 
 
 _NAMES = tuple(each.name for each in fields(Settings))
@@ -123,9 +134,10 @@ def _checked(name: str, value: Any, origin: str) -> Any:
     Raises:
         InvalidParameters: it is no such value; the message bears `origin`.
     """
-    if name in ("db_path", "ca_file", "proxy", "durability"):
+    if name in ("db_path", "ca_file", "cookies_file", "proxy", "durability"):
         if not isinstance(value, str) or not value:
-            raise InvalidParameters(f"{origin} must be a text, not {value!r:.60}")
+            shown = "" if name == "proxy" else f", not {value!r:.60}"  # it may hold a password
+            raise InvalidParameters(f"{origin} must be a text{shown}")
         if name == "proxy":
             return value
         if name == "durability":
@@ -135,11 +147,14 @@ def _checked(name: str, value: Any, origin: str) -> Any:
                 raise InvalidParameters(f"{origin}: {error}") from None
         return Path(value).expanduser()
     whole = name == "max_retries"
+    positive = name in ("socket_timeout_s", "deadline_s")
     try:
         number = float(value)
     except (TypeError, ValueError):
         number = math.nan
-    if isinstance(value, bool) or not 0 <= number < math.inf or (whole and number % 1):
+    refused = isinstance(value, bool) or not 0 <= number < math.inf
+    if refused or (whole and number % 1) or (positive and not number):
         kind = "a whole number from 0 up" if whole else "a number of seconds from 0 up"
+        kind = "a number of seconds above 0" if positive else kind
         raise InvalidParameters(f"{origin} must be {kind}, not {value!r:.60}")
     return int(number) if whole else number

@@ -156,6 +156,27 @@ def test_lists_filter_by_status_and_type(storage: Storage) -> None:
     assert listed(status=TaskStatus.FAILED) == set()
 
 
+def test_lists_filter_by_the_error_of_the_last_attempt(storage: Storage, clock: FakeClock) -> None:
+    """Whether it was final or not, until the task goes well or round again."""
+    by_code: dict[str, list[str]] = {"one": [], "two": []}
+    for code, retry_at in (("one", None), ("two", None), ("one", clock.now() + 60)):
+        add(storage)
+        by_code[code].append(storage.fail(take(storage), code, "no", retry_at=retry_at).task_id)
+    add(storage)
+
+    def listed(code: str | None, status: TaskStatus | None = None) -> list[str]:
+        found = storage.list_tasks(error_code=code, status=status)
+        return [task.task_id for task in found]
+
+    assert listed("one") == by_code["one"][::-1]
+    assert listed("one", TaskStatus.FAILED) == by_code["one"][:1]
+    assert listed("two") == by_code["two"]
+    assert listed("three") == []
+    storage.requeue(by_code["two"][0])
+    assert listed("two") == []
+    assert len(listed(None)) == 4
+
+
 def test_pages_follow_each_other_without_gap_or_overlap(storage: Storage) -> None:
     ids = storage.create([encoded("video" if n % 3 else "channel") for n in range(20)])
     for task_type in (None, "video"):

@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import FakeClock
 from tubeq.domain.errors import PluginError
-from tubeq.domain.models import Idea
+from tubeq.domain.models import Idea, Task
 from tubeq.plugins import registry
+from tubeq.queue.queue_manager import QueueManager
 from tubeq.testing.youtube import RequestKind, SimulatedYouTube, World
+from tubeq.workers.base_worker import BaseWorker, WorkerConfig
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +82,32 @@ class Scrape:
 @pytest.fixture
 def scrape(youtube: SimulatedYouTube, world: World, make_plugin: MakePlugin) -> Scrape:
     return Scrape(youtube, make_plugin)
+
+
+class Work:
+    """Has a worker do one task, once, on a queue in memory, and tells what became of it."""
+
+    def __init__(self, queue: QueueManager, make_plugin: MakePlugin) -> None:
+        self.queue = queue
+        self._make_plugin = make_plugin
+
+    def __call__(self, task_type: str, parameters: dict[str, Any], **settings: Any) -> Task:
+        """
+        Args:
+            settings: of the plugin, instead of those that lead it to the simulated YouTube.
+        """
+        task_id = self.queue.create_task(task_type, parameters)
+        config = WorkerConfig(worker_id="worker", task_type=task_type, max_retries=3)
+        plugin = self._make_plugin(task_type, **settings)
+        with BaseWorker(config, ":memory:", plugin, queue=self.queue) as worker:
+            task = worker.claim_task()
+            assert task is not None
+            assert task.task_id == task_id
+            worker.process_task(task)
+        return self.queue.get_task(task_id)
+
+
+@pytest.fixture
+def work(clock: FakeClock, world: World, make_plugin: MakePlugin) -> Iterator[Work]:
+    with QueueManager(":memory:", clock=clock) as queue:
+        yield Work(queue, make_plugin)

@@ -14,7 +14,6 @@ import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from typing import Any
 import pytest
 import yt_dlp
 
+from tests.e2e.proxies import proxy_that_says
 from tubeq.domain.clock import from_timestamp
 from tubeq.domain.errors import PermanentError, PluginError, TaskCancelled, TransientError
 from tubeq.plugins.base import running
@@ -449,25 +449,6 @@ def test_proxy_by_setting_and_authority_by_environment(
         failure = failure_of(plugin)
         assert (failure.code, type(failure)) == ("certificate", PermanentError)
         assert server.requests() == 0
-
-
-@contextmanager
-def proxy_that_says(answer: bytes) -> Iterator[int]:
-    """A proxy that refuses every tunnel with this answer; its port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            while True:
-                with listener.accept()[0] as connection:
-                    if not connection.recv(65_536):
-                        return
-                    connection.sendall(answer)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield listener.getsockname()[1]
-        socket.create_connection(listener.getsockname()).close()
-        thread.join()
 
 
 # Python 3.10's http.client leaves it to the garbage collector to close a refused tunnel.

@@ -1,7 +1,7 @@
 """Every cause that is known to fail a scrape, through a worker: the code that is stored with the
 task, whether it is tried again, and when.
 
-A channel's pages have their causes in test_channel_plugin.py; here are the other task types.
+It runs on yt-dlp as it is installed here; test_both_installs.py runs it on the two others.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from typing import Any
 import pytest
 
 from tests.conftest import FakeClock
-from tests.e2e.conftest import MakePlugin
+from tests.e2e.conftest import MakePlugin, Work
 from tubeq.domain.models import Task
 from tubeq.domain.states import TaskStatus
+from tubeq.plugins.access import Access
+from tubeq.plugins.youtube import YouTube
 from tubeq.queue.queue_manager import QueueManager
-from tubeq.testing.youtube import World, faults, problems
+from tubeq.testing.youtube import RequestKind, SimulatedYouTube, World, faults, problems
 from tubeq.workers.base_worker import BaseWorker, WorkerConfig
 
 HOUR_S = 3600.0
@@ -290,6 +292,106 @@ def test_parameters_that_nobody_checked_fail_for_good(
     task = queue.get_task(task_id)
     assert (task.status, task.error_code) == (TaskStatus.FAILED, "invalid_parameters")
     assert named in str(task.error_message)
+
+
+CHANNELS: list[tuple[str, dict[str, Any], str, float | None]] = [
+    ("@nobody", {}, "not_found", FINAL),
+    ("@gone", {"alert": "This channel does not exist."}, "channel_unavailable", FINAL),
+    ("@banned", {"alert": TERMINATED}, "channel_unavailable", FINAL),
+    ("@bare", {"videos": 0, "shorts": 3}, "tab_missing", FINAL),
+    ("@ring", {"moved_to": "@ring"}, "bad_response", 0.0),
+]
+
+
+@pytest.mark.parametrize(("handle", "channel", "code", "wait_s"), CHANNELS)
+def test_channels_that_cannot_be_listed(
+    work: Work,
+    world: World,
+    clock: FakeClock,
+    handle: str,
+    channel: dict[str, Any],
+    code: str,
+    wait_s: float | None,
+) -> None:
+    if channel:
+        world.channel(handle, **channel)
+    check(work("youtube_channel", {"channel_url": handle}), code, wait_s, clock)
+
+
+@pytest.mark.parametrize("cause", ON_LISTINGS)
+def test_a_channels_pages(work: Work, world: World, clock: FakeClock, cause: str) -> None:
+    fault, code, wait_s = ON_LISTINGS[cause]
+    world.channel("@lighthouse", 60)
+    world.fail(fault)
+    settings = {"socket_timeout_s": 0.3} if code == "timeout" else {}
+    check(work("youtube_channel", {"channel_url": "@lighthouse"}, **settings), code, wait_s, clock)
+
+
+def test_a_video_without_a_title_is_no_success(
+    attempt: Attempt, world: World, clock: FakeClock
+) -> None:
+    """Where yt-dlp makes one up, "youtube video #" and the id."""
+    world.fail(faults.no_title())
+    check(attempt("video"), "bad_response", 0.0, clock)
+
+
+@pytest.mark.parametrize("fault", [faults.http_error(429), faults.reset()], ids=["429", "reset"])
+def test_an_age_gate_asks_for_no_other_page(
+    attempt: Attempt, world: World, clock: FakeClock, fault: faults.Fault
+) -> None:
+    """The player that is embedded elsewhere would be next: when that fails, yt-dlp breaks."""
+    world.video("a-b_c0DEF12", problem=problems.AGE_RESTRICTED)
+    for request in RequestKind:
+        if request is not RequestKind.WATCH:
+            world.fail(fault, request=request)
+    check(attempt("video"), "age_restricted", FINAL, clock)
+
+
+class Straight:
+    """A plugin that asks yt-dlp for what no task can: how it fails is to be known all the same."""
+
+    def __init__(self, access: Access) -> None:
+        self.youtube = YouTube(access)
+
+    def scrape(self, url: str) -> Any:
+        if url.startswith("KeyError"):
+
+            def broken(_client: Any) -> Any:
+                raise KeyError(url.partition(" ")[2])  # as yt-dlp does out of its extractors
+
+            return self.youtube._ask(broken)
+        return self.youtube.listing(url, 5)
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "wait_s"),
+    [
+        ("https://www.youtube.com/@lighthouse/live", "not_live", HOUR_S),
+        ("https://vimeo.com/1", "unsupported_url", FINAL),
+        ("http://169.254.169.254/latest/", "unsupported_url", FINAL),
+        ("file:///etc/passwd", "unsupported_url", FINAL),
+        ("KeyError INNERTUBE_CONTEXT", "unexpected", 0.0),
+    ],
+)
+def test_what_no_task_can_ask_for(
+    queue: QueueManager,
+    youtube: SimulatedYouTube,
+    world: World,
+    clock: FakeClock,
+    url: str,
+    code: str,
+    wait_s: float | None,
+) -> None:
+    world.channel("@lighthouse", 60)
+    task_id = queue.create_task("straight", {"url": url})
+    plugin = Straight(Access(proxy=youtube.proxy_url, ca_file=youtube.ca_file))
+    config = WorkerConfig(worker_id="worker", task_type="straight")
+    with BaseWorker(config, ":memory:", plugin, queue=queue) as worker:
+        task = worker.claim_task()
+        assert task is not None
+        worker.process_task(task)
+    plugin.youtube.close()
+    check(queue.get_task(task_id), code, wait_s, clock)
 
 
 def test_trending_fails_for_good(queue: QueueManager, make_plugin: MakePlugin) -> None:

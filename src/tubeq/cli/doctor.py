@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from tubeq.cli.render import size
 from tubeq.plugins.registry import plugin_types
+from tubeq.plugins.ytdlp_version import installed_version, version_problem
 from tubeq.settings import Settings
 from tubeq.storage.connection import network_file_system
 from tubeq.storage.sqlite_version import MINIMUM, wal_reset_bug
@@ -36,13 +37,14 @@ def version_of(package: str) -> str | None:
 def findings(settings: Settings) -> list[Finding]:
     """All facts, in the order in which they are worth reading."""
     python = f"{platform.python_version()} ({platform.python_implementation()})"
-    ytdlp = version_of("yt-dlp")
+    ytdlp = installed_version()
+    ytdlp_problem = version_problem(ytdlp)
     demo = version_of("cryptography")
     return [
         Finding("tubeq", version_of("tubeq") or "run from its source, not installed"),
         Finding("Python", f"{python} on {platform.system()} {platform.release()}"),
         _sqlite(),
-        Finding("yt-dlp", ytdlp or "not installed: pip install yt-dlp", problem=ytdlp is None),
+        Finding("yt-dlp", ytdlp_problem or str(ytdlp), problem=ytdlp_problem is not None),
         Finding("task types", ", ".join(plugin_types()) or "none", problem=not plugin_types()),
         Finding("demo", "ready" if demo else "not installed: pip install 'tubeq[demo]'"),
         Finding("durability", str(settings.durability)),

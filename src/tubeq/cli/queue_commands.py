@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
@@ -12,7 +13,15 @@ from typing import Annotated
 import typer
 
 from tubeq.cli import render
-from tubeq.cli.console import output, safe_text, say, say_error, write_csv, write_json
+from tubeq.cli.console import (
+    messages,
+    output,
+    safe_text,
+    say,
+    say_error,
+    write_csv,
+    write_json,
+)
 from tubeq.cli.options import (
     EXIT_BAD_INPUT,
     DatabaseOption,
@@ -22,7 +31,7 @@ from tubeq.cli.options import (
     open_queue,
     read_settings,
 )
-from tubeq.domain.errors import IllegalTransition, TaskNotFound
+from tubeq.domain.errors import IllegalTransition, InvalidParameters, TaskNotFound
 from tubeq.domain.models import Task
 from tubeq.domain.states import TaskStatus
 from tubeq.queue.queue_manager import QueueManager
@@ -33,6 +42,9 @@ TaskIdArgument = Annotated[
 TaskIdsArgument = Annotated[
     list[str], typer.Argument(metavar="TASK_ID", help="Ids, or their first or last digits.")
 ]
+
+
+_PAGE = 500
 
 
 class Format(str, Enum):
@@ -48,6 +60,9 @@ def tasks(
         TaskStatus | None, typer.Option(case_sensitive=False, help="Only tasks in this status.")
     ] = None,
     task_type: Annotated[str | None, typer.Option("--type", help="Only this type.")] = None,
+    error: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Only those that last failed for this code.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
     before: Annotated[
         str | None, typer.Option(metavar="TASK_ID", help="Only tasks older than this one.")
@@ -58,7 +73,7 @@ def tasks(
     """List tasks, newest first."""
     with open_queue(read_settings(db_path)) as queue:
         older_than = None if before is None else full_task_id(queue, before)
-        found = queue.list_tasks(status, task_type, limit + 1, older_than)
+        found = queue.list_tasks(status, task_type, limit + 1, older_than, error)
     shown = found[:limit]
     if as_json:
         write_json([task.as_dict() for task in shown])
@@ -122,10 +137,45 @@ def cancel(
 
 
 def requeue(
-    task_ids: TaskIdsArgument, as_json: JsonOption = False, db_path: DatabaseOption = None
+    task_ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="TASK_ID", help="Ids, or their first or last digits."),
+    ] = None,
+    error: Annotated[
+        str | None, typer.Option(metavar="CODE", help="All that failed for this code, instead.")
+    ] = None,
+    as_json: JsonOption = False,
+    db_path: DatabaseOption = None,
 ) -> None:
     """Send finished tasks round again: failed, cancelled or completed ones."""
-    _steer(task_ids, QueueManager.requeue_task, as_json, db_path)
+    if bool(task_ids) == (error is not None):
+        raise InvalidParameters("give the ids of tasks, or --error CODE: see `tubeq stats`")
+    if error is None:
+        _steer(task_ids or [], QueueManager.requeue_task, as_json, db_path)
+    else:
+        _requeue_failed(error, as_json, db_path)
+
+
+def _requeue_failed(code: str, as_json: bool, db_path: Path | None) -> None:
+    done: list[Task] = []
+    console = messages()
+    watched = console.is_terminal and not as_json
+    with (
+        open_queue(read_settings(db_path)) as queue,
+        console.status("requeueing") if watched else nullcontext() as status,
+    ):
+        before: str | None = None
+        while found := queue.list_tasks(TaskStatus.FAILED, None, _PAGE, before, code):
+            before = found[-1].task_id
+            for task in found:
+                with suppress(IllegalTransition, TaskNotFound):  # somebody was quicker
+                    done.append(queue.requeue_task(task.task_id))
+            if status is not None:
+                status.update(f"{render.counted(len(done), 'task')} requeued")
+    if as_json:
+        write_json([task.as_dict() for task in done])
+    else:
+        say(f"{render.counted(len(done), 'task')} requeued" if done else "no such tasks")
 
 
 def _steer(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tubeq.cli import render
+from tubeq.cli.access_options import option_parameters, overrides
 from tubeq.cli.console import cut_text, messages, output, say, say_error, write_json
 from tubeq.cli.options import (
     EXIT_INTERRUPTED,
@@ -88,14 +89,16 @@ def _function(about: ScrapeCommand) -> Callable[..., None]:
     known = {each.name: each for each in declared(parameters_of(about.task_type) or Parameters)}
 
     def scrape(as_json: bool, db_path: Any, **given: Any) -> None:
+        access = overrides(given)
         told = {
             name: _meant(known[name], value)
             for name, value in given.items()
             if value is not None and value is not False  # what was not given is left to the type
         }
-        _scrape_now(about, told, as_json, db_path)
+        _scrape_now(about, told, as_json, read_settings(db_path, **access))
 
     signature = [_typer_parameter(each, about) for each in known.values()]
+    signature += option_parameters()
     signature += [
         inspect.Parameter(name, _KEYWORD, default=default, annotation=annotation)
         for name, annotation, default in (
@@ -143,15 +146,15 @@ def _meant(each: Declared, value: str | bool) -> Any:
 
 
 def _scrape_now(
-    about: ScrapeCommand, parameters: Mapping[str, Any], as_json: bool, db_path: Any
+    about: ScrapeCommand, parameters: Mapping[str, Any], as_json: bool, settings: Settings
 ) -> None:
     from tubeq.cli.progress import environment, run_until_finished
     from tubeq.workers.runner import Runner, RunnerConfig
 
-    settings = read_settings(db_path)
+    variables = settings.worker_environment()
     task_type, parameters = checker(about.task_type)(parameters)  # a mistake never becomes a task
     label = str(parameters[about.argument]) if about.argument else "trending"
-    with open_queue(settings, create=True) as queue, environment(settings.worker_environment()):
+    with open_queue(settings, create=True) as queue, environment(variables):
         task_id = queue.create_task(task_type, parameters)
         # Newest first, so that tasks that wait already do not delay this one. Should the worker
         # have taken up the next of them by the time it is stopped, it hands that back soon.

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from tubeq.cli import render
+from tubeq.cli.access_options import AccessOptions, with_access_options
 from tubeq.cli.console import output, say, write_json
 from tubeq.cli.options import (
     EXIT_INTERRUPTED,
@@ -62,6 +63,7 @@ def demo(
         raise typer.Exit(EXIT_INTERRUPTED if unfinished else EXIT_WORK_FAILED)
 
 
+@with_access_options
 def worker(
     task_type: Annotated[str, typer.Option("--type", help="Tasks to do.")] = _YOUTUBE_CHANNEL,
     processes: Annotated[int, typer.Option(min=1, max=256, help="How many at once.")] = 1,
@@ -89,6 +91,7 @@ def worker(
     durability: Annotated[
         Durability | None, typer.Option(case_sensitive=False, help="What survives a power cut.")
     ] = None,
+    access: AccessOptions = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Report troubles only.")] = False,
     as_json: JsonOption = False,
     db_path: DatabaseOption = None,
@@ -108,7 +111,9 @@ def worker(
         task_timeout_s=None if timeout is None else span_s(timeout),
         lease_s=None if lease is None else span_s(lease),
         durability=durability,
+        **(access or {}),
     )
+    variables = settings.worker_environment()
     if settings.lease_s < 1:
         raise InvalidParameters("a lease must be at least 1s")
     config = RunnerConfig(
@@ -117,7 +122,7 @@ def worker(
         until_idle=until_idle,
     )
     failed_before = _failed_count(settings, task_type)
-    with environment(settings.worker_environment()), report_of_run(quiet=quiet) as report:
+    with environment(variables), report_of_run(quiet=quiet) as report:
         summary = Runner(settings.db_path, config, on_event=report).run()
     failed = _failed_count(settings, task_type) - failed_before
     if as_json:

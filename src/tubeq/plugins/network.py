@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import ssl
+import time
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from tubeq.domain.errors import InvalidParameters, TubeqError
@@ -44,18 +47,28 @@ def check_proxy(proxy: str | None) -> None:
         raise InvalidParameters(f"proxy must be scheme://[user:password@]host:port, with {schemes}")
 
 
+_T = TypeVar("_T")
+_SLICE_S = 0.2  # how soon a wait for the server sees that the client is to stop
+
+
 class Connections:
     """The TLS connections of one client.
 
     Args:
-        check_time: raises a TubeqError when the client is to stop; called before every read.
+        check_time: raises a TubeqError when the client is to stop; called before every read, and
+            while it waits.
+        received: is told how many bytes have come; raises a TubeqError when that is too much.
         ca_file: certificate authorities to trust besides the usual ones.
     """
 
     def __init__(
-        self, check_time: Callable[[], None], ca_file: str | os.PathLike[str] | None
+        self,
+        check_time: Callable[[], None],
+        received: Callable[[int], None],
+        ca_file: str | os.PathLike[str] | None,
     ) -> None:
         self._check_time = check_time
+        self._received = received
         self._ca_file = ca_file
         self._open: set[ssl.SSLSocket] = set()
 
@@ -67,17 +80,14 @@ class Connections:
             def do_handshake(self, block: bool = False) -> None:
                 connections._open = {each for each in connections._open if _is_open(each)}
                 connections._open.add(self)
-                super().do_handshake(block)
+                shake = super().do_handshake
+                connections._patiently(self, lambda: shake(block))
 
             def recv_into(self, *args: Any, **kwargs: Any) -> int:
-                """Ends an answer that drips slowly enough never to time out."""
-                try:
-                    connections._check_time()
-                except TubeqError as error:
-                    # As a broken connection, which every HTTP library passes on: the retry's
-                    # first word to the log raises the cause.
-                    raise ConnectionAbortedError(str(error)) from None
-                return super().recv_into(*args, **kwargs)
+                read = super().recv_into
+                count = connections._patiently(self, lambda: read(*args, **kwargs))
+                _as_broken(lambda: connections._received(count))
+                return count
 
         def make(*args: Any, **kwargs: Any) -> ssl.SSLContext:
             context = make_context(*args, **kwargs)
@@ -92,6 +102,35 @@ class Connections:
         """Close those that were left to the garbage collector."""
         for connection in filter(_is_open, self._open):
             socket.close(connection.detach())
+
+    def _patiently(self, connection: ssl.SSLSocket, wait: Callable[[], _T]) -> _T:
+        """Wait for the server as long as the connection's timeout says, in slices: between these
+        the client may be told to stop. It is looked at before the first one as well, which ends an
+        answer that drips slowly enough never to time out."""
+        timeout_s = connection.gettimeout()
+        give_up_at = math.inf if timeout_s is None else time.monotonic() + timeout_s
+        try:
+            while True:
+                _as_broken(self._check_time)
+                left_s = give_up_at - time.monotonic()
+                connection.settimeout(max(min(_SLICE_S, left_s), 0.001))
+                try:
+                    return wait()
+                except TimeoutError:  # both can be taken up again where they were
+                    if time.monotonic() >= give_up_at:
+                        raise
+        finally:
+            with suppress(OSError):
+                connection.settimeout(timeout_s)
+
+
+def _as_broken(check: Callable[[], None]) -> None:
+    """Let a check fail as a broken connection does, which every HTTP library passes on: the
+    retry's first word to the log raises the cause."""
+    try:
+        check()
+    except TubeqError as error:
+        raise ConnectionAbortedError(str(error)) from None
 
 
 def _is_open(connection: ssl.SSLSocket) -> bool:

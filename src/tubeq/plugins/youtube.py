@@ -7,6 +7,7 @@ into tubeq's errors (`youtube_errors`).
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import re
@@ -14,14 +15,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar
-from urllib.parse import unquote
 
 from tubeq.domain.errors import InvalidParameters, PermanentError, TransientError, TubeqError
+from tubeq.plugins.access import Access
 from tubeq.plugins.base import check_stop
+from tubeq.plugins.gate import ENCODINGS, Gate
 from tubeq.plugins.ideas import published_at
-from tubeq.plugins.network import Connections, check_ca_file, check_proxy
+from tubeq.plugins.network import Connections
 from tubeq.plugins.youtube_errors import translate
+from tubeq.plugins.ytdlp_version import check_version
 
 Entry = dict[str, Any]
 """One video, in yt-dlp's field names."""
@@ -30,35 +34,10 @@ _T = TypeVar("_T")
 
 
 class YouTube:
-    """A way to YouTube, safe to share between threads: each gets a YoutubeDL of its own.
+    """A way to YouTube, safe to share between threads: each gets a YoutubeDL of its own."""
 
-    Args:
-        proxy: URL of a proxy; "" for none; None for what HTTPS_PROXY and NO_PROXY say.
-        ca_file: PEM file of certificate authorities to trust besides the usual ones. The usual
-            ones are what SSL_CERT_FILE names, or else what yt-dlp's own command would trust.
-        socket_timeout_s: longest wait for a server to connect, or to send anything.
-        deadline_s: longest time for one call, all its requests together.
-
-    Raises:
-        InvalidParameters: `proxy` is no proxy URL, `ca_file` no file, a time not positive.
-    """
-
-    def __init__(
-        self,
-        proxy: str | None = None,
-        ca_file: str | os.PathLike[str] | None = None,
-        socket_timeout_s: float = 10.0,
-        deadline_s: float = 300.0,
-    ) -> None:
-        check_proxy(proxy)
-        if ca_file is not None:
-            check_ca_file(ca_file)
-        if socket_timeout_s <= 0 or deadline_s <= 0:
-            raise InvalidParameters("socket_timeout_s and deadline_s must be positive")
-        self._proxy = proxy
-        self._ca_file = ca_file
-        self._socket_timeout_s = socket_timeout_s
-        self._deadline_s = deadline_s
+    def __init__(self, access: Access) -> None:
+        self._access = access
         self._clients: dict[threading.Thread, _Client] = {}
         self._lock = threading.Lock()
 
@@ -91,18 +70,19 @@ class YouTube:
     def _ask(self, question: Callable[[_Client], _T]) -> _T:
         client = self._client()
         try:
-            client.begin(self._deadline_s)
+            client.begin(self._access.deadline_s)
             answer = question(client)
             client.end()
             return answer
         except TubeqError:
             raise
         except Exception as error:  # noqa: BLE001 - yt-dlp lets through whatever its parsers raise
-            failure = translate(error, client.warnings, client.secrets())
+            failure = translate(error, client.warnings, client.secrets)
         finally:
             if client.met_trouble:
                 self._drop_client()
-        client.check_time()  # a stopped request fails in many ways: only the stop is news
+        # A stopped or refused request fails in many ways: only why it was stopped is news.
+        client.check_time()
         raise failure  # here, where yt-dlp's error is no context of it: that may hold secrets
 
     def close(self) -> None:
@@ -117,9 +97,26 @@ class YouTube:
         with self._lock:
             for ended in [each for each in self._clients if not each.is_alive()]:
                 self._clients.pop(ended).close()
-            if thread not in self._clients:
-                self._clients[thread] = _Client(self._options(), self._ca_file)
-            return self._clients[thread]
+            client = self._clients.get(thread)
+        if client is None:
+            client = self._new_client()
+            with self._lock:
+                self._clients[thread] = client
+        return client
+
+    def _new_client(self) -> _Client:
+        try:
+            cookies = self._access.cookies()
+        except InvalidParameters as error:  # it was good when the plugin was made
+            raise TransientError(str(error), code="cookies_unusable") from None
+        secrets = self._access.secrets(cookies)
+        try:
+            return _Client(self._options(cookies), self._access.ca_file, secrets)
+        except TubeqError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            failure = translate(error, (), secrets)
+        raise failure
 
     def _drop_client(self) -> None:
         with self._lock:
@@ -127,18 +124,19 @@ class YouTube:
         if client is not None:
             client.close()
 
-    def _options(self) -> dict[str, Any]:
+    def _options(self, cookies: str | None) -> dict[str, Any]:
         options: dict[str, Any] = {
             "quiet": True,
             "noprogress": True,
             "color": "no_color",
+            "http_headers": {"Accept-Encoding": ENCODINGS},
             "skip_download": True,
             "cachedir": False,
             "allowed_extractors": ["youtube.*"],  # shuts out the generic one, and so any other host
             "extract_flat": True,
             "noplaylist": True,  # of an event with several cameras, the one that was asked for
             "ignoreerrors": False,
-            "socket_timeout": self._socket_timeout_s,
+            "socket_timeout": self._access.socket_timeout_s,
             "extractor_retries": 1,
             "extractor_args": {
                 # A page that came in part is an error, not the end of the list.
@@ -154,8 +152,10 @@ class YouTube:
             # Videos that YouTube hides from a playlist are private or deleted.
             "compat_opts": {"no-youtube-unavailable-videos"},
         }
-        if self._proxy is not None:
-            options["proxy"] = self._proxy
+        if self._access.proxy is not None:
+            options["proxy"] = self._access.proxy
+        if cookies is not None:
+            options["cookiefile"] = io.StringIO(cookies)  # to which yt-dlp also saves them
         if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
             # Otherwise yt-dlp trusts certifi alone, should some other package have installed it.
             options["compat_opts"] |= {"no-certifi"}
@@ -172,25 +172,45 @@ class _Client:
     It is yt-dlp's logger as well, and so is called before every request: a good moment to stop.
     """
 
-    def __init__(self, options: dict[str, Any], ca_file: str | os.PathLike[str] | None) -> None:
+    def __init__(
+        self,
+        options: dict[str, Any],
+        ca_file: str | os.PathLike[str] | None,
+        secrets: AbstractSet[str],
+    ) -> None:
         import yt_dlp
+        from yt_dlp.networking.exceptions import RequestError
 
+        check_version(yt_dlp.version.__version__)
+        self.secrets = secrets
         self.warnings: deque[str] = deque(maxlen=50)  # yt-dlp mentions some causes only there
         self.met_trouble = False
         self._deadline = math.inf
-        self._connections = Connections(self.check_time, ca_file)
+        self._gate = Gate(RequestError)
+        self._connections = Connections(self.check_time, self._gate.received, ca_file)
         self._ydl = yt_dlp.YoutubeDL({**options, "logger": self})
-        for handler in self._ydl._request_director.handlers.values():
-            handler._make_sslcontext = self._connections.of(handler._make_sslcontext)
+        handlers = self._ydl._request_director.handlers
+        for name, handler in list(handlers.items()):
+            if self._gate.guard(handler):
+                handler._make_sslcontext = self._connections.of(handler._make_sslcontext)
+            else:  # such as the one for web sockets: what cannot be guarded is not used
+                handlers.pop(name).close()
 
     def begin(self, deadline_s: float) -> None:
         """A call begins. Until its `end` it is in trouble."""
         self._deadline = time.monotonic() + deadline_s
+        self._gate.open()
         self.warnings.clear()
         self.met_trouble = True
 
     def end(self) -> None:
-        """The call went well; what was got over on the way is trouble nevertheless."""
+        """The call went well; what was got over on the way is trouble nevertheless.
+
+        Raises:
+            PluginError: something was refused, which yt-dlp passed over.
+        """
+        if self._gate.error is not None:
+            raise self._gate.error
         self.met_trouble = not all(map(_ABOUT_PLAYING.search, self.warnings))
 
     def listing(self, url: str, max_results: int, oldest: float | None) -> list[Entry]:
@@ -229,18 +249,13 @@ class _Client:
         Raises:
             TaskCancelled: the task is to stop.
             TransientError: the deadline has passed.
+            PluginError: something was refused.
         """
         check_stop()
+        if self._gate.error is not None:
+            raise self._gate.error
         if time.monotonic() > self._deadline:
             raise TransientError("YouTube took longer than the deadline", code="timeout")
-
-    def secrets(self) -> set[str]:
-        """What must not be seen in messages: the passwords of proxies, as written and as meant."""
-        found: set[str] = set()
-        for proxy in self._ydl.proxies.values():
-            userinfo, at, _ = str(proxy).rpartition("//")[2].rpartition("@")
-            found |= {userinfo, userinfo.partition(":")[2]} if at else set()
-        return {form for each in found if each for form in (each, unquote(each))}
 
     def close(self) -> None:
         self._ydl.close()

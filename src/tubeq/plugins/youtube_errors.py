@@ -35,6 +35,7 @@ _RULES = (
     _Rule("http_429", 300.0, r"HTTP Error 429"),
     _Rule("http_403", 60.0, r"HTTP Error 403"),
     _Rule("server_error", 0.0, r"HTTP Error 5\d\d"),
+    _Rule("bad_response", 0.0, r"HTTP Error 3\d\d"),  # a redirect to nowhere, or in a ring
     _Rule("bot_check", _HOUR, r"not a bot|captcha challenge"),
     _Rule(
         "rate_limited",

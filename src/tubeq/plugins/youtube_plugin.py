@@ -9,11 +9,13 @@ from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
 from tubeq.domain.models import Idea
+from tubeq.plugins.access import Access
 from tubeq.plugins.base import check_stop
 from tubeq.plugins.ideas import idea_of
 from tubeq.plugins.kinds import Whole
 from tubeq.plugins.parameters import Parameters, parameter
 from tubeq.plugins.youtube import Entry, YouTube
+from tubeq.plugins.ytdlp_version import check_version, installed_version
 
 P = TypeVar("P", bound=Parameters)
 
@@ -30,14 +32,11 @@ class YouTubePlugin(ABC, Generic[P]):
 
     A subclass names its `parameters`, and says in `_entries` where what they ask for is found.
 
-    Args:
-        proxy: URL of a proxy; "" for none; None for what HTTPS_PROXY and NO_PROXY say.
-        ca_file: PEM file of certificate authorities to trust besides the usual ones.
-        socket_timeout_s: longest wait for the server to send anything.
-        deadline_s: longest time for one task.
+    Args: how YouTube is reached; see Access, which says what None stands for.
 
     Raises:
         InvalidParameters: one of them cannot be used.
+        PluginError: yt-dlp is missing, or too old to be let near strangers' pages.
     """
 
     parameters: type[P]
@@ -47,10 +46,13 @@ class YouTubePlugin(ABC, Generic[P]):
         proxy: str | None = None,
         ca_file: str | os.PathLike[str] | None = None,
         *,
-        socket_timeout_s: float = 10.0,
-        deadline_s: float = 300.0,
+        cookies_file: str | os.PathLike[str] | None = None,
+        socket_timeout_s: float | None = None,
+        deadline_s: float | None = None,
     ) -> None:
-        self._youtube = YouTube(proxy, ca_file, socket_timeout_s, deadline_s)
+        check_version(installed_version())
+        access = Access.of(proxy, ca_file, cookies_file, socket_timeout_s, deadline_s)
+        self._youtube = YouTube(access)
 
     def scrape(self, /, **parameters: Any) -> list[Idea]:
         """Do one task.

@@ -116,11 +116,16 @@ class QueueManager:
         task_type: str | None = None,
         limit: int = 100,
         before: str | None = None,
+        error_code: str | None = None,
     ) -> list[Task]:
         """Tasks, newest first. See Storage.list_tasks."""
         wanted = None if status is None else checked_status(status)
         return self.storage.list_tasks(
-            status=wanted, task_type=task_type, limit=limit, before=before
+            status=wanted,
+            task_type=task_type,
+            limit=limit,
+            before=before,
+            error_code=error_code,
         )
 
     def get_task_results(self, task_id: str) -> list[Result]:

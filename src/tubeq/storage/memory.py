@@ -98,6 +98,7 @@ class MemoryStorage:
         task_type: str | None = None,
         limit: int = 100,
         before: str | None = None,
+        error_code: str | None = None,
     ) -> list[Task]:
         end = self._last_row_id + 1 if before is None else self._task(before).row_id
         return [
@@ -106,6 +107,7 @@ class MemoryStorage:
             if task.row_id < end
             and status in (None, task.status)
             and task_type in (None, task.task_type)
+            and error_code in (None, task.error_code)
         ][:limit]
 
     # Transitions --------------------------------------------------------------------------------

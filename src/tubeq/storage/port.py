@@ -90,8 +90,11 @@ class Storage(Protocol):
         task_type: str | None = None,
         limit: int = 100,
         before: str | None = None,
+        error_code: str | None = None,
     ) -> list[Task]:
         """Tasks, newest first, at most `limit`, older than the task with the id `before`.
+
+        `error_code` leaves those whose last attempt failed for it: for good, or until the retry.
 
         Raises:
             TaskNotFound: `before` names no task.

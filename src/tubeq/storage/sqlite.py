@@ -106,6 +106,7 @@ class SQLiteStorage(Housekeeping):
         task_type: str | None = None,
         limit: int = 100,
         before: str | None = None,
+        error_code: str | None = None,
     ) -> list[Task]:
         rows = self._session.read(
             _SQL["list_tasks"],
@@ -114,6 +115,7 @@ class SQLiteStorage(Housekeeping):
                 "status": status,
                 "task_type": task_type,
                 "limit": limit,
+                "error_code": error_code,
             },
         )
         return [task_from(row) for row in rows]

@@ -12,10 +12,11 @@ import logging
 import math
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum
 from time import monotonic
 
-from tubeq.domain.errors import ClaimLost, StorageError
+from tubeq.domain.errors import ClaimLost, StorageError, TaskNotFound
 from tubeq.domain.models import Task, TaskResult
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.workers.board import Board
@@ -25,6 +26,7 @@ _TICK_S = 0.25
 _IDLE_TICK_S = 1.0  # between attempts: each look costs an idle worker as much as anything it does
 _SEEN_INTERVAL_S = 1.0
 _LEAVE_S = 0.5  # between the recorded outcome and the end of the process: a last chance to return
+_CANCELLED = "cancelled on request"
 _logger = logging.getLogger("tubeq.worker")
 
 
@@ -43,12 +45,16 @@ class Attempt:
     `heard` says that the plugin asked and was told to end: what it returns then may be a part.
     """
 
-    __slots__ = ("beat_at", "claim", "end_at", "heard", "message", "reason", "result", "settle_at")
+    __slots__ = (
+        "beat_at", "claim", "end_at", "heard", "look_at", "message", "reason", "result",
+        "settle_at",
+    )  # fmt: skip
 
     def __init__(self, claim: Task, end_at: float, beat_at: float) -> None:
         self.claim = claim
         self.end_at = end_at
         self.beat_at = beat_at
+        self.look_at = 0.0
         self.settle_at = math.inf
         self.reason: Reason | None = None
         self.message = ""
@@ -118,6 +124,7 @@ class Watch:
         timeout_s = config.task_timeout_s
         end_at = math.inf if timeout_s is None else now + timeout_s
         attempt = Attempt(claim, end_at, now + config.beat_interval_s)
+        attempt.look_at = now + _SEEN_INTERVAL_S  # nothing is read for a task that is quick
         self._board.ends_by = end_at + config.stop_grace_s + _LEAVE_S
         self._board.alive_until = now + config.lease_s
         self._attempt = attempt
@@ -179,6 +186,8 @@ class Watch:
             self._judge(attempt, now)
             if now >= attempt.beat_at and attempt.reason is not Reason.LOST:
                 self._beat(attempt, now)
+            elif now >= attempt.look_at and attempt.reason is None:
+                self._look_for_cancel(attempt, now)
             self.see()
         if now >= attempt.settle_at:
             self._settle(attempt)
@@ -207,7 +216,16 @@ class Watch:
             return
         attempt.beat_at = now + self._config.beat_interval_s
         if cancel and attempt.reason is None:
-            attempt.tell(Reason.CANCELLED, "cancelled on request", settle_at)
+            attempt.tell(Reason.CANCELLED, _CANCELLED, settle_at)
+
+    def _look_for_cancel(self, attempt: Attempt, now: float) -> None:
+        """Between heartbeats, which a long lease puts far apart: somebody waits for the end."""
+        attempt.look_at = now + _SEEN_INTERVAL_S
+        claim = attempt.claim
+        with suppress(TaskNotFound):  # the next heartbeat says what that means
+            task = self._queue.get_task(claim.task_id)
+            if task.cancel_requested and task.claim_token == claim.claim_token:
+                attempt.tell(Reason.CANCELLED, _CANCELLED, now + self._config.stop_grace_s)
 
     def _settle(self, attempt: Attempt) -> None:
         """Record the outcome that the attempt was told; a little later, end the process."""

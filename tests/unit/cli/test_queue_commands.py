@@ -156,3 +156,54 @@ def test_json_is_all_that_is_on_stdout(tubeq: Command, task_id: str) -> None:
         assert outcome.exit_code == 0, command
         assert outcome.err == "", command
         json.loads(outcome.out)
+
+
+@pytest.fixture
+def failed(queue: QueueManager) -> dict[str, list[str]]:
+    """Failed tasks by the code for which they failed; one more waits for its retry."""
+    found: dict[str, list[str]] = {}
+    for code, permanent in [("private", True), ("bot_check", True), ("bot_check", True)]:
+        task_id = queue.create_task(TYPE)
+        claim = queue.claim_next_task(TYPE, "worker-1")
+        assert claim is not None
+        queue.fail_task(claim, "no", code=code, permanent=permanent)
+        found.setdefault(code, []).append(task_id)
+    waiting = queue.create_task(TYPE)
+    claim = queue.claim_next_task(TYPE, "worker-1")
+    assert claim is not None
+    queue.fail_task(claim, "later", code="bot_check", retry_after_s=3600)
+    return {**found, "waiting": [waiting]}
+
+
+def test_tasks_by_their_error(
+    tubeq: Command, queue: QueueManager, failed: dict[str, list[str]]
+) -> None:
+    queue.create_task(TYPE)
+    found = tubeq("tasks", "--error", "bot_check", "--json").json
+    expected = [*failed["bot_check"], *failed["waiting"]]
+    assert [task["task_id"] for task in found] == expected[::-1]
+    found = tubeq("tasks", "--error", "bot_check", "--status", "failed", "--json").json
+    assert [task["task_id"] for task in found] == failed["bot_check"][::-1]
+    assert tubeq("tasks", "--error", "nothing").err == "no such tasks\n"
+
+
+def test_requeue_by_error(
+    tubeq: Command,
+    queue: QueueManager,
+    failed: dict[str, list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tubeq.cli.queue_commands._PAGE", 1)
+    done = tubeq("requeue", "--error", "bot_check", "--json").json
+    assert [task["task_id"] for task in done] == failed["bot_check"][::-1]
+    assert {(task["status"], task["error_code"]) for task in done} == {("QUEUED", None)}
+    assert queue.get_task(failed["private"][0]).status is TaskStatus.FAILED
+    assert queue.get_task(failed["waiting"][0]).error_code == "bot_check"
+    assert tubeq("requeue", "--error", "private").err == "1 task requeued\n"
+    assert tubeq("requeue", "--error", "private").err == "no such tasks\n"
+
+
+def test_requeue_wants_to_know_what(tubeq: Command, queue: QueueManager) -> None:
+    task_id = queue.create_task(TYPE)
+    for arguments in ([], [task_id, "--error", "private"]):
+        assert "--error CODE" in tubeq.refused("requeue", *arguments)

@@ -138,8 +138,10 @@ def test_a_busy_database_does_not_end_the_watch(
     assert len(calls) > 1
 
 
-def test_a_cancel_ends_a_cooperative_plugin(queue: QueueManager) -> None:
-    worker = worker_on(queue, cooperative, lease_s=0.3)
+@pytest.mark.parametrize("lease_s", [0.3, 60.0])
+def test_a_cancel_ends_a_cooperative_plugin(queue: QueueManager, lease_s: float) -> None:
+    """Also where the next heartbeat is far away."""
+    worker = worker_on(queue, cooperative, lease_s=lease_s)
     task_id = queue.create_task("video")
     task = claimed(worker)
     with background(lambda: worker.process_task(task)) as outcome:

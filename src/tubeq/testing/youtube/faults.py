@@ -5,11 +5,15 @@ world.fail(faults.http_error(429, retry_after_s=30), channel="@lighthouse", time
 
 from __future__ import annotations
 
+import gzip
 import json
+import struct
 import threading
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import lru_cache
 
 
 class Delivery(Enum):
@@ -20,6 +24,7 @@ class Delivery(Enum):
     DRIPPED = "dripped"  # byte by byte, until the client gives up
     RESET = "reset"  # no byte: the connection is reset
     SILENT = "silent"  # no byte: the connection stays open
+    ENDLESS = "endless"  # the body, and then more and more of it, until the client goes away
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,59 @@ def truncated() -> Fault:
     return lambda response: replace(response, delivery=Delivery.TRUNCATED)
 
 
+def endless() -> Fault:
+    """The body never ends, and comes as fast as it is taken."""
+    return lambda response: replace(response, delivery=Delivery.ENDLESS)
+
+
+def redirect(location: str, status: int = 302) -> Fault:
+    """A redirect to this address, written as it is."""
+    return with_header("Location", location, status=status)
+
+
+def with_header(name: str, value: str, *, status: int = 200) -> Fault:
+    """The same answer with one more header, such as Set-Cookie."""
+
+    def fault(response: Response) -> Response:
+        return replace(response, status=status, headers=(*response.headers, (name, value)))
+
+    return fault
+
+
+def gzipped() -> Fault:
+    """The same answer, packed as YouTube does it."""
+
+    def fault(response: Response) -> Response:
+        packed = replace(response, body=gzip.compress(response.body))
+        return with_header("Content-Encoding", "gzip", status=response.status)(packed)
+
+    return fault
+
+
+def gzip_bomb(unpacked_mib: int = 1024) -> Fault:
+    """A small answer that unpacks to a large one: a thousandth of it."""
+    body = _bomb(unpacked_mib)
+
+    def fault(response: Response) -> Response:
+        bomb = replace(response, body=body)
+        return with_header("Content-Encoding", "gzip")(bomb)
+
+    return fault
+
+
+@lru_cache
+def _bomb(unpacked_mib: int) -> bytes:
+    """Valid gzip: one block, packed once, as often as is wanted."""
+    mebibyte = b" " * 2**20
+    pack = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    block = pack.compress(mebibyte) + pack.flush(zlib.Z_FULL_FLUSH)
+    checksum = 0
+    for _ in range(unpacked_mib):
+        checksum = zlib.crc32(mebibyte, checksum)
+    end = struct.pack("<II", checksum, unpacked_mib << 20 & 0xFFFFFFFF)
+    return gzip.compress(b"")[:10] + block * unpacked_mib + b"\x03\x00" + end
+
+
 def half_json() -> Fault:
     """Half of the body, as if it were the whole."""
     return lambda response: replace(response, body=response.body[: len(response.body) // 2])
@@ -102,6 +160,11 @@ def unknown_layout() -> Fault:
 def no_formats() -> Fault:
     """A video's page without any format that could be downloaded, as YouTube's often is."""
     return _renamed("formats")
+
+
+def no_title() -> Fault:
+    """A video's page that has no title anywhere."""
+    return _renamed("title")
 
 
 def no_player_response() -> Fault:

@@ -28,6 +28,9 @@ from tubeq.testing.youtube.world import World
 class SimulatedYouTube:
     """Serves a world until it is closed. Listens from the beginning; use it in a `with` block.
 
+    `unexpected_hosts` are those that somebody wanted to reach through it; `cookies` are the Cookie
+    headers of all requests, in their order, "" where there was none.
+
     Args:
         world: what is there; by default an empty one in which any channel exists.
         latency_s: added to every response.
@@ -44,6 +47,7 @@ class SimulatedYouTube:
         self.world = World(any_channel=True) if world is None else world
         self.latency_s = latency_s
         self.unexpected_hosts: set[str] = set()
+        self.cookies: list[str] = []
         self._certificates = certificates()
         self._requests: Counter[tuple[RequestKind, str | None]] = Counter()
         self._lock = threading.Lock()
@@ -208,6 +212,7 @@ class _Connection(BaseHTTPRequestHandler):
         if not self.in_tunnel:
             self._refuse(urlsplit(self.path).hostname or self.path)
             return
+        self.server.youtube.cookies.append(self.headers.get("Cookie") or "")
         self._deliver(self.server.youtube._respond(self.command, self.path, body))
 
     def _deliver(self, response: Response) -> None:
@@ -221,7 +226,8 @@ class _Connection(BaseHTTPRequestHandler):
             return
         self.send_response(response.status)
         self.send_header("Content-Type", response.content_type)
-        self.send_header("Content-Length", str(len(response.body)))
+        if response.delivery is not Delivery.ENDLESS:
+            self.send_header("Content-Length", str(len(response.body)))
         for name, value in response.headers:
             self.send_header(name, value)
         self.end_headers()
@@ -229,6 +235,11 @@ class _Connection(BaseHTTPRequestHandler):
             self.wfile.write(response.body)
             return
         self.close_connection = True
+        if response.delivery is Delivery.ENDLESS:
+            self.wfile.write(response.body)
+            while not self.server.stopping.is_set():
+                self.wfile.write(_MORE)
+            return
         if response.delivery is Delivery.TRUNCATED:
             self.wfile.write(response.body[: len(response.body) // 2])
             return
@@ -254,4 +265,5 @@ class _Connection(BaseHTTPRequestHandler):
 
 
 _DRIP_INTERVAL_S = 0.01
+_MORE = b" " * 2**16
 _RESET_ON_CLOSE = struct.pack("HH" if sys.platform == "win32" else "ii", 1, 0)

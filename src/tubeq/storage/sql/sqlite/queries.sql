@@ -51,6 +51,7 @@ SELECT $task_columns FROM task_queue
 WHERE id < :before
   AND (:status IS NULL OR status = :status)
   AND (:task_type IS NULL OR task_type = :task_type)
+  AND (:error_code IS NULL OR error_code = :error_code)
 ORDER BY id DESC LIMIT :limit
 
 -- name: results_of_task

@@ -1,0 +1,34 @@
+"""The gate as a handler for openers of urllib: see `tubeq.plugins.gate`."""
+
+from __future__ import annotations
+
+import io
+import urllib.request
+import urllib.response
+from typing import Any
+
+from tubeq.plugins.gate import Gate
+
+
+class UrllibGate(urllib.request.BaseHandler):
+    """Comes before all other handlers of an opener, for every request and every answer."""
+
+    handler_order = 1
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def default_open(self, request: urllib.request.Request) -> None:
+        self._gate.request(request.full_url)
+
+    def https_response(self, request: urllib.request.Request, response: Any) -> Any:
+        headers = response.headers
+        self._gate.answer(request.full_url, response.code, headers)
+        encoding = headers.get("Content-Encoding") or ""
+        if not encoding:
+            return response
+        body = io.BytesIO(self._gate.unpacked(encoding, response.read()))
+        del headers["Content-Encoding"], headers["Content-Length"]
+        unpacked = urllib.response.addinfourl(body, headers, response.url, response.code)
+        unpacked.msg = response.msg  # type: ignore[attr-defined]
+        return unpacked
