@@ -21,6 +21,7 @@ from tubeq.domain.errors import InvalidParameters, PermanentError, TransientErro
 from tubeq.plugins.base import check_stop
 from tubeq.plugins.ideas import published_at
 from tubeq.plugins.network import Connections, check_ca_file, check_proxy
+from tubeq.plugins.polite_requests import PoliteRequests
 from tubeq.plugins.youtube_errors import translate
 
 Entry = dict[str, Any]
@@ -100,6 +101,7 @@ class YouTube:
         except Exception as error:  # noqa: BLE001 - yt-dlp lets through whatever its parsers raise
             failure = translate(error, client.warnings, client.secrets())
         finally:
+            client.requests.end()
             if client.met_trouble:
                 self._drop_client()
         client.check_time()  # a stopped request fails in many ways: only the stop is news
@@ -182,6 +184,8 @@ class _Client:
         self._ydl = yt_dlp.YoutubeDL({**options, "logger": self})
         for handler in self._ydl._request_director.handlers.values():
             handler._make_sslcontext = self._connections.of(handler._make_sslcontext)
+        self.requests = PoliteRequests(self.check_time)
+        self._ydl.urlopen = self.requests.of(self._ydl.urlopen)
 
     def begin(self, deadline_s: float) -> None:
         """A call begins. Until its `end` it is in trouble."""

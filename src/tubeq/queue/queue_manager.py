@@ -228,10 +228,15 @@ class QueueManager:
             self._waker.wake(task.task_type, 1)
         return task
 
-    def release_task(self, claim: Task) -> Task:
-        """Hand the task back unharmed. See Storage.release."""
-        task = self.storage.release(claim)
-        self._waker.wake(task.task_type, 1)
+    def release_task(
+        self, claim: Task, *, after_s: float | None = None, why: str | None = None
+    ) -> Task:
+        """Hand the task back unharmed, due at once or after so many seconds. See
+        Storage.release."""
+        until = None if after_s is None else self._clock.now() + after_s
+        task = self.storage.release(claim, until=until, why=why)
+        if until is None:
+            self._waker.wake(task.task_type, 1)
         return task
 
     def store_result(
