@@ -9,8 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tubeq.domain.breaker import Breaker
 from tubeq.domain.clock import Clock, SystemClock
 from tubeq.domain.errors import StorageError
+from tubeq.domain.limits import LimitRule, Permit, checked_key
 from tubeq.domain.models import HistoryEntry, Idea, NewTask, QueueStats, Result, Task
 from tubeq.domain.policies import ClaimStrategy, Durability, RetryPolicy
 from tubeq.domain.states import TaskStatus
@@ -320,6 +322,48 @@ class QueueManager:
         asked = self.storage.request_stop(worker_id)
         self._waker.wake(None, SLOTS)  # whoever is meant is among the waiting
         return asked
+
+    # Politeness ---------------------------------------------------------------------------------
+
+    def set_limit(
+        self,
+        key: str,
+        concurrency: int | None = None,
+        per_s: float | None = None,
+        burst: int = 1,
+    ) -> LimitRule:
+        """Limit what workers do at once, and how often; instead of what limited the key before.
+
+        Args:
+            key: "host:NAME", "channel:@HANDLE" or "type:TASK_TYPE", or a prefix that ends in `*`.
+            concurrency, per_s, burst: see LimitRule.
+
+        Raises:
+            InvalidParameters: a value is wrong; the message says what would be right.
+        """
+        rule = LimitRule(key, concurrency, per_s, burst)
+        self.storage.limits.set_rule(rule)
+        return rule
+
+    def remove_limit(self, key: str) -> bool:
+        """Limit it no more; whether it was limited by that very key."""
+        return self.storage.limits.remove_rule(checked_key(key, prefix=True))
+
+    def limit_rules(self) -> list[LimitRule]:
+        """The limits, by key."""
+        return self.storage.limits.rules()
+
+    def permits(self) -> list[Permit]:
+        """Who holds what of the limits now."""
+        return self.storage.limits.permits()
+
+    def pauses(self) -> list[Breaker]:
+        """What is paused, or tried again after a pause: see domain.breaker."""
+        return self.storage.limits.breakers()
+
+    def resume(self, key: str) -> bool:
+        """End the pause of that key at once; whether there was one."""
+        return self.storage.limits.resume(checked_key(key))
 
     # Keeping ------------------------------------------------------------------------------------
 
