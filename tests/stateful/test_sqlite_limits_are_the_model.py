@@ -148,7 +148,7 @@ class SQLiteLimitsAreTheModel(RuleBasedStateMachine):
 
 TestLimits = SQLiteLimitsAreTheModel.TestCase
 TestLimits.settings = settings(
-    max_examples=60,
+    max_examples=1500,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),

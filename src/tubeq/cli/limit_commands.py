@@ -9,7 +9,7 @@ import typer
 
 from tubeq.cli.console import output, safe_text, say, write_json
 from tubeq.cli.options import DatabaseOption, JsonOption, command_for, open_queue, read_settings
-from tubeq.cli.render import counted
+from tubeq.cli.render import age, counted
 from tubeq.cli.render_limits import (
     pause_dict,
     pause_table,
@@ -19,9 +19,11 @@ from tubeq.cli.render_limits import (
     rule_table,
     rule_words,
 )
+from tubeq.domain.breaker import State
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.limits import checked_key
 from tubeq.queue.queue_manager import QueueManager
+from tubeq.settings import Settings
 
 app = typer.Typer(invoke_without_command=True)
 
@@ -126,6 +128,16 @@ def pauses_of(queue: QueueManager) -> list[dict[str, Any]]:
     """The pauses, for `tubeq stats --json`."""
     now = time.time()
     return [pause_dict(pause, now) for pause in queue.pauses()]
+
+
+def mention_pause(settings: Settings, queue: QueueManager, task_type: str) -> None:
+    """A line on stderr where tasks of the type wait for the end of a pause."""
+    now = time.time()
+    for pause in queue.pauses():
+        if pause.key == f"type:{task_type}" and pause.state(now) is State.OPEN:
+            goes_on = age(now - pause.paused_until)
+            command = command_for(settings, f"limits resume {pause.key}")
+            say(f"{task_type} is paused and goes on {goes_on} ({pause.code}); at once: {command}")
 
 
 def say_pauses(pauses: list[dict[str, Any]]) -> None:

@@ -152,6 +152,7 @@ def _scrape_now(
     task_type, parameters = checker(about.task_type)(parameters)  # a mistake never becomes a task
     label = str(parameters[about.argument]) if about.argument else "trending"
     with open_queue(settings, create=True) as queue, environment(settings.worker_environment()):
+        mention_pause(settings, queue, task_type)
         task_id = queue.create_task(task_type, parameters)
         # Newest first, so that tasks that wait already do not delay this one. Should the worker
         # have taken up the next of them by the time it is stopped, it hands that back soon.

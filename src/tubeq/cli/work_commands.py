@@ -11,6 +11,7 @@ import typer
 
 from tubeq.cli import render
 from tubeq.cli.console import output, say, write_json
+from tubeq.cli.limit_commands import mention_pause
 from tubeq.cli.options import (
     EXIT_INTERRUPTED,
     EXIT_WORK_FAILED,
@@ -116,6 +117,8 @@ def worker(
         processes=processes,
         until_idle=until_idle,
     )
+    with open_queue(settings, create=True) as queue:
+        mention_pause(settings, queue, task_type)
     failed_before = _failed_count(settings, task_type)
     with environment(settings.worker_environment()), report_of_run(quiet=quiet) as report:
         summary = Runner(settings.db_path, config, on_event=report).run()

@@ -207,10 +207,10 @@ class Watch:
                 attempt.tell(Reason.LOST, str(error), settle_at)
             return
         attempt.beat_at = now + self._config.beat_interval_s
-        if self._on_beat is not None:
-            self._on_beat(attempt.claim)
         if cancel and attempt.reason is None:
             attempt.tell(Reason.CANCELLED, "cancelled on request", settle_at)
+        if self._on_beat is not None:
+            self._on_beat(attempt.claim)
 
     def _settle(self, attempt: Attempt) -> None:
         """Record the outcome that the attempt was told; a little later, end the process."""

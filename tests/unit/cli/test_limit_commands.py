@@ -100,3 +100,11 @@ def test_removing_names_what_there_is(tubeq: Command, queue: QueueManager) -> No
 
 def test_a_missing_database_is_named(tubeq: Command) -> None:
     assert "tubeq.db" in tubeq.refused("limits")
+
+
+def test_a_worker_says_what_it_waits_for(tubeq: Command, queue: QueueManager) -> None:
+    pause(queue)
+    ran = tubeq("worker", "--until-idle", "--quiet")
+    assert ran.exit_code == 0
+    assert "is paused and goes on in" in ran.err
+    assert f"tubeq limits resume {TYPE}" in ran.err
