@@ -15,6 +15,7 @@ import typer
 
 from tubeq.cli import render
 from tubeq.cli.console import cut_text, messages, output, say, say_error, write_json
+from tubeq.cli.limit_commands import mention_pause
 from tubeq.cli.options import (
     EXIT_INTERRUPTED,
     EXIT_WORK_FAILED,
