@@ -13,7 +13,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 from tests.conftest import FakeClock
@@ -148,9 +148,10 @@ class SQLiteLimitsAreTheModel(RuleBasedStateMachine):
 
 TestLimits = SQLiteLimitsAreTheModel.TestCase
 TestLimits.settings = settings(
-    max_examples=1500,
+    max_examples=60,
     stateful_step_count=40,
     deadline=None,
+    phases=[phase for phase in Phase if phase is not Phase.shrink],  # it takes minutes
     suppress_health_check=list(HealthCheck),
 )
 TestLimits.pytestmark = [pytest.mark.slow]

@@ -80,9 +80,12 @@ class MemoryLimits:
             refusal = limits.judged(standings, now)
             if refusal is not None:
                 return refusal
+            alive = (permit for permit in self._permits.values() if permit.expires_at > now)
+            self._permits = {permit.permit_id: permit for permit in alive}
             permit_ids = []
             for key, standing in standings.items():
-                self._due_at[key] = limits.due_after(standing, now)
+                if standing.rule.per_s is not None:
+                    self._due_at[key] = limits.due_after(standing, now)
                 if standing.rule.concurrency is not None:
                     permit_ids += new_ids(1, now)
                     permit = Permit(permit_ids[-1], key, holder, now, lease_s, now + lease_s)
@@ -91,8 +94,10 @@ class MemoryLimits:
 
     def _mended(self, key: str, rule: LimitRule, now: float) -> Standing:
         mine = [permit for permit in self._permits.values() if permit.key == key]
-        standing = limits.mended(Standing(rule, mine, self._due_at.get(key)), now)
-        self._due_at[key] = standing.due_at
+        due_at = None if rule.per_s is None else self._due_at.get(key)
+        standing = limits.mended(Standing(rule, mine, due_at), now)
+        if standing.due_at is not None:
+            self._due_at[key] = standing.due_at
         for permit in mine:
             del self._permits[permit.permit_id]
         self._permits |= {permit.permit_id: permit for permit in standing.permits}

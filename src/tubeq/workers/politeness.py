@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -60,7 +59,7 @@ class Politeness:
         self._grant = Grant()
         self._is_probe = False
         self._rest_until = 0.0
-        self._refused: Counter[str] = Counter()  # by key, since it was last granted
+        self._slots: dict[str, float] = {}  # by key: when the last refused task may come again
         self._chance = random.Random()
 
     def pause_s(self) -> float:
@@ -98,18 +97,17 @@ class Politeness:
             raise
         self._grant = taken
         for key in keys:
-            del self._refused[key]
+            self._slots.pop(key, None)
         return None
 
     def _refuse(self, claim: Task, refusal: Refusal) -> TaskResult:
-        """Each further task that the same key refuses waits longer: a thousand tasks of one
-        channel come back one after another, not all at once, again and again."""
-        key = refusal.key
-        self._refused[key] += 1
-        wait_s = min(refusal.retry_after_s * self._refused[key], _LONGEST_DELAY_S)
-        delay_s = jittered(wait_s, self._chance)
+        """Each task that the same key refuses comes again after the one before it: of a thousand
+        tasks of one channel, not all come back at once, again and again."""
+        key, now = refusal.key, time.monotonic()
+        self._slots[key] = max(self._slots.get(key, now), now) + refusal.retry_after_s
+        delay_s = jittered(min(self._slots[key] - now, _LONGEST_DELAY_S), self._chance)
         if key == self._type_key:  # no other task would fare better
-            self._rest_until = time.monotonic() + jittered(refusal.retry_after_s, self._chance)
+            self._rest_until = now + jittered(refusal.retry_after_s, self._chance)
         self.leave(None, None)
         return self._hand_back(claim, f"limit for {key}: {refusal.why}", delay_s)
 

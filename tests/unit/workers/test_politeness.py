@@ -101,9 +101,9 @@ def test_a_worker_whose_type_is_full_rests_instead_of_asking_each_task(
 def test_tasks_of_other_channels_go_on(queue: QueueManager) -> None:
     queue.set_limit("channel:*", concurrency=1)
     occupied = occupy(queue, "channel:@full")
-    full = [queue.create_task("video", {"channel": "@full"}) for _ in range(3)]
     for number in range(5):
         queue.create_task("video", {"channel": f"@free-{number}"})
+    full = [queue.create_task("video", {"channel": "@full"}) for _ in range(3)]  # come first
     worker = channel_worker(queue)
     stop = threading.Event()
     with background(lambda: worker.run(stop)) as ran:
@@ -130,18 +130,33 @@ def test_max_tasks_counts_only_what_began(queue: QueueManager) -> None:
 
 def test_tasks_of_one_full_channel_are_spread(queue: QueueManager) -> None:
     """Not all of them come back at once, again and again."""
-    queue.set_limit("channel:@full", concurrency=1)
+    queue.set_limit("channel:@full", per_s=0.05)
     occupy(queue, "channel:@full")
     worker = channel_worker(queue)
     delays = []
-    for _ in range(12):
+    for _ in range(8):
         task_id = queue.create_task("video", {"channel": "@full"})
         began = time.time()
         worker.process_task(claimed(worker))
         due = queue.get_task(task_id).run_after
         assert due is not None
         delays.append(due - began)
-    assert delays[-1] > 4 * delays[0]
+    assert 15 < delays[0] <= 30.1
+    assert delays[-1] > 100
+    assert len({round(delay % 1, 3) for delay in delays}) > 1  # jitter
+
+
+def test_one_task_that_is_refused_again_waits_no_longer_each_time(queue: QueueManager) -> None:
+    queue.set_limit("channel:@full", concurrency=1)
+    occupy(queue, "channel:@full")
+    worker = channel_worker(queue)
+    task_id = queue.create_task("video", {"channel": "@full"})
+    for _ in range(5):
+        until(lambda: (claim := worker.claim_task()) and worker.process_task(claim))
+        task = queue.get_task(task_id)
+        assert task.run_after is not None
+        (held,) = queue.permits()
+        assert task.run_after - time.time() <= 1.5 * (time.time() - held.taken_at) + 0.1
 
 
 def test_parameters_that_name_no_channel_are_the_plugins_to_refuse(queue: QueueManager) -> None:
