@@ -80,6 +80,8 @@ class MemoryLimits:
             refusal = limits.judged(standings, now)
             if refusal is not None:
                 return refusal
+            if not standings:
+                return Grant()
             alive = (permit for permit in self._permits.values() if permit.expires_at > now)
             self._permits = {permit.permit_id: permit for permit in alive}
             permit_ids = []
