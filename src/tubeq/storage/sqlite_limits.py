@@ -10,12 +10,14 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from tubeq.domain import breaker as breakers
 from tubeq.domain import limits
 from tubeq.domain.breaker import Admission, Breaker, BreakerPolicy, Probe, Verdict
 from tubeq.domain.clock import Clock
+from tubeq.domain.errors import StorageBusy
 from tubeq.domain.limits import Grant, Holder, LimitRule, Permit, Refusal, Standing
 from tubeq.storage.identifiers import new_ids
 from tubeq.storage.queries import load_queries
@@ -70,9 +72,11 @@ class SQLiteLimits:
         return not self._rules and not self._breakers
 
     def _look(self) -> None:
-        anything = self._session.read(_SQL["is_anything"])[0][0]
-        self._rules = tuple(self.rules()) if anything else ()
-        self._breakers = {each.key: each for each in self.breakers()} if anything else {}
+        # While the database is busy, what was known holds on: no task fails for want of a look.
+        with suppress(StorageBusy):
+            anything = self._session.read(_SQL["is_anything"])[0][0]
+            self._rules = tuple(self.rules()) if anything else ()
+            self._breakers = {each.key: each for each in self.breakers()} if anything else {}
         self._view_until = time.monotonic() + _VIEW_S
 
     # Permits ------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Mapping
@@ -322,37 +323,38 @@ def test_permits_are_given_back_when_a_request_fails(queue: QueueManager) -> Non
     assert queue.permits() == []
 
 
+class Latest(random.Random):
+    """Always draws the upper end."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return b
+
+
+class Never:
+    """Limits that refuse, until they are asked a second time."""
+
+    def __init__(self) -> None:
+        self.asked_at: list[float] = []
+
+    def is_idle(self) -> bool:
+        return False
+
+    def take(self, keys: Any, holder: Any, lease_s: float) -> Refusal:
+        self.asked_at.append(time.monotonic())
+        if len(self.asked_at) == 2:
+            raise TimeoutError
+        return Refusal("host:a", 0.2, "")
+
+
 def test_those_who_wait_for_a_rate_do_not_come_back_together(queue: QueueManager) -> None:
-    """Jitter: of many waits for the same permit, no two are alike, and none is too short."""
-    worker = worker_on(queue)
-    politeness, chance_waits = worker._politeness, []
-
-    class Clockwork:
-        """Refuses each time, and ends the wait."""
-
-        def is_idle(self) -> bool:
-            return False
-
-        def take(self, keys: Any, holder: Any, lease_s: float) -> Refusal:
-            return Refusal("host:a", 0.02, "")
-
-    politeness._limits = Clockwork()  # type: ignore[assignment]
-    for _ in range(8):
-        looks = 0
-
-        def check() -> None:
-            nonlocal looks
-            looks += 1
-            if looks == 3:  # before the first ask, after the first sleep, before the second ask
-                raise TimeoutError
-
-        began = time.monotonic()
-        with pytest.raises(TimeoutError):
-            with politeness.permit(["host:a"], check):
-                pass
-        chance_waits.append(time.monotonic() - began)
-    assert min(chance_waits) >= 0.02
-    assert len({round(wait, 4) for wait in chance_waits}) > 1
+    """Jitter: whoever draws the upper end waits half as long again."""
+    politeness, limits = worker_on(queue)._politeness, Never()
+    politeness._limits = limits  # type: ignore[assignment]
+    politeness._chance = Latest()
+    with pytest.raises(TimeoutError), politeness.permit(["host:a"], lambda: None):
+        pass
+    first, second = limits.asked_at
+    assert second - first >= 0.3
 
 
 def test_a_busy_database_delays_a_request_and_does_not_fail_it(queue: QueueManager) -> None:
@@ -389,13 +391,14 @@ def test_a_bot_check_pauses_the_type_for_every_worker(queue: QueueManager) -> No
     (pause,) = queue.pauses()
     assert (pause.key, pause.code) == (TYPE, "bot_check")
     other = worker_on(queue, worker_id="worker-2")
-    queue.create_task("video")
+    second = queue.create_task("video")
     assert tripping.claim_task() is None
     assert other.claim_task() is None
     stop = threading.Event()
     with background(lambda: other.run(stop)):
         time.sleep(0.3)
         assert counts(queue) == {"QUEUED": 2}
+        assert queue.get_task(second).claim_token == 0  # nobody took it up to find out
         assert queue.resume(TYPE)
         until(lambda: counts(queue) == {"QUEUED": 1, "COMPLETED": 1})
         stop.set()
