@@ -108,6 +108,22 @@ def test_the_permit_is_held_until_the_answer_came(make_plugin: MakePlugin, world
     assert limits.held == 0
 
 
+def test_the_permit_is_given_back_before_the_answer_is_worked_on(
+    scrape: Scrape, world: World
+) -> None:
+    world.channel("@quick", videos=60)
+    limits = Limits()
+    held: list[int] = []
+
+    def stop() -> None:  # is asked between any two of the videos
+        held.append(limits.held)
+
+    with polite(limits), running(stop):
+        assert len(scrape("youtube_channel", channel_url="@quick", max_results=60)) == 60
+    assert held.count(0) >= 60
+    assert set(held) == {0, 1}
+
+
 class Full(Limits):
     """Grants nothing."""
 
