@@ -43,6 +43,8 @@ class Settings:
         backoff_s: the first retry waits up to this long, each further one up to twice as long.
         lease_s: how long a task stays with a worker that gives no sign of life.
         task_timeout_s: a task that takes longer is ended, and retried.
+        breaker_pause_s: how long nobody begins a task of a type after YouTube said that it is too
+            much; twice as long each further time in a row; 0 is never.
     """
 
     db_path: Path = Path("tubeq.db")
@@ -57,6 +59,7 @@ class Settings:
     backoff_s: float = 5.0
     lease_s: float = 60.0
     task_timeout_s: float = 600.0
+    breaker_pause_s: float = 600.0
 
     @classmethod
     def read(

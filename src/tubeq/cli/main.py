@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from tubeq.cli import (
     add_command,
     db_commands,
+    limit_commands,
     queue_commands,
     scrape_commands,
     type_commands,
@@ -102,6 +103,7 @@ db.command()(db_commands.check)
 db.command()(db_commands.backup)
 db.command()(db_commands.migrate)
 db.command()(db_commands.prune)
+app.add_typer(limit_commands.app, name="limits", rich_help_panel=_CARE)
 app.add_typer(db, name="db", rich_help_panel=_CARE)
 
 

@@ -162,5 +162,6 @@ def worker_config(
         lease_s=settings.lease_s,
         strategy=strategy,
         task_timeout_s=settings.task_timeout_s or None,
+        breaker_pause_s=settings.breaker_pause_s,
         durability=settings.durability,
     )

@@ -22,6 +22,7 @@ from tubeq.cli.console import (
     write_csv,
     write_json,
 )
+from tubeq.cli.limit_commands import pauses_of, say_pauses
 from tubeq.cli.options import (
     EXIT_BAD_INPUT,
     DatabaseOption,
@@ -206,11 +207,11 @@ def _steer(
 
 
 def stats(as_json: JsonOption = False, db_path: DatabaseOption = None) -> None:
-    """Count tasks, ideas and errors."""
+    """Count tasks, ideas and errors; name what is paused."""
     with open_queue(read_settings(db_path)) as queue:
-        counts = queue.stats()
+        counts, pauses = queue.stats(), pauses_of(queue)
     if as_json:
-        write_json(asdict(counts))
+        write_json({**asdict(counts), "pauses": pauses})
         return
     console = output()
     for drawn in render.stats_tables(counts):
@@ -221,3 +222,4 @@ def stats(as_json: JsonOption = False, db_path: DatabaseOption = None) -> None:
         f"{render.counted(counts.scheduled, 'queued task')} not yet due; "
         + ("nothing waits" if waited is None else f"the oldest due task waits {render.age(waited)}")
     )
+    say_pauses(pauses)

@@ -16,6 +16,7 @@ import typer
 from tubeq.cli import render
 from tubeq.cli.access_options import option_parameters, overrides
 from tubeq.cli.console import cut_text, messages, output, say, say_error, write_json
+from tubeq.cli.limit_commands import mention_pause
 from tubeq.cli.options import (
     EXIT_INTERRUPTED,
     EXIT_WORK_FAILED,
@@ -155,6 +156,7 @@ def _scrape_now(
     task_type, parameters = checker(about.task_type)(parameters)  # a mistake never becomes a task
     label = str(parameters[about.argument]) if about.argument else "trending"
     with open_queue(settings, create=True) as queue, environment(variables):
+        mention_pause(settings, queue, task_type)
         task_id = queue.create_task(task_type, parameters)
         # Newest first, so that tasks that wait already do not delay this one. Should the worker
         # have taken up the next of them by the time it is stopped, it hands that back soon.

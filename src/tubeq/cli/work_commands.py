@@ -12,6 +12,7 @@ import typer
 from tubeq.cli import render
 from tubeq.cli.access_options import AccessOptions, with_access_options
 from tubeq.cli.console import output, say, write_json
+from tubeq.cli.limit_commands import mention_pause
 from tubeq.cli.options import (
     EXIT_INTERRUPTED,
     EXIT_WORK_FAILED,
@@ -121,6 +122,8 @@ def worker(
         processes=processes,
         until_idle=until_idle,
     )
+    with open_queue(settings, create=True) as queue:
+        mention_pause(settings, queue, task_type)
     failed_before = _failed_count(settings, task_type)
     with environment(variables), report_of_run(quiet=quiet) as report:
         summary = Runner(settings.db_path, config, on_event=report).run()

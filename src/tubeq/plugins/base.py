@@ -1,13 +1,14 @@
-"""What a plugin is, and how it learns that its task is to stop.
+"""What a plugin is, how it learns that its task is to stop, and how it keeps to limits.
 
 The worker calls `plugin.scrape(**parameters)` inside `running(stop)`. A plugin that takes long
-calls `check_stop()` between its steps; one that never does simply cannot be cancelled.
+calls `check_stop()` between its steps; one that never does simply cannot be cancelled. Around what
+is to be spared, such as a request to a host, it writes `with permit("host:..."):`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any, Protocol, runtime_checkable
 
@@ -19,7 +20,8 @@ from tubeq.domain.models import Idea
 class Plugin(Protocol):
     """Anything with `scrape`. A plugin may also have `close()`, called once when its worker ends,
     and its class may name its `parameters`, a subclass of `tubeq.plugins.parameters.Parameters`:
-    then tasks can be checked before they are queued.
+    then tasks can be checked before they are queued. With `limit_keys(parameters)` it says which
+    keys, such as "channel:@handle", a task needs permits for, beside that of its type.
 
     One plugin object may be called from several threads at once.
     """
@@ -38,10 +40,22 @@ class Plugin(Protocol):
         ...
 
 
+class Limiter(Protocol):
+    """Who knows the limits; a plugin does not."""
+
+    def permit(
+        self, keys: Sequence[str], check: Callable[[], None]
+    ) -> AbstractContextManager[None]:
+        """Permits for all the keys, held inside of the block. While it waits for them it calls
+        `check`, and what that raises ends the wait."""
+        ...
+
+
 Stop = Callable[[], "str | None"]
 """Says why the task is to stop, or None while it may go on. Called often: it must be cheap."""
 
 _stop: ContextVar[Stop | None] = ContextVar("tubeq_stop", default=None)
+_limiter: ContextVar[Limiter | None] = ContextVar("tubeq_limiter", default=None)
 
 
 @contextmanager
@@ -73,3 +87,28 @@ def check_stop() -> None:
     reason = stop() if stop is not None else None
     if reason is not None:
         raise TaskCancelled(reason)
+
+
+@contextmanager
+def polite(limiter: Limiter) -> Iterator[None]:
+    """Within this block, in this thread, `permit` asks `limiter`. As with `running`."""
+    token = _limiter.set(limiter)
+    try:
+        yield
+    finally:
+        _limiter.reset(token)
+
+
+def permit(*keys: str, check: Callable[[], None] = check_stop) -> AbstractContextManager[None]:
+    """A `with` block that holds a permit for each of the keys that a rule limits, and waits for
+    them before it begins. Outside of a worker, and where no rule is, it does nothing.
+
+    Args:
+        keys: such as "host:www.youtube.com".
+        check: called while waiting; raises when the wait has to end.
+
+    Raises:
+        TaskCancelled: the task is to stop; or whatever `check` raises.
+    """
+    limiter = _limiter.get()
+    return nullcontext() if limiter is None else limiter.permit(keys, check)

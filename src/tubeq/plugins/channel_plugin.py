@@ -7,8 +7,11 @@ One flat listing: 1 request for each 30 videos. It holds rounded view counts and
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
+from typing import Any
+from urllib.parse import unquote
 
 from tubeq.domain.errors import InvalidParameters
 from tubeq.plugins.kinds import Choice, Day, Whole
@@ -54,6 +57,12 @@ class ChannelParameters(Parameters):
         """The tab's address."""
         return f"{SITE}/{self.channel_url}/{self.tab}"
 
+    @property
+    def limit_key(self) -> str:
+        """The channel as limits name it: "channel:@handle", "channel:UC...", "channel:c/name"."""
+        path = unquote(self.channel_url.removeprefix("channel/"))
+        return f"channel:{path.lower() if path.startswith('@') else path}"
+
     def oldest(self, now: float) -> float | None:
         """The epoch second of which nothing older is wanted; None for any age. It begins a day,
         since listings tell no more of most videos."""
@@ -66,6 +75,14 @@ class YouTubeChannelPlugin(YouTubePlugin[ChannelParameters]):
     """Scrapes channels, newest first. Videos that are announced count as newest."""
 
     parameters = ChannelParameters
+
+    def limit_keys(self, parameters: Mapping[str, Any]) -> list[str]:
+        """The channel, however it was written.
+
+        Raises:
+            InvalidParameters: as `scrape`.
+        """
+        return [self.parameters.of(parameters).limit_key]
 
     def _entries(self, youtube: YouTube, wanted: ChannelParameters) -> list[Entry]:
         oldest = wanted.oldest(time.time())

@@ -24,6 +24,7 @@ from tubeq.plugins.base import check_stop
 from tubeq.plugins.gate import ENCODINGS, Gate
 from tubeq.plugins.ideas import published_at
 from tubeq.plugins.network import Connections
+from tubeq.plugins.polite_requests import PoliteRequests
 from tubeq.plugins.youtube_errors import translate
 from tubeq.plugins.ytdlp_version import check_version
 
@@ -79,6 +80,7 @@ class YouTube:
         except Exception as error:  # noqa: BLE001 - yt-dlp lets through whatever its parsers raise
             failure = translate(error, client.warnings, client.secrets)
         finally:
+            client.requests.end()
             if client.met_trouble:
                 self._drop_client()
         # A stopped or refused request fails in many ways: only why it was stopped is news.
@@ -195,6 +197,8 @@ class _Client:
                 handler._make_sslcontext = self._connections.of(handler._make_sslcontext)
             else:  # such as the one for web sockets: what cannot be guarded is not used
                 handlers.pop(name).close()
+        self.requests = PoliteRequests(self.check_time)
+        self._ydl.urlopen = self.requests.of(self._ydl.urlopen)
 
     def begin(self, deadline_s: float) -> None:
         """A call begins. Until its `end` it is in trouble."""

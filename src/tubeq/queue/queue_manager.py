@@ -9,8 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tubeq.domain.breaker import Breaker
 from tubeq.domain.clock import Clock, SystemClock
 from tubeq.domain.errors import StorageError
+from tubeq.domain.limits import LimitRule, Permit, checked_key
 from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, NewTask, QueueStats, Result, Task
 from tubeq.domain.policies import ClaimStrategy, Durability, RetryPolicy
 from tubeq.domain.states import TaskStatus
@@ -236,10 +238,15 @@ class QueueManager:
             self._waker.wake(task.task_type, 1)
         return task
 
-    def release_task(self, claim: Task) -> Task:
-        """Hand the task back unharmed. See Storage.release."""
-        task = self.storage.release(claim)
-        self._waker.wake(task.task_type, 1)
+    def release_task(
+        self, claim: Task, *, after_s: float | None = None, why: str | None = None
+    ) -> Task:
+        """Hand the task back unharmed, due at once or after so many seconds. See
+        Storage.release."""
+        until = None if after_s is None else self._clock.now() + after_s
+        task = self.storage.release(claim, until=until, why=why)
+        if until is None:
+            self._waker.wake(task.task_type, 1)
         return task
 
     def store_result(
@@ -323,6 +330,48 @@ class QueueManager:
         asked = self.storage.request_stop(worker_id)
         self._waker.wake(None, SLOTS)  # whoever is meant is among the waiting
         return asked
+
+    # Politeness ---------------------------------------------------------------------------------
+
+    def set_limit(
+        self,
+        key: str,
+        concurrency: int | None = None,
+        per_s: float | None = None,
+        burst: int = 1,
+    ) -> LimitRule:
+        """Limit what workers do at once, and how often; instead of what limited the key before.
+
+        Args:
+            key: "host:NAME", "channel:@HANDLE" or "type:TASK_TYPE", or a prefix that ends in `*`.
+            concurrency, per_s, burst: see LimitRule.
+
+        Raises:
+            InvalidParameters: a value is wrong; the message says what would be right.
+        """
+        rule = LimitRule(key, concurrency, per_s, burst)
+        self.storage.limits.set_rule(rule)
+        return rule
+
+    def remove_limit(self, key: str) -> bool:
+        """Limit it no more; whether it was limited by that very key."""
+        return self.storage.limits.remove_rule(checked_key(key, prefix=True))
+
+    def limit_rules(self) -> list[LimitRule]:
+        """The limits, by key."""
+        return self.storage.limits.rules()
+
+    def permits(self) -> list[Permit]:
+        """Who holds what of the limits now."""
+        return self.storage.limits.permits()
+
+    def pauses(self) -> list[Breaker]:
+        """What is paused, or tried again after a pause: see domain.breaker."""
+        return self.storage.limits.breakers()
+
+    def resume(self, key: str) -> bool:
+        """End the pause of that key at once; whether there was one."""
+        return self.storage.limits.resume(checked_key(key))
 
     # Keeping ------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from tubeq.domain.policies import ClaimStrategy
 from tubeq.domain.states import ACTIVE, FINISHED, TaskEvent, TaskStatus
 from tubeq.storage.encoding import as_json, reported
 from tubeq.storage.identifiers import new_ids
+from tubeq.storage.memory_limits import MemoryLimits
 from tubeq.storage.memory_verb import verb
 from tubeq.storage.port import ClaimRequest, Completion, Rescue, WorkerInfo
 
@@ -51,6 +52,7 @@ class MemoryStorage:
         self._history: dict[int, list[HistoryEntry]] = {}
         self._workers: dict[str, WorkerInfo] = {}
         self._last_row_id = 0
+        self.limits = MemoryLimits(self, clock)
 
     # Creating and looking -----------------------------------------------------------------------
 
@@ -70,8 +72,7 @@ class MemoryStorage:
     def _create_one(self, new: EncodedTask, task_id: str, created_at: str) -> str:
         if new.idempotency_key is not None and new.idempotency_key in self._keys:
             return self._tasks[self._keys[new.idempotency_key]].task_id
-        self._last_row_id += 1
-        row_id = self._last_row_id
+        row_id = self._last_row_id = self._last_row_id + 1
         self._tasks[row_id] = _BLANK._replace(
             row_id=row_id, task_id=task_id, created_at=created_at, **new._asdict()
         )
@@ -266,17 +267,16 @@ class MemoryStorage:
         return self._end(task, TaskEvent.FAILED, message, **failure)
 
     @verb
-    def release(self, claim: Task) -> Task:
-        return self._release(self._held(claim))
+    def release(self, claim: Task, *, until: float | None = None, why: str | None = None) -> Task:
+        return self._release(self._held(claim), until, why)
 
-    def _release(self, task: Task) -> Task:
+    def _release(self, task: Task, until: float | None = None, why: str | None = None) -> Task:
         """Back, and due at once, even where an administrator took it before its time."""
         if task.cancel_requested:
             return self._end(task, TaskEvent.CANCELLED)
-        early = task.run_after is not None and task.run_after > self._clock.now()
-        return self._back(
-            task, TaskEvent.RELEASED, run_after=self._clock.now() if early else task.run_after
-        )
+        at_once = task.run_after and min(task.run_after, self._clock.now())
+        due = at_once if until is None else until
+        return self._back(task, TaskEvent.RELEASED, why, run_after=due)
 
     @verb
     def confirm_cancel(self, claim: Task) -> Task:
@@ -290,6 +290,8 @@ class MemoryStorage:
             expired = task.lease_expires_at is not None and task.lease_expires_at <= now
             if worker_id == task.worker_id if worker_id is not None else expired:
                 self._take_back(task, crash_limit, rescue)
+        if worker_id is not None:
+            self.limits.free(worker_id)
         return rescue
 
     def _take_back(self, task: Task, crash_limit: int, rescue: Rescue) -> None:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, QueueStats, Result, Task
 from tubeq.domain.policies import ClaimStrategy
 from tubeq.domain.states import TaskStatus
+from tubeq.storage.limits_port import Limits
 
 
 class ClaimRequest(NamedTuple):
@@ -61,6 +62,11 @@ class WorkerInfo(NamedTuple):
 
 class Storage(Protocol):
     """The verbs."""
+
+    @property
+    def limits(self) -> Limits:
+        """How much at once and how often, and what is paused: see `limits_port`."""
+        ...
 
     def create(
         self, tasks: Sequence[EncodedTask], *, when_visible: Callable[[], None] | None = None
@@ -186,10 +192,11 @@ class Storage(Protocol):
         """
         ...
 
-    def release(self, claim: Task) -> Task:
+    def release(self, claim: Task, *, until: float | None = None, why: str | None = None) -> Task:
         """Hand a task back unharmed, for any worker to claim at once: nothing is counted.
 
-        Where a cancel was asked for, it ends CANCELLED.
+        With `until` (epoch seconds) it is not due before; `why` is kept in the history. Where a
+        cancel was asked for, it ends CANCELLED.
 
         Raises:
             ClaimLost: the claim is no longer held.
@@ -272,7 +279,8 @@ class Storage(Protocol):
 
     def rescue(self, *, worker_id: str | None = None, crash_limit: int = 3) -> Rescue:
         """Take back what dead workers held: every expired lease, or, with `worker_id`, all that
-        this worker holds, whatever its leases say (for a supervisor that saw it die).
+        this worker holds, whatever its leases say (for a supervisor that saw it die): permits
+        and probes, too.
 
         Each adds one to `crash_count`; at `crash_limit` the task is a dead letter: FAILED with
         the code "dead_letter". Its token stays, so the late worker's writes are refused from then

@@ -23,6 +23,7 @@ from tubeq.storage.queries import load_queries
 from tubeq.storage.session import Session
 from tubeq.storage.sqlite_claims import CLAIM_ONE, Claimer, claim_changes
 from tubeq.storage.sqlite_housekeeping import Housekeeping
+from tubeq.storage.sqlite_limits import SQLiteLimits
 from tubeq.storage.sqlite_rows import completion, fence, lost, result_rows, task_from
 
 _SQL = load_queries("sqlite")
@@ -57,6 +58,7 @@ class SQLiteStorage(Housekeeping):
         super().__init__(session, clock, sync_told=durability is not Durability.FAST)
         self._sync_all = durability is Durability.FULL
         self._claimer = Claimer(clock)
+        self.limits = SQLiteLimits(session, clock, sync_told=self._sync_told)
 
     # Creating -----------------------------------------------------------------------------------
 
@@ -264,8 +266,8 @@ class SQLiteStorage(Housekeeping):
             claim, event, code=code, message=message, run_after=retry_at, counted=counted
         )
 
-    def release(self, claim: Task) -> Task:
-        return self._end_attempt(claim, TaskEvent.RELEASED)
+    def release(self, claim: Task, *, until: float | None = None, why: str | None = None) -> Task:
+        return self._end_attempt(claim, TaskEvent.RELEASED, message=why, run_after=until)
 
     def confirm_cancel(self, claim: Task) -> Task:
         return self._end_attempt(claim, TaskEvent.CANCELLED)
@@ -313,8 +315,8 @@ class SQLiteStorage(Housekeeping):
             session.execute(
                 _SQL["archive_event"], {**changes, "event": event, "worker_id": task.worker_id}
             )
-            due = run_after if event is TaskEvent.RETRIED else task.run_after
-            if due is not None and event is TaskEvent.RELEASED:
+            due = task.run_after if run_after is None else run_after
+            if due is not None and run_after is None and event is TaskEvent.RELEASED:
                 due = min(due, now)
             later = due is not None and due > now
             session.execute(
@@ -412,6 +414,8 @@ class SQLiteStorage(Housekeeping):
                 with self._session.write(durable=self._sync_all) as session:
                     for row in session.execute(query, which).fetchall():
                         self._rescue(session, task_from(row), crash_limit, rescued)
+        if worker_id is not None:
+            self.limits.free(worker_id)
         return rescued
 
     def _rescue(self, session: Session, task: Task, crash_limit: int, rescued: Rescue) -> None:

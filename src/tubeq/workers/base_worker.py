@@ -31,12 +31,13 @@ from tubeq.domain.errors import (
 )
 from tubeq.domain.models import Idea, Task, TaskResult
 from tubeq.domain.states import TaskStatus
-from tubeq.plugins.base import running
+from tubeq.plugins.base import polite, running
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.queue.wakeup import SLOTS, Waiter, Waker
 from tubeq.storage.port import ClaimRequest, WorkerInfo
 from tubeq.workers.board import Board
 from tubeq.workers.config import WorkerConfig, new_worker_id
+from tubeq.workers.politeness import POSTPONED, Politeness
 from tubeq.workers.scraping import scraped_ideas
 from tubeq.workers.watch import Attempt, Watch, lost, record_end
 
@@ -76,7 +77,10 @@ class BaseWorker:
         self.queue = queue or QueueManager(queue_db_path, durability=config.durability)
         self._owns_queue = queue is None
         self._board = board or Board()
-        self._watch = Watch(config, self.queue, self.worker_id, self._board, end_process)
+        self._politeness = Politeness(config, self.queue, self.worker_id)
+        self._watch = Watch(
+            config, self.queue, self.worker_id, self._board, end_process, self._politeness.extend
+        )
         self._end_watch = weakref.finalize(self, self._watch.close)
         self._waiter: Waiter | None = None
         self._waker = Waker(self.queue.db_path)
@@ -88,8 +92,10 @@ class BaseWorker:
     # One task -------------------------------------------------------------------------------------
 
     def claim_task(self) -> Task | None:
-        """Claim the next task, or None when nothing is due."""
+        """Claim the next task, or None when nothing is due, or the type is paused."""
         config = self.config
+        if self._politeness.pause_s():
+            return None
         return self.queue.claim_next_task(
             config.task_type, self.worker_id, config.strategy, config.lease_s
         )
@@ -98,6 +104,7 @@ class BaseWorker:
         """Do a claimed task and write down what became of it.
 
         Where the claim is no longer held, the result says `claim_lost` and nothing was written.
+        Where a limit or a pause forbids it now, the task is handed back for later ("postponed").
         KeyboardInterrupt and SystemExit out of the plugin hand the task back and pass through.
 
         Raises:
@@ -113,6 +120,23 @@ class BaseWorker:
         following: Task | None = None
         try:
             claim = self.queue.start_task(task) if task.status is TaskStatus.CLAIMED else task
+            postponed = self._politeness.enter(claim, self.plugin)
+            if postponed is not None:
+                return postponed, None
+            result, following = self._attempt(claim, then, stop)
+        except ClaimLost as error:
+            result = lost(error)
+        self._board.count(result.success)
+        return result, following
+
+    def _attempt(
+        self, claim: Task, then: ClaimRequest | None, stop: threading.Event | None
+    ) -> tuple[TaskResult, Task | None]:
+        """Let the plugin do the task, and write down what became of it."""
+        following: Task | None = None
+        result: TaskResult | None = None
+        error: Exception | None = None
+        try:
             attempt = self._watch.arm(claim)
             ideas, error = self._call_plugin(attempt)
             settled = self._watch.disarm(attempt)
@@ -123,16 +147,16 @@ class BaseWorker:
             elif attempt.heard:  # what it returned may be a part: it knew that it had to end
                 result = record_end(self.queue, self.config, attempt)
             else:
-                then = None if stop is not None and stop.is_set() else then
+                stopping = stop is not None and stop.is_set()
+                then = None if stopping or self._politeness.pause_s() else then
                 result, following = self._complete(claim, ideas, then)
-        except ClaimLost as error:
-            result = lost(error)
-        self._board.count(result.success)
-        return result, following
+            return result, following
+        finally:
+            self._politeness.leave(result, error)
 
     def _call_plugin(self, attempt: Attempt) -> tuple[list[Idea], Exception | None]:
         try:
-            with running(attempt.stop_reason):
+            with running(attempt.stop_reason), polite(self._politeness):
                 return scraped_ideas(self.plugin, attempt.claim), None
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything
             return [], error
@@ -217,7 +241,8 @@ class BaseWorker:
                         continue
                     attempts += 1
                     then = None if attempts == max_tasks else self._request
-                    held = self._process(held, then, stop)[1]
+                    result, held = self._process(held, then, stop)
+                    attempts -= result.error_code == POSTPONED
                 except (StorageBusy, StorageFull) as error:
                     _logger.warning("worker %s waits for the database: %s", self.worker_id, error)
                     stop.wait(_STORAGE_REST_S)
@@ -269,6 +294,12 @@ class BaseWorker:
         Raises:
             _Idle: there is nothing left to wait for.
         """
+        pause_s = self._politeness.pause_s()
+        if pause_s > 0:
+            if until_idle and not self._is_work_left():
+                raise _Idle
+            stop.wait(min(pause_s, _SLICE_S))
+            return None
         waiter = self._waiter
         if waiter is None or not waiter.is_prepared:
             claimed = self.queue.storage.claim(self._request)

@@ -38,6 +38,10 @@ class WorkerConfig:
             cancelled; and, when the worker is asked to stop, to finish its task before the task
             is handed back.
         crash_limit: a task that killed its worker this many times is a dead letter.
+        breaker_pause_s: after an error that says that it is too much (bot_check, rate_limited),
+            nobody begins a task of the type for this long, twice as long each further time in a
+            row; 0 is never.
+        breaker_pause_max_s: the longest such pause.
         durability: what is on the disk when a write returns.
 
     Raises:
@@ -56,6 +60,8 @@ class WorkerConfig:
     task_timeout_s: float | None = None
     stop_grace_s: float = 10.0
     crash_limit: int = 3
+    breaker_pause_s: float = 600.0
+    breaker_pause_max_s: float = 14_400.0
     durability: Durability = Durability.BALANCED
 
     def __post_init__(self) -> None:
@@ -63,7 +69,8 @@ class WorkerConfig:
         _check_worker_id(self.worker_id)
         for name in ("poll_interval", "lease_s", "heartbeat_interval_s", "task_timeout_s"):
             _check_number(name, getattr(self, name), positive=True)
-        for name in ("backoff_s", "backoff_max_s", "stop_grace_s"):
+        rests = ("backoff_s", "backoff_max_s", "breaker_pause_s", "breaker_pause_max_s")
+        for name in (*rests, "stop_grace_s"):
             _check_number(name, getattr(self, name), positive=False)
         for name, least in (("max_retries", 0), ("crash_limit", 1)):
             value = getattr(self, name)

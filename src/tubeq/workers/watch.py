@@ -87,6 +87,7 @@ class Watch:
         board: where the supervisor sees until when this worker may be trusted.
         end_process: ends this process after a forced outcome; without it the attempt's thread is
             left behind, unable to write.
+        on_beat: called after each heartbeat of a claim, from the watch's thread.
     """
 
     def __init__(
@@ -96,9 +97,11 @@ class Watch:
         worker_id: str,
         board: Board,
         end_process: Callable[[Attempt], None] | None = None,
+        on_beat: Callable[[Task], None] | None = None,
     ) -> None:
         self._config = config
         self._queue = queue
+        self._on_beat = on_beat
         self._worker_id = worker_id
         self._board = board
         self._end_process = end_process
@@ -217,6 +220,8 @@ class Watch:
         attempt.beat_at = now + self._config.beat_interval_s
         if cancel and attempt.reason is None:
             attempt.tell(Reason.CANCELLED, _CANCELLED, settle_at)
+        if self._on_beat is not None:
+            self._on_beat(attempt.claim)
 
     def _look_for_cancel(self, attempt: Attempt, now: float) -> None:
         """Between heartbeats, which a long lease puts far apart: somebody waits for the end."""

@@ -7,12 +7,14 @@ server with a certificate of that name. No other host can be reached through it.
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import socketserver
 import struct
 import sys
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Any
@@ -50,6 +52,8 @@ class SimulatedYouTube:
         self.cookies: list[str] = []
         self._certificates = certificates()
         self._requests: Counter[tuple[RequestKind, str | None]] = Counter()
+        self._under_way: set[socket.socket] = set()
+        self._most_at_once = 0
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", port), self)
         self._thread = threading.Thread(
@@ -100,6 +104,13 @@ class SimulatedYouTube:
                 if kind in (None, each_kind) and subject in (None, each_subject)
             )
 
+    @property
+    def most_at_once(self) -> int:
+        """How many requests were being answered at the same time, at most: from their arrival to
+        the moment before the answer is sent. Those whose client had gone away do not count."""
+        with self._lock:
+            return self._most_at_once
+
     def close(self) -> None:
         """Stop listening and cut every connection. May be called twice."""
         self._server.stopping.set()
@@ -126,6 +137,17 @@ class SimulatedYouTube:
         if self.latency_s:
             self._server.stopping.wait(self.latency_s)
         return self.world.faults.apply(response, subject=subject, request=kind)
+
+    @contextlib.contextmanager
+    def _counting(self, connection: socket.socket) -> Iterator[None]:
+        with self._lock:
+            self._under_way.add(connection)
+            self._most_at_once = max(self._most_at_once, sum(map(_is_there, self._under_way)))
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way.discard(connection)
 
     def _note_unexpected(self, host: str) -> None:
         with self._lock:
@@ -212,8 +234,11 @@ class _Connection(BaseHTTPRequestHandler):
         if not self.in_tunnel:
             self._refuse(urlsplit(self.path).hostname or self.path)
             return
-        self.server.youtube.cookies.append(self.headers.get("Cookie") or "")
-        self._deliver(self.server.youtube._respond(self.command, self.path, body))
+        youtube = self.server.youtube
+        youtube.cookies.append(self.headers.get("Cookie") or "")
+        with youtube._counting(self.connection):
+            response = youtube._respond(self.command, self.path, body)
+        self._deliver(response)
 
     def _deliver(self, response: Response) -> None:
         if response.delivery is Delivery.RESET:
@@ -262,6 +287,16 @@ class _Connection(BaseHTTPRequestHandler):
 
     def log_message(self, *args: object) -> None:
         """Nothing: what happened can be counted."""
+
+
+def _is_there(connection: socket.socket) -> bool:
+    """Whether the client has not ended the connection, as that of a killed process is at once."""
+    try:
+        readable = select.select([connection], [], [], 0)[0]
+        # Not TLS's own recv: that would take what is not meant for it.
+        return not readable or socket.socket.recv(connection, 1, socket.MSG_PEEK) != b""
+    except (OSError, ValueError):
+        return False
 
 
 _DRIP_INTERVAL_S = 0.01

@@ -1,0 +1,147 @@
+"""The commands `tubeq limits`: what is limited, who holds a part of it, and what is paused."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+
+from tubeq.cli.console import output, safe_text, say, write_json
+from tubeq.cli.options import DatabaseOption, JsonOption, command_for, open_queue, read_settings
+from tubeq.cli.render import age, counted
+from tubeq.cli.render_limits import (
+    pause_dict,
+    pause_table,
+    permit_dict,
+    permit_table,
+    rule_dict,
+    rule_table,
+    rule_words,
+)
+from tubeq.domain.breaker import State
+from tubeq.domain.errors import InvalidParameters
+from tubeq.domain.limits import checked_key
+from tubeq.queue.queue_manager import QueueManager
+from tubeq.settings import Settings
+
+app = typer.Typer(invoke_without_command=True)
+
+KeyArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="KEY",
+        help="host:NAME, channel:@HANDLE or type:TASK_TYPE; channel:* is each channel by itself.",
+    ),
+]
+
+
+@app.callback()
+def show(ctx: typer.Context, as_json: JsonOption = False, db_path: DatabaseOption = None) -> None:
+    """Say how much at once and how often; alone: list limits, permits held and pauses."""
+    if ctx.invoked_subcommand is not None:
+        if as_json or db_path is not None:
+            raise InvalidParameters(
+                f"write --db and --json at the end: tubeq limits {ctx.invoked_subcommand} KEY --db "
+                "PATH"
+            )
+        return
+    settings = read_settings(db_path)
+    with open_queue(settings) as queue:
+        rules, permits, pauses = queue.limit_rules(), queue.permits(), queue.pauses()
+    now = time.time()
+    if as_json:
+        write_json(
+            {
+                "rules": [rule_dict(rule) for rule in rules],
+                "permits": [permit_dict(permit) for permit in permits],
+                "pauses": [pause_dict(pause, now) for pause in pauses],
+            }
+        )
+        return
+    if rules:
+        output().print(rule_table(rules, permits))
+    else:
+        command = command_for(settings, "limits set host:www.youtube.com --per-second 2")
+        say(f"nothing is limited: {command}")
+    if permits:
+        output().print(permit_table(permits, now))
+    if pauses:
+        output().print(pause_table(pauses, now))
+
+
+@app.command("set")
+def set_(
+    key: KeyArgument,
+    concurrency: Annotated[int | None, typer.Option(help="At most so many at once.")] = None,
+    per_second: Annotated[
+        float | None, typer.Option(help="At most so many a second, evenly spaced; 0.5 is allowed.")
+    ] = None,
+    burst: Annotated[int, typer.Option(help="So many may come at once after a rest.")] = 1,
+    as_json: JsonOption = False,
+    db_path: DatabaseOption = None,
+) -> None:
+    """Limit KEY, instead of what limited it before. Running workers go by it within a second.
+
+    A request takes a permit for its host, a task one for its type, and one for its channel.
+    """
+    with open_queue(read_settings(db_path), create=True) as queue:
+        rule = queue.set_limit(key, concurrency, per_second, burst)
+    if as_json:
+        write_json(rule_dict(rule))
+    else:
+        output().print(safe_text(f"{rule.key}: {rule_words(rule)}"))
+
+
+@app.command()
+def remove(key: KeyArgument, as_json: JsonOption = False, db_path: DatabaseOption = None) -> None:
+    """Limit KEY no more."""
+    with open_queue(read_settings(db_path)) as queue:
+        wanted = checked_key(key, prefix=True)
+        if not queue.remove_limit(wanted):
+            _complain(f"{wanted} has no limit", [rule.key for rule in queue.limit_rules()])
+    _tell(wanted, "removed", as_json)
+
+
+@app.command()
+def resume(key: KeyArgument, as_json: JsonOption = False, db_path: DatabaseOption = None) -> None:
+    """End the pause of KEY at once."""
+    with open_queue(read_settings(db_path)) as queue:
+        wanted = checked_key(key)
+        if not queue.resume(wanted):
+            _complain(f"{wanted} is not paused", [pause.key for pause in queue.pauses()])
+    _tell(wanted, "resumed", as_json)
+
+
+def _complain(wrong: str, right: list[str]) -> None:
+    raise InvalidParameters(f"{wrong}: choose from {', '.join(right) or 'none: there is nothing'}")
+
+
+def _tell(key: str, done: str, as_json: bool) -> None:
+    if as_json:
+        write_json({done: key})
+    else:
+        output().print(safe_text(f"{key} is {done}"))
+
+
+def pauses_of(queue: QueueManager) -> list[dict[str, Any]]:
+    """The pauses, for `tubeq stats --json`."""
+    now = time.time()
+    return [pause_dict(pause, now) for pause in queue.pauses()]
+
+
+def mention_pause(settings: Settings, queue: QueueManager, task_type: str) -> None:
+    """A line on stderr where tasks of the type wait for the end of a pause."""
+    now = time.time()
+    for pause in queue.pauses():
+        if pause.key == f"type:{task_type}" and pause.state(now) is State.OPEN:
+            goes_on = age(now - pause.paused_until)
+            command = command_for(settings, f"limits resume {pause.key}")
+            say(f"{task_type} is paused and goes on {goes_on} ({pause.code}); at once: {command}")
+
+
+def say_pauses(pauses: list[dict[str, Any]]) -> None:
+    """One line where something is paused."""
+    if pauses:
+        names = ", ".join(pause["key"] for pause in pauses)
+        output().print(safe_text(f"  {counted(len(pauses), 'pause')}: {names} (`tubeq limits`)"))

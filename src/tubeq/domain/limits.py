@@ -1,0 +1,248 @@
+"""How much at once, and how often: rules for keys, and the arithmetic that keeps them.
+
+A key names what is to be spared: `host:<name>`, `channel:<id or handle>`, `type:<task type>`. A
+rule names a key, or with a `*` at its end all keys that begin so, each of which is then counted by
+itself; the exact rule goes before a prefix, a longer prefix before a shorter one.
+
+The rate is kept by the generic cell rate algorithm in its form of virtual scheduling (GCRA; ITU-T
+recommendation I.371, "Traffic control and congestion control in B-ISDN", annex A): one number a
+key, the time at which the next cell would be due if all kept to the rate. A cell conforms unless
+it comes earlier than that by more than the tolerance, here `burst` - 1 intervals.
+
+All of it is pure: storages keep the numbers, and change them in one transaction.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tubeq.domain.errors import InvalidParameters
+
+KINDS = ("host", "channel", "type")
+MAX_KEY_LENGTH = 200
+MAX_COUNT = 1_000_000
+SLACK_S = 1e-5
+"""What epoch seconds in a float are good for: less is no difference."""
+_KEY = re.compile(r"(\w*):(\S+)")
+_SHORTEST_GUESS_S = 0.05
+_LONGEST_GUESS_S = 5.0
+
+
+@dataclass(frozen=True)
+class LimitRule:
+    """What is allowed for a key, or for each key with a prefix.
+
+    Args:
+        key: "host:www.youtube.com", or "channel:*" for each channel by itself.
+        concurrency: at most so many permits at once; None for any number.
+        per_s: at most so many a second, evenly spaced; 0.1 is one in ten seconds. None for any.
+        burst: how many may come at once after a rest; 1 keeps every two of them apart.
+
+    Raises:
+        InvalidParameters: a value is wrong; the message says what would be right.
+    """
+
+    key: str
+    concurrency: int | None = None
+    per_s: float | None = None
+    burst: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", checked_key(self.key, prefix=True))
+        if self.concurrency is None and self.per_s is None:
+            raise InvalidParameters(
+                f"the limit for {self.key} limits nothing: give a concurrency, a rate per second, "
+                "or both"
+            )
+        if self.concurrency is not None:
+            _check_count("concurrency", self.concurrency)
+        _check_count("burst", self.burst)
+        if self.per_s is None:
+            if self.burst != 1:
+                raise InvalidParameters("a burst goes with a rate: give the rate per second, too")
+            return
+        is_number = isinstance(self.per_s, (int, float)) and not isinstance(self.per_s, bool)
+        if not is_number or not 1e-6 <= self.per_s <= MAX_COUNT:
+            raise InvalidParameters(
+                f"the rate per second must be a number above 0, such as 0.5 for one in two "
+                f"seconds, not {self.per_s!r:.60}"
+            )
+
+    @property
+    def interval_s(self) -> float:
+        """Seconds between two permits at the full rate; 0 without a rate."""
+        return 0.0 if self.per_s is None else 1.0 / self.per_s
+
+    def applies_to(self, key: str) -> bool:
+        """Whether the key is the rule's, or has its prefix."""
+        return key == self.key or (self.key.endswith("*") and key.startswith(self.key[:-1]))
+
+
+def checked_key(key: object, *, prefix: bool = False) -> str:
+    """A key as it is stored: hosts and handles in lower case, since they are the same in any.
+
+    Args:
+        prefix: whether it may end in `*`.
+
+    Raises:
+        InvalidParameters: it is none; the message says what would be right.
+    """
+    match = _KEY.fullmatch(key) if isinstance(key, str) else None
+    wanted = "host:NAME, channel:@HANDLE or type:TASK_TYPE" + (
+        ", or one that ends in *, such as channel:* for each channel by itself" if prefix else ""
+    )
+    if match is None or match[1] not in KINDS or len(match[0]) > MAX_KEY_LENGTH:
+        raise InvalidParameters(f"{key!r:.120} names nothing that can be limited: write {wanted}")
+    name = match[2]
+    if not name.isprintable() or "*" in (name[:-1] if prefix else name):
+        raise InvalidParameters(f"{key!r:.120} cannot be limited: a * stands at the end or nowhere")
+    if match[1] == "host" or name.startswith("@"):
+        name = name.lower()
+    return f"{match[1]}:{name}"
+
+
+def _check_count(name: str, value: object) -> None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if not whole or not 1 <= value <= MAX_COUNT:  # type: ignore[operator]
+        raise InvalidParameters(f"{name} must be a whole number from 1 up, not {value!r:.60}")
+
+
+def rule_for(key: str, rules: Iterable[LimitRule]) -> LimitRule | None:
+    """The rule that holds for the key: its own, or that of the longest prefix."""
+    found = [rule for rule in rules if rule.applies_to(key)]
+    return max(found, key=lambda rule: (rule.key == key, len(rule.key)), default=None)
+
+
+class Holder(NamedTuple):
+    """Whose a permit is: a worker, and the claim for which it was taken where there is one."""
+
+    worker_id: str
+    task: int | None = None
+    claim_token: int | None = None
+
+
+class Permit(NamedTuple):
+    """One of the places that a rule's concurrency has. Times are epoch seconds.
+
+    It ends when it is released, when its worker is known to be dead, or at `expires_at`, `lease_s`
+    after its holder last gave a sign of life. Its id is never used again.
+    """
+
+    permit_id: str
+    key: str
+    holder: Holder
+    taken_at: float
+    lease_s: float
+    expires_at: float
+
+
+class Grant(NamedTuple):
+    """What `take` gave: the ids of the permits to be released, none where nothing limits the
+    keys, or only a rate does."""
+
+    permit_ids: tuple[str, ...] = ()
+
+
+class Refusal(NamedTuple):
+    """What `take` gave nothing for.
+
+    Args:
+        key: which of the keys was short.
+        retry_after_s: when to ask again: exact where a rate refused, if nobody else comes first;
+            where all places are taken it is a guess, since nobody knows when one is given back.
+        why: for people.
+    """
+
+    key: str
+    retry_after_s: float
+    why: str
+
+
+class Standing(NamedTuple):
+    """What is known of one key: its rule, its permits, and when the next cell is due (GCRA)."""
+
+    rule: LimitRule
+    permits: Sequence[Permit]
+    due_at: float | None
+
+
+def mended(standing: Standing, now: float) -> Standing:
+    """The standing without what has expired, and without times that no holder can have written.
+
+    Those come from a clock that was set back, or from a rule that was slower. They are brought as
+    close to now as they can have been when they were written, so that nothing is stuck for longer
+    than a lease, or a burst. The caller must store them, or they would be brought close for ever.
+    """
+    rule, permits, due_at = standing
+    if due_at is not None:
+        due_at = None if due_at <= now else min(due_at, now + rule.burst * rule.interval_s)
+    alive = [
+        permit
+        if permit.expires_at <= now + permit.lease_s + SLACK_S
+        else permit._replace(taken_at=now, expires_at=now + permit.lease_s)
+        for permit in permits
+        if permit.expires_at > now
+    ]
+    return Standing(rule, alive, due_at)
+
+
+def is_out_of_time(standing: Standing, now: float) -> bool:
+    """Whether `mended` would bring some time closer."""
+    rule, permits, due_at = standing
+    latest_s = rule.burst * rule.interval_s + SLACK_S
+    return (due_at is not None and due_at > now + latest_s) or any(
+        permit.expires_at > now + permit.lease_s + SLACK_S for permit in permits
+    )
+
+
+def judged(standings: Mapping[str, Standing], now: float) -> Refusal | None:
+    """Why the keys cannot be had now, or None where all of them can. The standings are mended.
+
+    Of several reasons it is the one that will last longest.
+    """
+    refusals = [
+        Refusal(key, wait_s, why)
+        for key, standing in standings.items()
+        for wait_s, why in (_rate_wait(standing, now), _place_wait(standing, now))
+        if wait_s > 0
+    ]
+    return max(refusals, key=lambda refusal: refusal.retry_after_s, default=None)
+
+
+def _rate_wait(standing: Standing, now: float) -> tuple[float, str]:
+    rule, _, due_at = standing
+    if rule.per_s is None or due_at is None:
+        return 0.0, ""
+    early_s = due_at - (rule.burst - 1) * rule.interval_s - now
+    return (early_s if early_s > SLACK_S else 0.0), f"{rule.per_s:g} a second"
+
+
+def _place_wait(standing: Standing, now: float) -> tuple[float, str]:
+    """How long a place may take to be given back: as long as the places have been held so far,
+    on the average. Of things that last equally long, that is right on the average."""
+    rule, permits, _ = standing
+    if rule.concurrency is None or len(permits) < rule.concurrency:
+        return 0.0, ""
+    held_s = sum(now - permit.taken_at for permit in permits) / len(permits)
+    guess_s = min(max(held_s, _SHORTEST_GUESS_S), _LONGEST_GUESS_S)
+    first_end_s = min(permit.expires_at for permit in permits) - now
+    return min(guess_s, max(first_end_s, SLACK_S)), f"{rule.concurrency} at once"
+
+
+def due_after(standing: Standing, now: float) -> float | None:
+    """When the next cell is due once one was let through now; None without a rate."""
+    rule, _, due_at = standing
+    if rule.per_s is None:
+        return None
+    return max(now, -math.inf if due_at is None else due_at) + rule.interval_s
+
+
+def jittered(wait_s: float, chance: random.Random) -> float:
+    """A wait that those who were refused together do not all end together: at least `wait_s`, at
+    most half as long again."""
+    return wait_s * chance.uniform(1.0, 1.5)

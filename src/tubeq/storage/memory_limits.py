@@ -1,0 +1,174 @@
+"""Limits in plain dictionaries: the reference that the contract suite holds the others against."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+from tubeq.domain import breaker as breakers
+from tubeq.domain import limits
+from tubeq.domain.breaker import Admission, Breaker, BreakerPolicy, Verdict
+from tubeq.domain.clock import Clock
+from tubeq.domain.errors import StorageError
+from tubeq.domain.limits import Grant, Holder, LimitRule, Permit, Refusal, Standing
+from tubeq.storage.identifiers import new_ids
+
+
+class _Owner(Protocol):
+    """The storage that these limits belong to."""
+
+    _closed: bool
+
+    @property
+    def _lock(self) -> AbstractContextManager[bool]: ...
+
+
+class MemoryLimits:
+    """Limits that live in this object, for the threads of one process.
+
+    Args:
+        owner: whose lock is taken, and who may have been closed.
+        clock: the source of time.
+    """
+
+    def __init__(self, owner: _Owner, clock: Clock) -> None:
+        self._owner = owner
+        self._clock = clock
+        self._chance = random.Random()
+        self._rules: dict[str, LimitRule] = {}
+        self._permits: dict[str, Permit] = {}  # by id, in the order in which they were taken
+        self._due_at: dict[str, float | None] = {}  # by key
+        self._breakers: dict[str, Breaker] = {}
+
+    @contextmanager
+    def _open(self) -> Iterator[float]:
+        """One transaction; the time."""
+        with self._owner._lock:
+            if self._owner._closed:
+                raise StorageError("this storage is closed")
+            yield self._clock.now()
+
+    # Rules --------------------------------------------------------------------------------------
+
+    def set_rule(self, rule: LimitRule) -> None:
+        with self._open():
+            self._rules[rule.key] = rule
+
+    def remove_rule(self, key: str) -> bool:
+        with self._open():
+            return self._rules.pop(key, None) is not None
+
+    def rules(self) -> list[LimitRule]:
+        with self._open():
+            return [self._rules[key] for key in sorted(self._rules)]
+
+    def is_idle(self) -> bool:
+        with self._open():
+            return not self._rules and not self._breakers
+
+    # Permits ------------------------------------------------------------------------------------
+
+    def take(self, keys: Sequence[str], holder: Holder, lease_s: float) -> Grant | Refusal:
+        with self._open() as now:
+            standings = {}
+            for key in keys:
+                rule = limits.rule_for(key, self._rules.values())
+                if rule is not None:
+                    standings[key] = self._mended(key, rule, now)
+            refusal = limits.judged(standings, now)
+            if refusal is not None:
+                return refusal
+            if not standings:
+                return Grant()
+            alive = (permit for permit in self._permits.values() if permit.expires_at > now)
+            self._permits = {permit.permit_id: permit for permit in alive}
+            permit_ids = []
+            for key, standing in standings.items():
+                if standing.rule.per_s is not None:
+                    self._due_at[key] = limits.due_after(standing, now)
+                if standing.rule.concurrency is not None:
+                    permit_ids += new_ids(1, now)
+                    permit = Permit(permit_ids[-1], key, holder, now, lease_s, now + lease_s)
+                    self._permits[permit.permit_id] = permit
+            return Grant(tuple(permit_ids))
+
+    def _mended(self, key: str, rule: LimitRule, now: float) -> Standing:
+        mine = [permit for permit in self._permits.values() if permit.key == key]
+        due_at = None if rule.per_s is None else self._due_at.get(key)
+        standing = limits.mended(Standing(rule, mine, due_at), now)
+        if standing.due_at is not None:
+            self._due_at[key] = standing.due_at
+        for permit in mine:
+            del self._permits[permit.permit_id]
+        self._permits |= {permit.permit_id: permit for permit in standing.permits}
+        return standing
+
+    def release(self, grant: Grant) -> None:
+        with self._open():
+            for permit_id in grant.permit_ids:
+                self._permits.pop(permit_id, None)
+
+    def extend(self, holder: Holder, lease_s: float) -> None:
+        with self._open() as now:
+            for permit in self._permits.values():
+                if permit.holder == holder:
+                    longer = permit._replace(lease_s=lease_s, expires_at=now + lease_s)
+                    self._permits[permit.permit_id] = longer
+            for key, breaker in self._breakers.items():
+                self._breakers[key] = breakers.extended(breaker, holder, lease_s, now)
+
+    def free(self, worker_id: str) -> int:
+        with self._open():
+            dead = [
+                permit.permit_id
+                for permit in self._permits.values()
+                if permit.holder.worker_id == worker_id
+            ]
+            for permit_id in dead:
+                del self._permits[permit_id]
+            before = dict(self._breakers)
+            for key, breaker in before.items():
+                self._breakers[key] = breakers.without_worker(breaker, worker_id)
+            return len(dead) + sum(before[key] != self._breakers[key] for key in before)
+
+    def permits(self) -> list[Permit]:
+        with self._open() as now:
+            alive = [permit for permit in self._permits.values() if permit.expires_at > now]
+            return sorted(alive, key=lambda permit: (permit.key, permit.taken_at, permit.permit_id))
+
+    # Pauses -------------------------------------------------------------------------------------
+
+    def pause_s(self, key: str) -> float:
+        with self._open() as now:
+            breaker = self._breakers.get(key)
+            return 0.0 if breaker is None else breaker.wait_s(now)
+
+    def admit(self, key: str, holder: Holder, lease_s: float) -> Admission:
+        with self._open() as now:
+            if key not in self._breakers:
+                return Admission()
+            breaker = self._breakers[key]
+            self._breakers[key], admission = breakers.admitted(breaker, holder, lease_s, now)
+            return admission
+
+    def report(
+        self, key: str, holder: Holder, verdict: Verdict, code: str, policy: BreakerPolicy
+    ) -> Breaker | None:
+        with self._open() as now:
+            after = breakers.after(
+                self._breakers.pop(key, None), key, holder, verdict, code,
+                policy=policy, now=now, chance=self._chance,
+            )  # fmt: skip
+            if after is not None:
+                self._breakers[key] = after
+            return after
+
+    def breakers(self) -> list[Breaker]:
+        with self._open():
+            return [self._breakers[key] for key in sorted(self._breakers)]
+
+    def resume(self, key: str) -> bool:
+        with self._open():
+            return self._breakers.pop(key, None) is not None

@@ -1,0 +1,203 @@
+"""Politeness: how one worker keeps to the limits and pauses that all workers share.
+
+Before a task it takes permits for the task's type and channel; one that is refused goes back to
+the queue for later, unharmed. While the task runs, the plugin's requests take theirs and wait for
+them in place. What the end of a task says of the site opens and closes the type's breaker.
+
+Where there are neither rules nor pauses, all of this is a look at what the handle remembers.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from tubeq.domain.breaker import BLOCKING_CODES, BreakerPolicy, Verdict
+from tubeq.domain.errors import (
+    InvalidParameters,
+    PermanentError,
+    StorageBusy,
+    StorageError,
+    TaskCancelled,
+)
+from tubeq.domain.limits import Grant, Holder, Refusal, jittered
+from tubeq.domain.models import Task, TaskResult
+from tubeq.queue.queue_manager import QueueManager
+from tubeq.workers.config import WorkerConfig
+
+POSTPONED = "postponed"
+"""The error code of a result that is none: the task was handed back before it began."""
+_SLICE_S = 0.25
+_BUSY_REST_S = 0.5
+_LONGEST_DELAY_S = 900.0
+_TELLS_NOTHING = frozenset({"cancelled", "stopped", "claim_lost", POSTPONED})
+_logger = logging.getLogger("tubeq.worker")
+
+
+class Politeness:
+    """The politeness of one worker. The worker's thread calls it; `extend` its watch.
+
+    It is the `Limiter` of the plugin's requests.
+
+    Args:
+        config: the task type, the lease and the pauses.
+        queue: where the limits are.
+        worker_id: the holder of what is taken.
+    """
+
+    def __init__(self, config: WorkerConfig, queue: QueueManager, worker_id: str) -> None:
+        self._queue = queue
+        self._limits = queue.storage.limits
+        self._lease_s = config.lease_s
+        self._policy = BreakerPolicy(config.breaker_pause_s, config.breaker_pause_max_s)
+        self._type_key = f"type:{config.task_type}"
+        self._holder = Holder(worker_id)
+        self._grant = Grant()
+        self._is_probe = False
+        self._rest_until = 0.0
+        self._slots: dict[str, float] = {}  # by key: when the last refused task may come again
+        self._chance = random.Random()
+
+    def pause_s(self) -> float:
+        """For how long no task of the type should be claimed; 0 as a rule."""
+        paused_s = self._limits.pause_s(self._type_key)
+        if self._rest_until == 0.0:
+            return paused_s
+        return max(paused_s, self._rest_until - time.monotonic(), 0.0)
+
+    # Around a task --------------------------------------------------------------------------------
+
+    def enter(self, claim: Task, plugin: Any) -> TaskResult | None:
+        """Take what the task needs before it begins. None: it may begin, and `leave` must follow.
+
+        Otherwise it was handed back to the queue, and the result says why.
+
+        Raises:
+            ClaimLost: the claim is no longer held.
+            StorageError: the database cannot be used.
+        """
+        self._holder = Holder(self._holder.worker_id, claim.row_id, claim.claim_token)
+        if self._limits.is_idle():
+            return None
+        admission = self._limits.admit(self._type_key, self._holder, self._lease_s)
+        if admission.wait_s > 0:
+            return self._hand_back(claim, f"{self._type_key} is paused", None)
+        self._is_probe = admission.probe
+        try:
+            keys = (self._type_key, *_keys_of(plugin, claim))
+            taken = self._limits.take(keys, self._holder, self._lease_s)
+            if isinstance(taken, Refusal):
+                return self._refuse(claim, taken)
+        except BaseException:
+            self.leave(None, None)
+            raise
+        self._grant = taken
+        for key in keys:
+            self._slots.pop(key, None)
+        return None
+
+    def _refuse(self, claim: Task, refusal: Refusal) -> TaskResult:
+        """Each task that the same key refuses comes again after the one before it: of a thousand
+        tasks of one channel, not all come back at once, again and again."""
+        key, now = refusal.key, time.monotonic()
+        self._slots[key] = max(self._slots.get(key, now), now) + refusal.retry_after_s
+        delay_s = jittered(min(self._slots[key] - now, _LONGEST_DELAY_S), self._chance)
+        if key == self._type_key:  # no other task would fare better
+            self._rest_until = now + jittered(refusal.retry_after_s, self._chance)
+        self.leave(None, None)
+        return self._hand_back(claim, f"limit for {key}: {refusal.why}", delay_s)
+
+    def _hand_back(self, claim: Task, why: str, delay_s: float | None) -> TaskResult:
+        if delay_s is not None:
+            why = f"{why}; again in {delay_s:.1f} s"
+        self._queue.release_task(claim, after_s=delay_s, why=why)
+        return TaskResult(success=False, error_message=why, error_code=POSTPONED)
+
+    def leave(self, result: TaskResult | None, error: Exception | None) -> None:
+        """The task has ended: give back what it held, and say what it told of the site.
+
+        Args:
+            result: what came of it; None where nothing did.
+            error: what the plugin raised.
+        """
+        grant, self._grant = self._grant, Grant()
+        was_probe, self._is_probe = self._is_probe, False
+        verdict = _verdict(result, error)
+        try:
+            if grant.permit_ids:
+                self._limits.release(grant)
+            if was_probe or verdict is Verdict.BLOCKED:
+                code = (result and result.error_code) or ""
+                self._limits.report(self._type_key, self._holder, verdict, code, self._policy)
+        except StorageError as trouble:
+            _logger.warning("what %s held ends with its lease: %s", self._type_key, trouble)
+
+    def extend(self, claim: Task) -> None:
+        """The claim's heartbeat: what it holds is held on."""
+        if not self._limits.is_idle():
+            holder = Holder(self._holder.worker_id, claim.row_id, claim.claim_token)
+            self._limits.extend(holder, self._lease_s)
+
+    # Around a request -----------------------------------------------------------------------------
+
+    @contextmanager
+    def permit(self, keys: Sequence[str], check: Callable[[], None]) -> Iterator[None]:
+        """Hold permits for the keys inside of the block; wait for them before it.
+
+        Args:
+            check: called at least four times a second while waiting; what it raises ends the wait.
+        """
+        if self._limits.is_idle():
+            yield
+            return
+        grant = self._granted(keys, check)
+        try:
+            yield
+        finally:
+            if grant.permit_ids:
+                try:
+                    self._limits.release(grant)
+                except StorageError as trouble:
+                    _logger.warning("permits for %s end with their lease: %s", keys, trouble)
+
+    def _granted(self, keys: Sequence[str], check: Callable[[], None]) -> Grant:
+        while True:
+            check()
+            try:
+                taken = self._limits.take(keys, self._holder, self._lease_s)
+            except StorageBusy:
+                wait_s = _BUSY_REST_S
+            else:
+                if isinstance(taken, Grant):
+                    return taken
+                wait_s = taken.retry_after_s
+            until = time.monotonic() + jittered(wait_s, self._chance)
+            while (left_s := until - time.monotonic()) > 0:
+                time.sleep(min(left_s, _SLICE_S))
+                check()
+
+
+def _keys_of(plugin: Any, claim: Task) -> Iterable[str]:
+    """What the plugin says that the task needs; wrong parameters are the plugin's to refuse."""
+    limit_keys = getattr(plugin, "limit_keys", None)
+    if not callable(limit_keys):
+        return ()
+    try:
+        return tuple(limit_keys(claim.parameters))
+    except (InvalidParameters, ValueError):  # among these what is no JSON
+        return ()
+
+
+def _verdict(result: TaskResult | None, error: Exception | None) -> Verdict:
+    if result is None or result.error_code in _TELLS_NOTHING or result.claim_lost:
+        return Verdict.SILENT
+    if result.success:
+        return Verdict.SUCCEEDED
+    if result.error_code in BLOCKING_CODES:
+        return Verdict.BLOCKED
+    permanent = isinstance(error, (PermanentError, InvalidParameters, TaskCancelled))
+    return Verdict.SILENT if permanent else Verdict.FAILED

@@ -1,0 +1,157 @@
+"""Hypothesis plays random takings, endings and jumps of the clock on both back ends.
+
+Both must answer alike, and whatever happens: of no key are more permits alive than the largest of
+the rules allows, and a lease and a pause later everything can be had again.
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
+
+from tests.conftest import FakeClock
+from tubeq.domain.breaker import Breaker, BreakerPolicy, Verdict
+from tubeq.domain.limits import Grant, Holder, LimitRule, Refusal
+from tubeq.domain.policies import Durability
+from tubeq.storage import Storage, open_storage
+
+KEYS = ("host:a", "host:b", "channel:@x", "type:t")
+LEASE_S = 30.0
+POLICY = BreakerPolicy(pause_s=40.0, pause_max_s=150.0)
+keys = st.lists(st.sampled_from(KEYS), min_size=1, max_size=3)
+holders = st.builds(Holder, st.sampled_from(["ann", "bob"]), st.just(1), st.integers(1, 2))
+rules = st.builds(
+    LimitRule,
+    st.sampled_from([*KEYS, "host:*", "channel:*"]),
+    st.integers(1, 3),
+    st.sampled_from([None, 0.1, 1.0, 5.0]),
+)
+jumps = st.sampled_from([0.05, 0.2, 1.0, 10.0, 30.0, 45.0, 200.0, -5.0, -40.0, -3600.0])
+
+
+class SQLiteLimitsAreTheModel(RuleBasedStateMachine):
+    grants: Bundle[tuple[Grant, Grant]] = Bundle("grants")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = FakeClock()
+        self.folder = tempfile.TemporaryDirectory()
+        path = Path(self.folder.name) / "queue.db"
+        self.both: tuple[Storage, ...] = tuple(
+            open_storage(target, clock=self.clock, durability=Durability.FAST)
+            for target in (":memory:", path)
+        )
+        for storage in self.both:
+            storage.limits._chance = random.Random(7)  # type: ignore[attr-defined]
+
+    def teardown(self) -> None:
+        for storage in self.both:
+            storage.close()
+        self.folder.cleanup()
+
+    def ask(self, verb: str, *arguments: Any) -> list[Any]:
+        return [getattr(storage.limits, verb)(*arguments) for storage in self.both]
+
+    def alike(self, verb: str, *arguments: Any) -> Any:
+        model, sqlite = self.ask(verb, *arguments)
+        assert model == sqlite
+        return model
+
+    @rule(new=rules)
+    def set_rule(self, new: LimitRule) -> None:
+        self.alike("set_rule", new)
+
+    @rule(key=st.sampled_from([*KEYS, "host:*"]))
+    def remove_rule(self, key: str) -> None:
+        self.alike("remove_rule", key)
+
+    @rule(target=grants, keys=keys, holder=holders)
+    def take(self, keys: list[str], holder: Holder) -> tuple[Grant, Grant]:
+        model, sqlite = self.ask("take", keys, holder, LEASE_S)
+        if isinstance(model, Refusal):
+            assert model == sqlite
+            return Grant(), Grant()
+        assert len(model.permit_ids) == len(sqlite.permit_ids)
+        return model, sqlite
+
+    @rule(pair=grants)
+    def release(self, pair: tuple[Grant, Grant]) -> None:
+        for storage, grant in zip(self.both, pair):
+            storage.limits.release(grant)
+
+    @rule(holder=holders)
+    def extend(self, holder: Holder) -> None:
+        self.alike("extend", holder, LEASE_S)
+
+    @rule(worker_id=st.sampled_from(["ann", "bob"]))
+    def rescue(self, worker_id: str) -> None:
+        for storage in self.both:
+            storage.rescue(worker_id=worker_id)
+
+    @rule(seconds=jumps)
+    def move_clock(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    @rule(holder=holders)
+    def admit(self, holder: Holder) -> None:
+        self.alike("admit", "type:t", holder, LEASE_S)
+
+    @rule(holder=holders, verdict=st.sampled_from(Verdict))
+    def report(self, holder: Holder, verdict: Verdict) -> None:
+        self.alike("report", "type:t", holder, verdict, "bot_check", POLICY)
+
+    @rule()
+    def resume(self) -> None:
+        self.alike("resume", "type:t")
+
+    @rule()
+    def nothing_is_stuck(self) -> None:
+        """Whatever happened: a lease and a pause later, everything can be had again."""
+        for storage in self.both:
+            limits = storage.limits
+            for _ in range(2):  # the first asking notices a clock that was set back
+                limits.take(KEYS, Holder("eve"), LEASE_S)
+                limits.admit("type:t", Holder("eve"), LEASE_S)
+                limits.free("eve")
+        self.clock.advance(POLICY.pause_max_s + LEASE_S + 10.0)
+        for storage in self.both:
+            assert isinstance(storage.limits.take(KEYS, Holder("eve"), LEASE_S), Grant)
+            assert storage.limits.admit("type:t", Holder("eve"), LEASE_S).wait_s == 0.0
+            storage.limits.free("eve")
+
+    @invariant()
+    def both_know_the_same(self) -> None:
+        model, sqlite = (
+            [permit._replace(permit_id="") for permit in storage.limits.permits()]
+            for storage in self.both
+        )
+        assert sorted(model) == sorted(sqlite)
+        breakers: list[Breaker] = self.alike("breakers")
+        for breaker in breakers:
+            assert breaker.pause_s <= POLICY.pause_max_s
+        self.alike("rules")
+        self.alike("is_idle")
+        self.alike("pause_s", "type:t")
+
+    @invariant()
+    def no_limit_is_exceeded(self) -> None:
+        held = [permit.key for permit in self.both[1].limits.permits()]
+        assert max(map(held.count, held), default=0) <= 3
+
+
+TestLimits = SQLiteLimitsAreTheModel.TestCase
+TestLimits.settings = settings(
+    max_examples=60,
+    stateful_step_count=40,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking takes minutes
+    suppress_health_check=list(HealthCheck),
+)
+TestLimits.pytestmark = [pytest.mark.slow]

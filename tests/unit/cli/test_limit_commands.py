@@ -1,0 +1,110 @@
+"""`tubeq limits`: set, list, remove, resume; and what is refused."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tubeq.domain.breaker import BreakerPolicy, Verdict
+from tubeq.domain.limits import Holder, LimitRule
+from tubeq.queue.queue_manager import QueueManager
+
+from .conftest import Command
+
+ANN = Holder("ann", 1, 1)
+TYPE = "type:youtube_channel"
+
+
+def pause(queue: QueueManager) -> None:
+    queue.storage.limits.report(TYPE, ANN, Verdict.BLOCKED, "bot_check", BreakerPolicy())
+
+
+def test_a_limit_is_set_listed_and_removed(tubeq: Command, queue: QueueManager) -> None:
+    set_ = tubeq("limits", "set", "host:WWW.YouTube.com", "--concurrency", "2", "--per-second", "5")
+    assert (set_.exit_code, set_.out) == (0, "host:www.youtube.com: 2 at once, 5 a second\n")
+    again = tubeq("limits", "set", "channel:*", "--per-second", "0.5", "--burst", "3", "--json")
+    assert again.json == {"key": "channel:*", "concurrency": None, "per_s": 0.5, "burst": 3}
+    assert queue.limit_rules() == [
+        LimitRule("channel:*", None, 0.5, 3),
+        LimitRule("host:www.youtube.com", 2, 5.0),
+    ]
+    queue.storage.limits.take(["host:www.youtube.com"], ANN, 30.0)
+    listed = tubeq("limits")
+    assert listed.exit_code == 0
+    for word in ("host:www.youtube.com", "channel:*", "0.5", "ann", "in 30s"):
+        assert word in listed.out
+    found = tubeq("limits", "--json").json
+    assert [rule["key"] for rule in found["rules"]] == ["channel:*", "host:www.youtube.com"]
+    (permit,) = found["permits"]
+    assert (permit["key"], permit["worker_id"]) == ("host:www.youtube.com", "ann")
+    assert found["pauses"] == []
+    assert tubeq("limits", "remove", "channel:*").out == "channel:* is removed\n"
+    assert [rule.key for rule in queue.limit_rules()] == ["host:www.youtube.com"]
+
+
+def test_a_limit_may_be_set_before_there_is_a_database(tubeq: Command) -> None:
+    assert tubeq("limits", "set", "type:anything", "--concurrency", "1").exit_code == 0
+    assert [rule["key"] for rule in tubeq("limits", "--json").json["rules"]] == ["type:anything"]
+
+
+def test_without_limits_the_list_says_how_to_set_one(tubeq: Command, queue: QueueManager) -> None:
+    listed = tubeq("limits")
+    assert (listed.exit_code, listed.out) == (0, "")
+    assert "tubeq limits set" in listed.err
+
+
+def test_a_pause_is_seen_and_ended(tubeq: Command, queue: QueueManager) -> None:
+    pause(queue)
+    assert "bot_check" in tubeq("limits").out
+    assert TYPE in tubeq("stats").out
+    (listed,) = tubeq("limits", "--json").json["pauses"]
+    (counted,) = tubeq("stats", "--json").json["pauses"]
+    assert listed == counted
+    assert (listed["key"], listed["state"], listed["trips"]) == (TYPE, "open", 1)
+    assert listed["paused_until"] > time.time()
+    assert tubeq("limits", "resume", TYPE, "--json").json == {"resumed": TYPE}
+    assert queue.pauses() == []
+    assert tubeq("stats", "--json").json["pauses"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["set", "youtube.com", "--concurrency", "1"], "host:NAME"),
+        (["set", "host:a"], "give a concurrency"),
+        (["set", "host:a", "--concurrency", "0"], "from 1 up"),
+        (["set", "host:a", "--per-second", "-1"], "above 0"),
+        (["set", "host:a", "--per-second", "nan"], "above 0"),
+        (["set", "host:a", "--concurrency", "1", "--burst", "2"], "goes with a rate"),
+        (["set", "host:a*b", "--concurrency", "1"], "at the end"),
+        (["remove", "host:none"], "choose from none"),
+        (["remove", "none"], "host:NAME"),
+        (["resume", "type:none"], "not paused"),
+        (["resume", "type:*"], "at the end"),
+        (["--json", "remove", "host:a"], "at the end"),
+        (["--db", "other.db", "set", "host:a", "--concurrency", "1"], "at the end"),
+    ],
+)
+def test_bad_input_is_refused_with_what_would_be_right(
+    tubeq: Command, queue: QueueManager, arguments: list[str], words: str
+) -> None:
+    assert words in tubeq.refused("limits", *arguments)
+    assert queue.limit_rules() == []
+
+
+def test_removing_names_what_there_is(tubeq: Command, queue: QueueManager) -> None:
+    queue.set_limit("host:b", 1)
+    assert "choose from host:b" in tubeq.refused("limits", "remove", "host:a")
+
+
+def test_a_missing_database_is_named(tubeq: Command) -> None:
+    assert "tubeq.db" in tubeq.refused("limits")
+
+
+def test_a_worker_says_what_it_waits_for(tubeq: Command, queue: QueueManager) -> None:
+    pause(queue)
+    ran = tubeq("worker", "--until-idle", "--quiet")
+    assert ran.exit_code == 0
+    assert "is paused and goes on in" in ran.err
+    assert f"tubeq limits resume {TYPE}" in ran.err

@@ -1,0 +1,529 @@
+"""A worker keeps to limits and pauses: before a task, around its requests, and after its end."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from tubeq.domain.breaker import Verdict
+from tubeq.domain.errors import (
+    InvalidParameters,
+    PermanentError,
+    StorageBusy,
+    TaskCancelled,
+    TransientError,
+)
+from tubeq.domain.limits import Grant, Holder, Refusal
+from tubeq.domain.models import TaskResult
+from tubeq.domain.states import TaskStatus
+from tubeq.plugins.base import permit
+from tubeq.queue.queue_manager import QueueManager
+from tubeq.workers.base_worker import BaseWorker
+from tubeq.workers.politeness import _verdict
+
+from .support import GOOD, Plugin, background, claimed, counts, raising, until, worker_on
+
+TYPE = "type:video"
+STRANGER = Holder("stranger", 99, 1)
+BLOCKED = TransientError("not a bot?", code="bot_check", retry_after_s=3600.0)
+
+
+class ChannelPlugin(Plugin):
+    """Needs a permit for the channel that a task names."""
+
+    def limit_keys(self, parameters: Mapping[str, Any]) -> list[str]:
+        if "channel" not in parameters:
+            raise InvalidParameters("channel is missing")
+        return [f"channel:{parameters['channel']}"]
+
+
+def channel_worker(queue: QueueManager, **config: Any) -> BaseWorker:
+    worker = worker_on(queue, **config)
+    worker.plugin = ChannelPlugin()
+    return worker
+
+
+def occupy(queue: QueueManager, *keys: str, lease_s: float = 60.0) -> Grant:
+    """Somebody else takes permits."""
+    taken = queue.storage.limits.take(keys, STRANGER, lease_s)
+    assert isinstance(taken, Grant)
+    return taken
+
+
+def release(queue: QueueManager, grant: Grant) -> None:
+    queue.storage.limits.release(grant)
+
+
+def history(queue: QueueManager, task_id: str) -> list[tuple[str, str | None]]:
+    return [(str(entry.event), entry.detail) for entry in queue.get_task_history(task_id)]
+
+
+# Before a task ------------------------------------------------------------------------------------
+
+
+def test_a_refused_task_goes_back_for_later_unharmed(queue: QueueManager) -> None:
+    queue.set_limit(TYPE, concurrency=1)
+    occupy(queue, TYPE)
+    worker = worker_on(queue, raising(AssertionError("it must not begin")))
+    task_id = queue.create_task("video")
+    result = worker.process_task(claimed(worker))
+    assert (result.success, result.error_code) == (False, "postponed")
+    task = queue.get_task(task_id)
+    assert task.status is TaskStatus.QUEUED
+    assert task.run_after is not None
+    assert task.run_after > time.time()
+    assert (task.retry_count, task.crash_count, task.error_code) == (0, 0, None)
+    event, detail = history(queue, task_id)[-1]
+    assert event == "released"
+    assert detail is not None
+    assert detail.startswith("limit for type:video: 1 at once; again in ")
+
+
+def test_a_worker_whose_type_is_full_rests_instead_of_asking_each_task(
+    queue: QueueManager,
+) -> None:
+    queue.set_limit(TYPE, concurrency=1)
+    occupied = occupy(queue, TYPE)
+    for _ in range(5):
+        queue.create_task("video")
+    worker = worker_on(queue)
+    worker.process_task(claimed(worker))
+    assert worker.claim_task() is None
+    release(queue, occupied)
+    until(lambda: worker.claim_task() is not None)
+
+
+def test_tasks_of_other_channels_go_on(queue: QueueManager) -> None:
+    queue.set_limit("channel:*", concurrency=1)
+    occupied = occupy(queue, "channel:@full")
+    for number in range(5):
+        queue.create_task("video", {"channel": f"@free-{number}"})
+    full = [queue.create_task("video", {"channel": "@full"}) for _ in range(3)]  # come first
+    worker = channel_worker(queue)
+    stop = threading.Event()
+    with background(lambda: worker.run(stop)) as ran:
+        until(lambda: counts(queue) == {"QUEUED": 3, "COMPLETED": 5})
+        release(queue, occupied)
+        until(lambda: counts(queue) == {"COMPLETED": 8})
+        stop.set()
+    assert ran["value"] == 8  # what was postponed was no attempt
+    assert queue.permits() == []
+    for task_id in full:
+        task = queue.get_task(task_id)
+        assert task.retry_count == 0
+        assert "released" in [event for event, _ in history(queue, task_id)]
+
+
+def test_max_tasks_counts_only_what_began(queue: QueueManager) -> None:
+    queue.set_limit("channel:*", concurrency=1)
+    occupy(queue, "channel:@full")
+    queue.create_task("video", {"channel": "@free"})
+    queue.create_task("video", {"channel": "@full"})  # the newest, and so the first
+    assert channel_worker(queue).run(max_tasks=1) == 1
+    assert counts(queue) == {"QUEUED": 1, "COMPLETED": 1}
+
+
+def test_tasks_of_one_full_channel_are_spread(queue: QueueManager) -> None:
+    """Not all of them come back at once, again and again."""
+    queue.set_limit("channel:@full", per_s=0.05)
+    occupy(queue, "channel:@full")
+    worker = channel_worker(queue)
+    delays = []
+    for _ in range(8):
+        task_id = queue.create_task("video", {"channel": "@full"})
+        began = time.time()
+        worker.process_task(claimed(worker))
+        due = queue.get_task(task_id).run_after
+        assert due is not None
+        delays.append(due - began)
+    assert 15 < delays[0] <= 30.1
+    assert delays[-1] > 100
+    assert len({round(delay % 1, 3) for delay in delays}) > 1  # jitter
+
+
+def test_one_task_that_is_refused_again_waits_no_longer_each_time(queue: QueueManager) -> None:
+    queue.set_limit("channel:@full", concurrency=1)
+    occupy(queue, "channel:@full")
+    worker = channel_worker(queue)
+    task_id = queue.create_task("video", {"channel": "@full"})
+    for _ in range(5):
+        until(lambda: (claim := worker.claim_task()) and worker.process_task(claim))
+        task = queue.get_task(task_id)
+        assert task.run_after is not None
+        (held,) = queue.permits()
+        assert task.run_after - time.time() <= 1.5 * (time.time() - held.taken_at) + 0.1
+
+
+def test_parameters_that_name_no_channel_are_the_plugins_to_refuse(queue: QueueManager) -> None:
+    queue.set_limit("channel:*", concurrency=1)
+    worker = channel_worker(queue)
+    worker.plugin.scrape = raising(InvalidParameters("channel is missing"))
+    task_id = queue.create_task("video")
+    worker.process_task(claimed(worker))
+    assert queue.get_task(task_id).error_code == "invalid_parameters"
+
+
+@pytest.mark.parametrize(
+    "error", [None, ValueError("x"), PermanentError("x"), TransientError("x"), KeyboardInterrupt()]
+)
+def test_permits_are_held_during_the_task_and_given_back_however_it_ends(
+    queue: QueueManager, error: BaseException | None
+) -> None:
+    queue.set_limit(TYPE, concurrency=1)
+    seen = []
+
+    def scrape() -> list[Any]:
+        seen.extend(queue.permits())
+        if error is not None:
+            raise error
+        return [GOOD]
+
+    worker = worker_on(queue, scrape)
+    queue.create_task("video")
+    claim = claimed(worker)
+    if isinstance(error, KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt):
+            worker.process_task(claim)
+    else:
+        worker.process_task(claim)
+    (held,) = seen
+    assert held.holder == Holder("worker-1", claim.row_id, claim.claim_token)
+    assert queue.permits() == []
+
+
+@pytest.mark.slow
+def test_heartbeats_keep_the_permits_of_a_long_task(queue: QueueManager) -> None:
+    queue.set_limit(TYPE, concurrency=1)
+    held = []
+
+    def scrape() -> list[Any]:
+        with permit("type:inner"):
+            time.sleep(1.3)
+        held.append([each.key for each in queue.permits()])
+        return [GOOD]
+
+    queue.set_limit("type:inner", concurrency=1)
+    worker = worker_on(queue, scrape, lease_s=0.6)
+    queue.create_task("video")
+    assert worker.process_task(claimed(worker)).success
+    assert held == [[TYPE]]
+
+
+def test_a_cancelled_task_that_is_refused_ends_cancelled(queue: QueueManager) -> None:
+    queue.set_limit(TYPE, concurrency=1)
+    occupy(queue, TYPE)
+    worker = worker_on(queue)
+    task_id = queue.create_task("video")
+    claim = claimed(worker)
+    queue.cancel_task(task_id)
+    worker.process_task(claim)
+    assert queue.get_task(task_id).status is TaskStatus.CANCELLED
+
+
+def test_a_claim_that_was_lost_takes_nothing_with_it(queue: QueueManager) -> None:
+    queue.set_limit(TYPE, concurrency=1)
+    occupied = occupy(queue, TYPE)
+    worker = worker_on(queue)
+    queue.create_task("video")
+    claim = claimed(worker)
+    queue.rescue(worker_id="worker-1")
+    assert worker.process_task(claim).claim_lost
+    release(queue, occupied)
+    assert queue.permits() == []
+
+
+# Around a request ---------------------------------------------------------------------------------
+
+
+def test_outside_of_a_worker_a_permit_is_nothing() -> None:
+    with permit("host:a", "host:b"):
+        pass
+
+
+def test_a_request_waits_in_place_for_its_permit(queue: QueueManager) -> None:
+    queue.set_limit("host:a", concurrency=1)
+    occupied = occupy(queue, "host:a")
+    began = threading.Event()
+
+    def scrape() -> list[Any]:
+        began.set()
+        with permit("host:a"):
+            (held,) = queue.permits()
+            return [{"source_id": held.holder.worker_id}]
+
+    worker = worker_on(queue, scrape)
+    task_id = queue.create_task("video")
+    claim = claimed(worker)
+    with background(lambda: worker.process_task(claim)) as outcome:
+        assert began.wait(10)
+        time.sleep(0.1)
+        assert outcome == {}
+        release(queue, occupied)
+    assert outcome["value"].success
+    assert [each.source_id for each in queue.get_task_results(task_id)] == ["worker-1"]
+    assert queue.permits() == []
+
+
+def test_a_request_that_waits_obeys_a_stop(queue: QueueManager) -> None:
+    queue.set_limit("host:a", concurrency=1)
+    occupy(queue, "host:a")
+    began = threading.Event()
+
+    def scrape() -> list[Any]:
+        began.set()
+        with permit("host:a"):
+            raise AssertionError("it never gets one")
+
+    worker = worker_on(queue, scrape, stop_grace_s=0.1)
+    task_id = queue.create_task("video")
+    stop = threading.Event()
+    with background(lambda: worker.run(stop)):
+        assert began.wait(10)
+        stop.set()
+    task = queue.get_task(task_id)
+    assert (task.status, task.retry_count) == (TaskStatus.QUEUED, 0)
+
+
+def test_a_request_that_waits_obeys_its_own_check(queue: QueueManager) -> None:
+    queue.set_limit("host:a", per_s=0.001)
+    occupy(queue, "host:a")
+    looks = []
+
+    def check() -> None:
+        looks.append(time.monotonic())
+        if len(looks) == 3:
+            raise TransientError("the deadline has passed", code="timeout")
+
+    def scrape() -> list[Any]:
+        with permit("host:a", check=check):
+            raise AssertionError("it never gets one")
+
+    worker = worker_on(queue, scrape)
+    queue.create_task("video")
+    assert worker.process_task(claimed(worker)).error_code == "timeout"
+    assert max(later - sooner for sooner, later in pairwise(looks)) < 2.0
+
+
+def test_permits_are_given_back_when_a_request_fails(queue: QueueManager) -> None:
+    queue.set_limit("host:*", concurrency=1)
+
+    def scrape() -> list[Any]:
+        with permit("host:a", "host:b"):
+            raise ConnectionError("reset")
+
+    worker = worker_on(queue, scrape)
+    queue.create_task("video")
+    assert worker.process_task(claimed(worker)).error_code == "unexpected"
+    assert queue.permits() == []
+
+
+class Latest(random.Random):
+    """Always draws the upper end."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return b
+
+
+class Never:
+    """Limits that refuse, until they are asked a second time."""
+
+    def __init__(self) -> None:
+        self.asked_at: list[float] = []
+
+    def is_idle(self) -> bool:
+        return False
+
+    def take(self, keys: Any, holder: Any, lease_s: float) -> Refusal:
+        self.asked_at.append(time.monotonic())
+        if len(self.asked_at) == 2:
+            raise TimeoutError
+        return Refusal("host:a", 0.2, "")
+
+
+def test_those_who_wait_for_a_rate_do_not_come_back_together(queue: QueueManager) -> None:
+    """Jitter: whoever draws the upper end waits half as long again."""
+    politeness, limits = worker_on(queue)._politeness, Never()
+    politeness._limits = limits  # type: ignore[assignment]
+    politeness._chance = Latest()
+    with pytest.raises(TimeoutError), politeness.permit(["host:a"], lambda: None):
+        pass
+    first, second = limits.asked_at
+    assert second - first >= 0.3
+
+
+def test_a_busy_database_delays_a_request_and_does_not_fail_it(queue: QueueManager) -> None:
+    queue.set_limit("host:a", concurrency=1)
+    worker = worker_on(queue)
+    real, troubles = queue.storage.limits, [StorageBusy("somebody writes")]
+
+    class Busy:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(real, name)
+
+        def take(self, *arguments: Any) -> Any:
+            if troubles:
+                raise troubles.pop()
+            return real.take(*arguments)
+
+    worker._politeness._limits = Busy()  # type: ignore[assignment]
+    with worker._politeness.permit(["host:a"], lambda: None):
+        assert len(queue.permits()) == 1
+    assert queue.permits() == []
+
+
+# Pauses -------------------------------------------------------------------------------------------
+
+
+def test_a_bot_check_pauses_the_type_for_every_worker(queue: QueueManager) -> None:
+    tripping = worker_on(queue, raising(BLOCKED), breaker_pause_s=50.0)
+    first = queue.create_task("video")
+    tripping.process_task(claimed(tripping))
+    task = queue.get_task(first)
+    assert (task.status, task.retry_count, task.error_code) == (TaskStatus.QUEUED, 1, "bot_check")
+    assert task.run_after is not None
+    assert task.run_after > time.time() + 3000  # its own retry is as late as ever
+    (pause,) = queue.pauses()
+    assert (pause.key, pause.code) == (TYPE, "bot_check")
+    other = worker_on(queue, worker_id="worker-2")
+    second = queue.create_task("video")
+    assert tripping.claim_task() is None
+    assert other.claim_task() is None
+    stop = threading.Event()
+    with background(lambda: other.run(stop)):
+        time.sleep(0.3)
+        assert counts(queue) == {"QUEUED": 2}
+        assert queue.get_task(second).claim_token == 0  # nobody took it up to find out
+        assert queue.resume(TYPE)
+        until(lambda: counts(queue) == {"QUEUED": 1, "COMPLETED": 1})
+        stop.set()
+
+
+def test_a_claim_from_before_the_pause_is_handed_back_at_once(queue: QueueManager) -> None:
+    """A worker learns of a pause up to a second late; and chains its claims."""
+    late = worker_on(queue, raising(AssertionError("it must not begin")))
+    task_id = queue.create_task("video")
+    claim = claimed(late)
+    pause(queue)
+    assert late.process_task(claim).error_code == "postponed"
+    task = queue.get_task(task_id)
+    assert (task.status, task.run_after, task.retry_count) == (TaskStatus.QUEUED, None, 0)
+    assert history(queue, task_id)[-1] == ("released", "type:video is paused")
+
+
+def pause(queue: QueueManager, pause_s: float = 50.0) -> None:
+    blocked = worker_on(queue, raising(BLOCKED), worker_id="trip", breaker_pause_s=pause_s)
+    policy = blocked._politeness._policy
+    queue.storage.limits.report(TYPE, STRANGER, Verdict.BLOCKED, "bot_check", policy)
+
+
+def due(queue: QueueManager) -> None:
+    """Paused, and the pause is over."""
+    pause(queue, 0.02)
+    time.sleep(0.03)
+
+
+def test_after_the_pause_one_task_is_let_through_and_its_success_ends_it(
+    queue: QueueManager,
+) -> None:
+    due(queue)
+    other = worker_on(queue, worker_id="worker-2")
+
+    def scrape() -> list[Any]:
+        result = other.process_task(second)
+        assert result.error_code == "postponed"
+        assert other.claim_task() is None  # the probe is under way
+        return [GOOD]
+
+    worker = worker_on(queue, scrape)
+    queue.create_task("video")
+    queue.create_task("video")
+    first, second = claimed(worker), claimed(other)
+    assert worker.process_task(first).success
+    assert queue.pauses() == []
+    assert other.process_task(claimed(other)).success
+
+
+@pytest.mark.parametrize("error", [BLOCKED, ConnectionError("reset"), TransientError("x")])
+def test_a_probe_that_fails_doubles_the_pause(queue: QueueManager, error: Exception) -> None:
+    due(queue)
+    worker = worker_on(queue, raising(error), breaker_pause_s=50.0)
+    queue.create_task("video")
+    worker.process_task(claimed(worker))
+    (again,) = queue.pauses()
+    assert (again.trips, again.probe) == (2, None)
+    assert again.pause_s >= 75.0
+
+
+@pytest.mark.parametrize("error", [PermanentError("private"), InvalidParameters("none")])
+def test_a_probe_that_tells_nothing_lets_the_next_go(queue: QueueManager, error: Exception) -> None:
+    due(queue)
+    worker = worker_on(queue, raising(error))
+    queue.create_task("video")
+    worker.process_task(claimed(worker))
+    assert [each.trips for each in queue.pauses()] == [1]
+    worker.plugin = Plugin()
+    queue.create_task("video")
+    assert worker.process_task(claimed(worker)).success
+    assert queue.pauses() == []
+
+
+def test_a_probe_that_is_refused_a_permit_makes_room(queue: QueueManager) -> None:
+    due(queue)
+    queue.set_limit(TYPE, concurrency=1)
+    occupy(queue, TYPE)
+    worker = worker_on(queue)
+    queue.create_task("video")
+    assert worker.process_task(claimed(worker)).error_code == "postponed"
+    (pause,) = queue.pauses()
+    assert pause.probe is None
+
+
+def test_a_probe_whose_worker_died_is_followed_by_another(queue: QueueManager) -> None:
+    due(queue)
+    dead = Holder("dead", 1, 1)
+    assert queue.storage.limits.admit(TYPE, dead, 60.0).probe
+    worker = worker_on(queue)
+    queue.create_task("video")
+    assert worker.claim_task() is None
+    queue.rescue(worker_id="dead")
+    assert worker.process_task(claimed(worker)).success
+    assert queue.pauses() == []
+
+
+def test_a_worker_that_runs_until_idle_does_not_wait_for_a_pause_without_tasks(
+    queue: QueueManager,
+) -> None:
+    pause(queue)
+    assert worker_on(queue).run(until_idle=True) == 0
+
+
+def test_pauses_can_be_forgone(queue: QueueManager) -> None:
+    worker = worker_on(queue, raising(BLOCKED), breaker_pause_s=0.0)
+    queue.create_task("video")
+    worker.process_task(claimed(worker))
+    assert queue.pauses() == []
+
+
+@pytest.mark.parametrize(
+    ("result", "error", "verdict"),
+    [
+        (None, None, Verdict.SILENT),
+        (TaskResult(True), None, Verdict.SUCCEEDED),
+        (TaskResult(False, error_code="bot_check"), BLOCKED, Verdict.BLOCKED),
+        (TaskResult(False, error_code="rate_limited"), None, Verdict.BLOCKED),
+        (TaskResult(False, error_code="timeout"), None, Verdict.FAILED),
+        (TaskResult(False, error_code="stopped"), None, Verdict.SILENT),
+        (TaskResult(False, error_code="cancelled"), TaskCancelled("x"), Verdict.SILENT),
+        (TaskResult(False, error_code="claim_lost", claim_lost=True), None, Verdict.SILENT),
+    ],
+)
+def test_what_the_end_of_a_task_tells(
+    result: TaskResult | None, error: Exception | None, verdict: Verdict
+) -> None:
+    assert _verdict(result, error) is verdict
