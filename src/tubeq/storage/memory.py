@@ -23,6 +23,7 @@ from tubeq.domain.policies import ClaimStrategy
 from tubeq.domain.states import ACTIVE, FINISHED, TaskEvent, TaskStatus
 from tubeq.storage.encoding import as_json, reported
 from tubeq.storage.identifiers import new_ids
+from tubeq.storage.memory_children import MemoryChildren
 from tubeq.storage.memory_verb import verb
 from tubeq.storage.port import ClaimRequest, Completion, Rescue, WorkerInfo
 
@@ -51,6 +52,7 @@ class MemoryStorage:
         self._history: dict[int, list[HistoryEntry]] = {}
         self._workers: dict[str, WorkerInfo] = {}
         self._last_row_id = 0
+        self.children = MemoryChildren(self)
 
     # Creating and looking -----------------------------------------------------------------------
 
@@ -271,10 +273,8 @@ class MemoryStorage:
         """Back, and due at once, even where an administrator took it before its time."""
         if task.cancel_requested:
             return self._end(task, TaskEvent.CANCELLED)
-        early = task.run_after is not None and task.run_after > self._clock.now()
-        return self._back(
-            task, TaskEvent.RELEASED, run_after=self._clock.now() if early else task.run_after
-        )
+        due = None if task.run_after is None else min(task.run_after, self._clock.now())
+        return self._back(task, TaskEvent.RELEASED, run_after=due)
 
     @verb
     def confirm_cancel(self, claim: Task) -> Task:
@@ -293,8 +293,7 @@ class MemoryStorage:
     def _take_back(self, task: Task, crash_limit: int, rescue: Rescue) -> None:
         crashes = task.crash_count + 1
         message = f"worker {task.worker_id} died or its lease expired (crash {crashes})"
-        crash: dict[str, Any] = {"crash_count": crashes, "error_code": "crashed"}
-        crash["error_message"] = message
+        crash = {"crash_count": crashes, "error_code": "crashed", "error_message": message}
         if task.cancel_requested:
             self._end(task, TaskEvent.CANCELLED, **crash)
             rescue.cancelled.append(task.task_id)
@@ -322,6 +321,7 @@ class MemoryStorage:
         return self._requeue(self._task(task_id))
 
     def _requeue(self, task: Task) -> Task:
+        self.children.begin_anew(task)
         cleared = dict.fromkeys(("error_code", "error_message", "result_json", "run_after"))
         return self._back(task, TaskEvent.REQUEUED, retry_count=0, crash_count=0, **cleared)
 
@@ -449,11 +449,12 @@ class MemoryStorage:
             if task.status in FINISHED
             and task.row_id != self._last_row_id
             and (task.completed_at or "") < bound
+            and not self.children.needs(task)
         ][:limit]
         for task in old:
             del self._tasks[task.row_id], self._row_ids[task.task_id], self._history[task.row_id]
-            if task.idempotency_key is not None:
-                del self._keys[task.idempotency_key]
+            self._keys.pop(task.idempotency_key or "", None)
+            self.children.forget(task.row_id)
         self._results = {key: new for key, new in self._results.items() if key[0] in self._tasks}
         return len(old)
 

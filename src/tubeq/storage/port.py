@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, QueueStats, Result, Task
 from tubeq.domain.policies import ClaimStrategy
 from tubeq.domain.states import TaskStatus
+from tubeq.storage.children_port import Children
 
 
 class ClaimRequest(NamedTuple):
@@ -61,6 +62,11 @@ class WorkerInfo(NamedTuple):
 
 class Storage(Protocol):
     """The verbs."""
+
+    @property
+    def children(self) -> Children:
+        """The verbs about tasks that have children."""
+        ...
 
     def create(
         self, tasks: Sequence[EncodedTask], *, when_visible: Callable[[], None] | None = None
