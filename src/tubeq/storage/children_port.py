@@ -42,6 +42,10 @@ class Children(Protocol):
         """What was last saved of this task, in any attempt since it was created or requeued."""
         ...
 
+    def count_ideas(self, claim: Task) -> int:
+        """How many ideas of this task are stored."""
+        ...
+
     def progress(self, task_id: str) -> Progress:
         """How many children there are, by status and error code. Looks at no other tasks.
 

@@ -293,7 +293,8 @@ class MemoryStorage:
     def _take_back(self, task: Task, crash_limit: int, rescue: Rescue) -> None:
         crashes = task.crash_count + 1
         message = f"worker {task.worker_id} died or its lease expired (crash {crashes})"
-        crash = {"crash_count": crashes, "error_code": "crashed", "error_message": message}
+        crash: dict[str, Any] = {"crash_count": crashes, "error_code": "crashed"}
+        crash["error_message"] = message
         if task.cancel_requested:
             self._end(task, TaskEvent.CANCELLED, **crash)
             rescue.cancelled.append(task.task_id)

@@ -60,6 +60,9 @@ class MemoryChildren:
         with locked_by(self._storage):
             return self._cursors.get(claim.row_id)
 
+    def count_ideas(self, claim: Task) -> int:
+        return len(self._storage.results(claim.task_id))
+
     def progress(self, task_id: str) -> Progress:
         with locked_by(self._storage):
             children = self._of(task_id)

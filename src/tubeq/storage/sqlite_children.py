@@ -76,6 +76,10 @@ class SQLiteChildren:
         rows = self._session.read(_SQL["cursor"], (claim.row_id,))
         return rows[0][0] if rows else None
 
+    def count_ideas(self, claim: Task) -> int:
+        count: int = self._session.read(_SQL["count_ideas"], (claim.task_id,))[0][0]
+        return count
+
     def progress(self, task_id: str) -> Progress:
         by_status = dict.fromkeys(map(str, TaskStatus), 0)
         errors: dict[str, int] = {}

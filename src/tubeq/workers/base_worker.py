@@ -37,6 +37,7 @@ from tubeq.queue.wakeup import SLOTS, Waiter, Waker
 from tubeq.storage.port import ClaimRequest, WorkerInfo
 from tubeq.workers.board import Board
 from tubeq.workers.config import WorkerConfig, new_worker_id
+from tubeq.workers.keeper import AttemptKeeper
 from tubeq.workers.scraping import scraped_ideas
 from tubeq.workers.watch import Attempt, Watch, lost, record_end
 
@@ -114,25 +115,31 @@ class BaseWorker:
         try:
             claim = self.queue.start_task(task) if task.status is TaskStatus.CLAIMED else task
             attempt = self._watch.arm(claim)
-            ideas, error = self._call_plugin(attempt)
+            keeper = AttemptKeeper(self.queue, self._watch, attempt)
+            ideas, error = self._call_plugin(attempt, keeper)
             settled = self._watch.disarm(attempt)
+            claim = attempt.claim
             if settled is not None:
                 result = settled
+            elif error is not None and error is keeper.refusal:
+                raise error  # the storage's, not the plugin's
             elif error is not None:
                 result = self._record_error(attempt, error)
             elif attempt.heard:  # what it returned may be a part: it knew that it had to end
                 result = record_end(self.queue, self.config, attempt)
             else:
                 then = None if stop is not None and stop.is_set() else then
-                result, following = self._complete(claim, ideas, then)
+                result, following = self._complete(claim, ideas, then, keeper.has_saved)
         except ClaimLost as error:
             result = lost(error)
         self._board.count(result.success)
         return result, following
 
-    def _call_plugin(self, attempt: Attempt) -> tuple[list[Idea], Exception | None]:
+    def _call_plugin(
+        self, attempt: Attempt, keeper: AttemptKeeper
+    ) -> tuple[list[Idea], Exception | None]:
         try:
-            with running(attempt.stop_reason):
+            with running(attempt.stop_reason, keeper):
                 return scraped_ideas(self.plugin, attempt.claim), None
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything
             return [], error
@@ -143,16 +150,20 @@ class BaseWorker:
             raise
 
     def _complete(
-        self, claim: Task, ideas: list[Idea], then: ClaimRequest | None
+        self, claim: Task, ideas: list[Idea], then: ClaimRequest | None, has_saved: bool
     ) -> tuple[TaskResult, Task | None]:
-        report = {"ideas_count": len(ideas), "worker_id": self.worker_id}
+        count = len(ideas)
         try:
+            if has_saved:
+                self.queue.save_progress(claim, ideas)
+                count, ideas = self.queue.storage.children.count_ideas(claim), []
+            report = {"ideas_count": count, "worker_id": self.worker_id}
             following = self.queue.complete_task(claim, ideas, report, then)
         except (InvalidParameters, TypeError, ValueError) as error:
             # An idea that no database can hold, such as one whose `extra` is no JSON.
             message = f"the plugin's items cannot be stored: {error}"
             return self._fail(claim, message, InvalidParameters.code, permanent=True), None
-        return TaskResult(success=True, ideas_count=len(ideas)), following
+        return TaskResult(success=True, ideas_count=count), following
 
     def _record_error(self, attempt: Attempt, error: Exception) -> TaskResult:
         final = isinstance(error, (PermanentError, InvalidParameters))

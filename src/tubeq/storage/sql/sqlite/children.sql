@@ -9,6 +9,9 @@ SELECT cancel_requested FROM task_queue WHERE $held
 -- name: is_stored
 SELECT 1 FROM results WHERE task_id = ? AND source_id = ?
 
+-- name: count_ideas
+SELECT count(*) FROM results WHERE task_id = ?
+
 -- name: is_child
 SELECT 1 FROM task_child WHERE parent = ? AND source_id = ?
 
