@@ -62,6 +62,10 @@ class Keeper(Protocol):
         """See `tubeq.plugins.saving.cursor`."""
         ...
 
+    def saved_count(self) -> int:
+        """See `tubeq.plugins.saving.saved_count`."""
+        ...
+
 
 _keeper: ContextVar[Keeper | None] = ContextVar("tubeq_keeper", default=None)
 

@@ -23,7 +23,16 @@ from tubeq.domain.children import ChildTask, Saved
 from tubeq.domain.models import Idea
 from tubeq.plugins.base import current_keeper, running
 
-__all__ = ["ChildTask", "Collected", "Saved", "can_save", "collecting", "cursor", "save"]
+__all__ = [
+    "ChildTask",
+    "Collected",
+    "Saved",
+    "can_save",
+    "collecting",
+    "cursor",
+    "save",
+    "saved_count",
+]
 
 
 def can_save() -> bool:
@@ -72,6 +81,16 @@ def cursor() -> dict[str, Any] | None:
     return None if keeper is None else keeper.cursor()
 
 
+def saved_count() -> int:
+    """How many ideas of this task are stored, from whatever attempt. 0 outside of a worker.
+
+    Raises:
+        StorageError: the database cannot be read.
+    """
+    keeper = current_keeper()
+    return 0 if keeper is None else keeper.saved_count()
+
+
 class Collected:
     """A keeper for tests of plugins: keeps what is saved in plain lists, each source id once.
 
@@ -101,6 +120,10 @@ class Collected:
     def cursor(self) -> dict[str, Any] | None:
         """See `cursor`."""
         return self.cursors[-1] if self.cursors else None
+
+    def saved_count(self) -> int:
+        """See `saved_count`."""
+        return len(self.ideas)
 
 
 @contextmanager

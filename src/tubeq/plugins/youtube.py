@@ -13,18 +13,50 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable, Generator, Iterator
+from functools import cache
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote
 
 from tubeq.domain.errors import InvalidParameters, PermanentError, TransientError, TubeqError
 from tubeq.plugins.base import check_stop
+from tubeq.plugins.continuations import Continuations
 from tubeq.plugins.ideas import published_at
 from tubeq.plugins.network import Connections, check_ca_file, check_proxy
 from tubeq.plugins.youtube_errors import translate
 
 Entry = dict[str, Any]
 """One video, in yt-dlp's field names."""
+
+
+class Placed(NamedTuple):
+    """An entry, and the token of the page that it is on; None for the first page."""
+
+    entry: Entry
+    page: str | None
+
+
+class PageFailed(Exception):
+    """A page of a listing could not be got.
+
+    `error` says why, `page` is its token, as in `Placed`. `was_start` tells whether it is the page
+    that was to be gone on with.
+    """
+
+    def __init__(self, error: TubeqError, pages: Continuations) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.page = pages.current
+        self.was_start = pages.is_at_start
+
+
+class SuspectEmpty(TransientError):
+    """yt-dlp says nothing where it does not know a page's layout, and does not show the page
+    either: a tab that is truly empty cannot be told from one that it cannot read."""
+
+    def __init__(self) -> None:
+        super().__init__("the listing came back empty", code="suspect_empty")
+
 
 _T = TypeVar("_T")
 
@@ -75,6 +107,41 @@ class YouTube:
             TaskCancelled: the task is to stop.
         """
         return self._ask(lambda client: client.listing(url, max_results, oldest))
+
+    def stream(self, url: str, start: str | None = None) -> Generator[Placed, None, None]:
+        """The videos of a listing as its pages come in, in bounded memory; close it when enough is
+        seen. The deadline holds for each page, and for whatever its reader does meanwhile.
+
+        A page may repeat what moved down since the last, and where `start` is given, the first page
+        comes before it.
+
+        Args:
+            url: must be one that this package built.
+            start: a token that came with an entry: go on with its page.
+
+        Raises:
+            PageFailed: a page could not be got; bears its token and the error.
+            TaskCancelled: the task is to stop.
+        """
+        client = self._client()
+        pages = Continuations(start)
+        try:
+            client.begin(self._deadline_s)
+            yield from client.stream(url, pages, self._deadline_s)
+            client.end()
+            return
+        except GeneratorExit:
+            client.end()
+            raise
+        except TubeqError as error:
+            failure: TubeqError = error
+        except Exception as error:  # noqa: BLE001 - yt-dlp lets through whatever its parsers raise
+            failure = translate(error, client.warnings, client.secrets())
+        finally:
+            if client.met_trouble:
+                self._drop_client()
+        client.check_time()  # a stopped request fails in many ways: only the stop is news
+        raise PageFailed(failure, pages)
 
     def video(self, url: str) -> Entry:
         """One video, with all that its page tells.
@@ -173,13 +240,13 @@ class _Client:
     """
 
     def __init__(self, options: dict[str, Any], ca_file: str | os.PathLike[str] | None) -> None:
-        import yt_dlp
-
         self.warnings: deque[str] = deque(maxlen=50)  # yt-dlp mentions some causes only there
         self.met_trouble = False
         self._deadline = math.inf
         self._connections = Connections(self.check_time, ca_file)
-        self._ydl = yt_dlp.YoutubeDL({**options, "logger": self})
+        self.pages = Continuations()
+        self._ydl = _downloader()({**options, "logger": self})
+        self._ydl.look = self.look
         for handler in self._ydl._request_director.handlers.values():
             handler._make_sslcontext = self._connections.of(handler._make_sslcontext)
 
@@ -188,6 +255,7 @@ class _Client:
         self._deadline = time.monotonic() + deadline_s
         self.warnings.clear()
         self.met_trouble = True
+        self.pages = Continuations()
 
     def end(self) -> None:
         """The call went well; what was got over on the way is trouble nevertheless."""
@@ -206,10 +274,19 @@ class _Client:
             if older or len(found) == max_results:
                 break
         if not found and not older:
-            # yt-dlp says nothing where it does not know a page's layout, and does not show the
-            # page either: a tab that is truly empty cannot be told from one that it cannot read.
-            raise TransientError("the listing came back empty", code="suspect_empty")
+            raise SuspectEmpty
         return list(found.values())
+
+    def stream(self, url: str, pages: Continuations, deadline_s: float) -> Iterator[Placed]:
+        self.pages = pages
+        page = None
+        for entry in self._entries(url):
+            if pages.current != page:
+                page = pages.current
+                self._deadline = time.monotonic() + deadline_s
+            self.check_time()
+            if _VIDEO_ID.fullmatch(str(entry.get("id"))):
+                yield Placed(entry, page)
 
     def video(self, url: str) -> Entry:
         # Unprocessed: without formats that could be played, which need not concern anybody here,
@@ -246,6 +323,10 @@ class _Client:
         self._ydl.close()
         self._connections.close()  # yt-dlp leaves those of failed requests open
 
+    def look(self, request: Any) -> None:
+        """Before a request is sent."""
+        self.pages.look(request)
+
     def debug(self, _message: str) -> None:
         self.check_time()
 
@@ -266,6 +347,21 @@ class _Client:
         if not result or result.get("entries") is None:
             raise TransientError("YouTube answered with something else", code="bad_response")
         return iter(result["entries"])
+
+
+@cache
+def _downloader() -> Any:
+    """YoutubeDL, and somebody may look at its requests before they are sent."""
+    import yt_dlp
+
+    class Downloader(yt_dlp.YoutubeDL):  # type: ignore[misc]
+        look: Callable[[Any], None]
+
+        def urlopen(self, req: Any) -> Any:
+            self.look(req)
+            return super().urlopen(req)
+
+    return Downloader
 
 
 _VIDEO_ID = re.compile(r"[0-9A-Za-z_-]{11}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tubeq.domain.children import ChildTask, Saved
 from tubeq.domain.errors import ClaimLost, StorageError, TaskCancelled
@@ -16,6 +16,8 @@ from tubeq.workers.watch import Attempt, Reason
 
 if TYPE_CHECKING:
     from tubeq.workers.watch import Watch
+
+_T = TypeVar("_T")
 
 
 class AttemptKeeper:
@@ -47,11 +49,9 @@ class AttemptKeeper:
         """See `tubeq.plugins.saving.save`."""
         attempt = self._attempt
         checked = [checked_idea(item) for item in ideas]
-        try:
-            saved = self._queue.save_progress(attempt.claim, checked, tasks, cursor)
-        except (ClaimLost, StorageError) as error:
-            self.refusal = error
-            raise
+        saved = self._asked(
+            lambda: self._queue.save_progress(attempt.claim, checked, tasks, cursor)
+        )
         if saved.cancelled:
             attempt.tell(Reason.CANCELLED, "cancelled on request", monotonic())
             attempt.heard = True
@@ -65,13 +65,20 @@ class AttemptKeeper:
 
     def cursor(self) -> dict[str, Any] | None:
         """See `tubeq.plugins.saving.cursor`."""
-        try:
-            text = self._queue.storage.children.cursor(self._attempt.claim)
-        except StorageError as error:
-            self.refusal = error
-            raise
+        text = self._asked(lambda: self._queue.storage.children.cursor(self._attempt.claim))
         if text is None:
             return None
         self.has_saved = True
         found: dict[str, Any] = json.loads(text)
         return found
+
+    def saved_count(self) -> int:
+        """See `tubeq.plugins.saving.saved_count`."""
+        return self._asked(lambda: self._queue.storage.children.count_ideas(self._attempt.claim))
+
+    def _asked(self, question: Callable[[], _T]) -> _T:
+        try:
+            return question()
+        except (ClaimLost, StorageError) as error:
+            self.refusal = error
+            raise
