@@ -20,7 +20,7 @@ from tubeq.plugins.ideas import idea_of, published_at
 from tubeq.plugins.kinds import Flag, Whole
 from tubeq.plugins.parameters import parameter
 from tubeq.plugins.saving import ChildTask, can_save, cursor, save, saved_count
-from tubeq.plugins.youtube import Entry, PageFailed, Placed, SuspectEmpty, YouTube
+from tubeq.plugins.youtube import Entry, PageFailed, Placed, YouTube, suspect_empty
 from tubeq.plugins.youtube_plugin import P, YouTubePlugin
 
 MAX_RESULTS_LIMIT = 200_000
@@ -141,7 +141,7 @@ class _Streaming:
         if came_there:
             self._save(page)
             if not self._found:
-                raise SuspectEmpty
+                raise suspect_empty()
         return came_there
 
     def _take(self, placed: Placed, page: str | None) -> bool:

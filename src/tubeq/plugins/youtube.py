@@ -50,12 +50,10 @@ class PageFailed(Exception):
         self.was_start = pages.is_at_start
 
 
-class SuspectEmpty(TransientError):
+def suspect_empty() -> TransientError:
     """yt-dlp says nothing where it does not know a page's layout, and does not show the page
     either: a tab that is truly empty cannot be told from one that it cannot read."""
-
-    def __init__(self) -> None:
-        super().__init__("the listing came back empty", code="suspect_empty")
+    return TransientError("the listing came back empty", code="suspect_empty")
 
 
 _T = TypeVar("_T")
@@ -240,12 +238,14 @@ class _Client:
     """
 
     def __init__(self, options: dict[str, Any], ca_file: str | os.PathLike[str] | None) -> None:
+        import yt_dlp
+
         self.warnings: deque[str] = deque(maxlen=50)  # yt-dlp mentions some causes only there
         self.met_trouble = False
         self._deadline = math.inf
         self._connections = Connections(self.check_time, ca_file)
         self.pages = Continuations()
-        self._ydl = _downloader()({**options, "logger": self})
+        self._ydl = _downloader(yt_dlp.YoutubeDL)({**options, "logger": self})
         self._ydl.look = self.look
         for handler in self._ydl._request_director.handlers.values():
             handler._make_sslcontext = self._connections.of(handler._make_sslcontext)
@@ -274,7 +274,7 @@ class _Client:
             if older or len(found) == max_results:
                 break
         if not found and not older:
-            raise SuspectEmpty
+            raise suspect_empty()
         return list(found.values())
 
     def stream(self, url: str, pages: Continuations, deadline_s: float) -> Iterator[Placed]:
@@ -350,11 +350,10 @@ class _Client:
 
 
 @cache
-def _downloader() -> Any:
+def _downloader(base: Any) -> Any:
     """YoutubeDL, and somebody may look at its requests before they are sent."""
-    import yt_dlp
 
-    class Downloader(yt_dlp.YoutubeDL):  # type: ignore[misc]
+    class Downloader(base):  # type: ignore[misc]
         look: Callable[[Any], None]
 
         def urlopen(self, req: Any) -> Any:

@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -82,6 +82,7 @@ class BaseWorker:
         self._waiter: Waiter | None = None
         self._waker = Waker(self.queue.db_path)
         self._next_sweep = 0.0
+        self._idle_types: list[str] = []
         self._request = ClaimRequest(
             config.task_type, self.worker_id, config.strategy, config.lease_s, start=True
         )
@@ -201,6 +202,7 @@ class BaseWorker:
         stop: threading.Event | None = None,
         until_idle: bool = False,
         max_tasks: int | None = None,
+        idle_types: Sequence[str] = (),
     ) -> int:
         """Process tasks until asked to stop; how many attempts were made.
 
@@ -209,11 +211,14 @@ class BaseWorker:
                 handed back otherwise. A stop request through the database sets it.
             until_idle: also end when no task of the type is queued, scheduled or held by anybody.
             max_tasks: also end after that many attempts.
+            idle_types: types whose tasks may yet create tasks of this one, and so keep it from
+                being idle.
 
         Raises:
             StorageError: the database cannot be used any more; a busy or full one is waited for.
         """
         stop = stop or threading.Event()
+        self._idle_types = [each for each in idle_types if each != self.config.task_type]
         self._register(stop)
         self._watch.obey(stop)
         attempts = 0
@@ -290,7 +295,8 @@ class BaseWorker:
             waiter.prepare()
         claimed = self.queue.storage.claim(self._request)
         if not claimed and until_idle and not self._is_work_left():
-            self._waker.wake(self.config.task_type, SLOTS)  # the others may go as well
+            # The others may go as well.
+            self._waker.wake(None if self._idle_types else self.config.task_type, SLOTS)
             raise _Idle
         if not claimed:
             until = time.monotonic() + self._patience_s()
@@ -309,7 +315,9 @@ class BaseWorker:
         return max(min(self.config.poll_interval, until_due_s, until_sweep_s), 0.01)
 
     def _is_work_left(self) -> bool:
-        return self.queue.storage.has_open_tasks(self.config.task_type)
+        # Its own type last: what the others' last task created is there before that one is over.
+        types = [*self._idle_types, self.config.task_type]
+        return any(map(self.queue.storage.has_open_tasks, types))
 
     # Ending ---------------------------------------------------------------------------------------
 
