@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -63,8 +64,16 @@ def demo(
 
 
 def worker(
-    task_type: Annotated[str, typer.Option("--type", help="Tasks to do.")] = _YOUTUBE_CHANNEL,
-    processes: Annotated[int, typer.Option(min=1, max=256, help="How many at once.")] = 1,
+    task_types: Annotated[
+        list[str] | None,
+        typer.Option("--type", help="Tasks to do; may be repeated.  [default: youtube_channel]"),
+    ] = None,
+    processes: Annotated[
+        int, typer.Option(min=1, max=256, help="How many processes, for each type.")
+    ] = 1,
+    threads: Annotated[
+        int, typer.Option(min=1, max=64, help="How many tasks at once in each process.")
+    ] = 1,
     until_idle: Annotated[
         bool, typer.Option("--until-idle", help="End when nothing is left to do.")
     ] = False,
@@ -100,7 +109,7 @@ def worker(
     from tubeq.cli.progress import environment, report_of_run, words_of
     from tubeq.workers.runner import Runner, RunnerConfig
 
-    known_task_type(task_type)
+    types = [known_task_type(each) for each in dict.fromkeys(task_types or [_YOUTUBE_CHANNEL])]
     settings = read_settings(
         db_path,
         max_retries=max_retries,
@@ -111,15 +120,20 @@ def worker(
     )
     if settings.lease_s < 1:
         raise InvalidParameters("a lease must be at least 1s")
-    config = RunnerConfig(
-        worker=worker_config(settings, task_type, strategy),
-        processes=processes,
-        until_idle=until_idle,
+    first, *others = (
+        RunnerConfig(
+            worker=worker_config(settings, task_type, strategy),
+            processes=processes,
+            threads=threads,
+            until_idle=until_idle,
+        )
+        for task_type in types
     )
-    failed_before = _failed_count(settings, task_type)
+    config = replace(first, also=tuple(others))
+    failed_before = _failed_count(settings, types)
     with environment(settings.worker_environment()), report_of_run(quiet=quiet) as report:
         summary = Runner(settings.db_path, config, on_event=report).run()
-    failed = _failed_count(settings, task_type) - failed_before
+    failed = _failed_count(settings, types) - failed_before
     if as_json:
         write_json({**asdict(summary), "tasks_failed": failed})
     else:
@@ -128,9 +142,10 @@ def worker(
         raise typer.Exit(EXIT_INTERRUPTED if summary.stopped else EXIT_WORK_FAILED)
 
 
-def _failed_count(settings: Settings, task_type: str) -> int:
+def _failed_count(settings: Settings, task_types: Sequence[str]) -> int:
     with open_queue(settings, create=True) as queue:
-        return queue.stats().by_type.get(task_type, {}).get(TaskStatus.FAILED, 0)
+        by_type = queue.stats().by_type
+    return sum(by_type.get(each, {}).get(TaskStatus.FAILED, 0) for each in task_types)
 
 
 def workers(as_json: JsonOption = False, db_path: DatabaseOption = None) -> None:
