@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -99,13 +100,22 @@ class Soak:
                     break
                 if time.monotonic() >= next_kill and progress.total:
                     next_kill = time.monotonic() + (self._kill_every_s or 1e9)
-                    pids = runner.worker_pids()
-                    # The first is the one that lists, as long as it lives.
-                    victim = pids[0] if self.kills % 2 == 0 else self._chance.choice(pids)
-                    os.kill(victim, signal.SIGKILL)
-                    self.kills += 1
+                    self._kill_one(queue, "youtube_channel" if self.kills % 2 else None)
         finally:
             runner.stop()
+
+    def _kill_one(self, queue: QueueManager, task_type: str | None) -> None:
+        """Kill a process that is at a task: one of this type, if it can be."""
+        running = queue.list_tasks("RUNNING")
+        chosen = [task for task in running if task["task_type"] == task_type] or running
+        pids = {each.worker_id: each.pid for each in queue.workers()}
+        for task in self._chance.sample(chosen, len(chosen)):
+            pid = pids.get(task["worker_id"])
+            if pid is not None:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                    self.kills += 1
+                return
 
     def check(self, task_id: str) -> None:
         """

@@ -31,6 +31,10 @@ from tubeq.settings import Settings
 # What starts workers is imported where it is used: `tubeq tasks` needs none of it.
 
 _YOUTUBE_CHANNEL = "youtube_channel"
+_TypesOption = Annotated[
+    list[str] | None,
+    typer.Option("--type", help="Tasks to do; may be repeated.  [default: youtube_channel]"),
+]
 
 
 def demo(
@@ -64,16 +68,9 @@ def demo(
 
 
 def worker(
-    task_types: Annotated[
-        list[str] | None,
-        typer.Option("--type", help="Tasks to do; may be repeated.  [default: youtube_channel]"),
-    ] = None,
-    processes: Annotated[
-        int, typer.Option(min=1, max=256, help="How many processes, for each type.")
-    ] = 1,
-    threads: Annotated[
-        int, typer.Option(min=1, max=64, help="How many tasks at once in each process.")
-    ] = 1,
+    task_types: _TypesOption = None,
+    processes: Annotated[int, typer.Option(min=1, max=256, help="How many, for each type.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, max=64, help="Tasks at once in each process.")] = 1,
     until_idle: Annotated[
         bool, typer.Option("--until-idle", help="End when nothing is left to do.")
     ] = False,
@@ -91,9 +88,7 @@ def worker(
     ] = None,
     lease: Annotated[
         str | None,
-        typer.Option(
-            metavar="SPAN", help="After so long without a sign of life, others take over."
-        ),
+        typer.Option(metavar="SPAN", help="So long without a sign of life, and others take over."),
     ] = None,
     durability: Annotated[
         Durability | None, typer.Option(case_sensitive=False, help="What survives a power cut.")
@@ -120,18 +115,14 @@ def worker(
     )
     if settings.lease_s < 1:
         raise InvalidParameters("a lease must be at least 1s")
+    crews = [worker_config(settings, each, strategy) for each in types]
     first, *others = (
-        RunnerConfig(
-            worker=worker_config(settings, task_type, strategy),
-            processes=processes,
-            threads=threads,
-            until_idle=until_idle,
-        )
-        for task_type in types
+        RunnerConfig(worker=each, processes=processes, threads=threads, until_idle=until_idle)
+        for each in crews
     )
-    config = replace(first, also=tuple(others))
     failed_before = _failed_count(settings, types)
     with environment(settings.worker_environment()), report_of_run(quiet=quiet) as report:
+        config = replace(first, also=tuple(others))
         summary = Runner(settings.db_path, config, on_event=report).run()
     failed = _failed_count(settings, types) - failed_before
     if as_json:
