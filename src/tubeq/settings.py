@@ -39,7 +39,8 @@ class Settings:
         max_retries: the failure with this number is final.
         backoff_s: the first retry waits up to this long, each further one up to twice as long.
         lease_s: how long a task stays with a worker that gives no sign of life.
-        task_timeout_s: a task that takes longer is ended, and retried.
+        task_timeout_s: a task that takes longer is ended, and retried; each time that it saves it
+            has as long again.
     """
 
     db_path: Path = Path("tubeq.db")

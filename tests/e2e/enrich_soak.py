@@ -40,15 +40,19 @@ class Soak:
     Args:
         folder: for the database.
         videos: how many the channel has.
-        kill_every_s: seconds between two kills; None for none.
+        kill_every_s: seconds between two kills.
+        most_kills: after that many there are no more.
     """
 
-    def __init__(self, folder: Path, videos: int, kill_every_s: float | None = 3.0) -> None:
+    def __init__(
+        self, folder: Path, videos: int, kill_every_s: float = 3.0, most_kills: int = 10**9
+    ) -> None:
         self.db_path = folder / "queue.db"
         self.videos = videos
         self.kills = 0
         self.took_s = 0.0
         self._kill_every_s = kill_every_s
+        self._most_kills = most_kills
         self._over = threading.Event()
         self._chance = random.Random(1)
         self.world = World()
@@ -75,7 +79,9 @@ class Soak:
                     processes=processes,
                     threads=threads,
                 )
-                config = RunnerConfig(worker=worker("youtube_channel"), also=(enriching,))
+                config = RunnerConfig(
+                    worker=worker("youtube_channel", crash_limit=1000), also=(enriching,)
+                )
                 runner = Runner(self.db_path, config)
                 watcher = threading.Thread(target=self._watch, args=(queue, task_id, runner))
                 watcher.start()
@@ -91,15 +97,15 @@ class Soak:
         return task_id
 
     def _watch(self, queue: QueueManager, task_id: str, runner: Runner) -> None:
-        next_kill = time.monotonic() + (self._kill_every_s or 1e9)
+        next_kill = time.monotonic() + self._kill_every_s
         try:
             while not self._over.wait(0.2):
                 is_listed = queue.get_task(task_id).status in FINISHED
                 progress = queue.progress(task_id)
                 if is_listed and not progress.open:
                     break
-                if time.monotonic() >= next_kill and progress.total:
-                    next_kill = time.monotonic() + (self._kill_every_s or 1e9)
+                if time.monotonic() >= next_kill and self.kills < self._most_kills:
+                    next_kill = time.monotonic() + self._kill_every_s
                     self._kill_one(queue, "youtube_channel" if self.kills % 2 else None)
         finally:
             runner.stop()

@@ -101,6 +101,9 @@ class _Streaming:
         self._start: str | None = (cursor() or {}).get("page")
         self._found = saved_count()
         self._batch: dict[str, Entry] = {}  # by id: a page may repeat what moved down
+        self._due = 1
+        """How many videos are enough for a save: few at first, so that one attempt after the other
+        gets on even where each is cut short, then more."""
         self._saved_at = 0.0
 
     def run(self) -> None:
@@ -159,7 +162,7 @@ class _Streaming:
     def _save_if_due(self, page: str | None) -> None:
         """At the beginning of a page: with the next one, all before it is saved."""
         waited_s = time.monotonic() - self._saved_at
-        if len(self._batch) >= _BATCH or waited_s >= _BATCH_S:
+        if len(self._batch) >= self._due or waited_s >= _BATCH_S:
             self._save(page)
 
     def _save(self, page: str | None) -> None:
@@ -171,4 +174,5 @@ class _Streaming:
         saved = save(ideas, tasks if self._wanted.enrich else (), {"page": page})
         self._found += saved.new_ideas
         self._batch.clear()
+        self._due = min(2 * self._due, _BATCH)
         self._saved_at = time.monotonic()

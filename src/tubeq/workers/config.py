@@ -34,7 +34,8 @@ class WorkerConfig:
             back after that.
         heartbeat_interval_s: seconds between heartbeats; None is a third of the lease.
         strategy: which of the due tasks is claimed next.
-        task_timeout_s: seconds after which a plugin is told to end; None is never.
+        task_timeout_s: seconds after which a plugin is told to end, counted from its beginning or
+            from when it last saved; None is never.
         stop_grace_s: seconds that a plugin has to end by itself once it timed out or was
             cancelled; and, when the worker is asked to stop, to finish its task before the task
             is handed back.
