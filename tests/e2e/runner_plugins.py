@@ -102,7 +102,7 @@ class HangingOnce:
         calls = Path(os.environ[LOG_VARIABLE]).read_text().count(f"begin {number} ")
         if number == hangs and calls == 1:
             if how == "seize":
-                time.sleep(0.1)  # the others begin
+                time.sleep(1.4)
                 ctypes.PyDLL(None).usleep(ctypes.c_uint(1000 * 1_000_000))
             time.sleep(1000)
         time.sleep(rest_s)

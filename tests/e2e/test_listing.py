@@ -78,11 +78,11 @@ def test_streaming_asks_for_no_more_pages_than_a_list_does(scrape, task_type):
 @pytest.mark.parametrize("task_type", SOURCES)
 def test_an_attempt_goes_on_where_the_last_one_stopped(scrape, task_type):
     whole = [idea.source_id for idea in scrape(task_type, **SOURCES[task_type], max_results=500)]
-    first = InBatches(fail_at=2)
+    first = InBatches(fail_at=4)
     with pytest.raises(ClaimLost):
         run(scrape, first, task_type, max_results=500)
     stored = len(first.ideas)
-    assert 1 < stored < 500
+    assert PAGE_SIZES[task_type] < stored < 500
     again = InBatches(first.cursor(), known=first.ideas)
     run(scrape, again, task_type, max_results=500)
     assert list(again.ideas) == whole
@@ -93,7 +93,7 @@ def test_an_attempt_goes_on_where_the_last_one_stopped(scrape, task_type):
 
 
 def test_what_was_published_meanwhile_is_found_as_well(scrape, world):
-    first = InBatches(fail_at=2)
+    first = InBatches(fail_at=4)
     with pytest.raises(ClaimLost):
         run(scrape, first, max_results=600)
     before = list(first.ideas)
@@ -131,7 +131,7 @@ def test_a_failed_page_keeps_what_came_before(scrape, world, after):
     ids=["400", "404", "empty"],
 )
 def test_a_page_that_youtube_forgot_is_looked_for_from_the_beginning(scrape, world, fault, times):
-    first = InBatches(fail_at=2)
+    first = InBatches(fail_at=4)
     with pytest.raises(ClaimLost):
         run(scrape, first, max_results=500)
     world.fail(fault, request=RequestKind.CONTINUATION, times=times)
@@ -150,7 +150,7 @@ def test_a_token_that_is_none_is_got_over(scrape):
 
 @pytest.mark.parametrize("code", [429, 503])
 def test_a_page_that_cannot_be_had_now_is_kept_in_mind(scrape, world, code):
-    first = InBatches(fail_at=2)
+    first = InBatches(fail_at=4)
     with pytest.raises(ClaimLost):
         run(scrape, first, max_results=500)
     cursor = first.cursor()

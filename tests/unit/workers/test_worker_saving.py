@@ -59,6 +59,23 @@ def test_the_next_attempt_goes_on_from_the_cursor(queue):
     assert task.result["ideas_count"] == 6
 
 
+def test_the_last_attempt_is_not_the_last_if_it_gets_on(queue):
+    attempts = []
+
+    def scrape():
+        attempts.append(1)
+        if len(attempts) == 3:
+            save(items("a"))
+        raise TransientError("not now")
+
+    worker = worker_on(queue, scrape, max_retries=3)
+    task_id = queue.create_task("video")
+    for _ in range(3):
+        worker.process_task(claimed(worker))
+    task = queue.get_task(task_id)
+    assert (task["status"], task["retry_count"]) == ("QUEUED", 1)
+
+
 def test_attempts_that_do_not_get_on_are_counted(queue):
     def scrape():
         save(items("always the same"))
