@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tubeq.domain.children import ChildTask, Progress, Saved
     from tubeq.domain.errors import (
         ClaimLost,
         IllegalTransition,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 # A name is imported when it is first used, so that `import tubeq` costs next to nothing.
 _HOMES = {
+    "domain.children": ("ChildTask", "Progress", "Saved"),
     "domain.errors": (
         "ClaimLost", "IllegalTransition", "InvalidParameters", "PermanentError", "PluginError",
         "StorageError", "TaskNotFound", "TransientError", "TubeqError",
@@ -51,6 +53,7 @@ _MODULE_OF = {name: f"tubeq.{module}" for module, names in _HOMES.items() for na
 __version__ = "0.1.0"
 __all__ = [
     "BaseWorker",
+    "ChildTask",
     "ClaimLost",
     "ClaimRequest",
     "ClaimStrategy",
@@ -62,10 +65,12 @@ __all__ = [
     "NewTask",
     "PermanentError",
     "PluginError",
+    "Progress",
     "QueueManager",
     "RetryPolicy",
     "Runner",
     "RunnerConfig",
+    "Saved",
     "StorageError",
     "Task",
     "TaskNotFound",

@@ -42,7 +42,8 @@ class Settings:
         max_retries: the failure with this number is final.
         backoff_s: the first retry waits up to this long, each further one up to twice as long.
         lease_s: how long a task stays with a worker that gives no sign of life.
-        task_timeout_s: a task that takes longer is ended, and retried.
+        task_timeout_s: a task that takes longer is ended, and retried; each time that it saves it
+            has as long again.
         breaker_pause_s: how long nobody begins a task of a type after YouTube said that it is too
             much; twice as long each further time in a row; 0 is never.
     """

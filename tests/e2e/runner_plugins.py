@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tubeq.plugins.base import check_stop
+from tubeq.plugins.saving import ChildTask, save
 
 LOG_VARIABLE = "TUBEQ_TEST_LOG"
 
@@ -88,4 +89,31 @@ class Dying:
         os._exit(9)
 
     def scrape(self) -> list[Any]:
+        return []
+
+
+class HangingOnce:
+    """Hangs at the task of one number, the first time."""
+
+    def scrape(
+        self, hangs: int, number: int = 0, rest_s: float = 0.0, how: str = "sleep"
+    ) -> list[Any]:
+        note(f"begin {number} {os.getpid()}")
+        calls = Path(os.environ[LOG_VARIABLE]).read_text().count(f"begin {number} ")
+        if number == hangs and calls == 1:
+            if how == "seize":
+                time.sleep(1.4)
+                ctypes.PyDLL(None).usleep(ctypes.c_uint(1000 * 1_000_000))
+            time.sleep(1000)
+        time.sleep(rest_s)
+        return [item(number)]
+
+
+class Listing:
+    """Makes tasks of type "video", slowly."""
+
+    def scrape(self, count: int, rest_s: float) -> list[Any]:
+        for number in range(count):
+            time.sleep(rest_s)
+            save([item(number)], [ChildTask(f"video-{number}", "video", {"number": number})])
         return []

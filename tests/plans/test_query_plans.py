@@ -8,6 +8,7 @@ import pytest
 
 from tubeq import QueueManager
 from tubeq.storage.queries import load_queries
+from tubeq.storage.sqlite_children import _SQL as CHILDREN
 from tubeq.storage.sqlite_claims import CLAIM_MANY, CLAIM_ONE
 
 SQL = load_queries("sqlite")
@@ -32,7 +33,7 @@ def _values_for(statement):
         return dict.fromkeys(
             ("id", "token", "now", "before", "after", "limit", "task_type", "queue_key",
              "worker_id", "task_id", "expires_at", "at", "status", "result", "counted", "crashed",
-             "code", "message", "run_after", "scheduled", "event")
+             "code", "message", "run_after", "scheduled", "event", "parent")
         )  # fmt: skip
     return [None] * statement.count("?")
 
@@ -92,3 +93,25 @@ def test_a_statement_without_its_index_would_be_seen(connection):
 def test_limits_are_looked_up_by_their_keys(connection, name):
     steps = plan(connection, load_queries("sqlite", "limits")[name])
     assert all(step.startswith("SEARCH limit_") for step in steps), steps
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("held_for_saving", "INTEGER PRIMARY KEY"),
+        ("is_stored", "INDEX results_task_source"),
+        ("is_child", "INDEX task_child_parent"),
+        ("insert_child", "INDEX task_queue_task_id"),
+        ("gets_on", "INTEGER PRIMARY KEY"),
+        ("cursor", "INTEGER PRIMARY KEY"),
+        ("progress", "INDEX task_child_parent"),
+        ("children", "INDEX task_child_parent"),
+        ("some_children", "INDEX task_child_parent"),
+        ("parent_of", "INDEX task_queue_task_id"),
+        ("forget_links", "INDEX task_child_parent"),
+    ],
+)
+def test_a_verb_about_children_looks_at_no_other_task(connection, name, index):
+    steps = plan(connection, CHILDREN[name])
+    assert any(index in step for step in steps), steps
+    assert not any(step.startswith("SCAN") for step in steps), steps

@@ -11,6 +11,7 @@ from contextlib import contextmanager, nullcontext
 
 from tubeq.cli.console import cut_text, messages, say
 from tubeq.cli.render import counted
+from tubeq.domain.children import Progress
 from tubeq.domain.models import Task
 from tubeq.domain.states import FINISHED
 from tubeq.queue.queue_manager import QueueManager
@@ -34,19 +35,50 @@ def run_until_finished(
     Raises:
         TubeqError: the queue could not be read; the workers were stopped.
     """
+
+    def step() -> bool:
+        tasks = [queue.get_task(task_id) for task_id in task_ids]
+        look(tasks)
+        return all(task.status in FINISHED for task in tasks)
+
+    return _run_watched(runner, step)
+
+
+def run_until_enriched(
+    runner: Runner, queue: QueueManager, task_id: str, look: Callable[[Task, Progress], None]
+) -> RunSummary:
+    """Run the workers until this task, and all tasks that it created, are finished.
+
+    Args:
+        look: called up to ten times a second, and once at the end. See `run_until_finished`.
+
+    Raises:
+        TubeqError: the queue could not be read; the workers were stopped.
+    """
+
+    def step() -> bool:
+        task = queue.get_task(task_id)  # before its children: it creates none once it is finished
+        progress = queue.progress(task_id)
+        look(task, progress)
+        return task.status in FINISHED and not progress.open
+
+    return _run_watched(runner, step)
+
+
+def _run_watched(runner: Runner, step: Callable[[], bool]) -> RunSummary:
+    """Run the workers, and stop them once `step` says so."""
     over = threading.Event()
     failures: list[Exception] = []
 
-    def read() -> list[Task]:
-        return [queue.get_task(task_id) for task_id in task_ids]
-
     def watch() -> None:
+        pause_s = _LOOK_EVERY_S
         try:
-            while not over.wait(_LOOK_EVERY_S):
-                tasks = read()
-                look(tasks)
-                if all(task.status in FINISHED for task in tasks):
+            while not over.wait(pause_s):
+                began = time.monotonic()
+                if step():
                     break
+                # Of many children the counting takes its time: a tenth of it, at most.
+                pause_s = max(_LOOK_EVERY_S, 9 * (time.monotonic() - began))
         except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
             failures.append(error)
         finally:
@@ -61,7 +93,7 @@ def run_until_finished(
         watcher.join()
     if failures:
         raise failures[0]
-    look(read())
+    step()
     return summary
 
 

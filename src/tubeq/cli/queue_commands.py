@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from tubeq.cli import render
+from tubeq.cli import enriching, render
 from tubeq.cli.console import (
     messages,
     output,
@@ -75,13 +75,19 @@ def tasks(
     with open_queue(read_settings(db_path)) as queue:
         older_than = None if before is None else full_task_id(queue, before)
         found = queue.list_tasks(status, task_type, limit + 1, older_than, error)
-    shown = found[:limit]
+        shown = found[:limit]
+        about = enriching.relatives(queue, shown)
     if as_json:
-        write_json([task.as_dict() for task in shown])
+        write_json([{**task.as_dict(), **enriching.as_json(about[task.task_id])} for task in shown])
     elif not shown:
         say("no such tasks")
     else:
-        output().print(render.task_table(shown, time.time()))
+        progress = {
+            task_id: enriching.words_of(each["children"])
+            for task_id, each in about.items()
+            if "children" in each
+        }
+        output().print(render.task_table(shown, time.time(), progress))
         if len(found) > limit:
             say(f"more: add --before {shown[-1].task_id}, or a larger --limit")
 
@@ -94,13 +100,16 @@ def show(
     with open_queue(settings) as queue:
         task = queue.get_task(full_task_id(queue, task_id))
         history = queue.get_task_history(task.task_id)
-        ideas_count = len(queue.get_task_results(task.task_id))
+        ideas_count = queue.storage.children.count_ideas(task)
+        about = enriching.relatives(queue, [task])[task.task_id]
     if as_json:
         events = [entry._asdict() for entry in history]
-        write_json({**task.as_dict(), "ideas_count": ideas_count, "history": events})
+        told = {**task.as_dict(), **enriching.as_json(about)}
+        write_json({**told, "ideas_count": ideas_count, "history": events})
         return
     console = output()
-    console.print(render.task_sheet(task, time.time()))
+    children = enriching.words_of(about["children"]) if "children" in about else None
+    console.print(render.task_sheet(task, time.time(), about.get("parent"), children))
     console.print(render.history_table(history))
     if ideas_count:
         command = command_for(settings, f"results {task.task_id}")
@@ -113,13 +122,22 @@ def results(
     ] = None,
     format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
+    children: Annotated[
+        bool, typer.Option("--children", help="What the task's children found: as enriched.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Same as --format json.")] = False,
     db_path: DatabaseOption = None,
 ) -> None:
     """Print the ideas that tasks found."""
+    if children and task_id is None:
+        raise InvalidParameters("--children goes with a task: name it")
     with open_queue(read_settings(db_path)) as queue:
         wanted = None if task_id is None else full_task_id(queue, task_id)
-        ideas = queue.storage.results(wanted, limit=limit or 1_000_000)
+        most = limit or 1_000_000
+        if children and wanted is not None:
+            ideas = queue.storage.children.results(wanted, limit=most)
+        else:
+            ideas = queue.storage.results(wanted, limit=most)
     if as_json or format_ is Format.JSON:
         write_json([idea.as_dict() for idea in ideas])
     elif format_ is Format.CSV:
@@ -133,7 +151,10 @@ def results(
 def cancel(
     task_ids: TaskIdsArgument, as_json: JsonOption = False, db_path: DatabaseOption = None
 ) -> None:
-    """Cancel tasks: queued ones at once, a running one when its worker next looks up."""
+    """Cancel tasks: queued ones at once, a running one when its worker next looks up.
+
+    With a listing, the videos that it would have enriched are cancelled as well.
+    """
     _steer(task_ids, QueueManager.cancel_task, as_json, db_path)
 
 

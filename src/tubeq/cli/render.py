@@ -114,17 +114,24 @@ def table(
     return made
 
 
-def task_table(tasks: Sequence[Task], now: float) -> Table:
-    """One row a task; columns that would say nothing are left out."""
+def task_table(
+    tasks: Sequence[Task], now: float, progress: Mapping[str, str] | None = None
+) -> Table:
+    """One row a task; columns that would say nothing are left out.
+
+    Args:
+        progress: of tasks that have children, how far these are, by task id.
+    """
+    progress = progress or {}
     types = {task.task_type for task in tasks}
     one_type = len(types) == 1
     held = any(task.status in ACTIVE for task in tasks)
-    names = ["task id", "type", "status", "tries", "age", "worker", "parameters"]
-    hidden = {"type": one_type, "worker": not held}
+    names = ["task id", "type", "status", "tries", "age", "worker", "children", "parameters"]
+    hidden = {"type": one_type, "worker": not held, "children": not progress}
     drawn = table(
         *(name for name in names if not hidden.get(name)),
         right=("tries", "age"),
-        elastic=("type", "worker", "parameters"),
+        elastic=("type", "worker", "children", "parameters"),
         title=f"  {types.pop()}" if one_type else None,
     )
     for task in tasks:
@@ -135,6 +142,7 @@ def task_table(tasks: Sequence[Task], now: float) -> Table:
             "tries": str(attempts(task)),
             "age": since(task.created_at, now),
             "worker": cut_text(task.worker_id or "") if task.status in ACTIVE else "",
+            "children": cut_text(progress.get(task.task_id, "")),
             "parameters": cut_text(_what(task)),
         }
         drawn.add_row(*(cell for name, cell in cells.items() if not hidden.get(name)))
@@ -160,8 +168,15 @@ def short_json(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def task_sheet(task: Task, now: float) -> Table:
-    """Everything about one task, a line each; what is not set is left out."""
+def task_sheet(
+    task: Task, now: float, parent: str | None = None, children: str | None = None
+) -> Table:
+    """Everything about one task, a line each; what is not set is left out.
+
+    Args:
+        parent: the id of the task that made it.
+        children: how far the tasks are that it made.
+    """
     from rich.table import Table
 
     sheet = Table.grid(padding=(0, 2))
@@ -170,6 +185,8 @@ def task_sheet(task: Task, now: float) -> Table:
         "type": task.task_type,
         "status": _status_words(task, now),
         "parameters": task.parameters_json,
+        "made by": parent,
+        "children": children,
         "priority": task.priority,
         "idempotency key": task.idempotency_key,
         "created": _moment(task.created_at, now),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tubeq.cli import render
+from tubeq.cli import enriching, render
 from tubeq.cli.access_options import option_parameters, overrides
 from tubeq.cli.console import cut_text, messages, output, say, say_error, write_json
 from tubeq.cli.limit_commands import mention_pause
@@ -27,6 +27,7 @@ from tubeq.cli.options import (
     read_settings,
     worker_config,
 )
+from tubeq.domain.children import Progress
 from tubeq.domain.models import Result, Task
 from tubeq.domain.states import ACTIVE, FINISHED, TaskStatus
 from tubeq.plugins.registry import checker, parameters_of
@@ -34,6 +35,9 @@ from tubeq.settings import Settings
 
 if TYPE_CHECKING:
     from tubeq.plugins.parameters import Declared
+
+
+_MOST_SHOWN = 500
 
 
 @dataclass(frozen=True)
@@ -89,17 +93,28 @@ def _function(about: ScrapeCommand) -> Callable[..., None]:
 
     known = {each.name: each for each in declared(parameters_of(about.task_type) or Parameters)}
 
-    def scrape(as_json: bool, db_path: Any, **given: Any) -> None:
+    def scrape(
+        as_json: bool, db_path: Any, processes: int = 1, threads: int = 1, **given: Any
+    ) -> None:
         access = overrides(given)
         told = {
             name: _meant(known[name], value)
             for name, value in given.items()
             if value is not None and value is not False  # what was not given is left to the type
         }
-        _scrape_now(about, told, as_json, read_settings(db_path, **access))
+        settings = read_settings(db_path, **access)
+        _scrape_now(about, told, as_json, settings, (processes, threads))
 
     signature = [_typer_parameter(each, about) for each in known.values()]
     signature += option_parameters()
+    if "enrich" in known:
+        signature += [
+            inspect.Parameter(name, _KEYWORD, default=default, annotation=annotation)
+            for name, annotation, default in (
+                ("processes", _ProcessesOption, 1),
+                ("threads", _ThreadsOption, 4),
+            )
+        ]
     signature += [
         inspect.Parameter(name, _KEYWORD, default=default, annotation=annotation)
         for name, annotation, default in (
@@ -113,6 +128,12 @@ def _function(about: ScrapeCommand) -> Callable[..., None]:
 
 
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
+_ProcessesOption = Annotated[
+    int, typer.Option("--processes", min=1, max=64, help="With --enrich: processes for it.")
+]
+_ThreadsOption = Annotated[
+    int, typer.Option("--threads", min=1, max=64, help="With --enrich: videos at once in each.")
+]
 
 
 def _typer_parameter(each: Declared, about: ScrapeCommand) -> inspect.Parameter:
@@ -147,12 +168,17 @@ def _meant(each: Declared, value: str | bool) -> Any:
 
 
 def _scrape_now(
-    about: ScrapeCommand, parameters: Mapping[str, Any], as_json: bool, settings: Settings
+    about: ScrapeCommand,
+    parameters: Mapping[str, Any],
+    as_json: bool,
+    settings: Settings,
+    crew: tuple[int, int],
 ) -> None:
-    from tubeq.cli.progress import environment, run_until_finished
+    from tubeq.cli.progress import environment, run_until_enriched, run_until_finished
     from tubeq.workers.runner import Runner, RunnerConfig
 
     variables = settings.worker_environment()
+    enrich = bool(parameters.get("enrich"))
     task_type, parameters = checker(about.task_type)(parameters)  # a mistake never becomes a task
     label = str(parameters[about.argument]) if about.argument else "trending"
     with open_queue(settings, create=True) as queue, environment(variables):
@@ -161,30 +187,42 @@ def _scrape_now(
         # Newest first, so that tasks that wait already do not delay this one. Should the worker
         # have taken up the next of them by the time it is stopped, it hands that back soon.
         worker = replace(worker_config(settings, task_type), stop_grace_s=1.0)
-        config = RunnerConfig(worker=worker)
+        also = (enriching.enrichers(settings, *crew),) if enrich else ()
+        runner = Runner(settings.db_path, RunnerConfig(worker=worker, also=also))
         console = messages()
         watched = console.is_terminal
         with console.status("starting a worker") if watched else nullcontext() as status:
 
-            def look(tasks: list[Task]) -> None:
+            def look(task: Task, progress: Progress | None = None) -> None:
                 if status is not None:
-                    status.update(cut_text(_progress(label, tasks[0])))
+                    how_far = f"; {enriching.words_of(progress)}" if progress else ""
+                    status.update(cut_text(_progress(label, task) + how_far))
 
-            run_until_finished(Runner(settings.db_path, config), queue, [task_id], look)
+            if enrich:
+                run_until_enriched(runner, queue, task_id, look)
+            else:
+                run_until_finished(runner, queue, [task_id], lambda tasks: look(tasks[0]))
         task = queue.get_task(task_id)
-        ideas = queue.get_task_results(task_id)
-    if as_json:
-        write_json([idea.as_dict() for idea in ideas])
+        progress = queue.progress(task_id) if enrich else None
+        ideas = enriching.enriched_ideas(queue, task) if enrich else queue.get_task_results(task_id)
+    told = [idea.as_dict() for idea in ideas] if as_json else []
+    if as_json and progress is not None:
+        write_json({"task_id": task_id, "children": progress.as_dict(), "ideas": told})
+    elif as_json:
+        write_json(told)
     elif ideas:
         _print(about, label, ideas)
-    _end_with(task, settings)
+    _end_with(task, settings, progress)
 
 
 def _print(about: ScrapeCommand, label: str, ideas: list[Result]) -> None:
     if about.task_type == "youtube_video":
         output().print(render.idea_sheet(ideas[0]))
-    else:
-        output().print(render.idea_table(ideas, f"{label}: {render.counted(len(ideas), 'idea')}"))
+        return
+    title = f"{label}: {render.counted(len(ideas), 'idea')}"
+    if len(ideas) > _MOST_SHOWN:
+        title += f", of which the first {_MOST_SHOWN}"
+    output().print(render.idea_table(ideas[:_MOST_SHOWN], title))
 
 
 def _progress(label: str, task: Task) -> str:
@@ -193,17 +231,25 @@ def _progress(label: str, task: Task) -> str:
     return f"{label}: {'scraping' if task.status in ACTIVE else task.status.lower()}"
 
 
-def _end_with(task: Task, settings: Settings) -> None:
-    """Say what became of the task; exit code 1 unless it is completed."""
+def _end_with(task: Task, settings: Settings, progress: Progress | None) -> None:
+    """Say what became of the task; exit code 1 unless it is completed, and, where its videos were
+    to be enriched, at least one of them is."""
     results, show, again = (
         command_for(settings, f"{verb} {task.task_id}") for verb in ("results", "show", "requeue")
     )
-    if task.status is TaskStatus.COMPLETED:
-        say(f"stored in {settings.db_path}: {results}")
+    is_open = task.status not in FINISHED or (progress is not None and progress.open > 0)
+    if progress is not None:
+        say(enriching.words_of(progress))
+    if task.status is TaskStatus.COMPLETED and not is_open:
+        more = "" if progress is None else f", {results} --children"
+        say(f"stored in {settings.db_path}: {results}{more}")
+        if progress is not None and progress.total and not progress.completed:
+            raise typer.Exit(EXIT_WORK_FAILED)
         return
-    worker = command_for(settings, f"worker --type {task.task_type}")
-    if task.status not in FINISHED:
-        say(f"interrupted: the task waits, and is done by `{worker}`")
+    types = [task.task_type, *([] if progress is None else [enriching.ENRICHED_BY])]
+    worker = command_for(settings, " ".join(["worker", *(f"--type {each}" for each in types)]))
+    if is_open:
+        say(f"interrupted: what is left waits, and is done by `{worker}`")
         raise typer.Exit(EXIT_INTERRUPTED)
     say_error(f"{task.status.lower()}: {task.error_message or 'no reason was given'}")
     say(f"what happened: {show}; once more: {again} and {worker}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -32,6 +33,10 @@ from tubeq.settings import Settings
 # What starts workers is imported where it is used: `tubeq tasks` needs none of it.
 
 _YOUTUBE_CHANNEL = "youtube_channel"
+_TypesOption = Annotated[
+    list[str] | None,
+    typer.Option("--type", help="Tasks to do; may be repeated.  [default: youtube_channel]"),
+]
 
 
 def demo(
@@ -66,8 +71,9 @@ def demo(
 
 @with_access_options
 def worker(
-    task_type: Annotated[str, typer.Option("--type", help="Tasks to do.")] = _YOUTUBE_CHANNEL,
-    processes: Annotated[int, typer.Option(min=1, max=256, help="How many at once.")] = 1,
+    task_types: _TypesOption = None,
+    processes: Annotated[int, typer.Option(min=1, max=256, help="How many, for each type.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, max=64, help="Tasks at once in each process.")] = 1,
     until_idle: Annotated[
         bool, typer.Option("--until-idle", help="End when nothing is left to do.")
     ] = False,
@@ -85,9 +91,7 @@ def worker(
     ] = None,
     lease: Annotated[
         str | None,
-        typer.Option(
-            metavar="SPAN", help="After so long without a sign of life, others take over."
-        ),
+        typer.Option(metavar="SPAN", help="So long without a sign of life, and others take over."),
     ] = None,
     durability: Annotated[
         Durability | None, typer.Option(case_sensitive=False, help="What survives a power cut.")
@@ -104,7 +108,7 @@ def worker(
     from tubeq.cli.progress import environment, report_of_run, words_of
     from tubeq.workers.runner import Runner, RunnerConfig
 
-    known_task_type(task_type)
+    types = [known_task_type(each) for each in dict.fromkeys(task_types or [_YOUTUBE_CHANNEL])]
     settings = read_settings(
         db_path,
         max_retries=max_retries,
@@ -117,17 +121,19 @@ def worker(
     variables = settings.worker_environment()
     if settings.lease_s < 1:
         raise InvalidParameters("a lease must be at least 1s")
-    config = RunnerConfig(
-        worker=worker_config(settings, task_type, strategy),
-        processes=processes,
-        until_idle=until_idle,
+    crews = [worker_config(settings, each, strategy) for each in types]
+    first, *others = (
+        RunnerConfig(worker=each, processes=processes, threads=threads, until_idle=until_idle)
+        for each in crews
     )
     with open_queue(settings, create=True) as queue:
-        mention_pause(settings, queue, task_type)
-    failed_before = _failed_count(settings, task_type)
+        for each in types:
+            mention_pause(settings, queue, each)
+    failed_before = _failed_count(settings, types)
     with environment(variables), report_of_run(quiet=quiet) as report:
+        config = replace(first, also=tuple(others))
         summary = Runner(settings.db_path, config, on_event=report).run()
-    failed = _failed_count(settings, task_type) - failed_before
+    failed = _failed_count(settings, types) - failed_before
     if as_json:
         write_json({**asdict(summary), "tasks_failed": failed})
     else:
@@ -136,9 +142,10 @@ def worker(
         raise typer.Exit(EXIT_INTERRUPTED if summary.stopped else EXIT_WORK_FAILED)
 
 
-def _failed_count(settings: Settings, task_type: str) -> int:
+def _failed_count(settings: Settings, task_types: Sequence[str]) -> int:
     with open_queue(settings, create=True) as queue:
-        return queue.stats().by_type.get(task_type, {}).get(TaskStatus.FAILED, 0)
+        by_type = queue.stats().by_type
+    return sum(by_type.get(each, {}).get(TaskStatus.FAILED, 0) for each in task_types)
 
 
 def workers(as_json: JsonOption = False, db_path: DatabaseOption = None) -> None:

@@ -1,8 +1,9 @@
 """What a plugin is, how it learns that its task is to stop, and how it keeps to limits.
 
 The worker calls `plugin.scrape(**parameters)` inside `running(stop)`. A plugin that takes long
-calls `check_stop()` between its steps; one that never does simply cannot be cancelled. Around what
-is to be spared, such as a request to a host, it writes `with permit("host:..."):`.
+calls `check_stop()` between its steps; one that never does simply cannot be cancelled. One that
+finds much saves it as it comes: see `tubeq.plugins.saving`. Around what is to be spared, such as a
+request to a host, it writes `with permit("host:..."):`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any, Protocol, runtime_checkable
 
+from tubeq.domain.children import ChildTask, Saved
 from tubeq.domain.errors import TaskCancelled
 from tubeq.domain.models import Idea
 
@@ -58,17 +60,49 @@ _stop: ContextVar[Stop | None] = ContextVar("tubeq_stop", default=None)
 _limiter: ContextVar[Limiter | None] = ContextVar("tubeq_limiter", default=None)
 
 
+class Keeper(Protocol):
+    """Where a running task saves: its worker, or a test."""
+
+    def save(
+        self,
+        ideas: Iterable[Idea | Mapping[str, Any]],
+        tasks: Iterable[ChildTask],
+        cursor: Mapping[str, Any] | None,
+    ) -> Saved:
+        """See `tubeq.plugins.saving.save`."""
+        ...
+
+    def cursor(self) -> dict[str, Any] | None:
+        """See `tubeq.plugins.saving.cursor`."""
+        ...
+
+    def saved_count(self) -> int:
+        """See `tubeq.plugins.saving.saved_count`."""
+        ...
+
+
+_keeper: ContextVar[Keeper | None] = ContextVar("tubeq_keeper", default=None)
+
+
 @contextmanager
-def running(stop: Stop) -> Iterator[None]:
-    """Within this block, in this thread, `stop` decides whether the task may go on.
+def running(stop: Stop, keeper: Keeper | None = None) -> Iterator[None]:
+    """Within this block, in this thread, `stop` decides whether the task may go on, and `keeper`
+    keeps what it saves.
 
     A thread that a plugin starts itself inherits nothing: hand it `contextvars.copy_context()`.
     """
     token = _stop.set(stop)
+    keeper_token = _keeper.set(keeper)
     try:
         yield
     finally:
+        _keeper.reset(keeper_token)
         _stop.reset(token)
+
+
+def current_keeper() -> Keeper | None:
+    """Who keeps what the task being run in this thread saves; None outside of a worker."""
+    return _keeper.get()
 
 
 def stop_requested() -> bool:

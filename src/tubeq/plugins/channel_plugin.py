@@ -1,6 +1,7 @@
 """Task type `youtube_channel`: the newest videos, shorts or streams of a channel as ideas.
 
-One flat listing: 1 request for each 30 videos. It holds rounded view counts and ages such as
+One flat listing: 1 request for each 30 videos, and 1 more where an attempt goes on with an earlier
+one's. It holds rounded view counts and ages such as
 "3 weeks ago", but no likes, tags or exact dates; of shorts, neither ages nor lengths.
 """
 
@@ -15,10 +16,9 @@ from urllib.parse import unquote
 
 from tubeq.domain.errors import InvalidParameters
 from tubeq.plugins.kinds import Choice, Day, Whole
+from tubeq.plugins.listing import Listing, YouTubeListingPlugin, enrich, max_results
 from tubeq.plugins.names import CHANNEL, SITE
 from tubeq.plugins.parameters import Parameters, Preset, parameter
-from tubeq.plugins.youtube import Entry, YouTube
-from tubeq.plugins.youtube_plugin import YouTubePlugin, max_results
 
 _DAY_S = 86_400
 
@@ -38,6 +38,7 @@ class ChannelParameters(Parameters):
     max_age_days: int | None = parameter(
         Whole(1, 36_500), "Nothing older than so many days, likewise.", default=None
     )
+    enrich: bool = enrich()
 
     def check_together(self) -> None:
         """
@@ -71,7 +72,7 @@ class ChannelParameters(Parameters):
         return None if self.max_age_days is None else (now // _DAY_S - self.max_age_days) * _DAY_S
 
 
-class YouTubeChannelPlugin(YouTubePlugin[ChannelParameters]):
+class YouTubeChannelPlugin(YouTubeListingPlugin[ChannelParameters]):
     """Scrapes channels, newest first. Videos that are announced count as newest."""
 
     parameters = ChannelParameters
@@ -84,9 +85,9 @@ class YouTubeChannelPlugin(YouTubePlugin[ChannelParameters]):
         """
         return [self.parameters.of(parameters).limit_key]
 
-    def _entries(self, youtube: YouTube, wanted: ChannelParameters) -> list[Entry]:
+    def _listing(self, wanted: ChannelParameters) -> Listing:
         oldest = wanted.oldest(time.time())
-        return youtube.listing(wanted.url, wanted.max_results, oldest)
+        return Listing(wanted.url, wanted.max_results, oldest, wanted.enrich)
 
 
 SHORTS = Preset("youtube_channel", "A channel's newest shorts.", {"tab": "shorts"})

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tubeq.plugins.listing import Listing, YouTubeListingPlugin, enrich, max_results
 from tubeq.plugins.names import PLAYLIST, SITE
 from tubeq.plugins.parameters import Parameters, parameter
-from tubeq.plugins.youtube import Entry, YouTube
-from tubeq.plugins.youtube_plugin import YouTubePlugin, max_results
 
 
 @dataclass(frozen=True)
@@ -19,6 +18,7 @@ class PlaylistParameters(Parameters):
 
     playlist: str = parameter(PLAYLIST, "The playlist's id (PL...), or its address.")
     max_results: int = max_results(", in the playlist's order")
+    enrich: bool = enrich()
 
     @property
     def url(self) -> str:
@@ -26,10 +26,10 @@ class PlaylistParameters(Parameters):
         return f"{SITE}/playlist?list={self.playlist}"
 
 
-class YouTubePlaylistPlugin(YouTubePlugin[PlaylistParameters]):
+class YouTubePlaylistPlugin(YouTubeListingPlugin[PlaylistParameters]):
     """Scrapes playlists."""
 
     parameters = PlaylistParameters
 
-    def _entries(self, youtube: YouTube, wanted: PlaylistParameters) -> list[Entry]:
-        return youtube.listing(wanted.url, wanted.max_results)
+    def _listing(self, wanted: PlaylistParameters) -> Listing:
+        return Listing(wanted.url, wanted.max_results, enrich=wanted.enrich)

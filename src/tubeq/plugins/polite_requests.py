@@ -24,28 +24,24 @@ class PoliteRequests:
         self._check_time = check_time
         self._held = ExitStack()
 
-    def of(self, urlopen: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """What opens a request politely, from what opens one; its answers have a `close`."""
+    def send(self, urlopen: Callable[[Any], Any], request: Any) -> Any:
+        """What `urlopen` answers to the request; the answer has a `close`."""
+        self.end()
+        held = self._held = ExitStack()
+        host = urlsplit(getattr(request, "url", request)).hostname or ""
+        held.enter_context(permit(f"host:{host}", check=self._check_time))
+        answer = urlopen(request)
+        close = answer.close
 
-        def open_politely(request: Any) -> Any:
-            self.end()
-            held = self._held = ExitStack()
-            host = urlsplit(getattr(request, "url", request)).hostname or ""
-            held.enter_context(permit(f"host:{host}", check=self._check_time))
-            answer = urlopen(request)
-            close = answer.close
+        def close_and_give_back() -> None:
+            # Of this request: an answer that nobody read is closed when it is forgotten.
+            try:
+                close()
+            finally:
+                held.close()
 
-            def close_and_give_back() -> None:
-                # Of this request: an answer that nobody read is closed when it is forgotten.
-                try:
-                    close()
-                finally:
-                    held.close()
-
-            answer.close = close_and_give_back
-            return answer
-
-        return open_politely
+        answer.close = close_and_give_back
+        return answer
 
     def end(self) -> None:
         """The call is over, in whatever way: so is its last request."""

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from tubeq.plugins.kinds import Choice, Text
+from tubeq.plugins.listing import Listing, YouTubeListingPlugin, enrich, max_results
 from tubeq.plugins.names import SITE
 from tubeq.plugins.parameters import Parameters, Preset, parameter
-from tubeq.plugins.youtube import Entry, YouTube
-from tubeq.plugins.youtube_plugin import YouTubePlugin, max_results
 
 # YouTube's numbers. In `sp` they are a message of protocol buffers, in base64.
 _SORT = {"relevance": 0, "rating": 1, "date": 2, "views": 3}
@@ -38,6 +37,7 @@ class SearchParameters(Parameters):
         "Only what is short (under 4 minutes), medium (4 to 20) or long.",
         default=None,
     )
+    enrich: bool = enrich()
 
     @property
     def url(self) -> str:
@@ -45,13 +45,13 @@ class SearchParameters(Parameters):
         return results_url(self.query, self.sort, self.uploaded, self.duration)
 
 
-class YouTubeSearchPlugin(YouTubePlugin[SearchParameters]):
+class YouTubeSearchPlugin(YouTubeListingPlugin[SearchParameters]):
     """Searches."""
 
     parameters = SearchParameters
 
-    def _entries(self, youtube: YouTube, wanted: SearchParameters) -> list[Entry]:
-        return youtube.listing(wanted.url, wanted.max_results)
+    def _listing(self, wanted: SearchParameters) -> Listing:
+        return Listing(wanted.url, wanted.max_results, enrich=wanted.enrich)
 
 
 def results_url(query: str, sort: str, uploaded: str | None, duration: str | None) -> str:

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 from tubeq.domain.errors import PermanentError
 from tubeq.plugins.kinds import Flag, Text
+from tubeq.plugins.listing import Listing, YouTubeListingPlugin, max_results
 from tubeq.plugins.parameters import Parameters, parameter
 from tubeq.plugins.search_plugin import results_url
-from tubeq.plugins.youtube import Entry, YouTube
-from tubeq.plugins.youtube_plugin import YouTubePlugin, max_results
 
 
 @dataclass(frozen=True)
@@ -32,16 +31,16 @@ class TrendingParameters(Parameters):
         return results_url(self.query, "views", "week", None)
 
 
-class YouTubeTrendingPlugin(YouTubePlugin[TrendingParameters]):
+class YouTubeTrendingPlugin(YouTubeListingPlugin[TrendingParameters]):
     """Says that there is no such feed, unless the substitute is asked for."""
 
     parameters = TrendingParameters
 
-    def _entries(self, youtube: YouTube, wanted: TrendingParameters) -> list[Entry]:
+    def _listing(self, wanted: TrendingParameters) -> Listing:
         if not wanted.substitute:
             raise PermanentError(
                 "YouTube removed its trending feed: give substitute=true for a search of this"
                 " week's videos, the most viewed first",
                 code="trending_removed",
             )
-        return youtube.listing(wanted.url, wanted.max_results)
+        return Listing(wanted.url, wanted.max_results)

@@ -14,13 +14,15 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from collections.abc import Set as AbstractSet
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any, NamedTuple, TypeVar
 
 from tubeq.domain.errors import InvalidParameters, PermanentError, TransientError, TubeqError
 from tubeq.plugins.access import Access
 from tubeq.plugins.base import check_stop
+from tubeq.plugins.continuations import Continuations
 from tubeq.plugins.gate import ENCODINGS, Gate
 from tubeq.plugins.ideas import published_at
 from tubeq.plugins.network import Connections
@@ -30,6 +32,34 @@ from tubeq.plugins.ytdlp_version import check_version
 
 Entry = dict[str, Any]
 """One video, in yt-dlp's field names."""
+
+
+class Placed(NamedTuple):
+    """An entry, and the token of the page that it is on; None for the first page."""
+
+    entry: Entry
+    page: str | None
+
+
+class PageFailed(Exception):
+    """A page of a listing could not be got.
+
+    `error` says why, `page` is its token, as in `Placed`. `was_start` tells whether it is the page
+    that was to be gone on with.
+    """
+
+    def __init__(self, error: TubeqError, pages: Continuations) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.page = pages.current
+        self.was_start = pages.is_at_start
+
+
+def suspect_empty() -> TransientError:
+    """yt-dlp says nothing where it does not know a page's layout, and does not show the page
+    either: a tab that is truly empty cannot be told from one that it cannot read."""
+    return TransientError("the listing came back empty", code="suspect_empty")
+
 
 _T = TypeVar("_T")
 
@@ -55,6 +85,42 @@ class YouTube:
             TaskCancelled: the task is to stop.
         """
         return self._ask(lambda client: client.listing(url, max_results, oldest))
+
+    def stream(self, url: str, start: str | None = None) -> Generator[Placed, None, None]:
+        """The videos of a listing as its pages come in, in bounded memory; close it when enough is
+        seen. The deadline holds for each page, and for whatever its reader does meanwhile.
+
+        A page may repeat what moved down since the last, and where `start` is given, the first page
+        comes before it.
+
+        Args:
+            url: must be one that this package built.
+            start: a token that came with an entry: go on with its page.
+
+        Raises:
+            PageFailed: a page could not be got; bears its token and the error.
+            TaskCancelled: the task is to stop.
+        """
+        client = self._client()
+        pages = Continuations(start)
+        try:
+            client.begin(self._access.deadline_s)
+            yield from client.stream(url, pages, self._access.deadline_s)
+            client.end()
+            return
+        except GeneratorExit:
+            client.end()
+            raise
+        except TubeqError as error:
+            failure: TubeqError = error
+        except Exception as error:  # noqa: BLE001 - yt-dlp lets through whatever its parsers raise
+            failure = translate(error, client.warnings, client.secrets)
+        finally:
+            client.requests.end()
+            if client.met_trouble:
+                self._drop_client()
+        client.check_time()  # a stopped request fails in many ways: only the stop is news
+        raise PageFailed(failure, pages)
 
     def video(self, url: str) -> Entry:
         """One video, with all that its page tells.
@@ -190,15 +256,16 @@ class _Client:
         self._deadline = math.inf
         self._gate = Gate(RequestError)
         self._connections = Connections(self.check_time, self._gate.received, ca_file)
-        self._ydl = yt_dlp.YoutubeDL({**options, "logger": self})
+        self.pages = Continuations()
+        self.requests = PoliteRequests(self.check_time)
+        self._ydl = _downloader(yt_dlp.YoutubeDL)({**options, "logger": self})
+        self._ydl.send = self.send
         handlers = self._ydl._request_director.handlers
         for name, handler in list(handlers.items()):
             if self._gate.guard(handler):
                 handler._make_sslcontext = self._connections.of(handler._make_sslcontext)
             else:  # such as the one for web sockets: what cannot be guarded is not used
                 handlers.pop(name).close()
-        self.requests = PoliteRequests(self.check_time)
-        self._ydl.urlopen = self.requests.of(self._ydl.urlopen)
 
     def begin(self, deadline_s: float) -> None:
         """A call begins. Until its `end` it is in trouble."""
@@ -206,6 +273,7 @@ class _Client:
         self._gate.open()
         self.warnings.clear()
         self.met_trouble = True
+        self.pages = Continuations()
 
     def end(self) -> None:
         """The call went well; what was got over on the way is trouble nevertheless.
@@ -230,10 +298,19 @@ class _Client:
             if older or len(found) == max_results:
                 break
         if not found and not older:
-            # yt-dlp says nothing where it does not know a page's layout, and does not show the
-            # page either: a tab that is truly empty cannot be told from one that it cannot read.
-            raise TransientError("the listing came back empty", code="suspect_empty")
+            raise suspect_empty()
         return list(found.values())
+
+    def stream(self, url: str, pages: Continuations, deadline_s: float) -> Iterator[Placed]:
+        self.pages = pages
+        page = None
+        for entry in self._entries(url):
+            if pages.current != page:
+                page = pages.current
+                self._deadline = time.monotonic() + deadline_s
+            self.check_time()
+            if _VIDEO_ID.fullmatch(str(entry.get("id"))):
+                yield Placed(entry, page)
 
     def video(self, url: str) -> Entry:
         # Unprocessed: without formats that could be played, which need not concern anybody here,
@@ -265,6 +342,11 @@ class _Client:
         self._ydl.close()
         self._connections.close()  # yt-dlp leaves those of failed requests open
 
+    def send(self, urlopen: Callable[[Any], Any], request: Any) -> Any:
+        """Send a request of yt-dlp's: with a permit, and for the page that is wanted."""
+        self.pages.look(request)
+        return self.requests.send(urlopen, request)
+
     def debug(self, _message: str) -> None:
         self.check_time()
 
@@ -285,6 +367,19 @@ class _Client:
         if not result or result.get("entries") is None:
             raise TransientError("YouTube answered with something else", code="bad_response")
         return iter(result["entries"])
+
+
+@cache
+def _downloader(base: Any) -> Any:
+    """YoutubeDL, whose requests go through `send`."""
+
+    class Downloader(base):  # type: ignore[misc]
+        send: Callable[[Callable[[Any], Any], Any], Any]
+
+        def urlopen(self, req: Any) -> Any:
+            return self.send(super().urlopen, req)
+
+    return Downloader
 
 
 _VIDEO_ID = re.compile(r"[0-9A-Za-z_-]{11}")

@@ -32,6 +32,7 @@ class _Rule(NamedTuple):
 _HOUR = 3600.0
 _RULES = (
     _Rule("not_found", None, r"HTTP Error (404|410)"),
+    _Rule("bad_request", 0.0, r"HTTP Error 400"),  # such as for a page that it forgot
     _Rule("http_429", 300.0, r"HTTP Error 429"),
     _Rule("http_403", 60.0, r"HTTP Error 403"),
     _Rule("server_error", 0.0, r"HTTP Error 5\d\d"),

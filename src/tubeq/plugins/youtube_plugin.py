@@ -12,19 +12,11 @@ from tubeq.domain.models import Idea
 from tubeq.plugins.access import Access
 from tubeq.plugins.base import check_stop
 from tubeq.plugins.ideas import idea_of
-from tubeq.plugins.kinds import Whole
-from tubeq.plugins.parameters import Parameters, parameter
+from tubeq.plugins.parameters import Parameters
 from tubeq.plugins.youtube import Entry, YouTube
 from tubeq.plugins.ytdlp_version import check_version, installed_version
 
 P = TypeVar("P", bound=Parameters)
-
-MAX_RESULTS_LIMIT = 500
-
-
-def max_results(what: str) -> Any:
-    """Declare `max_results`, the same for every listing."""
-    return parameter(Whole(1, MAX_RESULTS_LIMIT), f"At most so many videos{what}.", default=50)
 
 
 class YouTubePlugin(ABC, Generic[P]):

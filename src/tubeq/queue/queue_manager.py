@@ -10,13 +10,20 @@ from types import TracebackType
 from typing import Any
 
 from tubeq.domain.breaker import Breaker
+from tubeq.domain.children import ChildTask, Progress, Saved
 from tubeq.domain.clock import Clock, SystemClock
-from tubeq.domain.errors import StorageError
+from tubeq.domain.errors import IllegalTransition, StorageError
 from tubeq.domain.limits import LimitRule, Permit, checked_key
 from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, NewTask, QueueStats, Result, Task
 from tubeq.domain.policies import ClaimStrategy, Durability, RetryPolicy
 from tubeq.domain.states import TaskStatus
-from tubeq.queue.validation import checked_status, checked_task, encoded_task
+from tubeq.queue.validation import (
+    checked_child,
+    checked_status,
+    checked_task,
+    encoded_parameters,
+    encoded_task,
+)
 from tubeq.queue.wakeup import SLOTS, Waker
 from tubeq.storage import Storage, open_storage
 from tubeq.storage.port import ClaimRequest, Completion, Rescue, WorkerInfo
@@ -277,6 +284,55 @@ class QueueManager:
         }
         self.storage.store_results(task_id, [Idea.of(item)], claim)
 
+    def save_progress(
+        self,
+        claim: Task,
+        ideas: Iterable[Idea | Mapping[str, Any]] = (),
+        tasks: Iterable[ChildTask] = (),
+        cursor: Mapping[str, Any] | None = None,
+    ) -> Saved:
+        """Store ideas of a held task, create children of it, and remember where it is: one
+        transaction, each idea and child once. See Children.save.
+
+        Raises:
+            ClaimLost: the claim is no longer held; nothing is written.
+            InvalidParameters: a child or the cursor cannot be stored; nothing is written.
+        """
+        children = [checked_child(task) for task in tasks]
+
+        def wake() -> None:
+            for task_type in {child.task.task_type for child in children}:
+                self._waker.wake(task_type, len(children))
+
+        return self.storage.children.save(
+            claim,
+            [Idea.of(idea) for idea in ideas],
+            children,
+            None if cursor is None else encoded_parameters(cursor, "cursor"),
+            when_visible=wake if children else None,
+        )
+
+    # Children -----------------------------------------------------------------------------------
+
+    def children(
+        self, task_id: str, status: TaskStatus | str | None = None, limit: int = 100
+    ) -> list[Task]:
+        """The tasks that this one made, newest first.
+
+        Raises:
+            TaskNotFound: there is none.
+        """
+        wanted = None if status is None else checked_status(status)
+        return self.storage.children.of(task_id, status=wanted, limit=limit)
+
+    def progress(self, task_id: str) -> Progress:
+        """How many children the task has, by status and error code. Looks at no other tasks.
+
+        Raises:
+            TaskNotFound: there is none.
+        """
+        return self.storage.children.progress(task_id)
+
     # Steering -----------------------------------------------------------------------------------
 
     def update_task_status(
@@ -304,9 +360,26 @@ class QueueManager:
             self._waker.wake(task.task_type, 1)
         return task
 
-    def cancel_task(self, task_id: str) -> Task:
-        """Cancel a queued task, or ask the worker of a running one to end it."""
-        return self.storage.cancel(task_id)
+    def cancel_task(self, task_id: str, *, children: bool = True) -> Task:
+        """Cancel a queued task, or ask the worker of a running one to end it.
+
+        Args:
+            children: cancel those that are not finished as well, also of a task that is finished
+                itself: who cancels a listing wants its videos no more.
+
+        Raises:
+            TaskNotFound: there is none.
+            IllegalTransition: it is finished, and there is no child to be cancelled.
+        """
+        try:
+            task = self.storage.cancel(task_id)
+        except IllegalTransition:
+            if children and self.storage.children.cancel(task_id):
+                return self.storage.get(task_id)
+            raise
+        if children:
+            self.storage.children.cancel(task_id)
+        return task
 
     def requeue_task(self, task_id: str) -> Task:
         """Send a finished task round again."""

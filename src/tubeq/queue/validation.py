@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
+from tubeq.domain.children import ChildTask, EncodedChild
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.models import EncodedTask, NewTask
 from tubeq.domain.states import TaskStatus
@@ -14,6 +15,7 @@ from tubeq.storage.encoding import encode
 
 MAX_PARAMETERS_BYTES = 64 * 1024
 MAX_IDEMPOTENCY_KEY_LENGTH = 200
+MAX_SOURCE_ID_LENGTH = 200
 MAX_PRIORITY = 2**31 - 1
 _TASK_TYPE = re.compile(r"[a-z][a-z0-9_.-]{0,99}")
 
@@ -37,24 +39,25 @@ def checked_task_type(task_type: object) -> str:
     return task_type
 
 
-def encoded_parameters(parameters: object) -> str:
+def encoded_parameters(parameters: object, name: str = "parameters") -> str:
     """Parameters as JSON text.
+
+    Args:
+        name: what messages call them.
 
     Raises:
         InvalidParameters: they are no JSON object, or larger than 64 KiB.
     """
     if not isinstance(parameters, (dict, Mapping)):  # dict first: the other takes its time
-        raise InvalidParameters(
-            f"parameters must be a JSON object, not {type(parameters).__name__}"
-        )
+        raise InvalidParameters(f"{name} must be a JSON object, not {type(parameters).__name__}")
     try:
         text = encode(parameters if type(parameters) is dict else dict(parameters))
         size = len(text) if text.isascii() else len(text.encode())
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidParameters(f"parameters are no JSON object: {error}") from None
+        raise InvalidParameters(f"{name} are no JSON object: {error}") from None
     if size > MAX_PARAMETERS_BYTES:
         raise InvalidParameters(
-            f"parameters are {size} bytes as JSON: the limit is {MAX_PARAMETERS_BYTES}"
+            f"{name} are {size} bytes as JSON: the limit is {MAX_PARAMETERS_BYTES}"
         )
     return text
 
@@ -97,6 +100,22 @@ def encoded_task(
             f"idempotency_key must be a text of 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} characters"
         )
     return EncodedTask(name, parameters_json, priority, run_after, key)
+
+
+def checked_child(child: ChildTask) -> EncodedChild:
+    """The child as storages take it, if it may be created.
+
+    Raises:
+        InvalidParameters: a value is wrong.
+    """
+    source_id = child.source_id
+    if not isinstance(source_id, str) or not 0 < len(source_id) <= MAX_SOURCE_ID_LENGTH:
+        raise InvalidParameters(
+            f"a child's source_id must be a text of 1 to {MAX_SOURCE_ID_LENGTH} characters, "
+            f"not {source_id!r:.60}"
+        )
+    task = NewTask(child.task_type, child.parameters, child.priority)
+    return EncodedChild(source_id, checked_task(task))
 
 
 def checked_status(status: TaskStatus | str) -> TaskStatus:

@@ -23,6 +23,7 @@ from tubeq.domain.policies import ClaimStrategy
 from tubeq.domain.states import ACTIVE, FINISHED, TaskEvent, TaskStatus
 from tubeq.storage.encoding import as_json, reported
 from tubeq.storage.identifiers import new_ids
+from tubeq.storage.memory_children import MemoryChildren
 from tubeq.storage.memory_limits import MemoryLimits
 from tubeq.storage.memory_verb import verb
 from tubeq.storage.port import ClaimRequest, Completion, Rescue, WorkerInfo
@@ -53,6 +54,7 @@ class MemoryStorage:
         self._workers: dict[str, WorkerInfo] = {}
         self._last_row_id = 0
         self.limits = MemoryLimits(self, clock)
+        self.children = MemoryChildren(self)
 
     # Creating and looking -----------------------------------------------------------------------
 
@@ -274,7 +276,7 @@ class MemoryStorage:
         """Back, and due at once, even where an administrator took it before its time."""
         if task.cancel_requested:
             return self._end(task, TaskEvent.CANCELLED)
-        at_once = task.run_after and min(task.run_after, self._clock.now())
+        at_once = None if task.run_after is None else min(task.run_after, self._clock.now())
         due = at_once if until is None else until
         return self._back(task, TaskEvent.RELEASED, why, run_after=due)
 
@@ -326,6 +328,7 @@ class MemoryStorage:
         return self._requeue(self._task(task_id))
 
     def _requeue(self, task: Task) -> Task:
+        self.children.begin_anew(task)
         cleared = dict.fromkeys(("error_code", "error_message", "result_json", "run_after"))
         return self._back(task, TaskEvent.REQUEUED, retry_count=0, crash_count=0, **cleared)
 
@@ -453,11 +456,12 @@ class MemoryStorage:
             if task.status in FINISHED
             and task.row_id != self._last_row_id
             and (task.completed_at or "") < bound
+            and not self.children.needs(task)
         ][:limit]
         for task in old:
             del self._tasks[task.row_id], self._row_ids[task.task_id], self._history[task.row_id]
-            if task.idempotency_key is not None:
-                del self._keys[task.idempotency_key]
+            self._keys.pop(task.idempotency_key or "", None)
+            self.children.forget(task.row_id)
         self._results = {key: new for key, new in self._results.items() if key[0] in self._tasks}
         return len(old)
 

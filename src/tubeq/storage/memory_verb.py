@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from tubeq.domain.errors import StorageError
@@ -25,9 +26,20 @@ def verb(
 
     @functools.wraps(method)
     def locked(storage: MemoryStorage, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        with storage._lock:
-            if storage._closed:
-                raise StorageError("this storage is closed")
+        with locked_by(storage):
             return method(storage, *args, **kwargs)
 
     return locked
+
+
+@contextmanager
+def locked_by(storage: MemoryStorage) -> Iterator[None]:
+    """The same for verbs that stand in objects of their own.
+
+    Raises:
+        StorageError: the storage is closed.
+    """
+    with storage._lock:
+        if storage._closed:
+            raise StorageError("this storage is closed")
+        yield

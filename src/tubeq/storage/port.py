@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, QueueStats, Result, Task
 from tubeq.domain.policies import ClaimStrategy
 from tubeq.domain.states import TaskStatus
+from tubeq.storage.children_port import Children
 from tubeq.storage.limits_port import Limits
 
 
@@ -66,6 +67,11 @@ class Storage(Protocol):
     @property
     def limits(self) -> Limits:
         """How much at once and how often, and what is paused: see `limits_port`."""
+        ...
+
+    @property
+    def children(self) -> Children:
+        """The verbs about tasks that have children."""
         ...
 
     def create(
@@ -223,7 +229,8 @@ class Storage(Protocol):
 
     def requeue(self, task_id: str) -> Task:
         """A finished task back to QUEUED, due at once, its counters and error cleared, its
-        earlier results kept until it completes again.
+        earlier results kept until it completes again. It begins anew: its cursor is forgotten,
+        and its finished children are let go, so that it may create them once more.
 
         Raises:
             TaskNotFound: there is none.
@@ -308,7 +315,8 @@ class Storage(Protocol):
     def prune(self, finished_before: float, *, limit: int | None = None) -> int:
         """Delete finished tasks older than that (epoch seconds), with results and history, at
         most `limit`, in short transactions; the number of deleted tasks. The newest task is
-        always kept, so that row ids are never used again."""
+        always kept, so that row ids are never used again. So are a child whose parent is not
+        finished, as that would create it once more, and a parent with a child that is not."""
         ...
 
     def register_worker(self, info: WorkerInfo) -> None:

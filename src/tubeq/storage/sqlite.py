@@ -21,6 +21,7 @@ from tubeq.storage.identifiers import new_ids
 from tubeq.storage.port import ClaimRequest, Completion, Rescue
 from tubeq.storage.queries import load_queries
 from tubeq.storage.session import Session
+from tubeq.storage.sqlite_children import begin_anew
 from tubeq.storage.sqlite_claims import CLAIM_ONE, Claimer, claim_changes
 from tubeq.storage.sqlite_housekeeping import Housekeeping
 from tubeq.storage.sqlite_limits import SQLiteLimits
@@ -366,6 +367,7 @@ class SQLiteStorage(Housekeeping):
         session.execute(_SQL["archive_attempt"], event)
         session.execute(_SQL["archive_event"], event)
         session.execute(_SQL["requeue"], event)
+        begin_anew(session, task.row_id)
         return self._reread(session, task)
 
     def set_status(

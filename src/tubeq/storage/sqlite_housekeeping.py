@@ -12,6 +12,7 @@ from tubeq.storage.port import WorkerInfo
 from tubeq.storage.queries import load_queries
 from tubeq.storage.session import Session
 from tubeq.storage.sqlite_backup import back_up
+from tubeq.storage.sqlite_children import SQLiteChildren, forget
 
 _SQL = load_queries("sqlite")
 _PRUNE_BATCH = 500
@@ -24,6 +25,7 @@ class Housekeeping:
         self._session = session
         self._clock = clock
         self._sync_told = sync_told
+        self.children = SQLiteChildren(session, clock, sync_told=sync_told)
 
     def stats(self) -> QueueStats:
         none = dict.fromkeys(map(str, TaskStatus), 0)
@@ -54,6 +56,7 @@ class Housekeeping:
             if not found:
                 break
             with self._session.write(durable=False, writes=1 + len(found) // 8) as session:
+                forget(session, [row_id for row_id, _ in found])
                 for row_id, task_id in found:
                     session.execute(_SQL["delete_results"], (task_id,))
                     session.execute(_SQL["delete_events"], (row_id,))

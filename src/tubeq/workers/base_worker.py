@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -37,6 +37,7 @@ from tubeq.queue.wakeup import SLOTS, Waiter, Waker
 from tubeq.storage.port import ClaimRequest, WorkerInfo
 from tubeq.workers.board import Board
 from tubeq.workers.config import WorkerConfig, new_worker_id
+from tubeq.workers.keeper import AttemptKeeper
 from tubeq.workers.politeness import POSTPONED, Politeness
 from tubeq.workers.scraping import scraped_ideas
 from tubeq.workers.watch import Attempt, Watch, lost, record_end
@@ -85,6 +86,7 @@ class BaseWorker:
         self._waiter: Waiter | None = None
         self._waker = Waker(self.queue.db_path)
         self._next_sweep = 0.0
+        self._idle_types: list[str] = []
         self._request = ClaimRequest(
             config.task_type, self.worker_id, config.strategy, config.lease_s, start=True
         )
@@ -138,10 +140,14 @@ class BaseWorker:
         error: Exception | None = None
         try:
             attempt = self._watch.arm(claim)
-            ideas, error = self._call_plugin(attempt)
+            keeper = AttemptKeeper(self.queue, self._watch, attempt)
+            ideas, error = self._call_plugin(attempt, keeper)
             settled = self._watch.disarm(attempt)
+            claim = attempt.claim
             if settled is not None:
                 result = settled
+            elif error is not None and error is keeper.refusal:
+                raise error  # the storage's, not the plugin's
             elif error is not None:
                 result = self._record_error(attempt, error)
             elif attempt.heard:  # what it returned may be a part: it knew that it had to end
@@ -149,14 +155,16 @@ class BaseWorker:
             else:
                 stopping = stop is not None and stop.is_set()
                 then = None if stopping or self._politeness.pause_s() else then
-                result, following = self._complete(claim, ideas, then)
+                result, following = self._complete(claim, ideas, then, keeper.has_saved)
             return result, following
         finally:
             self._politeness.leave(result, error)
 
-    def _call_plugin(self, attempt: Attempt) -> tuple[list[Idea], Exception | None]:
+    def _call_plugin(
+        self, attempt: Attempt, keeper: AttemptKeeper
+    ) -> tuple[list[Idea], Exception | None]:
         try:
-            with running(attempt.stop_reason), polite(self._politeness):
+            with running(attempt.stop_reason, keeper), polite(self._politeness):
                 return scraped_ideas(self.plugin, attempt.claim), None
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything
             return [], error
@@ -167,16 +175,20 @@ class BaseWorker:
             raise
 
     def _complete(
-        self, claim: Task, ideas: list[Idea], then: ClaimRequest | None
+        self, claim: Task, ideas: list[Idea], then: ClaimRequest | None, has_saved: bool
     ) -> tuple[TaskResult, Task | None]:
-        report = {"ideas_count": len(ideas), "worker_id": self.worker_id}
+        count = len(ideas)
         try:
+            if has_saved:
+                self.queue.save_progress(claim, ideas)
+                count, ideas = self.queue.storage.children.count_ideas(claim), []
+            report = {"ideas_count": count, "worker_id": self.worker_id}
             following = self.queue.complete_task(claim, ideas, report, then)
         except (InvalidParameters, TypeError, ValueError) as error:
             # An idea that no database can hold, such as one whose `extra` is no JSON.
             message = f"the plugin's items cannot be stored: {error}"
             return self._fail(claim, message, InvalidParameters.code, permanent=True), None
-        return TaskResult(success=True, ideas_count=len(ideas)), following
+        return TaskResult(success=True, ideas_count=count), following
 
     def _record_error(self, attempt: Attempt, error: Exception) -> TaskResult:
         final = isinstance(error, (PermanentError, InvalidParameters))
@@ -214,6 +226,7 @@ class BaseWorker:
         stop: threading.Event | None = None,
         until_idle: bool = False,
         max_tasks: int | None = None,
+        idle_types: Sequence[str] = (),
     ) -> int:
         """Process tasks until asked to stop; how many attempts were made.
 
@@ -222,11 +235,14 @@ class BaseWorker:
                 handed back otherwise. A stop request through the database sets it.
             until_idle: also end when no task of the type is queued, scheduled or held by anybody.
             max_tasks: also end after that many attempts.
+            idle_types: types whose tasks may yet create tasks of this one, and so keep it from
+                being idle.
 
         Raises:
             StorageError: the database cannot be used any more; a busy or full one is waited for.
         """
         stop = stop or threading.Event()
+        self._idle_types = [each for each in idle_types if each != self.config.task_type]
         self._register(stop)
         self._watch.obey(stop)
         attempts = 0
@@ -310,7 +326,8 @@ class BaseWorker:
             waiter.prepare()
         claimed = self.queue.storage.claim(self._request)
         if not claimed and until_idle and not self._is_work_left():
-            self._waker.wake(self.config.task_type, SLOTS)  # the others may go as well
+            # The others may go as well.
+            self._waker.wake(None if self._idle_types else self.config.task_type, SLOTS)
             raise _Idle
         if not claimed:
             until = time.monotonic() + self._patience_s()
@@ -334,7 +351,9 @@ class BaseWorker:
         return self.queue.storage.has_open_tasks(self.config.task_type, due=True)
 
     def _is_work_left(self) -> bool:
-        return self.queue.storage.has_open_tasks(self.config.task_type)
+        # Its own type last: what the others' last task created is there before that one is over.
+        types = [*self._idle_types, self.config.task_type]
+        return any(map(self.queue.storage.has_open_tasks, types))
 
     # Ending ---------------------------------------------------------------------------------------
 

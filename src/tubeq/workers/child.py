@@ -1,4 +1,4 @@
-"""The process of one worker under a Runner: `work` is what it runs.
+"""A process of workers under a Runner: `work` is what it runs.
 
 It takes its orders from a pipe: STOP, HURRY, or its end, which means that the supervisor died.
 Signals of the terminal reach it too; it leaves them to the supervisor.
@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -20,15 +20,12 @@ from typing import Any
 
 from tubeq.domain.errors import PluginNotFound, TubeqError
 from tubeq.plugins.registry import get_plugin
-from tubeq.workers.base_worker import BaseWorker
 from tubeq.workers.board import Board
 from tubeq.workers.config import WorkerConfig
-from tubeq.workers.watch import Attempt, Reason
+from tubeq.workers.crew import EXIT_DONE, Crew
 
 STOP, HURRY = "stop", "hurry"
-EXIT_DONE = 0
 EXIT_NOT_STARTED = 3
-EXIT_ENDED_TASK = 4  # a plugin had to be ended by force; its outcome is recorded
 _EXIT_S = 5.0
 _LEFT_TO_SUPERVISOR = ("SIGINT", "SIGHUP", "SIGBREAK")
 _logger = logging.getLogger("tubeq.worker")
@@ -41,14 +38,17 @@ class Assignment:
     Args:
         db_path: the database.
         config: with a worker_id of its own.
-        until_idle: see BaseWorker.run.
+        until_idle, idle_types: see BaseWorker.run.
         plugin: "module:attribute", or None for the registered plugin of the task type.
+        threads: how many workers there are to be.
     """
 
     db_path: str
     config: WorkerConfig
     until_idle: bool
     plugin: str | None
+    threads: int = 1
+    idle_types: tuple[str, ...] = ()
 
 
 def load_plugin(task_type: str, path: str | None) -> Any:
@@ -74,13 +74,13 @@ def load_plugin(task_type: str, path: str | None) -> Any:
     return plugin
 
 
-def work(assignment: Assignment, orders: Connection, board: Board) -> None:
-    """Be one worker until there is nothing to do or an order to stop comes. Exits the process."""
+def work(assignment: Assignment, orders: Connection, boards: Sequence[Board]) -> None:
+    """Work until there is nothing to do or an order to stop comes. Exits the process."""
     stop = threading.Event()
     _arrange_signals(stop)
     try:
         plugin = load_plugin(assignment.config.task_type, assignment.plugin)
-        worker = _build(assignment, plugin, board)
+        crew = Crew(assignment.config, assignment.db_path, plugin, boards)
     except Exception as error:
         if not isinstance(error, TubeqError):
             _logger.exception("the worker cannot start")
@@ -88,30 +88,16 @@ def work(assignment: Assignment, orders: Connection, board: Board) -> None:
             orders.send((type(error).__name__, str(error)))
         raise SystemExit(EXIT_NOT_STARTED) from None
     threading.Thread(
-        target=_follow_orders, args=(orders, stop, worker.hurry), name="tubeq-orders", daemon=True
+        target=_follow_orders, args=(orders, stop, crew.hurry), name="tubeq-orders", daemon=True
     ).start()
     try:
-        worker.run(stop, until_idle=assignment.until_idle)
+        crew.run(stop, assignment.until_idle, assignment.idle_types)
     finally:
         close = getattr(plugin, "close", None)
         if callable(close):
             close()
-        worker.close()
+        crew.close()
         _exit_within(_EXIT_S)
-
-
-def _build(assignment: Assignment, plugin: Any, board: Board) -> BaseWorker:
-    def end_process(attempt: Attempt) -> None:
-        board.count(success=False)
-        with suppress(Exception):
-            worker.queue.storage.forget_worker(worker.worker_id)
-        # Not sys.exit: it would wait for the thread of the plugin, and that is the one that hangs.
-        os._exit(EXIT_DONE if attempt.reason is Reason.STOPPED else EXIT_ENDED_TASK)
-
-    worker = BaseWorker(
-        assignment.config, assignment.db_path, plugin, board=board, end_process=end_process
-    )
-    return worker
 
 
 def _follow_orders(orders: Connection, stop: threading.Event, hurry: Callable[[], None]) -> None:

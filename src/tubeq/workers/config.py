@@ -15,6 +15,7 @@ from tubeq.queue.validation import checked_task_type
 _MAX_WORKER_ID_LENGTH = 200
 _MAX_SWEEP_INTERVAL_S = 15.0
 _MAX_PROCESSES = 256
+_MAX_THREADS = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,8 @@ class WorkerConfig:
             back after that.
         heartbeat_interval_s: seconds between heartbeats; None is a third of the lease.
         strategy: which of the due tasks is claimed next.
-        task_timeout_s: seconds after which a plugin is told to end; None is never.
+        task_timeout_s: seconds after which a plugin is told to end, counted from its beginning or
+            from when it last saved; None is never.
         stop_grace_s: seconds that a plugin has to end by itself once it timed out or was
             cancelled; and, when the worker is asked to stop, to finish its task before the task
             is handed back.
@@ -110,6 +112,13 @@ def new_worker_id(prefix: str | None = None) -> str:
     return f"{prefix or socket.gethostname()[:100]}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
+def thread_ids(worker_id: str, threads: int) -> list[str]:
+    """The names of the workers of one process, from its own."""
+    if threads == 1:
+        return [worker_id]
+    return [f"{worker_id}.{number}" for number in range(1, threads + 1)]
+
+
 def _check_worker_id(worker_id: object) -> None:
     if worker_id is None:
         return
@@ -135,9 +144,13 @@ class RunnerConfig:
 
     Args:
         worker: what each worker is told; its worker_id, if any, becomes a prefix.
-        processes: how many workers.
-        until_idle: end when no task of the type is queued, scheduled or held by anybody.
+        processes: how many processes.
+        until_idle: end when no task of the type, nor of those in `also`, is queued, scheduled or
+            held by anybody.
         plugin: "module:attribute" of the plugin; None is the one registered for the task type.
+        threads: how many workers a process has: several where they mostly wait for the network.
+        also: further workers under the same supervisor, of other task types as a rule; of these,
+            `until_idle` and `also` do not count.
 
     Raises:
         InvalidParameters: a value is wrong; the message names it.
@@ -147,10 +160,13 @@ class RunnerConfig:
     processes: int = 1
     until_idle: bool = False
     plugin: str | None = None
+    threads: int = 1
+    also: tuple[RunnerConfig, ...] = ()
 
     def __post_init__(self) -> None:
-        processes = self.processes
-        if not isinstance(processes, int) or not 1 <= processes <= _MAX_PROCESSES:
-            raise InvalidParameters(f"processes must be from 1 to {_MAX_PROCESSES}: {processes!r}")
+        for name, most in (("processes", _MAX_PROCESSES), ("threads", _MAX_THREADS)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or not 1 <= value <= most:
+                raise InvalidParameters(f"{name} must be from 1 to {most}: {value!r}")
         if self.plugin is not None and ":" not in self.plugin:
             raise InvalidParameters(f'plugin must read "module:attribute": {self.plugin!r:.120}')

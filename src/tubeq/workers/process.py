@@ -1,4 +1,4 @@
-"""WorkerProcess: the supervisor's handle on one worker's process."""
+"""WorkerProcess: the supervisor's handle on one process of workers."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from multiprocessing.sharedctypes import RawValue
+from multiprocessing.sharedctypes import RawArray
 
 from tubeq.workers.board import Board
 from tubeq.workers.child import Assignment, supervised_signals, work
+from tubeq.workers.config import RunnerConfig, thread_ids
 
 # Never fork: an SQLite handle or a lock that another thread holds must not be carried over.
 _context = multiprocessing.get_context("spawn")
@@ -21,17 +23,26 @@ _EXIT_WAIT_S = 10.0
 
 
 class WorkerProcess:
-    """One process that processes tasks. Started once, closed once."""
+    """One process that processes tasks. Started once, closed once.
 
-    def __init__(self, assignment: Assignment) -> None:
+    Args:
+        assignment: what it is told.
+        config: what its successor will be told.
+    """
+
+    def __init__(self, assignment: Assignment, config: RunnerConfig) -> None:
+        self.config = config
         self.worker_id = str(assignment.config.worker_id)
-        self.board: Board = RawValue(Board)
+        self.boards: dict[str, Board] = {}
+        """Of each worker of the process, by its worker_id."""
+        shared = RawArray(Board, assignment.threads)
+        self.boards.update(zip(thread_ids(self.worker_id, assignment.threads), shared, strict=True))
         self.was_killed = False
         self._overdue_at = _NOT_OVERDUE
         self._orders, self._childs_end = _context.Pipe()
         self._process = _context.Process(
             target=work,
-            args=(assignment, self._childs_end, self.board),
+            args=(assignment, self._childs_end, shared),
             name=f"tubeq {self.worker_id}",
         )
         self.pid = 0
@@ -65,12 +76,29 @@ class WorkerProcess:
     def overdue_for(self, now: float) -> float:
         """For how many seconds this process has been seen beyond its time. A supervisor that was
         itself suspended starts to count when it wakes."""
-        if not self.board.overdue(now):
+        if not any(board.overdue(now) for board in self.boards.values()):
             self._overdue_at = _NOT_OVERDUE
             return 0.0
         if self._overdue_at == _NOT_OVERDUE:
             self._overdue_at = now
         return now - self._overdue_at
+
+    @property
+    def processed(self) -> int:
+        """Attempts that ended."""
+        return sum(board.processed for board in self.boards.values())
+
+    @property
+    def succeeded(self) -> int:
+        """Those whose task is COMPLETED."""
+        return sum(board.succeeded for board in self.boards.values())
+
+    def timed_out(self, worker_id: str | None = None) -> bool:
+        """Whether the attempt of this worker is past its end; with None, whether any's is."""
+        now = time.monotonic()
+        return any(
+            board.timed_out(now) for each, board in self.boards.items() if worker_id in (None, each)
+        )
 
     def kill(self) -> None:
         """End the process, whatever it does."""

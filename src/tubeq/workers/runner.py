@@ -28,15 +28,9 @@ from tubeq.domain.models import Task
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.queue.wakeup import SLOTS, Waker
 from tubeq.workers.base_worker import worker_info
-from tubeq.workers.child import (
-    EXIT_DONE,
-    EXIT_ENDED_TASK,
-    HURRY,
-    STOP,
-    Assignment,
-    supervised_signals,
-)
+from tubeq.workers.child import HURRY, STOP, Assignment, supervised_signals
 from tubeq.workers.config import RunnerConfig, new_worker_id
+from tubeq.workers.crew import EXIT_DONE, EXIT_ENDED_TASK
 from tubeq.workers.process import WorkerProcess
 from tubeq.workers.report import RunnerEvent, RunSummary
 
@@ -70,6 +64,8 @@ class Runner:
         self._config = config
         self._on_event = on_event
         self._name = new_worker_id(config.worker.worker_id)
+        self._types = tuple(each.worker.task_type for each in (config, *config.also))
+        self._wakes = self._types[0] if len(set(self._types)) == 1 else None
         self._started = 0
         self._workers: list[WorkerProcess] = []
         self._total = RunSummary()  # of the workers that are gone, and of what befell them
@@ -108,9 +104,10 @@ class Runner:
         with QueueManager(self._db_path, durability=durability) as queue, self._signals():
             waker = Waker(self._db_path)
             try:
-                for _ in range(self._config.processes):
-                    if not self._stops_asked:
-                        self._start_worker(queue)
+                for config in (self._config, *self._config.also):
+                    for _ in range(config.processes):
+                        if not self._stops_asked:
+                            self._start_worker(queue, config)
                 while self._workers:
                     self._look_after(queue, waker)
             finally:
@@ -130,7 +127,7 @@ class Runner:
                 except _PASSING as error:
                     _logger.warning("worker %s is not buried yet: %s", worker.worker_id, error)
                     time.sleep(_TICK_S)
-                waker.wake(self._config.worker.task_type, SLOTS)  # nothing may be left to wait for
+                waker.wake(self._wakes, SLOTS)  # nothing may be left to wait for
             elif now >= self._kill_at or worker.overdue_for(now) >= _OVERDUE_S:
                 worker.kill()
         if now >= self._next_progress and self._summary().processed != self._last_told:
@@ -148,20 +145,29 @@ class Runner:
         self._kill_at = time.monotonic() + grace_s + 2 * _OVERDUE_S
         for worker in self._workers:
             worker.order(HURRY if hurry else STOP)
-        waker.wake(self._config.worker.task_type, SLOTS)
+        waker.wake(self._wakes, SLOTS)
         if first:
             self._total = replace(self._total, stopped=True)
             self._tell("stopping")
 
     # Workers ------------------------------------------------------------------------------------
 
-    def _start_worker(self, queue: QueueManager, predecessor: WorkerProcess | None = None) -> None:
-        config = self._config
+    def _start_worker(
+        self,
+        queue: QueueManager,
+        config: RunnerConfig,
+        predecessor: WorkerProcess | None = None,
+    ) -> None:
         self._started += 1
-        worker_config = replace(config.worker, worker_id=f"{self._name}-{self._started}")
-        worker = WorkerProcess(
-            Assignment(self._db_path, worker_config, config.until_idle, config.plugin)
+        assignment = Assignment(
+            self._db_path,
+            replace(config.worker, worker_id=f"{self._name}-{self._started}"),
+            self._config.until_idle,
+            config.plugin,
+            config.threads,
+            self._types,
         )
+        worker = WorkerProcess(assignment, config)
         worker.start()
         self._workers.append(worker)
         with contextlib.suppress(*_PASSING):
@@ -173,11 +179,13 @@ class Runner:
     ) -> None:
         """Before the process is up, and before the predecessor is forgotten: so no request to
         stop falls between two workers."""
-        info = worker_info(worker.worker_id, self._config.worker.task_type, worker.pid)
-        queue.storage.register_worker(info)
-        before_id = None if predecessor is None else predecessor.worker_id
-        if any(info.stop_requested for info in queue.workers() if info.worker_id == before_id):
-            queue.request_stop(worker.worker_id)
+        for worker_id in worker.boards:
+            info = worker_info(worker_id, worker.config.worker.task_type, worker.pid)
+            queue.storage.register_worker(info)
+        before = () if predecessor is None else predecessor.boards
+        if any(info.stop_requested for info in queue.workers() if info.worker_id in before):
+            for worker_id in worker.boards:
+                queue.request_stop(worker_id)
 
     def _bury(self, worker: WorkerProcess, queue: QueueManager) -> None:
         """A worker's process is gone: keep its account, its task and its place.
@@ -187,7 +195,7 @@ class Runner:
         """
         held = self._take_back(worker, queue)
         self._workers.remove(worker)
-        self._count(worker.board.processed, worker.board.succeeded)
+        self._count(worker.processed, worker.succeeded)
         exit_code, failure = worker.close()
         try:
             if exit_code not in (EXIT_DONE, EXIT_ENDED_TASK):
@@ -196,10 +204,11 @@ class Runner:
                 detail = "" if exit_code == EXIT_DONE else "its task had to be ended by force"
                 self._tell("ended", worker, detail)
             if exit_code != EXIT_DONE and not self._stops_asked:
-                self._start_worker(queue, worker)
+                self._start_worker(queue, worker.config, worker)
         finally:
             with contextlib.suppress(*_PASSING):
-                queue.storage.forget_worker(worker.worker_id)
+                for worker_id in worker.boards:
+                    queue.storage.forget_worker(worker_id)
 
     def _mourn(
         self, worker: WorkerProcess, held: bool, exit_code: int, failure: tuple[str, str] | None
@@ -211,30 +220,32 @@ class Runner:
         self._judge_start(worker, held, failure)
 
     def _take_back(self, worker: WorkerProcess, queue: QueueManager) -> bool:
-        """Decide about the task that a dead worker held; whether there was one."""
-        crash_limit = self._config.worker.crash_limit
-        if worker.was_killed:
-            for claim in queue.storage.held_by(worker.worker_id):
-                with contextlib.suppress(ClaimLost):
-                    self._end_hung(worker, claim, queue)
-        rescued = queue.rescue(worker_id=worker.worker_id, crash_limit=crash_limit)
-        task_ids = [*rescued.requeued, *rescued.dead, *rescued.cancelled]
-        if rescued.dead:
-            self._total = replace(self._total, dead=self._total.dead + len(rescued.dead))
+        """Decide about the tasks that a dead process held; whether there were any."""
+        crash_limit = worker.config.worker.crash_limit
+        task_ids: list[str] = []
+        for worker_id in worker.boards:
+            if worker.was_killed:
+                for claim in queue.storage.held_by(worker_id):
+                    with contextlib.suppress(ClaimLost):
+                        self._end_hung(worker, claim, queue)
+            rescued = queue.rescue(worker_id=worker_id, crash_limit=crash_limit)
+            task_ids += [*rescued.requeued, *rescued.dead, *rescued.cancelled]
+            if rescued.dead:
+                self._total = replace(self._total, dead=self._total.dead + len(rescued.dead))
         if task_ids:
             self._tell("rescued", worker, ", ".join(task_ids))
         return bool(task_ids)
 
     def _end_hung(self, worker: WorkerProcess, claim: Task, queue: QueueManager) -> None:
-        """Record what the worker that had to be killed could not record itself."""
-        config = self._config.worker
+        """Record what the process that had to be killed could not record itself."""
+        config = worker.config.worker
         if claim.cancel_requested:
             queue.storage.confirm_cancel(claim)
-        elif worker.board.timed_out(time.monotonic()):
+        elif worker.timed_out(claim.worker_id or ""):
             message = f"timed out after {config.task_timeout_s:g} s, and its worker was killed"
             queue.fail_task(claim, message, code="timeout", policy=config.retry_policy)
-        elif self._stops_asked:
-            queue.release_task(claim)
+        elif self._stops_asked or worker.timed_out():
+            queue.release_task(claim)  # asked for, or it was in the way of another thread's end
         else:
             return  # nobody asked for it and its time was not up: it crashed
         self._count(1, 0)
@@ -260,7 +271,7 @@ class Runner:
         if held or worker.was_killed or attempts > self._barren_at:
             self._barren = 0
         self._barren_at = attempts
-        if held or worker.was_killed or worker.board.processed:
+        if held or worker.was_killed or worker.processed:
             return
         self._barren += 1
         if self._barren >= _BARREN_LIMIT:
@@ -280,15 +291,16 @@ class Runner:
                 worker.kill()
             worker.close()
             with contextlib.suppress(StorageError):
-                queue.rescue(worker_id=worker.worker_id)
-                queue.storage.forget_worker(worker.worker_id)
+                for worker_id in worker.boards:
+                    queue.rescue(worker_id=worker_id)
+                    queue.storage.forget_worker(worker_id)
         self._workers.clear()
 
     # Telling ------------------------------------------------------------------------------------
 
     def _summary(self) -> RunSummary:
-        processed = self._total.processed + sum(each.board.processed for each in self._workers)
-        succeeded = self._total.succeeded + sum(each.board.succeeded for each in self._workers)
+        processed = self._total.processed + sum(each.processed for each in self._workers)
+        succeeded = self._total.succeeded + sum(each.succeeded for each in self._workers)
         return replace(
             self._total, processed=processed, succeeded=succeeded, failed=processed - succeeded
         )

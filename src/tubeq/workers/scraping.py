@@ -38,7 +38,7 @@ def scraped_ideas(plugin: Any, task: Task) -> list[Idea]:
     except TypeError:
         message = f"the plugin returned {items!r:.200}: it must return items"
         raise PermanentError(message, code="invalid_item") from None
-    return [_idea(item) for item in items]
+    return [checked_idea(item) for item in items]
 
 
 def _parameters(task: Task) -> dict[str, Any]:
@@ -64,7 +64,12 @@ def _check_signature(scrape: Any, parameters: Mapping[str, Any], error: TypeErro
         raise InvalidParameters(f"the plugin does not take these parameters: {mismatch}") from error
 
 
-def _idea(item: Any) -> Idea:
+def checked_idea(item: Any) -> Idea:
+    """A plugin's item as an idea.
+
+    Raises:
+        PermanentError: it is none; the message shows it.
+    """
     try:
         idea = Idea.of(item)
     except InvalidParameters as error:

@@ -136,6 +136,12 @@ class Watch:
             self._thread.start()
         return attempt
 
+    def grant_time(self, attempt: Attempt) -> None:
+        """The attempt gets on: its time limit begins anew."""
+        if self._config.task_timeout_s is not None and attempt.reason is None:
+            attempt.end_at = monotonic() + self._config.task_timeout_s
+            self._board.ends_by = attempt.end_at + self._config.stop_grace_s + _LEAVE_S
+
     def disarm(self, attempt: Attempt) -> TaskResult | None:
         """The plugin came back. What the watch recorded meanwhile, or None: the worker decides."""
         with self._lock:

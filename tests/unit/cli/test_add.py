@@ -112,8 +112,8 @@ def test_bad_arguments_do_not_even_make_a_database(
 
 
 def test_a_task_is_checked_by_what_its_type_declares(tubeq: Command, tmp_path: Path) -> None:
-    error = tubeq.refused("add", "youtube_search", "-p", "query=tea", "-p", "max_results=501")
-    assert error == "error: max_results must be a whole number from 1 to 500, not 501\n"
+    error = tubeq.refused("add", "youtube_search", "-p", "query=tea", "-p", "max_results=200001")
+    assert error == "error: max_results must be a whole number from 1 to 200000, not 200001\n"
     (tmp_path / "many.jsonl").write_text('{"query": "tea"}\n{"querry": "tea"}\n', encoding="utf-8")
     error = tubeq.refused("add", "youtube_search", "--from-file", "many.jsonl")
     assert "line 2: unknown parameter 'querry', did you mean query?" in error

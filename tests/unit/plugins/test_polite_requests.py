@@ -42,7 +42,7 @@ def opener(requests: PoliteRequests) -> Callable[[Any], Any]:
             raise ConnectionError(request)
         return SimpleNamespace(close=lambda: None)
 
-    return requests.of(urlopen)
+    return lambda request: requests.send(urlopen, request)
 
 
 def test_it_is_held_until_the_answer_is_closed(limits: Limits) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tubeq.testing.youtube.problems import Problem
@@ -49,16 +50,16 @@ class Channel:
 
     handle: str
     channel_id: str
-    videos: tuple[Video, ...]
+    videos: Sequence[Video]
     shorts: tuple[Video, ...] = ()
     streams: tuple[Video, ...] = ()
     moved_to: str | None = None
     alert: str | None = None
     old_layout: bool = False
 
-    def tab(self, name: str) -> tuple[Video, ...]:
+    def tab(self, name: str) -> Sequence[Video]:
         """The videos under "videos", "shorts" or "streams"."""
-        videos: tuple[Video, ...] = getattr(self, name)
+        videos: Sequence[Video] = getattr(self, name)
         return videos
 
 
@@ -73,5 +74,5 @@ class Playlist:
 
     playlist_id: str
     title: str
-    videos: tuple[Video, ...]
+    videos: Sequence[Video]
     alert: str | None = None

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from tubeq.testing.youtube.faults import Fault, FaultPlan
+from tubeq.testing.youtube.many import PREFIX_LENGTH, ManyVideos, Problems
 from tubeq.testing.youtube.models import Channel, Playlist, Video
 from tubeq.testing.youtube.problems import Problem
 
@@ -38,6 +39,7 @@ class World:
     _playlists: dict[str, Playlist] = field(default_factory=dict, repr=False)
     _queries: dict[str, tuple[Video, ...]] = field(default_factory=dict, repr=False)
     _videos: dict[str, Video] = field(default_factory=dict, repr=False)
+    _many: dict[str, ManyVideos] = field(default_factory=dict, repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     def channel(
@@ -75,6 +77,31 @@ class World:
             old_layout=old_layout,
         )
         return self._add(made)
+
+    def big_channel(self, handle: str, videos: int, *, problem: Problems | None = None) -> Channel:
+        """Add a channel of any size: its videos are made when they are looked at.
+
+        Args:
+            handle: with or without its "@".
+            videos: how many, up to a thousand million.
+            problem: which of its videos cannot be watched, by their place; None for none.
+        """
+        handle = "@" + handle.removeprefix("@")
+        prefix = self._identifier(f"{handle.lower()}/many", PREFIX_LENGTH)
+
+        def make(place: int, video_id: str) -> Video:
+            return replace(
+                self._video(handle, place, handle),
+                video_id=video_id,
+                age_days=1 + place // 10,
+                problem=None if problem is None else problem(place),
+            )
+
+        many = ManyVideos(videos, prefix, make)
+        with self._lock:
+            self._many[prefix] = many
+        channel_id = "UC" + self._identifier(handle.lower(), 22)
+        return self._add(Channel(handle, channel_id, videos=many))
 
     def find(self, name: str) -> Channel | None:
         """The channel with this handle (in any case), channel id, or old name; None for none."""
@@ -169,7 +196,8 @@ class World:
     def find_video(self, video_id: str) -> Video | None:
         """The video with this id, wherever it is; None for none."""
         with self._lock:
-            return self._videos.get(video_id)
+            found, many = self._videos.get(video_id), self._many.get(video_id[:PREFIX_LENGTH])
+        return found if many is None or found is not None else many.find(video_id)
 
     def fail(
         self,

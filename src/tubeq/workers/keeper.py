@@ -1,0 +1,84 @@
+"""What a running attempt saves: checked, stored under its claim, and a reason to give it time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tubeq.domain.children import ChildTask, Saved
+from tubeq.domain.errors import ClaimLost, StorageError, TaskCancelled
+from tubeq.domain.models import Idea
+from tubeq.queue.queue_manager import QueueManager
+from tubeq.workers.scraping import checked_idea
+from tubeq.workers.watch import Attempt, Reason
+
+if TYPE_CHECKING:
+    from tubeq.workers.watch import Watch
+
+_T = TypeVar("_T")
+
+
+class AttemptKeeper:
+    """Keeps what one attempt saves. See `tubeq.plugins.base.Keeper`.
+
+    Args:
+        queue: where it goes.
+        watch: who watches the attempt.
+        attempt: whose claim it bears.
+    """
+
+    __slots__ = ("_attempt", "_queue", "_watch", "has_saved", "refusal")
+
+    def __init__(self, queue: QueueManager, watch: Watch, attempt: Attempt) -> None:
+        self._queue = queue
+        self._watch = watch
+        self._attempt = attempt
+        self.has_saved = False
+        """Whether there are ideas of the task in the storage."""
+        self.refusal: Exception | None = None
+        """What the storage raised last."""
+
+    def save(
+        self,
+        ideas: Iterable[Idea | Mapping[str, Any]],
+        tasks: Iterable[ChildTask],
+        cursor: Mapping[str, Any] | None,
+    ) -> Saved:
+        """See `tubeq.plugins.saving.save`."""
+        attempt = self._attempt
+        checked = [checked_idea(item) for item in ideas]
+        saved = self._asked(
+            lambda: self._queue.save_progress(attempt.claim, checked, tasks, cursor)
+        )
+        if saved.cancelled:
+            attempt.tell(Reason.CANCELLED, "cancelled on request", monotonic())
+            attempt.heard = True
+            raise TaskCancelled(attempt.message)
+        self.has_saved = True
+        self._watch.grant_time(attempt)
+        if saved.new_ideas or saved.new_tasks:
+            # As it is stored by now: else a failure to come would be counted from the old count.
+            attempt.claim = attempt.claim._replace(retry_count=0, crash_count=0)
+        return saved
+
+    def cursor(self) -> dict[str, Any] | None:
+        """See `tubeq.plugins.saving.cursor`."""
+        text = self._asked(lambda: self._queue.storage.children.cursor(self._attempt.claim))
+        if text is None:
+            return None
+        self.has_saved = True
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+    def saved_count(self) -> int:
+        """See `tubeq.plugins.saving.saved_count`."""
+        return self._asked(lambda: self._queue.storage.children.count_ideas(self._attempt.claim))
+
+    def _asked(self, question: Callable[[], _T]) -> _T:
+        try:
+            return question()
+        except (ClaimLost, StorageError) as error:
+            self.refusal = error
+            raise

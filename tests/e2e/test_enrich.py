@@ -1,0 +1,132 @@
+"""List flat, then enrich: with real processes, and with some of them killed."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.e2e.command_line import command, environment_of, run
+from tests.e2e.enrich_soak import Soak
+from tests.e2e.runner_support import until
+from tubeq import QueueManager
+from tubeq.testing.youtube import problems
+
+
+def make_private(channel, world, *places):
+    for place in places:
+        world.video(channel.videos[place].video_id, problem=problems.PRIVATE)
+
+
+@pytest.mark.slow
+def test_a_channel_is_listed_and_enriched_by_one_command(youtube, world, tmp_path):
+    channel = world.channel("@tea", 12)
+    make_private(channel, world, 3, 8)
+    env = environment_of(youtube)
+    done = run("scrape", "@tea", "--enrich", "--json", cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert [idea["source_id"] for idea in told["ideas"]] == [v.video_id for v in channel.videos]
+    likes = {idea["source_id"]: idea["extra"].get("likes") for idea in told["ideas"]}
+    assert sum(each is not None for each in likes.values()) == 10
+    assert told["children"]["errors"] == {"private": 2}
+    assert "10 of 12 enriched, 2 failed: 2 private" in done.stderr
+    shown = json.loads(run("show", told["task_id"], "--json", cwd=tmp_path, env=env).stdout)
+    assert shown["children"]["by_status"]["COMPLETED"] == 10
+    assert shown["ideas_count"] == 12
+    assert "2 private" in run("show", told["task_id"], cwd=tmp_path, env=env).stdout
+    assert "10 of 12 enriched" in run("tasks", cwd=tmp_path, env=env).stdout
+    listed = json.loads(run("tasks", "--limit", "50", "--json", cwd=tmp_path, env=env).stdout)
+    assert {task.get("parent") for task in listed} == {None, told["task_id"]}
+    arguments = ("results", told["task_id"], "--children", "--json")
+    found = json.loads(run(*arguments, cwd=tmp_path, env=env).stdout)
+    assert len(found) == 10
+    assert run("results", "--children", cwd=tmp_path, env=env).returncode == 2
+
+
+@pytest.mark.slow
+def test_queued_listings_are_done_by_one_worker_of_both_types(youtube, world, tmp_path):
+    world.playlist("PLtea0123456789", 8)
+    world.query("tea", 6)
+    env = environment_of(youtube)
+    for task_type, what in (("playlist", "playlist=PLtea0123456789"), ("search", "query=tea")):
+        added = run(
+            "add", f"youtube_{task_type}", "-p", what, "-p", "enrich=true", cwd=tmp_path, env=env
+        )
+        assert added.returncode == 0, added.stderr
+    types = [f"--type=youtube_{each}" for each in ("playlist", "search", "video")]
+    done = run("worker", *types, "--threads", "4", "--until-idle", cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    with QueueManager(tmp_path / "tubeq.db") as queue:
+        assert queue.stats().by_status["COMPLETED"] == 2 + 8 + 6
+        assert queue.stats().results == 2 * (8 + 6)
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_work_that_can_be_gone_on_with(youtube, world, tmp_path):
+    world.channel("@tea", 150)
+    env = environment_of(youtube)
+    youtube.latency_s = 0.1
+    try:
+        process = subprocess.Popen(
+            command("scrape", "@tea", "--max-results", "150", "--enrich"),
+            cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        path = tmp_path / "tubeq.db"
+        until(path.exists)
+        with QueueManager(path) as queue:
+            until(lambda: queue.stats().by_type.get("youtube_video", {}).get("COMPLETED", 0) > 5)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=30)
+            assert process.returncode == 130, err
+            assert "interrupted" in err
+            assert "--type youtube_channel --type youtube_video" in err
+            assert queue.stats().by_status["RUNNING"] == 0
+            (task,) = queue.list_tasks(task_type="youtube_channel")
+            youtube.latency_s = 0.0
+            types = ["--type=youtube_channel", "--type=youtube_video"]
+            done = run("worker", *types, "--threads=4", "--until-idle", cwd=tmp_path, env=env)
+            assert done.returncode == 0, done.stderr
+            assert queue.progress(task["task_id"]).completed == 150
+            assert len(queue.get_task_results(task["task_id"])) == 150
+    finally:
+        youtube.latency_s = 0.0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_nothing_is_lost_or_done_twice_while_workers_are_killed(tmp_path, monkeypatch):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.setenv(name.lower(), "")
+    soak = Soak(tmp_path, videos=240, kill_every_s=2.5, most_kills=10)
+    task_id = soak.run()
+    soak.check(task_id)
+    assert soak.kills >= 2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_the_first_idea_is_there_while_the_listing_goes_on(youtube, world, tmp_path):
+    world.big_channel("@archive", 1_500)
+    env = environment_of(youtube)
+    path = tmp_path / "tubeq.db"
+    with QueueManager(path) as queue:
+        parameters = {"channel_url": "@archive", "max_results": 200_000, "enrich": True}
+        task_id = queue.create_task("youtube_channel", parameters)
+        process = subprocess.Popen(
+            command("worker", "--until-idle", "--quiet"), cwd=tmp_path, env=env,
+            stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        until(lambda: queue.get_task(task_id)["started_at"])
+        began = time.monotonic()
+        until(lambda: queue.get_task_results(task_id))
+        # A second on a quiet machine, the import of yt-dlp included.
+        assert time.monotonic() - began < 10
+        assert queue.get_task(task_id)["status"] == "RUNNING"
+        assert queue.progress(task_id).total >= 1
+        assert process.wait(timeout=100) == 0
+        assert queue.progress(task_id).total == 1_500

@@ -1,0 +1,211 @@
+"""Long listings over real sockets: they stream, and they go on where an earlier attempt stopped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tubeq import TransientError
+from tubeq.domain.errors import ClaimLost, PermanentError
+from tubeq.plugins.base import running
+from tubeq.plugins.saving import Collected, collecting
+from tubeq.testing.youtube import RequestKind, faults
+from tubeq.testing.youtube.answers import continuation
+
+CHANNEL, PLAYLIST, SEARCH = "youtube_channel", "youtube_playlist", "youtube_search"
+LIST_ID = "PLarchive0123456789"
+SOURCES = {
+    CHANNEL: {"channel_url": "@archive"},
+    PLAYLIST: {"playlist": LIST_ID},
+    SEARCH: {"query": "archive"},
+}
+PAGE_SIZES = {CHANNEL: 30, PLAYLIST: 100, SEARCH: 20}
+
+
+@pytest.fixture(autouse=True)
+def archive(world):
+    world.channel("@archive", 500)
+    world.playlist(LIST_ID, 500)
+    world.query("archive", 500)
+    return world
+
+
+class InBatches(Collected):
+    """Remembers each save, and may fail."""
+
+    def __init__(self, cursor=None, fail_at=None, known=()):
+        super().__init__(cursor)
+        self.sizes = []
+        self._fail_at = fail_at
+        self.ideas.update(known)
+
+    def save(self, ideas, tasks, cursor):
+        if len(self.sizes) == self._fail_at:
+            raise ClaimLost("task", 1)
+        ideas = list(ideas)
+        self.sizes.append(len(ideas))
+        return super().save(ideas, tasks, cursor)
+
+
+def run(scrape, keeper, task_type=CHANNEL, **parameters):
+    with running(lambda: None, keeper):
+        return scrape(task_type, **SOURCES[task_type], **{"enrich": True, **parameters})
+
+
+@pytest.mark.parametrize("task_type", SOURCES)
+def test_a_listing_saves_ideas_and_a_task_for_each(scrape, task_type):
+    keeper = InBatches()
+    assert run(scrape, keeper, task_type, max_results=333) == []
+    assert len(keeper.ideas) == len(keeper.tasks) == 333
+    flat = scrape(task_type, **SOURCES[task_type], max_results=333)
+    assert list(keeper.ideas) == [idea.source_id for idea in flat]
+    assert {idea.title for idea in keeper.ideas.values()} == {idea.title for idea in flat}
+    for source_id, task in keeper.tasks.items():
+        assert (task.task_type, task.parameters) == ("youtube_video", {"video": source_id})
+    assert keeper.sizes[0] == 1  # the first one at once
+    assert sum(keeper.sizes) == 333
+
+
+@pytest.mark.parametrize("task_type", SOURCES)
+def test_streaming_asks_for_no_more_pages_than_a_list_does(scrape, task_type):
+    scrape(task_type, **SOURCES[task_type], max_results=200)
+    listed = scrape.requests
+    run(scrape, InBatches(), task_type, max_results=200)
+    assert scrape.requests == listed
+
+
+@pytest.mark.parametrize("task_type", SOURCES)
+def test_an_attempt_goes_on_where_the_last_one_stopped(scrape, task_type):
+    whole = [idea.source_id for idea in scrape(task_type, **SOURCES[task_type], max_results=500)]
+    first = InBatches(fail_at=4)
+    with pytest.raises(ClaimLost):
+        run(scrape, first, task_type, max_results=500)
+    stored = len(first.ideas)
+    assert PAGE_SIZES[task_type] < stored < 500
+    again = InBatches(first.cursor(), known=first.ideas)
+    run(scrape, again, task_type, max_results=500)
+    assert list(again.ideas) == whole
+    # Only the pages that were not saved, and the first one, which yt-dlp cannot do without.
+    asked_again = scrape.requests[RequestKind.CONTINUATION]
+    pages = -(-500 // PAGE_SIZES[task_type])
+    assert asked_again == pages - stored // PAGE_SIZES[task_type]
+
+
+def test_what_was_published_meanwhile_is_found_as_well(scrape, world):
+    first = InBatches(fail_at=4)
+    with pytest.raises(ClaimLost):
+        run(scrape, first, max_results=600)
+    before = list(first.ideas)
+    new = world.channel("@elsewhere", 2).videos
+    channel = world.find("@archive")
+    world._add(replace(channel, videos=(*new, *channel.videos)))
+    again = InBatches(first.cursor(), known=first.ideas)
+    run(scrape, again, max_results=600)
+    assert len(again.ideas) == 502
+    assert {video.video_id for video in new} <= set(again.ideas)
+    assert before == list(again.ideas)[: len(before)]
+
+
+@pytest.mark.parametrize("after", [0, 1, 9])
+def test_a_failed_page_keeps_what_came_before(scrape, world, after):
+    world.fail(faults.http_error(429), request=RequestKind.CONTINUATION, after=after, times=4)
+    keeper = InBatches()
+    with pytest.raises(TransientError) as caught:
+        run(scrape, keeper, max_results=500)
+    assert caught.value.code == "http_429"
+    assert caught.value.__context__ is None or not isinstance(
+        caught.value.__context__, TransientError
+    )
+    assert len(keeper.ideas) == 30 * (after + 1)
+    world.faults.clear()
+    again = InBatches(keeper.cursor(), known=keeper.ideas)
+    run(scrape, again, max_results=500)
+    assert len(again.ideas) == 500
+    assert scrape.requests[RequestKind.CONTINUATION] == 16 - after
+
+
+@pytest.mark.parametrize(
+    ("fault", "times"),
+    [(faults.http_error(400), 1), (faults.http_error(404), 1), (faults.empty_json(), 2)],
+    ids=["400", "404", "empty"],
+)
+def test_a_page_that_youtube_forgot_is_looked_for_from_the_beginning(scrape, world, fault, times):
+    first = InBatches(fail_at=4)
+    with pytest.raises(ClaimLost):
+        run(scrape, first, max_results=500)
+    world.fail(fault, request=RequestKind.CONTINUATION, times=times)
+    again = InBatches(first.cursor(), known=first.ideas)
+    run(scrape, again, max_results=500)
+    assert len(again.ideas) == 500
+
+
+def test_a_token_that_is_none_is_got_over(scrape):
+    item = continuation("channel", "UCnobody", "videos", 30)["continuationItemRenderer"]
+    token = item["continuationEndpoint"]["continuationCommand"]["token"]
+    again = InBatches({"page": token})
+    run(scrape, again, max_results=500)
+    assert len(again.ideas) == 500
+
+
+@pytest.mark.parametrize("code", [429, 503])
+def test_a_page_that_cannot_be_had_now_is_kept_in_mind(scrape, world, code):
+    first = InBatches(fail_at=4)
+    with pytest.raises(ClaimLost):
+        run(scrape, first, max_results=500)
+    cursor = first.cursor()
+    world.fail(faults.http_error(code), request=RequestKind.CONTINUATION, times=4)
+    again = InBatches(cursor, known=first.ideas)
+    with pytest.raises(TransientError):
+        run(scrape, again, max_results=500)
+    assert again.cursor() == cursor
+
+
+def test_an_attempt_that_has_all_asks_for_nothing(scrape):
+    first = InBatches()
+    run(scrape, first, max_results=100)
+    run(scrape, InBatches(first.cursor(), known=first.ideas), max_results=100)
+    assert not scrape.requests
+
+
+def test_an_empty_listing_is_suspect(scrape, world):
+    world.channel("@archive", 0)
+    with pytest.raises((TransientError, PermanentError)):
+        run(scrape, InBatches())
+
+
+def test_an_age_ends_it(scrape):
+    keeper = InBatches()
+    run(scrape, keeper, max_results=500, max_age_days=100)
+    flat = scrape(CHANNEL, **SOURCES[CHANNEL], max_results=500, max_age_days=100)
+    assert 0 < len(flat) < 60
+    assert list(keeper.ideas) == [idea.source_id for idea in flat]
+
+
+def test_a_short_listing_that_is_not_enriched_is_returned(scrape):
+    keeper = InBatches()
+    assert len(run(scrape, keeper, enrich=False, max_results=500)) == 500
+    assert keeper.sizes == []
+
+
+def test_a_long_listing_streams_and_makes_no_tasks_unless_asked(scrape):
+    with collecting() as collected:
+        assert scrape(CHANNEL, **SOURCES[CHANNEL], max_results=501) == []
+    assert len(collected.ideas) == 500
+    assert not collected.tasks
+
+
+def test_outside_of_a_worker_all_is_returned(scrape):
+    assert len(scrape(CHANNEL, **SOURCES[CHANNEL], max_results=200_000, enrich=True)) == 500
+
+
+@pytest.mark.slow
+def test_a_large_channel_comes_in_bounded_memory(scrape, world):
+    """No batch is larger than a few pages, and nothing grows with the number of videos but what
+    the keeper of this test holds itself."""
+    world.big_channel("@large", 2_000)
+    keeper = InBatches()
+    with running(lambda: None, keeper):
+        scrape(CHANNEL, channel_url="@large", max_results=200_000, enrich=True)
+    assert len(keeper.ideas) == 2_000
+    assert max(keeper.sizes) <= 330
