@@ -281,7 +281,7 @@ CALLS: dict[str, tuple[Any, ...]] = {
 
 def test_the_table_of_calls_names_every_verb_of_the_port() -> None:
     verbs = {name for name in vars(Storage) if not name.startswith("_")}
-    assert set(CALLS) == verbs - {"close"}
+    assert set(CALLS) == verbs - {"close", "limits"}  # whose verbs have tables of their own
 
 
 def test_a_closed_storage_refuses_every_verb(storage: Storage) -> None:
