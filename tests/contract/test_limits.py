@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.conftest import FakeClock, OpenBackEnd
 from tests.contract.support import add, take
+from tubeq.domain.breaker import BreakerPolicy, Verdict
 from tubeq.domain.errors import StorageError
 from tubeq.domain.limits import Grant, Holder, LimitRule, Refusal
 from tubeq.domain.states import TaskStatus
 from tubeq.storage import Storage, open_storage
+from tubeq.storage.limits_port import Limits
 
 ANN, BOB, EVE = Holder("ann", 1, 1), Holder("bob", 2, 1), Holder("eve", 3, 1)
 LEASE_S = 30.0
@@ -393,11 +396,35 @@ def test_limits_outlive_the_handle(tmp_path: Path, clock: FakeClock) -> None:
         storage.close()
 
 
-def test_a_closed_storage_refuses(storage: Storage) -> None:
+CALLS: dict[str, tuple[Any, ...]] = {
+    "set_rule": (LimitRule("host:b", 1),),
+    "remove_rule": ("host:b",),
+    "rules": (),
+    "take": (["host:a"], ANN, LEASE_S),
+    "release": (Grant(("1",)),),
+    "extend": (ANN, LEASE_S),
+    "free": ("ann",),
+    "permits": (),
+    "admit": ("type:t", ANN, LEASE_S),
+    "report": ("type:t", ANN, Verdict.BLOCKED, "bot_check", BreakerPolicy()),
+    "breakers": (),
+    "resume": ("type:t",),
+}
+REMEMBERED = {"is_idle", "pause_s"}  # these two may answer from memory for a second
+
+
+def test_the_table_of_calls_names_every_verb_of_limits() -> None:
+    assert set(CALLS) | REMEMBERED == {name for name in vars(Limits) if not name.startswith("_")}
+
+
+def test_closed_limits_refuse_every_verb(storage: Storage) -> None:
     limit(storage, "host:a", 1)
+    storage.limits.report("type:t", ANN, Verdict.BLOCKED, "bot_check", BreakerPolicy())
+    storage.limits.is_idle()
     storage.close()
-    with pytest.raises(StorageError):
-        ask(storage, "host:a")
+    for verb, arguments in CALLS.items():
+        with pytest.raises(StorageError):
+            getattr(storage.limits, verb)(*arguments)
 
 
 def test_keys_that_are_not_used_any_more_leave_nothing(

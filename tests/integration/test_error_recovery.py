@@ -43,7 +43,7 @@ FOUND = [item("video-1")]
     [
         ConnectionError("cut"),
         TimeoutError("slow"),
-        TransientError("busy", code="rate_limited"),
+        TransientError("busy", code="server_error"),
         RuntimeError("a bug"),
         KeyError("also a bug"),
     ],
