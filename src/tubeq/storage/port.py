@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, QueueStats, Result, Task
 from tubeq.domain.policies import ClaimStrategy
 from tubeq.domain.states import TaskStatus
+from tubeq.storage.items_port import ItemStore
 
 
 class ClaimRequest(NamedTuple):
@@ -61,6 +62,11 @@ class WorkerInfo(NamedTuple):
 
 class Storage(Protocol):
     """The verbs."""
+
+    @property
+    def items(self) -> ItemStore:
+        """One item a source id, over the results of all tasks."""
+        ...
 
     def create(
         self, tasks: Sequence[EncodedTask], *, when_visible: Callable[[], None] | None = None
@@ -296,7 +302,8 @@ class Storage(Protocol):
     def prune(self, finished_before: float, *, limit: int | None = None) -> int:
         """Delete finished tasks older than that (epoch seconds), with results and history, at
         most `limit`, in short transactions; the number of deleted tasks. The newest task is
-        always kept, so that row ids are never used again."""
+        always kept, so that row ids are never used again. What the results told stays in
+        `items`."""
         ...
 
     def register_worker(self, info: WorkerInfo) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tubeq.domain.clock import Clock, from_timestamp, to_timestamp
 from tubeq.domain.models import QueueStats
@@ -12,6 +14,9 @@ from tubeq.storage.port import WorkerInfo
 from tubeq.storage.queries import load_queries
 from tubeq.storage.session import Session
 from tubeq.storage.sqlite_backup import back_up
+
+if TYPE_CHECKING:
+    from tubeq.storage.sqlite_items import SQLiteItems
 
 _SQL = load_queries("sqlite")
 _PRUNE_BATCH = 500
@@ -24,6 +29,13 @@ class Housekeeping:
         self._session = session
         self._clock = clock
         self._sync_told = sync_told
+
+    @cached_property
+    def items(self) -> SQLiteItems:
+        """The catalogue of items. Imported when it is used: a worker never needs it."""
+        from tubeq.storage.sqlite_items import SQLiteItems
+
+        return SQLiteItems(self._session, self._clock)
 
     def stats(self) -> QueueStats:
         none = dict.fromkeys(map(str, TaskStatus), 0)
@@ -53,7 +65,10 @@ class Housekeeping:
             found = self._session.read(_SQL["prunable"], which)
             if not found:
                 break
+            self.items.fold()
             with self._session.write(durable=False, writes=1 + len(found) // 8) as session:
+                if self.items.is_any_unfolded(session, (task_id for _, task_id in found)):
+                    continue  # stored since: the catalogue must know it before it is gone
                 for row_id, task_id in found:
                     session.execute(_SQL["delete_results"], (task_id,))
                     session.execute(_SQL["delete_events"], (row_id,))
