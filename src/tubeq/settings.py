@@ -40,6 +40,7 @@ class Settings:
         backoff_s: the first retry waits up to this long, each further one up to twice as long.
         lease_s: how long a task stays with a worker that gives no sign of life.
         task_timeout_s: a task that takes longer is ended, and retried.
+        scoring: the formula by which videos are scored: see tubeq.plugins.scoring.
     """
 
     db_path: Path = Path("tubeq.db")
@@ -51,6 +52,7 @@ class Settings:
     backoff_s: float = 5.0
     lease_s: float = 60.0
     task_timeout_s: float = 600.0
+    scoring: str | None = None
 
     @classmethod
     def read(
@@ -70,12 +72,21 @@ class Settings:
         return cls(**values)
 
     def worker_environment(self) -> dict[str, str]:
-        """The variables by which workers, and yt-dlp in them, learn of `proxy` and `ca_file`."""
+        """The variables by which workers, and yt-dlp in them, learn of `proxy`, `ca_file` and
+        `scoring`.
+
+        Raises:
+            InvalidParameters: no such scoring is installed.
+        """
         variables: dict[str, str] = {}
         if self.proxy is not None:
             variables.update(HTTPS_PROXY=self.proxy, https_proxy=self.proxy)
         if self.ca_file is not None:
             variables["SSL_CERT_FILE"] = str(self.ca_file.absolute())
+        if self.scoring is not None:
+            from tubeq.plugins.scoring import VARIABLE, checked_scoring
+
+            variables[VARIABLE] = checked_scoring(self.scoring)
         return variables
 
 
@@ -123,10 +134,10 @@ def _checked(name: str, value: Any, origin: str) -> Any:
     Raises:
         InvalidParameters: it is no such value; the message bears `origin`.
     """
-    if name in ("db_path", "ca_file", "proxy", "durability"):
+    if name in ("db_path", "ca_file", "proxy", "durability", "scoring"):
         if not isinstance(value, str) or not value:
             raise InvalidParameters(f"{origin} must be a text, not {value!r:.60}")
-        if name == "proxy":
+        if name in ("proxy", "scoring"):
             return value
         if name == "durability":
             try:

@@ -99,8 +99,14 @@ def test_folding_twice_counts_once(storage: Storage) -> None:
 def test_a_poorer_sighting_erases_nothing(storage: Storage, clock: FakeClock) -> None:
     found(storage, RICH)
     clock.advance(DAY_S)
-    found(storage, Idea("v1", description="All of it, from ...", views=1_200,
-                        published_at="2026-10-25 00:00:00.000000", extra={"likes": None}))  # fmt: skip
+    poor = Idea(
+        "v1",
+        description="All of it, from ...",
+        views=1_200,
+        published_at="2026-10-25 00:00:00.000000",
+        extra={"likes": None},
+    )
+    found(storage, poor)
     item = known(storage)
     assert (item.title, item.description, item.url) == (RICH.title, RICH.description, RICH.url)
     assert (item.views, item.likes, item.duration_s) == (1_234, 9, 61.5)
