@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tubeq.domain.clock import Clock, SystemClock
 from tubeq.domain.errors import StorageError
@@ -18,6 +18,10 @@ from tubeq.queue.validation import checked_status, checked_task
 from tubeq.queue.wakeup import SLOTS, Waker
 from tubeq.storage import Storage, open_storage
 from tubeq.storage.port import ClaimRequest, Completion, Rescue, WorkerInfo
+
+if TYPE_CHECKING:
+    from tubeq.storage.items_port import Progress
+    from tubeq.storage.seed_import import Imported
 
 
 class QueueManager:
@@ -334,6 +338,24 @@ class QueueManager:
             raise StorageError("a queue in memory has no file to back up")
         copied: Path = backup(Path(path))
         return copied
+
+    def import_seed(
+        self, path: str | os.PathLike[str], progress: Progress | None = None
+    ) -> Imported:
+        """Take over the tasks and results of another file, one with the seed's tables, which is
+        only read. Doing it twice adds nothing.
+
+        Raises:
+            InvalidParameters: it is the queue's own file.
+            StorageError: it is none such, or the queue has no file.
+        """
+        import_it = getattr(self.storage, "import_seed", None)
+        if import_it is None:
+            raise StorageError("a queue in memory takes nothing over")
+        imported: Imported = import_it(Path(path), progress)
+        if imported.tasks:
+            self._waker.wake(None, SLOTS)
+        return imported
 
     def check(self) -> list[str]:
         """What is wrong with the stored data, a sentence each; empty when all is well."""

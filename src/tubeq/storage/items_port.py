@@ -65,6 +65,13 @@ class ItemStore(Protocol):
         """Results of all tasks likewise, in the order in which they were first stored."""
         ...
 
+    def counts_between(
+        self, after: int, last: int
+    ) -> list[tuple[str, str, int | None, int | None, int | None]]:
+        """The kept counts of the items with these numbers, without the first: source id, at,
+        views, likes, comments."""
+        ...
+
 
 MOST_SEARCHED = 1000
 """Characters of a search text."""

@@ -131,6 +131,13 @@ class MemoryItems:
         with self._open():
             return list(enumerate(self._storage._results.values(), 1))[after : after + limit]
 
+    def counts_between(
+        self, after: int, last: int
+    ) -> list[tuple[str, str, int | None, int | None, int | None]]:
+        with self._open():
+            wanted = list(self._items)[after:last]
+            return [(each, *count) for each in wanted for count in self._counts[each]]
+
 
 def _or_least(value: Any) -> tuple[bool, Any]:
     """Something to sort by: nothing comes before everything."""

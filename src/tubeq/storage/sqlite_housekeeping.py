@@ -16,6 +16,8 @@ from tubeq.storage.session import Session
 from tubeq.storage.sqlite_backup import back_up
 
 if TYPE_CHECKING:
+    from tubeq.storage.items_port import Progress
+    from tubeq.storage.seed_import import Imported
     from tubeq.storage.sqlite_items import SQLiteItems
 
 _SQL = load_queries("sqlite")
@@ -93,6 +95,12 @@ class Housekeeping:
             StorageCorrupt: the copy did not pass its check, so the database is damaged.
         """
         return back_up(self._session, path)
+
+    def import_seed(self, path: Path, progress: Progress | None = None) -> Imported:
+        """Take over tasks and results of another file: see seed_import.py."""
+        from tubeq.storage.seed_import import import_seed
+
+        return import_seed(self._session, path, durable=self._sync_told, progress=progress)
 
     # Workers ------------------------------------------------------------------------------------
 

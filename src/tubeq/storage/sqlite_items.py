@@ -181,6 +181,11 @@ class SQLiteItems:
         rows = self._session.read(_SQL["result_page"], {"after": after, "limit": limit})
         return [(row[0], Result._make(row[1:])) for row in rows]
 
+    def counts_between(
+        self, after: int, last: int
+    ) -> list[tuple[str, str, int | None, int | None, int | None]]:
+        return self._session.read(_SQL["counts_between"], {"after": after, "last": last})
+
 
 _STATEMENTS = ("insert_item", "update_item", "update_counts", "update_seen")
 

@@ -187,6 +187,11 @@ SELECT count(*) FROM item
 -- name: item_page
 SELECT id, $item_columns, NULL FROM item WHERE id > :after ORDER BY id LIMIT :limit
 
+-- name: counts_between
+SELECT source_id, at, kept.views, kept.likes, kept.comments
+FROM item CROSS JOIN item_count AS kept ON kept.item = item.id
+WHERE item.id > :after AND item.id <= :last ORDER BY item.id, at
+
 -- name: result_page
 SELECT id, result_id, task_id, source_id, title, description, score, url, views, duration_s,
        published_at, extra, created_at
