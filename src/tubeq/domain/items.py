@@ -307,7 +307,7 @@ def _fuller(known: str, seen: str | None) -> str:
 def _finer_time(known: str | None, seen: str | None) -> str | None:
     """The time that tells more: a listing's "3 weeks ago" is good to the day, "2 hours ago" to the
     hour. Of equally good ones the first, which was the closest, but the last one that is exact."""
-    if known is None or seen is None:
+    if known is None or seen is None or known == seen:
         return known or seen
     known_grain, seen_grain = _grain(known), _grain(seen)
     return seen if seen_grain > known_grain or seen_grain == known_grain == _EXACT else known

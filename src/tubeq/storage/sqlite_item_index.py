@@ -14,7 +14,7 @@ from typing import Any
 
 from tubeq.domain.errors import StorageError
 from tubeq.domain.items import Item
-from tubeq.storage.items_port import Progress
+from tubeq.storage.items_port import Progress, search_terms
 from tubeq.storage.queries import load_queries
 from tubeq.storage.session import Session
 
@@ -50,7 +50,7 @@ class ItemIndex:
         return noted if noted is not None and self._exists() else None
 
     def add(self, session: Session, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Index items, in an open transaction: id, title, description, channel."""
+        """Index items, in an open transaction: their ids and what `texts` gives of each."""
         if rows and self.is_possible:
             session.executemany(_SQL["index_item"], rows)
 
@@ -60,8 +60,8 @@ class ItemIndex:
         """Index the new texts of items instead of their old ones, as far as they are indexed."""
         indexed = [each for each in changed if each[0] <= up_to]
         if indexed:
-            session.executemany(_SQL["unindex_item"], [(n, *_texts(old)) for n, old, _ in indexed])
-            session.executemany(_SQL["index_item"], [(n, *_texts(new)) for n, _, new in indexed])
+            session.executemany(_SQL["unindex_item"], [(n, *texts(old)) for n, old, _ in indexed])
+            session.executemany(_SQL["index_item"], [(n, *texts(new)) for n, _, new in indexed])
 
     def keep_up(self, progress: Progress | None = None) -> None:
         """Make the index where there is none, and index what is not."""
@@ -100,5 +100,28 @@ class ItemIndex:
         return len(rows)
 
 
-def _texts(item: Item) -> tuple[str, str, str | None]:
-    return item.title, item.description, item.channel
+def texts(item: Item) -> tuple[str | None, ...]:
+    """What is indexed of an item."""
+    return item.title, item.description, item.channel, item.handle, item.channel_id
+
+
+def searching(text: str) -> str:
+    """A user's search text as FTS5 takes it: quoted words, all of which must occur.
+
+    Raises:
+        InvalidParameters: there is no word in it, or it is too long.
+    """
+    words = (_quoted(word) + ("*" if begins else "") for word, begins in search_terms(text))
+    return f"{{title description channel}} : ({' AND '.join(words)})"
+
+
+def of_channel(name: str) -> str | None:
+    """What finds every item of a channel, and perhaps others; None where nothing does."""
+    printable = "".join(each if each.isprintable() else " " for each in name)
+    if not any(map(str.isalnum, printable)):
+        return None
+    return f"{{channel handle channel_id}} : {_quoted(printable)}"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'

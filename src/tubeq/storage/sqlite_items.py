@@ -25,18 +25,21 @@ from tubeq.domain.items import (
     with_latest,
 )
 from tubeq.domain.models import Result
-from tubeq.storage.items_port import Progress, search_terms
+from tubeq.storage.items_port import Progress
 from tubeq.storage.queries import load_queries
 from tubeq.storage.session import Session
-from tubeq.storage.sqlite_item_index import ItemIndex
+from tubeq.storage.sqlite_item_index import ItemIndex, of_channel, searching
 
 _SQL = load_queries("sqlite", "items")
-_BATCH = 500
+_BATCH = 1000
 """Results a transaction: it holds the write lock for about as long as a writer's turn."""
 _LONG_AGO = "1970-01-01 00:00:00.000000"
 _SIGHTING = slice(2, 12)
 _ITEM_ID = 12
-_WORDS = slice(1, 4)
+_INDEXED = [
+    Item._fields.index(name) for name in ("title", "description", "channel", "handle", "channel_id")
+]
+_WORDS = slice(1, 6)
 _SCORE = Item._fields.index("score")
 _LAST_SEEN = Item._fields.index("last_seen_at")
 
@@ -131,23 +134,29 @@ class SQLiteItems:
             if indexed_through is not None:
                 self._index.reword(session, batch.reworded, up_to=indexed_through)
                 if follows:
-                    self._index.add(session, [(row[-1], *row[1:4]) for row in batch.inserted])
+                    self._index.add(
+                        session, [(row[-1], *(row[n] for n in _INDEXED)) for row in batch.inserted]
+                    )
         return True
 
     # Looking ------------------------------------------------------------------------------------
 
     def list_items(self, query: ItemQuery) -> list[Item]:
-        search = None if query.search is None else _match_expression(query.search)
+        search = None if query.search is None else searching(query.search)
         if query.sort is ItemSort.RELEVANCE and search is None:
             raise InvalidParameters("only what a search found can be sorted by relevance")
         if search is not None:
             self._index.require()
         self.fold()
         now = self._clock.now()
-        statement = _listing(query, search is not None)
+        channel_words = None
+        if query.channel is not None and self._index.is_possible:
+            channel_words = of_channel(query.channel)
+        statement = _listing(query, search is not None, channel_words is not None)
         values = {
             "search": search,
             "channel": query.channel,
+            "channel_words": channel_words,
             "limit": query.limit,
             "since": to_timestamp(now - query.growth_over_s),
             "counted_since": to_timestamp(now - query.growth_over_s - COUNT_EVERY_S),
@@ -190,13 +199,18 @@ class SQLiteItems:
 _STATEMENTS = ("insert_item", "update_item", "update_counts", "update_seen")
 
 
+def _in_order(row: tuple[Any, ...]) -> tuple[str, int]:
+    """By time, then by number: SQLite would take longer to sort whole rows."""
+    return str(row[3]), row[0]
+
+
 def _worked_out(rows: Sequence[tuple[Any, ...]], last_item: int) -> _Batch:
     """What is known after these results, one by one in the order of their times."""
     before: dict[str, Item] = {}
     after: dict[str, Item] = {}
     ids: dict[str, int] = {}
     counted: list[tuple[Any, ...]] = []
-    for row in rows:
+    for row in sorted(rows, key=_in_order):
         seen = Sighting._make(row[_SIGHTING])
         source_id = seen.source_id
         if type(source_id) is not str:  # the seed allowed results of nothing in particular
@@ -241,25 +255,18 @@ def _sort_in(batch: _Batch, item_id: int, known: Item | None, item: Item) -> Non
         batch.seen_updated.append((*now[_LAST_SEEN:-1], item_id))
 
 
-def _match_expression(text: str) -> str:
-    """A search text as FTS5 takes it: quoted words, all of which must occur."""
-    quoted = (
-        '"' + word.replace('"', '""') + '"' + ("*" if begins else "")
-        for word, begins in search_terms(text)
-    )
-    return " ".join(quoted)
-
-
-def _listing(query: ItemQuery, searching: bool) -> str:
+def _listing(query: ItemQuery, is_search: bool, is_channel_indexed: bool) -> str:
     """The statement for a query: put together from named parts, none of which is a user's."""
     by_relevance = query.sort is ItemSort.RELEVANCE
     if by_relevance and query.channel is None:
         return _SQL["listed_by_relevance"]
     conditions = []
-    if searching:
+    if is_search:
         conditions.append("item_search MATCH :search" if by_relevance else _SQL["found"])
     if query.channel is not None:
         conditions.append(_SQL["of_channel"])
+        if is_channel_indexed:
+            conditions.append(_SQL["maybe_of_channel"])
     if query.sort is ItemSort.GROWTH:
         conditions += [_SQL["moved"], "growth IS NOT NULL"]
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""

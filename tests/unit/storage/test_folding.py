@@ -280,7 +280,7 @@ def test_inserting_a_result_runs_no_trigger(path: Path) -> None:
         (ItemQuery(sort=ItemSort.SCORE), "item_score"),
         (ItemQuery(sort=ItemSort.NEWEST), "item_newest"),
         (ItemQuery(sort=ItemSort.GROWTH), "item_count_at"),
-        (ItemQuery(channel="@a"), "item_handle"),
+        (ItemQuery(channel="@a"), "VIRTUAL TABLE INDEX"),
         (ItemQuery("word", sort=ItemSort.RELEVANCE), "VIRTUAL TABLE INDEX"),
         (ItemQuery("word", sort=ItemSort.VIEWS), "VIRTUAL TABLE INDEX"),
         (ItemQuery("word", "@a", ItemSort.RELEVANCE), "VIRTUAL TABLE INDEX"),
@@ -291,8 +291,15 @@ def test_a_listing_goes_through_its_index(path: Path, query: ItemQuery, index: s
 
     with QueueManager(path) as queue:
         queue.storage.items.fold()
-    statement = _listing(query, query.search is not None)
-    values = {"search": "word", "channel": "@a", "limit": 5, "since": "", "counted_since": ""}
+    statement = _listing(query, query.search is not None, query.channel is not None)
+    values = {
+        "search": "word",
+        "channel": "@a",
+        "channel_words": "a",
+        "limit": 5,
+        "since": "",
+        "counted_since": "",
+    }
     with closing(sqlite3.connect(path)) as file:
         steps = [row[3] for row in file.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
     assert any(index in step for step in steps), steps

@@ -33,7 +33,6 @@ FROM chosen
 CROSS JOIN results ON results.id = chosen.id
 LEFT JOIN item_again AS again ON again.result = chosen.id
 LEFT JOIN item ON item.source_id = results.source_id
-ORDER BY 4, 1
 
 -- name: advance
 UPDATE item_fold SET through = max(through, :through), generation = generation + 1,
@@ -99,7 +98,7 @@ DROP TABLE IF EXISTS item_search
 
 -- name: create_index
 CREATE VIRTUAL TABLE item_search USING fts5 (
-    title, description, channel, content = 'item', content_rowid = 'id',
+    title, description, channel, handle, channel_id, content = 'item', content_rowid = 'id',
     tokenize = 'unicode61 remove_diacritics 2')
 
 -- A word in the title weighs as much as ten in the description, one in the channel's name as four.
@@ -110,14 +109,15 @@ INSERT INTO item_search (item_search, rank) VALUES ('rank', 'bm25(10.0, 1.0, 4.0
 SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'item_search')
 
 -- name: index_item
-INSERT INTO item_search (rowid, title, description, channel) VALUES (?, ?, ?, ?)
+INSERT INTO item_search (rowid, title, description, channel, handle, channel_id)
+VALUES (?, ?, ?, ?, ?, ?)
 
 -- name: unindex_item
-INSERT INTO item_search (item_search, rowid, title, description, channel)
-VALUES ('delete', ?, ?, ?, ?)
+INSERT INTO item_search (item_search, rowid, title, description, channel, handle, channel_id)
+VALUES ('delete', ?, ?, ?, ?, ?, ?)
 
 -- name: unindexed
-SELECT id, title, description, channel FROM item WHERE id > :after ORDER BY id LIMIT :limit
+SELECT id, title, description, channel, handle, channel_id FROM item WHERE id > :after ORDER BY id LIMIT :limit
 
 -- Looking ------------------------------------------------------------------------------------------
 
@@ -134,6 +134,11 @@ item.views - coalesce(
 -- name: of_channel
 (item.channel = :channel COLLATE NOCASE OR item.channel_id = :channel COLLATE NOCASE
  OR item.handle = :channel COLLATE NOCASE)
+
+-- Candidates, so that not every item need be looked at: the index takes half the time, and a third
+-- of the space, of three ordinary ones on these columns.
+-- name: maybe_of_channel
+item.id IN (SELECT rowid FROM item_search WHERE item_search MATCH :channel_words)
 
 -- name: found
 item.id IN (SELECT rowid FROM item_search WHERE item_search MATCH :search)

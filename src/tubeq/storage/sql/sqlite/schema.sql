@@ -138,9 +138,6 @@ CREATE UNIQUE INDEX item_source ON item (source_id);
 CREATE INDEX item_views ON item (views);
 CREATE INDEX item_score ON item (score);
 CREATE INDEX item_newest ON item (published_at);
-CREATE INDEX item_channel ON item (channel COLLATE NOCASE) WHERE channel IS NOT NULL;
-CREATE INDEX item_channel_id ON item (channel_id COLLATE NOCASE) WHERE channel_id IS NOT NULL;
-CREATE INDEX item_handle ON item (handle COLLATE NOCASE) WHERE handle IS NOT NULL;
 
 -- Counts over time: a row where they changed, and the last one is an hour old or more.
 CREATE TABLE item_count (
