@@ -244,7 +244,8 @@ def test_a_search_follows_changed_texts(storage: Storage, clock: FakeClock) -> N
 
 
 HOSTILE = [
-    'say "hello" OR NOT (world)', "title:secret", "a AND", "NEAR(a b)", "x'; DROP TABLE item --",
+    'say "hello" OR NOT (world)', 'a"quote within',
+    "title:secret", "a AND", "NEAR(a b)", "x'; DROP TABLE item --",
     "{title} : a", "^start", "a + b", "-minus", '"', "tab\tnul\0bell\x07 word", "col-lon:semi",
     "<script>alert(1)</script>", "\u202eesrever word",
 ]  # fmt: skip
