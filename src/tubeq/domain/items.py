@@ -206,18 +206,19 @@ def merged(item: Item, seen: Sighting) -> Item:
 
 
 def finer_count(known: int | None, seen: int | None) -> int | None:
-    """The newer count, unless it is the known one again, cut off as YouTube cuts: 1,234 to 1.2K,
-    12,345 to 12K, 1,234,567 to 1.2M."""
+    """The newer count, unless it may be the known one again, rounded as YouTube rounds: 1,234 to
+    1.2K, 12,345 to 12K, 1,234,567 to 1.2M. Whether to the nearest or down is not told, so it is
+    taken for that if either leads to it."""
     if known is None or seen is None:
         return known if seen is None else seen
-    if seen >= known or seen < 1000:
+    if seen < 1000 or known < 1000:
         return seen
     unit = 1
     while seen // unit >= 1000:
         unit *= 1000
     if seen // unit < 10:
         unit //= 10
-    return known if seen % unit == 0 and known < seen + unit else seen
+    return known if seen % unit == 0 and seen - unit // 2 <= known < seen + unit else seen
 
 
 def growth_of(item: Item, counts: list[Count], since: str) -> int | None:

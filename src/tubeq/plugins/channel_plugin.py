@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
+from urllib.parse import unquote
 
 from tubeq.domain.errors import InvalidParameters
 from tubeq.plugins.kinds import Choice, Day, Whole
@@ -54,6 +55,13 @@ class ChannelParameters(Parameters):
         """The tab's address."""
         return f"{SITE}/{self.channel_url}/{self.tab}"
 
+    def names_lacking_in(self, entry: Entry) -> dict[str, str]:
+        """What a video's entry does not say of its channel, since the whole page is the channel's,
+        as far as what was asked for tells it: the handle, or the id."""
+        kind, _, channel_id = self.channel_url.rpartition("/")
+        name = "channel_id" if kind == "channel" else "uploader_id" if not kind else ""
+        return {} if not name or entry.get(name) else {name: unquote(channel_id)}
+
     def oldest(self, now: float) -> float | None:
         """The epoch second of which nothing older is wanted; None for any age. It begins a day,
         since listings tell no more of most videos."""
@@ -69,7 +77,8 @@ class YouTubeChannelPlugin(YouTubePlugin[ChannelParameters]):
 
     def _entries(self, youtube: YouTube, wanted: ChannelParameters) -> list[Entry]:
         oldest = wanted.oldest(time.time())
-        return youtube.listing(wanted.url, wanted.max_results, oldest)
+        found = youtube.listing(wanted.url, wanted.max_results, oldest)
+        return [{**entry, **wanted.names_lacking_in(entry)} for entry in found]
 
 
 SHORTS = Preset("youtube_channel", "A channel's newest shorts.", {"tab": "shorts"})

@@ -258,19 +258,31 @@ def test_an_index_that_was_dropped_is_made_anew(path: Path) -> None:
     assert_each_result_counted_once(path)
 
 
-def test_inserting_a_result_runs_no_trigger(path: Path) -> None:
-    """What a completion costs stays what it was: its statement has no part in the catalogue."""
-    queries = load_queries("sqlite")
-    with QueueManager(path) as queue:
-        store(queue, [[Idea("v1")]])
-    with closing(sqlite3.connect(path)) as file:
-        plan = [row[3] for row in file.execute(
-            f"EXPLAIN QUERY PLAN {queries['upsert_result']}", [None] * 12)]  # fmt: skip
-        assert not any("item" in step for step in plan)
-        triggers = file.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")
-        assert {name: "INSERT ON" in sql.upper() for name, sql in triggers} == {
-            "results_overwritten": False, "results_deleted": False,
-        }  # fmt: skip
+def test_inserting_a_result_costs_not_one_step_more(path: Path) -> None:
+    """What a completion costs stays what it was: SQLite's own count of steps says so."""
+    insert = load_queries("sqlite")["upsert_result"]
+    QueueManager(path).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
+        steps = 0
+
+        def count() -> int:
+            nonlocal steps
+            steps += 1
+            return 0
+
+        def steps_of(source_id: str) -> int:
+            nonlocal steps
+            steps = 0
+            file.execute(insert, ("r", "t", source_id, *[None] * 8, "2026"))
+            return steps
+
+        file.execute(insert, ("r", "t", "first", *[None] * 8, "2026"))
+        file.set_progress_handler(count, 1)
+        with_triggers = [steps_of(name) for name in "abc"]
+        for name in ("results_overwritten", "results_deleted"):
+            file.execute(f"DROP TRIGGER {name}")
+        steps_of("prepared anew")
+        assert with_triggers == [steps_of(name) for name in "def"]
 
 
 @pytest.mark.parametrize(
