@@ -273,13 +273,17 @@ def _extra(
 ) -> tuple[str | None, Mapping[str, Any]]:
     """What is known beyond the columns, as JSON and decoded: key by key, as of the columns."""
     told = _decoded(seen)
-    if known is None and told and None not in told.values():
+    if known is None and told and all(map(_says, told.values())):
         return seen, told
     before = _decoded(known)
     first, second = (before, told) if newer else (told, before)
-    both = {**first, **{name: each for name, each in second.items() if each is not None}}
-    both = {name: each for name, each in both.items() if each is not None}
+    both = {name: each for part in (first, second) for name, each in part.items() if _says(each)}
     return (_encode(both) if both else None), both
+
+
+def _says(value: Any) -> bool:
+    """Whether a value says anything: zero and False do."""
+    return value is not None and value != "" and value != [] and value != {}
 
 
 def _decoded(text: Any) -> dict[str, Any]:

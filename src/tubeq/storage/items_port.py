@@ -34,8 +34,8 @@ class ItemStore(Protocol):
     def list_items(self, query: ItemQuery) -> list[Item]:
         """Items, after folding. See ItemQuery.
 
-        Those of `ItemSort.GROWTH` are the ones whose counts were kept in its period, those of
-        `ItemSort.RELEVANCE` need a search.
+        Those of `ItemSort.GROWTH` are the ones that were seen more than once, and whose counts
+        were kept in its period; `ItemSort.RELEVANCE` needs a search.
 
         Raises:
             InvalidParameters: nothing can be searched for so.

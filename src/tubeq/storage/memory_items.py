@@ -107,7 +107,7 @@ class MemoryItems:
     def _moved(self, item: Item, over_s: float) -> bool:
         since = to_timestamp(self._storage._clock.now() - over_s - COUNT_EVERY_S)
         counted = any(each.at >= since for each in self._counts[item.source_id])
-        return counted and item.growth is not None
+        return counted and item.times_seen > 1 and item.growth is not None
 
     def get_item(self, source_id: str, growth_over_s: float = 7 * 86_400.0) -> Item | None:
         with self._open():

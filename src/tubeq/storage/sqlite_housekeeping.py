@@ -62,19 +62,22 @@ class Housekeeping:
     def prune(self, finished_before: float, *, limit: int | None = None) -> int:
         which = {"before": to_timestamp(finished_before), "after": 0, "limit": _PRUNE_BATCH}
         pruned = 0
+        self.items.fold()
         while limit is None or pruned < limit:
             which["limit"] = _PRUNE_BATCH if limit is None else min(_PRUNE_BATCH, limit - pruned)
             found = self._session.read(_SQL["prunable"], which)
             if not found:
                 break
-            self.items.fold()
             with self._session.write(durable=False, writes=1 + len(found) // 8) as session:
-                if self.items.is_any_unfolded(session, (task_id for _, task_id in found)):
-                    continue  # stored since: the catalogue must know it before it is gone
-                for row_id, task_id in found:
+                # What was stored since, the catalogue must know before it is gone.
+                late = self.items.is_any_unfolded(session, (task_id for _, task_id in found))
+                for row_id, task_id in () if late else found:
                     session.execute(_SQL["delete_results"], (task_id,))
                     session.execute(_SQL["delete_events"], (row_id,))
                     session.execute(_SQL["delete_task"], (row_id,))
+            if late:
+                self.items.fold()
+                continue
             pruned += len(found)
             which["after"] = found[-1][0]
         return pruned

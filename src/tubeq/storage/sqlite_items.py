@@ -32,7 +32,8 @@ from tubeq.storage.sqlite_item_index import ItemIndex, of_channel, searching
 
 _SQL = load_queries("sqlite", "items")
 _BATCH = 1000
-"""Results a transaction: it holds the write lock for about as long as a writer's turn."""
+"""Results a transaction. It holds the write lock for some 15 ms: fewer would write the same pages
+of the indexes more often, more would let others wait too long."""
 _LONG_AGO = "1970-01-01 00:00:00.000000"
 _SIGHTING = slice(2, 12)
 _ITEM_ID = 12
@@ -161,7 +162,10 @@ class SQLiteItems:
             "since": to_timestamp(now - query.growth_over_s),
             "counted_since": to_timestamp(now - query.growth_over_s - COUNT_EVERY_S),
         }
-        return [Item._make(row) for row in self._session.read(statement, values)]
+        found = [Item._make(row) for row in self._session.read(statement, values)]
+        if query.sort is ItemSort.GROWTH:  # those that have none are the last: nothing is missed
+            return [item for item in found if item.growth is not None]
+        return found
 
     def get_item(self, source_id: str, growth_over_s: float = 7 * 86_400.0) -> Item | None:
         self.fold()
@@ -268,7 +272,7 @@ def _listing(query: ItemQuery, is_search: bool, is_channel_indexed: bool) -> str
         if is_channel_indexed:
             conditions.append(_SQL["maybe_of_channel"])
     if query.sort is ItemSort.GROWTH:
-        conditions += [_SQL["moved"], "growth IS NOT NULL"]
+        conditions.append(_SQL["moved"])
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     listed = _SQL["listed_by_relevance_within" if by_relevance else "listed"]
     return f"{listed} {where} {_SQL[f'by_{query.sort}']}"

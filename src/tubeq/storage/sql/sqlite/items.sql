@@ -143,10 +143,10 @@ item.id IN (SELECT rowid FROM item_search WHERE item_search MATCH :channel_words
 -- name: found
 item.id IN (SELECT rowid FROM item_search WHERE item_search MATCH :search)
 
--- Those that were counted in the period, or so shortly before it that a change within it waits for
--- its hour: all others have gained nothing that is known.
+-- Those that were seen more than once, and counted in the period, or so shortly before it that a
+-- change within it waits for its hour: all others have gained nothing that is known.
 -- name: moved
-item.id IN (SELECT item FROM item_count WHERE at >= :counted_since)
+item.times_seen > 1 AND item.id IN (SELECT item FROM item_count WHERE at >= :counted_since)
 
 -- name: listed
 SELECT $item_columns, $growth AS growth FROM item
