@@ -50,10 +50,12 @@ class ItemsAreTheModel(RuleBasedStateMachine):
         self.known: dict[str, Item] = {}
 
     def teardown(self) -> None:
-        self.both_know_the_same_and_forget_nothing()
-        for storage in self.storages:
-            storage.close()
-        self.folder.cleanup()
+        try:
+            self.both_know_the_same_and_forget_nothing()
+        finally:
+            for storage in self.storages:
+                storage.close()
+            self.folder.cleanup()
 
     def both(self, verb: Any) -> Any:
         model, sqlite = (verb(side, storage) for side, storage in enumerate(self.storages))

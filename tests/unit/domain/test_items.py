@@ -90,3 +90,13 @@ def test_an_older_sighting_only_fills_gaps() -> None:
     assert item.extra == {"a": 1, "b": 3}
     assert (item.first_seen_at, item.last_seen_at) == ("2026-01-01", "2026-01-02")
     assert item.times_seen == 2
+
+
+@pytest.mark.parametrize("at", ["2026-01-03", "2026-01-01"])
+def test_what_says_nothing_replaces_nothing(at: str) -> None:
+    full = '{"channel": "Leaves", "likes": 0, "tags": ["a"], "live": false}'
+    item = known_from(seen("2026-01-02", title="a", url="u", extra_json=full))
+    empty = '{"channel": "", "likes": null, "tags": [], "live": null, "more": {}}'
+    item = merged(item, seen(at, title="", url="", extra_json=empty))
+    assert item.extra == {"channel": "Leaves", "likes": 0, "tags": ["a"], "live": False}
+    assert (item.title, item.url, item.channel, item.likes) == ("a", "u", "Leaves", 0)
