@@ -46,6 +46,7 @@ class Settings:
             has as long again.
         breaker_pause_s: how long nobody begins a task of a type after YouTube said that it is too
             much; twice as long each further time in a row; 0 is never.
+        scoring: the formula by which videos are scored: see tubeq.plugins.scoring.
     """
 
     db_path: Path = Path("tubeq.db")
@@ -61,6 +62,7 @@ class Settings:
     lease_s: float = 60.0
     task_timeout_s: float = 600.0
     breaker_pause_s: float = 600.0
+    scoring: str | None = None
 
     @classmethod
     def read(
@@ -80,10 +82,12 @@ class Settings:
         return cls(**values)
 
     def worker_environment(self) -> dict[str, str]:
-        """The variables by which workers, and yt-dlp in them, learn how to reach YouTube.
+        """The variables by which workers, and yt-dlp in them, learn how to reach YouTube, and how
+        to score.
 
         Raises:
-            InvalidParameters: it cannot be reached so: a file is missing, a proxy is none.
+            InvalidParameters: it cannot be reached so: a file is missing, a proxy is none; or no
+                such scoring is installed.
         """
         from tubeq.plugins.access import Access  # which takes ssl along
 
@@ -91,7 +95,12 @@ class Settings:
             self.proxy, self.ca_file, self.cookies_file, self.socket_timeout_s, self.deadline_s
         )
         access.check()
-        return access.environment()
+        variables = access.environment()
+        if self.scoring is not None:
+            from tubeq.plugins.scoring import VARIABLE, checked_scoring
+
+            variables[VARIABLE] = checked_scoring(self.scoring)
+        return variables
 
 
 _NAMES = tuple(each.name for each in fields(Settings))
@@ -138,11 +147,11 @@ def _checked(name: str, value: Any, origin: str) -> Any:
     Raises:
         InvalidParameters: it is no such value; the message bears `origin`.
     """
-    if name in ("db_path", "ca_file", "cookies_file", "proxy", "durability"):
+    if name in ("db_path", "ca_file", "cookies_file", "proxy", "durability", "scoring"):
         if not isinstance(value, str) or not value:
             shown = "" if name == "proxy" else f", not {value!r:.60}"  # it may hold a password
             raise InvalidParameters(f"{origin} must be a text{shown}")
-        if name == "proxy":
+        if name in ("proxy", "scoring"):
             return value
         if name == "durability":
             try:

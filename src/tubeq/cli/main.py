@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from tubeq.cli import (
     add_command,
     db_commands,
+    items_commands,
     limit_commands,
     queue_commands,
     scrape_commands,
@@ -66,7 +67,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-db = typer.Typer(help="Check, back up, migrate or prune the database.", no_args_is_help=True)
+db = typer.Typer(help="Check, back up, migrate, prune or fill the database.", no_args_is_help=True)
 
 
 def _print_version(wanted: bool) -> None:
@@ -95,6 +96,8 @@ app.command(rich_help_panel=_QUEUE)(type_commands.types)
 app.command(rich_help_panel=_QUEUE)(queue_commands.tasks)
 app.command(rich_help_panel=_QUEUE)(queue_commands.show)
 app.command(rich_help_panel=_QUEUE)(queue_commands.results)
+app.add_typer(items_commands.items_app, name="items", rich_help_panel=_QUEUE)
+app.command(rich_help_panel=_QUEUE)(items_commands.export)
 app.command(rich_help_panel=_QUEUE)(queue_commands.cancel)
 app.command(rich_help_panel=_QUEUE)(queue_commands.requeue)
 app.command(rich_help_panel=_QUEUE)(queue_commands.stats)
@@ -103,6 +106,7 @@ db.command()(db_commands.check)
 db.command()(db_commands.backup)
 db.command()(db_commands.migrate)
 db.command()(db_commands.prune)
+db.command("import")(items_commands.import_)
 app.add_typer(limit_commands.app, name="limits", rich_help_panel=_CARE)
 app.add_typer(db, name="db", rich_help_panel=_CARE)
 

@@ -11,7 +11,7 @@ from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.states import TaskEvent, TaskStatus
 
 
-class _Columns:
+class Columns:
     """Subscripts by column name for a named tuple, as sqlite3.Row has them."""
 
     __slots__ = ()
@@ -61,7 +61,7 @@ class _TaskColumns(NamedTuple):
     idempotency_key: str | None
 
 
-class Task(_Columns, _TaskColumns):
+class Task(Columns, _TaskColumns):
     """One task as it was when it was read: a snapshot, never refreshed.
 
     Fields read as attributes or as columns: `task.status`, `task["status"]`. Texts that end in
@@ -189,7 +189,7 @@ class _ResultColumns(NamedTuple):
     created_at: str
 
 
-class Result(_Columns, _ResultColumns):
+class Result(Columns, _ResultColumns):
     """A stored idea. Fields read as attributes or as columns: `result["score"]`."""
 
     __slots__ = ()

@@ -1,8 +1,7 @@
-"""From what yt-dlp found to ideas, and how well an idea scores."""
+"""From what yt-dlp found to ideas."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
@@ -10,6 +9,7 @@ from typing import Any
 
 from tubeq.domain.clock import to_timestamp
 from tubeq.domain.models import Idea
+from tubeq.plugins.scoring import VideoFacts, score
 from tubeq.plugins.text import plain_text
 
 _TEXTS = {
@@ -24,21 +24,6 @@ _LISTS = {"tags": "tags", "categories": "categories"}
 _MOST_IN_LIST = 100
 
 
-def score(views: int | None, age_days: float | None) -> float:
-    """How well a video does: 1 to 100.
-
-    The mean of reach, log10(1 + views) / 9, and pace, log10(1 + views a day) / 7: a thousand
-    million views, or ten million a day, are 1. Where the age is unknown reach stands alone.
-    """
-    if not views:
-        return 1.0
-    reach = min(math.log10(1 + views) / 9, 1.0)
-    if age_days is None:
-        return max(1.0, round(100 * reach, 2))
-    pace = min(math.log10(1 + views / max(age_days, 1.0)) / 7, 1.0)
-    return max(1.0, round(100 * (reach + pace) / 2, 2))
-
-
 def idea_of(entry: Mapping[str, Any], now: float) -> Idea:
     """An idea from what is, in the end, a stranger's page: every value is checked.
 
@@ -48,19 +33,24 @@ def idea_of(entry: Mapping[str, Any], now: float) -> Idea:
     Args:
         entry: a video in yt-dlp's field names, of a listing or alone.
         now: epoch seconds, for its age.
+
+    Raises:
+        PermanentError: it cannot be scored.
     """
     views = _whole(entry.get("view_count"))
     published = published_at(entry)
+    extra = _extra(entry)
+    age_days = None if published is None else (now - published) / 86_400
     return Idea(
         source_id=entry["id"],
         title=plain_text(str(entry.get("title") or ""), 500),
         description=plain_text(str(entry.get("description") or "")),
-        score=score(views, None if published is None else (now - published) / 86_400),
+        score=score(VideoFacts(views, age_days, extra.get("likes"), extra.get("comments"))),
         url=f"https://www.youtube.com/watch?v={entry['id']}",
         views=views,
         duration_s=_number(entry.get("duration"), 2**32),
         published_at=None if published is None else to_timestamp(published),
-        extra=_extra(entry),
+        extra=extra,
     )
 
 

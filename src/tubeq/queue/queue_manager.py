@@ -5,18 +5,16 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tubeq.domain.breaker import Breaker
 from tubeq.domain.children import ChildTask, Progress, Saved
 from tubeq.domain.clock import Clock, SystemClock
-from tubeq.domain.errors import IllegalTransition, StorageError
-from tubeq.domain.limits import LimitRule, Permit, checked_key
+from tubeq.domain.errors import IllegalTransition
 from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, NewTask, QueueStats, Result, Task
 from tubeq.domain.policies import ClaimStrategy, Durability, RetryPolicy
 from tubeq.domain.states import TaskStatus
+from tubeq.queue.care import Care
 from tubeq.queue.validation import (
     checked_child,
     checked_status,
@@ -29,7 +27,7 @@ from tubeq.storage import Storage, open_storage
 from tubeq.storage.port import ClaimRequest, Completion, Rescue, WorkerInfo
 
 
-class QueueManager:
+class QueueManager(Care):
     """The queue in one database file.
 
     Delivery is at least once; at most one completion of a task is accepted; what is written with
@@ -403,71 +401,6 @@ class QueueManager:
         asked = self.storage.request_stop(worker_id)
         self._waker.wake(None, SLOTS)  # whoever is meant is among the waiting
         return asked
-
-    # Politeness ---------------------------------------------------------------------------------
-
-    def set_limit(
-        self,
-        key: str,
-        concurrency: int | None = None,
-        per_s: float | None = None,
-        burst: int = 1,
-    ) -> LimitRule:
-        """Limit what workers do at once, and how often; instead of what limited the key before.
-
-        Args:
-            key: "host:NAME", "channel:@HANDLE" or "type:TASK_TYPE", or a prefix that ends in `*`.
-            concurrency, per_s, burst: see LimitRule.
-
-        Raises:
-            InvalidParameters: a value is wrong; the message says what would be right.
-        """
-        rule = LimitRule(key, concurrency, per_s, burst)
-        self.storage.limits.set_rule(rule)
-        return rule
-
-    def remove_limit(self, key: str) -> bool:
-        """Limit it no more; whether it was limited by that very key."""
-        return self.storage.limits.remove_rule(checked_key(key, prefix=True))
-
-    def limit_rules(self) -> list[LimitRule]:
-        """The limits, by key."""
-        return self.storage.limits.rules()
-
-    def permits(self) -> list[Permit]:
-        """Who holds what of the limits now."""
-        return self.storage.limits.permits()
-
-    def pauses(self) -> list[Breaker]:
-        """What is paused, or tried again after a pause: see domain.breaker."""
-        return self.storage.limits.breakers()
-
-    def resume(self, key: str) -> bool:
-        """End the pause of that key at once; whether there was one."""
-        return self.storage.limits.resume(checked_key(key))
-
-    # Keeping ------------------------------------------------------------------------------------
-
-    def prune(self, older_than_s: float, limit: int | None = None) -> int:
-        """Delete tasks that finished more than `older_than_s` seconds ago; how many."""
-        return self.storage.prune(self._clock.now() - older_than_s, limit=limit)
-
-    def backup(self, path: str | os.PathLike[str]) -> Path:
-        """A consistent copy of the database while workers go on; checked before it is renamed
-        into place.
-
-        Raises:
-            StorageError: the queue has no file, or the copy cannot be written.
-        """
-        backup = getattr(self.storage, "backup", None)
-        if backup is None:
-            raise StorageError("a queue in memory has no file to back up")
-        copied: Path = backup(Path(path))
-        return copied
-
-    def check(self) -> list[str]:
-        """What is wrong with the stored data, a sentence each; empty when all is well."""
-        return self.storage.check()
 
     def close(self) -> None:
         """Let go of the database. Closing twice is no error."""

@@ -12,7 +12,6 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 from tubeq.domain import states
@@ -24,14 +23,15 @@ from tubeq.domain.states import ACTIVE, FINISHED, TaskEvent, TaskStatus
 from tubeq.storage.encoding import as_json, reported
 from tubeq.storage.identifiers import new_ids
 from tubeq.storage.memory_children import MemoryChildren
+from tubeq.storage.memory_items import MemoryItems
 from tubeq.storage.memory_limits import MemoryLimits
+from tubeq.storage.memory_results import as_results
 from tubeq.storage.memory_verb import verb
 from tubeq.storage.port import ClaimRequest, Completion, Rescue, WorkerInfo
 
 _BLANK = Task._make(dict.fromkeys(Task._fields).values())._replace(
     status=TaskStatus.QUEUED, claim_token=0, cancel_requested=0, retry_count=0, crash_count=0
 )
-_IDEA_COLUMNS = sorted({each.name for each in fields(Idea)} & set(Result._fields))
 
 
 class MemoryStorage:
@@ -55,6 +55,7 @@ class MemoryStorage:
         self._last_row_id = 0
         self.limits = MemoryLimits(self, clock)
         self.children = MemoryChildren(self)
+        self.items = MemoryItems(self)
 
     # Creating and looking -----------------------------------------------------------------------
 
@@ -221,7 +222,7 @@ class MemoryStorage:
     ) -> Task | None:
         task = self._held(claim)
         result_json = as_json(reported(result, ideas))
-        self._put_results(task, self._as_results(task.task_id, ideas))
+        self._put_results(task, as_results(task.task_id, ideas, self._clock.now()))
         self._complete(task, result_json)
         claimed = [] if then is None else self._claim(then, 1)
         return claimed[0] if claimed else None
@@ -229,7 +230,9 @@ class MemoryStorage:
     @verb
     def complete_many(self, completions: Sequence[Completion]) -> list[Task]:
         encoded = [as_json(reported(each.result, each.ideas)) for each in completions]
-        results = [self._as_results(each.claim.task_id, each.ideas) for each in completions]
+        results = [
+            as_results(each.claim.task_id, each.ideas, self._clock.now()) for each in completions
+        ]
         lost = []
         for each, result_json, fresh in zip(completions, encoded, results):
             try:
@@ -365,26 +368,14 @@ class MemoryStorage:
         task = self._task(task_id)
         if claim is not None and self._held(claim).row_id != task.row_id:
             raise ClaimLost(task_id, claim.claim_token)
-        self._put_results(task, self._as_results(task.task_id, ideas))
-
-    def _as_results(self, task_id: str, ideas: Sequence[Idea]) -> list[Result]:
-        now = self._clock.now()
-        return [
-            Result(
-                result_id=result_id,
-                task_id=task_id,
-                created_at=to_timestamp(now),
-                extra_json=as_json(idea.extra or None),
-                **{name: getattr(idea, name) for name in _IDEA_COLUMNS},
-            )
-            for idea, result_id in zip(ideas, new_ids(len(ideas), now), strict=True)
-        ]
+        self._put_results(task, as_results(task.task_id, ideas, self._clock.now()))
 
     def _put_results(self, task: Task, fresh: list[Result]) -> None:
         """An idea that is stored again keeps its place, its id and the time it was first seen."""
         for new in fresh:
             key = (task.row_id, new.source_id)
             old = self._results.get(key, new)
+            self.items.note(key, again=key in self._results)
             self._results[key] = new._replace(result_id=old.result_id, created_at=old.created_at)
 
     @verb
@@ -449,6 +440,7 @@ class MemoryStorage:
 
     @verb
     def prune(self, finished_before: float, *, limit: int | None = None) -> int:
+        self.items.fold()
         bound = to_timestamp(finished_before)
         old = [
             task

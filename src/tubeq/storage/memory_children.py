@@ -11,6 +11,7 @@ from tubeq.domain.clock import to_timestamp
 from tubeq.domain.models import Idea, Result, Task
 from tubeq.domain.states import ACTIVE, FINISHED, TaskStatus
 from tubeq.storage.identifiers import new_ids
+from tubeq.storage.memory_results import as_results
 from tubeq.storage.memory_verb import locked_by
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class MemoryChildren:
             task = storage._held(claim)
             if task.cancel_requested:
                 return Saved(0, 0, cancelled=True)
-            fresh = storage._as_results(task.task_id, ideas)
+            fresh = as_results(task.task_id, ideas, storage._clock.now())
             ideas_before, children_before = len(storage._results), len(self._links)
             storage._put_results(task, fresh)
             now = storage._clock.now()

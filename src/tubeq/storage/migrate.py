@@ -175,7 +175,7 @@ def _require_adoptable(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
-_SEED_COLUMNS = {
+SEED_COLUMNS = {
     "task_queue": (
         "task_id, task_type, parameters, status, priority, created_at, worker_id, claimed_at, "
         "started_at, completed_at, error_message, result, retry_count"
@@ -190,7 +190,7 @@ def _set_seed_aside(connection: sqlite3.Connection, path: Path) -> None:
     Raises:
         SchemaMismatch: a column is missing, or a status is unknown.
     """
-    for table, columns in _SEED_COLUMNS.items():
+    for table, columns in SEED_COLUMNS.items():
         present = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
         missing = set(columns.split(", ")) - present
         if missing:
@@ -205,7 +205,7 @@ def _set_seed_aside(connection: sqlite3.Connection, path: Path) -> None:
         raise SchemaMismatch(
             f"{path}: tasks have the unknown status {strange[0][0]!r}: change it to one of {known}"
         )
-    for table in _SEED_COLUMNS:
+    for table in SEED_COLUMNS:
         connection.execute(f"ALTER TABLE {table} RENAME TO seed_{table}")
 
 

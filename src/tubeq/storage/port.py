@@ -15,6 +15,7 @@ from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, QueueStats, Res
 from tubeq.domain.policies import ClaimStrategy
 from tubeq.domain.states import TaskStatus
 from tubeq.storage.children_port import Children
+from tubeq.storage.items_port import ItemStore
 from tubeq.storage.limits_port import Limits
 
 
@@ -72,6 +73,11 @@ class Storage(Protocol):
     @property
     def children(self) -> Children:
         """The verbs about tasks that have children."""
+        ...
+
+    @property
+    def items(self) -> ItemStore:
+        """One item a source id, over the results of all tasks."""
         ...
 
     def create(
@@ -316,7 +322,8 @@ class Storage(Protocol):
         """Delete finished tasks older than that (epoch seconds), with results and history, at
         most `limit`, in short transactions; the number of deleted tasks. The newest task is
         always kept, so that row ids are never used again. So are a child whose parent is not
-        finished, as that would create it once more, and a parent with a child that is not."""
+        finished, as that would create it once more, and a parent with a child that is not. What
+        the results told stays in `items`."""
         ...
 
     def register_worker(self, info: WorkerInfo) -> None:

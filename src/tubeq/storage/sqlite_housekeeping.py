@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tubeq.domain.clock import Clock, from_timestamp, to_timestamp
 from tubeq.domain.models import QueueStats
@@ -13,6 +15,11 @@ from tubeq.storage.queries import load_queries
 from tubeq.storage.session import Session
 from tubeq.storage.sqlite_backup import back_up
 from tubeq.storage.sqlite_children import SQLiteChildren, forget
+
+if TYPE_CHECKING:
+    from tubeq.storage.items_port import OnProgress
+    from tubeq.storage.seed_import import Imported
+    from tubeq.storage.sqlite_items import SQLiteItems
 
 _SQL = load_queries("sqlite")
 _PRUNE_BATCH = 500
@@ -26,6 +33,13 @@ class Housekeeping:
         self._clock = clock
         self._sync_told = sync_told
         self.children = SQLiteChildren(session, clock, sync_told=sync_told)
+
+    @cached_property
+    def items(self) -> SQLiteItems:
+        """The catalogue of items. Imported when it is used: a worker never needs it."""
+        from tubeq.storage.sqlite_items import SQLiteItems
+
+        return SQLiteItems(self._session, self._clock)
 
     def stats(self) -> QueueStats:
         none = dict.fromkeys(map(str, TaskStatus), 0)
@@ -50,17 +64,24 @@ class Housekeeping:
     def prune(self, finished_before: float, *, limit: int | None = None) -> int:
         which = {"before": to_timestamp(finished_before), "after": 0, "limit": _PRUNE_BATCH}
         pruned = 0
+        self.items.fold()
         while limit is None or pruned < limit:
             which["limit"] = _PRUNE_BATCH if limit is None else min(_PRUNE_BATCH, limit - pruned)
             found = self._session.read(_SQL["prunable"], which)
             if not found:
                 break
             with self._session.write(durable=False, writes=1 + len(found) // 8) as session:
-                forget(session, [row_id for row_id, _ in found])
-                for row_id, task_id in found:
+                # What was stored since, the catalogue must know before it is gone.
+                late = self.items.is_any_unfolded(session, (task_id for _, task_id in found))
+                if not late:
+                    forget(session, [row_id for row_id, _ in found])
+                for row_id, task_id in () if late else found:
                     session.execute(_SQL["delete_results"], (task_id,))
                     session.execute(_SQL["delete_events"], (row_id,))
                     session.execute(_SQL["delete_task"], (row_id,))
+            if late:
+                self.items.fold()
+                continue
             pruned += len(found)
             which["after"] = found[-1][0]
         return pruned
@@ -81,6 +102,12 @@ class Housekeeping:
             StorageCorrupt: the copy did not pass its check, so the database is damaged.
         """
         return back_up(self._session, path)
+
+    def import_seed(self, path: Path, progress: OnProgress | None = None) -> Imported:
+        """Take over tasks and results of another file: see seed_import.py."""
+        from tubeq.storage.seed_import import import_seed
+
+        return import_seed(self._session, path, durable=self._sync_told, progress=progress)
 
     # Workers ------------------------------------------------------------------------------------
 

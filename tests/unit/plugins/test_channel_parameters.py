@@ -8,7 +8,6 @@ import pytest
 
 from tubeq.domain.errors import InvalidParameters
 from tubeq.plugins.channel_plugin import ChannelParameters, YouTubeChannelPlugin
-from tubeq.plugins.ideas import score
 
 CHANNEL_ID = "UC0123456789_-abcdefABCD"
 
@@ -147,18 +146,6 @@ def test_max_results_refused(given: object) -> None:
 def test_scrape_names_what_is_missing_or_unknown(parameters: dict[str, Any], named: str) -> None:
     with pytest.raises(InvalidParameters, match=named):
         YouTubeChannelPlugin().scrape(**parameters)
-
-
-@pytest.mark.parametrize("views", [None, 0, 1, 999, 10**6, 10**9, 10**15])
-@pytest.mark.parametrize("age_days", [None, -3.0, 0.0, 1.0, 5000.0])
-def test_every_score_is_from_1_to_100(views: int | None, age_days: float | None) -> None:
-    assert 1.0 <= score(views, age_days) <= 100.0
-
-
-def test_scores_grow_with_views_and_fall_with_age() -> None:
-    assert score(10**6, 10.0) > score(10**5, 10.0) > score(10**5, 100.0)
-    assert score(10**9, None) == 100.0
-    assert score(10**7, 1.0) > score(10**7, None)
 
 
 @pytest.mark.parametrize(

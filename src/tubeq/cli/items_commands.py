@@ -1,0 +1,199 @@
+"""Commands about what was found: items, export, and taking over an older program's tables."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tubeq.cli import items_render
+from tubeq.cli.console import messages, output, say, say_error, write_json
+from tubeq.cli.options import (
+    EXIT_WORK_FAILED,
+    DatabaseOption,
+    JsonOption,
+    command_for,
+    open_queue,
+    read_settings,
+    span_s,
+)
+from tubeq.cli.render import counted
+from tubeq.domain.errors import InvalidParameters
+from tubeq.domain.items import ItemQuery, ItemSort
+from tubeq.queue.export import ExportFormat, What, format_of
+from tubeq.queue.export import export as write_export
+from tubeq.storage.items_port import OnProgress
+
+_NEWS_FROM = 2_000
+"""So many and more to do are worth telling of."""
+
+items_app = typer.Typer(
+    invoke_without_command=True,
+    help="List what was found, once for all tasks, or show one item with its views over time.",
+)
+
+
+@items_app.callback()
+def items(
+    context: typer.Context,
+    search: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help='Words in title, description or channel; "tea*" begins.'),
+    ] = None,
+    channel: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this one's: name, @handle or id.")
+    ] = None,
+    sort: Annotated[
+        ItemSort | None,
+        typer.Option(case_sensitive=False, help="(default: newest; with --search: relevance)"),
+    ] = None,
+    over: Annotated[
+        str, typer.Option(metavar="SPAN", help="The period of growth: 24h, 7d, 4w.")
+    ] = "7d",
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    as_json: JsonOption = False,
+    db_path: DatabaseOption = None,
+) -> None:
+    """List what was found, once for all tasks."""
+    if context.invoked_subcommand is not None:
+        context.obj = (as_json, db_path)  # what was said before its name holds for it, too
+        return
+    order = sort or (ItemSort.NEWEST if search is None else ItemSort.RELEVANCE)
+    query = ItemQuery(search, channel, order, limit, span_s(over))
+    settings = read_settings(db_path)
+    with open_queue(settings) as queue:
+        with _telling("taking in results") as progress:
+            queue.storage.items.fold(progress)
+        found = queue.storage.items.list_items(query)
+    if as_json:
+        write_json([item.as_dict() for item in found])
+    elif not found:
+        say("no such items")
+    else:
+        output().print(items_render.item_table(found, over))
+        say(f"one of them: {command_for(settings, f'items show {found[0].source_id}')}")
+
+
+@items_app.command("show")
+def show_item(
+    context: typer.Context,
+    source_id: Annotated[str, typer.Argument(metavar="ID", help="Such as a video's id.")],
+    over: Annotated[
+        str, typer.Option(metavar="SPAN", help="The period of growth: 24h, 7d, 4w.")
+    ] = "7d",
+    as_json: JsonOption = False,
+    db_path: DatabaseOption = None,
+) -> None:
+    """Show one item with its views over time."""
+    json_before, db_before = context.obj
+    as_json, db_path = as_json or json_before, db_path or db_before
+    period_s = span_s(over)
+    with open_queue(read_settings(db_path)) as queue:
+        with _telling("taking in results") as progress:
+            queue.storage.items.fold(progress)
+        item = queue.storage.items.get_item(source_id, period_s)
+        counts = queue.storage.items.counts(source_id)
+    if item is None:
+        raise InvalidParameters(f"no item has the id {source_id!r:.100}")
+    if as_json:
+        write_json({**item.as_dict(), "counts": [count._asdict() for count in counts]})
+        return
+    console = output()
+    console.print(items_render.item_sheet(item, over))
+    if counts:
+        console.print(items_render.counts_table(counts))
+        plot = items_render.plot(counts, sys.stdout.encoding)
+        if plot:
+            console.print(plot)
+
+
+def export(
+    target: Annotated[
+        str,
+        typer.Argument(metavar="PATH", help="The file, or - for standard output."),
+    ],
+    what: Annotated[
+        What, typer.Option(case_sensitive=False, help="Each thing once, or as each task found it.")
+    ] = What.ITEMS,
+    form: Annotated[
+        ExportFormat | None,
+        typer.Option("--format", case_sensitive=False, help="(default: by the file's name)"),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+    db_path: DatabaseOption = None,
+) -> None:
+    """Write everything that was found to a file: JSON lines, CSV or SQLite.
+
+    JSON lines hold the data as they are. In CSV, a text that a spreadsheet could take for a formula
+    (it begins with = + - @) gets a ' in front.
+    """
+    path = None if target == "-" else Path(target)
+    if form is None:
+        form = ExportFormat.JSONL if path is None else format_of(path)
+    settings = read_settings(db_path)
+    if path is not None and path.exists() and settings.db_path.exists():
+        own = (settings.db_path, *(Path(f"{settings.db_path}{end}") for end in _SIDE_FILES))
+        if any(each.exists() and path.samefile(each) for each in own):
+            raise InvalidParameters(f"{path} is the queue itself: name another file")
+    with open_queue(settings) as queue, _telling("exporting") as progress:
+        count = write_export(queue.storage, path, what, form, replace=force, progress=progress)
+    say(f"{target}: {counted(count, what.value[:-1])}")
+
+
+_SIDE_FILES = ("-wal", "-shm", "-lock")
+
+
+def import_(
+    old: Annotated[Path, typer.Argument(metavar="OLD.db", help="It is only read.")],
+    as_json: JsonOption = False,
+    db_path: DatabaseOption = None,
+) -> None:
+    """Take over tasks and results from an older program's database.
+
+    It has the tables task_queue and results; end that program first. Doing it twice adds nothing.
+    """
+    settings = read_settings(db_path)
+    # Before the queue is opened: that would make a new one, or adopt the old file in its place.
+    if not old.is_file():
+        raise InvalidParameters(f"there is no file {old}")
+    if settings.db_path.exists() and old.samefile(settings.db_path):
+        raise InvalidParameters(f"{old} is the queue itself: opening it takes its tasks over")
+    with open_queue(settings, create=True) as queue, _telling("taking over") as progress:
+        done = queue.import_seed(old, progress)
+    if as_json:
+        write_json(done._asdict())
+    else:
+        say(
+            f"{counted(done.tasks, 'task')} and {counted(done.results, 'result')} taken over; "
+            f"{done.known:,} were here already"
+        )
+    if done.orphans:
+        say_error(f"{counted(done.orphans, 'result')} without a task left out")
+    if done.conflicts:
+        names = ", ".join(done.conflicts[:3])
+        say_error(
+            f"{counted(len(done.conflicts), 'task')} left out, with what they found: here, others "
+            f"have these ids: {names}{', ...' if len(done.conflicts) > 3 else ''}"
+        )
+    if done.orphans or done.conflicts:
+        raise typer.Exit(EXIT_WORK_FAILED)
+
+
+@contextmanager
+def _telling(what: str) -> Iterator[OnProgress]:
+    """Tells on stderr how far it is, where that takes a while and somebody watches."""
+    console = messages()
+    if not console.is_terminal:
+        yield lambda _done, _of: None
+        return
+    with console.status("") as status:
+
+        def tell(done: int, of: int) -> None:
+            if of >= _NEWS_FROM:
+                status.update(f"{what}: {done:,} of {of:,}")
+
+        yield tell

@@ -1,0 +1,139 @@
+"""What items look like in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tubeq.cli.console import cut_text, safe_text
+from tubeq.cli.render import clock_length, table
+from tubeq.domain.clock import from_timestamp
+from tubeq.domain.items import Count, Item
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+_BLOCKS, _PLAIN = "▁▂▃▄▅▆▇█", "_.-=+*#@"
+_PLOT_COLUMNS = 60
+_MOST_ROWS = 24
+
+
+def item_table(items: Iterable[Item], over: str) -> Table:
+    """One row an item, in the given order."""
+    drawn = table(
+        "id", "score", "views", f"+{over}", "length", "published", "channel", "title",
+        right=("score", "views", f"+{over}", "length"), elastic=("channel", "title"),
+    )  # fmt: skip
+    for item in items:
+        drawn.add_row(
+            safe_text(item.source_id),
+            "" if item.score is None else f"{item.score:.1f}",
+            _number(item.views),
+            _gain(item.growth),
+            clock_length(item.duration_s),
+            safe_text((item.published_at or "")[:10]),
+            cut_text(item.channel or ""),
+            cut_text(item.title),
+        )
+    return drawn
+
+
+def item_sheet(item: Item, over: str) -> Table:
+    """Everything about one item, a line each; what is not known is left out."""
+    from rich.table import Table
+
+    sheet = Table.grid(padding=(0, 2))
+    facts: dict[str, Any] = {
+        "id": item.source_id,
+        "title": item.title,
+        "channel": " ".join(filter(None, (item.channel, item.handle, item.channel_id))),
+        "address": item.url,
+        "score": None if item.score is None else f"{item.score:.1f}",
+        "views": _number(item.views),
+        f"views in {over}": _gain(item.growth),
+        "likes": _number(item.likes),
+        "comments": _number(item.comments),
+        "length": clock_length(item.duration_s),
+        "published": item.published_at and f"{item.published_at[:19]} UTC",
+        "seen": f"{item.times_seen:,} times, from {item.first_seen_at[:19]} to "
+        f"{item.last_seen_at[:19]} UTC",
+        "description": item.description,
+    }
+    for name, fact in facts.items():
+        if fact:
+            sheet.add_row(safe_text(name, "dim"), safe_text(fact))
+    return sheet
+
+
+def counts_table(counts: Sequence[Count]) -> Table:
+    """The counts over time, as many of the last ones as can be overlooked."""
+    drawn = table(
+        "at (UTC)", "views", "gained", "likes", "comments",
+        right=("views", "gained", "likes", "comments"),
+    )  # fmt: skip
+    first = max(len(counts) - _MOST_ROWS, 0)
+    for number in range(first, len(counts)):
+        count, before = counts[number], counts[number - 1] if number else None
+        known = before is not None and None not in (count.views, before.views)
+        gained = (count.views or 0) - (before.views or 0) if known and before else None
+        drawn.add_row(
+            count.at[:16],
+            _number(count.views),
+            _gain(gained),
+            _number(count.likes),
+            _number(count.comments),
+        )
+    if first:
+        drawn.caption = f"and {first:,} earlier ones: see --json"
+    return drawn
+
+
+def plot(counts: Sequence[Count], encoding: str | None) -> Text | None:
+    """Views over time as a line of blocks, or of signs where the stream is not UTF-8; None for
+    fewer than two."""
+    line = sparkline(counts, _BLOCKS if "utf" in (encoding or "").lower() else _PLAIN)
+    if line is None:
+        return None
+    known = [count for count in counts if count.views is not None]
+    return safe_text(
+        f"views  {known[0].at[:10]} {known[0].views:,}  {line}  {known[-1].views:,} "
+        f"{known[-1].at[:10]}"
+    )
+
+
+def sparkline(counts: Sequence[Count], signs: str, columns: int = _PLOT_COLUMNS) -> str | None:
+    """Views over time, one sign for each stretch of the time between the first and the last count.
+
+    Where nothing was counted in a stretch, the views of the one before still stand.
+    """
+    known = [(_epoch_s(count.at), count.views) for count in counts if count.views is not None]
+    if len(known) < 2:
+        return None
+    start, end = known[0][0], known[-1][0]
+    width = min(columns, max(2 * len(known), 8))
+    heights: list[int] = []
+    position = 0
+    for column in range(width):
+        until = start + (end - start) * (column + 1) / width
+        while position + 1 < len(known) and known[position + 1][0] <= until:
+            position += 1
+        heights.append(known[position][1])
+    low, high = min(heights), max(heights)
+    steps = len(signs) - 1
+    return "".join(signs[round(steps * (each - low) / (high - low or 1))] for each in heights)
+
+
+def _epoch_s(at: str) -> float:
+    try:
+        return from_timestamp(at).timestamp()
+    except ValueError:  # written by another program
+        return 0.0
+
+
+def _number(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
+
+
+def _gain(value: int | None) -> str:
+    return "" if value is None else f"{value:+,}"

@@ -1,0 +1,249 @@
+"""Writing all items, or all results, to a file that other programs read.
+
+Rows are read page by page, so memory stays small; a file is written under a temporary name beside
+its place and renamed there once it is whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import Any, TextIO
+
+from tubeq.domain.errors import InvalidParameters, StorageError
+from tubeq.domain.items import Item
+from tubeq.domain.models import Result
+from tubeq.storage import Storage
+from tubeq.storage.items_port import OnProgress
+
+_PAGE = 500
+_RAW_CONTROLS = re.compile("[\x7f-\x9f]")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+class What(str, Enum):
+    """What is exported."""
+
+    ITEMS = "items"
+    RESULTS = "results"
+
+    __str__ = str.__str__
+
+
+class ExportFormat(str, Enum):
+    """How it is written."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+    SQLITE = "sqlite"
+
+    __str__ = str.__str__
+
+
+_SUFFIXES = {
+    ".jsonl": ExportFormat.JSONL, ".ndjson": ExportFormat.JSONL, ".csv": ExportFormat.CSV,
+    ".db": ExportFormat.SQLITE, ".sqlite": ExportFormat.SQLITE, ".sqlite3": ExportFormat.SQLITE,
+}  # fmt: skip
+_COLUMNS: Mapping[What, Mapping[str, str]] = {
+    What.ITEMS: {
+        "source_id": "TEXT PRIMARY KEY", "title": "TEXT", "channel": "TEXT", "views": "INTEGER",
+        "likes": "INTEGER", "comments": "INTEGER", "score": "REAL", "duration_s": "REAL",
+        "published_at": "TEXT", "url": "TEXT", "channel_id": "TEXT", "handle": "TEXT",
+        "first_seen_at": "TEXT", "last_seen_at": "TEXT", "times_seen": "INTEGER",
+        "description": "TEXT", "extra": "TEXT",
+    },
+    What.RESULTS: {
+        "result_id": "TEXT", "task_id": "TEXT", "source_id": "TEXT", "title": "TEXT",
+        "score": "REAL", "views": "INTEGER", "duration_s": "REAL", "published_at": "TEXT",
+        "url": "TEXT", "created_at": "TEXT", "description": "TEXT", "extra": "TEXT",
+    },
+}  # fmt: skip
+
+
+def format_of(path: Path) -> ExportFormat:
+    """The format that a file's name asks for.
+
+    Raises:
+        InvalidParameters: it does not tell.
+    """
+    try:
+        return _SUFFIXES[path.suffix.lower()]
+    except KeyError:
+        names = ", ".join(_SUFFIXES)
+        raise InvalidParameters(
+            f"{path.name!r:.80} does not tell the format: give --format, or end it in {names}"
+        ) from None
+
+
+def export(
+    storage: Storage,
+    path: Path | None,
+    what: What,
+    form: ExportFormat,
+    *,
+    replace: bool = False,
+    progress: OnProgress | None = None,
+) -> int:
+    """Write everything there is; how many rows.
+
+    JSON lines hold the data as they are. In CSV, which is UTF-8, a text that a spreadsheet could
+    take for a formula (it begins with one of = + - @, or with a tab or a line end) gets a "'" in
+    front, which makes it a text there; null characters are left out. A SQLite file has a table
+    `items` or `results`, and `counts` beside the items.
+
+    Args:
+        path: where to; None for standard output, which a SQLite file cannot go to.
+        replace: also where there is a file.
+
+    Raises:
+        InvalidParameters: there is something at `path`, or it cannot be written to.
+        StorageError: it cannot be read, or written.
+    """
+    if what is What.ITEMS:
+        storage.items.fold()
+    if path is None:
+        if form is ExportFormat.SQLITE:
+            raise InvalidParameters("a SQLite file cannot go to standard output: name a file")
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(encoding="utf-8", newline="")
+        return _WRITERS[form](sys.stdout, storage, what, progress)
+    with _put_in_place(path, replace) as partial:
+        try:
+            if form is ExportFormat.SQLITE:
+                return _write_sqlite(partial, storage, what, progress)
+            with partial.open("w", encoding="utf-8", newline="") as file:
+                count = _WRITERS[form](file, storage, what, progress)
+                file.flush()
+                os.fsync(file.fileno())
+                return count
+        except (OSError, sqlite3.Error) as error:
+            raise StorageError(f"{path} cannot be written: {error}") from error
+
+
+@contextmanager
+def _put_in_place(path: Path, replace: bool) -> Iterator[Path]:
+    """A new file of a temporary name; afterwards it is at `path`, or gone where it failed."""
+    if path.is_dir() or not path.parent.is_dir():
+        raise InvalidParameters(f"{path} is no file that can be written")
+    if path.exists() and not replace:
+        raise InvalidParameters(f"{path} exists already: give another name, or --force")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        os.close(os.open(partial, os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o600))
+        yield partial
+        partial.replace(path)
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _pages(
+    storage: Storage, what: What, progress: OnProgress | None
+) -> Iterator[tuple[int, int, list[dict[str, Any]]]]:
+    """All rows, page by page: the numbers between which they stand, and what they hold."""
+    total = storage.items.count_items() if what is What.ITEMS else storage.stats().results
+    read: Callable[[int, int], Sequence[tuple[int, Item | Result]]] = (
+        storage.items.item_page if what is What.ITEMS else storage.items.result_page
+    )
+    after = done = 0
+    while page := read(after, _PAGE):
+        yield after, page[-1][0], [_row(each, what) for _, each in page]
+        after = page[-1][0]
+        done += len(page)
+        if progress:
+            progress(done, max(done, total))
+
+
+def _row(each: Item | Result, what: What) -> dict[str, Any]:
+    row = {name: each.get(name) for name in _COLUMNS[what]}
+    row["extra"] = _decoded(each.extra_json)
+    return row
+
+
+_decode = json.JSONDecoder(parse_constant=lambda _: None).decode
+
+
+def _decoded(text: str | None) -> Any:
+    """What is stored beyond the columns; the text itself where another program wrote no JSON."""
+    try:
+        return {} if text is None else _decode(text)
+    except (ValueError, TypeError, RecursionError):
+        return text
+
+
+def _write_jsonl(file: TextIO, storage: Storage, what: What, progress: OnProgress | None) -> int:
+    count = 0
+    for _, _, rows in _pages(storage, what, progress):
+        for row in rows:
+            text = json.dumps(row, ensure_ascii=False, default=repr)
+            # JSON lets C1 controls through, and some terminals obey them.
+            file.write(_RAW_CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
+        count += len(rows)
+    return count
+
+
+def _write_csv(file: TextIO, storage: Storage, what: What, progress: OnProgress | None) -> int:
+    # As RFC 4180 has it, and with it in its lines' ends, a "\r" within a text is quoted.
+    writer = csv.writer(file, lineterminator="\r\n")
+    writer.writerow(_COLUMNS[what])
+    count = 0
+    for _, _, rows in _pages(storage, what, progress):
+        writer.writerows([_cell(value) for value in row.values()] for row in rows)
+        count += len(rows)
+    return count
+
+
+def _cell(value: Any) -> Any:
+    """A value that no spreadsheet takes for a formula."""
+    if isinstance(value, (dict, list)):
+        value = json.dumps(value, ensure_ascii=False) if value else ""
+    if not isinstance(value, str):
+        return value
+    value = value.replace("\0", "")
+    return f"'{value}" if value.lstrip(" ").startswith(_FORMULA_STARTS) else value
+
+
+_WRITERS: Mapping[ExportFormat, Callable[[TextIO, Storage, What, OnProgress | None], int]] = {
+    ExportFormat.JSONL: _write_jsonl,
+    ExportFormat.CSV: _write_csv,
+}
+
+
+def _write_sqlite(path: Path, storage: Storage, what: What, progress: OnProgress | None) -> int:
+    columns = _COLUMNS[what]
+    count = 0
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
+        file.execute("PRAGMA journal_mode = OFF")  # a file that is not whole is thrown away
+        declared = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+        file.execute("BEGIN")
+        file.execute(f"CREATE TABLE {what} ({declared})")
+        if what is What.ITEMS:
+            file.execute(
+                "CREATE TABLE counts (source_id TEXT, at TEXT, views INTEGER, likes INTEGER, "
+                "comments INTEGER, PRIMARY KEY (source_id, at)) WITHOUT ROWID"
+            )
+        values = ", ".join("?" for _ in columns)
+        for first, last, rows in _pages(storage, what, progress):
+            file.executemany(
+                f"INSERT INTO {what} VALUES ({values})",  # noqa: S608 - names of this module
+                ([_column(value) for value in row.values()] for row in rows),
+            )
+            count += len(rows)
+            if what is What.ITEMS:
+                kept = storage.items.counts_between(first, last)
+                file.executemany("INSERT INTO counts VALUES (?, ?, ?, ?, ?)", kept)
+        file.execute("COMMIT")
+    return count
+
+
+def _column(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value

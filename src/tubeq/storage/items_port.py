@@ -1,0 +1,104 @@
+"""What a storage promises of its catalogue of items: `storage.items`.
+
+Results are kept by task; the catalogue keeps one item a source id, over all tasks, and its counts
+over time. It is made from the results by *folding*, which whoever reads the catalogue does first,
+and `prune` before it deletes: completing a task costs nothing more. Items outlive the results that
+they were made from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from tubeq.domain.errors import InvalidParameters
+from tubeq.domain.items import Count, Item, ItemQuery
+from tubeq.domain.models import Result
+
+OnProgress = Callable[[int, int], None]
+"""Told now and then how many are done, and of how many as far as that is known."""
+
+
+class ItemStore(Protocol):
+    """The verbs."""
+
+    def fold(self, progress: OnProgress | None = None) -> int:
+        """Take every result that is new, or was overwritten, into its item; how many there were.
+
+        In short transactions, each of which takes in some results whole: whoever is killed half
+        way, and however many do it at once, each result counts once. Results that are stored
+        meanwhile may be left for the next time.
+        """
+        ...
+
+    def list_items(self, query: ItemQuery) -> list[Item]:
+        """Items, after folding. See ItemQuery.
+
+        Those of `ItemSort.GROWTH` are the ones that were seen more than once, and whose counts
+        were kept in its period; `ItemSort.RELEVANCE` needs a search.
+
+        Raises:
+            InvalidParameters: nothing can be searched for so.
+            StorageError: this SQLite cannot search texts.
+        """
+        ...
+
+    def get_item(self, source_id: str, growth_over_s: float = 7 * 86_400.0) -> Item | None:
+        """What is known of one, after folding; None for an unknown one."""
+        ...
+
+    def counts(self, source_id: str) -> list[Count]:
+        """The item's kept counts, oldest first, and as the last one those it was last seen with.
+        Empty for an unknown one."""
+        ...
+
+    def count_items(self) -> int:
+        """How many there are, after folding."""
+        ...
+
+    def item_page(self, after: int, limit: int) -> list[tuple[int, Item]]:
+        """Items in the order in which they were first taken in, each with its number, of those
+        with a larger number than `after` at most `limit`. Does not fold."""
+        ...
+
+    def result_page(self, after: int, limit: int) -> list[tuple[int, Result]]:
+        """Results of all tasks likewise, in the order in which they were first stored."""
+        ...
+
+    def counts_between(
+        self, after: int, last: int
+    ) -> list[tuple[str, str, int | None, int | None, int | None]]:
+        """The kept counts of the items with these numbers, without the first: source id, at,
+        views, likes, comments."""
+        ...
+
+
+MOST_SEARCHED = 1000
+"""Characters of a search text."""
+
+
+def search_terms(text: str) -> list[tuple[str, bool]]:
+    """The words of a search text, each with whether it stands for all that begin so.
+
+    A word is what stands between blanks. Whatever else it holds is looked for, never obeyed; words
+    without a letter or digit are passed over, since no index holds them.
+
+    Raises:
+        InvalidParameters: there is no word in it, or it is too long.
+    """
+    if len(text) > MOST_SEARCHED:
+        raise InvalidParameters(
+            f"a search has at most {MOST_SEARCHED:,} characters, not {len(text):,}"
+        )
+    printable = "".join(each if each.isprintable() else " " for each in text)
+    words = [
+        (word.rstrip("*"), word.endswith("*"))
+        for word in printable.split()
+        if any(map(str.isalnum, word))
+    ]
+    if not words:
+        raise InvalidParameters("a search needs a word: at least one letter or digit")
+    return words
+
+
+__all__ = ["ItemStore", "OnProgress", "search_terms"]

@@ -1,0 +1,168 @@
+"""Exports: whole or not there, read back by other programs, harmless in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tubeq import Idea, QueueManager
+from tubeq.domain.errors import InvalidParameters, StorageError
+from tubeq.queue.export import ExportFormat, What, export, format_of
+
+HOSTILE = [
+    "=HYPERLINK(\"evil.example\")", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "\uff1d1",
+]  # fmt: skip
+PLAIN = ["a = b", 'quote " and, comma', "two\nlines", "ünï 漢字 🎬", "nul\0here", "'=1"]
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> Any:
+    with QueueManager(tmp_path / "queue.db") as queue:
+        for number in range(2):
+            task_id = queue.create_task("t")
+            for position, title in enumerate(HOSTILE + PLAIN):
+                queue.storage.store_results(
+                    task_id,
+                    [Idea(f"v{position}", title, title, 1.5, views=10 + number,
+                          extra={"channel": title, "n": [1, {"a": None}]})],
+                )  # fmt: skip
+        yield queue
+
+
+def write(queue: QueueManager, path: Path, what: What = What.ITEMS, **options: Any) -> int:
+    return export(queue.storage, path, what, format_of(path), **options)
+
+
+def test_json_lines_hold_the_data_as_they_are(queue: QueueManager, tmp_path: Path) -> None:
+    path = tmp_path / "items.jsonl"
+    assert write(queue, path) == len(HOSTILE + PLAIN)
+    rows = [json.loads(line) for line in path.read_bytes().decode().split("\n")[:-1]]
+    assert [row["title"] for row in rows] == HOSTILE + PLAIN
+    assert rows[0]["extra"] == {"channel": HOSTILE[0], "n": [1, {"a": None}]}
+    assert (rows[0]["views"], rows[0]["times_seen"]) == (11, 2)
+
+
+def test_csv_holds_no_formula(queue: QueueManager, tmp_path: Path) -> None:
+    path = tmp_path / "items.csv"
+    write(queue, path)
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    shown = [row["title"] for row in rows]
+    assert shown[: len(HOSTILE)] == [f"'{title}" for title in HOSTILE]
+    assert shown[len(HOSTILE) :] == [title.replace("\0", "") for title in PLAIN]
+    for row in rows:
+        assert not any(cell.lstrip(" ")[:1] in "=+-@\t\r\n" for cell in row.values() if cell)
+    assert rows[0]["views"] == "11"
+
+
+def test_negative_numbers_stay_numbers(queue: QueueManager, tmp_path: Path) -> None:
+    queue.store_result(queue.create_task("t"), "minus", score=-3.5)
+    write(queue, tmp_path / "results.csv", What.RESULTS)
+    assert ",-3.5," in (tmp_path / "results.csv").read_text("utf-8")
+
+
+def test_a_sqlite_file_with_counts(queue: QueueManager, tmp_path: Path) -> None:
+    path = tmp_path / "items.db"
+    write(queue, path)
+    with closing(sqlite3.connect(path)) as file:
+        assert file.execute("SELECT title FROM items ORDER BY rowid").fetchall() == [
+            (title,) for title in HOSTILE + PLAIN
+        ]
+        assert file.execute("SELECT count(*) FROM counts").fetchone()[0] >= len(HOSTILE + PLAIN)
+        assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        extra = file.execute("SELECT json_extract(extra, '$.n[0]') FROM items").fetchone()
+        assert extra == (1,)
+
+
+@pytest.mark.parametrize("name", ["r.jsonl", "r.csv", "r.sqlite"])
+def test_results_are_exported_as_each_task_found_them(
+    queue: QueueManager, tmp_path: Path, name: str
+) -> None:
+    told: list[tuple[int, int]] = []
+    count = write(queue, tmp_path / name, What.RESULTS,
+                  progress=lambda done, of: told.append((done, of)))  # fmt: skip
+    assert count == 2 * len(HOSTILE + PLAIN)
+    assert told[-1] == (count, count)
+
+
+def test_what_is_there_is_not_replaced_unasked(queue: QueueManager, tmp_path: Path) -> None:
+    path = tmp_path / "items.csv"
+    path.write_text("mine", "utf-8")
+    with pytest.raises(InvalidParameters, match="exists"):
+        write(queue, path)
+    assert path.read_text("utf-8") == "mine"
+    write(queue, path, replace=True)
+    assert path.read_text("utf-8").startswith("source_id,")
+
+
+@pytest.mark.parametrize("name", ["r.jsonl", "r.csv", "r.sqlite"])
+def test_an_export_that_fails_half_way_leaves_what_was_there(
+    queue: QueueManager, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    path.write_text("mine", "utf-8")
+
+    def fail(done: int, of: int) -> None:
+        raise KeyboardInterrupt
+
+    before = sorted(each.name for each in tmp_path.iterdir())
+    with pytest.raises(KeyboardInterrupt):
+        write(queue, path, replace=True, progress=fail)
+    assert path.read_text("utf-8") == "mine"
+    assert sorted(each.name for each in tmp_path.iterdir()) == before
+
+
+def test_targets_that_cannot_be(queue: QueueManager, tmp_path: Path) -> None:
+    for path in (tmp_path / "none" / "a.csv", tmp_path):
+        with pytest.raises(InvalidParameters):
+            export(queue.storage, path, What.ITEMS, ExportFormat.CSV)
+    with pytest.raises(InvalidParameters, match="standard output"):
+        export(queue.storage, None, What.ITEMS, ExportFormat.SQLITE)
+    with pytest.raises(InvalidParameters, match="--format"):
+        format_of(Path("items.xlsx"))
+    if hasattr(os, "geteuid") and os.geteuid() != 0:
+        tmp_path.chmod(0o500)
+        with pytest.raises(StorageError, match="written"):
+            write(queue, tmp_path / "a.csv")
+        tmp_path.chmod(0o700)
+
+
+_MEASURE = """
+import sys
+from pathlib import Path
+from tubeq import QueueManager
+from tubeq.queue.export import ExportFormat, What, export
+with QueueManager(sys.argv[1]) as queue:
+    for form in ExportFormat:
+        export(queue.storage, Path(sys.argv[2]) / f"out.{form}", What.RESULTS, form)
+peak = Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]
+print(peak)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_memory_does_not_grow_with_what_is_exported(tmp_path: Path) -> None:
+    peaks = []
+    for name, count in (("small", 500), ("large", 20_000)):
+        with QueueManager(tmp_path / f"{name}.db", durability="fast") as queue:
+            task_id = queue.create_task("t")
+            ideas = [Idea(f"v{number}", "t" * 100, "d" * 1_000) for number in range(count)]
+            queue.storage.store_results(task_id, ideas)
+        folder = tmp_path / name
+        folder.mkdir()
+        done = subprocess.run(
+            [sys.executable, "-c", _MEASURE, str(tmp_path / f"{name}.db"), str(folder)],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        peaks.append(int(done.stdout))
+    assert peaks[1] - peaks[0] < 10_000, "20 MB of texts were in memory at once"  # KiB
