@@ -127,14 +127,20 @@ class Politeness:
         grant, self._grant = self._grant, Grant()
         was_probe, self._is_probe = self._is_probe, False
         verdict = _verdict(result, error)
+        self._release(grant)
+        if was_probe or verdict is Verdict.BLOCKED:
+            code = (result and result.error_code) or ""
+            try:
+                self._limits.report(self._type_key, self._holder, verdict, code, self._policy)
+            except StorageError as trouble:
+                _logger.warning("%s does not learn of %r: %s", self._type_key, code, trouble)
+
+    def _release(self, grant: Grant) -> None:
         try:
             if grant.permit_ids:
                 self._limits.release(grant)
-            if was_probe or verdict is Verdict.BLOCKED:
-                code = (result and result.error_code) or ""
-                self._limits.report(self._type_key, self._holder, verdict, code, self._policy)
         except StorageError as trouble:
-            _logger.warning("what %s held ends with its lease: %s", self._type_key, trouble)
+            _logger.warning("%s: permits end with their lease: %s", self._type_key, trouble)
 
     def extend(self, claim: Task) -> None:
         """The claim's heartbeat: what it holds is held on."""
@@ -158,11 +164,7 @@ class Politeness:
         try:
             yield
         finally:
-            if grant.permit_ids:
-                try:
-                    self._limits.release(grant)
-                except StorageError as trouble:
-                    _logger.warning("permits for %s end with their lease: %s", keys, trouble)
+            self._release(grant)
 
     def _granted(self, keys: Sequence[str], check: Callable[[], None]) -> Grant:
         while True:

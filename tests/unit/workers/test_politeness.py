@@ -404,6 +404,26 @@ def test_a_bot_check_pauses_the_type_for_every_worker(queue: QueueManager) -> No
         stop.set()
 
 
+def test_a_permit_that_cannot_be_given_back_ends_with_its_lease(queue: QueueManager) -> None:
+    """And keeps nobody from learning of the bot check."""
+    queue.set_limit(TYPE, concurrency=1)
+    worker = worker_on(queue, raising(BLOCKED))
+    real = queue.storage.limits
+
+    class Busy:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(real, name)
+
+        def release(self, grant: Grant) -> None:
+            raise StorageBusy("somebody writes")
+
+    worker._politeness._limits = Busy()  # type: ignore[assignment]
+    queue.create_task("video")
+    assert worker.process_task(claimed(worker)).error_code == "bot_check"
+    assert [each.key for each in queue.permits()] == [TYPE]
+    assert [each.key for each in queue.pauses()] == [TYPE]
+
+
 def test_a_claim_from_before_the_pause_is_handed_back_at_once(queue: QueueManager) -> None:
     """A worker learns of a pause up to a second late; and chains its claims."""
     late = worker_on(queue, raising(AssertionError("it must not begin")))
