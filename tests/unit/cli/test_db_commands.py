@@ -163,7 +163,7 @@ def test_what_the_storage_refuses_later_is_one_line_too(
     def refuse(self: QueueManager, tasks: object) -> list[str]:
         raise kind("tubeq.db: no, and why")
 
-    monkeypatch.setattr(QueueManager, "create_tasks", refuse)
+    monkeypatch.setattr(QueueManager, "_create", refuse)
     assert tubeq.refused("add", TYPE) == "error: tubeq.db: no, and why\n"
     assert tubeq.refused("scrape", "@channel") == "error: tubeq.db: no, and why\n"
 
