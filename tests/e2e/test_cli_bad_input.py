@@ -88,7 +88,7 @@ ROWS: dict[str, tuple[list[str], str]] = {
     "illegal transition": (["cancel", "COMPLETED"], "is COMPLETED"),
     "unknown parameter": ([*ADD, "-p", "max_result=5"], "did you mean max_results"),
     "missing parameter": (["add", TYPE], "channel_url"),
-    "parameter out of range": ([*ADD, "-p", "max_results=501"], "max_results"),
+    "parameter out of range": ([*ADD, "-p", "max_results=200001"], "max_results"),
     "bad channel": (["scrape", "not a channel"], "channel_url"),
     "no number": (["scrape", "@a", "--max-results", "many"], "max_results"),
     "nothing for a number": (["scrape", "@a", "--max-results", ""], "max_results"),
@@ -99,7 +99,7 @@ ROWS: dict[str, tuple[list[str], str]] = {
     "unknown order": (["search", "tea", "--sort", "price"], "relevance"),
     "no playlist": (["playlist", "https://evil.example/playlist?list=PL0123456789"], "playlist"),
     "no video": (["video", "file:///etc/passwd"], "video"),
-    "trending, too many": (["trending", "--max-results", "501"], "max_results"),
+    "trending, too many": (["trending", "--max-results", "200001"], "max_results"),
     "bad setting": (["worker", "--lease", "0s"], "lease"),
 }
 
