@@ -27,7 +27,10 @@ BOUNDS: Mapping[str, str] = {
     "contention: *full, tubeq": (
         "a claim waits for an fsync that begins after it, so for up to two; 2 cores, one disk"
     ),
-    "wake-up: *": "to wake a process takes some 0.4 ms here, and more where a core is busy",
+    "wake-up: *": (
+        "a sleeping machine's cold caches: storing a task takes ten times as long as in a row, and "
+        "so does claiming it; the least that a wake-up takes stands in the last row"
+    ),
     "lifecycle: *": "what Python does around the statements",
     "bulk: *": "what Python does around the statements, and the checkpoints in between",
     "verb: *": "what Python does around the statement",
