@@ -102,7 +102,7 @@ def test_nothing_is_lost_or_done_twice_while_workers_are_killed(tmp_path, monkey
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE"):
         monkeypatch.setenv(name, "")
         monkeypatch.setenv(name.lower(), "")
-    soak = Soak(tmp_path, videos=240, kill_every_s=2.5, most_kills=10)
+    soak = Soak(tmp_path, videos=240, kill_every_s=0.8, most_kills=10)
     task_id = soak.run()
     soak.check(task_id)
     assert soak.kills >= 2

@@ -62,7 +62,7 @@ WISHES: dict[str, tuple[str, Any]] = {
     "null": (_CHANNEL, {**LISTING, "max_results": None}),
     "none": (_CHANNEL, {**LISTING, "max_results": 0}),
     "fewer than none": (_CHANNEL, {**LISTING, "max_results": -1}),
-    "too many": (_CHANNEL, {**LISTING, "max_results": 501}),
+    "too many": (_CHANNEL, {**LISTING, "max_results": 200_001}),
     "far too many": (_CHANNEL, {**LISTING, "max_results": 10**30}),
     "an unknown key": (_CHANNEL, {**LISTING, "max_result": 5}),
     "an option of yt-dlp": (_CHANNEL, {**LISTING, "exec": "touch /tmp/owned"}),
