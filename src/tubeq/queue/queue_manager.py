@@ -96,11 +96,7 @@ class QueueManager(Care):
         return self._create(checked) if checked else []
 
     def _create(self, tasks: list[EncodedTask]) -> list[str]:
-        announcement = self._waker.announce(tasks[0].task_type) if len(tasks) == 1 else None
-
         def wake() -> None:
-            if announcement is not None and announcement.holds():
-                return
             for task_type in {task.task_type for task in tasks}:
                 self._waker.wake(task_type, len(tasks))
 

@@ -6,10 +6,6 @@ only, and takes it back when that process dies, however it dies. So there is no 
 no owner to look for. A waiting worker raises the flag of its slot; who creates a task lowers one
 raised flag of its type and sends a datagram to that port.
 
-One new task is *announced* before it is stored: the worker that this wakes looks for it again and
-again for a moment (`Waiter.expect`), so that it is awake when the task can be claimed. To wake a
-process, and to get at what it needs, takes as long as storing the task.
-
 Nothing here is needed for correctness. A wake-up that is lost (two creators lower the same flag at
 once, a dead worker's flag is still up, a container hides the port) costs a wait of at most the
 worker's `poll_interval`, never a task; hence nothing here raises.
@@ -26,17 +22,9 @@ import struct
 import threading
 import time
 import zlib
-from collections.abc import Callable
 
 SLOTS = 256
 _FLAG_UP = b"\x01"
-_WORK, _ANNOUNCED = b"w", b"a"
-_EXPECT_S = 0.003
-"""So long a worker looks for a task that was announced."""
-_HOLDS_S = 0.002
-"""So long an announcement holds: less than its worker looks, from later on, so that it sees what
-is stored by then."""
-_LOOK_EVERY_S = 0.00003
 _TYPE = struct.Struct("<I")
 _FILE_BYTES = SLOTS * (1 + _TYPE.size)  # all the flags first: a scan is one memchr
 _HOST = "127.0.0.1"
@@ -61,22 +49,12 @@ class Waker:
 
     def wake(self, task_type: str | None, count: int) -> None:
         """Wake up to `count` waiting workers of that type, of any type for None. Never raises."""
-        self._wake(task_type, count, _WORK)
-
-    def announce(self, task_type: str) -> Announcement | None:
-        """Wake a waiting worker of that type for one task that is about to be stored. None where
-        nobody waits. Never raises."""
-        sent = self._wake(task_type, 1, _ANNOUNCED)
-        return Announcement(time.monotonic() + _HOLDS_S) if sent else None
-
-    def _wake(self, task_type: str | None, count: int, message: bytes) -> int:
         try:
             slots = self._slots or self._open()
             if slots is not None and slots.find(_FLAG_UP, 0, SLOTS) >= 0:
-                return self._send(slots, task_type, count, message)
+                self._send(slots, task_type, count)
         except (OSError, ValueError) as error:  # ValueError: closed by another thread
             _logger.debug("no worker was woken: %s", error)
-        return 0
 
     def _open(self) -> mmap.mmap | None:
         with self._lock:
@@ -86,18 +64,16 @@ class Waker:
                     self._slots, self._first_port = opened
             return self._slots
 
-    def _send(self, slots: mmap.mmap, task_type: str | None, count: int, message: bytes) -> int:
+    def _send(self, slots: mmap.mmap, task_type: str | None, count: int) -> None:
         with self._lock:
             waiting = _waiting_slots(slots, task_type)
             random.shuffle(waiting)  # even shares, and two creators seldom choose the same worker
             if self._socket is None:
                 self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
                 self._socket.setblocking(False)
-            woken = waiting[: max(count, 0)]
-            for slot in woken:
+            for slot in waiting[: max(count, 0)]:
                 slots[slot] = 0
-                self._socket.sendto(message, (_HOST, self._first_port + slot))
-            return len(woken)
+                self._socket.sendto(b"w", (_HOST, self._first_port + slot))
 
     def close(self) -> None:
         """Let go of the side file. Closing twice is no error; a later `wake` opens it again."""
@@ -111,17 +87,6 @@ class Waker:
 
     def __del__(self) -> None:
         self.close()
-
-
-class Announcement:
-    """A worker looks for the announced task until the moment `until` of time.monotonic at least."""
-
-    def __init__(self, until: float) -> None:
-        self._until = until
-
-    def holds(self) -> bool:
-        """Whether who stored the task by now needs to wake nobody for it."""
-        return time.monotonic() < self._until
 
 
 class Waiter:
@@ -139,7 +104,6 @@ class Waiter:
         self._slots: mmap.mmap | None = None
         self._socket: socket.socket | None = None
         self._slot = 0
-        self._announced = False
         try:
             opened = _open_slots(os.fspath(db_path))
             if opened is not None:
@@ -186,21 +150,13 @@ class Waiter:
             return False
         try:
             self._socket.settimeout(timeout_s)
-            self._announced = self._socket.recv(8) == _ANNOUNCED
+            self._socket.recv(8)
         except TimeoutError:
             return False
         except OSError:
             time.sleep(timeout_s)
             return False
         return True
-
-    def expect(self, is_there: Callable[[], bool]) -> None:
-        """After a wake-up: where it announced a task that is not stored yet, return as soon as
-        `is_there` says so, or it is no longer to be expected."""
-        until = time.monotonic() + _EXPECT_S
-        while self._announced and not is_there() and time.monotonic() < until:
-            time.sleep(_LOOK_EVERY_S)
-        self._announced = False
 
     def cancel(self) -> bool:
         """Wait no longer; whether somebody had lowered the flag to wake this worker.

@@ -398,9 +398,9 @@ class MemoryStorage:
         return [task for task in self._tasks.values() if task.status in ACTIVE]
 
     @verb
-    def has_open_tasks(self, task_type: str, *, due: bool = False) -> bool:
-        mine = [task for task in self._tasks.values() if task.task_type == task_type]
-        return any(self._is_due(task) if due else task.status not in FINISHED for task in mine)
+    def has_open_tasks(self, task_type: str) -> bool:
+        mine = {task.status for task in self._tasks.values() if task.task_type == task_type}
+        return not mine <= FINISHED
 
     @verb
     def next_due_at(self, task_type: str) -> float | None:

@@ -305,9 +305,8 @@ class Storage(Protocol):
         """The tasks that this worker holds."""
         ...
 
-    def has_open_tasks(self, task_type: str, *, due: bool = False) -> bool:
-        """Whether a task of that type is QUEUED, due or not, or held by anybody; with `due`,
-        whether there is one that could be claimed now. It takes no lock."""
+    def has_open_tasks(self, task_type: str) -> bool:
+        """Whether a task of that type is QUEUED, due or not, or held by anybody."""
         ...
 
     def next_due_at(self, task_type: str) -> float | None:

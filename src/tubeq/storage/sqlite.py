@@ -144,7 +144,8 @@ class SQLiteStorage(Housekeeping):
             claimed = self._claimer.claim_at_once(self._session, request, durable=self._sync_all)
             if claimed is not None:
                 return [claimed]
-        if not self.has_open_tasks(request.task_type, due=True):
+        due = {"task_type": request.task_type, "now": self._clock.now()}
+        if not self._session.read(_SQL["is_any_due"], due)[0][0]:
             return []  # without a lock: so ends what idle workers do all the time
         with self._session.write(durable=self._sync_all, writes=limit) as session:
             return self._claimer.claim(session, request, limit)
@@ -159,11 +160,8 @@ class SQLiteStorage(Housekeeping):
             )
         ]
 
-    def has_open_tasks(self, task_type: str, *, due: bool = False) -> bool:
-        query = _SQL["is_any_due" if due else "has_open_tasks"]
-        return bool(
-            self._session.read(query, {"task_type": task_type, "now": self._clock.now()})[0][0]
-        )
+    def has_open_tasks(self, task_type: str) -> bool:
+        return bool(self._session.read(_SQL["has_open_tasks"], {"task_type": task_type})[0][0])
 
     def next_due_at(self, task_type: str) -> float | None:
         which = {"task_type": task_type, "now": self._clock.now()}

@@ -333,11 +333,9 @@ class BaseWorker:
             until = time.monotonic() + self._patience_s()
             while not stop.is_set() and (left_s := until - time.monotonic()) > 0:
                 if waiter.wait(min(left_s, _SLICE_S)):
-                    waiter.expect(self._is_work_due)
                     return None
         if waiter.cancel() and claimed:
-            # It was for a task, not for this worker; perhaps for one that is being stored.
-            self._waker.announce(self.config.task_type)
+            self._waker.wake(self.config.task_type, 1)  # it was for a task, not for this worker
         return claimed[0] if claimed else None
 
     def _patience_s(self) -> float:
@@ -346,9 +344,6 @@ class BaseWorker:
         until_due_s = self.config.poll_interval if due_at is None else due_at - time.time()
         until_sweep_s = self._next_sweep - time.monotonic()
         return max(min(self.config.poll_interval, until_due_s, until_sweep_s), 0.01)
-
-    def _is_work_due(self) -> bool:
-        return self.queue.storage.has_open_tasks(self.config.task_type, due=True)
 
     def _is_work_left(self) -> bool:
         # Its own type last: what the others' last task created is there before that one is over.

@@ -98,53 +98,6 @@ def test_any_type_is_woken_for_none(open_waiter: OpenWaiter, waker: Waker) -> No
     assert woken(waiters) == 2
 
 
-def test_an_announcement_wakes_one_worker_who_looks_until_the_task_is_there(
-    open_waiter: OpenWaiter, waker: Waker
-) -> None:
-    waiters = [open_waiter() for _ in range(3)]
-    assert waker.announce("video") is not None
-    (told,) = [waiter for waiter in waiters if waiter.wait(SHORT_S)]
-    looks = iter([False, False, True])
-    told.expect(lambda: next(looks))
-    assert next(looks, None) is None
-
-
-def test_who_was_told_looks_for_longer_than_the_announcement_holds(
-    open_waiter: OpenWaiter, waker: Waker
-) -> None:
-    """Else a task that is stored meanwhile would wait for the next poll: nobody else is woken."""
-    waiter = open_waiter()
-    announcement = waker.announce("video")
-    assert announcement is not None
-    assert waiter.wait(LONG_S)
-    held_at_the_last_look = True
-
-    def look() -> bool:
-        nonlocal held_at_the_last_look
-        held_at_the_last_look = announcement.holds()
-        return False
-
-    waiter.expect(look)
-    assert not held_at_the_last_look
-    assert wakeup._EXPECT_S > wakeup._HOLDS_S  # also where the machine was not slow to wake it
-
-
-def test_after_an_ordinary_wake_up_nothing_is_expected(
-    open_waiter: OpenWaiter, waker: Waker
-) -> None:
-    waiter = open_waiter()
-    waker.announce("video")
-    waiter.wait(LONG_S)
-    waiter.prepare()
-    waker.wake("video", 1)
-    assert waiter.wait(LONG_S)
-    waiter.expect(lambda: pytest.fail("there was no need to look"))
-
-
-def test_where_nobody_waits_nothing_is_announced(waker: Waker) -> None:
-    assert waker.announce("video") is None
-
-
 def test_wake_ups_are_shared_out(open_waiter: OpenWaiter, waker: Waker) -> None:
     waiters = [open_waiter() for _ in range(3)]
     shares = [0, 0, 0]

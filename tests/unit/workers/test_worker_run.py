@@ -139,38 +139,6 @@ def test_a_task_created_just_before_the_wait_is_not_missed(
     assert time.monotonic() - started < 5.0
 
 
-def test_one_task_costs_one_datagram(file_queue: QueueManager) -> None:
-    waiter = Waiter(file_queue.db_path, "video")
-    waiter.prepare()
-    file_queue.create_task("video")
-    assert waiter.wait(5.0)
-    waiter.prepare()
-    assert not waiter.wait(0.1)
-    waiter.close()
-
-
-def test_a_task_that_takes_long_to_store_wakes_a_worker_when_it_is_stored(
-    file_queue: QueueManager, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By then the worker to which it was announced has given up and sleeps again."""
-    stop = threading.Event()
-    create = file_queue.storage.create
-
-    def create_slowly(*arguments: Any, **others: Any) -> list[str]:
-        time.sleep(0.3)
-        return create(*arguments, **others)
-
-    monkeypatch.setattr(file_queue.storage, "create", create_slowly)
-    worker = worker_on(file_queue, lambda **parameters: stop.set() or [], poll_interval=30.0)
-    with background(lambda: worker.run(stop)):
-        until(lambda: worker._waiter is not None)
-        time.sleep(0.1)
-        started = time.monotonic()
-        file_queue.create_task("video")
-        until(stop.is_set)
-        assert time.monotonic() - started < 5.0
-
-
 def test_a_wake_up_that_was_not_needed_is_passed_on(
     file_queue: QueueManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
