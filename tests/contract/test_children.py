@@ -8,7 +8,13 @@ import pytest
 
 from tests.contract.support import add, dump, encoded, held, request, take
 from tubeq.domain.children import EncodedChild, Saved
-from tubeq.domain.errors import ClaimLost, InvalidParameters, StorageError, TaskNotFound
+from tubeq.domain.errors import (
+    ClaimLost,
+    IllegalTransition,
+    InvalidParameters,
+    StorageError,
+    TaskNotFound,
+)
 from tubeq.domain.models import Idea
 from tubeq.domain.states import TaskStatus
 
@@ -271,3 +277,12 @@ def test_a_closed_storage_refuses(storage, verb):
     storage.close()
     with pytest.raises(StorageError):
         getattr(storage.children, verb)(claim if verb in ("save", "cursor") else claim.task_id)
+
+
+def test_a_requeue_that_is_refused_forgets_nothing(storage):
+    claim = listing(storage)
+    storage.children.save(claim, ideas("a"), children("a"), '{"page": 1}')
+    before = everything(storage)
+    with pytest.raises(IllegalTransition):
+        storage.requeue(claim.task_id)
+    assert everything(storage) == before

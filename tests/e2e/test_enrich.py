@@ -130,3 +130,30 @@ def test_the_first_idea_is_there_while_the_listing_goes_on(youtube, world, tmp_p
         assert queue.progress(task_id).total >= 1
         assert process.wait(timeout=100) == 0
         assert queue.progress(task_id).total == 1_500
+
+
+@pytest.mark.slow
+def test_who_waits_for_a_pause_is_told_and_may_leave(youtube, world, tmp_path):
+    for video in world.channel("@paused", 6).videos:
+        world.video(video.video_id, problem=problems.BOT_CHECK)
+    told = tmp_path / "stderr"
+    with told.open("wb") as stderr:
+        process = subprocess.Popen(
+            command("scrape", "@paused", "--enrich", "--threads", "2"),
+            cwd=tmp_path, env=environment_of(youtube), stdout=subprocess.DEVNULL, stderr=stderr,
+        )  # fmt: skip
+    try:
+        until(lambda: "youtube_video is paused and goes on in" in told.read_text())
+        assert "tubeq limits resume type:youtube_video" in told.read_text()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 130
+    finally:
+        process.kill()
+    assert told.read_text().count("is paused") == 1
+    with QueueManager(tmp_path / "tubeq.db") as queue:
+        assert queue.check() == []
+        assert queue.stats().by_status["RUNNING"] == 0
+        assert queue.permits() == []
+        # What was under way when the pause began may fail as well; nothing else was begun.
+        (parent,) = queue.list_tasks(task_type="youtube_channel")
+        assert sum(task["retry_count"] for task in queue.storage.children.of(parent.task_id)) <= 2

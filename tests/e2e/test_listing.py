@@ -209,3 +209,36 @@ def test_a_large_channel_comes_in_bounded_memory(scrape, world):
         scrape(CHANNEL, channel_url="@large", max_results=200_000, enrich=True)
     assert len(keeper.ideas) == 2_000
     assert max(keeper.sizes) <= 330
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (faults.redirect("https://elsewhere.example/"), "unsafe_redirect"),
+        (faults.gzip_bomb(20), "too_large"),
+    ],
+    ids=["redirect", "bomb"],
+)
+def test_a_page_that_is_refused_keeps_what_came_before(scrape, world, fault, code):
+    world.fail(fault, request=RequestKind.CONTINUATION, after=9, times=4)
+    keeper = InBatches()
+    with pytest.raises((TransientError, PermanentError)) as caught:
+        run(scrape, keeper, max_results=500)
+    assert caught.value.code == code
+    assert len(keeper.ideas) == 300
+    world.faults.clear()
+    again = InBatches(keeper.cursor(), known=keeper.ideas)
+    run(scrape, again, max_results=500)
+    assert len(again.ideas) == 500
+    assert scrape.requests[RequestKind.CONTINUATION] == 7
+
+
+@pytest.mark.slow
+def test_a_page_that_takes_too_long_keeps_what_came_before(make_plugin, world):
+    world.fail(faults.slow_drip(), request=RequestKind.CONTINUATION, after=9)
+    plugin = make_plugin(CHANNEL, deadline_s=1.5)
+    keeper = InBatches()
+    with running(lambda: None, keeper), pytest.raises(TransientError) as caught:
+        plugin.scrape(**SOURCES[CHANNEL], max_results=500, enrich=True)
+    assert caught.value.code == "timeout"
+    assert len(keeper.ideas) == 300

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import platform
+import re
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import fields
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
@@ -48,8 +50,23 @@ def findings(settings: Settings) -> list[Finding]:
         Finding("task types", ", ".join(plugin_types()) or "none", problem=not plugin_types()),
         Finding("demo", "ready" if demo else "not installed: pip install 'tubeq[demo]'"),
         Finding("durability", str(settings.durability)),
+        _settings(settings),
         *_database(settings.db_path),
     ]
+
+
+def _settings(settings: Settings) -> Finding:
+    """What differs from the defaults, as `tubeq.toml` names it; of a proxy only where it is."""
+    default, changed = Settings(), []
+    for name in (each.name for each in fields(Settings)):
+        value = getattr(settings, name)
+        if name in ("db_path", "durability") or value == getattr(default, name):
+            continue
+        if name == "proxy" and "@" in value:
+            # The host is behind the last @: a password that is not quoted may hold anything.
+            value = "***@" + re.split("[/?#]", value.rpartition("@")[2])[0]
+        changed.append(f"{name} = {value:g}" if isinstance(value, float) else f"{name} = {value}")
+    return Finding("settings", ", ".join(changed) or "all as they are by default")
 
 
 def _sqlite() -> Finding:

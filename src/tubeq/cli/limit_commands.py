@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,6 +25,9 @@ from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.limits import checked_key
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.settings import Settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 app = typer.Typer(invoke_without_command=True)
 
@@ -130,14 +134,53 @@ def pauses_of(queue: QueueManager) -> list[dict[str, Any]]:
     return [pause_dict(pause, now) for pause in queue.pauses()]
 
 
+class PauseWatch:
+    """Tells a user who waits for tasks of these types that they are paused.
+
+    Args:
+        console: where it is told, if something moves on it; else on stderr.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        queue: QueueManager,
+        task_types: Iterable[str],
+        console: Console | None = None,
+    ) -> None:
+        self._settings = settings
+        self._queue = queue
+        self._types = {f"type:{each}": each for each in task_types}
+        self._console = console
+        self._told: set[tuple[str, float]] = set()
+
+    def look(self) -> None:
+        """Write a line for each pause that was not told yet. Reads at most once a second."""
+        paused_s = self._queue.storage.limits.pause_s
+        if not any(map(paused_s, self._types)):
+            return
+        now = time.time()
+        for pause in self._queue.pauses():
+            which = pause.key, pause.opened_at
+            if (
+                pause.key not in self._types
+                or pause.state(now) is not State.OPEN
+                or which in self._told
+            ):
+                continue
+            self._told.add(which)
+            goes_on = age(now - pause.paused_until)
+            command = command_for(self._settings, f"limits resume {pause.key}")
+            say(
+                f"{self._types[pause.key]} is paused and goes on {goes_on} ({pause.code}); "
+                f"at once: {command}",
+                self._console,
+            )
+
+
 def mention_pause(settings: Settings, queue: QueueManager, task_type: str) -> None:
     """A line on stderr where tasks of the type wait for the end of a pause."""
-    now = time.time()
-    for pause in queue.pauses():
-        if pause.key == f"type:{task_type}" and pause.state(now) is State.OPEN:
-            goes_on = age(now - pause.paused_until)
-            command = command_for(settings, f"limits resume {pause.key}")
-            say(f"{task_type} is paused and goes on {goes_on} ({pause.code}); at once: {command}")
+    PauseWatch(settings, queue, [task_type]).look()
 
 
 def say_pauses(pauses: list[dict[str, Any]]) -> None:

@@ -16,7 +16,7 @@ import typer
 from tubeq.cli import enriching, render
 from tubeq.cli.access_options import option_parameters, overrides
 from tubeq.cli.console import cut_text, messages, output, say, say_error, write_json
-from tubeq.cli.limit_commands import mention_pause
+from tubeq.cli.limit_commands import PauseWatch
 from tubeq.cli.options import (
     EXIT_INTERRUPTED,
     EXIT_WORK_FAILED,
@@ -182,18 +182,22 @@ def _scrape_now(
     task_type, parameters = checker(about.task_type)(parameters)  # a mistake never becomes a task
     label = str(parameters[about.argument]) if about.argument else "trending"
     with open_queue(settings, create=True) as queue, environment(variables):
-        mention_pause(settings, queue, task_type)
         task_id = queue.create_task(task_type, parameters)
         # Newest first, so that tasks that wait already do not delay this one. Should the worker
         # have taken up the next of them by the time it is stopped, it hands that back soon.
         worker = replace(worker_config(settings, task_type), stop_grace_s=1.0)
         also = (enriching.enrichers(settings, *crew),) if enrich else ()
-        runner = Runner(settings.db_path, RunnerConfig(worker=worker, also=also))
+        runner_config = RunnerConfig(worker=worker, also=also)
+        runner = Runner(settings.db_path, runner_config)
         console = messages()
         watched = console.is_terminal
+        types = [each.worker.task_type for each in (runner_config, *also)]
+        pauses = PauseWatch(settings, queue, types, console)
         with console.status("starting a worker") if watched else nullcontext() as status:
 
             def look(task: Task, progress: Progress | None = None) -> None:
+                if task.status not in FINISHED or (progress is not None and progress.open):
+                    pauses.look()
                 if status is not None:
                     how_far = f"; {enriching.words_of(progress)}" if progress else ""
                     status.update(cut_text(_progress(label, task) + how_far))

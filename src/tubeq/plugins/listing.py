@@ -31,8 +31,11 @@ _BATCH = 300
 _BATCH_S = 2.0
 _ENRICHED_BY = "youtube_video"
 _PASSING = frozenset(
-    {"http_429", "server_error", "bot_check", "rate_limited", "proxy", "timeout", "connection"}
-)
+    {
+        "http_429", "server_error", "bot_check", "rate_limited", "proxy", "timeout", "connection",
+        "unsafe_redirect", "too_large",
+    }
+)  # fmt: skip
 """Errors that say nothing of the page that was asked for."""
 
 

@@ -19,7 +19,13 @@ from collections.abc import Set as AbstractSet
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
-from tubeq.domain.errors import InvalidParameters, PermanentError, TransientError, TubeqError
+from tubeq.domain.errors import (
+    InvalidParameters,
+    PermanentError,
+    TaskCancelled,
+    TransientError,
+    TubeqError,
+)
 from tubeq.plugins.access import Access
 from tubeq.plugins.base import check_stop
 from tubeq.plugins.continuations import Continuations
@@ -119,8 +125,13 @@ class YouTube:
             client.requests.end()
             if client.met_trouble:
                 self._drop_client()
-        client.check_time()  # a stopped request fails in many ways: only the stop is news
-        raise PageFailed(failure, pages)
+        try:
+            client.check_time()  # a stopped or refused request fails in many ways: only why is news
+        except TaskCancelled:
+            raise
+        except TubeqError as error:
+            failure = error
+        raise PageFailed(failure, pages) from None
 
     def video(self, url: str) -> Entry:
         """One video, with all that its page tells.

@@ -331,9 +331,10 @@ class MemoryStorage:
         return self._requeue(self._task(task_id))
 
     def _requeue(self, task: Task) -> Task:
-        self.children.begin_anew(task)
         cleared = dict.fromkeys(("error_code", "error_message", "result_json", "run_after"))
-        return self._back(task, TaskEvent.REQUEUED, retry_count=0, crash_count=0, **cleared)
+        back = self._back(task, TaskEvent.REQUEUED, retry_count=0, crash_count=0, **cleared)
+        self.children.begin_anew(task)  # once it is known not to be refused
+        return back
 
     @verb
     def set_status(

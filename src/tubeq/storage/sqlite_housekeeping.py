@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from functools import cached_property
 from pathlib import Path
@@ -70,7 +71,13 @@ class Housekeeping:
             found = self._session.read(_SQL["prunable"], which)
             if not found:
                 break
+            last = found[-1][0]
             with self._session.write(durable=False, writes=1 + len(found) // 8) as session:
+                # Some may have been requeued since: their results and history are not to go.
+                finished = session.execute(
+                    _SQL["still_finished"], (json.dumps([row_id for row_id, _ in found]),)
+                )
+                found = finished.fetchall()
                 # What was stored since, the catalogue must know before it is gone.
                 late = self.items.is_any_unfolded(session, (task_id for _, task_id in found))
                 if not late:
@@ -83,7 +90,7 @@ class Housekeeping:
                 self.items.fold()
                 continue
             pruned += len(found)
-            which["after"] = found[-1][0]
+            which["after"] = last
         return pruned
 
     def check(self) -> list[str]:

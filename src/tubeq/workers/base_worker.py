@@ -40,10 +40,13 @@ from tubeq.workers.config import WorkerConfig, new_worker_id
 from tubeq.workers.keeper import AttemptKeeper
 from tubeq.workers.politeness import POSTPONED, Politeness
 from tubeq.workers.scraping import scraped_ideas
-from tubeq.workers.watch import Attempt, Watch, lost, record_end
+from tubeq.workers.watch import Attempt, Reason, Watch, lost, record_end
 
 _SLICE_S = 0.5  # how soon an idle worker sees that its own process asks it to stop
 _STORAGE_REST_S = 1.0
+_CANCELLED = TaskResult(
+    success=False, error_message="cancelled on request", error_code=Reason.CANCELLED.value
+)
 _logger = logging.getLogger("tubeq.worker")
 
 
@@ -180,7 +183,10 @@ class BaseWorker:
         count = len(ideas)
         try:
             if has_saved:
-                self.queue.save_progress(claim, ideas)
+                if ideas and self.queue.save_progress(claim, ideas).cancelled:
+                    # Nothing of it was stored: a completion would hide that.
+                    self.queue.storage.confirm_cancel(claim)
+                    return _CANCELLED, None
                 count, ideas = self.queue.storage.children.count_ideas(claim), []
             report = {"ideas_count": count, "worker_id": self.worker_id}
             following = self.queue.complete_task(claim, ideas, report, then)

@@ -22,6 +22,7 @@ from tubeq.domain.errors import (
     PermanentError,
     StorageBusy,
     StorageError,
+    StorageFull,
     TaskCancelled,
 )
 from tubeq.domain.limits import Grant, Holder, Refusal, jittered
@@ -171,7 +172,7 @@ class Politeness:
             check()
             try:
                 taken = self._limits.take(keys, self._holder, self._lease_s)
-            except StorageBusy:
+            except (StorageBusy, StorageFull):  # no fault of the task's
                 wait_s = _BUSY_REST_S
             else:
                 if isinstance(taken, Grant):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -175,3 +176,20 @@ def test_ctrl_c_is_130(tubeq: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     tubeq("add", TYPE)
     monkeypatch.setattr(QueueManager, "stats", interrupt)
     assert tubeq("stats").exit_code == 130
+
+
+def test_doctor_tells_what_was_set_but_no_password(
+    tubeq: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told() -> str:
+        facts = {each["name"]: each["fact"] for each in tubeq("doctor", "--json").json}
+        return str(facts["settings"])
+
+    for name in [each for each in os.environ if each.startswith("TUBEQ_")]:
+        monkeypatch.delenv(name)
+    assert told() == "all as they are by default"
+    monkeypatch.setenv("TUBEQ_BREAKER_PAUSE_S", "60")
+    monkeypatch.setenv("TUBEQ_PROXY", "http://me:p@ss@proxy.example:3128/?token=pass")
+    assert told() == "proxy = ***@proxy.example:3128, breaker_pause_s = 60"
+    monkeypatch.setenv("TUBEQ_PROXY", "me:p@ss@proxy.example:3128")
+    assert told() == "proxy = ***@proxy.example:3128, breaker_pause_s = 60"

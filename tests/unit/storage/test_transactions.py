@@ -5,9 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 
+from tests.conftest import FakeClock
 from tubeq import QueueManager
 from tubeq.domain.clock import SystemClock
 from tubeq.domain.errors import InvalidParameters
@@ -162,3 +164,30 @@ def test_a_read_waits_while_another_connection_recovers_the_log(tmp_path):
     assert len(storage.list_tasks()) == 1
     assert refusals == []
     storage.close()
+
+
+def test_what_is_requeued_while_it_is_looked_for_is_not_pruned(tmp_path, monkeypatch):
+    clock = FakeClock()
+    path = tmp_path / "queue.db"
+    with (
+        closing(open_storage(path, clock=clock)) as storage,
+        closing(open_storage(path, clock=clock)) as other,
+    ):
+        first, _, _ = storage.create([EncodedTask("scrape", "{}")] * 3)
+        for claim in storage.claim(ClaimRequest("scrape", "w"), 3):
+            storage.complete(claim, [Idea("a")])
+        clock.advance(10.0)
+        read = storage._session.read
+
+        def read_and_requeue(sql, *parameters):
+            rows = read(sql, *parameters)
+            if "AS relative" in sql and other.get(first).status == "COMPLETED":
+                other.requeue(first)
+            return rows
+
+        monkeypatch.setattr(storage._session, "read", read_and_requeue)
+        assert storage.prune(clock.now()) == 1
+        assert storage.get(first).status == "QUEUED"
+        assert len(storage.results(first)) == 1
+        assert len(storage.history(first)) > 1
+        assert storage.check() == []

@@ -16,6 +16,8 @@ from tubeq.domain.errors import (
     InvalidParameters,
     PermanentError,
     StorageBusy,
+    StorageError,
+    StorageFull,
     TaskCancelled,
     TransientError,
 )
@@ -357,10 +359,13 @@ def test_those_who_wait_for_a_rate_do_not_come_back_together(queue: QueueManager
     assert second - first >= 0.3
 
 
-def test_a_busy_database_delays_a_request_and_does_not_fail_it(queue: QueueManager) -> None:
+@pytest.mark.parametrize("kind", [StorageBusy, StorageFull])
+def test_a_busy_or_full_database_delays_a_request_and_does_not_fail_it(
+    queue: QueueManager, kind: type[StorageError]
+) -> None:
     queue.set_limit("host:a", concurrency=1)
     worker = worker_on(queue)
-    real, troubles = queue.storage.limits, [StorageBusy("somebody writes")]
+    real, troubles = queue.storage.limits, [kind("not now")]
 
     class Busy:
         def __getattr__(self, name: str) -> Any:

@@ -223,3 +223,16 @@ def test_children_may_be_spared(queue):
     queue.save_progress(claim, tasks=[child("a")])
     queue.cancel_task(parent, children=False)
     assert queue.progress(parent).open == 1
+
+
+def test_what_is_returned_after_a_cancel_that_nobody_heard_of_is_no_completion(queue):
+    def scrape():
+        save(items("a"))
+        (task,) = queue.list_tasks("RUNNING")
+        queue.cancel_task(task["task_id"])
+        return items("b")
+
+    result, task = attempt(worker_on(queue, scrape))
+    assert task["status"] == "CANCELLED"
+    assert (result.success, result.error_code) == (False, "cancelled")
+    assert [idea["source_id"] for idea in queue.get_task_results(task["task_id"])] == ["a"]

@@ -231,6 +231,11 @@ WHERE id > :after AND status IN ('COMPLETED', 'FAILED', 'CANCELLED') AND complet
       AND relative.status IN ('QUEUED', 'CLAIMED', 'RUNNING'))
 ORDER BY id LIMIT :limit
 
+-- name: still_finished
+SELECT id, task_id FROM task_queue
+WHERE id IN (SELECT value FROM json_each(?)) AND status IN ('COMPLETED', 'FAILED', 'CANCELLED')
+ORDER BY id
+
 -- name: delete_results
 DELETE FROM results WHERE task_id = ?
 
