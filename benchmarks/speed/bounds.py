@@ -27,6 +27,7 @@ BOUNDS: Mapping[str, str] = {
     "contention: *full, tubeq": (
         "a claim waits for an fsync that begins after it, so for up to two; 2 cores, one disk"
     ),
+    "scraping: * enriched, *": "yt-dlp's CPU time a video, and its import in each process; 2 cores",
     "wake-up: *": "to wake a process takes some 0.4 ms here, and more where a core is busy",
     "lifecycle: *": "what Python does around the statements",
     "bulk: *": "what Python does around the statements, and the checkpoints in between",
