@@ -28,6 +28,11 @@ BOUNDS: Mapping[str, str] = {
         "a claim waits for an fsync that begins after it, so for up to two; 2 cores, one disk"
     ),
     "scraping: * enriched, *": "yt-dlp's CPU time a video, and its import in each process; 2 cores",
+    "scraping: 50 videos of a channel, *": (
+        "two syncs of the disk, of the creation and of the completion; and where other work has "
+        "the cores, the noise of the scrapes themselves"
+    ),
+    "listing: first idea *": "the import of yt-dlp and of its extractor, and the first page",
     "wake-up: *": "to wake a process takes some 0.4 ms here, and more where a core is busy",
     "lifecycle: *": "what Python does around the statements",
     "bulk: *": "what Python does around the statements, and the checkpoints in between",
