@@ -151,7 +151,7 @@ def _slowed(share: float, every: int) -> Callable[[Path, int], None]:
         verbs = ("create_task", "claim_next_task", "start_task", "complete_task")
         needed = tuple(f"    def {verb}(" for verb in verbs)
         text = _SPIN.replace("{share}", str(share)).replace("{every}", str(every))
-        _append(package / _MANAGER, ("class QueueManager:", *needed), text)
+        _append(package / _MANAGER, ("class QueueManager(", *needed), text)
 
     return apply
 

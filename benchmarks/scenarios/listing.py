@@ -86,7 +86,7 @@ class Listing(_OnOneChannel):
         parameters = {"channel_url": "@archive", "max_results": calls, "enrich": True}
         task_id = state.queue.create_task("youtube_channel", parameters)
         requests, memory_mb = state.server.requests(), _peak_mb()
-        first = _FirstIdea(state.queue, task_id)
+        first = FirstIdea(state.queue, task_id)
         began = perf_counter()
         worker.process_task(worker.claim_task())
         elapsed_s = perf_counter() - began
@@ -200,7 +200,7 @@ class Classification(Scenario):
         state.resources.close()
 
 
-class _FirstIdea:
+class FirstIdea:
     """Looks for the first stored idea of a task, as somebody who waits for it would."""
 
     def __init__(self, queue: Any, task_id: str) -> None:

@@ -22,9 +22,11 @@ GROUPS = {
     "contention": "many processes on one file",
     "wake": "waking an idle worker in another process",
     "start_up": "imports and memory",
+    "scraping": "real yt-dlp: the queue's share of a scrape, enriching, a listing",
     "ten_million": "ten million tasks created, worked and pruned",
+    "long_listing": "a channel of fifty thousand videos, listed",
 }
-BIG = ("ten_million",)
+BIG = ("ten_million", "long_listing")
 """Groups of many minutes: measured only where they are named."""
 
 

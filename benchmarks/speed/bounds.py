@@ -31,6 +31,12 @@ BOUNDS: Mapping[str, str] = {
         "a sleeping machine's cold caches: storing a task takes ten times as long as in a row, and "
         "so does claiming it; the least that a wake-up takes stands in the last row"
     ),
+    "scraping: * enriched, *": "yt-dlp's CPU time a video, and its import in each process; 2 cores",
+    "scraping: 50 videos of a channel, *": (
+        "two syncs of the disk, of the creation and of the completion; and where other work has "
+        "the cores, the noise of the scrapes themselves"
+    ),
+    "listing: first idea *": "the import of yt-dlp and of its extractor, and the first page",
     "lifecycle: *": "what Python does around the statements",
     "bulk: *": "what Python does around the statements, and the checkpoints in between",
     "verb: *": "what Python does around the statement",

@@ -17,6 +17,7 @@ from benchmarks.speed.rows import Row
 PEERS = "peers"
 """The group of those rows that only a comparison with other queues can judge."""
 _COUNTS = ("statements", "transactions", "fsyncs")
+_ENRICHED = ("throughput_per_s", "requests_per_video")
 
 
 class Guard(NamedTuple):
@@ -77,6 +78,7 @@ GUARDS: Mapping[str, Mapping[str, Sequence[Guard]]] = {
     },
     "start_up": {
         "start-up: import tubeq, *": [Guard("start-up-queue", ("latency_p50_ms",))],
+        "start-up: tubeq --help": [Guard("start-up-cli", ("latency_p50_ms",))],
         "start-up: a worker's memory *": [Guard("worker-memory", ("memory_mb",))],
     },
     "ten_million": {
@@ -86,6 +88,17 @@ GUARDS: Mapping[str, Mapping[str, Sequence[Guard]]] = {
         "* tasks, µs by tenth: prune*": [Guard("prune")],
         "* tasks, µs by tenth: *": [Guard("look", ("latency_p95_ms", *_COUNTS))],
         "* tasks, file: *": [Guard("file-growth", ("file_bytes_per_task",))],
+    },
+    "scraping": {
+        "scraping: 50 videos of a channel, *": [Guard("worker-balanced"), Guard("lifecycle")],
+        "scraping: * enriched, *, 8 processes, *": [Guard("enriching-8-processes", _ENRICHED)],
+        "scraping: * enriched, *, one process of 8 threads, *": [
+            Guard("enriching-8-threads", _ENRICHED)
+        ],
+    },
+    "long_listing": {
+        "listing: first idea *": [Guard("listing", ("first_idea_ms",))],
+        "listing: *": [Guard("listing", ("throughput_per_s", "memory_growth_mb"))],
     },
 }
 """By group of benchmarks.speed, and PEERS; by pattern of rows."""

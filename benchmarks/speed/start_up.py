@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,22 @@ from benchmarks.speed.rows import Row
 from benchmarks.speed.timing import percentile, steps
 
 _IMPORT = "import tubeq; tubeq.QueueManager"
+_HELP = """
+import contextlib, io, sys
+from tubeq.cli.main import main
+sys.argv = ["tubeq", "--help"]
+said = io.StringIO()
+with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
+    main()
+assert "Usage" in said.getvalue(), said.getvalue()
+"""
+_LOADED = """
+import json, re
+from tubeq.plugins.registry import plugin_types
+assert plugin_types(), "no plugin is registered"
+is_plugin = re.compile(r"tubeq\\.plugins\\.\\w+_plugin").fullmatch
+print(json.dumps(["yt_dlp" in sys.modules, len(list(filter(is_plugin, sys.modules)))]))
+"""
 _WORKER = """
 import pathlib, tempfile
 import yt_dlp
@@ -50,25 +67,32 @@ print((peak_kib() - alone) / 1024)
 
 
 def measure(quick: bool, _: Path) -> Iterator[Row]:
-    """Two rows; on Windows, where memory is told otherwise, one."""
-    run_python("-c", _IMPORT)  # compiles what was never compiled before
-    extra = [
-        _run_s(_IMPORT) - _run_s("pass") for _ in steps(range(3 if quick else 15), "importing")
-    ]
-    loads = run_python("-c", "import sys, tubeq; print('yt_dlp' in sys.modules)").strip()
-    yield Row(
-        "start-up",
-        "import tubeq, and its QueueManager",
-        {
-            "P50 ms": statistics.median(extra) * 1e3,
-            "P95 ms": percentile(extra, 0.95) / 1e3,
-            "loads yt_dlp": float(loads == "True"),
-        },
-        {"P50 ms": 60, "loads yt_dlp": 0},
-    )
+    """Three rows; on Windows, where memory is told otherwise, two."""
+    rounds = 3 if quick else 15
+    yield _started("import tubeq, and its QueueManager", _IMPORT, rounds, {"P50 ms": 60})
+    yield _started("tubeq --help", _HELP, rounds, {})
     if sys.platform != "win32":
         memory_mb = float(run_python("-c", _WORKER))
         yield Row("start-up", "a worker's memory beside yt-dlp's", {"MB": memory_mb}, {"MB": 100})
+
+
+def _started(what: str, code: str, rounds: int, limits: dict[str, float]) -> Row:
+    """How long that takes, and whether it loads what only a scrape needs: the plugins that are
+    registered, and yt-dlp."""
+    loads_yt_dlp, plugins = json.loads(run_python("-c", f"import sys\n{code}\n{_LOADED}"))
+    run_python("-c", code)  # compiles what was never compiled before
+    extra = [_run_s(code) - _run_s("pass") for _ in steps(range(rounds), what)]
+    return Row(
+        "start-up",
+        what,
+        {
+            "P50 ms": statistics.median(extra) * 1e3,
+            "P95 ms": percentile(extra, 0.95) / 1e3,
+            "loads yt_dlp": float(loads_yt_dlp),
+            "plugins loaded": float(plugins),
+        },
+        {**limits, "loads yt_dlp": 0, "plugins loaded": 0},
+    )
 
 
 def _run_s(code: str) -> float:

@@ -208,7 +208,9 @@ def test_contenders_claim_each_task_once(candidate: str, tmp_path: Path):
         ("verbs", {"verb", "lifecycle", "bulk"}, 10),
         ("worker", {"worker"}, 3),
         ("wake", {"wake-up"}, 2),
-        ("start_up", {"start-up"}, 2),
+        ("start_up", {"start-up"}, 3),
+        ("scraping", {"scraping", "listing"}, 5),
+        ("long_listing", {"listing"}, 2),
         ("ten_million", {"20,000 tasks, µs by tenth", "20,000 tasks, file"}, 9),
     ],
 )

@@ -36,16 +36,27 @@ _WORK, _QUEUE, _CARE = "Work", "Queue", "Care"
 class _Commands(TyperGroup):
     """Turns what commands raise into one line and an exit code: no user sees a traceback.
 
-    The commands that scrape are made when they are asked for: that needs their plugins.
+    The commands that scrape are made when they are asked for: that needs their plugins. The list of
+    all commands does without.
     """
+
+    _only_listed = False
 
     def list_commands(self, ctx: Any) -> list[str]:
         return [*scrape_commands.COMMANDS, *super().list_commands(ctx)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name in scrape_commands.COMMANDS:
-            return scrape_commands.command(cmd_name, _WORK)
+            make = scrape_commands.listed if self._only_listed else scrape_commands.command
+            return make(cmd_name, _WORK)
         return super().get_command(ctx, cmd_name)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        self._only_listed = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._only_listed = False
 
     def invoke(self, ctx: Any) -> Any:
         try:

@@ -81,9 +81,18 @@ def command(name: str, panel: str) -> Any:
     Args:
         panel: the heading under which it is listed.
     """
-    about = COMMANDS[name]
+    return _made(name, panel, _function(COMMANDS[name]))
+
+
+def listed(name: str, panel: str) -> Any:
+    """The command as a list of commands shows it: without its parameters, which only its plugin
+    knows, so that no plugin is loaded."""
+    return _made(name, panel, lambda: None)
+
+
+def _made(name: str, panel: str, function: Callable[..., None]) -> Any:
     only = typer.Typer(add_completion=False)
-    only.command(name, help=about.help, rich_help_panel=panel)(_function(about))
+    only.command(name, help=COMMANDS[name].help, rich_help_panel=panel)(function)
     return typer.main.get_command(only)
 
 

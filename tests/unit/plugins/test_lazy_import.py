@@ -22,10 +22,12 @@ for name in registry.preset_names():
 sys.exit("yt_dlp" in sys.modules)
 """
 COMMAND_LINE = """
-import sys
+import contextlib, sys
 from tubeq.cli.main import app
 from tubeq.plugins import registry
 registry.plugin_types(), registry.preset_names()
+with contextlib.suppress(SystemExit):
+    app(["--help"])
 sys.exit(any(name.endswith("_plugin") for name in sys.modules))
 """
 
