@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,11 +18,15 @@ class PoliteRequests:
     The client makes one request at a time. Where a server redirects, all of that counts as one.
 
     Args:
-        check_time: raises when the client is to stop; called while waiting for a permit.
+        check_stop: raises when the client is to stop; called while waiting for a permit.
+        waited: told how many seconds each wait took: they are not the server's.
     """
 
-    def __init__(self, check_time: Callable[[], None]) -> None:
-        self._check_time = check_time
+    def __init__(
+        self, check_stop: Callable[[], None], waited: Callable[[float], None] = lambda _: None
+    ) -> None:
+        self._check_stop = check_stop
+        self._waited = waited
         self._held = ExitStack()
 
     def send(self, urlopen: Callable[[Any], Any], request: Any) -> Any:
@@ -29,7 +34,9 @@ class PoliteRequests:
         self.end()
         held = self._held = ExitStack()
         host = urlsplit(getattr(request, "url", request)).hostname or ""
-        held.enter_context(permit(f"host:{host}", check=self._check_time))
+        began = monotonic()
+        held.enter_context(permit(f"host:{host}", check=self._check_stop))
+        self._waited(monotonic() - began)
         answer = urlopen(request)
         close = answer.close
 

@@ -268,7 +268,7 @@ class _Client:
         self._gate = Gate(RequestError)
         self._connections = Connections(self.check_time, self._gate.received, ca_file)
         self.pages = Continuations()
-        self.requests = PoliteRequests(self.check_time)
+        self.requests = PoliteRequests(check_stop, self._put_off)
         self._ydl = _downloader(yt_dlp.YoutubeDL)({**options, "logger": self})
         self._ydl.send = self.send
         handlers = self._ydl._request_director.handlers
@@ -348,6 +348,10 @@ class _Client:
             raise self._gate.error
         if time.monotonic() > self._deadline:
             raise TransientError("YouTube took longer than the deadline", code="timeout")
+
+    def _put_off(self, seconds: float) -> None:
+        """A wait for a permit is no time that YouTube takes."""
+        self._deadline += seconds
 
     def close(self) -> None:
         self._ydl.close()
