@@ -178,11 +178,6 @@ class PauseWatch:
             )
 
 
-def mention_pause(settings: Settings, queue: QueueManager, task_type: str) -> None:
-    """A line on stderr where tasks of the type wait for the end of a pause."""
-    PauseWatch(settings, queue, [task_type]).look()
-
-
 def say_pauses(pauses: list[dict[str, Any]]) -> None:
     """One line where something is paused."""
     if pauses:

@@ -6,14 +6,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tubeq.cli import render
 from tubeq.cli.access_options import AccessOptions, with_access_options
-from tubeq.cli.console import output, say, write_json
-from tubeq.cli.limit_commands import mention_pause
+from tubeq.cli.console import messages, output, say, write_json
+from tubeq.cli.limit_commands import PauseWatch
 from tubeq.cli.options import (
     EXIT_INTERRUPTED,
     EXIT_WORK_FAILED,
@@ -29,6 +29,10 @@ from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.policies import ClaimStrategy, Durability
 from tubeq.domain.states import FINISHED, TaskStatus
 from tubeq.settings import Settings
+
+if TYPE_CHECKING:
+    from tubeq.workers.config import RunnerConfig
+    from tubeq.workers.report import RunnerEvent, RunSummary
 
 # What starts workers is imported where it is used: `tubeq tasks` needs none of it.
 
@@ -105,8 +109,8 @@ def worker(
 
     That is its normal end, with exit code 0; with --until-idle it is 130, and 1 if tasks failed.
     """
-    from tubeq.cli.progress import environment, report_of_run, words_of
-    from tubeq.workers.runner import Runner, RunnerConfig
+    from tubeq.cli.progress import environment, words_of
+    from tubeq.workers.config import RunnerConfig
 
     types = [known_task_type(each) for each in dict.fromkeys(task_types or [_YOUTUBE_CHANNEL])]
     settings = read_settings(
@@ -126,13 +130,9 @@ def worker(
         RunnerConfig(worker=each, processes=processes, threads=threads, until_idle=until_idle)
         for each in crews
     )
-    with open_queue(settings, create=True) as queue:
-        for each in types:
-            mention_pause(settings, queue, each)
     failed_before = _failed_count(settings, types)
-    with environment(variables), report_of_run(quiet=quiet) as report:
-        config = replace(first, also=tuple(others))
-        summary = Runner(settings.db_path, config, on_event=report).run()
+    with environment(variables):
+        summary = _run(settings, replace(first, also=tuple(others)), types, quiet=quiet)
     failed = _failed_count(settings, types) - failed_before
     if as_json:
         write_json({**asdict(summary), "tasks_failed": failed})
@@ -140,6 +140,24 @@ def worker(
         print(f"{words_of(summary)}; {render.counted(failed, 'task')} failed for good")
     if until_idle and (summary.stopped or failed > 0):
         raise typer.Exit(EXIT_INTERRUPTED if summary.stopped else EXIT_WORK_FAILED)
+
+
+def _run(
+    settings: Settings, config: RunnerConfig, types: Sequence[str], *, quiet: bool
+) -> RunSummary:
+    """Run workers, and tell on stderr what they do and what they wait for."""
+    from tubeq.cli.progress import report_of_run
+    from tubeq.workers.runner import Runner
+
+    with open_queue(settings, create=True) as queue, report_of_run(quiet=quiet) as report:
+        pauses = PauseWatch(settings, queue, types, messages())
+
+        def tell(event: RunnerEvent) -> None:
+            pauses.look()
+            report(event)
+
+        pauses.look()
+        return Runner(settings.db_path, config, on_event=tell).run()
 
 
 def _failed_count(settings: Settings, task_types: Sequence[str]) -> int:
