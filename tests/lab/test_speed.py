@@ -207,7 +207,7 @@ def test_contenders_claim_each_task_once(candidate: str, tmp_path: Path):
         ("claims", {"claim"}, 20),
         ("verbs", {"verb", "lifecycle", "bulk"}, 10),
         ("worker", {"worker"}, 3),
-        ("wake", {"wake-up"}, 2),
+        ("wake", {"wake-up"}, 3),
         ("start_up", {"start-up"}, 3),
         ("scraping", {"scraping", "listing"}, 5),
         ("long_listing", {"listing"}, 2),
