@@ -148,6 +148,8 @@ def test_a_formula_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, choose
 def test_workers_learn_of_the_setting(choose: Any, tmp_path: Any) -> None:
     choose("raising")
     settings = Settings.read({"TUBEQ_SCORING": "raising"}, tmp_path)
-    assert settings.worker_environment()["TUBEQ_SCORING"] == "raising"
+    others = Settings.read({}, tmp_path).worker_environment()
+    assert settings.worker_environment() == {**others, "TUBEQ_SCORING": "raising"}
+    assert "TUBEQ_SCORING" not in others
     with pytest.raises(InvalidParameters, match=r"'mistyped'.*raising, standard"):
         Settings.read({"TUBEQ_SCORING": "mistyped"}, tmp_path).worker_environment()
