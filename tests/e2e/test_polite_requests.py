@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.conftest import MakePlugin, Scrape
 from tubeq.domain.errors import PluginError, TaskCancelled
-from tubeq.plugins.base import polite, running
+from tubeq.plugins.base import running
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.testing.youtube import RequestKind, SimulatedYouTube, World, faults
 from tubeq.workers.base_worker import BaseWorker, WorkerConfig
@@ -57,7 +57,7 @@ def test_each_request_takes_one_permit_and_gives_it_back(
     world.query("polite", videos=30)
     world.video("politevideo")
     limits = Limits()
-    with polite(limits):
+    with running(limiter=limits):
         assert scrape(task_type, **parameters)
     assert limits.taken == [HOST] * sum(scrape.requests.values())
     assert (limits.held, limits.most_held) == (0, 1)
@@ -80,7 +80,7 @@ def test_requests_that_fail_give_it_back_too(
     world.channel("@failing", videos=60)
     world.fail(fault, channel="@failing")
     limits = Limits()
-    with polite(limits):
+    with running(limiter=limits):
         scrape.failure("youtube_channel", channel_url="@failing")
     assert len(limits.taken) == sum(scrape.requests.values())
     assert (limits.held, limits.most_held) == (0, 1)
@@ -101,7 +101,7 @@ def test_the_permit_is_held_until_the_answer_came(make_plugin: MakePlugin, world
 
     looking = threading.Thread(target=look)
     looking.start()
-    with polite(limits), pytest.raises(PluginError):
+    with running(limiter=limits), pytest.raises(PluginError):
         plugin.scrape(channel_url="@hanging")
     looking.join()
     assert seen == [1]
@@ -118,7 +118,7 @@ def test_the_permit_is_given_back_before_the_answer_is_worked_on(
     def stop() -> None:  # is asked between any two of the videos
         held.append(limits.held)
 
-    with polite(limits), running(stop):
+    with running(stop, limiter=limits):
         assert len(scrape("youtube_channel", channel_url="@quick", max_results=60)) == 60
     assert held.count(0) >= 60
     assert set(held) == {0, 1}
@@ -155,7 +155,7 @@ def test_a_wait_for_a_permit_is_no_time_that_youtube_takes(
 ) -> None:
     world.channel("@late", videos=5)
     plugin = make_plugin("youtube_channel", deadline_s=1.0)
-    with polite(Slow(1.5)):
+    with running(limiter=Slow(1.5)):
         assert len(plugin.scrape(channel_url="@late")) == 5
 
 
@@ -167,7 +167,7 @@ def test_who_waits_for_a_permit_stops_when_told(make_plugin: MakePlugin, world: 
     def stop() -> str | None:
         return "stopped" if time.monotonic() > ends else None
 
-    with running(stop), polite(Full()), pytest.raises(TaskCancelled):
+    with running(stop, limiter=Full()), pytest.raises(TaskCancelled):
         plugin.scrape(channel_url="@told")
 
 

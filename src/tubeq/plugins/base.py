@@ -8,8 +8,8 @@ request to a host, it writes `with permit("host:..."):`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from typing import Any, Protocol, runtime_checkable
 
@@ -56,9 +56,6 @@ class Limiter(Protocol):
 Stop = Callable[[], "str | None"]
 """Says why the task is to stop, or None while it may go on. Called often: it must be cheap."""
 
-_stop: ContextVar[Stop | None] = ContextVar("tubeq_stop", default=None)
-_limiter: ContextVar[Limiter | None] = ContextVar("tubeq_limiter", default=None)
-
 
 class Keeper(Protocol):
     """Where a running task saves: its worker, or a test."""
@@ -81,33 +78,49 @@ class Keeper(Protocol):
         ...
 
 
-_keeper: ContextVar[Keeper | None] = ContextVar("tubeq_keeper", default=None)
-
-
-@contextmanager
-def running(stop: Stop, keeper: Keeper | None = None) -> Iterator[None]:
-    """Within this block, in this thread, `stop` decides whether the task may go on, and `keeper`
-    keeps what it saves.
+class running:  # noqa: N801 - used as contextlib's own are
+    """Within this block, in this thread, a task is being run. Blocks nest; the inner one counts.
 
     A thread that a plugin starts itself inherits nothing: hand it `contextvars.copy_context()`.
+
+    Args:
+        stop: decides whether the task may go on.
+        keeper: keeps what it saves.
+        limiter: what `permit` asks.
     """
-    token = _stop.set(stop)
-    keeper_token = _keeper.set(keeper)
-    try:
-        yield
-    finally:
-        _keeper.reset(keeper_token)
-        _stop.reset(token)
+
+    # A class, and one variable for all three: each task pays for it.
+    __slots__ = ("_token", "keeper", "limiter", "stop")
+
+    def __init__(
+        self,
+        stop: Stop | None = None,
+        keeper: Keeper | None = None,
+        limiter: Limiter | None = None,
+    ) -> None:
+        self.stop = stop
+        self.keeper = keeper
+        self.limiter = limiter
+
+    def __enter__(self) -> None:
+        self._token = _run.set(self)
+
+    def __exit__(self, *error: object) -> None:
+        _run.reset(self._token)
+
+
+_NOBODY = running()
+_run: ContextVar[running] = ContextVar("tubeq_run", default=_NOBODY)
 
 
 def current_keeper() -> Keeper | None:
     """Who keeps what the task being run in this thread saves; None outside of a worker."""
-    return _keeper.get()
+    return _run.get().keeper
 
 
 def stop_requested() -> bool:
     """Whether the task being run in this thread is to stop. False outside of a worker."""
-    stop = _stop.get()
+    stop = _run.get().stop
     return stop is not None and stop() is not None
 
 
@@ -117,20 +130,10 @@ def check_stop() -> None:
     Raises:
         TaskCancelled: the task is to stop; the message is the reason.
     """
-    stop = _stop.get()
+    stop = _run.get().stop
     reason = stop() if stop is not None else None
     if reason is not None:
         raise TaskCancelled(reason)
-
-
-@contextmanager
-def polite(limiter: Limiter) -> Iterator[None]:
-    """Within this block, in this thread, `permit` asks `limiter`. As with `running`."""
-    token = _limiter.set(limiter)
-    try:
-        yield
-    finally:
-        _limiter.reset(token)
 
 
 def permit(*keys: str, check: Callable[[], None] = check_stop) -> AbstractContextManager[None]:
@@ -144,5 +147,5 @@ def permit(*keys: str, check: Callable[[], None] = check_stop) -> AbstractContex
     Raises:
         TaskCancelled: the task is to stop; or whatever `check` raises.
     """
-    limiter = _limiter.get()
+    limiter = _run.get().limiter
     return nullcontext() if limiter is None else limiter.permit(keys, check)

@@ -31,7 +31,7 @@ from tubeq.domain.errors import (
 )
 from tubeq.domain.models import Idea, Task, TaskResult
 from tubeq.domain.states import TaskStatus
-from tubeq.plugins.base import polite, running
+from tubeq.plugins.base import running
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.queue.wakeup import SLOTS, Waiter, Waker
 from tubeq.storage.port import ClaimRequest, WorkerInfo
@@ -167,7 +167,7 @@ class BaseWorker:
         self, attempt: Attempt, keeper: AttemptKeeper
     ) -> tuple[list[Idea], Exception | None]:
         try:
-            with running(attempt.stop_reason, keeper), polite(self._politeness):
+            with running(attempt.stop_reason, keeper, self._politeness):
                 return scraped_ideas(self.plugin, attempt.claim), None
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything
             return [], error

@@ -56,7 +56,8 @@ class Politeness:
         self._lease_s = config.lease_s
         self._policy = BreakerPolicy(config.breaker_pause_s, config.breaker_pause_max_s)
         self._type_key = f"type:{config.task_type}"
-        self._holder = Holder(worker_id)
+        self._worker_id = worker_id
+        self._claim: Task | None = None
         self._grant = Grant()
         self._is_probe = False
         self._rest_until = 0.0
@@ -70,6 +71,14 @@ class Politeness:
             return paused_s
         return max(paused_s, self._rest_until - time.monotonic(), 0.0)
 
+    @property
+    def _holder(self) -> Holder:
+        """Who takes permits: this worker, for the task that it entered last."""
+        return Holder(self._worker_id) if self._claim is None else self._holder_of(self._claim)
+
+    def _holder_of(self, claim: Task) -> Holder:
+        return Holder(self._worker_id, claim.row_id, claim.claim_token)
+
     # Around a task --------------------------------------------------------------------------------
 
     def enter(self, claim: Task, plugin: Any) -> TaskResult | None:
@@ -81,7 +90,7 @@ class Politeness:
             ClaimLost: the claim is no longer held.
             StorageError: the database cannot be used.
         """
-        self._holder = Holder(self._holder.worker_id, claim.row_id, claim.claim_token)
+        self._claim = claim
         if self._limits.is_idle():
             return None
         admission = self._limits.admit(self._type_key, self._holder, self._lease_s)
@@ -125,6 +134,8 @@ class Politeness:
             result: what came of it; None where nothing did.
             error: what the plugin raised.
         """
+        if result is not None and result.success and self._holds_nothing():
+            return  # as a rule, and so without more ado
         grant, self._grant = self._grant, Grant()
         was_probe, self._is_probe = self._is_probe, False
         verdict = _verdict(result, error)
@@ -136,6 +147,9 @@ class Politeness:
             except StorageError as trouble:
                 _logger.warning("%s does not learn of %r: %s", self._type_key, code, trouble)
 
+    def _holds_nothing(self) -> bool:
+        return not self._is_probe and not self._grant.permit_ids
+
     def _release(self, grant: Grant) -> None:
         try:
             if grant.permit_ids:
@@ -146,8 +160,7 @@ class Politeness:
     def extend(self, claim: Task) -> None:
         """The claim's heartbeat: what it holds is held on."""
         if not self._limits.is_idle():
-            holder = Holder(self._holder.worker_id, claim.row_id, claim.claim_token)
-            self._limits.extend(holder, self._lease_s)
+            self._limits.extend(self._holder_of(claim), self._lease_s)
 
     # Around a request -----------------------------------------------------------------------------
 

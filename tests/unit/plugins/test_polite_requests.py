@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tubeq.plugins.base import polite
+from tubeq.plugins.base import running
 from tubeq.plugins.polite_requests import PoliteRequests
 
 
@@ -32,7 +32,7 @@ class Limits:
 @pytest.fixture
 def limits() -> Iterator[Limits]:
     limits = Limits()
-    with polite(limits):
+    with running(limiter=limits):
         yield limits
 
 
