@@ -47,8 +47,9 @@ def _values_for(statement):
     ],
 )
 @pytest.mark.parametrize("statements", [CLAIM_ONE, CLAIM_MANY], ids=["one", "many"])
-def test_a_claim_seeks_in_its_index_and_sorts_nothing(connection, statements, pick, index):
-    steps = plan(connection, statements[pick])
+@pytest.mark.parametrize("start", [False, True])
+def test_a_claim_seeks_in_its_index_and_sorts_nothing(connection, statements, pick, start, index):
+    steps = plan(connection, statements[pick, start])
     assert any(f"INDEX {index}" in step for step in steps), steps
     assert not any("TEMP B-TREE" in step or step.startswith("SCAN task_queue") for step in steps)
 

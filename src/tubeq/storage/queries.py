@@ -12,7 +12,7 @@ from string import Template
 def load_queries(backend: str, file: str = "queries") -> dict[str, str]:
     """Statements by name, comments dropped and references to each other filled in.
 
-    `$pick` is left in place: the claim strategies fill it.
+    `$pick` and `$change` are left in place: the claims fill them.
 
     Args:
         backend: the folder under tubeq/storage/sql.

@@ -29,7 +29,10 @@ from tubeq.storage.sqlite_rows import completion, fence, lost, result_rows, task
 
 _SQL = load_queries("sqlite")
 _ROWS_AT_ONCE = 100
-_INSERT_MANY = _SQL["insert_task"] + (", " + _SQL["task_values"]) * (_ROWS_AT_ONCE - 1)
+_INSERT_MANY = {
+    insert: _SQL[insert] + f", {_SQL[values]}" * (_ROWS_AT_ONCE - 1)
+    for insert, values in (("insert_task", "task_values"), ("insert_due", "due_values"))
+}
 
 
 class SQLiteStorage(Housekeeping):
@@ -69,21 +72,17 @@ class SQLiteStorage(Housekeeping):
         now = self._clock.now()
         at = to_timestamp(now)
         task_ids = new_ids(len(tasks), now)
-        rows = [
-            (task_id, kind, parameters, priority, at, due, due is not None and due > now, key)
-            for task_id, (kind, parameters, priority, due, key) in zip(task_ids, tasks)
-        ]
-        keyed = any(task[-1] for task in tasks)
+        insert, rows, keyed = _new_rows(tasks, task_ids, now, at)
         if len(rows) == 1 and not keyed:
             self._session.write_one(
-                _SQL["insert_task"], rows[0], durable=self._sync_told, when_visible=when_visible
+                _SQL[insert], rows[0], durable=self._sync_told, when_visible=when_visible
             )
             return task_ids
         with self._session.write(
             durable=self._sync_told, writes=1 + len(rows) // 8, when_visible=when_visible
         ) as session:
             if not keyed:
-                _insert(session, rows)
+                _insert(session, insert, rows)
                 return task_ids
             for position, row in enumerate(rows):
                 key = row[-1]
@@ -91,7 +90,7 @@ class SQLiteStorage(Housekeeping):
                 if known:
                     task_ids[position] = known[0]
                 else:
-                    session.execute(_SQL["insert_task"], row)
+                    session.execute(_SQL[insert], row)
         return task_ids
 
     # Looking ------------------------------------------------------------------------------------
@@ -386,7 +385,7 @@ class SQLiteStorage(Housekeeping):
             if event is TaskEvent.CLAIMED:
                 request = ClaimRequest(task.task_type, worker_id or "admin", lease_s=lease_s)
                 claiming = (*claim_changes(request, now), task.row_id)
-                session.execute(CLAIM_ONE["pick_given"], claiming).fetchall()
+                session.execute(CLAIM_ONE["pick_given", request.start], claiming).fetchall()
             elif event is TaskEvent.STARTED:
                 session.execute(_SQL["start"], changes).fetchall()
             elif event is TaskEvent.COMPLETED:
@@ -456,10 +455,25 @@ class SQLiteStorage(Housekeeping):
         return task_from(session.execute(_SQL["get_row"], (task.row_id,)).fetchone())
 
 
-def _insert(session: Session, rows: Sequence[tuple[Any, ...]]) -> None:
+def _new_rows(
+    tasks: Sequence[EncodedTask], task_ids: Sequence[str], now: float, at: str
+) -> tuple[str, list[tuple[Any, ...]], bool]:
+    """The statement that inserts the tasks, its parameters for each, and whether any has a key."""
+    named = zip(task_ids, tasks)
+    if all(due is None and key is None for _, _, _, due, key in tasks):
+        plain = [(task_id, *task[:3], at) for task_id, task in named]
+        return "insert_due", plain, False
+    rows = [
+        (task_id, kind, parameters, priority, at, due, due is not None and due > now, key)
+        for task_id, (kind, parameters, priority, due, key) in named
+    ]
+    return "insert_task", rows, any(row[-1] for row in rows)
+
+
+def _insert(session: Session, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
     """Insert tasks, many with one statement: that takes less than half the time of one each."""
     whole = len(rows) - len(rows) % _ROWS_AT_ONCE
     for start in range(0, whole, _ROWS_AT_ONCE):
-        session.execute(_INSERT_MANY, [*chain(*rows[start : start + _ROWS_AT_ONCE])])
+        session.execute(_INSERT_MANY[name], [*chain(*rows[start : start + _ROWS_AT_ONCE])])
     if whole < len(rows):
-        session.executemany(_SQL["insert_task"], rows[whole:])
+        session.executemany(_SQL[name], rows[whole:])

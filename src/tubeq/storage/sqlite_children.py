@@ -146,8 +146,8 @@ def _create_child(
     source_id, task = child
     if session.execute(_SQL["is_child"], (parent, source_id)).fetchone() is not None:
         return False
-    row = (task_id, task.task_type, task.parameters_json, task.priority, at, None, False, None)
-    session.execute(_QUEUE["insert_task"], row)
+    row = (task_id, task.task_type, task.parameters_json, task.priority, at)
+    session.execute(_QUEUE["insert_due"], row)
     session.execute(_SQL["insert_child"], (parent, source_id, task_id))
     return True
 

@@ -21,14 +21,28 @@ _PICKS = {
     ClaimStrategy.FIFO: ("pick_fifo",),
     ClaimStrategy.PRIORITY: ("pick_prioritised", "pick_fifo"),
 }
+_CHANGES = {False: _SQL["change_to_claimed"], True: _SQL["change_to_running"]}
 CLAIM_ONE, CLAIM_MANY = (
-    {pick: _SQL[verb].replace("$pick", _SQL[pick]) for pick in _SQL if pick.startswith("pick_")}
+    {
+        (pick, start): _SQL[verb].replace("$change", change).replace("$pick", _SQL[pick])
+        for pick in _SQL
+        if pick.startswith("pick_")
+        for start, change in _CHANGES.items()
+    }
     for verb in ("claim_one", "claim_many")
 )
+"""The claiming statements, by the name of their pick and whether they start what they claim."""
+_CLAIM_DRAWN = {
+    start: _SQL["claim_drawn"].replace("$change", change) for start, change in _CHANGES.items()
+}
 _ONE = {
-    ClaimStrategy.LIFO: CLAIM_ONE["pick_lifo"],
-    ClaimStrategy.FIFO: CLAIM_ONE["pick_fifo"],
-    ClaimStrategy.PRIORITY: CLAIM_ONE["pick_best"],
+    (strategy, start): CLAIM_ONE[pick, start]
+    for strategy, pick in (
+        (ClaimStrategy.LIFO, "pick_lifo"),
+        (ClaimStrategy.FIFO, "pick_fifo"),
+        (ClaimStrategy.PRIORITY, "pick_best"),
+    )
+    for start in _CHANGES
 }
 _ORDER: dict[ClaimStrategy, Callable[[Task], Any]] = {
     ClaimStrategy.LIFO: lambda task: -task.row_id,
@@ -73,13 +87,15 @@ class Claimer:
             if drawn is None:
                 return None
             rows, _ = session.write_one(
-                _SQL["claim_drawn"], (*changes, drawn, task_type), durable=durable
+                _CLAIM_DRAWN[request.start], (*changes, drawn, task_type), durable=durable
             )
         else:
             rows, _ = session.write_one(
-                _ONE[request.strategy], (*changes, *_pick_one(request)), durable=durable
+                _ONE[request.strategy, request.start],
+                (*changes, *_pick_one(request)),
+                durable=durable,
             )
-        return _claimed(rows[0], task_type, changes) if rows else None
+        return _claimed(rows[0], request, changes) if rows else None
 
     def claim(self, session: Session, request: ClaimRequest, limit: int) -> list[Task]:
         """Claim up to `limit` due tasks, in the open transaction of the session."""
@@ -105,13 +121,13 @@ class Claimer:
         task_type = request.task_type
         if limit == 1:
             values = (*changes, *_pick_one(request))
-            rows = session.execute(_ONE[request.strategy], values).fetchall()
-            return [_claimed(row, task_type, changes) for row in rows]
+            rows = session.execute(_ONE[request.strategy, request.start], values).fetchall()
+            return [_claimed(row, request, changes) for row in rows]
         claimed: list[Task] = []
         for pick in _PICKS[request.strategy]:
             values = (*changes, task_type, limit - len(claimed))
-            rows = session.execute(CLAIM_MANY[pick], values).fetchall()
-            claimed += [_claimed(row, task_type, changes) for row in rows]
+            rows = session.execute(CLAIM_MANY[pick, request.start], values).fetchall()
+            claimed += [_claimed(row, request, changes) for row in rows]
             if len(claimed) == limit:
                 break
         claimed.sort(key=_ORDER[request.strategy])  # RETURNING promises none
@@ -131,9 +147,9 @@ class Claimer:
             if drawn is None:
                 break
             values = (*changes, drawn, task_type)
-            row = session.execute(_SQL["claim_drawn"], values).fetchone()
+            row = session.execute(_CLAIM_DRAWN[request.start], values).fetchone()
             if row is not None:  # else another worker was quicker
-                claimed.append(_claimed(row, task_type, changes))
+                claimed.append(_claimed(row, request, changes))
         return claimed
 
     def _draw(self, task_type: str, to_the_last: bool = False) -> int | None:
@@ -178,21 +194,26 @@ def _pick_one(request: ClaimRequest) -> tuple[Any, ...]:
 
 
 def claim_changes(request: ClaimRequest, now: float) -> tuple[Any, ...]:
-    """The parameters of a claiming statement, up to those of its pick: status, worker_id,
-    claimed_at, started_at, last_heartbeat, lease_expires_at."""
+    """The parameters of a claiming statement, up to those of its pick: worker_id, claimed_at,
+    started_at where it starts the task, last_heartbeat, lease_expires_at."""
     at = to_timestamp(now)
     if request.start:
-        return (TaskStatus.RUNNING, request.worker_id, at, at, now, now + request.lease_s)
-    return (TaskStatus.CLAIMED, request.worker_id, at, None, now, now + request.lease_s)
+        return (request.worker_id, at, at, now, now + request.lease_s)
+    return (request.worker_id, at, now, now + request.lease_s)
 
 
-def _claimed(row: Sequence[Any], task_type: str, changes: Sequence[Any]) -> Task:
+def _claimed(row: Sequence[Any], request: ClaimRequest, changes: Sequence[Any]) -> Task:
     """The claimed task: what the statement returned, and what it was told to write."""
     (row_id, task_id, parameters, priority, created_at, run_after, token, retries, crashes,
      error_code, error_message, key) = row  # fmt: skip
-    status, worker_id, claimed_at, started_at, now, expires_at = changes
+    if request.start:
+        status = TaskStatus.RUNNING
+        worker_id, claimed_at, started_at, now, expires_at = changes
+    else:
+        status, started_at = TaskStatus.CLAIMED, None
+        worker_id, claimed_at, now, expires_at = changes
     return Task(
-        row_id, task_id, task_type, parameters, status, priority, created_at, run_after, worker_id,
-        claimed_at, started_at, None, now, expires_at, token, 0, retries, crashes, error_code,
-        error_message, None, key,
+        row_id, task_id, request.task_type, parameters, status, priority, created_at, run_after,
+        worker_id, claimed_at, started_at, None, now, expires_at, token, 0, retries, crashes,
+        error_code, error_message, None, key,
     )  # fmt: skip

@@ -32,6 +32,13 @@ INSERT INTO task_queue
     (task_id, task_type, parameters, priority, created_at, run_after, scheduled, idempotency_key)
 VALUES $task_values
 
+-- Due at once and without a key, as most are: three values less to bind save a third of the time.
+-- name: due_values
+(?, ?, ?, ?, ?)
+
+-- name: insert_due
+INSERT INTO task_queue (task_id, task_type, parameters, priority, created_at) VALUES $due_values
+
 -- name: task_id_of_key
 SELECT task_id FROM task_queue WHERE idempotency_key = ?
 
@@ -92,9 +99,15 @@ SELECT (SELECT id FROM task_queue WHERE queue_key = :task_type ORDER BY id LIMIT
 -- name: neighbours
 SELECT id, priority FROM task_queue WHERE queue_key = ? AND id >= ? ORDER BY id LIMIT ?
 
--- name: claim_changes
+-- Two, as sqlite3 takes longer to bind a NULL, or an enum's member, than SQLite to have it written.
+-- name: change_to_claimed
 UPDATE task_queue SET
-    status = ?, worker_id = ?, claimed_at = ?, started_at = ?, last_heartbeat = ?,
+    status = 'CLAIMED', worker_id = ?, claimed_at = ?, started_at = NULL, last_heartbeat = ?,
+    lease_expires_at = ?, claim_token = claim_token + 1
+
+-- name: change_to_running
+UPDATE task_queue SET
+    status = 'RUNNING', worker_id = ?, claimed_at = ?, started_at = ?, last_heartbeat = ?,
     lease_expires_at = ?, claim_token = claim_token + 1
 
 -- name: claimed_columns
@@ -102,13 +115,13 @@ id, task_id, parameters, priority, created_at, run_after, claim_token, retry_cou
 error_code, error_message, idempotency_key
 
 -- name: claim_one
-$claim_changes WHERE id = ($pick) RETURNING $claimed_columns
+$change WHERE id = ($pick) RETURNING $claimed_columns
 
 -- name: claim_drawn
-$claim_changes WHERE id = ? AND queue_key = ? RETURNING $claimed_columns
+$change WHERE id = ? AND queue_key = ? RETURNING $claimed_columns
 
 -- name: claim_many
-$claim_changes WHERE id IN ($pick) RETURNING $claimed_columns
+$change WHERE id IN ($pick) RETURNING $claimed_columns
 
 -- name: promote_due
 UPDATE task_queue SET scheduled = 0
