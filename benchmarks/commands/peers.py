@@ -111,9 +111,11 @@ def _measure_targets(finished: Run, options: argparse.Namespace) -> None:
     """The figures that need the peers, then those that tubeq is measured for by itself."""
     from benchmarks.peers.targets import peer_targets
     from benchmarks.speed import measure_all
+    from benchmarks.speed.bounds import explained
 
     if not options.no_peers:
-        finished.targets += [row.as_json() for row in peer_targets(finished.document())]
+        beside_peers = map(explained, peer_targets(finished.document()))
+        finished.targets += [row.as_json() for row in beside_peers]
     with _progress(0) as tell:
         tell("figures beside their targets")
         for row in measure_all(options.quick, big=options.ten_million):

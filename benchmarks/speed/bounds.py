@@ -1,7 +1,7 @@
 """What bounds a figure that does not meet its limit, in words, for the tables.
 
 A row that was not met bears the first text whose pattern fits "table: what" (as of file names, so
-"*" stands for anything); a row that was met bears none.
+"*" stands for anything), behind whatever it says itself; a row that was met bears none.
 """
 
 from __future__ import annotations
@@ -12,15 +12,21 @@ from fnmatch import fnmatchcase
 
 from benchmarks.speed.rows import Row
 
+_IN_TURN = (
+    "every 5 ms the lock is handed on, for two switches of processes and a cold page cache; "
+    "longer turns would make the slowest wait longer"
+)
 BOUNDS: Mapping[str, str] = {
-    "claim: *weighted_random*": "one claim in 64 looks up 128 neighbours for those that follow",
+    "claim: *weighted_random*": (
+        "one claim in 64 looks up 128 neighbours for those that follow, and these lie on some 20 "
+        "pages, each read and logged anew"
+    ),
     "claim: *priority*": (
         "tasks of one priority lie far apart: each claim reads and logs pages of its own"
     ),
-    "contention: *saturated, tubeq": (
-        "every 5 ms the lock is handed on, for two switches of processes and a cold page cache; "
-        "longer turns would make the slowest wait longer"
-    ),
+    "claim: *": "what Python does around the statement, about a fifth of it",
+    "contention: *saturated, tubeq": _IN_TURN,
+    "saturated, beside peers: *": _IN_TURN,
     "contention: *1 ms of work, tubeq": (
         "the fsync and the last step of a checkpoint hold writers up for 1 to 10 ms"
     ),
@@ -37,17 +43,31 @@ BOUNDS: Mapping[str, str] = {
         "the cores, the noise of the scrapes themselves"
     ),
     "listing: first idea *": "the import of yt-dlp and of its extractor, and the first page",
+    "whole lifecycle: *": (
+        "it logs twice as many pages as the floor (an id, a token, a lease, a history, a result); "
+        "half as much again as the best peer does is about what three bare transactions of the "
+        "smallest table do from Python"
+    ),
+    "whole lifecycle, in batches of 100: *": (
+        "a result and a fenced completion for each task, which the best peer does not write, and "
+        "what Python does for each"
+    ),
     "lifecycle: *": "what Python does around the statements",
+    "worker: *": (
+        "what Python does around the two transactions; the floor, two bare ones on the same "
+        "tables, stands beside it"
+    ),
+    "start-up: *": "the standard library's modules that it needs, and its own many small classes",
     "bulk: *": "what Python does around the statements, and the checkpoints in between",
     "verb: *": "what Python does around the statement",
 }
 
 
 def explained(row: Row, bounds: Mapping[str, str] = BOUNDS) -> Row:
-    """The row, with what bounds it where it was not met and says nothing itself."""
-    if row.met or row.note:
+    """The row, with what bounds it where it was not met."""
+    if row.met:
         return row
     for pattern, text in bounds.items():
         if fnmatchcase(f"{row.table}: {row.what}", pattern):
-            return replace(row, note=text)
+            return replace(row, note="; ".join(filter(None, (row.note, text))))
     return row

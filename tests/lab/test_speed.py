@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import replace
 from math import nan
 from pathlib import Path
 
@@ -90,6 +91,8 @@ def test_what_bounds_a_figure_is_told_where_it_was_not_met():
     assert explained(a_row(11.0), bounds).note == "Python"
     assert explained(a_row(9.0), bounds).note == ""
     assert explained(a_row(11.0), {"verb: *": "the disk"}).note == ""
+    told = replace(a_row(11.0), note="beside node")
+    assert explained(told, bounds).note == "beside node; Python"
 
 
 # Arithmetic ---------------------------------------------------------------------------------------
