@@ -24,6 +24,10 @@ BOUNDS: Mapping[str, str] = {
     "claim: *priority*": (
         "tasks of one priority lie far apart: each claim reads and logs pages of its own"
     ),
+    "claim by depth: *": (
+        "the depths are measured minutes apart here, on a machine that is not as quick in every "
+        "minute; the table of claims below measures them turn and turn about"
+    ),
     "claim: *": "what Python does around the statement, about a fifth of it",
     "contention: *saturated, tubeq": _IN_TURN,
     "saturated, beside peers: *": _IN_TURN,
