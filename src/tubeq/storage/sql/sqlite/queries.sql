@@ -32,7 +32,8 @@ INSERT INTO task_queue
     (task_id, task_type, parameters, priority, created_at, run_after, scheduled, idempotency_key)
 VALUES $task_values
 
--- Due at once and without a key, as most are: three values less to bind save a third of the time.
+-- Due at once and without a key, as most are. Every value less to bind counts, NULLs most of all:
+-- Python's sqlite3 asks its adapters about each.
 -- name: due_values
 (?, ?, ?, ?, ?)
 
@@ -99,7 +100,7 @@ SELECT (SELECT id FROM task_queue WHERE queue_key = :task_type ORDER BY id LIMIT
 -- name: neighbours
 SELECT id, priority FROM task_queue WHERE queue_key = ? AND id >= ? ORDER BY id LIMIT ?
 
--- Two, as sqlite3 takes longer to bind a NULL, or an enum's member, than SQLite to have it written.
+-- Two, as Python's sqlite3 takes longer to bind a NULL, or an enum's member, than SQLite to read it.
 -- name: change_to_claimed
 UPDATE task_queue SET
     status = 'CLAIMED', worker_id = ?, claimed_at = ?, started_at = NULL, last_heartbeat = ?,
