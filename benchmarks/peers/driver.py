@@ -199,6 +199,7 @@ class Driver:
         if self._open is not None:
             self._open.close()
             self._open = None
+            gc.unfreeze()
         return {}
 
     def do_quit(self) -> dict[str, Any]:

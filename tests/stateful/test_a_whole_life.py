@@ -164,7 +164,8 @@ class WholeLife(RuleBasedStateMachine):
             task.error_code, children.cursor(task), children.progress(task.task_id),
             len(children.parents([task.task_id])), children.count_ideas(task),
             [entry.event for entry in storage.history(task.task_id)],
-            [(permit.key, permit.holder.worker_id) for permit in storage.limits.permits()],
+            # Of one moment, their order is that of their ids, which are drawn.
+            sorted((permit.key, permit.holder.worker_id) for permit in storage.limits.permits()),
         )  # fmt: skip
 
 
