@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 from dataclasses import replace
 from statistics import stdev
 from typing import Any
@@ -20,8 +21,9 @@ from benchmarks.commands.compare import (
     report_failure,
 )
 from benchmarks.lab.comparison_text import figure
-from benchmarks.lab.gate import Comparison, ExitCode, MetricVerdict, Settings
-from benchmarks.lab.revisions import WORK, InfrastructureError
+from benchmarks.lab.exits import ExitCode, LabError
+from benchmarks.lab.gate import FEWEST_PAIRS, Comparison, MetricVerdict, Settings
+from benchmarks.lab.revisions import WORK
 from benchmarks.lab.stats import Estimate
 
 
@@ -35,14 +37,16 @@ def run(options: argparse.Namespace) -> int:
     """Measure the work tree against itself, and show what that means.
 
     Returns:
-        0 when the gate can decide here, 2 when it cannot, even with all the samples it may take.
+        0 when the gate can decide here, 4 when it cannot, even with all the samples it may take.
     """
     chosen = measuring(options)
     # One look only: this is about the noise, not about a verdict.
     chosen["settings"] = replace(chosen["settings"], looks=(options.pairs,))
     try:
         comparison = compare(WORK, WORK, names=options.scenario, **chosen)
-    except InfrastructureError as error:
+        if options.pairs < FEWEST_PAIRS and not comparison.interrupted:
+            print(f"note: {options.pairs} process pairs say little", file=sys.stderr)
+    except LabError as error:
         return report_failure(error)
     rows = [
         {"scenario": scenario.name, **noise(metric, Settings())}
@@ -69,7 +73,8 @@ def noise(metric: MetricVerdict, settings: Settings) -> dict[str, Any]:
         pairs), pairs_needed (the look at which the gate can decide; None: not even the last one),
         smallest_visible_change (by number of process pairs, as shares), decides.
     """
-    spread = stdev(math.log1p(each) for each in metric.processes)
+    ratios = [math.log1p(max(each, -1 + 1e-9)) for each in metric.processes]
+    spread = stdev(ratios) if len(ratios) > 1 else math.inf  # of one nobody can tell
     level = settings.error / len(settings.looks) / _TESTS
     width = settings.resolution * settings.factor(metric.metric)
     needed, visible = None, {}

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.lab.exits import ending
 from benchmarks.peers.adapter import Adapter
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -165,15 +166,17 @@ def _run(
     """
     try:
         done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, check=False,
-            timeout=_PATIENCE_S,
+            command, cwd=folder, env=environment, capture_output=True, check=False,
+            encoding="utf-8", errors="replace", timeout=_PATIENCE_S,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise CannotRun(f"not installed: nothing after {_PATIENCE_S:.0f} s") from None
     except OSError as error:
-        raise CannotRun(f"not installed: {error.strerror}") from None
+        raise CannotRun(f"not installed: {error.strerror or error}") from None
     if done.returncode:
-        raise CannotRun(f"not installed: {told(done.stderr or done.stdout)}")
+        words = told(done.stderr or done.stdout)
+        how = f" ({ending(done.returncode)})" if done.returncode < 0 else ""
+        raise CannotRun(f"not installed: {words}{how}")
     return done.stdout
 
 

@@ -91,7 +91,7 @@ def test_an_interruption_is_passed_on_after_writing(
     ("arguments", "message"),
     [
         (("no-such-branch",), "git knows no revision 'no-such-branch'"),
-        (("HEAD", "--scenario", "nope"), "no scenario 'nope'; there are"),
+        (("HEAD", "--scenario", "nope"), "no scenario 'nope': there are"),
         (("HEAD", "--scenario", "null"), "has no batches"),
         (("./nowhere",), "no src/tubeq"),
     ],
@@ -99,12 +99,12 @@ def test_an_interruption_is_passed_on_after_writing(
 def test_bad_input_is_named(
     arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(gate, *arguments) == ExitCode.INFRASTRUCTURE
+    assert run(gate, *arguments) == ExitCode.BAD_INPUT
     assert message in capsys.readouterr().err
 
 
 def test_bisect_wants_an_ancestor(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(bisect, "no-such", "HEAD", "claim-lifo-1e3") == ExitCode.INFRASTRUCTURE
+    assert run(bisect, "no-such", "HEAD", "claim-lifo-1e3") == ExitCode.BAD_INPUT
     assert "no-such" in capsys.readouterr().err
 
 

@@ -217,7 +217,7 @@ def test_the_json_form_is_as_described() -> None:
     read = json.loads(json.dumps(made.to_json(), allow_nan=False))
     assert read["schema"] == 1
     assert read["verdict"] == "inconclusive"
-    assert read["exit_code"] == 2
+    assert read["exit_code"] == 4
     assert read["scenarios"][0]["metrics"][1]["verdict"] == "unchanged"
     assert read["scenarios"][0]["explanation"] == ""
     assert read["settings"]["looks"] == [8, 16, 32]
