@@ -38,13 +38,16 @@ def _carry_out(arguments: list[str] | None) -> int:
         description="Measures tubeq, compares revisions, guards against regressions.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    modules = {}
+    given = sys.argv[1:] if arguments is None else arguments
     for name, summary in COMMANDS.items():
-        modules[name] = import_module(f"benchmarks.commands.{name}")
-        subparser = commands.add_parser(name, help=summary, description=modules[name].__doc__)
-        modules[name].add_arguments(subparser)
-    options = parser.parse_args(arguments)
-    code: int = modules[options.command].run(options)
+        if name in given:  # the others are slow to import, and not needed
+            module = import_module(f"benchmarks.commands.{name}")
+            subparser = commands.add_parser(name, help=summary, description=module.__doc__)
+            module.add_arguments(subparser)
+        else:
+            commands.add_parser(name, help=summary)
+    options = parser.parse_args(given)
+    code: int = import_module(f"benchmarks.commands.{options.command}").run(options)
     return code
 
 

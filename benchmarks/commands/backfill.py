@@ -24,6 +24,7 @@ from typing import Any
 
 from benchmarks.commands.options import check_names, output_folder
 from benchmarks.lab import git, history
+from benchmarks.lab.environment import python_path
 from benchmarks.lab.exits import ExitCode, InfrastructureError, LabError, ending
 from benchmarks.lab.progress import Progress
 from benchmarks.lab.record import Commit, RunRecord
@@ -147,7 +148,7 @@ def _answers(
     Before each scenario it says which one; of those left when it ends, that they failed, and how.
     """
     left = list(names)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [ROOT, *path]))}
+    environment = {**os.environ, "PYTHONPATH": python_path(ROOT, *path)}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, env=environment, cwd=ROOT, encoding="utf-8",
         errors="replace",

@@ -22,11 +22,11 @@ from benchmarks.commands.options import (
     output_file,
     whole,
 )
-from benchmarks.lab.environment import fingerprint
+from benchmarks.lab.environment import fingerprint, python_path
 from benchmarks.lab.exits import BadInput, ExitCode, InfrastructureError, LabError
 from benchmarks.lab.gate import Comparison, Settings, limits_of, unmeasured_limits
 from benchmarks.lab.progress import Progress
-from benchmarks.lab.revisions import LAB_FOLDER, WORK, Side, prepare_side
+from benchmarks.lab.revisions import LAB_FOLDER, WORK, Side, check_side, prepare_side
 from benchmarks.lab.rounds import Bench, Duel, Watcher
 from benchmarks.lab.thresholds import Limits, read_thresholds
 from benchmarks.scenarios import all_scenarios
@@ -165,6 +165,8 @@ def compare(
     """
     chosen = checked_scenarios(names)
     limits = allowed_limits() if judges else {}
+    for name in (base, head):
+        check_side(root, name)
     with Progress(quiet) as progress, working_folder(folder) as place:
         sides = []
         for name in (base, head):
@@ -224,7 +226,7 @@ def counters_of(side: Side, scenario: str) -> Mapping[str, float]:
         return {}
     from benchmarks.lab.counters import measure_counters
 
-    path = os.pathsep.join(str(each) for each in side.path)
+    path = python_path(*side.path)
     environment = {"PYTHONPATH": path} if path else {}
     try:
         return measure_counters(scenario, python=side.python, environment=environment)

@@ -45,17 +45,22 @@ def guarded(command: Callable[[], int]) -> int:
     not be written for another reason, a full disk, makes a pass a failure of the lab.
     """
     outputs = _sound_outputs()
+    ended: SystemExit | None = None
     try:
         code = _code_of(command)
-    finally:  # argparse ends by SystemExit
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError, ValueError):
-                stream.flush()
+    except SystemExit as error:  # argparse: --help, and usage errors
+        ended = error
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
     failures = [each.failure for each in outputs if each.failure]
     full = next((each for each in failures if each.errno not in _NOBODY_READS), None)
     if full:
         _say(f"error: the output could not be written: {full.strerror}")
         return code if code != ExitCode.PASS else ExitCode.INFRASTRUCTURE
+    if ended:
+        raise ended
     return code
 
 

@@ -32,6 +32,7 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
+from benchmarks.lab.environment import python_path
 from benchmarks.lab.exits import InfrastructureError, ending
 from benchmarks.lab.revisions import Side
 from benchmarks.lab.stats import quantile
@@ -102,8 +103,8 @@ class Contestant:
 
     def __init__(self, side: Side, benchmarks_root: Path, folder: Path, hash_seed: int) -> None:
         self.side = side
+        path = python_path(*side.path, benchmarks_root)
         self._errors = (folder / "stderr.txt").open("w+b")
-        path = os.pathsep.join(str(each) for each in (*side.path, benchmarks_root))
         environment = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": str(hash_seed)}
         environment.pop("VIRTUAL_ENV", None)
         try:

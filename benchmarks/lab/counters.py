@@ -39,6 +39,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.lab.environment import python_path
 from benchmarks.lab.exits import ending
 
 COUNTERS = (
@@ -73,7 +74,7 @@ def measure_counters(
         NotImplementedError: the measured package lacks what the scenario needs.
         RuntimeError: the process failed; the message says how, with the end of what it wrote.
     """
-    own = {"PYTHONHASHSEED": "0", "PYTHONPATH": str(root)}
+    own = {"PYTHONHASHSEED": "0", "PYTHONPATH": python_path(root)}
     inherited = os.environ.get("PYTHONPATH")
     given = dict(environment or {})
     if "PYTHONPATH" in given or inherited:

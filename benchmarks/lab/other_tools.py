@@ -12,6 +12,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from benchmarks.lab.environment import python_path
 from benchmarks.lab.exits import InfrastructureError
 from benchmarks.lab.git import run_git
 from benchmarks.lab.proof import Outcome
@@ -216,7 +217,7 @@ class PytestBenchmark:
         ]
         # Not an address, for all its looks: what follows "file://" is taken as it is.
         storage = f"--benchmark-storage=file://{(self._folder / 'storage').as_posix()}"
-        path = os.pathsep.join([str(tree / "src"), str(self._root)])
+        path = python_path(tree / "src", self._root)
         return _run([*command, storage, *arguments], {"PYTHONPATH": path}, self._folder)
 
     def _ratios(self) -> Mapping[str, float]:

@@ -26,7 +26,7 @@ from benchmarks.lab.git import UnknownRevision, is_dirty, resolve
 
 __all__ = [
     "LAB_FOLDER", "WORK", "BuildFailed", "InfrastructureError", "Side", "UnknownRevision",
-    "folder_side", "is_dirty", "prepare_side", "resolve", "source_tree",
+    "check_side", "folder_side", "is_dirty", "prepare_side", "resolve", "source_tree",
 ]  # fmt: skip
 WORK = "WORK"
 """Names the work tree as it is, with what is not committed."""
@@ -86,6 +86,19 @@ def prepare_side(repository: Path, name: str) -> Side:
     return Side(name, commit, name == WORK, python)
 
 
+def check_side(repository: Path, name: str) -> None:
+    """Refuse what `prepare_side` would refuse, before anything is made.
+
+    Raises:
+        UnknownRevision: as of `prepare_side`.
+    """
+    folder = Path(name)
+    if folder.is_absolute() or name.startswith("."):
+        folder_side(folder)
+    else:
+        resolve(repository, "HEAD" if name == WORK else name)
+
+
 def source_tree(repository: Path, name: str) -> Path:
     """A folder with the files of a revision, or of WORK; kept, so not to be written to.
 
@@ -137,6 +150,8 @@ def _snapshot(repository: Path, trees: Path) -> Path:
     contents: dict[str, bytes] = {}
     for name in git.work_files(repository):
         path = repository / name
+        if not _is_text(name):
+            continue  # no wheel can hold such a name, so the package is the same without
         if (name.startswith("src/") or "/" not in name) and path.is_file():
             try:
                 contents[name] = path.read_bytes()
@@ -153,6 +168,14 @@ def _snapshot(repository: Path, trees: Path) -> Path:
             target.write_bytes(content)
         (tree / _READY).touch()
     return tree
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _environment(tree: Path, environments: Path) -> Path:

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.lab.environment import python_path
 from benchmarks.lab.exits import ending
 from benchmarks.peers.adapter import Adapter
 
@@ -54,9 +55,9 @@ def prepare(adapter: type[Adapter], place: str, extra_path: Path | None = None) 
         folder = _node_packages(adapter)
         script = Path(__file__).parent / "adapters" / adapter.script
         return Launch([_tool("node"), str(script)], dict(os.environ), folder)
-    paths = [str(each) for each in (ROOT, extra_path) if each is not None]
+    paths = [each for each in (ROOT, extra_path) if each is not None]
     python = _environment(adapter) if adapter.requirements else Path(sys.executable)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    environment = {**os.environ, "PYTHONPATH": python_path(*paths)}
     environment.pop("VIRTUAL_ENV", None)
     return Launch([str(python), "-m", "benchmarks.peers.driver", place], environment)
 
