@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-from benchmarks.commands.net import guarded
-from benchmarks.commands.options import Parser
+from benchmarks.lab.net import guarded
+from benchmarks.lab.options import Parser
 
 COMMANDS = {
     "run": "measure scenarios: a table, a verdict, a line in the history, a report",

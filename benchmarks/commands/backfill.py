@@ -22,10 +22,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.commands.options import check_names, output_folder
 from benchmarks.lab import git, history
 from benchmarks.lab.environment import python_path
 from benchmarks.lab.exits import ExitCode, InfrastructureError, LabError, ending
+from benchmarks.lab.options import check_names, output_folder
 from benchmarks.lab.progress import Progress
 from benchmarks.lab.record import Commit, RunRecord
 

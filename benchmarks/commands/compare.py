@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.commands.compare_output import write
-from benchmarks.commands.options import (
+from benchmarks.lab.environment import fingerprint, python_path
+from benchmarks.lab.exits import BadInput, ExitCode, InfrastructureError, LabError
+from benchmarks.lab.gate import Comparison, Settings, limits_of, unmeasured_limits
+from benchmarks.lab.options import (
     check_names,
     existing_folder,
     minutes,
     output_file,
     whole,
 )
-from benchmarks.lab.environment import fingerprint, python_path
-from benchmarks.lab.exits import BadInput, ExitCode, InfrastructureError, LabError
-from benchmarks.lab.gate import Comparison, Settings, limits_of, unmeasured_limits
 from benchmarks.lab.progress import Progress
 from benchmarks.lab.revisions import LAB_FOLDER, WORK, Side, check_side, prepare_side
 from benchmarks.lab.rounds import Bench, Duel, Watcher

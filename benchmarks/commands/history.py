@@ -11,9 +11,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.commands.options import check_names, existing_folder, whole
 from benchmarks.lab import history
 from benchmarks.lab.exits import BadInput, ExitCode
+from benchmarks.lab.options import check_names, existing_folder, whole
 from benchmarks.lab.plots import Trend
 from benchmarks.lab.record import ScenarioRecord
 from benchmarks.lab.site import words

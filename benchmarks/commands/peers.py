@@ -21,8 +21,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from benchmarks.commands.options import output_file, output_folder, whole
 from benchmarks.lab.exits import ExitCode
+from benchmarks.lab.options import output_file, output_folder, whole
 from benchmarks.lab.progress import Progress
 from benchmarks.peers.adapter import FULL, NORMAL
 from benchmarks.peers.adapters import ADAPTERS

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.commands import publish
-from benchmarks.commands.options import whole
 from benchmarks.lab.exits import BadInput, ExitCode
+from benchmarks.lab.options import whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

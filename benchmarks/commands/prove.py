@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.commands.compare import ROOT, compare, report_failure, working_folder
-from benchmarks.commands.options import minutes, output_folder, whole
 from benchmarks.lab.environment import fingerprint
 from benchmarks.lab.exits import ExitCode, InfrastructureError, LabError
 from benchmarks.lab.gate import Comparison, Verdict
+from benchmarks.lab.options import minutes, output_folder, whole
 from benchmarks.lab.planting import NO_CHANGE, PLANTED, Plant, PlantDoesNotApply, plant
 from benchmarks.lab.proof import Outcome, matrix, matrix_markdown, read_outcomes
 from benchmarks.lab.revisions import WORK, resolve, source_tree

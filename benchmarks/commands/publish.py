@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.commands.options import existing_folder, output_folder
 from benchmarks.lab.exits import BadInput, ExitCode
+from benchmarks.lab.options import existing_folder, output_folder
 from benchmarks.lab.progress import Progress
 from benchmarks.scenarios import all_scenarios
 

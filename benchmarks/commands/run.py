@@ -14,8 +14,8 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.commands.options import check_names, output_file, output_folder
 from benchmarks.lab.exits import BadInput, ExitCode, LabError
+from benchmarks.lab.options import check_names, output_file, output_folder
 from benchmarks.lab.progress import Progress
 from benchmarks.lab.record import RunRecord, ScenarioRecord
 from benchmarks.lab.thresholds import Judged, Limits, judge, read_thresholds

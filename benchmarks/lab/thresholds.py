@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 
-from benchmarks.lab.counters import COUNTERS
+from benchmarks.lab.counters import COUNTERS, REGISTRY
 from benchmarks.lab.exits import BadInput
 from benchmarks.lab.record import QUANTILES, Measure, ScenarioRecord, higher_is_better
 
@@ -98,9 +98,10 @@ def read_thresholds(
 
 
 def _known() -> Mapping[str, Collection[str]]:
-    from benchmarks.scenarios import all_scenarios
-
-    return {name: (*METRICS, *each.figures) for name, each in all_scenarios().items()}
+    """By scenario, its metrics: of the registry, by name, since the lab is below the scenarios."""
+    module, _, function = REGISTRY.partition(":")
+    scenarios = getattr(import_module(module), function)()
+    return {name: (*METRICS, *each.figures) for name, each in scenarios.items()}
 
 
 def _close(name: str, known: Collection[str]) -> str:

@@ -11,9 +11,9 @@ import argparse
 import json
 import sys
 
-from benchmarks.commands.net import guarded
-from benchmarks.commands.options import Parser
 from benchmarks.lab.exits import EXIT_CODES
+from benchmarks.lab.net import guarded
+from benchmarks.lab.options import Parser
 from benchmarks.lab.progress import Progress
 from benchmarks.speed import BIG, GROUPS, measure_all
 from benchmarks.speed.rows import Row, as_markdown

@@ -91,7 +91,7 @@ def test_an_interruption_is_passed_on_after_writing(
     ("arguments", "message"),
     [
         (("no-such-branch",), "git knows no revision 'no-such-branch'"),
-        (("HEAD", "--scenario", "nope"), "no scenario 'nope': there are"),
+        (("HEAD", "--scenario", "nope"), "no scenario 'nope'; there are"),
         (("HEAD", "--scenario", "null"), "has no batches"),
         (("./nowhere",), "no src/tubeq"),
     ],

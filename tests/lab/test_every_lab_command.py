@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks.__main__ import COMMANDS, main
 from benchmarks.commands import history as history_command
-from benchmarks.commands import net
+from benchmarks.lab import net
 from benchmarks.lab.exits import BadInput, ExitCode, InfrastructureError
 from benchmarks.speed.__main__ import main as speed_main
 
