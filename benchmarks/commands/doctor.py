@@ -21,7 +21,7 @@ from benchmarks.commands.compare import (
     report_failure,
 )
 from benchmarks.lab.comparison_text import figure
-from benchmarks.lab.exits import ExitCode, LabError
+from benchmarks.lab.exits import BadInput, ExitCode, LabError
 from benchmarks.lab.gate import FEWEST_PAIRS, Comparison, MetricVerdict, Settings
 from benchmarks.lab.revisions import WORK
 from benchmarks.lab.stats import Estimate
@@ -43,6 +43,8 @@ def run(options: argparse.Namespace) -> int:
     # One look only: this is about the noise, not about a verdict.
     chosen["settings"] = replace(chosen["settings"], looks=(options.pairs,))
     try:
+        if options.pairs < _FEWEST_PAIRS:
+            raise BadInput(f"a spread needs at least {_FEWEST_PAIRS} process pairs (--pairs)")
         comparison = compare(WORK, WORK, names=options.scenario, **chosen)
         if options.pairs < FEWEST_PAIRS and not comparison.interrupted:
             print(f"note: {options.pairs} process pairs say little", file=sys.stderr)
@@ -52,6 +54,7 @@ def run(options: argparse.Namespace) -> int:
         {"scenario": scenario.name, **noise(metric, Settings())}
         for scenario in comparison.scenarios
         for metric in scenario.metrics
+        if len(metric.processes) >= _FEWEST_PAIRS  # after Ctrl-C there may be fewer
     ]
     advice = advise(comparison.machine, rows)
     if options.json:
@@ -73,8 +76,7 @@ def noise(metric: MetricVerdict, settings: Settings) -> dict[str, Any]:
         pairs), pairs_needed (the look at which the gate can decide; None: not even the last one),
         smallest_visible_change (by number of process pairs, as shares), decides.
     """
-    ratios = [math.log1p(max(each, -1 + 1e-9)) for each in metric.processes]
-    spread = stdev(ratios) if len(ratios) > 1 else math.inf  # of one nobody can tell
+    spread = stdev(math.log1p(each) for each in metric.processes)
     level = settings.error / len(settings.looks) / _TESTS
     width = settings.resolution * settings.factor(metric.metric)
     needed, visible = None, {}
@@ -93,6 +95,7 @@ def noise(metric: MetricVerdict, settings: Settings) -> dict[str, Any]:
     }
 
 
+_FEWEST_PAIRS = 2
 _TESTS = 10
 """Metrics that the gate judges together by default: five of each of two scenarios."""
 

@@ -71,6 +71,7 @@ BAD = [
     ["preview", "--port", "-1"],
     ["preview", "--results", "{tmp}/nope"],
     ["doctor", "--pairs", "0"],
+    ["doctor", "--pairs", "1"],
     ["doctor", "--scenario", "nope"],
     ["prove", "--no-change", "-1"],
     ["prove", "--planted", "many"],
