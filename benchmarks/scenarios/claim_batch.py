@@ -32,7 +32,7 @@ class ClaimBatch(Scenario):
     """A hundred claims a call, from ten thousand tasks; throughput counts the tasks."""
 
     name = "claim-batch"
-    calls = sizes(80, 500, 5_000)
+    calls = sizes(20, 500, 5_000)
     batch = 10
     counted_calls = 20
     at_once = 50
