@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from importlib import import_module
+
+from benchmarks.lab.net import guarded
+from benchmarks.lab.options import Parser
 
 COMMANDS = {
     "run": "measure scenarios: a table, a verdict, a line in the history, a report",
@@ -22,29 +24,30 @@ COMMANDS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse the command line and carry it out; the exit code.
+    """Parse the command line and carry it out.
 
     Returns:
-        0 passed; 1 a regression or a limit not met; 2 bad input, or undecided; 3 the lab itself
-        failed; 130 interrupted.
+        The exit code, see lab.exits: that of every command, and of whatever goes wrong.
     """
-    parser = argparse.ArgumentParser(
+    return guarded(lambda: _carry_out(arguments))
+
+
+def _carry_out(arguments: list[str] | None) -> int:
+    parser = Parser(
         prog="python -m benchmarks",
         description="Measures tubeq, compares revisions, guards against regressions.",
-        epilog="Exit codes: 0 passed, 1 regression, 2 bad input or undecided, 3 the lab failed.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    modules = {}
+    given = sys.argv[1:] if arguments is None else arguments
     for name, summary in COMMANDS.items():
-        modules[name] = import_module(f"benchmarks.commands.{name}")
-        subparser = commands.add_parser(name, help=summary, description=modules[name].__doc__)
-        modules[name].add_arguments(subparser)
-    options = parser.parse_args(arguments)
-    try:
-        code: int = modules[options.command].run(options)
-    except KeyboardInterrupt:
-        print("interrupted: what was measured is kept", file=sys.stderr)
-        return 130
+        if name in given:  # the others are slow to import, and not needed
+            module = import_module(f"benchmarks.commands.{name}")
+            subparser = commands.add_parser(name, help=summary, description=module.__doc__)
+            module.add_arguments(subparser)
+        else:
+            commands.add_parser(name, help=summary)
+    options = parser.parse_args(given)
+    code: int = import_module(f"benchmarks.commands.{options.command}").run(options)
     return code
 
 

@@ -5,8 +5,8 @@ gets an environment of its own. A commit whose package cannot be built, or lacks
 needs, is skipped and said. What was measured is kept, and not measured again when the command is
 repeated.
 
-Exit code 0; 1 where a scenario's work was wrong at some commit; 2 for an unknown revision or
-scenario; 3 where nothing could be measured.
+Exit code 1 where a scenario's work was wrong at some commit; 3 where a scenario failed otherwise,
+or nothing could be measured.
 """
 
 from __future__ import annotations
@@ -14,14 +14,19 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.lab import history
+from benchmarks.lab import git, history
+from benchmarks.lab.environment import python_path
+from benchmarks.lab.exits import ExitCode, InfrastructureError, LabError, ending
+from benchmarks.lab.options import check_names, output_folder
+from benchmarks.lab.progress import Progress
 from benchmarks.lab.record import Commit, RunRecord
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,33 +45,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--again", action="store_true", help="also what the history has already")
     parser.add_argument("--no-counters", action="store_true", help="leave the counters out")
     parser.add_argument(
-        "--results", type=Path, metavar="DIR", help="the results folder (default: results)"
-    )
+        "--results", type=output_folder, metavar="DIR",
+        help="the results folder (default: results)",
+    )  # fmt: skip
+    parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
 
 
 def run(options: argparse.Namespace) -> int:
     """Carry it out; the exit code."""
     from benchmarks.lab.environment import machine_name
-    from benchmarks.lab.revisions import InfrastructureError
     from benchmarks.scenarios import all_scenarios
 
     names = options.scenario or list(all_scenarios())
-    unknown = sorted(set(names) - set(all_scenarios()))
-    if unknown:
-        print(f"error: there is no scenario {', '.join(unknown)}", file=sys.stderr)
-        return 2
     try:
+        check_names("scenario", names, all_scenarios())
         commits = commits_of(options.range)
-    except ValueError as error:
+    except LabError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return error.exit_code
     machine = machine_name()
     known = {
         (record.commit.sha, record.scenario)
         for record in history.read(options.results).records
         if (record.machine, record.profile) == (machine, options.profile) and not options.again
     }
-    measured = wrong = 0
+    measured = 0
+    kinds: set[str] = set()
+    progress = Progress(options.quiet)
     for number, commit in enumerate(commits, start=1):
         print(f"[{number}/{len(commits)}] {commit.sha[:7]} {commit.subject}", flush=True)
         wanted = [name for name in names if (commit.sha, name) not in known]
@@ -74,6 +79,7 @@ def run(options: argparse.Namespace) -> int:
             print("    is in the history already")
             measured += 1
             continue
+        progress.tell(f"{commit.sha[:7]}: preparing its environment")
         try:
             python, path = _runnable(commit.sha)
         except InfrastructureError as error:
@@ -83,35 +89,35 @@ def run(options: argparse.Namespace) -> int:
             "commit": asdict(commit), "names": wanted, "profile": options.profile,
             "counters": not options.no_counters, "machine": machine,
         })]  # fmt: skip
-        for answer in _answers(command, path):
-            found, bad = _keep(answer, commit, machine, options)
-            measured += found
-            wrong += bad
+        for answer in _answers(command, path, wanted):
+            progress.tell(f"{commit.sha[:7]} {answer['scenario']}")
+            if "sample" in answer:
+                _keep(answer, commit, machine, options)
+                measured += 1
+            elif "kind" in answer:
+                name, kind, why = answer["scenario"], answer["kind"], answer["why"]
+                print(f"    {name}: {kind}: {why}", flush=True)
+                kinds.add(kind)
     if not measured:
         print("error: nothing could be measured", file=sys.stderr)
-        return 3
-    return 1 if wrong else 0
+        return ExitCode.INFRASTRUCTURE
+    if "failed" in kinds:
+        return ExitCode.INFRASTRUCTURE
+    return ExitCode.REGRESSION if "wrong" in kinds else ExitCode.PASS
 
 
 def commits_of(text: str, repository: Path = ROOT) -> list[Commit]:
     """The commits of a range, or the one that a revision names, oldest first.
 
     Raises:
-        ValueError: git does not know them, or the range is empty.
+        BadInput: git does not know them, or the range is empty.
+        InfrastructureError: git cannot answer.
     """
-    if text.startswith("-"):
-        raise ValueError(f"not a revision: {text}")
     if ".." not in text:
-        return [history.commit_of(f"{text}^0", repository)]
-    done = subprocess.run(
-        ["git", "-C", str(repository), "rev-list", "--first-parent", "--reverse", text, "--"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        raise ValueError(done.stderr.strip() or f"git does not know {text}")
-    found = [history.commit_of(sha, repository) for sha in done.stdout.split()]
+        return [history.commit_of(git.resolve(repository, text), repository)]
+    found = [history.commit_of(sha, repository) for sha in git.commits_in(repository, text)]
     if not found:
-        raise ValueError(f"there is no commit in {text}")
+        raise git.UnknownRevision(f"there is no commit in {text}")
     return found
 
 
@@ -134,32 +140,51 @@ def _runnable(sha: str) -> tuple[Path, tuple[Path, ...]]:
     return side.python, side.path
 
 
-def _answers(command: Sequence[str], path: Iterable[Path]) -> Iterable[dict[str, Any]]:
-    """What the process in the commit's environment says, scenario by scenario."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [ROOT, *path]))}
+def _answers(
+    command: Sequence[str], path: Iterable[Path], names: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """What the process in the commit's environment says, scenario by scenario.
+
+    Before each scenario it says which one; of those left when it ends, that they failed, and how.
+    """
+    left = list(names)
+    environment = {**os.environ, "PYTHONPATH": python_path(ROOT, *path)}
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, env=environment, cwd=ROOT, encoding="utf-8"
-    ) as process:
+        command, stdout=subprocess.PIPE, env=environment, cwd=ROOT, encoding="utf-8",
+        errors="replace",
+    ) as process:  # fmt: skip
         assert process.stdout is not None
         try:
             for line in process.stdout:
-                if line.startswith("{"):
-                    yield json.loads(line)
+                answer = _answer(line)
+                if answer:
+                    if set(answer) != {"scenario"} and answer["scenario"] in left:
+                        left.remove(answer["scenario"])
+                    yield answer
+            returncode = process.wait()
         finally:
             process.kill()
+    for name in left:
+        yield {"scenario": name, "kind": "failed", "why": f"its process {ending(returncode)}"}
+
+
+def _answer(line: str) -> dict[str, Any] | None:
+    """A line as an answer; None of what something else printed."""
+    try:
+        answer = json.loads(line)
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) and "scenario" in answer else None
 
 
 def _keep(
     answer: dict[str, Any], commit: Commit, machine: str, options: argparse.Namespace
-) -> tuple[int, int]:
-    """Append what one scenario gave; how many were measured, and how many were wrong."""
+) -> None:
+    """Append what one scenario gave."""
     from benchmarks.lab.environment import fingerprint
     from benchmarks.scenarios import Sample
 
     name = answer["scenario"]
-    if "sample" not in answer:
-        print(f"    {name}: {answer['kind']}: {answer['why']}", flush=True)
-        return 0, int(answer["kind"] == "wrong")
     sample = Sample(**answer["sample"])
     run_record = RunRecord.of(
         {name: sample},
@@ -174,7 +199,6 @@ def _keep(
     p95 = found.get("latency_p95_ms")
     shown = f"P95 {p95.value:.4g} ms" if p95 else "measured"
     print(f"    {name}: {shown}", flush=True)
-    return 1, 0
 
 
 def _child(order: dict[str, Any]) -> None:
@@ -186,6 +210,7 @@ def _child(order: dict[str, Any]) -> None:
     scenarios = all_scenarios()
     for name in order["names"]:
         answer: dict[str, Any] = {"scenario": name}
+        print(json.dumps(answer), flush=True)
         try:
             scenario = scenarios[name]
             answer["sample"] = asdict(measure(scenario, Profile(order["profile"])))
@@ -202,4 +227,6 @@ def _child(order: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    # Ctrl-C reaches both processes; the one that gives orders ends this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _child(json.loads(sys.argv[1]))

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from benchmarks.commands.compare import ROOT, add_measuring, compare, measuring, report_failure
+from benchmarks.commands.compare import (
+    ROOT,
+    add_measuring,
+    checked_scenarios,
+    compare,
+    measuring,
+    report_failure,
+)
 from benchmarks.lab.comparison_text import reasons
-from benchmarks.lab.gate import Comparison, ExitCode, Verdict
-from benchmarks.lab.revisions import BuildFailed, InfrastructureError, resolve
+from benchmarks.lab.exits import ExitCode, LabError
+from benchmarks.lab.gate import Comparison, Verdict
+from benchmarks.lab.git import commits_after, describe, resolve
+from benchmarks.lab.revisions import BuildFailed
 
 Judge = Callable[[str], Verdict]
 """What the gate says of a commit against the good one."""
@@ -34,6 +41,11 @@ class Found:
     suspects: list[str]
     steps: list[tuple[str, Verdict]] = field(default_factory=list)
 
+    @property
+    def is_unclear(self) -> bool:
+        """Whether BAD itself could not be judged."""
+        return not self.suspects and any(each is Verdict.INCONCLUSIVE for _, each in self.steps)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
@@ -47,13 +59,14 @@ def run(options: argparse.Namespace) -> int:
     """Bisect, and show the commit.
 
     Returns:
-        0 when one commit was found, 1 when BAD is no slower than GOOD, 2 when several are left,
-        3 when the lab failed.
+        0 when one commit was found, 1 when BAD is no slower than GOOD, 4 when several are left or
+        BAD could not be judged.
     """
     comparisons: dict[str, Comparison] = {}
 
     def judge(commit: str) -> Verdict:
-        print(f"{commit[:10]} {_subject(ROOT, commit)}", file=sys.stderr, flush=True)
+        if not options.quiet:
+            print(f"{commit[:10]} {_subject(commit)}", file=sys.stderr, flush=True)
         try:
             comparison = compare(
                 good, commit, names=options.scenario, **measuring(options), confirms=True
@@ -64,13 +77,15 @@ def run(options: argparse.Namespace) -> int:
         if comparison.interrupted:
             raise KeyboardInterrupt
         comparisons[commit] = comparison
-        print(f"  {comparison.verdict}", file=sys.stderr, flush=True)
+        if not options.quiet:
+            print(f"  {comparison.verdict}", file=sys.stderr, flush=True)
         return comparison.verdict
 
     try:
+        checked_scenarios(options.scenario)
         good = resolve(ROOT, options.good)
-        found = bisect(commits_between(ROOT, good, resolve(ROOT, options.bad)), judge)
-    except InfrastructureError as error:
+        found = bisect(commits_after(ROOT, good, resolve(ROOT, options.bad)), judge)
+    except LabError as error:
         return report_failure(error)
     if options.json:
         print(json.dumps(_as_json(found, comparisons), indent=1))
@@ -78,7 +93,7 @@ def run(options: argparse.Namespace) -> int:
         _show(found, comparisons)
     if found.first_bad:
         return ExitCode.PASS
-    return ExitCode.INCONCLUSIVE if found.suspects else ExitCode.REGRESSION
+    return ExitCode.INCONCLUSIVE if found.suspects or found.is_unclear else ExitCode.REGRESSION
 
 
 def bisect(commits: list[str], judge: Judge) -> Found:
@@ -114,26 +129,8 @@ def bisect(commits: list[str], judge: Judge) -> Found:
     return Found(suspects[0] if len(suspects) == 1 else None, suspects, steps)
 
 
-def commits_between(repository: Path, good: str, bad: str) -> list[str]:
-    """Commits after `good` up to `bad`, oldest first, along first parents.
-
-    Raises:
-        InfrastructureError: `good` is no ancestor of `bad`.
-    """
-    is_ancestor = ["git", "-C", str(repository), "merge-base", "--is-ancestor", good, bad]
-    if subprocess.run(is_ancestor, capture_output=True, check=False).returncode:
-        raise InfrastructureError(f"{good[:10]} is no ancestor of {bad[:10]}")
-    listed = _git(repository, "rev-list", "--reverse", "--first-parent", f"{good}..{bad}")
-    return listed.split()
-
-
-def _git(repository: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(repository), *arguments]
-    return subprocess.run(command, capture_output=True, check=True, text=True).stdout
-
-
-def _subject(repository: Path, commit: str) -> str:
-    return _git(repository, "show", "--no-patch", "--format=%s", commit).strip()
+def _subject(commit: str) -> str:
+    return describe(ROOT, commit)[1]
 
 
 def _as_json(found: Found, comparisons: dict[str, Comparison]) -> dict[str, Any]:
@@ -147,10 +144,13 @@ def _as_json(found: Found, comparisons: dict[str, Comparison]) -> dict[str, Any]
 
 def _show(found: Found, comparisons: dict[str, Comparison]) -> None:
     if not found.suspects:
-        print("BAD is not slower than GOOD, as far as can be told: nothing to look for.")
+        if found.is_unclear:
+            print("It could not be told whether BAD is slower than GOOD: see the doctor.")
+        else:
+            print("BAD is not slower than GOOD, as far as can be told: nothing to look for.")
         return
     if found.first_bad:
-        print(f"first bad commit: {found.first_bad} {_subject(ROOT, found.first_bad)}")
+        print(f"first bad commit: {found.first_bad} {_subject(found.first_bad)}")
         for scenario in comparisons[found.first_bad].scenarios:
             for reason in reasons(scenario):
                 print(f"  {reason}")
@@ -159,4 +159,4 @@ def _show(found: Found, comparisons: dict[str, Comparison]) -> None:
         return
     print("one of these, which could not be told apart:")
     for commit in found.suspects:
-        print(f"  {commit[:10]} {_subject(ROOT, commit)}")
+        print(f"  {commit[:10]} {_subject(commit)}")

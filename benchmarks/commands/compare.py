@@ -14,34 +14,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-
 from benchmarks.commands.compare_output import write
-from benchmarks.lab.environment import fingerprint
-from benchmarks.lab.gate import Comparison, ExitCode, Settings, limits_of
-from benchmarks.lab.revisions import (
-    LAB_FOLDER,
-    WORK,
-    InfrastructureError,
-    Side,
-    prepare_side,
+from benchmarks.lab.environment import fingerprint, python_path
+from benchmarks.lab.exits import BadInput, ExitCode, InfrastructureError, LabError
+from benchmarks.lab.gate import Comparison, Settings, limits_of, unmeasured_limits
+from benchmarks.lab.options import (
+    check_names,
+    existing_folder,
+    minutes,
+    output_file,
+    whole,
 )
+from benchmarks.lab.progress import Progress
+from benchmarks.lab.revisions import LAB_FOLDER, WORK, Side, check_side, prepare_side
 from benchmarks.lab.rounds import Bench, Duel, Watcher
-from benchmarks.lab.thresholds import read_thresholds
+from benchmarks.lab.thresholds import Limits, read_thresholds
 from benchmarks.scenarios import all_scenarios
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_SCENARIOS = ("claim-lifo-1e3", "lifecycle")
 MEMORY_FOLDER = Path("/dev/shm")
 _ROOM_BYTES = 2_000_000_000
+_MOST_PAIRS = 10_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,29 +72,30 @@ def add_measuring(parser: argparse.ArgumentParser, *, scenarios: bool = True) ->
         )
     parser.add_argument(
         "--budget-minutes",
-        type=float,
+        type=minutes,
         default=10.0,
         metavar="N",
         help="begin no further round of measuring that would take longer (10)",
     )
     parser.add_argument(
         "--pairs",
-        type=int,
+        type=whole(1, _MOST_PAIRS),
         default=32,
         metavar="N",
-        help="at most so many process pairs a scenario; it looks after 8, 16 and 32 (32)",
+        help="at most so many process pairs a scenario; it looks after 8, 16 and 32 (32); of fewer "
+        "than 4 nothing can be told but what is counted",
     )
     parser.add_argument(
         "--folder",
-        type=Path,
+        type=existing_folder,
         help="where databases go; a folder in memory where there is one, so that the code is "
         "measured and not the disk",
     )
     parser.add_argument("--no-counters", action="store_true", help="leave the counters out")
     parser.add_argument("--json", action="store_true", help="print the comparison as JSON")
-    parser.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write a report")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument("--junit", type=output_file, metavar="FILE", help="write JUnit XML")
+    parser.add_argument("--markdown", type=output_file, metavar="FILE", help="write a report")
+    parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
 
 
 def finish(options: argparse.Namespace, *, confirms: bool, judges: bool) -> int:
@@ -110,7 +105,7 @@ def finish(options: argparse.Namespace, *, confirms: bool, judges: bool) -> int:
             options.base, options.head, names=options.scenario, **measuring(options),
             confirms=confirms, judges=judges,
         )  # fmt: skip
-    except InfrastructureError as error:
+    except LabError as error:
         return report_failure(error)
     write(comparison, options)
     if comparison.interrupted:
@@ -118,10 +113,10 @@ def finish(options: argparse.Namespace, *, confirms: bool, judges: bool) -> int:
     return int(comparison.exit_code) if judges else ExitCode.PASS
 
 
-def report_failure(error: Exception) -> int:
-    """Say why the lab could not do its work; its exit code."""
+def report_failure(error: LabError) -> int:
+    """Say why the command could not be carried out; its exit code."""
     print(f"error: {error}", file=sys.stderr)
-    return ExitCode.INFRASTRUCTURE
+    return error.exit_code
 
 
 def measuring(options: argparse.Namespace) -> dict[str, Any]:
@@ -159,25 +154,40 @@ def compare(
         budget_s: seconds, see lab.rounds.Bench.
         folder: where databases go.
         counts: whether to measure counters too.
-        quiet: no progress bar.
+        quiet: no progress on standard error.
         confirms: whether an alarm is measured anew.
         judges: whether absolute limits count.
         root: the repository.
 
     Raises:
-        InfrastructureError: a revision, a scenario or a build is at fault; the message says which.
+        BadInput: a revision, a scenario or a limit is none.
+        InfrastructureError: a build or the measuring failed; the message says why.
     """
     chosen = checked_scenarios(names)
-    sides = [prepare_side(root, name) for name in (base, head)]
-    with progress_bar(quiet) as watcher, working_folder(folder) as place:
+    limits = allowed_limits() if judges else {}
+    for name in (base, head):
+        check_side(root, name)
+    with Progress(quiet) as progress, working_folder(folder) as place:
+        sides = []
+        for name in (base, head):
+            progress.tell(f"preparing {name}")
+            sides.append(prepare_side(root, name))
+        count = counters_of if counts else no_counters
+
+        def counted(side: Side, scenario: str) -> Mapping[str, float]:
+            progress.tell(f"counting {scenario} of {side.name}")
+            return count(side, scenario)
+
         bench = Bench(
-            ROOT, place, settings or Settings(), budget_s, confirms,
-            counters_of if counts else no_counters, watcher,
-        )  # fmt: skip
+            ROOT, place, settings or Settings(), budget_s, confirms, counted, Teller(progress)
+        )
         comparison = Duel(sides[0], sides[1], chosen, bench).run()
         comparison.machine = fingerprint(place)
-    if judges:
-        judge_limits(comparison)
+    for scenario in comparison.scenarios:
+        allowed = limits.get(scenario.name, {})
+        comparison.limits += limits_of(scenario, allowed)
+        if not comparison.interrupted:
+            comparison.unmeasured += unmeasured_limits(scenario, allowed, counts)
     return comparison
 
 
@@ -185,30 +195,29 @@ def checked_scenarios(names: list[str] | None) -> list[str]:
     """The scenarios of those names, each once.
 
     Raises:
-        InfrastructureError: there is none of that name, or the gate has no use for it.
+        BadInput: there is none of that name, or the gate has no use for it.
     """
     known = all_scenarios()
     chosen = list(dict.fromkeys(names or DEFAULT_SCENARIOS))
+    check_names("scenario", chosen, known)
     for name in chosen:
-        if name not in known:
-            raise InfrastructureError(f"no scenario {name!r}; there are {', '.join(known)}")
         if not known[name].batch:
-            raise InfrastructureError(f"the scenario {name!r} has no batches for a comparison")
+            having = ", ".join(each for each in known if known[each].batch)
+            raise BadInput(f"the scenario {name!r} has no batches for a comparison; have: {having}")
     return chosen
 
 
-def judge_limits(comparison: Comparison) -> None:
-    """Add tier 0: the limits of benchmarks/thresholds.toml.
+def allowed_limits() -> Limits:
+    """Tier 0: the limits of benchmarks/thresholds.toml.
 
     Raises:
+        BadInput: they make no sense.
         InfrastructureError: the file cannot be read.
     """
     try:
-        allowed = read_thresholds()
-    except (OSError, ValueError, ImportError) as error:
+        return read_thresholds()
+    except (OSError, ImportError) as error:
         raise InfrastructureError(f"the limits cannot be read: {error}") from error
-    for scenario in comparison.scenarios:
-        comparison.limits += limits_of(scenario, allowed.get(scenario.name, {}))
 
 
 def counters_of(side: Side, scenario: str) -> Mapping[str, float]:
@@ -217,7 +226,7 @@ def counters_of(side: Side, scenario: str) -> Mapping[str, float]:
         return {}
     from benchmarks.lab.counters import measure_counters
 
-    path = os.pathsep.join(str(each) for each in side.path)
+    path = python_path(*side.path)
     environment = {"PYTHONPATH": path} if path else {}
     try:
         return measure_counters(scenario, python=side.python, environment=environment)
@@ -233,34 +242,21 @@ def no_counters(_side: Side, _scenario: str) -> Mapping[str, float]:
     return {}
 
 
-class _Bar(Watcher):
+class Teller(Watcher):
+    """Tells of batches on standard error."""
+
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._task = progress.add_task("preparing", total=None)
-        self._total = 0
+        self._total = self._done = 0
+        self._what = ""
 
     def round_begins(self, batches: int, what: str) -> None:
         self._total += batches
-        self._progress.update(self._task, total=self._total, description=what)
+        self._what = what
 
     def batch_is_done(self, scenario: str) -> None:
-        self._progress.update(self._task, advance=1, description=scenario)
-
-
-@contextmanager
-def progress_bar(quiet: bool = False) -> Iterator[Watcher]:
-    """A progress bar on standard error, over batches."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    disabled = quiet or not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=disabled) as progress:
-        yield _Bar(progress)
+        self._done += 1
+        self._progress.tell(f"{scenario}, {self._what}, batches", self._done, self._total)
 
 
 @contextmanager

@@ -10,7 +10,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.lab.comparison_text import figure, headline, junit, markdown, reasons
+from benchmarks.lab.comparison_text import (
+    figure,
+    headline,
+    interval,
+    junit,
+    markdown,
+    reasons,
+    unmeasured,
+    visible,
+)
 from benchmarks.lab.gate import Comparison, ScenarioVerdict
 from benchmarks.lab.revisions import LAB_FOLDER
 
@@ -49,13 +58,12 @@ def _table(scenario: ScenarioVerdict) -> Table:
     table.add_column("verdict", width=13)
     colours = {"regressed": "red", "improved": "green", "inconclusive": "yellow"}
     for metric in scenario.metrics:
-        half_width = (metric.high - metric.low) / 2
         table.add_row(
             metric.metric if metric.decides else f"({metric.metric})",
             figure(metric.base),
             figure(metric.head),
-            f"{100 * metric.effect:+.1f} ± {100 * half_width:.1f} %",
-            f"{100 * metric.smallest_visible_change:.1f} %",
+            interval(metric),
+            visible(metric),
             str(metric.verdict),
             style=colours.get(metric.verdict, "") if metric.decides else "dim",
         )
@@ -80,5 +88,7 @@ def show(comparison: Comparison) -> None:
                 f"{limit.scenario}: {limit.limit} is {limit.head:.4g}, the limit "
                 f"{limit.allowed:g}{also}"
             )
+    for each in comparison.unmeasured:
+        console.print(f"{each['scenario']}: {unmeasured(each)}", soft_wrap=True, highlight=False)
     for skipped in comparison.skipped:
         console.print(f"skipped {skipped['name']}: {skipped['reason']}", soft_wrap=True)

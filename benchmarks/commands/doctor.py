@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 from dataclasses import replace
 from statistics import stdev
 from typing import Any
@@ -20,8 +21,9 @@ from benchmarks.commands.compare import (
     report_failure,
 )
 from benchmarks.lab.comparison_text import figure
-from benchmarks.lab.gate import Comparison, ExitCode, MetricVerdict, Settings
-from benchmarks.lab.revisions import WORK, InfrastructureError
+from benchmarks.lab.exits import BadInput, ExitCode, LabError
+from benchmarks.lab.gate import FEWEST_PAIRS, Comparison, MetricVerdict, Settings
+from benchmarks.lab.revisions import WORK
 from benchmarks.lab.stats import Estimate
 
 
@@ -35,19 +37,24 @@ def run(options: argparse.Namespace) -> int:
     """Measure the work tree against itself, and show what that means.
 
     Returns:
-        0 when the gate can decide here, 2 when it cannot, even with all the samples it may take.
+        0 when the gate can decide here, 4 when it cannot, even with all the samples it may take.
     """
     chosen = measuring(options)
     # One look only: this is about the noise, not about a verdict.
     chosen["settings"] = replace(chosen["settings"], looks=(options.pairs,))
     try:
+        if options.pairs < _FEWEST_PAIRS:
+            raise BadInput(f"a spread needs at least {_FEWEST_PAIRS} process pairs (--pairs)")
         comparison = compare(WORK, WORK, names=options.scenario, **chosen)
-    except InfrastructureError as error:
+        if options.pairs < FEWEST_PAIRS and not comparison.interrupted:
+            print(f"note: {options.pairs} process pairs say little", file=sys.stderr)
+    except LabError as error:
         return report_failure(error)
     rows = [
         {"scenario": scenario.name, **noise(metric, Settings())}
         for scenario in comparison.scenarios
         for metric in scenario.metrics
+        if len(metric.processes) >= _FEWEST_PAIRS  # after Ctrl-C there may be fewer
     ]
     advice = advise(comparison.machine, rows)
     if options.json:
@@ -88,6 +95,7 @@ def noise(metric: MetricVerdict, settings: Settings) -> dict[str, Any]:
     }
 
 
+_FEWEST_PAIRS = 2
 _TESTS = 10
 """Metrics that the gate judges together by default: five of each of two scenarios."""
 

@@ -1,4 +1,4 @@
-"""Fail when HEAD is worse than BASE. Exit codes: 0 pass, 1 regression, 2 undecided, 3 the lab."""
+"""Fail when HEAD is worse than BASE: measured side by side, alarms confirmed, limits checked."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Show what the history holds: each scenario's last values, its trend, where it changed.
 
-Exit code 0; 2 where no such scenario, machine or profile is in the history.
+A scenario, metric, machine or profile that the history has not is bad input.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from benchmarks.lab import history
+from benchmarks.lab.exits import BadInput, ExitCode
+from benchmarks.lab.options import check_names, existing_folder, whole
 from benchmarks.lab.plots import Trend
+from benchmarks.lab.record import ScenarioRecord
 from benchmarks.lab.site import words
 from benchmarks.lab.site.views import Group, Line, groups
 
@@ -27,11 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--metric", metavar="NAME", help="this metric instead of the foremost one")
     parser.add_argument("--machine", metavar="NAME", help="only this machine's")
     parser.add_argument("--profile", metavar="NAME", help="only this profile's")
-    parser.add_argument("--last", type=int, default=4, metavar="N", help="how many values (4)")
+    parser.add_argument(
+        "--last", type=whole(1, 1_000), default=4, metavar="N", help="how many values (4)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument(
-        "--results", type=Path, metavar="DIR", help="the results folder (default: results)"
-    )
+        "--results", type=existing_folder, metavar="DIR",
+        help="the results folder (default: results)",
+    )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,24 +53,47 @@ def run(options: argparse.Namespace) -> int:
         and options.machine in {None, record.machine}
         and options.profile in {None, record.profile}
     ]
-    missing = sorted(set(options.scenario) - {record.scenario for record in records})
-    if missing or (reading.records and not records):
-        have = ", ".join(sorted({record.scenario for record in reading.records})) or "nothing"
-        what = ", ".join(missing) or "that machine or profile"
-        print(f"error: the history has no {what}; it has {have}", file=sys.stderr)
-        return 2
     try:
+        _check_asked(options, reading.records, records)
         found = groups(records, {}, {})
+        _check_metric(options.metric, found)
+    except BadInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        return ExitCode.BAD_INPUT
     except ImportError as error:
         print(f"error: change points need the lab's packages: {error}", file=sys.stderr)
-        return 3
+        return ExitCode.INFRASTRUCTURE
     if options.json:
         print(json.dumps(as_json(found, options.metric, reading.problems), indent=2))
     elif not found:
         print("The history is empty: 'python -m benchmarks run' or 'backfill' fills it.")
     else:
-        _print_tables(found, options.metric, max(1, options.last))
-    return 0
+        _print_tables(found, options.metric, options.last)
+    return ExitCode.PASS
+
+
+def _check_asked(
+    options: argparse.Namespace,
+    everything: Sequence[ScenarioRecord],
+    chosen: Sequence[ScenarioRecord],
+) -> None:
+    """Refuse names that the history has not, and combinations of which it has nothing."""
+    if options.machine is not None:
+        check_names("machine", [options.machine], {each.machine for each in everything})
+    if options.profile is not None:
+        check_names("profile", [options.profile], {each.profile for each in everything})
+    check_names("scenario", options.scenario, {each.scenario for each in everything})
+    check_names("scenario of that machine and profile", options.scenario,
+        {each.scenario for each in chosen})  # fmt: skip
+    if everything and not chosen:
+        raise BadInput("the history has nothing of that machine in that profile")
+
+
+def _check_metric(metric: str | None, found: Sequence[Group]) -> None:
+    if metric is not None:
+        known = {name for group in found for line in group.lines for name in line.trends}
+        known |= {name for group in found for line in group.lines for name in line.counters}
+        check_names("metric", [metric], known)
 
 
 def as_json(found: Sequence[Group], metric: str | None, problems: Sequence[str]) -> dict[str, Any]:

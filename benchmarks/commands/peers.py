@@ -4,9 +4,8 @@ Each peer is installed in an environment of its own under .lab/peers; what canno
 started is a row that says why. A whole run is written to results/peers (with --quick or --only,
 or interrupted, only where --results names a folder), and `publish` makes a page of it.
 
-Exit code 0 where every target is met (with --quick: where tubeq loses nothing and does nothing
-twice); 1 where one is not; 2 for an unknown name; 3 where tubeq or the floor could not be measured;
-130 after Ctrl-C, with what was measured until then.
+Exit code 1 where a target is not met (with --quick: where tubeq loses a task or does one twice);
+3 where tubeq or the floor could not be measured. What was measured until Ctrl-C is shown.
 """
 
 from __future__ import annotations
@@ -18,9 +17,13 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+from benchmarks.lab.exits import ExitCode
+from benchmarks.lab.options import output_file, output_folder, whole
+from benchmarks.lab.progress import Progress
 from benchmarks.peers.adapter import FULL, NORMAL
 from benchmarks.peers.adapters import ADAPTERS
 from benchmarks.peers.candidates import FLOOR_NAME, choose
@@ -42,15 +45,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"this candidate and the floor; may be repeated ({', '.join(ADAPTERS)})")  # fmt: skip
     add("--durability", choices=(NORMAL, FULL, "both"),
         help="fsync never, or at every commit (default: both; --quick: normal)")  # fmt: skip
-    add("--depth", type=int, action="append", default=[], metavar="N",
+    add("--depth", type=whole(1, 100_000_000), action="append", default=[], metavar="N",
         help="so many tasks queued; may be repeated (default: 1e3, 1e5, 1e6)")  # fmt: skip
     add("--no-targets", action="store_true", help="leave out the figures beside their targets")
     add("--no-peers", action="store_true", help="leave out the peers: only the targets")
     add("--ten-million", action="store_true",
         help="also create, work and prune ten million tasks: ten minutes, 10 GB")  # fmt: skip
     add("--json", action="store_true", help="print JSON instead of tables")
-    add("--markdown", type=Path, metavar="FILE", help="write the tables as Markdown too")
-    add("--results", type=Path, metavar="DIR", help="the results folder (default: results)")
+    add("--markdown", type=output_file, metavar="FILE", help="write the tables as Markdown too")
+    add("--results", type=output_folder, metavar="DIR",
+        help="the results folder (default: results)")  # fmt: skip
+    add("--quiet", action="store_true", help="no progress on standard error")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -60,13 +65,13 @@ def run(options: argparse.Namespace) -> int:
         plan = plan_of(options)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return ExitCode.BAD_INPUT
     finished = Run(plan, is_quick=options.quick)
     with _terminable():
         try:
             if not options.no_peers:
-                with _progress(steps(plan, len(chosen))) as tell:
-                    measure(finished, chosen, tell)
+                with Progress(options.quiet) as progress:
+                    measure(finished, chosen, _teller(progress, steps(plan, len(chosen))))
             if not options.no_targets:
                 _measure_targets(finished, options)
         except KeyboardInterrupt:
@@ -98,13 +103,13 @@ def plan_of(options: argparse.Namespace) -> Plan:
 def exit_code(document: dict[str, Any], options: argparse.Namespace) -> int:
     """As the command's."""
     if document["interrupted"]:
-        return 130
+        return ExitCode.INTERRUPTED
     own = {FLOOR_NAME, "tubeq"} & {each["name"] for each in document["candidates"]}
     measured = {row["candidate"] for row in document["latency"] if row["figures"]}
     if own - measured:
-        return 3
+        return ExitCode.INFRASTRUCTURE
     judged = [row for row in document["targets"] if row["table"] == _SAFETY or not options.quick]
-    return int(not all(row["met"] for row in judged))
+    return ExitCode.PASS if all(row["met"] for row in judged) else ExitCode.REGRESSION
 
 
 def _measure_targets(finished: Run, options: argparse.Namespace) -> None:
@@ -116,11 +121,11 @@ def _measure_targets(finished: Run, options: argparse.Namespace) -> None:
     if not options.no_peers:
         beside_peers = map(explained, peer_targets(finished.document()))
         finished.targets += [row.as_json() for row in beside_peers]
-    with _progress(0) as tell:
-        tell("figures beside their targets")
+    with Progress(options.quiet) as progress:
+        progress.tell("figures beside their targets")
         for row in measure_all(options.quick, big=options.ten_million):
             finished.targets.append(row.as_json())
-            tell(f"{row.table}: {row.what}")
+            progress.tell(f"{row.table}: {row.what}")
 
 
 def _show(document: dict[str, Any], options: argparse.Namespace) -> None:
@@ -175,20 +180,7 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-@contextlib.contextmanager
-def _progress(total: int) -> Iterator[Callable[[str], None]]:
-    """A progress bar on standard error; what it gives is told of each step."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description:48}"), BarColumn(), TimeElapsedColumn())
-    # Drawn between steps only: a thread that draws would run beside what is measured.
-    with Progress(
-        *columns, console=Console(stderr=True), transient=True, auto_refresh=False
-    ) as bar:
-        task = bar.add_task("", total=total or None)
-
-        def tell(text: str) -> None:
-            bar.update(task, advance=1, description=text, refresh=True)
-
-        yield tell
+def _teller(progress: Progress, total: int) -> Callable[[str], None]:
+    """What is told of each step of so many."""
+    done = count()
+    return lambda text: progress.tell(text, next(done), total)

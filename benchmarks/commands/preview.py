@@ -12,12 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.commands import publish
+from benchmarks.lab.exits import BadInput, ExitCode
+from benchmarks.lab.options import whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument(
-        "--port", type=int, default=0, metavar="N", help="the port (default: any that is free)"
+        "--port",
+        type=whole(0, 65_535),
+        default=0,
+        metavar="N",
+        help="the port (default: any that is free)",
     )
     parser.add_argument("--open", action="store_true", help="open it in the browser")
     publish.add_sources(parser)
@@ -30,12 +36,12 @@ def run(options: argparse.Namespace) -> int:
         try:
             publish.build(options, site)
             server = serve(site, options.port)
-        except (ValueError, OverflowError) as error:
+        except BadInput as error:
             print(f"error: {error}", file=sys.stderr)
-            return 2
+            return ExitCode.BAD_INPUT
         except (ImportError, OSError) as error:
             print(f"error: no preview: {error}", file=sys.stderr)
-            return 3
+            return ExitCode.INFRASTRUCTURE
         with server:
             address = f"http://127.0.0.1:{server.server_address[1]}/"
             print(f"{address}  (Ctrl-C ends it)", flush=True)
@@ -45,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
                 server.serve_forever()
             except KeyboardInterrupt:
                 print()
-    return 0
+    return ExitCode.PASS
 
 
 def serve(site: Path, port: int = 0) -> ThreadingHTTPServer:

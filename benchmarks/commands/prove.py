@@ -14,18 +14,22 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from itertools import cycle, islice, zip_longest
 from pathlib import Path
 from typing import Any
 
 from benchmarks.commands.compare import ROOT, compare, report_failure, working_folder
 from benchmarks.lab.environment import fingerprint
+from benchmarks.lab.exits import ExitCode, InfrastructureError, LabError
 from benchmarks.lab.gate import Comparison, Verdict
+from benchmarks.lab.options import minutes, output_folder, whole
 from benchmarks.lab.planting import NO_CHANGE, PLANTED, Plant, PlantDoesNotApply, plant
 from benchmarks.lab.proof import Outcome, matrix, matrix_markdown, read_outcomes
-from benchmarks.lab.revisions import InfrastructureError, resolve, source_tree
+from benchmarks.lab.revisions import WORK, resolve, source_tree
 
 GATE = "gate"
+_MOST_TRIALS = 100_000
 
 
 @dataclass(frozen=True)
@@ -50,35 +54,44 @@ Ask = Callable[[Path, Path, str], Outcome]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add = parser.add_argument
-    add("--no-change", type=int, default=60, metavar="N", help="pairs that differ in nothing (60)")
-    add("--planted", type=int, default=60, metavar="N", help="pairs with a planted change (60)")
-    add("--tools-runs", type=int, default=12, metavar="N",
+    trials = whole(0, _MOST_TRIALS)
+    add(
+        "--no-change",
+        type=trials,
+        default=60,
+        metavar="N",
+        help="pairs that differ in nothing (60)",
+    )
+    add("--planted", type=trials, default=60, metavar="N", help="pairs with a planted change (60)")
+    add("--tools-runs", type=trials, default=12, metavar="N",
         help="pairs of each kind that asv and pytest-benchmark judge (12)")  # fmt: skip
-    add("--budget-minutes", type=float, default=240.0, metavar="N",
+    add("--budget-minutes", type=minutes, default=240.0, metavar="N",
         help="begin no further trial after so long; run again to go on (240)")  # fmt: skip
     add("--revision", default="HEAD", help="what the changes are planted into (HEAD)")
-    add("--output", type=Path, default=ROOT / "results" / "proof", metavar="FOLDER",
+    add("--output", type=output_folder, default=ROOT / "results" / "proof", metavar="FOLDER",
         help="where outcomes and the matrix go (results/proof)")  # fmt: skip
     add("--json", action="store_true", help="print the matrix as JSON")
-    add("--quiet", action="store_true", help="no line a trial")
+    add("--quiet", action="store_true", help="no progress on standard error, no line a trial")
 
 
 def run(options: argparse.Namespace) -> int:
     """Put all trials that have no outcome yet, and write the matrix.
 
     Returns:
-        0 when the gate was never wrong, 1 when it was, 2 when trials are left, 3 on failure. To
-        be undecided is not to be wrong; the matrix has it in a column of its own.
+        0 when the gate was never wrong, 1 when it was, 4 when trials are left. To be undecided is
+        not to be wrong; the matrix has it in a column of its own.
     """
     outcomes_file = options.output / "outcomes.ndjson"
-    options.output.mkdir(parents=True, exist_ok=True)
     trials = list(planned(options.no_change, options.planted, options.tools_runs))
     try:
-        commit = resolve(ROOT, options.revision)
+        commit = resolve(ROOT, "HEAD" if options.revision == WORK else options.revision)
         source = source_tree(ROOT, options.revision)
+        options.output.mkdir(parents=True, exist_ok=True)
         finished = _work_off(trials, source, commit, outcomes_file, options)
-    except (InfrastructureError, PlantDoesNotApply) as error:
+    except LabError as error:
         return report_failure(error)
+    except PlantDoesNotApply as error:
+        return report_failure(InfrastructureError(str(error)))
     outcomes = _write_matrix(options.output)
     shown = options.output / ("matrix.json" if options.json else "matrix.md")
     print(shown.read_text(encoding="utf-8"))
@@ -86,7 +99,9 @@ def run(options: argparse.Namespace) -> int:
         each.tool == GATE and not each.undecided and each.alarm is not each.is_change
         for each in outcomes
     )
-    return 1 if wrong else 0 if finished else 2
+    if wrong:
+        return ExitCode.REGRESSION
+    return ExitCode.PASS if finished else ExitCode.INCONCLUSIVE
 
 
 def planned(no_change: int, planted: int, tools_runs: int) -> Iterator[Trial]:
@@ -128,7 +143,7 @@ def _work_off(
             if time.monotonic() - began > 60 * options.budget_minutes:
                 return False
             if trial.tool not in tools:
-                tools[trial.tool] = _tool(trial.tool, place, source)
+                tools[trial.tool] = _tool(trial.tool, place, source, options.quiet)
             outcome = _put(trial, source, place, tools[trial.tool])
             record = {
                 **outcome.to_json(),
@@ -161,9 +176,9 @@ def _put(trial: Trial, source: Path, place: Path, ask: Ask) -> Outcome:
     return ask(base, head, trial.scenario)
 
 
-def _tool(name: str, place: Path, source: Path) -> Ask:
+def _tool(name: str, place: Path, source: Path, quiet: bool) -> Ask:
     if name == GATE:
-        return ask_gate
+        return partial(ask_gate, quiet=quiet)
     from benchmarks.lab.other_tools import AsvContinuous, PytestBenchmark
 
     if name == "asv":
@@ -171,10 +186,10 @@ def _tool(name: str, place: Path, source: Path) -> Ask:
     return PytestBenchmark(ROOT, place / "pytest-benchmark").ask
 
 
-def ask_gate(base: Path, head: Path, scenario: str) -> Outcome:
+def ask_gate(base: Path, head: Path, scenario: str, quiet: bool = True) -> Outcome:
     """What the gate, as it is by default, says of two trees."""
     comparison = compare(
-        str(base), str(head), names=[scenario], confirms=True, judges=True, quiet=True
+        str(base), str(head), names=[scenario], confirms=True, judges=True, quiet=quiet
     )
     if comparison.interrupted:
         raise KeyboardInterrupt

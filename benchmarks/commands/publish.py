@@ -1,7 +1,6 @@
 """Build the static site from results/: open its index.html, no server is needed.
 
-Exit code 0, also where lines of the history could not be read (they are named); 2 where the output
-folder holds something else; 3 where the site could not be built.
+Lines of the history that cannot be read are named, and are no failure.
 """
 
 from __future__ import annotations
@@ -12,6 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.lab.exits import BadInput, ExitCode
+from benchmarks.lab.options import existing_folder, output_folder
+from benchmarks.lab.progress import Progress
 from benchmarks.scenarios import all_scenarios
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ LAST_COMPARISON = ROOT / ".lab" / "last-comparison.json"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument(
-        "--out", type=Path, default=OUT, metavar="DIR",
+        "--out", type=output_folder, default=OUT, metavar="DIR",
         help="where to; an earlier site there is replaced (default: .lab/site)",
     )  # fmt: skip
     add_sources(parser)
@@ -35,37 +37,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_sources(parser: argparse.ArgumentParser) -> None:
     """What the site is built from; `preview` has these too."""
     parser.add_argument(
-        "--results", type=Path, metavar="DIR", help="the results folder (default: results)"
-    )
+        "--results", type=existing_folder, metavar="DIR",
+        help="the results folder (default: results)",
+    )  # fmt: skip
     parser.add_argument(
-        "--asv", type=Path, default=ASV_HTML, metavar="DIR",
+        "--asv", type=existing_folder, default=ASV_HTML, metavar="DIR",
         help="what 'asv publish' wrote, to be put beside the pages (default: .lab/asv-html)",
     )  # fmt: skip
     parser.add_argument(
         "--repository-url", default="", metavar="URL",
         help="where the web shows the repository, for links to commits (default: no such links)",
     )  # fmt: skip
+    parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
 
 
 def run(options: argparse.Namespace) -> int:
     """Build it and say where it is; the exit code."""
     try:
         published = build(options, options.out)
-    except ValueError as error:
+    except BadInput as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return ExitCode.BAD_INPUT
     except (ImportError, OSError) as error:
         print(f"error: the site could not be built: {error}", file=sys.stderr)
-        return 3
+        return ExitCode.INFRASTRUCTURE
     print(f"{published.pages} pages: {published.index}")
-    return 0
+    return ExitCode.PASS
 
 
 def build(options: argparse.Namespace, out: Path) -> Published:
     """Publish from the sources that the options name; say on stderr what could not be read.
 
     Raises:
-        ValueError: `out` is not ours to replace, or thresholds.toml is wrong.
+        BadInput: `out` is not ours to replace, or thresholds.toml is wrong.
         ImportError: matplotlib, jinja2 or another package of the lab is missing.
         OSError: it cannot be written.
     """
@@ -73,15 +77,18 @@ def build(options: argparse.Namespace, out: Path) -> Published:
     from benchmarks.lab.thresholds import read_thresholds
 
     is_own = options.results is None
-    published = publish(
-        out,
-        options.results,
-        limits=read_thresholds(),
-        about=descriptions(),
-        last_comparison=LAST_COMPARISON if is_own else None,
-        asv_html=options.asv,
-        repository_url=options.repository_url,
-    )
+    limits = read_thresholds()
+    with Progress(options.quiet) as progress:
+        published = publish(
+            out,
+            options.results,
+            limits=limits,
+            about=descriptions(),
+            last_comparison=LAST_COMPARISON if is_own else None,
+            asv_html=options.asv,
+            repository_url=options.repository_url,
+            progress=progress.tell,
+        )
     for problem in published.problems:
         print(f"warning: not read: {problem}", file=sys.stderr)
     return published

@@ -1,21 +1,22 @@
 """Measure scenarios: a table, a verdict against thresholds.toml, a line in the history, a report.
 
-Exit code 0 where every limit is kept, 1 where one is broken or a scenario did its work wrong, 2 for
-an unknown scenario, 3 where the lab itself failed, 130 after Ctrl-C. What was measured is kept.
+Exit code 1 also where a limit is on what was not measured. What was measured is kept, also after
+Ctrl-C.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import difflib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
+from benchmarks.lab.exits import BadInput, ExitCode, LabError
+from benchmarks.lab.options import check_names, output_file, output_folder
+from benchmarks.lab.progress import Progress
 from benchmarks.lab.record import RunRecord, ScenarioRecord
 from benchmarks.lab.thresholds import Judged, Limits, judge, read_thresholds
 from benchmarks.scenarios import Profile, Sample, Scenario, all_scenarios
@@ -37,11 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--list", action="store_true", help="name the scenarios and end")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
-    parser.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML, for CI")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table as Markdown")
+    parser.add_argument("--junit", type=output_file, metavar="FILE", help="write JUnit XML, for CI")
+    parser.add_argument(
+        "--markdown", type=output_file, metavar="FILE", help="write the table as Markdown"
+    )
     parser.add_argument(
         "--report",
-        type=Path,
+        type=output_folder,
         metavar="DIR",
         default=REPORT_FOLDER,
         help=f"where the report with its plots goes (default: {REPORT_FOLDER})",
@@ -49,8 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-report", action="store_true", help="write no report")
     parser.add_argument("--no-history", action="store_true", help="add no line to the history")
     parser.add_argument(
-        "--results", type=Path, metavar="DIR", help="the folder of the history (default: results)"
+        "--results",
+        type=output_folder,
+        metavar="DIR",
+        help="the folder of the history (default: results)",
     )
+    parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
 
 
 @dataclass
@@ -79,14 +86,23 @@ class Outcome:
         return [each for each in self.judged if each.is_broken]
 
     @property
+    def missing(self) -> list[Judged]:
+        """The limits on what was not measured; of a scenario that failed that is no news."""
+        return (
+            [] if self.failed or self.wrong else [each for each in self.judged if each.is_missing]
+        )
+
+    @property
     def verdict(self) -> str:
         """One word."""
         if self.failed or self.wrong:
             return "failed" if self.failed else "wrong"
-        if self.skipped:
-            return "skipped"
         if self.broken:
             return "limit broken"
+        if self.missing:
+            return "limit not measured"
+        if self.skipped:
+            return "skipped"
         return "passed" if any(each.measured for each in self.judged) else "measured"
 
 
@@ -104,10 +120,12 @@ class Run:
     def exit_code(self) -> int:
         """As the command's."""
         if self.is_interrupted:
-            return 130
+            return ExitCode.INTERRUPTED
         if any(each.failed for each in self.outcomes):
-            return 3
-        return int(any(each.wrong or each.broken for each in self.outcomes))
+            return ExitCode.INFRASTRUCTURE
+        if any(each.wrong or each.broken or each.missing for each in self.outcomes):
+            return ExitCode.REGRESSION
+        return ExitCode.PASS
 
 
 def run(options: argparse.Namespace) -> int:
@@ -121,18 +139,19 @@ def run(options: argparse.Namespace) -> int:
     try:
         chosen = choose(scenarios, options.scenario, Profile(options.profile))
         limits = read_thresholds()
-    except ValueError as error:
+    except BadInput as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return ExitCode.BAD_INPUT
     except ImportError as error:
         print(
             f"error: reading thresholds.toml needs Python 3.11 or tomli: {error}", file=sys.stderr
         )
-        return 3
+        return ExitCode.INFRASTRUCTURE
     if find_spec("hdrh") is None:  # now, and not when all has been measured
         print("error: the lab needs its packages: uv sync --group lab", file=sys.stderr)
-        return 3
-    finished = _measure_all(chosen, Profile(options.profile), limits)
+        return ExitCode.INFRASTRUCTURE
+    with Progress(options.quiet) as progress:
+        finished = _measure_all(chosen, Profile(options.profile), limits, progress)
     _keep(finished, options)
     run_output.show(finished, options)
     return finished.exit_code
@@ -144,13 +163,9 @@ def choose(
     """The scenarios of these names; of none, all that the profile includes.
 
     Raises:
-        ValueError: there is no such scenario; the message has names that are close to it.
+        BadInput: there is no such scenario; the message has names that are close to it.
     """
-    for name in names:
-        if name not in scenarios:
-            close = difflib.get_close_matches(name, scenarios, n=3, cutoff=0.4)
-            hint = f"did you mean {' or '.join(close)}?" if close else "see 'run --list'"
-            raise ValueError(f"there is no scenario {name!r}: {hint}")
+    check_names("scenario", names, scenarios)
     if names:
         return [scenarios[name] for name in dict.fromkeys(names)]
     order = list(Profile)
@@ -161,33 +176,35 @@ def choose(
     ]
 
 
-def _measure_all(chosen: Sequence[Scenario], profile: Profile, limits: Limits) -> Run:
+def _measure_all(
+    chosen: Sequence[Scenario], profile: Profile, limits: Limits, progress: Progress
+) -> Run:
     from benchmarks.lab.counters import measure_counters
     from benchmarks.lab.measure import measure
 
     finished = Run(str(profile))
     samples: dict[str, Sample] = {}
     counters: dict[str, dict[str, float]] = {}
-    with _progress(sum(each.calls[profile] for each in chosen)) as step:
-        try:
-            for scenario in chosen:
-                outcome = Outcome(scenario.name)
-                finished.outcomes.append(outcome)
-                tell = step(scenario.name, scenario.calls[profile])
-                try:
-                    samples[scenario.name] = measure(scenario, profile, progress=tell)
-                    if scenario.counted_calls:
-                        counters[scenario.name] = measure_counters(scenario.name)
-                except NotImplementedError as error:
-                    outcome.skipped = str(error)
-                except AssertionError as error:
-                    outcome.wrong = str(error) or "its check failed"
-                except Exception as error:  # noqa: BLE001 - the other scenarios are still measured
-                    outcome.failed = f"{type(error).__name__}: {error}"
-        except KeyboardInterrupt:
-            finished.is_interrupted = True
-            finished.notes.append("interrupted: what was measured until then is kept")
-            finished.outcomes = [each for each in finished.outcomes if each.name in samples]
+    try:
+        for number, scenario in enumerate(chosen, start=1):
+            outcome = Outcome(scenario.name)
+            finished.outcomes.append(outcome)
+            tell = partial(progress.tell, f"{number}/{len(chosen)} {scenario.name}, calls")
+            tell()
+            try:
+                samples[scenario.name] = measure(scenario, profile, progress=tell)
+                if scenario.counted_calls:
+                    counters[scenario.name] = measure_counters(scenario.name)
+            except NotImplementedError as error:
+                outcome.skipped = str(error)
+            except AssertionError as error:
+                outcome.wrong = str(error) or "its check failed"
+            except Exception as error:  # noqa: BLE001 - the other scenarios are still measured
+                outcome.failed = f"{type(error).__name__}: {error}"
+    except KeyboardInterrupt:
+        finished.is_interrupted = True
+        finished.notes.append("interrupted: what was measured until then is kept")
+        finished.outcomes = [each for each in finished.outcomes if each.name in samples]
     _record(finished, samples, counters, limits)
     return finished
 
@@ -204,7 +221,7 @@ def _record(
 
     try:
         commit = commit_of()
-    except ValueError as error:  # a copy without git: a report can be had, a history cannot
+    except LabError as error:  # a copy without git: a report can be had, a history cannot
         finished.notes.append(f"no commit is known ({error}): nothing goes into the history")
         commit = Commit("0" * 40, "unknown", "1970-01-01T00:00:00+00:00", dirty=True)
     finished.record = RunRecord.of(
@@ -217,6 +234,9 @@ def _record(
         limits=limits,
     )
     for outcome in finished.outcomes:
+        outcome.judged = [
+            Judged(name, allowed, None) for name, allowed in limits.get(outcome.name, {}).items()
+        ]
         for record in finished.record.scenarios:
             if record.scenario == outcome.name:
                 outcome.record = record
@@ -250,29 +270,3 @@ def _keep(finished: Run, options: argparse.Namespace) -> None:
             finished.notes.append(f"report: {write_report(record, options.report).html}")
         except (ImportError, OSError, ValueError) as error:
             finished.notes.append(f"no report was written: {error}")
-
-
-Tell = Callable[[int, int], None]
-
-
-@contextlib.contextmanager
-def _progress(total: int) -> Iterator[Callable[[str, int], Tell]]:
-    """A progress bar on standard error; gives, by scenario, what `measure` is to tell."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    del total  # calls differ too much in length: scenarios are what is counted
-    columns: tuple[Any, ...] = (
-        TextColumn("{task.description:28}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-
-        def step(name: str, calls: int) -> Tell:
-            bar.reset(task, total=calls, description=name)
-            return lambda done, _: bar.update(task, completed=done)
-
-        yield step

@@ -13,6 +13,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from benchmarks.commands.run import Outcome, Run
+from benchmarks.lab.exits import ExitCode
 from benchmarks.lab.measure import calls_needed
 from benchmarks.lab.record import CLOCK_STEPS, QUANTILES, Measure, ScenarioRecord
 
@@ -88,7 +89,7 @@ def as_json(finished: Run) -> dict[str, Any]:
     environment = records[0].environment if records else {}
     return {
         "verdict": _verdict(finished),
-        "exit_code": finished.exit_code,
+        "exit_code": int(finished.exit_code),
         "profile": finished.profile,
         "environment": dict(environment),
         "notes": finished.notes,
@@ -103,6 +104,7 @@ def as_json(finished: Run) -> dict[str, Any]:
                         "allowed": limit.allowed,
                         "measured": limit.measured and limit.measured.value,
                         "broken": limit.is_broken,
+                        "missing": limit.is_missing,
                     }
                     for limit in each.judged
                 ],
@@ -123,7 +125,7 @@ def as_junit(finished: Run) -> str:
         "testsuite",
         name=f"benchmarks.{finished.profile}",
         tests=str(len(finished.outcomes)),
-        failures=count("limit broken,wrong"),
+        failures=count("limit broken,limit not measured,wrong"),
         errors=count("failed"),
         skipped=count("skipped"),
     )
@@ -132,11 +134,10 @@ def as_junit(finished: Run) -> str:
         case = ET.SubElement(
             suite, "testcase", classname="benchmarks.run", name=each.name, time=f"{elapsed_s:.3f}"
         )
-        kind = {"limit broken": "failure", "wrong": "failure", "failed": "error"}.get(each.verdict)
-        if each.skipped:
-            ET.SubElement(case, "skipped", message=each.skipped)
-        elif kind:
-            reason = each.failed or each.wrong or "; ".join(map(str, each.broken))
+        kind = {"failed": "error", "skipped": "skipped"}.get(each.verdict, "failure")
+        if each.verdict not in ("passed", "measured"):
+            limits = "; ".join(map(str, [*each.broken, *each.missing]))
+            reason = each.failed or each.wrong or limits or each.skipped
             ET.SubElement(case, kind, message=reason)
         if each.record:
             cells = zip(_HEADINGS, _cells(each))
@@ -154,7 +155,10 @@ def _records(finished: Run) -> Sequence[ScenarioRecord]:
 def _verdict(finished: Run) -> str:
     if finished.is_interrupted:
         return "interrupted"
-    return {0: "passed", 1: "a limit is broken"}.get(finished.exit_code, "failed")
+    if finished.exit_code == ExitCode.REGRESSION:
+        is_broken = any(each.wrong or each.broken for each in finished.outcomes)
+        return "a limit is broken" if is_broken else "a limit is on what was not measured"
+    return "passed" if finished.exit_code == ExitCode.PASS else "failed"
 
 
 def _cells(outcome: Outcome) -> list[str]:
@@ -213,8 +217,12 @@ def _remarks(finished: Run) -> list[str]:
     for each in finished.outcomes:
         reason = each.failed or each.wrong or each.skipped
         if reason:
-            lines.append(f"{each.name} {each.verdict}: {reason}")
+            lines.append(f"{each.name} {'skipped' if each.skipped else each.verdict}: {reason}")
         lines += [f"{each.name}: {limit}: broken" for limit in each.broken]
+        lines += [
+            f"{each.name}: {limit}: a limit on what was not measured is a failure"
+            for limit in each.missing
+        ]
     if any(_refused(record) for record in _records(finished)):
         needs = ", ".join(f"{name.upper()} {calls_needed(q)}" for name, q in QUANTILES.items())
         lines.append(

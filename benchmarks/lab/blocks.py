@@ -32,7 +32,9 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
-from benchmarks.lab.revisions import InfrastructureError, Side
+from benchmarks.lab.environment import python_path
+from benchmarks.lab.exits import InfrastructureError, ending
+from benchmarks.lab.revisions import Side
 from benchmarks.lab.stats import quantile
 
 TAIL_CALLS = 1000
@@ -101,8 +103,8 @@ class Contestant:
 
     def __init__(self, side: Side, benchmarks_root: Path, folder: Path, hash_seed: int) -> None:
         self.side = side
+        path = python_path(*side.path, benchmarks_root)
         self._errors = (folder / "stderr.txt").open("w+b")
-        path = os.pathsep.join(str(each) for each in (*side.path, benchmarks_root))
         environment = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": str(hash_seed)}
         environment.pop("VIRTUAL_ENV", None)
         try:
@@ -128,7 +130,13 @@ class Contestant:
         """
         process = self._process
         assert process.stdin and process.stdout
-        timer = threading.Timer(patience_s, process.kill)
+        is_late = threading.Event()
+
+        def end() -> None:
+            is_late.set()
+            process.kill()
+
+        timer = threading.Timer(patience_s, end)
         timer.start()
         try:
             process.stdin.write(json.dumps({"do": verb, **command}).encode() + b"\n")
@@ -139,11 +147,17 @@ class Contestant:
         finally:
             timer.cancel()
         if not line:
+            how = f"did not answer {verb!r} within {patience_s:g} s"
+            if not is_late.is_set():
+                with suppress(subprocess.TimeoutExpired):
+                    how = f"{ending(process.wait(5))} at {verb!r}"
+            raise InfrastructureError(f"{self.side.name} {how}:\n{self._last_words()}")
+        try:
+            answer: dict[str, Any] = json.loads(line)
+        except ValueError:
             raise InfrastructureError(
-                f"{self.side.name} ended, or did not answer {verb!r} within {patience_s:g} s:\n"
-                f"{self._last_words()}"
-            )
-        answer: dict[str, Any] = json.loads(line)
+                f"{self.side.name} gave no answer to {verb!r}: {line[:200]!r}"
+            ) from None
         if "lacks" in answer:
             raise Lacks(self.side, answer["lacks"])
         if "wrong" in answer:

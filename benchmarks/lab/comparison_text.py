@@ -6,7 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from benchmarks.lab.gate import Comparison, Limit, MetricVerdict, ScenarioVerdict, Verdict
+from benchmarks.lab.gate import (
+    FEWEST_PAIRS,
+    Comparison,
+    Limit,
+    MetricVerdict,
+    ScenarioVerdict,
+    Verdict,
+)
 
 _MARKS = {
     Verdict.IMPROVED: "🟢 improved",
@@ -45,11 +52,36 @@ def headline(comparison: Comparison) -> str:
 
 def metric_sentence(metric: MetricVerdict) -> str:
     """A metric's verdict, how sure it is, and what could have been seen."""
+    if not metric.has_enough_pairs:
+        return (
+            f"{metric.metric}: {metric.verdict}, {percent(metric.effect)}, not enough process "
+            f"pairs to tell: {len(metric.processes)}, and at least {FEWEST_PAIRS} are needed"
+        )
     return (
         f"{metric.metric}: {metric.verdict}, {percent(metric.effect)} "
         f"({percent(metric.low)} to {percent(metric.high)} at {metric.confidence:.0%}; "
-        f"a change of {100 * metric.smallest_visible_change:.1f} % would have been seen)"
+        f"a change of {visible(metric)} would have been seen)"
     )
+
+
+def visible(metric: MetricVerdict) -> str:
+    """The smallest change that would have been seen, as per cent; a dash where nobody can tell."""
+    share = metric.smallest_visible_change
+    if not metric.has_enough_pairs:
+        return "\N{EN DASH}"
+    return f"{100 * share:.1f} %" if share < 10 else "more than 1000 %"
+
+
+def interval(metric: MetricVerdict) -> str:
+    """The effect with half its interval: "+2.1 ± 0.4 %"; without one where nobody can tell."""
+    if not metric.has_enough_pairs:
+        return percent(metric.effect)
+    return f"{100 * metric.effect:+.1f} ± {100 * (metric.high - metric.low) / 2:.1f} %"
+
+
+def unmeasured(limit: Mapping[str, Any]) -> str:
+    """What is said of a limit on what was not measured."""
+    return f"{limit['limit']} was not measured, and has the limit {limit['allowed']:g}: a failure"
 
 
 def reasons(scenario: ScenarioVerdict) -> list[str]:
@@ -87,6 +119,7 @@ def markdown(comparison: Comparison) -> str:
         explained = [f"counted: {scenario.explanation}"] if scenario.explanation else []
         lines += [f"- **{scenario.name}**: {each}" for each in (*reasons(scenario), *explained)]
     lines += [f"- **{each.scenario}**: {_limit(each)}" for each in comparison.limits if each.missed]
+    lines += [f"- **{each['scenario']}**: {unmeasured(each)}" for each in comparison.unmeasured]
     lines += [f"- skipped **{each['name']}**: {each['reason']}" for each in comparison.skipped]
     lines += ["- interrupted: what was measured is shown"] if comparison.interrupted else []
     if comparison.verdict in _ADVICE:
@@ -109,6 +142,10 @@ def junit(comparison: Comparison) -> str:
     limits = [
         (f"{each.scenario} {each.limit}", "failure" if each.broken else "", _limit(each))
         for each in comparison.limits
+    ]
+    limits += [
+        (f"{each['scenario']} {each['limit']}", "failure", unmeasured(each))
+        for each in comparison.unmeasured
     ]
     _suite(root, "limits", limits)
     for skipped in comparison.skipped:
@@ -163,8 +200,10 @@ def _row(scenario: str, metric: MetricVerdict) -> str:
         figure(metric.base),
         figure(metric.head),
         percent(metric.effect),
-        f"{percent(metric.low)} to {percent(metric.high)}",
-        f"{100 * metric.smallest_visible_change:.1f} %",
+        f"{percent(metric.low)} to {percent(metric.high)}"
+        if metric.has_enough_pairs
+        else "too few pairs",
+        visible(metric),
         said,
     ]
     return f"| {' | '.join(cells)} |"

@@ -39,6 +39,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.lab.environment import python_path
+from benchmarks.lab.exits import ending
+
+COUNTERS = (
+    "vm_steps", "statements", "transactions", "fsyncs", "wal_bytes", "pages_written", "read_bytes",
+    "python_calls", "python_peak_bytes",
+)  # fmt: skip
 REGISTRY = "benchmarks.scenarios:all_scenarios"
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -65,25 +72,34 @@ def measure_counters(
 
     Raises:
         NotImplementedError: the measured package lacks what the scenario needs.
-        RuntimeError: the scenario failed; the message is the end of what it wrote.
+        RuntimeError: the process failed; the message says how, with the end of what it wrote.
     """
-    own = {"PYTHONHASHSEED": "0", "PYTHONPATH": str(root)}
+    own = {"PYTHONHASHSEED": "0", "PYTHONPATH": python_path(root)}
     inherited = os.environ.get("PYTHONPATH")
     given = dict(environment or {})
     if "PYTHONPATH" in given or inherited:
         own["PYTHONPATH"] += os.pathsep + given.pop("PYTHONPATH", inherited or "")
     command = [os.fspath(python), "-m", "benchmarks.lab.counting", registry, scenario_name]
-    done = subprocess.run(
-        [*command, str(calls)],
-        env={**os.environ, **given, **own},
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [*command, str(calls)],
+            env={**os.environ, **given, **own},
+            cwd=root,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+    except OSError as error:
+        raise RuntimeError(f"counting {scenario_name} cannot be started: {error}") from None
+    words = done.stderr[-2000:].strip()
     if done.returncode:
-        raise RuntimeError(f"counting {scenario_name} failed: {done.stderr[-2000:].strip()}")
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        how = ending(done.returncode)
+        raise RuntimeError(f"counting {scenario_name} failed, its process {how}: {words}")
+    try:
+        answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    except (ValueError, IndexError):
+        raise RuntimeError(f"counting {scenario_name} gave no answer: {words}") from None
     if "lacks" in answer:
         raise NotImplementedError(answer["lacks"])
     return dict(answer["counters"])

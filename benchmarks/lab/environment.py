@@ -15,6 +15,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from benchmarks.lab.exits import InfrastructureError
+
 MACHINE_VARIABLE = "TUBEQ_LAB_MACHINE"
 _LONGEST_CPU = 24
 _CLOCK_READS = 1_000
@@ -61,6 +63,20 @@ def fingerprint(folder: Path | None = None) -> dict[str, Any]:
         "load_1m": _load(),
         "clock_resolution_ns": round(clock_resolution_s() * 1e9),
     }
+
+
+def python_path(*folders: Path | str) -> str:
+    """Folders as a PYTHONPATH.
+
+    Raises:
+        InfrastructureError: one has the separator in its name, which cannot be quoted there.
+    """
+    for folder in folders:
+        if os.pathsep in str(folder):
+            raise InfrastructureError(
+                f"Python cannot import from a folder with {os.pathsep!r} in its path: {folder}"
+            )
+    return os.pathsep.join(map(str, folders))
 
 
 def cores() -> int:

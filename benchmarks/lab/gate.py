@@ -9,10 +9,12 @@ The JSON form of a comparison (`Comparison.to_json`, written to `.lab/last-compa
     machine           fingerprint as of lab.environment, {} where unknown
     settings          numbers of Settings
     verdict           improved | unchanged | regressed | inconclusive
-    exit_code         0 pass, 1 regression, 2 inconclusive (3, infrastructure, writes no comparison)
+    exit_code         0 pass, 1 regression, 4 inconclusive (2, bad input, and 3, the lab failed,
+                      write no comparison)
     skipped           [{name, reason}]: scenarios that the base lacks
     limits            [{scenario, limit, allowed, base, head, missed, broken}]: tier 0;
                       missed: by the head; broken: and not by the base
+    unmeasured        [{scenario, limit, allowed}]: limits on what was not measured, each a failure
     scenarios         a list of
         name, verdict, pairs (process pairs), calls (per side), elapsed_s
         wrong         how the head failed the scenario's own check; else ""
@@ -58,15 +60,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from enum import Enum, IntEnum
+from enum import Enum
 from statistics import median
 from typing import Any
 
+from benchmarks.lab.counters import COUNTERS
+from benchmarks.lab.exits import ExitCode
 from benchmarks.lab.stats import Estimate, estimate, holm
 
 SCHEMA = 1
 DECIDING_COUNTERS = ("statements", "transactions", "fsyncs")
 TAIL = "latency_p99_ms"
+FEWEST_PAIRS = 4
+"""Of fewer process pairs no latency is judged: their spread says nothing of the next ones."""
 
 
 class Verdict(str, Enum):
@@ -78,15 +84,6 @@ class Verdict(str, Enum):
     INCONCLUSIVE = "inconclusive"
 
     __str__ = str.__str__
-
-
-class ExitCode(IntEnum):
-    """What the commands return."""
-
-    PASS = 0
-    REGRESSION = 1
-    INCONCLUSIVE = 2
-    INFRASTRUCTURE = 3
 
 
 @dataclass(frozen=True)
@@ -137,6 +134,11 @@ class MetricVerdict:
     higher_is_better: bool = False
     decides: bool = True
     confidence: float = 0.99
+
+    @property
+    def has_enough_pairs(self) -> bool:
+        """Whether its interval, and what could have been seen, are more than a guess."""
+        return len(self.processes) >= FEWEST_PAIRS
 
 
 @dataclass(frozen=True)
@@ -229,17 +231,18 @@ class Comparison:
     machine: Mapping[str, Any] = field(default_factory=dict)
     scenarios: list[ScenarioVerdict] = field(default_factory=list)
     limits: list[Limit] = field(default_factory=list)
+    unmeasured: list[Mapping[str, Any]] = field(default_factory=list)
     skipped: list[Mapping[str, str]] = field(default_factory=list)
     elapsed_s: float = 0.0
     interrupted: bool = False
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of its scenarios; a broken limit counts as a regression.
+        """The worst of its scenarios; a limit broken or not measured counts as a regression.
 
         Where the base lacks all that was asked for there is nothing to hold against the head.
         """
-        if any(limit.broken for limit in self.limits):
+        if self.unmeasured or any(limit.broken for limit in self.limits):
             return Verdict.REGRESSED
         verdicts = [scenario.verdict for scenario in self.scenarios]
         if self.interrupted or not (verdicts or self.skipped):
@@ -248,7 +251,7 @@ class Comparison:
 
     @property
     def exit_code(self) -> ExitCode:
-        """0 pass, 1 regression, 2 inconclusive."""
+        """0 pass, 1 regression, 4 inconclusive."""
         if self.verdict is Verdict.REGRESSED:
             return ExitCode.REGRESSION
         return ExitCode.INCONCLUSIVE if self.verdict is Verdict.INCONCLUSIVE else ExitCode.PASS
@@ -302,7 +305,9 @@ def _judged(
     level = settings.error / len(settings.looks)
     relevance = settings.relevance * settings.factor(metric)
     half_width = found.half_width(settings.interval_error)
-    if abs(found.mean) <= math.log1p(relevance):
+    if len(sample.log_ratios) < FEWEST_PAIRS:
+        verdict = Verdict.INCONCLUSIVE
+    elif abs(found.mean) <= math.log1p(relevance):
         narrow = half_width <= settings.resolution * settings.factor(metric)
         verdict = Verdict.UNCHANGED if narrow else Verdict.INCONCLUSIVE
     elif p_value < level:
@@ -355,3 +360,23 @@ def limits_of(scenario: ScenarioVerdict, allowed: Mapping[str, float]) -> list[L
             broken = head_misses and not base_misses
             limits.append(Limit(scenario.name, name, value, base, head, head_misses, broken))
     return limits
+
+
+def unmeasured_limits(
+    scenario: ScenarioVerdict, allowed: Mapping[str, float], has_counters: bool = True
+) -> list[Mapping[str, Any]]:
+    """Limits on what was not measured, each a failure: a limit that nothing can break is none.
+
+    Args:
+        scenario: as measured.
+        allowed: its limits.
+        has_counters: false where the user left the counters out: then theirs are no failure.
+    """
+    measured = {each.metric for each in scenario.metrics}
+    measured |= {each.counter for each in scenario.counters}
+    left_out = set() if has_counters else set(COUNTERS)
+    return [
+        {"scenario": scenario.name, "limit": name, "allowed": value}
+        for name, value in allowed.items()
+        if name not in measured | left_out
+    ]

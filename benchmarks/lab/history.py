@@ -17,13 +17,14 @@ from __future__ import annotations
 import json
 import math
 import re
-import subprocess
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from benchmarks.lab import git
 from benchmarks.lab.histograms import BadHistogram, merge_histograms
 from benchmarks.lab.record import (
     CLOCK_STEPS,
@@ -89,7 +90,12 @@ def read_file(path: Path) -> Reading:
     """One machine's history; see the module for what happens to a line that cannot be read."""
     reading = Reading()
     rejected: list[str] = []
-    for number, raw in enumerate(path.read_bytes().split(b"\n"), start=1):
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        reading.problems.append(f"{path.name}: {error.strerror}")
+        return reading
+    for number, raw in enumerate(lines, start=1):
         if not raw.strip():
             continue
         try:
@@ -98,7 +104,8 @@ def read_file(path: Path) -> Reading:
             reading.problems.append(f"{path.name}:{number}: {error}")
             rejected.append(raw.decode("utf-8", "backslashreplace").rstrip("\r"))
     if rejected:
-        _keep_aside(path.with_name(path.name + ".rejected"), rejected)
+        with suppress(OSError):  # what may not be written to can be read all the same
+            _keep_aside(path.with_name(path.name + ".rejected"), rejected)
     return reading
 
 
@@ -163,18 +170,15 @@ def commit_of(revision: str = "HEAD", repository: Path | None = None) -> Commit:
     What the lab writes under results/ does not make a tree dirty.
 
     Raises:
-        ValueError: git knows no such revision, or there is no repository.
+        UnknownRevision: git knows no such revision.
+        InfrastructureError: git cannot answer: there is no repository, say.
     """
     folder = repository or RESULTS.parent
-    if revision.startswith("-"):
-        raise ValueError(f"not a revision: {revision}")
-    shown = _git(folder, "show", "-s", "--format=%H%n%cI%n%s", f"{revision}^{{commit}}")
-    sha, committed_at, subject = [*shown.split("\n", 2), "", ""][:3]
-    dirty = revision == "HEAD" and bool(
-        _git(folder, "status", "--porcelain", "-uno", "--", ":/", ":(exclude,top)results").strip()
-    )
+    sha = git.resolve(folder, revision)
+    committed_at, subject = git.describe(folder, sha)
+    dirty = revision == "HEAD" and git.is_dirty(folder, but_for_results=True)
     utc = moment(committed_at).astimezone(timezone.utc)
-    return Commit(sha, subject.strip(), utc.isoformat(timespec="seconds"), dirty)
+    return Commit(sha, subject, utc.isoformat(timespec="seconds"), dirty)
 
 
 def moment(text: str) -> datetime:
@@ -192,7 +196,7 @@ def _line(record: ScenarioRecord) -> str:
 
 
 def _keep_aside(path: Path, lines: Sequence[str]) -> None:
-    kept = set(path.read_text("utf-8").splitlines()) if path.exists() else set()
+    kept = set(path.read_text("utf-8", "replace").splitlines()) if path.exists() else set()
     new = [line for line in dict.fromkeys(lines) if line not in kept]
     if new:
         with path.open("a", encoding="utf-8", newline="\n") as file:
@@ -231,19 +235,3 @@ def _sum_of(encoded: Sequence[str]) -> Any:
         return merge_histograms(encoded) if encoded else None
     except BadHistogram:
         return None
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    try:
-        finished = subprocess.run(
-            ["git", "-C", str(folder), *arguments],
-            capture_output=True,
-            check=True,
-            encoding="utf-8",
-            errors="replace",
-        )
-    except FileNotFoundError as error:
-        raise ValueError("git is not installed") from error
-    except subprocess.CalledProcessError as error:
-        raise ValueError((error.stderr or "").strip() or f"git {arguments[0]} failed") from error
-    return finished.stdout

@@ -12,8 +12,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from benchmarks.lab.environment import python_path
+from benchmarks.lab.exits import InfrastructureError
+from benchmarks.lab.git import run_git
 from benchmarks.lab.proof import Outcome
-from benchmarks.lab.revisions import InfrastructureError
 
 FACTOR = 1.1
 """Both tools are asked to fail at 10 %."""
@@ -149,9 +151,9 @@ class AsvContinuous:
         return self._git("rev-parse", "HEAD").strip()
 
     def _git(self, *arguments: str) -> str:
-        who = ["-c", "user.name=proof", "-c", "user.email=proof@localhost"]
-        command = ["git", "-C", str(self._repository), *who, *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        who = ("user.name=proof", "user.email=proof@localhost", "commit.gpgSign=false",
+               f"core.hooksPath={os.devnull}")  # fmt: skip
+        return run_git(self._repository, *arguments, settings=who).decode()
 
     def _asv(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "asv", *arguments[:1], "--config", str(self._config)]
@@ -213,8 +215,9 @@ class PytestBenchmark:
             "files",
             "test_calls.py",
         ]
-        storage = f"--benchmark-storage={(self._folder / 'storage').as_uri()}"
-        path = os.pathsep.join([str(tree / "src"), str(self._root)])
+        # Not an address, for all its looks: what follows "file://" is taken as it is.
+        storage = f"--benchmark-storage=file://{(self._folder / 'storage').as_posix()}"
+        path = python_path(tree / "src", self._root)
         return _run([*command, storage, *arguments], {"PYTHONPATH": path}, self._folder)
 
     def _ratios(self) -> Mapping[str, float]:
@@ -236,6 +239,7 @@ def _run(
         env={**os.environ, **environment},
         cwd=folder,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )

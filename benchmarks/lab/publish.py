@@ -12,12 +12,13 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.lab import history
+from benchmarks.lab.exits import BadInput
 from benchmarks.lab.record import RunRecord
 from benchmarks.lab.site import build, compared, report
 from benchmarks.lab.site.peers import peers_view
@@ -46,7 +47,7 @@ class Report:
     pictures: tuple[Path, ...]
 
 
-class NotOurs(ValueError):
+class NotOurs(BadInput):
     """The folder to publish into holds something else."""
 
 
@@ -59,6 +60,7 @@ def publish(
     last_comparison: Path | None = None,
     asv_html: Path | None = None,
     repository_url: str = "",
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Published:
     """Build the site from a results folder.
 
@@ -73,6 +75,7 @@ def publish(
         last_comparison: JSON of a comparison that is not among results/comparisons.
         asv_html: what `asv publish` wrote; left out if there is no such folder.
         repository_url: https:// address under which /commit/<sha> shows a commit.
+        progress: told what is being done.
 
     Raises:
         NotOurs: `out` holds something that is not a published site.
@@ -84,6 +87,7 @@ def publish(
         raise NotOurs(f"{out} is not a site published earlier: choose another folder")
     if repository_url and not repository_url.startswith(("https://", "http://")):
         raise NotOurs(f"not a web address: {repository_url}")
+    progress("reading the history")
     reading = history.read(root)
     comparisons, problems = read_comparisons(root, last_comparison)
     proof, proof_problems = read_proof(root / "proof" / "matrix.json")
@@ -106,7 +110,7 @@ def publish(
     try:
         made.chmod(0o755)
         (made / MARKER).write_text("made by python -m benchmarks publish\n", encoding="utf-8")
-        pages = build.build(material, made)
+        pages = build.build(material, made, progress)
         if out.exists():
             shutil.rmtree(out)
         made.rename(out)
@@ -186,7 +190,7 @@ def _json(path: Path) -> tuple[dict[str, Any] | None, list[str]]:
         return None, []
     try:
         value = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         return None, [f"{path.name}: {error}"]
     if not isinstance(value, dict):
         return None, [f"{path.name}: not a JSON object"]

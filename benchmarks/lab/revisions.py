@@ -20,6 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.lab import git
+from benchmarks.lab.exits import InfrastructureError, ending
+from benchmarks.lab.git import UnknownRevision, is_dirty, resolve
+
+__all__ = [
+    "LAB_FOLDER", "WORK", "BuildFailed", "InfrastructureError", "Side", "UnknownRevision",
+    "check_side", "folder_side", "is_dirty", "prepare_side", "resolve", "source_tree",
+]  # fmt: skip
 WORK = "WORK"
 """Names the work tree as it is, with what is not committed."""
 LAB_FOLDER = ".lab"
@@ -27,14 +35,6 @@ _KEPT = 24
 """Trees and environments that are kept; older ones are removed."""
 _READY = ".ready"
 _EXTRA = "[demo]"
-
-
-class InfrastructureError(Exception):
-    """The lab cannot do its work, whatever the code under test is like: exit code 3."""
-
-
-class UnknownRevision(InfrastructureError):
-    """Git knows no such revision."""
 
 
 class BuildFailed(InfrastructureError):
@@ -86,6 +86,19 @@ def prepare_side(repository: Path, name: str) -> Side:
     return Side(name, commit, name == WORK, python)
 
 
+def check_side(repository: Path, name: str) -> None:
+    """Refuse what `prepare_side` would refuse, before anything is made.
+
+    Raises:
+        UnknownRevision: as of `prepare_side`.
+    """
+    folder = Path(name)
+    if folder.is_absolute() or name.startswith("."):
+        folder_side(folder)
+    else:
+        resolve(repository, "HEAD" if name == WORK else name)
+
+
 def source_tree(repository: Path, name: str) -> Path:
     """A folder with the files of a revision, or of WORK; kept, so not to be written to.
 
@@ -113,38 +126,11 @@ def folder_side(folder: Path) -> Side:
     return Side(str(folder), "", True, Path(sys.executable), (source,))
 
 
-def resolve(repository: Path, name: str) -> str:
-    """The full id of the commit that git means by that name.
-
-    Raises:
-        UnknownRevision: it means none.
-    """
-    try:
-        found = _git(repository, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
-    except subprocess.CalledProcessError:
-        raise UnknownRevision(f"git knows no revision {name!r} in this repository") from None
-    return found.decode().strip()
-
-
-def is_dirty(repository: Path) -> bool:
-    """Whether the work tree differs from HEAD."""
-    return bool(_git(repository, "status", "--porcelain").strip())
-
-
-def _git(repository: Path, *arguments: str) -> bytes:
-    try:
-        return subprocess.run(
-            ["git", "-C", str(repository), *arguments], capture_output=True, check=True
-        ).stdout
-    except FileNotFoundError:
-        raise InfrastructureError("git is not installed, or not on the PATH") from None
-
-
 def _export(repository: Path, commit: str, trees: Path) -> Path:
     """The commit's files under `trees`."""
     tree = trees / commit[:16]
     if not (tree / _READY).exists():
-        archive = _git(repository, "archive", "--format=tar", commit)
+        archive = git.archive(repository, commit)
         _start_anew(tree)
         with tarfile.open(fileobj=io.BytesIO(archive)) as files:
             if sys.version_info >= (3, 12):
@@ -160,15 +146,19 @@ def _snapshot(repository: Path, trees: Path) -> Path:
 
     Only what a build needs is copied: `src` and the files beside it.
     """
-    listed = _git(repository, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    names = sorted(name for name in listed.decode().split("\0") if name)
     digest = hashlib.sha256()
     contents: dict[str, bytes] = {}
-    for name in names:
+    for name in git.work_files(repository):
         path = repository / name
+        if not _is_text(name):
+            continue  # no wheel can hold such a name, so the package is the same without
         if (name.startswith("src/") or "/" not in name) and path.is_file():
-            contents[name] = path.read_bytes()
-            digest.update(f"{name}\0{len(contents[name])}\0".encode() + contents[name])
+            try:
+                contents[name] = path.read_bytes()
+            except OSError as error:
+                raise InfrastructureError(f"the work tree cannot be copied: {error}") from None
+            digest.update(os.fsencode(name) + f"\0{len(contents[name])}\0".encode())
+            digest.update(contents[name])
     tree = trees / digest.hexdigest()[:16]
     if not (tree / _READY).exists():
         _start_anew(tree)
@@ -178,6 +168,14 @@ def _snapshot(repository: Path, trees: Path) -> Path:
             target.write_bytes(content)
         (tree / _READY).touch()
     return tree
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _environment(tree: Path, environments: Path) -> Path:
@@ -196,7 +194,8 @@ def _environment(tree: Path, environments: Path) -> Path:
     _start_anew(folder)
     constraints = folder.with_suffix(".constraints")
     constraints.write_text("\n".join(pins), encoding="utf-8")
-    package = f"{tree}{_EXTRA}"
+    # As an address, in which each character of the path has one meaning only: "#", "%", "[" ...
+    package = f"tubeq{_EXTRA} @ {tree.resolve().as_uri()}"
     uv = shutil.which("uv")
     if uv:
         # The interpreter is the running one's own, not a link to an environment that may go.
@@ -228,13 +227,18 @@ def _build(command: Sequence[str]) -> None:
     # What the caller's environment says about packages must not reach the builder.
     kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     kept.pop("VIRTUAL_ENV", None)
-    done = subprocess.run(command, capture_output=True, env=kept, check=False)
+    try:
+        done = subprocess.run(
+            command, capture_output=True, env=kept, check=False, stdin=subprocess.DEVNULL
+        )
+    except OSError as error:
+        raise InfrastructureError(f"{command[0]} cannot be started: {error}") from None
     if done.returncode:
         words = (done.stderr or done.stdout).decode(errors="replace").strip()
-        raise BuildFailed(
-            f"the package of this revision cannot be installed ({' '.join(command[:3])} ended "
-            f"with {done.returncode}):\n{words[-1500:]}"
-        )
+        told = f"{' '.join(command[:3])} {ending(done.returncode)}:\n{words[-1500:]}"
+        if done.returncode < 0:  # killed: no word about the package
+            raise InfrastructureError(f"the package of this revision was not installed: {told}")
+        raise BuildFailed(f"the package of this revision cannot be installed: {told}")
 
 
 def _start_anew(folder: Path) -> None:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 
-from benchmarks.lab.record import Measure, ScenarioRecord, higher_is_better
+from benchmarks.lab.counters import COUNTERS, REGISTRY
+from benchmarks.lab.exits import BadInput
+from benchmarks.lab.record import QUANTILES, Measure, ScenarioRecord, higher_is_better
 
 THRESHOLDS = Path(__file__).parents[1] / "thresholds.toml"
 
 Limits = Mapping[str, Mapping[str, float]]
 """By scenario, then by metric or counter: the most allowed, the least where higher is better."""
+
+_LARGEST = 1e300
+METRICS = (
+    *(f"latency_{name}_ms" for name in QUANTILES), "latency_max_ms", "latency_mean_ms",
+    "throughput_per_s", *COUNTERS,
+)  # fmt: skip
+"""What every scenario can have a limit on, beside its own figures."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +32,11 @@ class Judged:
     name: str
     allowed: float
     measured: Measure | None
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether it limits what was not measured: nothing could ever break it."""
+        return self.measured is None
 
     @property
     def is_broken(self) -> bool:
@@ -39,13 +54,22 @@ class Judged:
         return f"{self.name} {found}, limit {sign} {self.allowed:g}"
 
 
-def read_thresholds(path: Path = THRESHOLDS) -> Limits:
+def read_thresholds(
+    path: Path = THRESHOLDS, known: Mapping[str, Collection[str]] | None = None
+) -> Limits:
     """The limits of a file.
 
+    Args:
+        path: a TOML file, a table a scenario.
+        known: by scenario, what can be limited; of today's scenarios if None.
+
     Raises:
-        ValueError: it is no TOML, or something in it is no number; the message says what.
+        BadInput: it is no TOML, or something in it is no scenario, no metric of it, or no number
+            from 0 on; the message says what. A limit under a mistyped name would limit nothing.
+        OSError: it cannot be read.
         ImportError: Python 3.10, and tomli is not installed.
     """
+    known = _known() if known is None else known
     try:
         toml = import_module("tomllib")
     except ImportError:
@@ -53,14 +77,38 @@ def read_thresholds(path: Path = THRESHOLDS) -> Limits:
     try:
         tables = toml.loads(path.read_text("utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path.name}: {error}") from error
+        raise BadInput(f"{path.name}: {error}") from error
     limits: dict[str, dict[str, float]] = {}
     for scenario, table in tables.items():
-        for name, allowed in (table if isinstance(table, dict) else {"": None}).items():
-            if isinstance(allowed, bool) or not isinstance(allowed, (int, float)):
-                raise ValueError(f"{path.name}: {scenario}.{name} is no number: {allowed!r:.60}")
+        if not isinstance(table, dict):
+            raise BadInput(
+                f"{path.name}: {scenario} = {table!r:.60} stands outside of a scenario's table"
+            )
+        if scenario not in known:
+            raise BadInput(f"{path.name}: there is no scenario {_close(scenario, known)}")
+        for name, allowed in table.items():
+            where = f"{path.name}: [{scenario}]"
+            if name not in known[scenario]:
+                raise BadInput(f"{where} has no metric {_close(name, known[scenario])}")
+            is_number = isinstance(allowed, (int, float)) and not isinstance(allowed, bool)
+            if not is_number or not 0 <= allowed <= _LARGEST:  # refuses NaN too
+                raise BadInput(f"{where} {name} is not a number from 0 on: {allowed!r:.60}")
             limits.setdefault(scenario, {})[name] = float(allowed)
     return limits
+
+
+def _known() -> Mapping[str, Collection[str]]:
+    """By scenario, its metrics: of the registry, by name, since the lab is below the scenarios."""
+    module, _, function = REGISTRY.partition(":")
+    scenarios = getattr(import_module(module), function)()
+    return {name: (*METRICS, *each.figures) for name, each in scenarios.items()}
+
+
+def _close(name: str, known: Collection[str]) -> str:
+    """The name, and which ones it may stand for."""
+    close = get_close_matches(name, known, n=3, cutoff=0.4)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(known)}"
+    return f"{name!r}: {hint}"
 
 
 def judge(record: ScenarioRecord, limits: Limits) -> list[Judged]:

@@ -16,6 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.lab.environment import python_path
+from benchmarks.lab.exits import ending
 from benchmarks.peers.adapter import Adapter
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,9 +55,9 @@ def prepare(adapter: type[Adapter], place: str, extra_path: Path | None = None) 
         folder = _node_packages(adapter)
         script = Path(__file__).parent / "adapters" / adapter.script
         return Launch([_tool("node"), str(script)], dict(os.environ), folder)
-    paths = [str(each) for each in (ROOT, extra_path) if each is not None]
+    paths = [each for each in (ROOT, extra_path) if each is not None]
     python = _environment(adapter) if adapter.requirements else Path(sys.executable)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    environment = {**os.environ, "PYTHONPATH": python_path(*paths)}
     environment.pop("VIRTUAL_ENV", None)
     return Launch([str(python), "-m", "benchmarks.peers.driver", place], environment)
 
@@ -165,15 +167,17 @@ def _run(
     """
     try:
         done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, check=False,
-            timeout=_PATIENCE_S,
+            command, cwd=folder, env=environment, capture_output=True, check=False,
+            encoding="utf-8", errors="replace", timeout=_PATIENCE_S,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise CannotRun(f"not installed: nothing after {_PATIENCE_S:.0f} s") from None
     except OSError as error:
-        raise CannotRun(f"not installed: {error.strerror}") from None
+        raise CannotRun(f"not installed: {error.strerror or error}") from None
     if done.returncode:
-        raise CannotRun(f"not installed: {told(done.stderr or done.stdout)}")
+        words = told(done.stderr or done.stdout)
+        how = f" ({ending(done.returncode)})" if done.returncode < 0 else ""
+        raise CannotRun(f"not installed: {words}{how}")
     return done.stdout
 
 

@@ -34,6 +34,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.lab.environment import fingerprint
+from benchmarks.lab.exits import LabError
 from benchmarks.lab.history import commit_of
 from benchmarks.peers.ahead import cases, lead_table, statements
 from benchmarks.peers.candidates import Candidate, Session, prepare_all
@@ -155,7 +156,7 @@ def _told(candidate: Candidate) -> dict[str, Any]:
 def _commit() -> dict[str, Any] | None:
     try:
         return asdict(commit_of())
-    except ValueError:  # a copy without git
+    except LabError:  # a copy without git
         return None
 
 

@@ -34,7 +34,7 @@ class DriverProcess:
         self._process = subprocess.Popen(
             list(launch.command), cwd=launch.folder, env=dict(launch.environment),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._complaints, text=True,
-            encoding="utf-8",
+            encoding="utf-8", errors="replace",
         )  # fmt: skip
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -71,7 +71,10 @@ class DriverProcess:
             raise DriverFailed(f"no answer within {timeout_s:.0f} s") from None
         if not line:
             raise DriverFailed(self._last_words())
-        answer: dict[str, Any] = json.loads(line)
+        try:
+            answer: dict[str, Any] = json.loads(line)
+        except ValueError:
+            raise DriverFailed(f"it gave no answer: {told(line)}") from None
         if "error" in answer and "errors" not in answer:
             raise DriverFailed(told(answer["error"].strip().splitlines()[-1]))
         return answer

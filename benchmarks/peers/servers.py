@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 from benchmarks.peers.environments import FOLDER, CannotRun, told
 
@@ -56,7 +57,8 @@ class Servers:
         """
         if server != "redis":
             return
-        path, _, number = place.removeprefix("unix://").partition("?db=")
+        address, _, number = place.removeprefix("unix://").partition("?db=")
+        path = unquote(address)
         with suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(_PATIENCE_S)
             connection.connect(path)
@@ -114,7 +116,7 @@ class Servers:
         self._places += 1
         name = f"peers{self._places}"
         _run([programs / "createdb", "-h", home, "-U", "peers", name], "")
-        return f"host={home} user=peers dbname={name}"
+        return f"host={_conninfo_value(home)} user=peers dbname={name}"
 
     # Redis ----------------------------------------------------------------------------------------
 
@@ -135,7 +137,7 @@ class Servers:
             self._start("redis", command, home, "")
             self._wait("redis", address.exists)
         self._places += 1
-        return f"unix://{address}?db={self._places % _DATABASES}"
+        return f"unix://{quote(str(address))}?db={self._places % _DATABASES}"
 
     def _start(self, name: str, command: Sequence[str | Path], home: Path, account: str) -> None:
         options = {"user": account} if account else {}
@@ -181,6 +183,12 @@ def _redis_program() -> str:
     raise CannotRun("no Redis server is installed (on Debian: apt-get install redis-server)")
 
 
+def _conninfo_value(path: Path) -> str:
+    """A path as PostgreSQL's connection strings want a value: quoted, whatever is in it."""
+    text = str(path).replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{text}'"
+
+
 def _account() -> str:
     """Whom to run PostgreSQL as: it refuses root. "" for who runs this."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
@@ -198,10 +206,13 @@ def _account() -> str:
 
 def _run(command: Sequence[str | Path], account: str) -> None:
     options = {"user": account} if account else {}
-    done = subprocess.run(
-        [str(part) for part in command], cwd="/", capture_output=True, text=True, check=False,
-        **options,  # type: ignore[call-overload]
-    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            [str(part) for part in command], cwd="/", capture_output=True, check=False,
+            encoding="utf-8", errors="replace", **options,  # type: ignore[call-overload]
+        )  # fmt: skip
+    except OSError as error:
+        raise CannotRun(f"its server does not start: {error.strerror or error}") from None
     if done.returncode:
         raise CannotRun(f"its server does not start: {told(done.stderr)}")
 

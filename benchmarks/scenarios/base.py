@@ -86,6 +86,8 @@ class Scenario:
     """How many calls `work` can do before it needs `restore`."""
     from_profile: Profile = Profile.SMOKE
     """The smallest profile that includes it when no scenario is named."""
+    figures: tuple[str, ...] = ()
+    """The names of its sample's `values`."""
     counted_calls: int = 100
     """How many calls counters are taken of; 0 where they mean nothing: several processes or
     threads, or not the same work each time."""
@@ -188,11 +190,13 @@ def run_python(*arguments: str) -> str:
         [sys.executable, *arguments],
         env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
     if done.returncode:
-        raise RuntimeError(f"{' '.join(arguments):.200} failed: {done.stderr[-2000:].strip()}")
+        told = f"{' '.join(arguments):.200} failed with {done.returncode}"
+        raise RuntimeError(f"{told}: {done.stderr[-2000:].strip()}")
     return done.stdout
 
 

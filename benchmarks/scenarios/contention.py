@@ -42,6 +42,7 @@ class Contention(Scenario):
     """
 
     calls = sizes(1_000, 10_000, 100_000)
+    figures = ("unfairness",)
     batch = 0  # its spread is that of the scheduler: too much for a gate
     counted_calls = 0
 

@@ -36,6 +36,7 @@ class Memory(Scenario):
 
     name = "worker-memory"
     calls = sizes(1, 3, 10)
+    figures = ("memory_mb",)
     batch = 0
     counted_calls = 0  # done in other processes
 
@@ -68,6 +69,7 @@ class Growth(Scenario):
 
     name = "file-growth"
     calls = sizes(1_000, 10_000, 100_000)
+    figures = ("file_bytes_per_task",)
     batch = 0
     counted_calls = 0  # the file's size is a count already
 

@@ -32,6 +32,7 @@ class Idle(Scenario):
 
     name = "idle-worker"
     calls = sizes(1, 5, 30)
+    figures = ("statements_per_minute", "commits_per_minute")
     batch = 0
     counted_calls = 0  # done in other processes, and counted there
 

@@ -113,7 +113,7 @@ class Search(Scenario):
     """The best twenty that hold two words, one of them only begun, a call."""
 
     name = "search"
-    calls = sizes(20, 500, 5_000)
+    calls = sizes(80, 500, 5_000)
     batch = 50
     counted_calls = 20
 

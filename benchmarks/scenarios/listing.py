@@ -76,6 +76,7 @@ class Listing(_OnOneChannel):
 
     name = "listing"
     calls = sizes(120, 3_000, 50_000)
+    figures = ("first_idea_ms", "requests_per_video", "memory_growth_mb")
 
     def work(self, state: _State, calls: int) -> Sample:
         plugin = public("plugins.channel_plugin:YouTubeChannelPlugin")(
@@ -110,6 +111,7 @@ class Enriching(_OnOneChannel):
     """One video a call: its own page fetched by one of eight workers. Their start is included."""
 
     calls = sizes(16, 100, 500)
+    figures = ("requests_per_video",)
     latency_s = _LATENCY_S
 
     def __init__(self, name: str, processes: int, threads: int) -> None:
@@ -156,6 +158,7 @@ class Classification(Scenario):
 
     name = "classification"
     calls = sizes(18, 180, 1_800)
+    figures = ("requests_per_video", "misclassified")
     batch = 0
     counted_calls = 0
 

@@ -36,7 +36,7 @@ class Look(Scenario):
     leases, of which there are none, beside ten thousand finished tasks."""
 
     name = "look"
-    calls = sizes(20, 500, 5_000)
+    calls = sizes(80, 500, 5_000)
     batch = 20
     counted_calls = 20
 

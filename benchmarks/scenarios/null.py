@@ -42,6 +42,7 @@ class Null(Scenario):
 
     name = "null"
     calls = sizes(10_000, 100_000, 1_000_000)
+    figures = ("overhead_percent",)
     batch = 0
     counted_calls = 0
     at_once = 1_000

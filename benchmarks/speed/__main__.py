@@ -1,8 +1,8 @@
 """The command line: `python -m benchmarks.speed`.
 
 Progress goes to standard error, tables or JSON to standard output. Exit code 0 where every limit
-is met, 1 where one is not (but for --report-only), 2 for an unknown group, 3 where the measuring
-itself failed, 130 after Ctrl-C; what was measured until then is printed.
+is met, 1 where one is not (but for --report-only), 2 for bad input, 3 where the measuring itself
+failed, 130 after Ctrl-C; what was measured until then is printed.
 """
 
 from __future__ import annotations
@@ -11,17 +11,29 @@ import argparse
 import json
 import sys
 
+from benchmarks.lab.exits import EXIT_CODES
+from benchmarks.lab.net import guarded
+from benchmarks.lab.options import Parser
+from benchmarks.lab.progress import Progress
 from benchmarks.speed import BIG, GROUPS, measure_all
 from benchmarks.speed.rows import Row, as_markdown
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure and print; the exit code."""
+    return guarded(lambda: _carry_out(arguments))
+
+
+def _carry_out(arguments: list[str] | None) -> int:
     options = _parser().parse_args(arguments)
     rows: list[Row] = []
     code = 0
     try:
-        rows.extend(measure_all(options.quick, only=options.only))
+        with Progress(options.quiet) as progress:
+            progress.tell("measuring")
+            for row in measure_all(options.quick, only=options.only):
+                rows.append(row)
+                progress.tell(f"{row.table}: {row.what}")
     except KeyboardInterrupt:
         print("interrupted: what was measured until then follows", file=sys.stderr)
         code = 130
@@ -39,16 +51,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     groups = "; ".join(f"{name}: {what}" for name, what in GROUPS.items())
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m benchmarks.speed",
         description="Measures every figure that the queue is held to, beside its limit.",
-        epilog=f"Groups: {groups}. {', '.join(BIG)} runs only when named.",
+        epilog=f"Groups: {groups}. {', '.join(BIG)} runs only when named. {EXIT_CODES}",
     )
     parser.add_argument("--quick", action="store_true", help="small queues and short runs")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument(
         "--only", nargs="+", default=[], choices=list(GROUPS), metavar="GROUP", help="these groups"
     )
+    parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
     parser.add_argument("--report-only", action="store_true", help="exit with 0 all the same")
     return parser
 

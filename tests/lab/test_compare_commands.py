@@ -99,12 +99,12 @@ def test_an_interruption_is_passed_on_after_writing(
 def test_bad_input_is_named(
     arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(gate, *arguments) == ExitCode.INFRASTRUCTURE
+    assert run(gate, *arguments) == ExitCode.BAD_INPUT
     assert message in capsys.readouterr().err
 
 
 def test_bisect_wants_an_ancestor(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(bisect, "no-such", "HEAD", "claim-lifo-1e3") == ExitCode.INFRASTRUCTURE
+    assert run(bisect, "no-such", "HEAD", "claim-lifo-1e3") == ExitCode.BAD_INPUT
     assert "no-such" in capsys.readouterr().err
 
 

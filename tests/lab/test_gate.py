@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks.lab.comparison_text import junit, markdown
+from benchmarks.lab.comparison_text import junit, markdown, reasons
 from benchmarks.lab.gate import (
     Comparison,
     Counter,
@@ -24,6 +24,7 @@ from benchmarks.lab.gate import (
     judge,
     limits_of,
     overall,
+    unmeasured_limits,
 )
 
 SETTINGS = Settings()
@@ -212,12 +213,40 @@ def test_limits_hold_the_head_not_the_machine_responsible() -> None:
     assert judged.exit_code is ExitCode.REGRESSION
 
 
+def test_a_limit_on_what_was_not_measured_fails() -> None:
+    scenario = ScenarioVerdict(
+        "claim", [one("latency_p95_ms", *QUIET)], counters=[Counter("fsyncs", 1.0, 1.0)]
+    )
+    allowed = {"latency_p95_ms": 10.0, "fsyncs": 1.0, "memory_mb": 9.0, "vm_steps": 5.0}
+    found = unmeasured_limits(scenario, allowed)
+    assert [each["limit"] for each in found] == ["memory_mb", "vm_steps"]
+    asked_for = unmeasured_limits(scenario, allowed, has_counters=False)
+    assert [each["limit"] for each in asked_for] == ["memory_mb"]
+    judged = comparison(one("latency_p50_ms", *QUIET), unmeasured=found)
+    assert judged.exit_code is ExitCode.REGRESSION
+    assert "memory_mb was not measured, and has the limit 9: a failure" in markdown(judged)
+    (suite,) = (each for each in ET.fromstring(junit(judged)) if each.get("name") == "limits")
+    assert suite.get("failures") == "2"
+
+
+@pytest.mark.parametrize("pairs", [1, 2, 3])
+def test_of_few_pairs_nothing_is_said(pairs: int) -> None:
+    found = one("latency_p95_ms", *[0.5 + 1e-6 * number for number in range(pairs)])
+    assert found.verdict is Verdict.INCONCLUSIVE
+    few = comparison(found)
+    assert few.exit_code is ExitCode.INCONCLUSIVE
+    for text in (markdown(few), junit(few), *reasons(few.scenarios[0])):
+        assert "enough process pairs" in text or "too few pairs" in text
+        assert "would have been seen" not in text
+        assert "e+" not in text
+
+
 def test_the_json_form_is_as_described() -> None:
     made = comparison(one("latency_p95_ms", *shifted(0.0, 1e4)), one("latency_p50_ms", *QUIET))
     read = json.loads(json.dumps(made.to_json(), allow_nan=False))
     assert read["schema"] == 1
     assert read["verdict"] == "inconclusive"
-    assert read["exit_code"] == 2
+    assert read["exit_code"] == 4
     assert read["scenarios"][0]["metrics"][1]["verdict"] == "unchanged"
     assert read["scenarios"][0]["explanation"] == ""
     assert read["settings"]["looks"] == [8, 16, 32]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -172,3 +173,29 @@ def test_a_plain_folder(tmp_path: Path) -> None:
     assert side.path == (tmp_path.resolve() / "src",)
     with pytest.raises(UnknownRevision, match="no src/tubeq"):
         folder_side(tmp_path / "src")
+
+
+ODD_FOLDER = "a #b %20 &c=1 'q' ?[x] ${HOME} \xe9,;@" if os.name != "nt" else "a #b %20 &c \xe9"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_repository_may_lie_anywhere(tmp_path: Path) -> None:
+    """A real build, in a path of all that means something in addresses, patterns and shells."""
+    repository = tmp_path / ODD_FOLDER
+    (repository / "src" / "tubeq").mkdir(parents=True)
+    (repository / "src" / "tubeq" / "__init__.py").write_text("HERE = True\n")
+    (repository / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+        '[project]\nname = "tubeq"\nversion = "1"\n'
+        '[project.optional-dependencies]\ndemo = []\n'
+        '[tool.hatch.build.targets.wheel]\npackages = ["src/tubeq"]\n'
+    )  # fmt: skip
+    git(tmp_path, "init", "--quiet", str(repository))
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", "--message", "x")
+
+    side = prepare_side(repository, "HEAD")
+
+    asked = [str(side.python), "-c", "import tubeq; print(tubeq.HERE)"]
+    assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout == "True\n"

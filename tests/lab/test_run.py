@@ -134,6 +134,38 @@ def test_what_goes_wrong_is_told_and_costs_nothing_else(
     assert [each.scenario for each in history.read(tmp_path / "results").records] == ["steady"]
 
 
+def test_a_limit_on_what_was_not_measured_is_a_failure(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    junit = tmp_path / "junit.xml"
+    monkeypatch.setitem(LIMITS, "steady", {"latency_p95_ms": 2.0, "vm_steps": 9.0})
+    assert run("steady", "--junit", str(junit)) == 1
+    printed = capsys.readouterr().out
+    assert "vm_steps not measured, limit <= 9: a limit on what was not measured" in printed
+    assert "limit not measured" in printed
+    assert ET.parse(junit).getroot().get("failures") == "1"
+
+
+def test_too_few_calls_for_a_limited_percentile_are_a_failure_too(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(LIMITS, "steady", {"latency_p99_ms": 2.0})
+    assert run("steady", "--profile", "smoke", "--json") == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["verdict"] == "a limit is on what was not measured"
+    assert told["scenarios"][0]["limits"][0]["missing"] is True
+
+
+def test_a_scenario_that_was_skipped_keeps_no_limit(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(LIMITS, "missing", {"latency_p95_ms": 2.0})
+    assert run("missing") == 1
+    printed = capsys.readouterr().out
+    assert "missing skipped: no such verb" in printed
+    assert "not measured" in printed
+
+
 def test_ctrl_c_keeps_what_was_measured(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

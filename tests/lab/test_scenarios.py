@@ -29,6 +29,7 @@ def test_smoke_size_does_its_work_right(name: str) -> None:
 
     assert all(latency_s > 0 for latency_s in sample.latencies_s)
     assert sample.latencies_s or sample.values
+    assert set(sample.values) == set(scenario.figures)
     assert (sample.elapsed_s > 0) or not sample.operations or name in ("open-loop", "wake-up")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -55,7 +55,9 @@ class Material:
     repository_url: str = ""
 
 
-def build(material: Material, out: Path) -> list[Path]:
+def build(
+    material: Material, out: Path, progress: Callable[[str], None] = lambda _: None
+) -> list[Path]:
     """Write the site into a folder that exists and is empty; every page written."""
     shutil.copytree(HERE / "assets", out / "assets")
     (out / "scenarios").mkdir()
@@ -64,6 +66,7 @@ def build(material: Material, out: Path) -> list[Path]:
         shutil.copyfile(file, out / "data" / file.name)
     if material.asv_html is not None:
         shutil.copytree(material.asv_html, out / "asv")
+    progress("looking for change points")
     found = groups(material.reading.records, material.limits, material.about)
     changes = sorted(
         (change for group in found for line in group.lines for change in line.changes),
@@ -80,11 +83,13 @@ def build(material: Material, out: Path) -> list[Path]:
     )  # fmt: skip
     for name in sorted({line.name for group in found for line in group.lines}):
         lines = [(group, line) for group in found for line in group.lines if line.name == name]
+        progress(f"drawing {name}")
         views = [_scenario_view(group, line) for group, line in lines]
         writer.page(
             "scenario.html", f"scenarios/{lines[0][1].page}",
             name=name, about=lines[0][1].about, views=views,
         )  # fmt: skip
+    progress("writing the other pages")
     writer.page(
         "commits.html", "commits.html",
         commits=commits, repository_url=material.repository_url.rstrip("/"),

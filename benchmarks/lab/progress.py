@@ -1,0 +1,83 @@
+"""Signs of life on standard error while a command measures, without a thread beside the measuring.
+
+On a terminal one line that is rewritten; elsewhere plain lines, at most one every few seconds.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import TextIO
+
+LINE_EVERY_S = 5.0
+_REDRAW_EVERY_S = 0.2
+
+
+class Progress:
+    """Says what is being done. A context manager: the live line is cleared at its end.
+
+    Args:
+        quiet: say nothing.
+        stream: standard error if None.
+        clock: in seconds.
+    """
+
+    def __init__(
+        self,
+        quiet: bool = False,
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stream = stream if stream is not None else sys.stderr
+        self._is_live = self._stream.isatty()
+        self._quiet = quiet
+        self._clock = clock
+        self._began = clock()
+        self._said_at = float("-inf")
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.clear()
+
+    def tell(self, text: str, done: int = 0, total: int = 0) -> None:
+        """What is done now; left out if something was said a moment ago.
+
+        Args:
+            text: a few words.
+            done, total: how far; nothing is said of it where the total is 0.
+        """
+        now = self._clock()
+        if self._quiet or now - self._said_at < (
+            _REDRAW_EVERY_S if self._is_live else LINE_EVERY_S
+        ):
+            return
+        self._said_at = now
+        share = f" {min(done, total)}/{total}" if total else ""
+        line = f"{now - self._began:5.0f} s  {text}{share}"
+        if self._is_live:
+            width = shutil.get_terminal_size().columns - 1
+            self._write(f"\r\x1b[K{line[:width]}")
+        else:
+            self._write(f"{line}\n")
+
+    def clear(self) -> None:
+        """Make the live line empty, so that other output does not stand behind it."""
+        if self._is_live and not self._quiet:
+            self._write("\r\x1b[K")
+
+    def _write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):  # no reason to end what is being measured
+            self._quiet = True

@@ -1,0 +1,140 @@
+"""How a helper process ended is told apart: a signal, an exit code, silence, nonsense."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.commands import backfill
+from benchmarks.lab import blocks, counters, revisions
+from benchmarks.lab.blocks import Contestant
+from benchmarks.lab.environment import python_path
+from benchmarks.lab.exits import InfrastructureError
+from benchmarks.lab.revisions import BuildFailed, Side
+from benchmarks.peers.environments import Launch
+from benchmarks.peers.process import DriverFailed, started
+from benchmarks.peers.servers import _conninfo_value
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="signals, shell scripts")
+KILL = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+
+
+def script(path: Path, text: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+@posix
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        (KILL, "its process ended by signal 9"),
+        ("raise SystemExit(7)", "its process ended with 7"),
+        ("pass", "its process ended with 0"),
+    ],
+)
+def test_backfill_names_what_was_never_answered(code: str, why: str) -> None:
+    first = """
+import json, sys
+print("something that a library prints")
+print("{not JSON")
+print(json.dumps({"scenario": "one"}))
+print(json.dumps({"scenario": "one", "sample": {}}))
+print(json.dumps({"scenario": "two"}), flush=True)
+"""
+    answers = list(backfill._answers([sys.executable, "-c", first + code], [], ["one", "two", "3"]))
+    assert [each for each in answers if len(each) > 1] == [
+        {"scenario": "one", "sample": {}},
+        {"scenario": "two", "kind": "failed", "why": why},
+        {"scenario": "3", "kind": "failed", "why": why},
+    ]
+
+
+@posix
+def test_ctrl_c_does_not_leave_backfills_process() -> None:
+    code = "import json, time; print(json.dumps({'scenario': 'one'}), flush=True); time.sleep(600)"
+    answers = backfill._answers([sys.executable, "-c", code], [], ["one"])
+    next(answers)
+    process = answers.gi_frame.f_locals["process"]  # type: ignore[attr-defined]
+    assert process.poll() is None
+    with pytest.raises(KeyboardInterrupt):
+        answers.throw(KeyboardInterrupt)  # type: ignore[attr-defined]
+    assert process.returncode == -signal.SIGKILL
+
+
+@posix
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("kill -9 $$", "here ended by signal 9 at 'check'"),
+        ("echo no disk >&2; exit 7", "here ended with 7 at 'check':\nno disk"),
+        ("read order; echo nonsense; read order", "here gave no answer to 'check': b'nonsense"),
+        ("exec sleep 600", "did not answer 'check' within 0.3 s"),
+    ],
+)
+def test_a_contestant_that_does_not_answer(text: str, words: str, tmp_path: Path) -> None:
+    side = Side("here", "", True, script(tmp_path / "python", text))
+    contestant = Contestant(side, tmp_path, tmp_path, 0)
+    try:
+        with pytest.raises(InfrastructureError) as caught:
+            contestant.ask("check", patience_s=0.3 if "sleep" in text else blocks._PATIENCE_S)
+        assert words in str(caught.value)
+    finally:
+        contestant.close()
+
+
+@posix
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("kill -9 $$", "its process ended by signal 9"),
+        ("echo no disk >&2; exit 7", "its process ended with 7: no disk"),
+        ("exit 0", "gave no answer"),
+        ("echo nonsense", "gave no answer"),
+    ],
+)
+def test_counting_that_does_not_answer(text: str, words: str, tmp_path: Path) -> None:
+    python = script(tmp_path / "python", text)
+    with pytest.raises(RuntimeError, match=words):
+        counters.measure_counters("claim-lifo-1e3", python=python)
+
+
+def test_counting_without_an_interpreter(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="cannot be started"):
+        counters.measure_counters("claim-lifo-1e3", python=tmp_path / "python")
+
+
+@posix
+def test_a_builder_that_is_killed_says_nothing_about_the_package(tmp_path: Path) -> None:
+    with pytest.raises(InfrastructureError, match="ended by signal 9") as caught:
+        revisions._build([sys.executable, "-c", KILL])
+    assert not isinstance(caught.value, BuildFailed)
+    with pytest.raises(InfrastructureError, match="cannot be started"):
+        revisions._build([str(tmp_path / "uv")])
+
+
+@posix
+def test_a_peer_that_talks_nonsense_is_a_row(tmp_path: Path) -> None:
+    command = [str(script(tmp_path / "driver", "read order; echo nonsense; read order"))]
+    with (
+        pytest.raises(DriverFailed, match="no answer"),
+        started(Launch(command, {}, tmp_path)) as it,
+    ):
+        it.ask("open")
+
+
+def test_a_path_that_no_pythonpath_can_hold(tmp_path: Path) -> None:
+    assert python_path("a", "b") == f"a{os.pathsep}b"
+    with pytest.raises(InfrastructureError, match="cannot import from"):
+        python_path(tmp_path / f"a{os.pathsep}b")
+
+
+def test_a_path_in_a_connection_string_is_quoted() -> None:
+    assert _conninfo_value(Path("/a b/it's\\x")).replace("/", "|") in {
+        r"'|a b|it\'s\\x'", r"'\\a b\\it\'s\\x'",
+    }  # fmt: skip
