@@ -22,6 +22,7 @@ Only the standard library is used here: this file also runs in the environment o
 
 from __future__ import annotations
 
+import compileall
 import ctypes
 import json
 import mmap
@@ -67,6 +68,7 @@ def measure_instructions(
     calls: int = 50,
     *,
     seeds: Sequence[int] = (0,),
+    package: Path | None = None,
     python: str | os.PathLike[str] = sys.executable,
     environment: Mapping[str, str] | None = None,
     root: Path = ROOT,
@@ -79,6 +81,8 @@ def measure_instructions(
         calls: how many calls are counted, after 11 that warm up; fewer where the scenario's
             `counted_calls` or `at_once` says so.
         seeds: values of PYTHONHASHSEED, a process each.
+        package: a folder `tubeq` to count instead of the installed one. It is copied to where
+            every package is counted, so that its own path moves nothing.
         python, environment, root, registry: see counters.measure_counters.
 
     Raises:
@@ -89,8 +93,11 @@ def measure_instructions(
         raise NotImplementedError(why_not())
     with _lane() as folder:
         found = []
+        given = dict(environment or {})
+        if package is not None:
+            given["PYTHONPATH"] = str(_copied(package, folder))
         for seed in seeds:
-            variables = counting_environment(root, environment or {}, seed)
+            variables = counting_environment(root, given, seed)
             found.append(_count_once(registry, scenario_name, calls, python, variables, folder))
     return median(found)
 
@@ -103,9 +110,10 @@ def _count_once(
     variables: Mapping[str, str],
     folder: Path,
 ) -> float:
-    for leftover in folder.iterdir():
-        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
     out, data = folder / "callgrind", folder / "data"
+    for leftover in folder.glob("callgrind*"):
+        leftover.unlink()
+    shutil.rmtree(data, ignore_errors=True)
     data.mkdir()
     command = ["valgrind", "-q", "--tool=callgrind", "--instr-atstart=no"]
     command += [f"--callgrind-out-file={out}", os.fspath(python), "-m", __spec__.name]
@@ -125,6 +133,14 @@ def _count_once(
         raise NotImplementedError(answer["lacks"])
     # Dump 1 ends before the work begins, dump 2 with it.
     return _total(Path(f"{out}.2")) / float(answer["operations"])
+
+
+def _copied(package: Path, folder: Path) -> Path:
+    """The package's new parent folder. Compiled here: under valgrind that takes seconds."""
+    copy = folder / "package"
+    shutil.copytree(package, copy / "tubeq", ignore=shutil.ignore_patterns("__pycache__"))
+    compileall.compile_dir(copy, quiet=2)
+    return copy
 
 
 def _total(dump: Path) -> int:
@@ -151,12 +167,19 @@ def _lane() -> Iterator[Path]:
             os.close(handle)
             continue
         try:
+            _empty(folder)
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            _empty(folder)
             os.close(handle)
         return
     raise RuntimeError(f"{_LANES} processes count instructions already")
+
+
+def _empty(folder: Path) -> None:
+    """The folder itself stays: who removed it would take the lock on it from those who wait."""
+    for each in folder.iterdir():
+        shutil.rmtree(each, ignore_errors=True) if each.is_dir() else each.unlink()
 
 
 class _Requests:
