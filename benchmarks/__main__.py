@@ -15,6 +15,7 @@ COMMANDS = {
     "bisect": "find the commit that made a scenario slower",
     "history": "show what the history holds",
     "backfill": "measure this repository's own commits into the history",
+    "count": "count instructions of each package, and show where they changed",
     "publish": "build the static site",
     "preview": "show the site on a local port",
     "doctor": "say how noisy this machine is, and what it can see",

@@ -47,7 +47,7 @@ COUNTERS = (
     "python_calls", "python_peak_bytes",
 )  # fmt: skip
 REGISTRY = "benchmarks.scenarios:all_scenarios"
-_ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def measure_counters(
@@ -56,7 +56,7 @@ def measure_counters(
     *,
     python: str | os.PathLike[str] = sys.executable,
     environment: Mapping[str, str] | None = None,
-    root: Path = _ROOT,
+    root: Path = ROOT,
     registry: str = REGISTRY,
 ) -> dict[str, float]:
     """Counters per operation, by name: see the top of this file.
@@ -74,16 +74,11 @@ def measure_counters(
         NotImplementedError: the measured package lacks what the scenario needs.
         RuntimeError: the process failed; the message says how, with the end of what it wrote.
     """
-    own = {"PYTHONHASHSEED": "0", "PYTHONPATH": python_path(root)}
-    inherited = os.environ.get("PYTHONPATH")
-    given = dict(environment or {})
-    if "PYTHONPATH" in given or inherited:
-        own["PYTHONPATH"] += os.pathsep + given.pop("PYTHONPATH", inherited or "")
     command = [os.fspath(python), "-m", "benchmarks.lab.counting", registry, scenario_name]
     try:
         done = subprocess.run(
             [*command, str(calls)],
-            env={**os.environ, **given, **own},
+            env=counting_environment(root, environment or {}),
             cwd=root,
             capture_output=True,
             encoding="utf-8",
@@ -103,3 +98,15 @@ def measure_counters(
     if "lacks" in answer:
         raise NotImplementedError(answer["lacks"])
     return dict(answer["counters"])
+
+
+def counting_environment(
+    root: Path, environment: Mapping[str, str], seed: int = 0
+) -> dict[str, str]:
+    """The variables of a process in which something is counted."""
+    own = {"PYTHONHASHSEED": str(seed), "PYTHONPATH": python_path(root)}
+    inherited = os.environ.get("PYTHONPATH")
+    given = dict(environment)
+    if "PYTHONPATH" in given or inherited:
+        own["PYTHONPATH"] += os.pathsep + given.pop("PYTHONPATH", inherited or "")
+    return {**os.environ, **given, **own}

@@ -95,7 +95,7 @@ class _Counts:
                 step(connection)
 
 
-def _stop_chance() -> None:
+def stop_chance() -> None:
     """Make time and randomness counters, and leave background threads unstarted."""
     ticks = 0
 
@@ -254,13 +254,12 @@ def _count(registry: str, name: str, calls: int) -> dict[str, Any]:
     scenario = getattr(import_module(module), function)()[name]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         try:
-            state = scenario.prepare(Path(folder), _smoke(scenario))
+            state = scenario.prepare(Path(folder), smallest_profile(scenario))
         except NotImplementedError as error:
             return {"lacks": str(error)}
         try:
             calls = min(calls, scenario.counted_calls)
-            for count in (min(_WARM_UP_CALLS, calls), 1):
-                scenario.run(state, count)
+            warm_up(scenario, state, calls)
             # Python first: after many writes each one would call for the checkpointer's thread.
             python = _python_counters(scenario, state, min(calls, _PYTHON_CALLS))
             found = _sqlite_counters(scenario, state, calls, Path(folder), counts)
@@ -271,11 +270,17 @@ def _count(registry: str, name: str, calls: int) -> dict[str, Any]:
     return {"counters": {**found, **python}}
 
 
-def _smoke(scenario: Any) -> Any:
+def warm_up(scenario: Any, state: Any, calls: int) -> None:
+    """Calls that are not counted: caches fill, code is compiled, connections open."""
+    for count in (min(_WARM_UP_CALLS, calls), 1):
+        scenario.run(state, count)
+
+
+def smallest_profile(scenario: Any) -> Any:
     """The smallest of the scenario's profiles: counters do not ask for more."""
     return min(scenario.calls, key=scenario.calls.get)
 
 
 if __name__ == "__main__":
-    _stop_chance()
+    stop_chance()
     print(json.dumps(_count(sys.argv[1], sys.argv[2], int(sys.argv[3]))))

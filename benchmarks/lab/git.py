@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -72,13 +73,16 @@ class GitFailed(InfrastructureError):
         self.code = code
 
 
-def run_git(folder: Path, *arguments: str, settings: tuple[str, ...] = ()) -> bytes:
+def run_git(
+    folder: Path, *arguments: str, settings: tuple[str, ...] = (), given: bytes = b""
+) -> bytes:
     """What git prints, run in that folder.
 
     Args:
         folder: in the repository.
         arguments: a plumbing command.
         settings: "name=value", beside those that always hold.
+        given: its standard input.
 
     Raises:
         GitFailed: git ended with an error, which the message quotes.
@@ -93,7 +97,7 @@ def run_git(folder: Path, *arguments: str, settings: tuple[str, ...] = ()) -> by
             capture_output=True,
             check=False,
             env=_environment(),
-            stdin=subprocess.DEVNULL,
+            input=given,
         )
     except FileNotFoundError:
         raise InfrastructureError(
@@ -152,12 +156,16 @@ def commits_after(repository: Path, good: str, bad: str) -> list[str]:
 
 
 def commits_in(repository: Path, revisions: str) -> list[str]:
-    """The commits of a range such as "v1..main", oldest first, along first parents.
+    """The commits of a range such as "v1..main", or all up to one revision, oldest first, along
+    first parents.
 
     Raises:
         UnknownRevision: an end of it is unknown.
         InfrastructureError: git cannot answer.
     """
+    if ".." not in revisions:
+        end = resolve(repository, revisions)
+        return git_text(repository, "rev-list", "--first-parent", "--reverse", end).split()
     symmetric = "..." in revisions
     ends = revisions.split("..." if symmetric else "..", 1)
     first, last = (resolve(repository, end or "HEAD") for end in ends)
@@ -176,6 +184,17 @@ def describe(repository: Path, commit: str) -> tuple[str, str]:
     )
     _, committed_at, subject = [*shown.split("\n", 2), "", ""][:3]
     return committed_at.strip(), subject.strip()
+
+
+def object_names(repository: Path, names: Sequence[str]) -> list[str]:
+    """The ids of objects such as "HEAD:src"; "" for those that there are not.
+
+    Raises:
+        InfrastructureError: git cannot answer.
+    """
+    given = "".join(f"{name}\n" for name in names).encode()
+    checked = run_git(repository, "cat-file", "--batch-check=%(objectname)", given=given).decode()
+    return ["" if line.endswith(" missing") else line for line in checked.splitlines()]
 
 
 def is_dirty(repository: Path, *, but_for_results: bool = False) -> bool:

@@ -1,0 +1,155 @@
+"""Count instructions and exact counters of this repository's packages, and show where they changed.
+
+Each distinct package of the range (`src/tubeq` and its dependencies) is counted once, newest first,
+and kept in results/counts; what is kept already is not counted again, so the command can be stopped
+and repeated. Counting does not mind other programs: both cores may be used. It takes about a minute
+a package and core, and needs valgrind on Linux, x86-64.
+
+Exit code 2 without valgrind too; 3 where nothing could be counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from benchmarks.lab import counts
+from benchmarks.lab.counters import measure_counters
+from benchmarks.lab.exits import BadInput, ExitCode, InfrastructureError, LabError
+from benchmarks.lab.history import RESULTS
+from benchmarks.lab.instructions import measure_instructions, why_not
+from benchmarks.lab.options import output_folder, whole
+from benchmarks.lab.packages import Package, distinct_packages
+from benchmarks.lab.revisions import source_tree
+
+ROOT = Path(__file__).resolve().parents[2]
+_SEEDS = (0, 1, 2)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument(
+        "range", metavar="REV..REV", nargs="?", default="HEAD",
+        help="whose packages, along first parents (default: all up to HEAD)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--newest", type=whole(1, 1_000_000), metavar="N", help="only the newest N packages of it"
+    )
+    parser.add_argument(
+        "--jobs",
+        type=whole(1, 8),
+        default=min(os.cpu_count() or 1, 8),
+        metavar="N",
+        help="packages at once",
+    )
+    parser.add_argument("--show", action="store_true", help="count nothing, show what is kept")
+    parser.add_argument("--json", action="store_true", help="print the steps as JSON")
+    parser.add_argument(
+        "--results", type=output_folder, default=RESULTS, metavar="DIR",
+        help="the results folder (default: results)",
+    )  # fmt: skip
+    parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry it out; the exit code."""
+    try:
+        if why_not() and not options.show:
+            raise BadInput(why_not())
+        packages = distinct_packages(ROOT, options.range)
+    except LabError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    if options.newest is not None:
+        packages = packages[-options.newest :]
+    environment = counts.environment(_SEEDS)
+    if not options.show and not _count_all(packages, environment, options):
+        print("error: nothing could be counted", file=sys.stderr)
+        return ExitCode.INFRASTRUCTURE
+    _show(packages, counts.read(options.results, environment), options.json)
+    return ExitCode.PASS
+
+
+def _count_all(
+    packages: Sequence[Package], environment: Mapping[str, Any], options: argparse.Namespace
+) -> bool:
+    """Count what is missing; whether anything of the range is kept now."""
+    kept = counts.read(options.results, environment)
+    missing = [each for each in reversed(packages) if each.key not in kept]
+    done = 0
+
+    def count(package: Package) -> None:
+        nonlocal done
+        try:
+            workloads = {name: _counted(package, name) for name in counts.THE_EIGHT}
+        except InfrastructureError as error:
+            print(f"{package.sha[:7]}: not counted: {error}", file=sys.stderr, flush=True)
+            return
+        counts.write(options.results, package, environment, workloads)
+        done += 1
+        if not options.quiet:
+            line = f"[{done}/{len(missing)}] {package.sha[:7]} {package.subject:.70}"
+            print(line, file=sys.stderr, flush=True)
+
+    pool = ThreadPoolExecutor(options.jobs)
+    try:
+        list(pool.map(count, missing))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return bool(done or len(missing) < len(packages))
+
+
+def _counted(package: Package, workload: str) -> dict[str, Any]:
+    source = source_tree(ROOT, package.sha) / "src"
+    try:
+        counters = measure_counters(workload, environment={"PYTHONPATH": str(source)})
+        instructions = measure_instructions(workload, seeds=_SEEDS, package=source / "tubeq")
+    except NotImplementedError as error:
+        return {"lacks": str(error)}
+    except RuntimeError as error:
+        raise InfrastructureError(str(error)) from error
+    return {"instructions": round(instructions, 1), "counters": counters}
+
+
+def _show(packages: Sequence[Package], kept: Mapping[str, Any], as_json: bool) -> None:
+    found = {name: counts.steps(packages, kept, name) for name in counts.THE_EIGHT}
+    if as_json:
+        print(json.dumps({name: [_as_json(each) for each in own] for name, own in found.items()}))
+        return
+    counted = [each for each in packages if each.key in kept]
+    print(f"{len(counted)} of {len(packages)} packages are counted.")
+    for name, own in found.items():
+        values = [
+            kept[each.key][name]["instructions"]
+            for each in counted
+            if "instructions" in kept[each.key].get(name, {})
+        ]
+        if values:
+            print(f"\n{name}: {values[-1]:,.0f} instructions an operation, {len(values)} packages")
+        for step in own:
+            print(
+                f"  {step.change:+7.1%}  {step.last.sha[:7]}..{step.first.sha[:7]}  "
+                f"{step.first.subject:.70}"
+            )
+            print(f"           {_why(step)}")
+
+
+def _why(step: counts.Step) -> str:
+    parts = [f"{after - before:+.6g} {name}" for name, (before, after) in step.counters.items()]
+    return ", ".join(parts) or "no counter differs"
+
+
+def _as_json(step: counts.Step) -> dict[str, Any]:
+    return {
+        "last_good": step.last.sha,
+        "first_bad": step.first.sha,
+        "before": step.before,
+        "after": step.after,
+        "counters": step.counters,
+    }
