@@ -63,7 +63,8 @@ def items(
         context.obj = (as_json, db_path)  # what was said before its name holds for it, too
         return
     order = sort or (ItemSort.NEWEST if search is None else ItemSort.RELEVANCE)
-    query = ItemQuery(search, channel, order, limit, span_s(over))
+    named = None if channel is None else _channel_name(channel)
+    query = ItemQuery(search, named, order, limit, span_s(over))
     settings = read_settings(db_path)
     with open_queue(settings) as queue:
         with _telling("taking in results") as progress:
@@ -76,6 +77,14 @@ def items(
     else:
         output().print(items_render.item_table(found, over))
         say(f"one of them: {command_for(settings, f'items show {found[0].source_id}')}")
+
+
+def _channel_name(text: str) -> str:
+    """As items hold it: an address, or an escaped handle, stands for the handle or id in it."""
+    from tubeq.plugins.addresses import read
+
+    channel = read(text).channel
+    return text if channel is None else channel.path.removeprefix("channel/")
 
 
 @items_app.command("show")

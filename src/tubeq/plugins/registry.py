@@ -19,6 +19,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from tubeq.domain.errors import PluginNotFound
+from tubeq.domain.handles import composed
 from tubeq.plugins.base import Plugin
 
 if TYPE_CHECKING:
@@ -84,8 +85,9 @@ def checker(name: str) -> Checker:
         name: a task type, or a preset's name.
 
     Returns:
-        From parameters, which win over the preset's, to the task type and all parameters. It
-        raises InvalidParameters where the plugin would not take them; the message says why.
+        From parameters, which win over the preset's, to the task type and all parameters, text in
+        Unicode's composed form. It raises InvalidParameters where the plugin would not take them;
+        the message says why.
 
     Raises:
         PluginNotFound: nothing bears that name, or it cannot be imported.
@@ -98,6 +100,10 @@ def checker(name: str) -> Checker:
         told = {**({} if preset is None else preset.parameters), **parameters}
         if declared is not None:
             declared.of(told)
+            told = {
+                name: composed(value) if isinstance(value, str) else value
+                for name, value in told.items()
+            }
         return task_type, told
 
     return check

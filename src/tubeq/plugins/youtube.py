@@ -386,10 +386,15 @@ class _Client:
 
 @cache
 def _downloader(base: Any) -> Any:
-    """YoutubeDL, whose requests go through `send`."""
+    """YoutubeDL, whose requests go through `send`, and whose extractors read whole handles."""
 
     class Downloader(base):  # type: ignore[misc]
         send: Callable[[Callable[[Any], Any], Any], Any]
+
+        def get_info_extractor(self, ie_key: str) -> Any:
+            extractor = super().get_info_extractor(ie_key)
+            extractor._YT_HANDLE_RE = _HANDLE
+            return extractor
 
         def urlopen(self, req: Any) -> Any:
             return self.send(super().urlopen, req)
@@ -398,5 +403,7 @@ def _downloader(base: Any) -> Any:
 
 
 _VIDEO_ID = re.compile(r"[0-9A-Za-z_-]{11}")
+_HANDLE = r"@[^\s/?#]{1,90}"
+"""Instead of yt-dlp's own pattern, which ends at a mark: it cuts Thai and Hindi handles short."""
 _ABOUT_PLAYING = re.compile(r"formats|JavaScript|PO Token|challenge solving", re.IGNORECASE)
 """What yt-dlp warns of where a video's formats are concerned, and only then."""

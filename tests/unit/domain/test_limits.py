@@ -15,6 +15,10 @@ from tubeq.domain.limits import LimitRule, checked_key, jittered, rule_for
     [
         ("host:WWW.YouTube.com", "host:www.youtube.com"),
         ("channel:@Handle", "channel:@handle"),
+        ("channel:@Jose\u0301", "channel:@jos\u00e9"),
+        ("channel:@ไทยรัฐ", "channel:@ไทยรัฐ"),
+        ("channel:@می\u200cخواهم", "channel:@می\u200cخواهم"),  # noqa: RUF001
+        ("channel:c/Jose\u0301", "channel:c/Jos\u00e9"),
         ("channel:UCabc", "channel:UCabc"),  # ids are what they are
         ("type:youtube_channel", "type:youtube_channel"),
         ("channel:*", "channel:*"),

@@ -68,7 +68,6 @@ REFUSED = [
     "https://[broken/@lighthouse",
     "https://127.0.0.1/@lighthouse",
     "https://invidious.example/channel/" + CHANNEL_ID,
-    "//www.youtube.com/@lighthouse",
     # other schemes
     "file:///etc/passwd",
     "file://www.youtube.com/@lighthouse",
@@ -78,11 +77,9 @@ REFUSED = [
     # other pages
     "https://www.youtube.com",
     "https://www.youtube.com/",
-    "https://www.youtube.com/lighthouse",
     "https://www.youtube.com/watch?v=abcdefghijk",
     "https://www.youtube.com/playlist?list=PL123",
     "https://www.youtube.com/redirect?q=https://evil.example",
-    "https://www.youtube.com/@lighthouse/shorts",
     "https://www.youtube.com/@lighthouse/videos/more",
     "https://www.youtube.com/c",
     "https://www.youtube.com/c/",
