@@ -33,6 +33,21 @@ ACCEPTED = [
     (f"https://www.youtube.com/channel/{CHANNEL_ID}/videos", f"channel/{CHANNEL_ID}"),
     ("https://www.youtube.com/c/Lighthouse.Keeper", "c/Lighthouse.Keeper"),
     ("https://www.youtube.com/user/lighthouse/videos", "user/lighthouse"),
+    ("https://www.youtube.com/lighthouse", "lighthouse"),
+    ("http://www.youtube.com/lighthouse/videos", "lighthouse"),
+    ("//www.youtube.com/@lighthouse", "@lighthouse"),
+    ("https://www.youtube.com/@lighthouse/about", "@lighthouse"),
+    (f"https://www.youtube.com/{CHANNEL_ID}", f"channel/{CHANNEL_ID}"),
+    (f"https://music.youtube.com/browse/{CHANNEL_ID}", f"channel/{CHANNEL_ID}"),
+    (f"https://www.youtubekids.com/channel/{CHANNEL_ID}", f"channel/{CHANNEL_ID}"),
+    ("ytuser:lighthouse", "user/lighthouse"),
+    ("@%E7%8B%90", "@%E7%8B%90"),
+    ("%40lighthouse", "@lighthouse"),
+    ("\uff20lighthouse", "@lighthouse"),
+    ("@ไทยรัฐ", "@%E0%B9%84%E0%B8%97%E0%B8%A2%E0%B8%A3%E0%B8%B1%E0%B8%90"),
+    ("@Jose\u0301", "@Jos%C3%A9"),
+    ("https://www.youtube.com/c/\u09ac\u09be", "c/%E0%A6%AC%E0%A6%BE"),
+    ("https://www.youtube.com/@lighthouse, ", "@lighthouse"),
 ]
 
 REFUSED = [
@@ -97,6 +112,17 @@ REFUSED = [
     "https://www.youtube.com/@light%0d%0aHost:%20evil",
     "https://www.you\ntube.com/@lighthouse",
     "@light\ud800house",
+    "@light\u202ehouse",
+    "@light%E2%80%AEhouse",
+    "@light%2Fhouse",
+    "@light%00house",
+    "@light%FFhouse",
+    "@light\u2028house",
+    "@\u0e31",
+    "@light\u00a0house",
+    "https://www.youtube.com/feed",
+    "https://www.youtube.com/premium",
+    "https://www.youtube.com/c/@lighthouse",
 ]
 
 
