@@ -234,7 +234,9 @@ class YouTube:
         if self._access.proxy is not None:
             options["proxy"] = self._access.proxy
         if cookies is not None:
-            options["cookiefile"] = io.StringIO(cookies)  # to which yt-dlp also saves them
+            # A header is sent as Latin-1: so it holds the bytes that a browser sends. yt-dlp also
+            # saves them to this.
+            options["cookiefile"] = io.StringIO(cookies.encode().decode("latin-1"))
         if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
             # Otherwise yt-dlp trusts certifi alone, should some other package have installed it.
             options["compat_opts"] |= {"no-certifi"}
