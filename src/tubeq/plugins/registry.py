@@ -23,7 +23,7 @@ from tubeq.domain.handles import composed
 from tubeq.plugins.base import Plugin
 
 if TYPE_CHECKING:
-    from tubeq.plugins.parameters import Parameters, Preset
+    from tubeq.plugins.parameters import Declared, Parameters, Preset
 
 GROUP = "tubeq.plugins"
 PRESET_GROUP = "tubeq.presets"
@@ -107,6 +107,20 @@ def checker(name: str) -> Checker:
         return task_type, told
 
     return check
+
+
+def declared_by(name: str) -> dict[str, Declared] | None:
+    """The parameters of a task type, or of a preset's, by their names; None where its plugin does
+    not say.
+
+    Raises:
+        PluginNotFound: as `checker`.
+    """
+    from tubeq.plugins.parameters import declared
+
+    task_type = get_preset(name).task_type if name in preset_names() else name
+    parameters = parameters_of(task_type)
+    return None if parameters is None else {each.name: each for each in declared(parameters)}
 
 
 def _factory(task_type: str) -> Any:
