@@ -35,6 +35,7 @@ _HOSTS = frozenset(
 )
 _SHORT_HOSTS = frozenset({"youtu.be", "www.youtu.be"})
 _CONSENT_HOST = "consent.youtube.com"
+_STUDIO_HOST = "studio.youtube.com"
 
 _TABS = {"shorts": "shorts", "streams": "streams", "live": "streams"}
 # Pages of a channel that list no videos of their own: they stand for the channel.
@@ -144,6 +145,7 @@ def _named(text: str) -> Found:
 
 
 def _of_handle(text: str) -> Found:
+    text = _cut(text).rstrip("/")
     if "/" in text:
         return Found(why="give the handle alone, and tab=videos, shorts or streams beside it")
     return _of_channel([text])
@@ -173,12 +175,14 @@ def _of_address(text: str, redirects: int = 0) -> Found:
     if address is None:
         return Found()
     host, segments, query, fragment = address
-    if host not in _HOSTS | _SHORT_HOSTS | {_CONSENT_HOST}:
+    if host not in _HOSTS | _SHORT_HOSTS | {_CONSENT_HOST, _STUDIO_HOST}:
         return Found(why=_other_host(host))
     if redirects > _MOST_REDIRECTS:
         return Found(why="it is redirected too often")
     if host == _CONSENT_HOST:
         return _of_target(query, ("continue",), redirects)
+    if host == _STUDIO_HOST and segments[0] in ("video", "channel"):
+        segments = ["v" if segments[0] == "video" else "channel", *segments[1:2]]
     if host in _SHORT_HOSTS:
         return _of_short(segments, query)
     if segments == [""] and fragment.startswith("/"):
@@ -239,7 +243,8 @@ def _of_page(segments: list[str], query: _Query) -> Found:
     if first in _WATCH or first == "":
         return _of_watched(others or query.get("v", []), query, "v" in query or bool(others))
     if first == "playlist" or (first == "embed" and others in ([], ["videoseries"])):
-        return _of_watched([], query)
+        found = _of_watched([], query)
+        return found if query.get("list") else Found(why="it names no list: list=PL...")
     if first == "embed" and others == ["live_stream"]:
         return _of_channel(["channel", *query.get("channel", [""]), "live"])
     if first in _ONE_VIDEO and others:
@@ -266,7 +271,7 @@ def _of_watched(videos: list[str], query: _Query, has_video: bool = True) -> Fou
     if not has_video or not videos:
         if found == Found():
             why = "it names no video: the shell ends an address at its first &, so put it in quotes"
-            return Found(why="no such list" if query.get("list") else why)
+            return Found(why="lists of that kind are not known" if query.get("list") else why)
         return found
     ids = {_cut(each) for each in videos}
     if len(ids) > 1:
@@ -284,7 +289,7 @@ def _of_channel(segments: list[str]) -> Found:
         kind = "channel" if first == "browse" else first
     else:
         name, kind = first, "channel" if _CHANNEL_ID.fullmatch(first) else ""
-    name = composed(name)
+    name = composed(_cut(name))
     is_id = kind == "channel"
     known = _CHANNEL_ID.fullmatch if is_id else _is_channel_name
     if not kind and first in _RESERVED:

@@ -54,6 +54,7 @@ VIDEOS = [
     f"https://www.youtube.com/redirect?q=https%3A%2F%2Fyoutu.be%2F{VIDEO_ID}",
     f"https://www.youtube.com/oembed?url=https%3A//www.youtube.com/watch%3Fv%3D{VIDEO_ID}",
     f"https://consent.youtube.com/m?continue=https%3A%2F%2Fyoutu.be%2F{VIDEO_ID}&gl=NL",
+    f"https://studio.youtube.com/video/{VIDEO_ID}/edit",
     f"vnd.youtube:{VIDEO_ID}",
     f"vnd.youtube://www.youtube.com/watch?v={VIDEO_ID}",
     f"<https://youtu.be/{VIDEO_ID}>",
@@ -271,6 +272,35 @@ def test_how_a_search_is_filtered_is_read_as_it_was_written(
     said = {"sort": sort, "uploaded": uploaded, "duration": "long"}
     read = decoded(encoded(sort, uploaded, "long"))
     assert {"sort": "relevance", "uploaded": None, **read} == said
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "reason"),
+    [
+        ("video", "https://www.youtube.com/watch?feature=share", "put it in quotes"),
+        ("video", f"https://www.youtube.com/watch?v={VIDEO_ID}x", "11 characters, not 12"),
+        ("video", f"https://www.youtube.com/watch?v={VIDEO_ID}&v=another0000", "two videos"),
+        ("video", "https://youtu.be/a/b", "youtu.be/ and the video's id alone"),
+        ("video", f"https://www.youtube.com:443/watch?v={VIDEO_ID}", "www.youtube.com alone"),
+        ("video", f"https://invidious.example/watch?v={VIDEO_ID}", "only addresses on youtube.com"),
+        ("playlist", "https://www.youtube.com/playlist?list=", "it names no list"),
+        ("playlist", "https://www.youtube.com/playlist?list=XX0123456789", "are not known"),
+        ("playlist", "https://music.youtube.com/browse/MPREb_gTAcphH99wE", "OLAK5uy_"),
+        ("scrape", "https://www.youtube.com/@a/playlists", "the channel's address alone"),
+        ("scrape", "https://www.youtube.com/feed/subscriptions", "for each viewer"),
+        ("scrape", "https://www.youtube.com/hashtag/tea", "tubeq search"),
+        ("scrape", "https://www.youtube.com/channel/UCshort", "UC and 22 more characters"),
+        ("scrape", "@a/videos", "the handle alone"),
+        ("scrape", "@a b", "letters, digits"),
+        ("scrape", "lighthouse", "begins with @: @lighthouse"),
+        ("search", "https://www.youtube.com/results", "no search_query="),
+    ],
+)
+def test_a_refusal_gives_the_reason(kind: str, text: str, reason: str) -> None:
+    parameters, name = KINDS[kind]
+    with pytest.raises(InvalidParameters) as caught:
+        parameters.of({name: text})
+    assert reason in str(caught.value)
 
 
 @given(st.text(max_size=80) | st.text("@/.:?=&%#\\youtbecmwahlisPLU-_0x", max_size=80))
