@@ -102,11 +102,9 @@ def checked_key(key: object, *, prefix: bool = False) -> str:
     if match is None or match[1] not in KINDS or len(match[0]) > MAX_KEY_LENGTH:
         raise InvalidParameters(f"{key!r:.120} names nothing that can be limited: write {wanted}")
     name = composed(unquote(match[2]) if match[2].startswith(("@", "%40")) else match[2])
-    if (
-        not all(map(is_shown, name))
-        or re.search(r"\s", name)
-        or "*" in (name[:-1] if prefix else name)
-    ):
+    if not all(map(is_shown, name)) or re.search(r"\s", name):
+        raise InvalidParameters(f"{key!r:.120} holds what no name does: write {wanted}")
+    if "*" in (name[:-1] if prefix else name):
         raise InvalidParameters(f"{key!r:.120} cannot be limited: a * stands at the end or nowhere")
     if match[1] == "host" or name.startswith("@"):
         name = folded(name)
