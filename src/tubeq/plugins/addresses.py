@@ -117,6 +117,8 @@ def _as_meant(text: str) -> str:
 
 def _prefixed(text: str) -> Found | None:
     """The short forms that yt-dlp and mobile systems have."""
+    if not text.startswith(("yt", ":yt")):
+        return None
     search = re.fullmatch(r"ytsearch([0-9]{0,6}|all):(.+)", text)
     if search is not None:
         count = search[1]
