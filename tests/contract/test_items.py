@@ -210,6 +210,22 @@ def test_listing(storage: Storage, clock: FakeClock) -> None:
         ids(storage, sort=ItemSort.RELEVANCE)
 
 
+def test_a_channel_is_one_in_every_spelling(storage: Storage) -> None:
+    found(
+        storage,
+        Idea("a", extra={"channel": "ИгорьКлейнер", "handle": "@Jos\u00e9"}),
+        Idea("b", extra={"channel": "ไทยรัฐ", "handle": "@ไทยรัฐ"}),
+        Idea("c", extra={"handle": "@jose"}),
+        Idea("d", extra={"handle": "@ไทยรถ"}),
+    )
+    assert ids(storage, channel="игорьклейнер") == ["a"]
+    assert ids(storage, channel="@JOS\u00c9") == ["a"]
+    assert ids(storage, channel="@jose\u0301") == ["a"]
+    assert ids(storage, channel="@jose") == ["c"]
+    assert ids(storage, channel="@ไทยรัฐ") == ["b"]
+    assert ids(storage, channel="@ไท") == []
+
+
 def test_growth_is_what_was_gained_in_the_period(storage: Storage, clock: FakeClock) -> None:
     found(storage, Idea("old", views=1_000), Idea("slow", views=10), Idea("none"))
     clock.advance(10 * DAY_S)

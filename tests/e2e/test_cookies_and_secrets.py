@@ -75,6 +75,18 @@ def test_cookies_are_sent_and_the_file_stays_as_it_is(
     assert list(cookies_file.parent.iterdir()) == [cookies_file]
 
 
+def test_a_value_beyond_latin_1_is_sent_as_a_browser_sends_it(
+    make_plugin: MakePlugin, youtube: SimulatedYouTube, cookies_file: Path
+) -> None:
+    value = "one\u2028two-\u00e9-ไทย"
+    text = cookies_file.read_text("utf-8").replace(COOKIE, value)
+    cookies_file.write_text(text, encoding="utf-8", newline="")
+    plugin = make_plugin("youtube_channel", cookies_file=cookies_file)
+    sent = cookies_of(youtube, lambda: plugin.scrape(**LISTING))
+    assert all(value in each.encode("latin-1").decode() for each in sent)
+    assert sent
+
+
 def test_a_renewed_file_is_read_after_trouble(
     make_plugin: MakePlugin, world: World, youtube: SimulatedYouTube, cookies_file: Path
 ) -> None:

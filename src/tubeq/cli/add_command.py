@@ -25,7 +25,7 @@ from tubeq.cli.options import (
 from tubeq.cli.render import counted
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.models import NewTask
-from tubeq.plugins.registry import Checker, checker
+from tubeq.plugins.registry import Checker, checker, declared_by
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.queue.validation import checked_task, encoded_parameters
 
@@ -43,7 +43,8 @@ def add(
             "--param",
             "-p",
             metavar="NAME=VALUE",
-            help="A parameter; may be repeated. The value is JSON if it can be, else text.",
+            help="A parameter; once for each. The value is taken as the type declares it; where "
+            "the type's plugin declares nothing, it is JSON if it can be, else text.",
         ),
     ] = None,
     parameters: Annotated[
@@ -85,7 +86,7 @@ def add(
         due = time.time() + span_s(delay)
     template = NewTask("", {}, priority, due, idempotency_key)
     if from_file is None:  # checked before a database file is made
-        task = _checked(template, _parameters(param or [], parameters), check)
+        task = _checked(template, _parameters(task_type, param or [], parameters), check)
         with open_queue(read_settings(db_path), create=True) as queue:
             task_ids = queue.create_tasks([task])
     elif param or parameters:
@@ -102,22 +103,52 @@ def add(
         print(f"{counted(len(task_ids), 'task')} added")
 
 
-def _parameters(pairs: Sequence[str], text: str | None) -> dict[str, Any]:
-    parameters = {} if text is None else _object(text, "--parameters")
+def _parameters(task_type: str, pairs: Sequence[str], text: str | None) -> dict[str, Any]:
+    """What `--param` says, and beside it `--parameters`."""
+    declared = declared_by(task_type)
+    given: dict[str, Any] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not name or not equals:
             raise InvalidParameters(f"--param takes NAME=VALUE, not {pair!r:.60}")
-        try:
-            parameters[name] = json.loads(value, parse_constant=_not_json)
-        except (ValueError, RecursionError):
-            parameters[name] = value
-    return parameters
+        if name in given:
+            raise InvalidParameters(f"{name!r:.60} is given twice: give each parameter once")
+        if declared is None:
+            given[name] = _guessed(value)
+        else:
+            given[name] = declared[name].from_text(value) if name in declared else value
+    return {**({} if text is None else _object(text, "--parameters")), **given}
+
+
+def _guessed(value: str) -> Any:
+    """JSON if it can be, else text."""
+    try:
+        return _decoded(value)
+    except (ValueError, RecursionError):
+        return value
+
+
+def _decoded(text: str) -> Any:
+    """
+    Raises:
+        ValueError: it is no JSON, or says something twice.
+        RecursionError: it is nested too deeply.
+    """
+    return json.loads(text, parse_constant=_not_json, object_pairs_hook=_each_once)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"it says {twice!r:.60} twice")
+    return made
 
 
 def _object(text: str, origin: str) -> dict[str, Any]:
     try:
-        value = json.loads(text, parse_constant=_not_json)
+        value = _decoded(text)
     except (ValueError, RecursionError) as error:
         raise InvalidParameters(f"{origin} is no JSON: {error}") from None
     if not isinstance(value, dict):

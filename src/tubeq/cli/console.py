@@ -5,7 +5,6 @@ rich is imported when something is drawn, so that commands that only write JSON 
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import re
@@ -13,6 +12,8 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from tubeq.queue.csv_rows import csv_rows, csv_writer
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -101,22 +102,15 @@ def write_json(value: Any) -> None:
     sys.stdout.flush()
 
 
-def write_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """A table on stdout as CSV in UTF-8: the data as they are, a nested value as JSON.
+def write_csv(
+    columns: Sequence[str], rows: Iterable[Mapping[str, Any]], *, raw: bool = False
+) -> None:
+    """A table on stdout as CSV in UTF-8, as `tubeq.queue.csv_rows` tells.
 
-    Cells that begin with "=" or "+" are not altered: a spreadsheet should import the file with
-    its formulas off.
+    Args:
+        raw: leave free text as it is, even where a spreadsheet takes it for a formula.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", newline="")
-    writer = csv.DictWriter(sys.stdout, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: _cell(row[name]) for name in columns})
+    csv_writer(sys.stdout, columns).writerows(csv_rows(columns, rows, raw=raw))
     sys.stdout.flush()
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, (dict, list)):
-        return json.dumps(value, ensure_ascii=False)
-    return value

@@ -12,10 +12,12 @@ import typer
 
 from tubeq.cli import items_render
 from tubeq.cli.console import messages, output, say, say_error, write_json
+from tubeq.cli.dashed_arguments import VideoArguments
 from tubeq.cli.options import (
     EXIT_WORK_FAILED,
     DatabaseOption,
     JsonOption,
+    RawOption,
     command_for,
     open_queue,
     read_settings,
@@ -63,7 +65,8 @@ def items(
         context.obj = (as_json, db_path)  # what was said before its name holds for it, too
         return
     order = sort or (ItemSort.NEWEST if search is None else ItemSort.RELEVANCE)
-    query = ItemQuery(search, channel, order, limit, span_s(over))
+    named = None if channel is None else _channel_name(channel)
+    query = ItemQuery(search, named, order, limit, span_s(over))
     settings = read_settings(db_path)
     with open_queue(settings) as queue:
         with _telling("taking in results") as progress:
@@ -78,7 +81,15 @@ def items(
         say(f"one of them: {command_for(settings, f'items show {found[0].source_id}')}")
 
 
-@items_app.command("show")
+def _channel_name(text: str) -> str:
+    """As items hold it: an address, or an escaped handle, stands for the handle or id in it."""
+    from tubeq.plugins.addresses import read
+
+    channel = read(text).channel
+    return text if channel is None else channel.path.removeprefix("channel/")
+
+
+@items_app.command("show", cls=VideoArguments)
 def show_item(
     context: typer.Context,
     source_id: Annotated[str, typer.Argument(metavar="ID", help="Such as a video's id.")],
@@ -124,12 +135,14 @@ def export(
         typer.Option("--format", case_sensitive=False, help="(default: by the file's name)"),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+    raw: RawOption = False,
     db_path: DatabaseOption = None,
 ) -> None:
     """Write everything that was found to a file: JSON lines, CSV or SQLite.
 
-    JSON lines hold the data as they are. In CSV, a text that a spreadsheet could take for a formula
-    (it begins with = + - @) gets a ' in front.
+    JSON lines hold the data as they are. In CSV, a title, a description or a channel's name that a
+    spreadsheet could take for a formula (it begins with = + - @) gets a ' in front, unless --raw;
+    ids, handles, addresses, numbers and times are never altered.
     """
     path = None if target == "-" else Path(target)
     if form is None:
@@ -140,7 +153,9 @@ def export(
         if any(each.exists() and path.samefile(each) for each in own):
             raise InvalidParameters(f"{path} is the queue itself: name another file")
     with open_queue(settings) as queue, _telling("exporting") as progress:
-        count = write_export(queue.storage, path, what, form, replace=force, progress=progress)
+        count = write_export(
+            queue.storage, path, what, form, replace=force, raw=raw, progress=progress
+        )
     say(f"{target}: {counted(count, what.value[:-1])}")
 
 

@@ -20,6 +20,7 @@ from tubeq.cli import (
     work_commands,
 )
 from tubeq.cli.console import prepare_streams, say_error
+from tubeq.cli.dashed_arguments import DashedArguments
 from tubeq.cli.options import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_WORK_FAILED
 from tubeq.domain.errors import TubeqError
 
@@ -102,15 +103,15 @@ app.command(rich_help_panel=_WORK)(work_commands.demo)
 app.command(rich_help_panel=_WORK)(work_commands.worker)
 app.command(rich_help_panel=_WORK)(work_commands.workers)
 app.command(rich_help_panel=_WORK)(work_commands.stop)
-app.command(rich_help_panel=_QUEUE)(add_command.add)
+app.command(cls=DashedArguments, rich_help_panel=_QUEUE)(add_command.add)
 app.command(rich_help_panel=_QUEUE)(type_commands.types)
 app.command(rich_help_panel=_QUEUE)(queue_commands.tasks)
-app.command(rich_help_panel=_QUEUE)(queue_commands.show)
-app.command(rich_help_panel=_QUEUE)(queue_commands.results)
+app.command(cls=DashedArguments, rich_help_panel=_QUEUE)(queue_commands.show)
+app.command(cls=DashedArguments, rich_help_panel=_QUEUE)(queue_commands.results)
 app.add_typer(items_commands.items_app, name="items", rich_help_panel=_QUEUE)
-app.command(rich_help_panel=_QUEUE)(items_commands.export)
-app.command(rich_help_panel=_QUEUE)(queue_commands.cancel)
-app.command(rich_help_panel=_QUEUE)(queue_commands.requeue)
+app.command(cls=DashedArguments, rich_help_panel=_QUEUE)(items_commands.export)
+app.command(cls=DashedArguments, rich_help_panel=_QUEUE)(queue_commands.cancel)
+app.command(cls=DashedArguments, rich_help_panel=_QUEUE)(queue_commands.requeue)
 app.command(rich_help_panel=_QUEUE)(queue_commands.stats)
 app.command(rich_help_panel=_CARE)(db_commands.doctor)
 db.command()(db_commands.check)

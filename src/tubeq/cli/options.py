@@ -32,6 +32,14 @@ DatabaseOption = Annotated[
     typer.Option("--db", metavar="PATH", help="The database file. (default: tubeq.db)"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+RawOption = Annotated[
+    bool,
+    typer.Option(
+        "--raw",
+        help="In CSV, put no ' before titles, descriptions and channels' names that a spreadsheet "
+        "could take for formulas.",
+    ),
+]
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w|)")
 _UNITS_S = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}

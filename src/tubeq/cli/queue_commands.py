@@ -27,6 +27,7 @@ from tubeq.cli.options import (
     EXIT_BAD_INPUT,
     DatabaseOption,
     JsonOption,
+    RawOption,
     command_for,
     full_task_id,
     open_queue,
@@ -126,9 +127,12 @@ def results(
         bool, typer.Option("--children", help="What the task's children found: as enriched.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Same as --format json.")] = False,
+    raw: RawOption = False,
     db_path: DatabaseOption = None,
 ) -> None:
     """Print the ideas that tasks found."""
+    if raw and (as_json or format_ is not Format.CSV):
+        raise InvalidParameters("--raw goes with --format csv")
     if children and task_id is None:
         raise InvalidParameters("--children goes with a task: name it")
     with open_queue(read_settings(db_path)) as queue:
@@ -141,7 +145,7 @@ def results(
     if as_json or format_ is Format.JSON:
         write_json([idea.as_dict() for idea in ideas])
     elif format_ is Format.CSV:
-        write_csv(render.IDEA_COLUMNS, (idea.as_dict() for idea in ideas))
+        write_csv(render.IDEA_COLUMNS, (idea.as_dict() for idea in ideas), raw=raw)
     elif not ideas:
         say("no ideas are stored")
     else:

@@ -16,6 +16,7 @@ import typer
 from tubeq.cli import enriching, render
 from tubeq.cli.access_options import option_parameters, overrides
 from tubeq.cli.console import cut_text, messages, output, say, say_error, write_json
+from tubeq.cli.dashed_arguments import DashedArguments, VideoArguments
 from tubeq.cli.limit_commands import PauseWatch
 from tubeq.cli.options import (
     EXIT_INTERRUPTED,
@@ -92,7 +93,8 @@ def listed(name: str, panel: str) -> Any:
 
 def _made(name: str, panel: str, function: Callable[..., None]) -> Any:
     only = typer.Typer(add_completion=False)
-    only.command(name, help=COMMANDS[name].help, rich_help_panel=panel)(function)
+    dashed = VideoArguments if name == "video" else DashedArguments
+    only.command(name, cls=dashed, help=COMMANDS[name].help, rich_help_panel=panel)(function)
     return typer.main.get_command(only)
 
 

@@ -104,7 +104,8 @@ class ItemQuery(NamedTuple):
     Args:
         search: words that must all occur in title, description or channel; one that ends in "*"
             stands for all that begin so. None for all items.
-        channel: the name, handle or id of a channel; upper and lower case are the same.
+        channel: the name, handle or id of a channel; upper and lower case, and a composed and a
+            decomposed letter, are the same.
         sort: the order.
         limit: at most so many.
         growth_over_s: the period of `growth`, in seconds up to now.

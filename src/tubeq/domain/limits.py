@@ -20,15 +20,17 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from tubeq.domain.errors import InvalidParameters
+from tubeq.domain.handles import composed, folded, is_shown
 
 KINDS = ("host", "channel", "type")
 MAX_KEY_LENGTH = 200
 MAX_COUNT = 1_000_000
 SLACK_S = 1e-5
 """What epoch seconds in a float are good for: less is no difference."""
-_KEY = re.compile(r"(\w*):(\S+)")
+_KEY = re.compile(r"([a-z]*):(\S+)")
 _SHORTEST_GUESS_S = 0.05
 _LONGEST_GUESS_S = 5.0
 
@@ -84,7 +86,8 @@ class LimitRule:
 
 
 def checked_key(key: object, *, prefix: bool = False) -> str:
-    """A key as it is stored: hosts and handles in lower case, since they are the same in any.
+    """A key as it is stored: composed, and hosts and handles in lower case, since they are the same
+    in any.
 
     Args:
         prefix: whether it may end in `*`.
@@ -98,11 +101,13 @@ def checked_key(key: object, *, prefix: bool = False) -> str:
     )
     if match is None or match[1] not in KINDS or len(match[0]) > MAX_KEY_LENGTH:
         raise InvalidParameters(f"{key!r:.120} names nothing that can be limited: write {wanted}")
-    name = match[2]
-    if not name.isprintable() or "*" in (name[:-1] if prefix else name):
+    name = composed(unquote(match[2]) if match[2].startswith(("@", "%40")) else match[2])
+    if not all(map(is_shown, name)) or re.search(r"\s", name):
+        raise InvalidParameters(f"{key!r:.120} holds what no name does: write {wanted}")
+    if "*" in (name[:-1] if prefix else name):
         raise InvalidParameters(f"{key!r:.120} cannot be limited: a * stands at the end or nowhere")
     if match[1] == "host" or name.startswith("@"):
-        name = name.lower()
+        name = folded(name)
     return f"{match[1]}:{name}"
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from tubeq.domain.errors import InvalidParameters
+from tubeq.domain.handles import folded
 from tubeq.plugins.kinds import Choice, Day, Whole
 from tubeq.plugins.listing import Listing, YouTubeListingPlugin, enrich, max_results
 from tubeq.plugins.names import CHANNEL, SITE
@@ -62,15 +63,17 @@ class ChannelParameters(Parameters):
     def limit_key(self) -> str:
         """The channel as limits name it: "channel:@handle", "channel:UC...", "channel:c/name"."""
         path = unquote(self.channel_url.removeprefix("channel/"))
-        return f"channel:{path.lower() if path.startswith('@') else path}"
+        return f"channel:{folded(path) if path.startswith('@') else path}"
 
     @property
     def names(self) -> dict[str, str]:
         """What an entry may not say of its channel, since the whole page is the channel's, as far
         as what was asked for tells it: the handle, or the id."""
-        kind, _, channel_id = self.channel_url.rpartition("/")
-        name = "channel_id" if kind == "channel" else "uploader_id" if not kind else ""
-        return {name: unquote(channel_id)} if name else {}
+        path = unquote(self.channel_url)
+        if path.startswith("@"):
+            return {"uploader_id": path}
+        kind, _, channel_id = path.partition("/")
+        return {"channel_id": channel_id} if kind == "channel" else {}
 
     def oldest(self, now: float) -> float | None:
         """The epoch second of which nothing older is wanted; None for any age. It begins a day,

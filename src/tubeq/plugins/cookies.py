@@ -1,7 +1,8 @@
 """A file with cookies, by which YouTube takes a scraper for somebody who is logged in.
 
 It is read, never written: yt-dlp is given a copy in memory, as it would save what YouTube sets. Of
-its cookies only YouTube's are taken. No message repeats a line of it.
+its cookies only YouTube's are taken, and only they are judged: a browser exports those of every
+site, and what is wrong with those is no concern here. No message repeats a line of it.
 """
 
 from __future__ import annotations
@@ -13,68 +14,113 @@ from pathlib import Path
 
 from tubeq.domain.errors import InvalidParameters
 
-_MOST_BYTES = 2**20
+_MOST_BYTES = 64 * 2**20  # of the file: browsers with cookies of ten thousand sites export 3 MiB
+_MOST_OURS = 2**20  # characters: YouTube sets some 20 cookies
 _HEADER = "# Netscape HTTP Cookie File\n"
 _HTTP_ONLY = "#HttpOnly_"
-_LINE = re.compile(
-    r"(?P<domain>[^\t]+)\t(TRUE|FALSE)\t[^\t]+\t(TRUE|FALSE)\t[0-9.]*\t[^\t]*\t(?P<value>[^\t]*)"
-)
+_FIELDS = ("domain", "subdomains", "path", "secure", "expiry", "name", "value")
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_OURS = re.compile(r"\.?(?:[a-z0-9-]+\.)*youtube\.com", re.IGNORECASE)
+_OURS = re.compile(r" *(?:#HttpOnly_)? *\.?(?:[a-z0-9-]+\.)*youtube\.com(?=[ \t]|$)", re.IGNORECASE)
+_EXPIRY = re.compile(r"(-?[0-9]{1,18})(\.[0-9]*)?(e\+?[0-9]{1,2})?", re.IGNORECASE)
+_LATEST_S = 253_402_300_799  # the year 9999
 _SHORTEST_SECRET = 8  # shorter values are settings, such as a language
 
 
 def read_cookies(path: str | os.PathLike[str]) -> str:
     """YouTube's cookies in a file of Netscape's format, in the same format.
 
+    What other programs write otherwise, and what cannot be misunderstood, is put right: "true" for
+    TRUE, an expiry of -1 or 1.9e+09, a domain whose dot does not fit its flag, any line end.
+
     Raises:
-        InvalidParameters: it cannot be read, is none, holds none of YouTube's, or is open to every
-            user of this machine.
+        InvalidParameters: it cannot be read, holds none of YouTube's, one of these is wrong, or it
+            is open to every user of this machine.
     """
-    lines = [line for line in _text(Path(path)).splitlines() if line.strip()]
-    kept = []
-    for number, line in enumerate(lines, 1):
-        if line.startswith("#") and not line.startswith(_HTTP_ONLY):
-            continue
-        match = _LINE.fullmatch(line.removeprefix(_HTTP_ONLY))
-        if match is None or _CONTROLS.search(line):
-            raise InvalidParameters(
-                f"cookies_file {str(path)!r}: its entry {number} is no cookie in Netscape's format,"
-                " which has seven fields with tabs between them: export it as cookies.txt"
-            )
-        if _OURS.fullmatch(match["domain"]):
-            kept.append(line + "\n")
+    shown = f"cookies_file {str(path)!r}"
+    text = _text(Path(path))
+    kept: list[str] = []
+    # Not splitlines(): a value may hold what that takes for a line end, such as U+2028.
+    for number, line in enumerate(re.split("\r\n|\n|\r", text), 1):
+        if _OURS.match(line):
+            try:
+                kept.append(_put_right(line))
+            except ValueError as error:
+                raise InvalidParameters(f"{shown}, line {number}: {error}") from None
     if not kept:
-        raise InvalidParameters(f"cookies_file {str(path)!r} holds no cookie of youtube.com")
+        is_json = text.lstrip("\ufeff \r\n\t")[:1] in ("[", "{")
+        hint = ": it is JSON; export it as cookies.txt, in Netscape's format" if is_json else ""
+        raise InvalidParameters(f"{shown} holds no cookie of youtube.com{hint}")
+    if sum(map(len, kept)) > _MOST_OURS:
+        raise InvalidParameters(f"{shown} holds more than a megabyte of cookies of youtube.com")
     return _HEADER + "".join(kept)
 
 
 def values_of(cookies: str) -> set[str]:
     """What must not be seen of them in messages."""
-    values = {line.rpartition("\t")[2] for line in cookies.splitlines() if "\t" in line}
+    values = {line.rpartition("\t")[2] for line in cookies.split("\n") if "\t" in line}
     return {value for value in values if len(value) >= _SHORTEST_SECRET}
 
 
+def _put_right(line: str) -> str:
+    """A cookie's line as yt-dlp takes it, with its line end.
+
+    Raises:
+        ValueError: it is none; the message tells which field is wrong, and nothing of the value.
+    """
+    http_only = _HTTP_ONLY if line.lstrip().startswith(_HTTP_ONLY) else ""
+    fields = line.lstrip().removeprefix(_HTTP_ONLY).lstrip(" ").split("\t")
+    if len(fields) != len(_FIELDS):
+        spaces = len(fields) == 1 and len(line.split()) >= len(_FIELDS) - 1
+        found = "they are separated by spaces" if spaces else f"there are {len(fields)}"
+        raise ValueError(f"a cookie has seven fields with tabs between them; {found}")
+    domain, subdomains, path, secure, expiry, name, value = fields
+    for field, text in zip(_FIELDS, fields):
+        if "\ufffd" in text:
+            raise ValueError(f"the field {field} is no text in UTF-8")
+        if _CONTROLS.search(text):
+            raise ValueError(f"the field {field} holds a control character")
+    # A dot at the beginning and the flag say the same; yt-dlp takes no line in which they differ.
+    flag = subdomains.strip().upper()
+    if domain.startswith(".") and flag not in ("TRUE", "FALSE"):
+        raise ValueError("the field subdomains must be TRUE or FALSE")
+    everywhere = domain.startswith(".") or flag == "TRUE"
+    domain = f".{domain.lstrip('.')}" if everywhere else domain
+    wanted = tuple(
+        "TRUE" if flag else "FALSE" for flag in (everywhere, secure.strip().upper() == "TRUE")
+    )
+    moment = _expiry(expiry.strip())
+    return (
+        f"{http_only}{domain}\t{wanted[0]}\t{path or '/'}\t{wanted[1]}\t{moment}\t{name}\t{value}\n"
+    )
+
+
+def _expiry(text: str) -> int:
+    """Epoch seconds; 0 for the end of the session, which some programs write as -1 or nothing."""
+    if not text:
+        return 0
+    if not _EXPIRY.fullmatch(text):
+        raise ValueError("the field expiry must be epoch seconds, or 0")
+    return min(max(int(float(text)), 0), _LATEST_S)
+
+
 def _text(path: Path) -> str:
+    """Its text; what is none, in whatever line, becomes U+FFFD."""
+    shown = f"cookies_file {str(path)!r}"
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise InvalidParameters(f"cookies_file {str(path)!r} is no file")
+            raise InvalidParameters(f"{shown} is no file")
         if os.name == "posix" and status.st_mode & (stat.S_IROTH | stat.S_IWOTH):
             # ssh treats keys likewise. Of the group nothing is said: services are given files so.
             raise InvalidParameters(
-                f"cookies_file {str(path)!r} is open to every user of this machine, and whoever "
+                f"{shown} is open to every user of this machine, and whoever "
                 f"reads it is logged in as you: chmod 600 {str(path)!r}"
             )
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
     except OSError as error:
-        raise InvalidParameters(
-            f"cookies_file {str(path)!r} cannot be read: {error.strerror}"
-        ) from None
+        raise InvalidParameters(f"{shown} cannot be read: {error.strerror}") from None
     if len(data) > _MOST_BYTES:
-        raise InvalidParameters(f"cookies_file {str(path)!r} is larger than a megabyte")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InvalidParameters(f"cookies_file {str(path)!r} is no text in UTF-8") from None
+        raise InvalidParameters(f"{shown} is larger than {_MOST_BYTES // 2**20} MiB")
+    wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))  # as PowerShell redirects output
+    return data.decode("utf-16" if wide else "utf-8-sig", errors="replace")

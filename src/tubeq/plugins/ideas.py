@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from tubeq.domain.clock import to_timestamp
+from tubeq.domain.handles import composed
 from tubeq.domain.models import Idea
 from tubeq.plugins.scoring import VideoFacts, score
 from tubeq.plugins.text import plain_text
@@ -70,7 +71,7 @@ def published_at(entry: Mapping[str, Any]) -> float | None:
 def _extra(entry: Mapping[str, Any]) -> dict[str, Any]:
     extra: dict[str, Any] = {}
     for name, field in _TEXTS.items():
-        extra[name] = plain_text(str(entry.get(field) or ""), 200) or None
+        extra[name] = composed(plain_text(str(entry.get(field) or ""), 200)) or None
     for name, field in _COUNTS.items():
         extra[name] = _whole(entry.get(field))
     for name, field in _LISTS.items():

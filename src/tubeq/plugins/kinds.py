@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from tubeq.domain.handles import composed
 from tubeq.plugins.text import plain_text
 
 _MOST_CHARACTERS = 1000  # of any text: nothing here is longer, and patterns need not meet more
@@ -15,6 +17,18 @@ _MOST_CHARACTERS = 1000  # of any text: nothing here is longer, and patterns nee
 
 class Refused(ValueError):
     """A reader's answer to a value that it does not take; its text, if any, is a hint."""
+
+
+class Implied(NamedTuple):
+    """A value that says what other parameters are as well, such as the address of a channel's tab.
+
+    Args:
+        value: the parameter's own.
+        others: by their names, not yet checked.
+    """
+
+    value: Any
+    others: Mapping[str, Any]
 
 
 class Kind(Protocol):
@@ -36,7 +50,7 @@ class Kind(Protocol):
         ...
 
     def read(self, value: Any) -> Any:
-        """The value as the plugin uses it.
+        """The value as the plugin uses it; or that as Implied.
 
         Raises:
             Refused: it is none of these values.
@@ -44,8 +58,8 @@ class Kind(Protocol):
         ...
 
     def from_text(self, text: str) -> Any:
-        """What somebody who can only write text means; what cannot be meant stays text, and is
-        refused by `read`."""
+        """The value that is meant where only text can be written; what cannot be meant stays text,
+        and is refused by `read`."""
         ...
 
 
@@ -75,11 +89,12 @@ class Whole:
 
     def read(self, value: Any) -> int:
         if type(value) is not int or not self.least <= value <= self.most:
-            raise Refused
+            is_text = isinstance(value, str) and type(self.from_text(value)) is int
+            raise Refused("write it without quotes" if is_text else "")
         return value
 
     def from_text(self, text: str) -> Any:
-        return int(text) if re.fullmatch(r"[+-]?[0-9]{1,18}", text) else text
+        return int(text) if re.fullmatch(r"\s*[+-]?[0-9]{1,18}\s*", text) else text
 
 
 @dataclass(frozen=True)
@@ -123,7 +138,7 @@ class Flag:
         return value
 
     def from_text(self, text: str) -> Any:
-        return {"true": True, "false": False}.get(text, text)
+        return {"true": True, "false": False}.get(text.strip().lower(), text)
 
 
 @dataclass(frozen=True)
@@ -143,9 +158,7 @@ class Text(_AsWritten):
         return {"type": "string", "minLength": 1, "maxLength": self.most}
 
     def read(self, value: Any) -> str:
-        if not isinstance(value, str) or len(value) > _MOST_CHARACTERS:
-            raise Refused
-        text = value.strip()
+        text = _text(value)
         if not 0 < len(text) <= self.most or plain_text(text) != text:
             raise Refused
         return text
@@ -176,22 +189,37 @@ class Name(_AsWritten):
     """A name in one of its ways to be written, such as an id or an address.
 
     Args:
-        reader: gives the one way that the plugin uses, made from nothing but what it recognised;
-            gets no text that is longer than 1,000 characters, or holds one that deceives.
+        reader: gives the one way that the plugin uses, or that as Implied, made from nothing but
+            what it recognised; gets no text that is longer than 1,000 characters, or holds one
+            that deceives.
     """
 
     wanted: str
     metavar: str
-    reader: Callable[[str], str]
+    reader: Callable[[str], Any]
 
     @property
     def json_schema(self) -> Mapping[str, Any]:
         return {"type": "string", "maxLength": _MOST_CHARACTERS}
 
-    def read(self, value: Any) -> str:
-        if not isinstance(value, str) or len(value) > _MOST_CHARACTERS:
-            raise Refused
-        text = value.strip()
+    def read(self, value: Any) -> Any:
+        text = _text(value)
         if plain_text(text) != text:
-            raise Refused
+            raise Refused("it holds a character that cannot be seen")
         return self.reader(text)
+
+
+def _text(value: Any) -> str:
+    """
+    Raises:
+        Refused: it is no string, or a very long one.
+    """
+    if isinstance(value, (int, float)):  # 1984 is a title, and 12345678901 can be a video's id
+        raise Refused(f'write it in quotes: "{json.dumps(value)}"' if _is_short(value) else "")
+    if not isinstance(value, str) or len(value) > _MOST_CHARACTERS:
+        raise Refused
+    return composed(value.strip())
+
+
+def _is_short(number: float) -> bool:
+    return -1e18 < number < 1e18

@@ -13,11 +13,12 @@ beside whole numbers is reading YouTube's names, which no schema library does.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, NamedTuple, TypeVar
 
 from tubeq.domain.errors import InvalidParameters
-from tubeq.plugins.kinds import Kind, Refused
+from tubeq.plugins.kinds import Implied, Kind, Refused
 from tubeq.plugins.text import plain_text, redacted
 
 _P = TypeVar("_P", bound="Parameters")
@@ -31,6 +32,33 @@ class Declared(NamedTuple):
     help: str
     required: bool
     default: Any
+
+    def checked(self, value: Any) -> Any:
+        """The value as the plugin uses it; see `Kind.read`.
+
+        Raises:
+            InvalidParameters: it is none; the message names the parameter.
+        """
+        if value is None and self.default is None and not self.required:
+            return None
+        try:
+            return self.kind.read(value)
+        except Refused as refusal:
+            hint = f": {refusal}" if str(refusal) else ""
+            raise InvalidParameters(
+                f"{self.name} must be {self.kind.wanted}, not {shown(value)}{hint}"
+            ) from None
+
+    def from_text(self, text: str) -> Any:
+        """The value that is meant where only text can be written, such as on a command line;
+        "null" where the parameter has no value of its own so."""
+        meant = self.kind.from_text(text)
+        if text == "null" and self.default is None and not self.required:
+            with suppress(Refused):
+                self.kind.read(meant)
+                return meant
+            return None
+        return meant
 
 
 def parameter(kind: Kind, help: str, default: Any = MISSING) -> Any:  # noqa: A002 - as typer's
@@ -60,22 +88,26 @@ class Parameters:
         for name in given:
             if name not in known:
                 raise InvalidParameters(_unknown(name, list(known)))
-        values = {}
+        values: dict[str, Any] = {}
+        implied: dict[str, tuple[str, Any]] = {}
         for name, each in known.items():
             if name not in given:
                 if each.required:
                     raise InvalidParameters(f"missing parameter: {name}, {each.kind.wanted}")
                 continue
-            value = given[name]
-            if value is None and each.default is None and not each.required:
-                continue
-            try:
-                values[name] = each.kind.read(value)
-            except Refused as refusal:
-                hint = f": {refusal}" if str(refusal) else ""
+            value = each.checked(given[name])
+            if isinstance(value, Implied):
+                implied.update({other: (name, also) for other, also in value.others.items()})
+                value = value.value
+            values[name] = value
+        for name, (by, said) in implied.items():
+            if name not in known:
+                raise InvalidParameters(f"{by} says {name}={shown(said)}, which is not taken here")
+            value = known[name].checked(said)
+            if values.setdefault(name, value) != value:
                 raise InvalidParameters(
-                    f"{name} must be {each.kind.wanted}, not {shown(value)}{hint}"
-                ) from None
+                    f"{name} is {shown(given[name])}, but {by} says {shown(said)}: give one of them"
+                )
         made = cls(**values)
         made.check_together()
         return made

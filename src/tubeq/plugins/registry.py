@@ -19,10 +19,11 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from tubeq.domain.errors import PluginNotFound
+from tubeq.domain.handles import composed
 from tubeq.plugins.base import Plugin
 
 if TYPE_CHECKING:
-    from tubeq.plugins.parameters import Parameters, Preset
+    from tubeq.plugins.parameters import Declared, Parameters, Preset
 
 GROUP = "tubeq.plugins"
 PRESET_GROUP = "tubeq.presets"
@@ -84,8 +85,9 @@ def checker(name: str) -> Checker:
         name: a task type, or a preset's name.
 
     Returns:
-        From parameters, which win over the preset's, to the task type and all parameters. It
-        raises InvalidParameters where the plugin would not take them; the message says why.
+        From parameters, which win over the preset's, to the task type and all parameters, text in
+        Unicode's composed form. It raises InvalidParameters where the plugin would not take them;
+        the message says why.
 
     Raises:
         PluginNotFound: nothing bears that name, or it cannot be imported.
@@ -98,9 +100,27 @@ def checker(name: str) -> Checker:
         told = {**({} if preset is None else preset.parameters), **parameters}
         if declared is not None:
             declared.of(told)
+            told = {
+                name: composed(value) if isinstance(value, str) else value
+                for name, value in told.items()
+            }
         return task_type, told
 
     return check
+
+
+def declared_by(name: str) -> dict[str, Declared] | None:
+    """The parameters of a task type, or of a preset's, by their names; None where its plugin does
+    not say.
+
+    Raises:
+        PluginNotFound: as `checker`.
+    """
+    from tubeq.plugins.parameters import declared
+
+    task_type = get_preset(name).task_type if name in preset_names() else name
+    parameters = parameters_of(task_type)
+    return None if parameters is None else {each.name: each for each in declared(parameters)}
 
 
 def _factory(task_type: str) -> Any:

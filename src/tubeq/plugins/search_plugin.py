@@ -1,39 +1,33 @@
 """Task type `youtube_search`: the videos that YouTube finds for a query, as ideas.
 
 One flat listing: 1 request for each 20 videos or so, and 1 to begin with. Sorting and filtering
-are YouTube's own, by the parameter `sp` of the address of a page of results.
+are YouTube's own: see `search_filters`.
 """
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
-from tubeq.plugins.kinds import Choice, Text
+from tubeq.plugins.kinds import Choice
 from tubeq.plugins.listing import Listing, YouTubeListingPlugin, enrich, max_results
-from tubeq.plugins.names import SITE
+from tubeq.plugins.names import QUERY, SITE
 from tubeq.plugins.parameters import Parameters, Preset, parameter
-
-# YouTube's numbers. In `sp` they are a message of protocol buffers, in base64.
-_SORT = {"relevance": 0, "rating": 1, "date": 2, "views": 3}
-_UPLOADED = {"hour": 1, "today": 2, "week": 3, "month": 4, "year": 5}
-_DURATION = {"short": 1, "long": 2, "medium": 3}
-_ONLY_VIDEOS = 1
+from tubeq.plugins.search_filters import DURATION, SORT, UPLOADED, encoded
 
 
 @dataclass(frozen=True)
 class SearchParameters(Parameters):
     """What a task may be told."""
 
-    query: str = parameter(Text(200), "The words to search for.")
+    query: str = parameter(QUERY, "The words to search for, or the address of a page of results.")
     max_results: int = max_results("")
-    sort: str = parameter(Choice(tuple(_SORT)), "What comes first.", default="relevance")
+    sort: str = parameter(Choice(tuple(SORT)), "What comes first.", default="relevance")
     uploaded: str | None = parameter(
-        Choice(tuple(_UPLOADED)), "Only what was published within this time.", default=None
+        Choice(tuple(UPLOADED)), "Only what was published within this time.", default=None
     )
     duration: str | None = parameter(
-        Choice(tuple(_DURATION)),
+        Choice(tuple(DURATION)),
         "Only what is short (under 4 minutes), medium (4 to 20) or long.",
         default=None,
     )
@@ -56,21 +50,8 @@ class YouTubeSearchPlugin(YouTubeListingPlugin[SearchParameters]):
 
 def results_url(query: str, sort: str, uploaded: str | None, duration: str | None) -> str:
     """The address of a page of results that holds nothing but videos."""
-    filters = _field(2, _ONLY_VIDEOS)
-    if uploaded is not None:
-        filters = _field(1, _UPLOADED[uploaded]) + filters
-    if duration is not None:
-        filters += _field(3, _DURATION[duration])
-    order = _field(1, _SORT[sort]) if _SORT[sort] else b""
-    message = order + bytes([2 << 3 | 2, len(filters)]) + filters
-    # Escaped twice, as in a browser's address: YouTube's own parameter holds "%3D".
-    sp = quote(base64.urlsafe_b64encode(message))
+    sp = encoded(sort, uploaded, duration)
     return f"{SITE}/results?{urlencode({'search_query': query, 'sp': sp})}"
-
-
-def _field(number: int, value: int) -> bytes:
-    """A numbered field with a small whole number."""
-    return bytes([number << 3, value])
 
 
 NEWEST = Preset("youtube_search", "A search, the newest first.", {"sort": "date"})

@@ -234,7 +234,9 @@ class YouTube:
         if self._access.proxy is not None:
             options["proxy"] = self._access.proxy
         if cookies is not None:
-            options["cookiefile"] = io.StringIO(cookies)  # to which yt-dlp also saves them
+            # A header is sent as Latin-1: so it holds the bytes that a browser sends. yt-dlp also
+            # saves them to this.
+            options["cookiefile"] = io.StringIO(cookies.encode().decode("latin-1"))
         if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
             # Otherwise yt-dlp trusts certifi alone, should some other package have installed it.
             options["compat_opts"] |= {"no-certifi"}
@@ -386,10 +388,15 @@ class _Client:
 
 @cache
 def _downloader(base: Any) -> Any:
-    """YoutubeDL, whose requests go through `send`."""
+    """YoutubeDL, whose requests go through `send`, and whose extractors read whole handles."""
 
     class Downloader(base):  # type: ignore[misc]
         send: Callable[[Callable[[Any], Any], Any], Any]
+
+        def get_info_extractor(self, ie_key: str) -> Any:
+            extractor = super().get_info_extractor(ie_key)
+            extractor._YT_HANDLE_RE = _HANDLE
+            return extractor
 
         def urlopen(self, req: Any) -> Any:
             return self.send(super().urlopen, req)
@@ -398,5 +405,7 @@ def _downloader(base: Any) -> Any:
 
 
 _VIDEO_ID = re.compile(r"[0-9A-Za-z_-]{11}")
+_HANDLE = r"@[^\s/?#]{1,90}"
+"""Instead of yt-dlp's own pattern, which ends at a mark: it cuts Thai and Hindi handles short."""
 _ABOUT_PLAYING = re.compile(r"formats|JavaScript|PO Token|challenge solving", re.IGNORECASE)
 """What yt-dlp warns of where a video's formats are concerned, and only then."""

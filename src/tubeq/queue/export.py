@@ -6,7 +6,6 @@ its place and renamed there once it is whole.
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
@@ -21,12 +20,12 @@ from typing import Any, TextIO
 from tubeq.domain.errors import InvalidParameters, StorageError
 from tubeq.domain.items import Item
 from tubeq.domain.models import Result
+from tubeq.queue.csv_rows import csv_rows, csv_writer
 from tubeq.storage import Storage
 from tubeq.storage.items_port import OnProgress
 
 _PAGE = 500
 _RAW_CONTROLS = re.compile("[\x7f-\x9f]")
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 class What(str, Enum):
@@ -90,37 +89,41 @@ def export(
     form: ExportFormat,
     *,
     replace: bool = False,
+    raw: bool = False,
     progress: OnProgress | None = None,
 ) -> int:
     """Write everything there is; how many rows.
 
-    JSON lines hold the data as they are. In CSV, which is UTF-8, a text that a spreadsheet could
-    take for a formula (it begins with one of = + - @, or with a tab or a line end) gets a "'" in
-    front, which makes it a text there; null characters are left out. A SQLite file has a table
+    JSON lines hold the data as they are; CSV is as `csv_rows` tells. A SQLite file has a table
     `items` or `results`, and `counts` beside the items.
 
     Args:
         path: where to; None for standard output, which a SQLite file cannot go to.
         replace: also where there is a file.
+        raw: in CSV, alter nothing, not even what a spreadsheet takes for a formula.
 
     Raises:
-        InvalidParameters: there is something at `path`, or it cannot be written to.
+        InvalidParameters: there is something at `path`, or it cannot be written to; or `raw` is
+            asked of another format.
         StorageError: it cannot be read, or written.
     """
+    if raw and form is not ExportFormat.CSV:
+        raise InvalidParameters(f"--raw goes with CSV: {form} holds the data as they are anyway")
+    write = _write_raw_csv if raw else _WRITERS.get(form)
     if what is What.ITEMS:
         storage.items.fold()
     if path is None:
-        if form is ExportFormat.SQLITE:
+        if write is None:
             raise InvalidParameters("a SQLite file cannot go to standard output: name a file")
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(encoding="utf-8", newline="")
-        return _WRITERS[form](sys.stdout, storage, what, progress)
+        return write(sys.stdout, storage, what, progress)
     with _put_in_place(path, replace) as partial:
         try:
-            if form is ExportFormat.SQLITE:
+            if write is None:
                 return _write_sqlite(partial, storage, what, progress)
             with partial.open("w", encoding="utf-8", newline="") as file:
-                count = _WRITERS[form](file, storage, what, progress)
+                count = write(file, storage, what, progress)
                 file.flush()
                 os.fsync(file.fileno())
                 return count
@@ -192,24 +195,23 @@ def _write_jsonl(file: TextIO, storage: Storage, what: What, progress: OnProgres
 
 
 def _write_csv(file: TextIO, storage: Storage, what: What, progress: OnProgress | None) -> int:
-    # As RFC 4180 has it, and with it in its lines' ends, a "\r" within a text is quoted.
-    writer = csv.writer(file, lineterminator="\r\n")
-    writer.writerow(_COLUMNS[what])
+    return _write_rows(file, storage, what, progress, raw=False)
+
+
+def _write_raw_csv(file: TextIO, storage: Storage, what: What, progress: OnProgress | None) -> int:
+    return _write_rows(file, storage, what, progress, raw=True)
+
+
+def _write_rows(
+    file: TextIO, storage: Storage, what: What, progress: OnProgress | None, raw: bool
+) -> int:
+    columns = list(_COLUMNS[what])
+    writer = csv_writer(file, columns)
     count = 0
     for _, _, rows in _pages(storage, what, progress):
-        writer.writerows([_cell(value) for value in row.values()] for row in rows)
+        writer.writerows(csv_rows(columns, rows, raw=raw))
         count += len(rows)
     return count
-
-
-def _cell(value: Any) -> Any:
-    """A value that no spreadsheet takes for a formula."""
-    if isinstance(value, (dict, list)):
-        value = json.dumps(value, ensure_ascii=False) if value else ""
-    if not isinstance(value, str):
-        return value
-    value = value.replace("\0", "")
-    return f"'{value}" if value.lstrip(" ").startswith(_FORMULA_STARTS) else value
 
 
 _WRITERS: Mapping[ExportFormat, Callable[[TextIO, Storage, What, OnProgress | None], int]] = {

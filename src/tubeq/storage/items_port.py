@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from tubeq.domain.errors import InvalidParameters
+from tubeq.domain.handles import composed
 from tubeq.domain.items import Count, Item, ItemQuery
 from tubeq.domain.models import Result
 
@@ -93,7 +94,7 @@ def search_terms(text: str) -> list[tuple[str, bool]]:
     printable = "".join(each if each.isprintable() else " " for each in text)
     words = [
         (word.rstrip("*"), word.endswith("*"))
-        for word in printable.split()
+        for word in composed(printable).split()
         if any(map(str.isalnum, word))
     ]
     if not words:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tubeq.domain.clock import to_timestamp
 from tubeq.domain.errors import InvalidParameters, StorageError
+from tubeq.domain.handles import folded
 from tubeq.domain.items import (
     COUNT_EVERY_S,
     Count,
@@ -158,13 +159,8 @@ _RANKS: dict[ItemSort, Callable[[Item], Any]] = {
 
 
 def _is_of(item: Item, channel: str) -> bool:
-    """Upper and lower case of ASCII are the same, as SQLite has it."""
     names = (item.channel, item.channel_id, item.handle)
-    return any(name is not None and _lower(name) == _lower(channel) for name in names)
-
-
-def _lower(text: str) -> str:
-    return re.sub("[A-Z]", lambda match: match[0].lower(), text)
+    return any(name is not None and folded(name) == folded(channel) for name in names)
 
 
 def _has(item: Item, word: str, begins: bool) -> bool:

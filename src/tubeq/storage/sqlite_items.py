@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from tubeq.domain.clock import Clock, to_timestamp
 from tubeq.domain.errors import InvalidParameters
+from tubeq.domain.handles import composed, folded
 from tubeq.domain.items import (
     COUNT_EVERY_S,
     Count,
@@ -152,12 +153,13 @@ class SQLiteItems:
         now = self._clock.now()
         channel_words = None
         if query.channel is not None and self._index.is_possible:
-            channel_words = of_channel(query.channel)
+            channel_words = of_channel(composed(query.channel))
         statement = _listing(query, search is not None, channel_words is not None)
         values = {
             "search": search,
             "channel": query.channel,
             "channel_words": channel_words,
+            "spellings": json.dumps(self._spellings(query.channel, channel_words)),
             "limit": query.limit,
             "since": to_timestamp(now - query.growth_over_s),
             "counted_since": to_timestamp(now - query.growth_over_s - COUNT_EVERY_S),
@@ -166,6 +168,15 @@ class SQLiteItems:
         if query.sort is ItemSort.GROWTH:  # those that have none are the last: nothing is missed
             return [item for item in found if item.growth is not None]
         return found
+
+    def _spellings(self, channel: str | None, channel_words: str | None) -> list[str]:
+        """How a channel's name beyond ASCII is written in the items. SQLite itself knows the upper
+        and lower case of ASCII only."""
+        if channel is None or channel.isascii():
+            return []
+        names = _SQL["channel_names" if channel_words is None else "channel_names_found"]
+        rows = self._session.read(names, {"channel_words": channel_words})
+        return [name for (name,) in rows if folded(name) == folded(channel)]
 
     def get_item(self, source_id: str, growth_over_s: float = 7 * 86_400.0) -> Item | None:
         self.fold()
@@ -268,7 +279,8 @@ def _listing(query: ItemQuery, is_search: bool, is_channel_indexed: bool) -> str
     if is_search:
         conditions.append("item_search MATCH :search" if by_relevance else _SQL["found"])
     if query.channel is not None:
-        conditions.append(_SQL["of_channel"])
+        spelled = "" if query.channel.isascii() else "_spelled"
+        conditions.append(_SQL[f"of_channel{spelled}"])
         if is_channel_indexed:
             conditions.append(_SQL["maybe_of_channel"])
     if query.sort is ItemSort.GROWTH:

@@ -120,6 +120,60 @@ def test_a_task_is_checked_by_what_its_type_declares(tubeq: Command, tmp_path: P
     assert not (tmp_path / "tubeq.db").exists()
 
 
+@pytest.mark.parametrize(
+    "query",
+    ["1984", "true", "null", "12345678901", "12345678e10", "1e3", "0x10", "[1]", '"quoted"', "007",
+     "{}", "-0", "NaN", "a=b"],
+)  # fmt: skip
+def test_a_declared_text_is_a_text_whatever_is_in_it(
+    tubeq: Command, queue: QueueManager, query: str
+) -> None:
+    for name in ("youtube_search", "youtube_search.newest"):
+        outcome = tubeq("add", name, "-p", f"query={query}")
+        assert queue.get_task(outcome.out.strip()).parameters["query"] == query, outcome
+    assert tubeq("add", TYPE, "-p", "query=[1]").exit_code == 0
+
+
+def test_an_id_of_digits_is_an_id(tubeq: Command, queue: QueueManager) -> None:
+    for video_id in ("12345678901", "12345678e10", "00000000000"):
+        task_id = tubeq("add", "youtube_video", "-p", f"video={video_id}").out.strip()
+        assert queue.get_task(task_id).parameters == {"video": video_id}
+
+
+def test_each_value_is_taken_as_its_parameter_declares(tubeq: Command, queue: QueueManager) -> None:
+    outcome = tubeq(
+        "add", "youtube_search", "-p", "query=tea", "-p", "max_results=5", "-p", "enrich=True",
+        "-p", "uploaded=null", "-p", "sort=views",
+    )  # fmt: skip
+    assert queue.get_task(outcome.out.strip()).parameters == {
+        "query": "tea", "max_results": 5, "enrich": True, "uploaded": None, "sort": "views",
+    }  # fmt: skip
+    for wrong in ("max_results=1e3", "max_results=5.0", 'max_results="5"', "enrich=1", "sort=null"):
+        refusal = tubeq.refused("add", "youtube_search", "-p", "query=tea", "-p", wrong)
+        assert refusal.startswith(f"error: {wrong.partition('=')[0]} must be ")
+    assert "query must be" in tubeq.refused("add", "youtube_search", "-p", "query=")
+
+
+def test_in_json_a_text_is_written_in_quotes(tubeq: Command, tmp_path: Path) -> None:
+    (tmp_path / "many.jsonl").write_text('{"query": 1984}\n', encoding="utf-8")
+    for arguments in (["--from-file", "many.jsonl"], ["--parameters", '{"query": 1984}']):
+        assert 'in quotes: "1984"' in tubeq.refused("add", "youtube_search", *arguments)
+    error = tubeq.refused(
+        "add", "youtube_search", "--parameters", '{"query":"a","max_results":"5"}'
+    )
+    assert "without quotes" in error
+
+
+def test_nothing_is_said_twice(tubeq: Command, tmp_path: Path) -> None:
+    twice = ["-p", "video=abcdefghijk", "-p", "video=abcdefghij0"]
+    assert "'video' is given twice" in tubeq.refused("add", "youtube_video", *twice)
+    assert "'a' is given twice" in tubeq.refused("add", TYPE, "-p", "a=1", "-p", "a=1")
+    assert "'a' twice" in tubeq.refused("add", TYPE, "--parameters", '{"a": 1, "a": 2}')
+    (tmp_path / "many.jsonl").write_text('{"a": 1}\n{"a": 1, "a": 2}\n', encoding="utf-8")
+    assert "line 2" in tubeq.refused("add", TYPE, "--from-file", "many.jsonl")
+    assert not (tmp_path / "tubeq.db").exists()
+
+
 def test_a_preset_is_a_type_with_parameters(tubeq: Command, queue: QueueManager) -> None:
     name = "youtube_search.most_viewed_this_week"
     task = queue.get_task(tubeq("add", name, "-p", "query=tea", "-p", "sort=date").out.strip())

@@ -73,9 +73,13 @@ def test_csv_is_faithful_utf8_on_a_cp1252_pipe(monkeypatch: pytest.MonkeyPatch) 
     ]
     stream = _pipe("cp1252")
     monkeypatch.setattr(sys, "stdout", stream)
-    console.write_csv(["title", "views", "extra"], rows)
+    console.write_csv(["title", "views", "extra"], rows, raw=True)
     read = list(csv.DictReader(io.StringIO(_written(stream).decode("utf-8"), newline="")))
     assert [row["title"] for row in read] == [row["title"] for row in rows]
+    stream = _pipe("cp1252")
+    monkeypatch.setattr(sys, "stdout", stream)
+    console.write_csv(["title", "views", "extra"], rows)
+    assert _written(stream).splitlines()[1].startswith(b"'=1+1,")
     assert json.loads(read[0]["extra"]) == {"a": "日本"}
     assert [row["views"] for row in read] == ["", "5"]
 

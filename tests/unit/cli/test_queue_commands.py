@@ -9,6 +9,7 @@ import json
 import pytest
 
 from tests.unit.cli.conftest import Command
+from tubeq.domain.models import Idea
 from tubeq.domain.states import TaskStatus
 from tubeq.queue.queue_manager import QueueManager
 
@@ -81,13 +82,29 @@ def test_results_as_table_json_and_csv(tubeq: Command, task_id: str) -> None:
         ("v1", {}),
         ("v2", {"more": 1}),
     ]
-    rows = list(csv.DictReader(io.StringIO(tubeq("results", "--format", "csv").out, newline="")))
+    printed = tubeq("results", "--format", "csv", "--raw").out
+    rows = list(csv.DictReader(io.StringIO(printed, newline="")))
     assert [row["title"] for row in rows] == [idea["title"] for idea in ideas] == [HOSTILE, "two"]
     drawn = tubeq("results", task_id).out
     assert "1,200" in drawn
     assert "\\x1b[2J [red]\\u202e" in drawn
     assert not {"\x1b", "\u202e"} & set(drawn)
     assert len(tubeq("results", "--limit", "1", "--json").json) == 1
+
+
+def test_both_commands_write_the_same_csv(tubeq: Command, queue: QueueManager) -> None:
+    idea = Idea("-abcdefghi0", "=1+1", "@text", url="https://youtu.be/-abcdefghi0",
+                extra={"handle": "@handle"})  # fmt: skip
+    queue.storage.store_results(queue.create_task(TYPE), [idea])
+    for raw, title in (([], "'=1+1"), (["--raw"], "=1+1")):
+        printed = tubeq("results", "--format", "csv", *raw).out
+        exported = tubeq("export", "-", "--what", "results", "--format", "csv", *raw).out
+        for text in (printed, exported):
+            (row,) = csv.DictReader(io.StringIO(text, newline=""))
+            assert (row["source_id"], row["title"]) == ("-abcdefghi0", title)
+            assert row["extra"] == '{"handle": "@handle"}'
+    assert "--format csv" in tubeq.refused("results", "--raw")
+    assert "goes with CSV" in tubeq.refused("export", "-", "--raw")
 
 
 def test_no_results_is_no_error(tubeq: Command, queue: QueueManager) -> None:

@@ -15,6 +15,11 @@ from tubeq.domain.limits import LimitRule, checked_key, jittered, rule_for
     [
         ("host:WWW.YouTube.com", "host:www.youtube.com"),
         ("channel:@Handle", "channel:@handle"),
+        ("channel:@Jose\u0301", "channel:@jos\u00e9"),
+        ("channel:@ไทยรัฐ", "channel:@ไทยรัฐ"),
+        ("channel:@می\u200cخواهم", "channel:@می\u200cخواهم"),  # noqa: RUF001
+        ("channel:@%E6%97%A5", "channel:@日"),
+        ("channel:c/Jose\u0301", "channel:c/Jos\u00e9"),
         ("channel:UCabc", "channel:UCabc"),  # ids are what they are
         ("type:youtube_channel", "type:youtube_channel"),
         ("channel:*", "channel:*"),
@@ -30,7 +35,22 @@ def test_hosts_and_handles_are_the_same_in_any_case(given: str, kept: str | None
 
 
 @pytest.mark.parametrize(
-    "key", ["", "host", "host:", "hosts:a", "host:a b", "host:a\n", "host:\x7f", 5, None, "*", ":a"]
+    "key",
+    [
+        "",
+        "host",
+        "host:",
+        "hosts:a",
+        "host:a b",
+        "channel:@a%20b",
+        "channel:@a%00b",
+        "host:a\n",
+        "host:\x7f",
+        5,
+        None,
+        "*",
+        ":a",
+    ],
 )
 def test_a_key_that_is_none_is_refused_with_the_ones_that_are(key: object) -> None:
     with pytest.raises(InvalidParameters, match=r"host:NAME|at the end"):

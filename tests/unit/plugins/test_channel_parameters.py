@@ -33,6 +33,25 @@ ACCEPTED = [
     (f"https://www.youtube.com/channel/{CHANNEL_ID}/videos", f"channel/{CHANNEL_ID}"),
     ("https://www.youtube.com/c/Lighthouse.Keeper", "c/Lighthouse.Keeper"),
     ("https://www.youtube.com/user/lighthouse/videos", "user/lighthouse"),
+    ("https://www.youtube.com/lighthouse", "lighthouse"),
+    ("http://www.youtube.com/lighthouse/videos", "lighthouse"),
+    ("//www.youtube.com/@lighthouse", "@lighthouse"),
+    ("https://www.youtube.com/@lighthouse/about", "@lighthouse"),
+    (f"https://www.youtube.com/{CHANNEL_ID}", f"channel/{CHANNEL_ID}"),
+    (f"https://music.youtube.com/browse/{CHANNEL_ID}", f"channel/{CHANNEL_ID}"),
+    (f"https://www.youtubekids.com/channel/{CHANNEL_ID}", f"channel/{CHANNEL_ID}"),
+    ("ytuser:lighthouse", "user/lighthouse"),
+    ("@%E7%8B%90", "@%E7%8B%90"),
+    ("%40lighthouse", "@lighthouse"),
+    ("@lighthouse/", "@lighthouse"),
+    ("@lighthouse?si=shared", "@lighthouse"),
+    ("https://youtube.com/@lighthouse&feature=share", "@lighthouse"),
+    (f"https://studio.youtube.com/channel/{CHANNEL_ID}/videos/upload", f"channel/{CHANNEL_ID}"),
+    ("\uff20lighthouse", "@lighthouse"),
+    ("@ไทยรัฐ", "@%E0%B9%84%E0%B8%97%E0%B8%A2%E0%B8%A3%E0%B8%B1%E0%B8%90"),
+    ("@Jose\u0301", "@Jos%C3%A9"),
+    ("https://www.youtube.com/c/\u09ac\u09be", "c/%E0%A6%AC%E0%A6%BE"),
+    ("https://www.youtube.com/@lighthouse, ", "@lighthouse"),
 ]
 
 REFUSED = [
@@ -68,7 +87,6 @@ REFUSED = [
     "https://[broken/@lighthouse",
     "https://127.0.0.1/@lighthouse",
     "https://invidious.example/channel/" + CHANNEL_ID,
-    "//www.youtube.com/@lighthouse",
     # other schemes
     "file:///etc/passwd",
     "file://www.youtube.com/@lighthouse",
@@ -78,11 +96,9 @@ REFUSED = [
     # other pages
     "https://www.youtube.com",
     "https://www.youtube.com/",
-    "https://www.youtube.com/lighthouse",
     "https://www.youtube.com/watch?v=abcdefghijk",
     "https://www.youtube.com/playlist?list=PL123",
     "https://www.youtube.com/redirect?q=https://evil.example",
-    "https://www.youtube.com/@lighthouse/shorts",
     "https://www.youtube.com/@lighthouse/videos/more",
     "https://www.youtube.com/c",
     "https://www.youtube.com/c/",
@@ -100,6 +116,17 @@ REFUSED = [
     "https://www.youtube.com/@light%0d%0aHost:%20evil",
     "https://www.you\ntube.com/@lighthouse",
     "@light\ud800house",
+    "@light\u202ehouse",
+    "@light%E2%80%AEhouse",
+    "@light%2Fhouse",
+    "@light%00house",
+    "@light%FFhouse",
+    "@light\u2028house",
+    "@\u0e31",
+    "@light\u00a0house",
+    "https://www.youtube.com/feed",
+    "https://www.youtube.com/premium",
+    "https://www.youtube.com/c/@lighthouse",
 ]
 
 

@@ -5,6 +5,7 @@ Those of channels are in test_channel_parameters.py.
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 from tubeq.domain.errors import InvalidParameters
 from tubeq.plugins.channel_plugin import ChannelParameters
 from tubeq.plugins.playlist_plugin import PlaylistParameters
+from tubeq.plugins.search_filters import SORT, UPLOADED, decoded, encoded
+from tubeq.plugins.search_plugin import SearchParameters
 from tubeq.plugins.video_plugin import VideoParameters
 
 VIDEO_ID = "a-b_c0DEF12"
@@ -32,6 +35,33 @@ VIDEOS = [
     f"https://www.youtube.com/shorts/{VIDEO_ID}",
     f"https://www.youtube.com/live/{VIDEO_ID}?feature=share",
     f"https://www.youtube.com/embed/{VIDEO_ID}/",
+    f"//www.YouTube.com/watch?v={VIDEO_ID}",
+    f"https://www.youtube.com/watch?v={VIDEO_ID}?si=shared",
+    f"https://www.youtube.com/watch?v={VIDEO_ID}&v={VIDEO_ID}&pp=ygUDdGVh&feature=share",
+    f"https://www.youtube.com/watch?feature=player_embedded&amp;amp;v={VIDEO_ID}",
+    f"https://www.youtube.com/watch\\?v\\={VIDEO_ID}\\&t\\=3",
+    f"https://www.youtube.com/watch#!v={VIDEO_ID}",
+    f"https://www.youtube.com/#/watch?v={VIDEO_ID}",
+    f"https://www.youtube.com/watch/{VIDEO_ID}",
+    f"https://www.youtube.com/watch_popup?v={VIDEO_ID}",
+    f"https://www.youtube.com/?v={VIDEO_ID}",
+    f"https://www.youtube.com/v/{VIDEO_ID}&hl=en",
+    f"https://www.youtube.com/e/{VIDEO_ID}",
+    f"https://youtu.be/{VIDEO_ID}&t=3",
+    f"https://www.youtube-nocookie.com/embed/{VIDEO_ID}?rel=0",
+    f"https://www.youtubekids.com/watch?v={VIDEO_ID}",
+    f"https://www.youtube.com/attribution_link?a=x&u=%2Fwatch%3Fv%3D{VIDEO_ID}%26feature%3Dshare",
+    f"https://www.youtube.com/redirect?q=https%3A%2F%2Fyoutu.be%2F{VIDEO_ID}",
+    f"https://www.youtube.com/oembed?url=https%3A//www.youtube.com/watch%3Fv%3D{VIDEO_ID}",
+    f"https://consent.youtube.com/m?continue=https%3A%2F%2Fyoutu.be%2F{VIDEO_ID}&gl=NL",
+    f"https://studio.youtube.com/video/{VIDEO_ID}/edit",
+    f"vnd.youtube:{VIDEO_ID}",
+    f"vnd.youtube://www.youtube.com/watch?v={VIDEO_ID}",
+    f"<https://youtu.be/{VIDEO_ID}>",
+    f'"https://youtu.be/{VIDEO_ID}",',
+    f"(https://youtu.be/{VIDEO_ID}).",
+    f"\u200bhttps://youtu.be/{VIDEO_ID}\ufeff",
+    f"https://youtu.be/{VIDEO_ID}?list=RDMM",
 ]
 PLAYLISTS = [
     PLAYLIST_ID,
@@ -39,6 +69,23 @@ PLAYLISTS = [
     f"youtube.com/playlist?list={PLAYLIST_ID}&si=shared",
     f"https://music.youtube.com/playlist?list={PLAYLIST_ID}",
     f"https://www.youtube.com/watch?v={VIDEO_ID}&list={PLAYLIST_ID}&index=3",
+    f"https://youtu.be/{VIDEO_ID}?list={PLAYLIST_ID}",
+    f"https://www.youtube.com/embed/videoseries?list={PLAYLIST_ID}",
+    f"https://www.youtube.com/embed?listType=playlist&list={PLAYLIST_ID}",
+    f"https://www.youtube.com/embed/{VIDEO_ID}?list={PLAYLIST_ID}",
+    f"https://www.youtube.com/watch?list={PLAYLIST_ID}",
+    f"https://music.youtube.com/browse/VL{PLAYLIST_ID}",
+    f"VL{PLAYLIST_ID}",
+    f"https://www.youtube.com/playlist?list={PLAYLIST_ID}?si=shared",
+    f"//www.youtube.com/playlist?list={PLAYLIST_ID}",
+    f"<https://www.youtube.com/playlist?list={PLAYLIST_ID}>,",
+]
+OTHER_LISTS = [
+    "RDCLAK5uy_kmPRjHDECIcuVwnKsx2Ng7fyNgFKWNJFs",
+    "OLAK5uy_m4xAFdmMC5rX3Ji3g93pQe3hqLZw_9LhM",
+    "TLGGrESM50VT6acwMjAyMjAxNw",
+    "UUMOXuqSBlHAE6Xw-yeJA0Tunw",
+    "FL0123456789_-abcdefABCD",
 ]
 ELSEWHERE = [
     "https://evil.example/{}",
@@ -52,14 +99,13 @@ ELSEWHERE = [
     "https://www.youtube.com%2eevil.example/{}",
     "https://\uff57\uff57\uff57.youtube.com/{}",
     "https://www.youtube.com./{}",
-    "https://www.youtube-nocookie.com/{}",
+    "https://invidious.example/{}",
     "https://[::1]/{}",
     "https://[broken/{}",
     "https://127.0.0.1/{}",
     "https://169.254.169.254/{}",
     "https://localhost/{}",
     "https://0x7f000001/{}",
-    "//www.youtube.com/{}",
     "file:///{}",
     "file://www.youtube.com/{}",
     "ftp://www.youtube.com/{}",
@@ -92,7 +138,7 @@ NO_VIDEOS = [
 NO_PLAYLISTS = [
     None, 7, [PLAYLIST_ID], "", VIDEO_ID, "PLshort", "PL" + "x" * 200, "XX0123456789abcdef",
     "@handle", f"https://www.youtube.com/watch?v={VIDEO_ID}", "https://www.youtube.com/playlist",
-    f"https://youtu.be/{VIDEO_ID}?list={PLAYLIST_ID}",
+    f"https://youtu.be/{VIDEO_ID}?si=shared",
     f"https://www.youtube.com/playlist?list={PLAYLIST_ID}&list=PLanother0123456",
     f"https://www.youtube.com/feed/playlist?list={PLAYLIST_ID}",
     "https://www.youtube.com/playlist?list=PL0123456789%00", "PL0123456789\x00abc",
@@ -109,6 +155,12 @@ def test_every_way_to_write_a_video(name: str) -> None:
 def test_every_way_to_write_a_playlist(name: str) -> None:
     wanted = PlaylistParameters.of({"playlist": name})
     assert wanted.url == f"https://www.youtube.com/playlist?list={PLAYLIST_ID}"
+
+
+@pytest.mark.parametrize("list_id", OTHER_LISTS)
+def test_lists_of_other_kinds_that_end(list_id: str) -> None:
+    for name in (list_id, f"https://music.youtube.com/playlist?list={list_id}"):
+        assert PlaylistParameters.of({"playlist": name}).playlist == list_id
 
 
 def refusal(parameters: type[VideoParameters | PlaylistParameters], name: object) -> str:
@@ -148,9 +200,107 @@ def test_lists_that_are_no_playlists_are_refused_with_a_reason(name: str, why: s
     assert why in refusal(PlaylistParameters, address)
 
 
-def test_the_address_of_another_tab_says_how_to_ask_for_it() -> None:
-    with pytest.raises(InvalidParameters, match="tab=shorts beside it"):
-        ChannelParameters.of({"channel_url": "https://www.youtube.com/@a/shorts"})
+KINDS: dict[str, tuple[Any, str]] = {
+    "scrape": (ChannelParameters, "channel_url"),
+    "playlist": (PlaylistParameters, "playlist"),
+    "video": (VideoParameters, "video"),
+    "search": (SearchParameters, "query"),
+}
+OF_KINDS = {
+    "https://www.youtube.com/@lighthouse/shorts": ["scrape"],
+    "https://www.youtube.com/lighthouse": ["scrape"],
+    f"https://www.youtube.com/playlist?list={PLAYLIST_ID}": ["playlist"],
+    f"https://www.youtube.com/watch?v={VIDEO_ID}": ["video"],
+    f"https://youtu.be/{VIDEO_ID}?list={PLAYLIST_ID}": ["playlist", "video"],
+    "https://www.youtube.com/results?search_query=tea": ["search"],
+}
+
+
+@pytest.mark.parametrize("address", OF_KINDS)
+@pytest.mark.parametrize("command", KINDS)
+def test_an_address_of_another_kind_is_refused_with_the_command_that_takes_it(
+    command: str, address: str
+) -> None:
+    parameters, name = KINDS[command]
+    if command in OF_KINDS[address]:
+        parameters.of({name: address})
+        return
+    with pytest.raises(InvalidParameters) as caught:
+        parameters.of({name: address})
+    for other in OF_KINDS[address]:
+        assert f"`tubeq {other}` takes" in str(caught.value)
+
+
+def test_the_address_of_a_tab_is_the_parameter_tab() -> None:
+    address = "https://www.youtube.com/@a/shorts"
+    assert ChannelParameters.of({"channel_url": address}) == ChannelParameters("@a", tab="shorts")
+    same = ChannelParameters.of({"channel_url": address, "tab": "shorts"})
+    assert same.url == "https://www.youtube.com/@a/shorts"
+    with pytest.raises(InvalidParameters, match="tab is 'streams', but channel_url says 'shorts'"):
+        ChannelParameters.of({"channel_url": address, "tab": "streams"})
+    with pytest.raises(InvalidParameters, match="since goes with the tabs"):
+        ChannelParameters.of({"channel_url": address, "since": "2026-01-01"})
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("https://www.youtube.com/results?search_query=tea+%26+cake", {"query": "tea & cake"}),
+        ("m.youtube.com/results?search_query=tea", {"query": "tea"}),
+        ("https://www.youtube.com/results?q=tea&sp=CAMSBAgDEAE%253D",
+         {"query": "tea", "sort": "views", "uploaded": "week"}),
+        ("https://www.youtube.com/results?search_query=tea&sp=EgIQAg%253D%253D", {"query": "tea"}),
+        ("https://www.youtube.com/results?search_query=tea&sp=%FF!", {"query": "tea"}),
+        ("https://music.youtube.com/search?q=tea", {"query": "tea"}),
+        ("ytsearch5:tea & cake", {"query": "tea & cake", "max_results": 5}),
+        ("ytsearch:tea", {"query": "tea"}),
+        ("youtube.com", {"query": "youtube.com"}),
+        ("https://example.org/tea", {"query": "https://example.org/tea"}),
+        ("@handle", {"query": "@handle"}),
+        (VIDEO_ID, {"query": VIDEO_ID}),
+    ],
+)  # fmt: skip
+def test_what_a_search_is_given(text: str, wanted: dict[str, Any]) -> None:
+    assert SearchParameters.of({"query": text}) == SearchParameters(**wanted)
+
+
+@pytest.mark.parametrize("sort", SORT)
+@pytest.mark.parametrize("uploaded", [None, *UPLOADED])
+def test_how_a_search_is_filtered_is_read_as_it_was_written(
+    sort: str, uploaded: str | None
+) -> None:
+    said = {"sort": sort, "uploaded": uploaded, "duration": "long"}
+    read = decoded(encoded(sort, uploaded, "long"))
+    assert {"sort": "relevance", "uploaded": None, **read} == said
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "reason"),
+    [
+        ("video", "https://www.youtube.com/watch?feature=share", "put it in quotes"),
+        ("video", f"https://www.youtube.com/watch?v={VIDEO_ID}x", "11 characters, not 12"),
+        ("video", f"https://www.youtube.com/watch?v={VIDEO_ID}&v=another0000", "two videos"),
+        ("video", "https://youtu.be/a/b", "youtu.be/ and the video's id alone"),
+        ("video", f"https://www.youtube.com:443/watch?v={VIDEO_ID}", "www.youtube.com alone"),
+        ("video", f"https://invidious.example/watch?v={VIDEO_ID}", "only addresses on youtube.com"),
+        ("playlist", "https://www.youtube.com/playlist?list=", "it names no list"),
+        ("playlist", "https://www.youtube.com/playlist?list=XX0123456789", "are not known"),
+        ("playlist", "https://music.youtube.com/browse/MPREb_gTAcphH99wE", "OLAK5uy_"),
+        ("scrape", "https://www.youtube.com/@a/playlists", "the channel's address alone"),
+        ("scrape", "https://www.youtube.com/feed/subscriptions", "for each viewer"),
+        ("scrape", "https://www.youtube.com/hashtag/tea", "tubeq search"),
+        ("scrape", "https://www.youtube.com/channel/UCshort", "UC and 22 more characters"),
+        ("scrape", "@a/videos", "the handle alone"),
+        ("scrape", "@a b", "letters, digits"),
+        ("scrape", "lighthouse", "begins with @: @lighthouse"),
+        ("search", "https://www.youtube.com/results", "no search_query="),
+    ],
+)
+def test_a_refusal_gives_the_reason(kind: str, text: str, reason: str) -> None:
+    parameters, name = KINDS[kind]
+    with pytest.raises(InvalidParameters) as caught:
+        parameters.of({name: text})
+    assert reason in str(caught.value)
 
 
 @given(st.text(max_size=80) | st.text("@/.:?=&%#\\youtbecmwahlisPLU-_0x", max_size=80))

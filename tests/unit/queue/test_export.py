@@ -64,6 +64,48 @@ def test_csv_holds_no_formula(queue: QueueManager, tmp_path: Path) -> None:
     assert rows[0]["views"] == "11"
 
 
+IDENTIFIERS = ["-abcdefghi0", "@handle", "=id", "+1", "--dashes"]
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_identifiers_handles_and_addresses_are_never_altered(
+    queue: QueueManager, tmp_path: Path, raw: bool
+) -> None:
+    for each in IDENTIFIERS:
+        extra = {"channel": "=1", "handle": each, "channel_id": each}
+        found = Idea(each, "-title", "@text", -2.5, url=f"@{each}", duration_s=3, extra=extra)
+        queue.storage.store_results(queue.create_task("t"), [found])
+    for what, names in (
+        (What.ITEMS, ("source_id", "handle", "channel_id")),
+        (What.RESULTS, ("source_id",)),
+    ):
+        path = tmp_path / f"{what}.csv"
+        write(queue, path, what, raw=raw)
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = {row["source_id"]: row for row in csv.DictReader(file)}
+        for each in IDENTIFIERS:
+            assert [rows[each][name] for name in names] == [each] * len(names)
+            assert (rows[each]["url"], rows[each]["score"]) == (f"@{each}", "-2.5")
+            assert rows[each]["title"] == ("-title" if raw else "'-title")
+            assert rows[each]["description"] == ("@text" if raw else "'@text")
+            assert rows[each].get("channel") in (None, "=1" if raw else "'=1")
+
+
+def test_raw_csv_is_read_back_as_it_was(queue: QueueManager, tmp_path: Path) -> None:
+    path = tmp_path / "items.csv"
+    write(queue, path, raw=True)
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [(row["title"], row["description"]) for row in csv.DictReader(file)]
+    kept = [each for each in HOSTILE + PLAIN if "\0" not in each]  # which Python 3.10 cannot read
+    assert [row for row in rows if "\0" not in row[0]] == [(each, each) for each in kept]
+
+
+def test_only_csv_has_a_raw_form(queue: QueueManager, tmp_path: Path) -> None:
+    with pytest.raises(InvalidParameters, match="--raw goes with CSV"):
+        write(queue, tmp_path / "items.jsonl", raw=True)
+    assert not (tmp_path / "items.jsonl").exists()
+
+
 def test_negative_numbers_stay_numbers(queue: QueueManager, tmp_path: Path) -> None:
     queue.store_result(queue.create_task("t"), "minus", score=-3.5)
     write(queue, tmp_path / "results.csv", What.RESULTS)

@@ -21,6 +21,7 @@ from tubeq.testing.youtube.models import Channel, Video
 from tubeq.testing.youtube.world import World
 
 PAGE_SIZE = 30
+_PREFIXES = ("channel", "c", "user")
 _TITLES = {"videos": "Videos", "shorts": "Shorts", "streams": "Live"}
 
 
@@ -62,7 +63,7 @@ def next_of(world: World, channel_id: str, tab: str, offset: int) -> Answer:
 
 
 def _find(world: World, segments: list[str]) -> Channel | None:
-    return world.find(segments[0] if segments[0].startswith("@") else "/".join(segments[1:2]))
+    return world.find("/".join(segments[1:2]) if segments[0] in _PREFIXES else segments[0])
 
 
 def _tab_name(segments: list[str]) -> str:

@@ -135,6 +135,23 @@ item.views - coalesce(
 (item.channel = :channel COLLATE NOCASE OR item.channel_id = :channel COLLATE NOCASE
  OR item.handle = :channel COLLATE NOCASE)
 
+-- Of a name beyond ASCII, whose upper and lower case SQLite does not know: all spellings of it.
+-- name: of_channel_spelled
+(item.channel IN (SELECT value FROM json_each(:spellings))
+ OR item.handle IN (SELECT value FROM json_each(:spellings)))
+
+-- name: channel_names
+SELECT channel FROM item WHERE channel IS NOT NULL
+UNION SELECT handle FROM item WHERE handle IS NOT NULL
+
+-- name: channel_names_found
+WITH found AS (
+    SELECT channel, handle FROM item
+    WHERE item.id IN (SELECT rowid FROM item_search WHERE item_search MATCH :channel_words)
+)
+SELECT channel FROM found WHERE channel IS NOT NULL
+UNION SELECT handle FROM found WHERE handle IS NOT NULL
+
 -- Candidates, so that not every item need be looked at: the index takes half the time, and a third
 -- of the space, of three ordinary ones on these columns.
 -- name: maybe_of_channel

@@ -1,0 +1,97 @@
+"""Channels whose names are in any script: found, stored and limited under one name."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from tests.e2e.command_line import environment_of, run
+from tests.e2e.conftest import Scrape
+from tubeq.plugins.channel_plugin import ChannelParameters
+from tubeq.queue.queue_manager import QueueManager
+from tubeq.testing.youtube import SimulatedYouTube, World
+
+# ruff: noqa: RUF001 - letters of other scripts are what this is about
+
+HANDLES = {
+    "Thai": "@ไทยรัฐ",
+    "Hindi": "@हिन्दी",
+    "Bengali": "@বাংলা",
+    "Tamil": "@தமிழ்",
+    "Khmer": "@ខ្មែរ",
+    "Arabic": "@الجزيرة",
+    "Arabic with vowels": "@مُحَمَّد",
+    "Persian with a joiner": "@می\u200cخواهم",
+    "Hebrew": "@חדשות12",
+    "Chinese": "@中村悠一のあそびば",
+    "Korean": "@으아-v1k",
+    "Cyrillic": "@работа.в_москве",
+    "Vietnamese": "@tiếngviệt",
+    "Spanish": "@josé",
+    "middle dot": "@xarxa·cat",
+    "Greek": "@ελλάδα",
+}
+
+
+@pytest.mark.parametrize("handle", HANDLES.values(), ids=HANDLES.keys())
+def test_a_handle_in_each_of_its_spellings(scrape: Scrape, world: World, handle: str) -> None:
+    world.channel(handle, 2)
+    decomposed = unicodedata.normalize("NFD", handle)
+    spellings = [
+        handle, decomposed, quote(handle), quote(decomposed), quote(handle, safe="@"),
+        f"https://www.youtube.com/{handle}", f"youtube.com/{quote(handle)}/videos",
+        f"\u200f{handle}\u200e", f"<https://www.youtube.com/{decomposed}>", handle.upper(),
+    ]  # fmt: skip
+    keys = {ChannelParameters.of({"channel_url": each}).limit_key for each in spellings}
+    assert keys == {f"channel:{handle}"}
+    for spelling in (decomposed, quote(handle)):
+        ideas = scrape("youtube_channel", channel_url=spelling)
+        assert {idea.extra["handle"] for idea in ideas} == {handle}
+        assert len(ideas) == 2
+
+
+@pytest.mark.parametrize("form", ["c/{}", "user/{}", "{}", "{}/videos"])
+def test_old_names_too(scrape: Scrape, world: World, form: str) -> None:
+    world.channel("@বাংলা", 2)
+    for name in ("বাংলা", quote("বাংলা")):
+        address = f"https://www.youtube.com/{form.format(name)}"
+        assert len(scrape("youtube_channel", channel_url=address)) == 2
+
+
+@pytest.mark.parametrize("handle", HANDLES.values(), ids=HANDLES.keys())
+def test_the_handle_of_a_videos_page_is_the_whole_one(
+    scrape: Scrape, world: World, handle: str
+) -> None:
+    video = world.channel(handle, 1).videos[0]
+    (idea,) = scrape("youtube_video", video=video.video_id)
+    assert idea.extra["handle"] == handle
+
+
+def test_an_address_of_a_tab_means_the_tab(scrape: Scrape, world: World) -> None:
+    world.channel("@lighthouse", 1, shorts=2, streams=3)
+    address = "https://www.youtube.com/@lighthouse"
+    counts = {
+        tab: len(scrape("youtube_channel", channel_url=f"{address}/{tab}"))
+        for tab in ("about", "videos", "shorts", "streams", "live")
+    }
+    assert counts == {"about": 1, "videos": 1, "shorts": 2, "streams": 3, "live": 3}
+
+
+@pytest.mark.integration
+def test_the_command_line_finds_what_it_stored(
+    youtube: SimulatedYouTube, world: World, tmp_path: Path
+) -> None:
+    world.channel("@ÉcoleÀlaMode", 2)
+    env = environment_of(youtube)
+    given = unicodedata.normalize("NFD", "@ÉcoleÀlaMode")
+    done = run("scrape", given, "--json", cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    with QueueManager(tmp_path / "tubeq.db") as queue:
+        (task,) = queue.list_tasks()
+    assert task.parameters == {"channel_url": "@ÉcoleÀlaMode"}
+    for name in ("@ÉcoleÀlaMode", given, "@écoleàlamode", "@ÉCOLEÀLAMODE", quote("@ÉcoleÀlaMode")):
+        found = run("items", "--channel", name, "--json", cwd=tmp_path, env=env)
+        assert found.stdout.count('"source_id"') == 2, name
