@@ -44,6 +44,7 @@ class SQLiteStorage(Housekeeping):
         busy_timeout_s: seconds that a write waits for other writers.
         clock: the source of time.
         factory: opens the connections; for fault tests.
+        create: whether a file that is not there is created.
 
     Raises:
         StorageError: one of its kinds, naming what is wrong with the file and how to mend it.
@@ -57,8 +58,10 @@ class SQLiteStorage(Housekeeping):
         busy_timeout_s: float = 30.0,
         clock: Clock,
         factory: ConnectionFactory | None = None,
+        create: bool = True,
     ) -> None:
-        session = Session(factory or ConnectionFactory(path, busy_timeout_s), clock)
+        factory = factory or ConnectionFactory(path, busy_timeout_s)
+        session = Session(factory, clock, create=create)
         super().__init__(session, clock, sync_told=durability is not Durability.FAST)
         self._sync_all = durability is Durability.FULL
         self._claimer = Claimer(clock)
