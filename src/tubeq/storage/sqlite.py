@@ -11,6 +11,7 @@ from tubeq.domain.clock import Clock, to_timestamp
 from tubeq.domain.errors import (
     IllegalTransition,
     InvalidParameters,
+    StorageNotSynced,
     TaskNotFound,
 )
 from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, Result, Task
@@ -76,6 +77,20 @@ class SQLiteStorage(Housekeeping):
         at = to_timestamp(now)
         task_ids = new_ids(len(tasks), now)
         insert, rows, keyed = _new_rows(tasks, task_ids, now, at)
+        try:
+            return self._create(task_ids, insert, rows, keyed, when_visible)
+        except StorageNotSynced as error:  # they exist: whoever asked for them must know how
+            more = "" if len(task_ids) == 1 else f" and {len(task_ids) - 1} more"
+            raise StorageNotSynced(f"{error}; created: {task_ids[0]}{more}") from error
+
+    def _create(
+        self,
+        task_ids: list[str],
+        insert: str,
+        rows: list[tuple[Any, ...]],
+        keyed: bool,
+        when_visible: Callable[[], None] | None,
+    ) -> list[str]:
         if len(rows) == 1 and not keyed:
             self._session.write_one(
                 _SQL[insert], rows[0], durable=self._sync_told, when_visible=when_visible

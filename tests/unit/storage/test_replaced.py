@@ -82,7 +82,7 @@ def test_it_is_noticed_by_every_kind_of_verb(path, harm, verb):
         "transaction": lambda: queue.cancel_task("x"),
     }
     for _ in range(2):  # and it stays so
-        with pytest.raises(StorageReplaced, match="queue.db.* was re(moved|placed) while"):
+        with pytest.raises(StorageReplaced, match=r"queue\.db.* was re(moved|placed) while"):
             verbs[verb]()
     queue.close()
     with pytest.raises(StorageError, match="closed"):
