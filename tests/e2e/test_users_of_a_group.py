@@ -19,9 +19,11 @@ from typing import Any
 import pytest
 
 import tubeq
+from tubeq.cli.options import open_queue
 from tubeq.domain.errors import StorageReadOnly
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.queue.wakeup import Waiter
+from tubeq.settings import Settings
 
 pytestmark = [
     pytest.mark.skipif(
@@ -243,6 +245,34 @@ def test_nothing_depends_on_wake_ups(shared: Path) -> None:
     os.chown(wake, 0, 0)
     wake.chmod(0o600)
     assert added(shared, BOB) == ""
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_others_who_may_only_read_do_so_and_leave_nothing_behind(
+    shared: Path, is_open: bool
+) -> None:
+    """A log of theirs would lock its owner out."""
+    shared.parent.chmod(0o777)
+    shared.chmod(0o644)
+    os.chown(shared, ANN, ANN)
+
+    def look() -> Iterator[str]:
+        with open_queue(Settings(db_path=shared), reading=True) as queue:
+            yield str(len(queue.list_tasks()))
+
+    @contextmanager
+    def nobody() -> Iterator[None]:
+        yield
+
+    with another_user(ANN, lambda: held(shared)) if is_open else nobody() as opened:
+        if opened is not None:
+            assert opened.readline() == "open\n"
+        before = shared_files(shared)
+        with another_user(BOB, look) as said:
+            assert said.readline() == ("2\n" if is_open else "1\n")
+        assert shared_files(shared) == before
+        assert "check its permissions" in added(shared, BOB)
+    assert added(shared, ANN) == ""
 
 
 def test_a_stranger_is_told_whose_database_it_is(shared: Path) -> None:

@@ -52,7 +52,7 @@ def show(ctx: typer.Context, as_json: JsonOption = False, db_path: DatabaseOptio
             )
         return
     settings = read_settings(db_path)
-    with open_queue(settings) as queue:
+    with open_queue(settings, reading=True) as queue:
         rules, permits, pauses = queue.limit_rules(), queue.permits(), queue.pauses()
     now = time.time()
     if as_json:

@@ -72,7 +72,7 @@ def tasks(
     db_path: DatabaseOption = None,
 ) -> None:
     """List tasks, newest first."""
-    with open_queue(read_settings(db_path)) as queue:
+    with open_queue(read_settings(db_path), reading=True) as queue:
         older_than = None if before is None else full_task_id(queue, before)
         found = queue.list_tasks(status, task_type, limit + 1, older_than, error)
         shown = found[:limit]
@@ -97,7 +97,7 @@ def show(
 ) -> None:
     """Show one task with its history."""
     settings = read_settings(db_path)
-    with open_queue(settings) as queue:
+    with open_queue(settings, reading=True) as queue:
         task = queue.get_task(full_task_id(queue, task_id))
         history = queue.get_task_history(task.task_id)
         ideas_count = queue.storage.children.count_ideas(task)
@@ -131,7 +131,7 @@ def results(
     """Print the ideas that tasks found."""
     if children and task_id is None:
         raise InvalidParameters("--children goes with a task: name it")
-    with open_queue(read_settings(db_path)) as queue:
+    with open_queue(read_settings(db_path), reading=True) as queue:
         wanted = None if task_id is None else full_task_id(queue, task_id)
         most = limit or 1_000_000
         if children and wanted is not None:
@@ -229,7 +229,7 @@ def _steer(
 
 def stats(as_json: JsonOption = False, db_path: DatabaseOption = None) -> None:
     """Count tasks, ideas and errors; name what is paused."""
-    with open_queue(read_settings(db_path)) as queue:
+    with open_queue(read_settings(db_path), reading=True) as queue:
         counts, pauses = queue.stats(), pauses_of(queue)
     if as_json:
         write_json({**asdict(counts), "pauses": pauses})

@@ -168,7 +168,7 @@ def _failed_count(settings: Settings, task_types: Sequence[str], *, create: bool
 
 def workers(as_json: JsonOption = False, db_path: DatabaseOption = None) -> None:
     """List the running workers."""
-    with open_queue(read_settings(db_path)) as queue:
+    with open_queue(read_settings(db_path), reading=True) as queue:
         found = queue.workers()
     if as_json:
         write_json([each._asdict() for each in found])

@@ -17,6 +17,7 @@ def open_storage(
     busy_timeout_s: float = 30.0,
     clock: Clock | None = None,
     create: bool = True,
+    read_only: bool = False,
 ) -> Storage:
     """Open, and create or migrate where needed, the storage that `target` names.
 
@@ -27,6 +28,8 @@ def open_storage(
         busy_timeout_s: seconds that a write waits for other writers before it raises StorageBusy.
         clock: the source of time.
         create: whether a file that is not there is created.
+        read_only: open one that cannot be written. Whatever would write raises StorageReadOnly;
+            items are listed as far as results were folded before.
 
     Raises:
         InvalidParameters: `target` is no path: empty, or an address such as "file:queue.db".
@@ -47,6 +50,7 @@ def open_storage(
         busy_timeout_s=busy_timeout_s,
         clock=clock,
         create=create,
+        read_only=read_only,
     )
 
 

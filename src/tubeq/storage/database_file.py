@@ -18,6 +18,7 @@ import os
 import re
 import shlex
 import stat
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -77,13 +78,12 @@ class OpenedFiles:
     Args:
         name: the path as it was given, absolute: whoever changes a link means that as well.
         path: the real one.
+        beside: the side files that stay as long as it is open.
     """
 
-    def __init__(self, name: Path, path: Path) -> None:
+    def __init__(self, name: Path, path: Path, beside: Sequence[str] = ("-wal", "-shm")) -> None:
         self._database = os.fspath(path)
-        self._paths = tuple(
-            os.fspath(each) for each in (name, side_file(path, "-wal"), side_file(path, "-shm"))
-        )
+        self._paths = tuple(map(os.fspath, (name, *(side_file(path, end) for end in beside))))
         self.identities = tuple(identity(each) for each in self._paths)
 
     def require_same(self) -> None:

@@ -53,6 +53,8 @@ class Session:
         StorageError: one of its kinds, naming what is wrong with the file and how to mend it.
     """
 
+    is_read_only = False
+
     def __init__(self, factory: ConnectionFactory, clock: Clock, *, create: bool = True) -> None:
         require_supported()
         self.path = factory.path
@@ -82,7 +84,7 @@ class Session:
             undo.pop_all()
         self._look_at = 0.0
         # Also where nobody calls close: when the handle is forgotten, or the program ends.
-        self._let_go = weakref.finalize(
+        self._let_go: weakref.finalize[..., Any] = weakref.finalize(
             self, _let_go, self._checkpointer, self._wal, self._connection, self._locks, self.path
         )
         _open_sessions.add(self)
