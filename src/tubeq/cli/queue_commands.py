@@ -32,7 +32,12 @@ from tubeq.cli.options import (
     open_queue,
     read_settings,
 )
-from tubeq.domain.errors import IllegalTransition, InvalidParameters, TaskNotFound
+from tubeq.domain.errors import (
+    IllegalTransition,
+    InvalidParameters,
+    StorageError,
+    TaskNotFound,
+)
 from tubeq.domain.models import Task
 from tubeq.domain.states import TaskStatus
 from tubeq.queue.queue_manager import QueueManager
@@ -209,6 +214,7 @@ def _steer(
     """Do it to each task that allows it; where one does not, go on, and end with exit code 2."""
     done: list[Task] = []
     refused = False
+    failure: StorageError | None = None
     with open_queue(read_settings(db_path)) as queue:
         # All ids are looked up first, so that a mistyped one changes nothing at all.
         for task_id in [full_task_id(queue, each) for each in task_ids]:
@@ -217,12 +223,19 @@ def _steer(
             except (IllegalTransition, TaskNotFound) as error:
                 refused = True
                 say_error(str(error))
+            except StorageError as error:
+                failure = error
+                break
+    if failure is not None and not done:
+        raise failure
     if as_json:
         write_json([task.as_dict() for task in done])
     else:
         for task in done:
             later = ": its worker ends it soon" if task.cancel_requested else ""
             output().print(safe_text(f"{task.task_id} is {task.status}{later}"))
+    if failure is not None:
+        raise failure
     if refused:
         raise typer.Exit(EXIT_BAD_INPUT)
 
