@@ -40,10 +40,10 @@ def open_storage(
         from tubeq.storage.memory import MemoryStorage
 
         return MemoryStorage(clock=clock)
-    from tubeq.storage.database_file import real_path
+    from tubeq.storage.database_file import require_path
     from tubeq.storage.sqlite import SQLiteStorage
 
-    real_path(target)  # as it was given: Path("") is the current folder
+    require_path(target)  # as it was given: Path("") is the current folder
     return SQLiteStorage(
         Path(target),
         durability=durability,

@@ -217,9 +217,11 @@ def network_file_system(folder: Path) -> str | None:
 def _mount_type(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> str | None:
     """The file system type of the innermost mount above the folder; None where none can be told."""
     best, found = -1, None
+    above = {str(folder), *map(str, folder.parents)}
     for point, kind in _mount_points(mounts):
-        inside = folder == Path(point) or Path(point) in folder.parents
-        if inside and len(point) >= best:  # a later mount on the same point covers the earlier
+        if (
+            point in above and len(point) >= best
+        ):  # a later mount on the same point covers the earlier
             best, found = len(point), kind
     return found
 
@@ -237,4 +239,6 @@ def _mount_points(mounts: Path) -> Iterator[tuple[str, str]]:
         return
     for line in lines:
         _, point, kind, *_ = line.split(" ")
-        yield re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), point), kind
+        if "\\" in point:
+            point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), point)
+        yield point, kind

@@ -39,6 +39,15 @@ def real_path(given: str | os.PathLike[str]) -> Path:
     Raises:
         InvalidParameters: it names no file.
     """
+    require_path(given)
+    return Path(os.path.realpath(given))
+
+
+def require_path(given: str | os.PathLike[str]) -> None:
+    """
+    Raises:
+        InvalidParameters: it names no file: it is empty, or an address.
+    """
     text = os.fspath(given)
     if not text:
         raise InvalidParameters("the path of the database is empty: name a file")
@@ -52,7 +61,6 @@ def real_path(given: str | os.PathLike[str]) -> Path:
         )
     if _URL.match(text):
         raise InvalidParameters(f"{text} is an address, not a path: the database is a local file")
-    return Path(os.path.realpath(text))
 
 
 def side_file(database: Path, suffix: str) -> Path:

@@ -29,7 +29,7 @@ from tubeq.domain.errors import (
 from tubeq.domain.models import Task
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.queue.wakeup import SLOTS, Waker
-from tubeq.storage.database_file import real_path
+from tubeq.storage.database_file import require_path
 from tubeq.workers.base_worker import worker_info
 from tubeq.workers.child import HURRY, STOP, Assignment, supervised_signals
 from tubeq.workers.config import RunnerConfig, new_worker_id
@@ -66,7 +66,7 @@ class Runner:
         *,
         on_event: Callable[[RunnerEvent], None] | None = None,
     ) -> None:
-        real_path(db_path)  # refuses what is none
+        require_path(db_path)
         # Where this process stands may change before the next worker starts.
         self._db_path = os.fspath(Path(db_path).absolute())
         self._config = config
