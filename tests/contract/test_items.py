@@ -335,3 +335,14 @@ def test_this_sqlite_can_search() -> None:
         .execute("SELECT 1 FROM pragma_module_list WHERE name = 'fts5'")
         .fetchall()
     ), "the other tests of searching need FTS5"
+
+
+def test_results_that_no_item_knows_of_are_counted(storage: Storage) -> None:
+    assert storage.items.count_unfolded() == 0
+    task_id = found(storage, RICH, Idea("v2"))
+    assert storage.items.count_unfolded() == 2
+    storage.items.fold()
+    assert storage.items.count_unfolded() == 0
+    storage.store_results(task_id, [Idea("v2", title="New")])
+    assert storage.items.count_unfolded() == 1
+    assert not storage.is_read_only

@@ -23,7 +23,7 @@ from tubeq.cli.options import (
     span_s,
 )
 from tubeq.cli.render import counted
-from tubeq.domain.errors import InvalidParameters
+from tubeq.domain.errors import InvalidParameters, StorageError
 from tubeq.domain.models import NewTask
 from tubeq.plugins.registry import Checker, checker, declared_by
 from tubeq.queue.queue_manager import QueueManager
@@ -208,5 +208,9 @@ def _create_in_batches(queue: QueueManager, tasks: Sequence[NewTask]) -> list[st
             task_ids += queue.create_tasks(itertools.islice(tasks, start, start + _BATCH))
     except KeyboardInterrupt:
         say(f"interrupted: {len(task_ids):,} of {len(tasks):,} tasks were added")
+        raise
+    except StorageError:
+        if task_ids:  # or the error would read as if nothing had been
+            say(f"the first {len(task_ids):,} of {len(tasks):,} tasks were added")
         raise
     return task_ids

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tubeq.cli.render import size
+from tubeq.domain.errors import TubeqError
 from tubeq.plugins.registry import plugin_types
 from tubeq.plugins.ytdlp_version import installed_version, version_problem
 from tubeq.settings import Settings
-from tubeq.storage.connection import network_file_system
+from tubeq.storage.connection import require_usable_place
+from tubeq.storage.database_file import SIDE_FILES, access_problem, real_path, side_file
 from tubeq.storage.sqlite_version import MINIMUM, wal_reset_bug
 
 
@@ -82,19 +84,21 @@ def _sqlite() -> Finding:
     return Finding("SQLite", f"{version}: free of the WAL-reset bug")
 
 
-def _database(path: Path) -> list[Finding]:
-    folder = path.absolute().parent
-    if not folder.is_dir():
-        return [Finding("database", f"{path}: there is no folder {folder}", problem=True)]
-    remote = network_file_system(folder)
-    where = f"{remote}, a network: SQLite's locks cannot be trusted there" if remote else "local"
-    found = [Finding("file system", where, problem=remote is not None)]
-    free = size(shutil.disk_usage(folder).free)
+def _database(given: Path) -> list[Finding]:
+    try:
+        path = real_path(given)  # what a link leads to: its folder and its side files count
+        require_usable_place(path)
+    except TubeqError as error:
+        return [Finding("database", str(error), problem=True)]
+    found = [Finding("file system", "local")]
+    free = size(shutil.disk_usage(path.parent).free)
     if not path.exists():
-        return [Finding("database", f"{path.absolute()}: not made yet; {free} free"), *found]
-    if path.is_dir():
-        return [Finding("database", f"{path}: a folder, not a file", problem=True), *found]
-    found.insert(0, Finding("database", f"{path.absolute()}: {_sizes(path)}; {free} free"))
+        return [Finding("database", f"{path}: not made yet; {free} free"), *found]
+    found.insert(0, Finding("database", f"{path}: {_sizes(path)}; {free} free"))
+    for each in (path, *(side_file(path, suffix) for suffix in SIDE_FILES)):
+        problem = access_problem(each, path)
+        if problem is not None:
+            found.append(Finding("permissions", problem, problem=True))
     try:
         # A URI, so that "?" or "#" in the path means nothing; read-only, so that nothing is made.
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:

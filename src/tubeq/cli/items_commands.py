@@ -28,6 +28,8 @@ from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.items import ItemQuery, ItemSort
 from tubeq.queue.export import ExportFormat, What, format_of
 from tubeq.queue.export import export as write_export
+from tubeq.queue.queue_manager import QueueManager
+from tubeq.storage.database_file import SIDE_FILES, real_path, side_file
 from tubeq.storage.items_port import OnProgress
 
 _NEWS_FROM = 2_000
@@ -68,10 +70,11 @@ def items(
     named = None if channel is None else _channel_name(channel)
     query = ItemQuery(search, named, order, limit, span_s(over))
     settings = read_settings(db_path)
-    with open_queue(settings) as queue:
+    with open_queue(settings, reading=True) as queue:
         with _telling("taking in results") as progress:
             queue.storage.items.fold(progress)
         found = queue.storage.items.list_items(query)
+        _say_unfolded(queue)
     if as_json:
         write_json([item.as_dict() for item in found])
     elif not found:
@@ -103,11 +106,12 @@ def show_item(
     json_before, db_before = context.obj
     as_json, db_path = as_json or json_before, db_path or db_before
     period_s = span_s(over)
-    with open_queue(read_settings(db_path)) as queue:
+    with open_queue(read_settings(db_path), reading=True) as queue:
         with _telling("taking in results") as progress:
             queue.storage.items.fold(progress)
         item = queue.storage.items.get_item(source_id, period_s)
         counts = queue.storage.items.counts(source_id)
+        _say_unfolded(queue)
     if item is None:
         raise InvalidParameters(f"no item has the id {source_id!r:.100}")
     if as_json:
@@ -149,17 +153,17 @@ def export(
         form = ExportFormat.JSONL if path is None else format_of(path)
     settings = read_settings(db_path)
     if path is not None and path.exists() and settings.db_path.exists():
-        own = (settings.db_path, *(Path(f"{settings.db_path}{end}") for end in _SIDE_FILES))
+        database = real_path(settings.db_path)
+        own = (database, *(side_file(database, end) for end in SIDE_FILES))
         if any(each.exists() and path.samefile(each) for each in own):
             raise InvalidParameters(f"{path} is the queue itself: name another file")
-    with open_queue(settings) as queue, _telling("exporting") as progress:
+    with open_queue(settings, reading=True) as queue, _telling("exporting") as progress:
         count = write_export(
             queue.storage, path, what, form, replace=force, raw=raw, progress=progress
         )
+        if what is What.ITEMS:
+            _say_unfolded(queue)
     say(f"{target}: {counted(count, what.value[:-1])}")
-
-
-_SIDE_FILES = ("-wal", "-shm", "-lock")
 
 
 def import_(
@@ -196,6 +200,16 @@ def import_(
         )
     if done.orphans or done.conflicts:
         raise typer.Exit(EXIT_WORK_FAILED)
+
+
+def _say_unfolded(queue: QueueManager) -> None:
+    """Where the database cannot be written, what was found last may not be among the items yet."""
+    unfolded = queue.storage.items.count_unfolded() if queue.storage.is_read_only else 0
+    if unfolded:
+        say_error(
+            f"{counted(unfolded, 'result')} not among the items yet: run `tubeq items` as a user "
+            "who can write the database"
+        )
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,7 +22,7 @@ from tubeq.cli.render_limits import (
     rule_words,
 )
 from tubeq.domain.breaker import State
-from tubeq.domain.errors import InvalidParameters
+from tubeq.domain.errors import InvalidParameters, StorageReplaced
 from tubeq.domain.limits import checked_key
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.settings import Settings
@@ -51,7 +52,7 @@ def show(ctx: typer.Context, as_json: JsonOption = False, db_path: DatabaseOptio
             )
         return
     settings = read_settings(db_path)
-    with open_queue(settings) as queue:
+    with open_queue(settings, reading=True) as queue:
         rules, permits, pauses = queue.limit_rules(), queue.permits(), queue.pauses()
     now = time.time()
     if as_json:
@@ -156,6 +157,10 @@ class PauseWatch:
 
     def look(self) -> None:
         """Write a line for each pause that was not told yet. Reads at most once a second."""
+        with suppress(StorageReplaced):  # whoever works on the database says that
+            self._look()
+
+    def _look(self) -> None:
         paused_s = self._queue.storage.limits.pause_s
         if not any(map(paused_s, self._types)):
             return

@@ -22,7 +22,7 @@ from tubeq.cli import (
 from tubeq.cli.console import prepare_streams, say_error
 from tubeq.cli.dashed_arguments import DashedArguments
 from tubeq.cli.options import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_WORK_FAILED
-from tubeq.domain.errors import TubeqError
+from tubeq.domain.errors import StorageNotSynced, TubeqError
 
 _EPILOG = (
     "Exit codes: 0 all went well; 1 the work failed; 2 bad input, or a database that cannot be "
@@ -64,7 +64,9 @@ class _Commands(TyperGroup):
             return super().invoke(ctx)
         except TubeqError as error:
             say_error(str(error))
-            raise typer.Exit(EXIT_BAD_INPUT) from None
+            # What is stored must not read as refused, or a script would do it again.
+            stored = isinstance(error, StorageNotSynced)
+            raise typer.Exit(EXIT_WORK_FAILED if stored else EXIT_BAD_INPUT) from None
         except KeyboardInterrupt:
             raise typer.Exit(EXIT_INTERRUPTED) from None
 

@@ -14,11 +14,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tubeq.domain.errors import InvalidParameters, PluginNotFound, StorageError, TaskNotFound
+from tubeq.domain.errors import (
+    InvalidParameters,
+    PluginNotFound,
+    StorageError,
+    StorageReadOnly,
+    TaskNotFound,
+)
 from tubeq.domain.policies import ClaimStrategy
 from tubeq.plugins.registry import plugin_types
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.settings import Settings
+from tubeq.storage import open_storage
+from tubeq.storage.database_file import real_path
 
 if TYPE_CHECKING:
     from tubeq.workers.base_worker import WorkerConfig
@@ -27,9 +35,26 @@ EXIT_WORK_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 
+
+def database_path(text: str) -> Path:
+    """The value of --db.
+
+    Raises:
+        InvalidParameters: it is empty, as an unset variable of a script is.
+    """
+    if not text:
+        raise InvalidParameters("--db is empty: name a file, or leave it out for tubeq.db")
+    return Path(text)
+
+
 DatabaseOption = Annotated[
     Path | None,
-    typer.Option("--db", metavar="PATH", help="The database file. (default: tubeq.db)"),
+    typer.Option(
+        "--db",
+        metavar="PATH",
+        parser=database_path,
+        help="The database file. (default: tubeq.db)",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 RawOption = Annotated[
@@ -55,8 +80,14 @@ def read_settings(db_path: Path | None = None, **overrides: Any) -> Settings:
     return replace(Settings.read(), **given)
 
 
-def open_queue(settings: Settings, *, create: bool = False) -> QueueManager:
+def open_queue(settings: Settings, *, create: bool = False, reading: bool = False) -> QueueManager:
     """The queue; only a command that puts something in may make a new file.
+
+    Args:
+        settings: which database, and how.
+        create: whether there may be none yet.
+        reading: the command only looks: where the database cannot be written, it is opened so that
+            it need not be.
 
     Raises:
         InvalidParameters: the path names no file.
@@ -64,16 +95,25 @@ def open_queue(settings: Settings, *, create: bool = False) -> QueueManager:
     """
     if str(settings.db_path) == ":memory:":
         raise InvalidParameters("a queue in memory would end with this command: name a file")
-    if not create and not settings.db_path.exists():
+    if not create and not real_path(settings.db_path).exists():
         raise StorageError(
             f"there is no database {settings.db_path}: name one with --db or TUBEQ_DB; "
             "`tubeq scrape` and `tubeq add` make a new one"
         )
-    return QueueManager(
-        settings.db_path,
-        durability=settings.durability,
-        busy_timeout_s=settings.busy_timeout_s,
+    try:
+        return QueueManager(
+            settings.db_path,
+            durability=settings.durability,
+            busy_timeout_s=settings.busy_timeout_s,
+            create=create,
+        )
+    except StorageReadOnly:
+        if not reading:
+            raise
+    readable = open_storage(
+        settings.db_path, busy_timeout_s=settings.busy_timeout_s, read_only=True
     )
+    return QueueManager(settings.db_path, storage=readable)
 
 
 def command_for(settings: Settings, words: str) -> str:

@@ -33,7 +33,12 @@ from tubeq.cli.options import (
     open_queue,
     read_settings,
 )
-from tubeq.domain.errors import IllegalTransition, InvalidParameters, TaskNotFound
+from tubeq.domain.errors import (
+    IllegalTransition,
+    InvalidParameters,
+    StorageError,
+    TaskNotFound,
+)
 from tubeq.domain.models import Task
 from tubeq.domain.states import TaskStatus
 from tubeq.queue.queue_manager import QueueManager
@@ -73,7 +78,7 @@ def tasks(
     db_path: DatabaseOption = None,
 ) -> None:
     """List tasks, newest first."""
-    with open_queue(read_settings(db_path)) as queue:
+    with open_queue(read_settings(db_path), reading=True) as queue:
         older_than = None if before is None else full_task_id(queue, before)
         found = queue.list_tasks(status, task_type, limit + 1, older_than, error)
         shown = found[:limit]
@@ -98,7 +103,7 @@ def show(
 ) -> None:
     """Show one task with its history."""
     settings = read_settings(db_path)
-    with open_queue(settings) as queue:
+    with open_queue(settings, reading=True) as queue:
         task = queue.get_task(full_task_id(queue, task_id))
         history = queue.get_task_history(task.task_id)
         ideas_count = queue.storage.children.count_ideas(task)
@@ -135,7 +140,7 @@ def results(
         raise InvalidParameters("--raw goes with --format csv")
     if children and task_id is None:
         raise InvalidParameters("--children goes with a task: name it")
-    with open_queue(read_settings(db_path)) as queue:
+    with open_queue(read_settings(db_path), reading=True) as queue:
         wanted = None if task_id is None else full_task_id(queue, task_id)
         most = limit or 1_000_000
         if children and wanted is not None:
@@ -213,6 +218,7 @@ def _steer(
     """Do it to each task that allows it; where one does not, go on, and end with exit code 2."""
     done: list[Task] = []
     refused = False
+    failure: StorageError | None = None
     with open_queue(read_settings(db_path)) as queue:
         # All ids are looked up first, so that a mistyped one changes nothing at all.
         for task_id in [full_task_id(queue, each) for each in task_ids]:
@@ -221,19 +227,26 @@ def _steer(
             except (IllegalTransition, TaskNotFound) as error:
                 refused = True
                 say_error(str(error))
+            except StorageError as error:
+                failure = error
+                break
+    if failure is not None and not done:
+        raise failure
     if as_json:
         write_json([task.as_dict() for task in done])
     else:
         for task in done:
             later = ": its worker ends it soon" if task.cancel_requested else ""
             output().print(safe_text(f"{task.task_id} is {task.status}{later}"))
+    if failure is not None:
+        raise failure
     if refused:
         raise typer.Exit(EXIT_BAD_INPUT)
 
 
 def stats(as_json: JsonOption = False, db_path: DatabaseOption = None) -> None:
     """Count tasks, ideas and errors; name what is paused."""
-    with open_queue(read_settings(db_path)) as queue:
+    with open_queue(read_settings(db_path), reading=True) as queue:
         counts, pauses = queue.stats(), pauses_of(queue)
     if as_json:
         write_json({**asdict(counts), "pauses": pauses})

@@ -133,7 +133,7 @@ def worker(
     failed_before = _failed_count(settings, types)
     with environment(variables):
         summary = _run(settings, replace(first, also=tuple(others)), types, quiet=quiet)
-    failed = _failed_count(settings, types) - failed_before
+    failed = _failed_count(settings, types, create=False) - failed_before
     if as_json:
         write_json({**asdict(summary), "tasks_failed": failed})
     else:
@@ -160,15 +160,15 @@ def _run(
         return Runner(settings.db_path, config, on_event=tell).run()
 
 
-def _failed_count(settings: Settings, task_types: Sequence[str]) -> int:
-    with open_queue(settings, create=True) as queue:
+def _failed_count(settings: Settings, task_types: Sequence[str], *, create: bool = True) -> int:
+    with open_queue(settings, create=create) as queue:
         by_type = queue.stats().by_type
     return sum(by_type.get(each, {}).get(TaskStatus.FAILED, 0) for each in task_types)
 
 
 def workers(as_json: JsonOption = False, db_path: DatabaseOption = None) -> None:
     """List the running workers."""
-    with open_queue(read_settings(db_path)) as queue:
+    with open_queue(read_settings(db_path), reading=True) as queue:
         found = queue.workers()
     if as_json:
         write_json([each._asdict() for each in found])

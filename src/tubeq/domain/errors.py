@@ -10,6 +10,8 @@ TubeqError
  |    +-- StorageFull        no space left for the database
  |    +-- StorageReadOnly    the database, or its folder, cannot be written
  |    +-- StorageCorrupt     the file is damaged, or no SQLite database
+ |    +-- StorageReplaced    the file was replaced or removed while it was open: open it again
+ |    +-- StorageNotSynced   the change IS stored, but may not be on the disk yet
  |    +-- SchemaMismatch     the schema is newer than this program, or was tampered with
  |    +-- UnsafeStorage      a network file system, or a handle carried through fork()
  |    +-- UnsafeSQLite       the SQLite library is too old
@@ -82,6 +84,20 @@ class StorageReadOnly(StorageError):
 
 class StorageCorrupt(StorageError):
     code = "storage_corrupt"
+
+
+class StorageReplaced(StorageError):
+    """The database's path leads to another file than the one that was opened, or to none. The
+    handle can no longer be used: what it wrote would be lost. Open the database again."""
+
+    code = "storage_replaced"
+
+
+class StorageNotSynced(StorageError):
+    """The change is stored and visible to everybody, but the disk reported an error before it
+    confirmed it: a power cut may lose it. Do not repeat the call."""
+
+    code = "storage_not_synced"
 
 
 class SchemaMismatch(StorageError):

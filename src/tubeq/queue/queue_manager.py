@@ -40,8 +40,10 @@ class QueueManager(Care):
         busy_timeout_s: seconds that a write waits for other writers before StorageBusy.
         clock: the source of time.
         storage: an opened storage, instead of a path.
+        create: whether a file that is not there is created.
 
     Raises:
+        InvalidParameters: the path is empty, or an address such as "file:queue.db".
         StorageError: the file cannot be used; the message says why and what to do.
     """
 
@@ -53,6 +55,7 @@ class QueueManager(Care):
         busy_timeout_s: float = 30.0,
         clock: Clock | None = None,
         storage: Storage | None = None,
+        create: bool = True,
     ) -> None:
         self.db_path = str(db_path)
         self._clock = clock or SystemClock()
@@ -61,6 +64,7 @@ class QueueManager(Care):
             durability=Durability(durability),
             busy_timeout_s=busy_timeout_s,
             clock=self._clock,
+            create=create,
         )
         self._waker = Waker(self.db_path)
         self._chance = random.Random()

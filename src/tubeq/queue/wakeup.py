@@ -22,6 +22,10 @@ import struct
 import threading
 import time
 import zlib
+from pathlib import Path
+
+from tubeq.domain.errors import StorageError
+from tubeq.storage.database_file import open_side_file, side_file
 
 SLOTS = 256
 _FLAG_UP = b"\x01"
@@ -41,7 +45,7 @@ class Waker:
     """
 
     def __init__(self, db_path: str | os.PathLike[str]) -> None:
-        self._db_path = os.fspath(db_path)
+        self._db_path = _resolved(db_path)
         self._slots: mmap.mmap | None = None
         self._first_port = 0
         self._socket: socket.socket | None = None
@@ -53,7 +57,7 @@ class Waker:
             slots = self._slots or self._open()
             if slots is not None and slots.find(_FLAG_UP, 0, SLOTS) >= 0:
                 self._send(slots, task_type, count)
-        except (OSError, ValueError) as error:  # ValueError: closed by another thread
+        except (StorageError, OSError, ValueError) as error:  # ValueError: closed by another thread
             _logger.debug("no worker was woken: %s", error)
 
     def _open(self) -> mmap.mmap | None:
@@ -105,10 +109,10 @@ class Waiter:
         self._socket: socket.socket | None = None
         self._slot = 0
         try:
-            opened = _open_slots(os.fspath(db_path))
+            opened = _open_slots(_resolved(db_path))
             if opened is not None:
                 self._take_slot(*opened, task_type)
-        except (OSError, ValueError) as error:
+        except (StorageError, OSError, ValueError) as error:
             _logger.debug("this worker polls, it cannot be woken: %s", error)
 
     def _take_slot(self, slots: mmap.mmap, first_port: int, task_type: str) -> None:
@@ -183,16 +187,20 @@ class Waiter:
         self.close()
 
 
-def _open_slots(db_path: str) -> tuple[mmap.mmap, int] | None:
+def _resolved(db_path: str | os.PathLike[str]) -> Path | None:
+    """The database behind all links, by whatever name it was opened; None where it has no file."""
+    return None if os.fspath(db_path) == ":memory:" else Path(os.path.realpath(db_path))
+
+
+def _open_slots(database: Path | None) -> tuple[mmap.mmap, int] | None:
     """The mapped side file and the port of its first slot; None where there can be none.
 
     Raises:
-        OSError: it cannot be opened.
+        StorageError, OSError: it cannot be opened.
     """
-    if db_path == ":memory:":
+    if database is None:
         return None
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-    file = os.open(f"{db_path}-wake", flags, 0o600)
+    file = open_side_file(side_file(database, "-wake"), database)
     try:
         status = os.fstat(file)
         if status.st_size < _FILE_BYTES:

@@ -16,16 +16,23 @@ def open_storage(
     durability: Durability = Durability.BALANCED,
     busy_timeout_s: float = 30.0,
     clock: Clock | None = None,
+    create: bool = True,
+    read_only: bool = False,
 ) -> Storage:
     """Open, and create or migrate where needed, the storage that `target` names.
 
     Args:
-        target: a path to a SQLite file, or ":memory:" for the reference model in this process.
+        target: a path to a SQLite file, or ":memory:" for the reference model in this process. The
+            path is resolved once: links, and where the process stands, may change afterwards.
         durability: what is on the disk when a call returns.
         busy_timeout_s: seconds that a write waits for other writers before it raises StorageBusy.
         clock: the source of time.
+        create: whether a file that is not there is created.
+        read_only: open one that cannot be written. Whatever would write raises StorageReadOnly;
+            items are listed as far as results were folded before.
 
     Raises:
+        InvalidParameters: `target` is no path: empty, or an address such as "file:queue.db".
         StorageError: one of its kinds, naming what is wrong with the file and how to mend it.
     """
     clock = clock or SystemClock()
@@ -33,10 +40,17 @@ def open_storage(
         from tubeq.storage.memory import MemoryStorage
 
         return MemoryStorage(clock=clock)
+    from tubeq.storage.database_file import require_path
     from tubeq.storage.sqlite import SQLiteStorage
 
+    require_path(target)  # as it was given: Path("") is the current folder
     return SQLiteStorage(
-        Path(target), durability=durability, busy_timeout_s=busy_timeout_s, clock=clock
+        Path(target),
+        durability=durability,
+        busy_timeout_s=busy_timeout_s,
+        clock=clock,
+        create=create,
+        read_only=read_only,
     )
 
 

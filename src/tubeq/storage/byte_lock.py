@@ -14,6 +14,7 @@ import struct
 import sys
 from pathlib import Path
 
+from tubeq.storage.database_file import open_side_file
 from tubeq.storage.futex import Word
 
 if sys.platform == "win32":
@@ -26,7 +27,7 @@ BYTES = 4
 """How many bytes of a lock file are in use."""
 
 
-_FILE_BYTES = 64
+_FILE_BYTES = 72
 _MEMORY_AT = 8  # a multiple of its numbers' size, and beyond the bytes that are locked
 WRITES, SYNCS_BEGUN, SYNCS_DONE, LAST_IN_TURN = range(4)
 """The numbers: small writes since the last checkpoint; syncs of the log that began, and that ended;
@@ -34,18 +35,27 @@ when a writer last wrote who will come back at once, in nanoseconds of the monot
 FRONT_WORD, LINE_WORD, SYNC_WORD = range(3)
 """The words: of who waits for the write lock at the front, and behind; and for a sync."""
 _NUMBERS, _WORDS = 4, 3
+_OPENED_AT = 56  # behind what older versions map
+DATABASE_INODE, LOG_INODE = range(2)
+"""Of `opened`: the inode numbers of the database and of its log, as they were last opened."""
 
 
 class LockFile:
     """A file whose bytes can be locked, with some shared memory in it. It is never deleted.
 
     All handles share `numbers` (64 bits each; whoever holds a lock may change those that it stands
-    for) and `words`, to sleep on.
+    for), `words`, to sleep on, and `opened`.
+
+    Args:
+        path: the file.
+        database: whose mode and group it gets; None for its owner only.
+
+    Raises:
+        StorageReadOnly, UnsafeStorage, OSError: see open_side_file.
     """
 
-    def __init__(self, path: Path) -> None:
-        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
-        self._fd = os.open(path, flags, 0o600)
+    def __init__(self, path: Path, database: Path | None = None) -> None:
+        self._fd = open_side_file(path, database)
         try:
             if os.fstat(self._fd).st_size < _FILE_BYTES:
                 os.ftruncate(self._fd, _FILE_BYTES)
@@ -60,6 +70,7 @@ class LockFile:
                 Word(whole[at : at + 4].cast("I"))
                 for at in range(words_at, words_at + 4 * _WORDS, 4)
             ]
+            self.opened = whole[_OPENED_AT:_FILE_BYTES].cast("Q")
 
     if sys.platform == "linux":
         # struct flock {short l_type, l_whence; off_t l_start, l_len; pid_t l_pid;}, packed ahead
@@ -111,5 +122,6 @@ class LockFile:
         for word in self.words:
             word.close()
         self.numbers.release()
+        self.opened.release()
         self._map.close()
         os.close(self._fd)

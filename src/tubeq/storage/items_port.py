@@ -28,8 +28,12 @@ class ItemStore(Protocol):
 
         In short transactions, each of which takes in some results whole: whoever is killed half
         way, and however many do it at once, each result counts once. Results that are stored
-        meanwhile may be left for the next time.
+        meanwhile may be left for the next time. A storage that was opened to be read takes in none.
         """
+        ...
+
+    def count_unfolded(self) -> int:
+        """How many results no item knows of yet: new ones, and overwritten ones."""
         ...
 
     def list_items(self, query: ItemQuery) -> list[Item]:

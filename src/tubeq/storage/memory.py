@@ -44,7 +44,7 @@ class MemoryStorage:
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.RLock()
-        self._closed = False
+        self._closed = self.is_read_only = False
         self._chance = random.Random()
         self._tasks: dict[int, Task] = {}  # by row id, and therefore in the order of creation
         self._row_ids: dict[str, int] = {}  # by task id

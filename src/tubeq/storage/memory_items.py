@@ -63,6 +63,10 @@ class MemoryItems:
                 progress(len(sightings), len(sightings))
             return len(sightings)
 
+    def count_unfolded(self) -> int:
+        with self._open():
+            return sum(key in self._storage._results for key in self._unfolded)
+
     def _open(self) -> Any:
         if self._storage._closed:
             raise StorageError("this storage is closed")

@@ -80,6 +80,11 @@ class Storage(Protocol):
         """One item a source id, over the results of all tasks."""
         ...
 
+    @property
+    def is_read_only(self) -> bool:
+        """Whether it was opened to be read: what would write raises StorageReadOnly."""
+        ...
+
     def create(
         self, tasks: Sequence[EncodedTask], *, when_visible: Callable[[], None] | None = None
     ) -> list[str]:

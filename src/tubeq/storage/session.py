@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
 from tubeq.domain.clock import Clock, to_timestamp
-from tubeq.domain.errors import InvalidParameters, StorageBusy, StorageError, UnsafeStorage
+from tubeq.domain.errors import (
+    InvalidParameters,
+    StorageBusy,
+    StorageError,
+    StorageNotSynced,
+    StorageReplaced,
+    UnsafeStorage,
+)
 from tubeq.storage.byte_lock import LockFile
 from tubeq.storage.connection import ConnectionFactory, prepare_path, translate, translated
+from tubeq.storage.database_file import OpenedFiles, identity, share_log, side_file
+from tubeq.storage.foreign_log import (
+    forget_opened,
+    note_opened,
+    set_foreign_log_aside,
+    wait_for_opening,
+)
 from tubeq.storage.migrate import is_current, migrate
 from tubeq.storage.sqlite_version import require_supported
 from tubeq.storage.wal import Checkpointer, WalSync
 from tubeq.storage.write_lock import OPEN_BYTE, WriteLock, is_busy
 
+LOOK_EVERY_S = 0.01
+"""So often, at most, a handle in use looks whether the files are still those that it opened: a few
+microseconds each time. A change that was stored within that time after they were replaced is gone
+with them."""
 _Answer = TypeVar("_Answer")
+_logger = logging.getLogger("tubeq.storage")
 Parameters = Mapping[str, Any] | Sequence[Any]
 
 
@@ -32,35 +53,39 @@ class Session:
         StorageError: one of its kinds, naming what is wrong with the file and how to mend it.
     """
 
-    def __init__(self, factory: ConnectionFactory, clock: Clock) -> None:
+    is_read_only = False
+
+    def __init__(self, factory: ConnectionFactory, clock: Clock, *, create: bool = True) -> None:
         require_supported()
         self.path = factory.path
-        prepare_path(self.path)
+        prepare_path(self.path, create=create)
         self._factory = factory
         self._mutex = threading.RLock()
         self._unusable: StorageError | None = None
-        with translated(self.path):
-            self._connection = factory.connect()
-        try:
+        self._files: OpenedFiles | None = None
+        with ExitStack() as undo, translated(self.path):
+            set_foreign_log_aside(self.path, factory.busy_timeout_s)
+            before = identity(self.path)
+            self._connection = undo.enter_context(closing(factory.connect()))
             # Before anything is written, the side file among it, the file must prove to be ours.
             ready = self._retry_while_busy(self._is_ready)
-            with translated(self.path):
-                self._locks = LockFile(Path(f"{self.path}-lock"))
+            self._locks = LockFile(side_file(self.path, "-lock"), self.path)
+            undo.enter_context(closing(self._locks))
             if not ready:
-                try:
-                    self._retry_while_busy(lambda: self._bring_up(to_timestamp(clock.now())))
-                except BaseException:
-                    self._locks.close()
-                    raise
-        except BaseException:
-            self._connection.close()
-            raise
-        self._write_lock = WriteLock(self._locks, factory.busy_timeout_s)
-        self._wal = WalSync(factory, self._locks)
-        self._checkpointer = Checkpointer(factory, self._wal)
+                self._retry_while_busy(lambda: self._bring_up(to_timestamp(clock.now())))
+            share_log(self.path)
+            self._write_lock = WriteLock(self._locks, factory.busy_timeout_s)
+            self._wal = undo.enter_context(closing(WalSync(factory, self._locks)))
+            files = self._files = OpenedFiles(factory.name, self.path)
+            if files.identities[0] != before:
+                raise StorageReplaced(f"{self.path} was replaced while it was opened: try again")
+            note_opened(self._locks, self.path)
+            self._checkpointer = Checkpointer(factory, self._wal, files.require_same)
+            undo.pop_all()
+        self._look_at = 0.0
         # Also where nobody calls close: when the handle is forgotten, or the program ends.
-        self._let_go = weakref.finalize(
-            self, _let_go, self._checkpointer, self._wal, self._connection, self._locks
+        self._let_go: weakref.finalize[..., Any] = weakref.finalize(
+            self, _let_go, self._checkpointer, self._wal, self._connection, self._locks, self.path
         )
         _open_sessions.add(self)
 
@@ -72,6 +97,8 @@ class Session:
         """
         if self._unusable:
             raise self._unusable
+        if time.monotonic() >= self._look_at:
+            self._require_same_files()
         with self._mutex:
             try:
                 return self._connection.execute(sql, parameters).fetchall()
@@ -142,7 +169,12 @@ class Session:
         return self._connection.executemany(sql, rows).rowcount
 
     def snapshot(self, target: sqlite3.Connection) -> None:
-        """Copy the database as it is now to another connection, beside the working handle."""
+        """Copy the database as it is now to another connection, beside the working handle.
+
+        Raises:
+            StorageError: one of its kinds.
+        """
+        self._require_same_files()
         with translated(self.path):
             source = self._factory.connect()
             try:
@@ -153,16 +185,32 @@ class Session:
     def close(self) -> None:
         """Let go of the file. Twice is no error."""
         with self._mutex:
-            if self._unusable is not None:
-                return
-            self._unusable = StorageError(f"{self.path} was closed: open it again")
-            _open_sessions.discard(self)
-            self._let_go()
+            if self._let_go.alive:
+                self._unusable = StorageError(f"{self.path} was closed: open it again")
+                _open_sessions.discard(self)
+                self._let_go()
+
+    def _require_same_files(self) -> None:
+        """Also called by every read and write, if the last time was long enough ago.
+
+        Raises:
+            StorageReplaced: what was opened is no longer what the path leads to.
+        """
+        if self._files is None:
+            return
+        self._look_at = time.monotonic() + LOOK_EVERY_S
+        try:
+            self._files.require_same()
+        except StorageReplaced as error:
+            self._unusable = self._unusable or error
+            raise
 
     def _enter(self) -> None:
         """Keep this process's other threads from writing."""
         if self._unusable:
             raise self._unusable
+        if time.monotonic() >= self._look_at:
+            self._require_same_files()
         self._mutex.acquire()
 
     def _leave(self) -> None:
@@ -173,16 +221,29 @@ class Session:
             self._mutex.release()
 
     def _settle(self, durable: bool, when_visible: Callable[[], None] | None) -> None:
-        """After a change, with no lock held: what keeps the log short, and on the disk."""
-        if when_visible:
-            when_visible()
-        self._checkpointer.keep_up()
+        """After a commit, with no lock held: what keeps the log short, and on the disk. Nothing
+        that fails here may read as if nothing had been stored.
+
+        Raises:
+            StorageNotSynced: the change is stored; the disk did not confirm it.
+        """
+        try:
+            if when_visible:
+                when_visible()
+            self._checkpointer.keep_up()
+        except Exception as error:  # noqa: BLE001 - a thread too many, a handle closed meanwhile
+            _logger.warning("%s: after a change was stored: %s", self.path, error)
         if durable:
-            with translated(self.path):
+            try:
                 self._wal.sync()
+            except (sqlite3.Error, OSError, ValueError) as error:  # ValueError: closed meanwhile
+                raise StorageNotSynced(
+                    f"{self.path}: the change is stored, but the disk did not confirm it ({error}):"
+                    " a power cut may lose it; do not repeat it, check the disk"
+                ) from error
 
     def _bring_up(self, now: str) -> None:
-        self._wait_for_opening()
+        wait_for_opening(self._locks, self.path, self._factory.busy_timeout_s)
         try:
             if not self._is_ready():
                 migrate(self._connection, self.path, now)
@@ -194,13 +255,6 @@ class Session:
             return False
         mode: str = self._connection.execute("PRAGMA journal_mode").fetchone()[0]
         return mode == "wal"
-
-    def _wait_for_opening(self) -> None:
-        deadline = time.monotonic() + self._factory.busy_timeout_s
-        while not self._locks.try_lock(OPEN_BYTE):
-            if time.monotonic() > deadline:
-                raise StorageBusy(f"{self.path}: another process has been opening it for too long")
-            time.sleep(0.005)
 
     def _retry_while_busy(self, step: Callable[[], _Answer]) -> _Answer:
         """SQLite answers BUSY at once, whatever the timeout, while another connection recovers
@@ -216,6 +270,9 @@ class Session:
                 time.sleep(0.01)
 
     def _meaning(self, error: Exception) -> Exception:
+        if self._unusable is None:
+            with suppress(StorageReplaced):
+                self._require_same_files()  # the cause of much that SQLite then says
         if self._unusable:
             return self._unusable
         if isinstance(error, (sqlite3.OperationalError, sqlite3.DatabaseError)) and not isinstance(
@@ -284,7 +341,8 @@ class Transaction:
             raise session._meaning(failure) from failure
         finally:
             if connection.in_transaction:  # some errors, a full disk among them, end it already
-                connection.execute("ROLLBACK")
+                with suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
             session._leave()
         if isinstance(error, _MEANT):
             raise session._meaning(error) from error
@@ -297,11 +355,16 @@ _MEANT = (sqlite3.Error, OverflowError, UnicodeEncodeError)
 
 
 def _let_go(
-    checkpointer: Checkpointer, wal: WalSync, connection: sqlite3.Connection, locks: LockFile
+    checkpointer: Checkpointer,
+    wal: WalSync,
+    connection: sqlite3.Connection,
+    locks: LockFile,
+    path: Path,
 ) -> None:
     checkpointer.close()
     wal.close()
     connection.close()
+    forget_opened(locks, path)
     locks.close()
 
 

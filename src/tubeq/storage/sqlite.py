@@ -11,6 +11,7 @@ from tubeq.domain.clock import Clock, to_timestamp
 from tubeq.domain.errors import (
     IllegalTransition,
     InvalidParameters,
+    StorageNotSynced,
     TaskNotFound,
 )
 from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, Result, Task
@@ -20,19 +21,16 @@ from tubeq.storage.connection import ConnectionFactory
 from tubeq.storage.identifiers import new_ids
 from tubeq.storage.port import ClaimRequest, Completion, Rescue
 from tubeq.storage.queries import load_queries
+from tubeq.storage.read_only import ReadOnlyFactory, ReadOnlySession
 from tubeq.storage.session import Session
 from tubeq.storage.sqlite_children import begin_anew
 from tubeq.storage.sqlite_claims import CLAIM_ONE, Claimer, claim_changes
 from tubeq.storage.sqlite_housekeeping import Housekeeping
 from tubeq.storage.sqlite_limits import SQLiteLimits
+from tubeq.storage.sqlite_new_tasks import insert_rows, new_rows
 from tubeq.storage.sqlite_rows import completion, fence, lost, result_rows, task_from
 
 _SQL = load_queries("sqlite")
-_ROWS_AT_ONCE = 100
-_INSERT_MANY = {
-    insert: _SQL[insert] + f", {_SQL[values]}" * (_ROWS_AT_ONCE - 1)
-    for insert, values in (("insert_task", "task_values"), ("insert_due", "due_values"))
-}
 
 
 class SQLiteStorage(Housekeeping):
@@ -44,6 +42,8 @@ class SQLiteStorage(Housekeeping):
         busy_timeout_s: seconds that a write waits for other writers.
         clock: the source of time.
         factory: opens the connections; for fault tests.
+        create: whether a file that is not there is created.
+        read_only: nothing is written, nor created; see read_only.py.
 
     Raises:
         StorageError: one of its kinds, naming what is wrong with the file and how to mend it.
@@ -57,8 +57,15 @@ class SQLiteStorage(Housekeeping):
         busy_timeout_s: float = 30.0,
         clock: Clock,
         factory: ConnectionFactory | None = None,
+        create: bool = True,
+        read_only: bool = False,
     ) -> None:
-        session = Session(factory or ConnectionFactory(path, busy_timeout_s), clock)
+        session: Session
+        if read_only:
+            session = ReadOnlySession(ReadOnlyFactory(path, busy_timeout_s))
+        else:
+            factory = factory or ConnectionFactory(path, busy_timeout_s)
+            session = Session(factory, clock, create=create)
         super().__init__(session, clock, sync_told=durability is not Durability.FAST)
         self._sync_all = durability is Durability.FULL
         self._claimer = Claimer(clock)
@@ -72,7 +79,21 @@ class SQLiteStorage(Housekeeping):
         now = self._clock.now()
         at = to_timestamp(now)
         task_ids = new_ids(len(tasks), now)
-        insert, rows, keyed = _new_rows(tasks, task_ids, now, at)
+        insert, rows, keyed = new_rows(tasks, task_ids, now, at)
+        try:
+            return self._create(task_ids, insert, rows, keyed, when_visible)
+        except StorageNotSynced as error:  # they exist: whoever asked for them must know how
+            more = "" if len(task_ids) == 1 else f" and {len(task_ids) - 1} more"
+            raise StorageNotSynced(f"{error}; created: {task_ids[0]}{more}") from error
+
+    def _create(
+        self,
+        task_ids: list[str],
+        insert: str,
+        rows: list[tuple[Any, ...]],
+        keyed: bool,
+        when_visible: Callable[[], None] | None,
+    ) -> list[str]:
         if len(rows) == 1 and not keyed:
             self._session.write_one(
                 _SQL[insert], rows[0], durable=self._sync_told, when_visible=when_visible
@@ -82,7 +103,7 @@ class SQLiteStorage(Housekeeping):
             durable=self._sync_told, writes=1 + len(rows) // 8, when_visible=when_visible
         ) as session:
             if not keyed:
-                _insert(session, insert, rows)
+                insert_rows(session, insert, rows)
                 return task_ids
             for position, row in enumerate(rows):
                 key = row[-1]
@@ -453,27 +474,3 @@ class SQLiteStorage(Housekeeping):
 
     def _reread(self, session: Session, task: Task) -> Task:
         return task_from(session.execute(_SQL["get_row"], (task.row_id,)).fetchone())
-
-
-def _new_rows(
-    tasks: Sequence[EncodedTask], task_ids: Sequence[str], now: float, at: str
-) -> tuple[str, list[tuple[Any, ...]], bool]:
-    """The statement that inserts the tasks, its parameters for each, and whether any has a key."""
-    named = zip(task_ids, tasks)
-    if all(due is None and key is None for _, _, _, due, key in tasks):
-        plain = [(task_id, *task[:3], at) for task_id, task in named]
-        return "insert_due", plain, False
-    rows = [
-        (task_id, kind, parameters, priority, at, due, due is not None and due > now, key)
-        for task_id, (kind, parameters, priority, due, key) in named
-    ]
-    return "insert_task", rows, any(row[-1] for row in rows)
-
-
-def _insert(session: Session, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert tasks, many with one statement: that takes less than half the time of one each."""
-    whole = len(rows) - len(rows) % _ROWS_AT_ONCE
-    for start in range(0, whole, _ROWS_AT_ONCE):
-        session.execute(_INSERT_MANY[name], [*chain(*rows[start : start + _ROWS_AT_ONCE])])
-    if whole < len(rows):
-        session.executemany(_SQL[name], rows[whole:])

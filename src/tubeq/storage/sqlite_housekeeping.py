@@ -35,6 +35,10 @@ class Housekeeping:
         self._sync_told = sync_told
         self.children = SQLiteChildren(session, clock, sync_told=sync_told)
 
+    @property
+    def is_read_only(self) -> bool:
+        return self._session.is_read_only
+
     @cached_property
     def items(self) -> SQLiteItems:
         """The catalogue of items. Imported when it is used: a worker never needs it."""

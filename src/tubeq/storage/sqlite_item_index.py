@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
-from tubeq.domain.errors import StorageError
+from tubeq.domain.errors import StorageError, StorageReadOnly
 from tubeq.domain.items import Item
 from tubeq.storage.items_port import OnProgress, search_terms
 from tubeq.storage.queries import load_queries
@@ -37,6 +37,7 @@ class ItemIndex:
         """
         Raises:
             StorageError: this SQLite cannot search texts.
+            StorageReadOnly: there is no index, and none can be made.
         """
         if not self.is_possible:
             raise StorageError(
@@ -44,6 +45,18 @@ class ItemIndex:
                 f"({sqlite3.sqlite_version}) was built without: use a Python whose SQLite has it; "
                 "everything else works"
             )
+        if self._session.is_read_only and not self._exists():
+            raise StorageReadOnly(
+                "searching needs an index, which is made by the first search of a user who can "
+                "write the database; everything else works"
+            )
+
+    def is_usable(self) -> bool:
+        """Whether every item can be found by it, after folding."""
+        if not self._session.is_read_only:
+            return self.is_possible
+        _, _, noted, last_item = self._session.read(_SQL["fold_state"])[0]
+        return self.is_possible and self.indexed_through(noted) == last_item
 
     def indexed_through(self, noted: int | None) -> int | None:
         """The last indexed item as the fold's state notes it; None where there is no index."""

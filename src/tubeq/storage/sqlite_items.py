@@ -78,6 +78,8 @@ class SQLiteItems:
 
     def fold(self, progress: OnProgress | None = None) -> int:
         session = self._session
+        if session.is_read_only:
+            return 0
         target: int = session.read(_SQL["last_result"])[0][0]
         folded = 0
         while True:
@@ -99,6 +101,10 @@ class SQLiteItems:
                 writing.execute(_SQL["forget_gone"], {"limit": _BATCH})
         self._index.keep_up(progress)
         return folded
+
+    def count_unfolded(self) -> int:
+        count: int = self._session.read(_SQL["count_unfolded"])[0][0]
+        return count
 
     def is_any_unfolded(self, session: Session, task_ids: Iterable[str]) -> bool:
         """Within a transaction: whether a result of these tasks is not in the catalogue as it is
@@ -152,7 +158,7 @@ class SQLiteItems:
         self.fold()
         now = self._clock.now()
         channel_words = None
-        if query.channel is not None and self._index.is_possible:
+        if query.channel is not None and self._index.is_usable():
             channel_words = of_channel(composed(query.channel))
         statement = _listing(query, search is not None, channel_words is not None)
         values = {

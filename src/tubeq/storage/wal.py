@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from tubeq.domain.errors import StorageError
 from tubeq.storage.byte_lock import SYNC_WORD, SYNCS_BEGUN, SYNCS_DONE, WRITES, LockFile
 from tubeq.storage.connection import ConnectionFactory
+from tubeq.storage.database_file import side_file
 from tubeq.storage.futex import EVERYBODY
 from tubeq.storage.write_lock import CHECKPOINT_BYTE, SYNC_BYTE, WriteLock
 
@@ -42,21 +44,32 @@ class WalSync:
     end: one that began after a commit covers it. A killed process's sync never ends, and only that.
 
     The log's file is the same for as long as a connection of this process is open, since only the
-    last connection to close deletes it. It bears no locks, so opening it here is safe.
+    last connection to close deletes it. It bears no locks, so opening it here is safe. It is opened
+    with the database: after a commit is too late to find that it cannot be.
+
+    Raises:
+        OSError: the log cannot be opened.
     """
 
     def __init__(self, factory: ConnectionFactory, locks: LockFile) -> None:
         self._factory = factory
-        self._path = Path(f"{factory.path}-wal")
-        self._fd: int | None = None
+        # Before others sync it: each open file is told of an error once.
+        flags = os.O_RDWR | getattr(os, "O_BINARY", 0)
+        self._fd: int | None = os.open(side_file(factory.path, "-wal"), flags)
         self._locks = locks
         self._asleep = locks.words[SYNC_WORD]
         self._mutex = threading.Lock()
 
     def sync(self) -> None:
-        """Return when all that was committed before the call is on the disk."""
+        """Return when all that was committed before the call is on the disk.
+
+        Raises:
+            OSError: the disk does not take it; what was committed is visible all the same.
+        """
         numbers = self._locks.numbers
-        wal = self._open()
+        wal = self._fd
+        if wal is None:
+            raise OSError(errno.EBADF, "the handle was closed meanwhile")
         # The larger of the two: after a power cut they may be of any age.
         wanted = max(numbers[SYNCS_BEGUN], numbers[SYNCS_DONE]) + 1
         with self._mutex:
@@ -86,14 +99,6 @@ class WalSync:
         self._factory.sync(wal)
         self._locks.numbers[SYNCS_DONE] = number
 
-    def _open(self) -> int:
-        """The log, opened before others sync it: each open file is told of an error once."""
-        if self._fd is None:
-            with self._mutex:
-                if self._fd is None:
-                    self._fd = os.open(self._path, os.O_RDWR | getattr(os, "O_BINARY", 0))
-        return self._fd
-
     def close(self) -> None:
         """Let go of the file."""
         with self._mutex:
@@ -116,11 +121,17 @@ class Checkpointer:
     holds at least the write that asked for the checkpoint; in the last nobody else can write.
     """
 
-    def __init__(self, factory: ConnectionFactory, wal: WalSync) -> None:
+    def __init__(
+        self,
+        factory: ConnectionFactory,
+        wal: WalSync,
+        require_same: Callable[[], None] = lambda: None,
+    ) -> None:
         self._factory = factory
         self._wal = wal
+        self._require_same = require_same
         # A file of its own: locks of one open file do not exclude each other.
-        self._locks = LockFile(Path(f"{factory.path}-lock"))
+        self._locks = LockFile(side_file(factory.path, "-lock"), factory.path)
         self._write_lock = WriteLock(self._locks, factory.busy_timeout_s)
         self._wait_after = WAIT_AFTER_WRITES
         self._due = threading.Event()
@@ -162,9 +173,8 @@ class Checkpointer:
         self._locks.close()
 
     def _run(self) -> None:
-        connection = other = None
+        connections: tuple[sqlite3.Connection, ...] = ()
         try:
-            connection, other = self._factory.connect(), self._factory.connect()
             while not self._closed.is_set():
                 self._due.wait()
                 self._due.clear()
@@ -175,16 +185,27 @@ class Checkpointer:
                         # A checkpoint that fails (a full disk, a busy database) is made up for by
                         # the next; whoever writes meets the cause himself.
                         with suppress(sqlite3.Error, StorageError, OSError):
-                            self._checkpoint(connection, other)
+                            connections = connections or self._connect()
+                            self._checkpoint(*connections)
                     finally:
                         self._locks.unlock(CHECKPOINT_BYTE)
                 else:  # another process is at it: do not ask at every write whether it still is
                     self._closed.wait(_ANOTHER_S)
                 self._idle.set()
         finally:
-            for each in (connection, other):
-                if each is not None:
-                    each.close()
+            for each in connections:
+                each.close()
+
+    def _connect(self) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+        """Two connections to the file that this handle writes, and not to one that has come in its
+        place: that would be given this one's log."""
+        self._require_same()
+        first = self._factory.connect()
+        try:
+            return first, self._factory.connect()
+        except BaseException:
+            first.close()
+            raise
 
     def _checkpoint(self, connection: sqlite3.Connection, other: sqlite3.Connection) -> None:
         if self._locks.numbers[WRITES] < CHECKPOINT_EVERY_WRITES:

@@ -26,6 +26,7 @@ from tubeq.domain.errors import (
     StorageBusy,
     StorageError,
     StorageFull,
+    StorageNotSynced,
     TaskCancelled,
     TransientError,
 )
@@ -55,20 +56,22 @@ class BaseWorker:
 
     Args:
         config: how to work.
-        queue_db_path: the database, as for QueueManager.
+        queue_db_path: the database's path, as for QueueManager; or an open QueueManager, which
+            stays the caller's: `close` leaves it open. A queue in memory can only be given so.
         plugin: any object with `scrape(**parameters)`; may be replaced between tasks.
-        queue: an open queue to use instead of opening one; it stays open at `close`.
+        queue: an open queue to use instead of `queue_db_path`.
         board: where a supervisor looks at this worker.
         end_process: see Watch.
 
     Raises:
+        InvalidParameters: the path is ":memory:": that would be a queue of the worker's own.
         StorageError: the database cannot be used.
     """
 
     def __init__(
         self,
         config: WorkerConfig,
-        queue_db_path: str | os.PathLike[str],
+        queue_db_path: str | os.PathLike[str] | QueueManager,
         plugin: Any,
         *,
         queue: QueueManager | None = None,
@@ -78,8 +81,8 @@ class BaseWorker:
         self.config = config
         self.plugin = plugin
         self.worker_id = config.worker_id or new_worker_id()
-        self.queue = queue or QueueManager(queue_db_path, durability=config.durability)
-        self._owns_queue = queue is None
+        self._owns_queue = queue is None and not isinstance(queue_db_path, QueueManager)
+        self.queue = queue or _opened(queue_db_path, config)
         self._board = board or Board()
         self._politeness = Politeness(config, self.queue, self.worker_id)
         self._watch = Watch(
@@ -189,7 +192,10 @@ class BaseWorker:
                     return _CANCELLED, None
                 count, ideas = self.queue.storage.children.count_ideas(claim), []
             report = {"ideas_count": count, "worker_id": self.worker_id}
-            following = self.queue.complete_task(claim, ideas, report, then)
+            try:
+                following = self.queue.complete_task(claim, ideas, report, then)
+            except StorageNotSynced as error:
+                following = self._stored(error)
         except (InvalidParameters, TypeError, ValueError) as error:
             # An idea that no database can hold, such as one whose `extra` is no JSON.
             message = f"the plugin's items cannot be stored: {error}"
@@ -215,14 +221,17 @@ class BaseWorker:
         permanent: bool = False,
         retry_after_s: float | None = None,
     ) -> TaskResult:
-        self.queue.fail_task(
-            claim,
-            message,
-            code=code,
-            permanent=permanent,
-            retry_after_s=retry_after_s,
-            policy=self.config.retry_policy,
-        )
+        try:
+            self.queue.fail_task(
+                claim,
+                message,
+                code=code,
+                permanent=permanent,
+                retry_after_s=retry_after_s,
+                policy=self.config.retry_policy,
+            )
+        except StorageNotSynced as error:
+            self._stored(error)
         return TaskResult(success=False, error_message=message, error_code=code)
 
     # Many tasks -----------------------------------------------------------------------------------
@@ -245,7 +254,8 @@ class BaseWorker:
                 being idle.
 
         Raises:
-            StorageError: the database cannot be used any more; a busy or full one is waited for.
+            StorageError: the database cannot be used any more (StorageReplaced: it is no longer
+                the file that was opened); a busy or full one is waited for.
         """
         stop = stop or threading.Event()
         self._idle_types = [each for each in idle_types if each != self.config.task_type]
@@ -269,11 +279,22 @@ class BaseWorker:
                     _logger.warning("worker %s waits for the database: %s", self.worker_id, error)
                     stop.wait(_STORAGE_REST_S)
                     held = self._hand_back(held)
+                except StorageNotSynced as error:
+                    stop.wait(_STORAGE_REST_S)
+                    held = self._stored(error)
         except _Idle:
             pass
         finally:
             self._leave(held)
         return attempts
+
+    def _stored(self, error: StorageNotSynced) -> Task | None:
+        """A change is stored, only perhaps not on the disk: go on with the task that this worker
+        now holds. After a power cut, what it completed may be done once more."""
+        _logger.warning("worker %s: %s", self.worker_id, error)
+        with suppress(StorageBusy, StorageFull):
+            return next(iter(self.queue.storage.held_by(self.worker_id)), None)
+        return None
 
     def _hand_back(self, held: Task | None) -> Task | None:
         """Release a task; it is returned where the database does not take even that."""
@@ -382,6 +403,23 @@ def worker_info(worker_id: str, task_type: str, pid: int) -> WorkerInfo:
     return WorkerInfo(
         worker_id, task_type, socket.gethostname(), pid, to_timestamp(now), now, False
     )
+
+
+def _opened(db_path: str | os.PathLike[str] | QueueManager, config: WorkerConfig) -> QueueManager:
+    """The queue at that path.
+
+    Raises:
+        InvalidParameters: it is in memory.
+        StorageError: it cannot be used.
+    """
+    if isinstance(db_path, QueueManager):
+        return db_path
+    if os.fspath(db_path) == ":memory:":
+        raise InvalidParameters(
+            'BaseWorker(config, ":memory:", plugin) would work an empty queue of its own: give it '
+            "the QueueManager instead"
+        )
+    return QueueManager(db_path, durability=config.durability)
 
 
 class _Idle(Exception):

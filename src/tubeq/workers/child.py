@@ -18,13 +18,14 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
-from tubeq.domain.errors import PluginNotFound, TubeqError
+from tubeq.domain.errors import PluginNotFound, StorageError, TubeqError
 from tubeq.plugins.registry import get_plugin
 from tubeq.workers.board import Board
 from tubeq.workers.config import WorkerConfig
 from tubeq.workers.crew import EXIT_DONE, Crew
 
 STOP, HURRY = "stop", "hurry"
+EXIT_FAILED = 1
 EXIT_NOT_STARTED = 3
 _EXIT_S = 5.0
 _LEFT_TO_SUPERVISOR = ("SIGINT", "SIGHUP", "SIGBREAK")
@@ -90,14 +91,20 @@ def work(assignment: Assignment, orders: Connection, boards: Sequence[Board]) ->
     threading.Thread(
         target=_follow_orders, args=(orders, stop, crew.hurry), name="tubeq-orders", daemon=True
     ).start()
+    exit_code = EXIT_FAILED
     try:
         crew.run(stop, assignment.until_idle, assignment.idle_types)
+        exit_code = EXIT_DONE
+    except StorageError as error:  # its supervisor says it, in one line
+        with suppress(OSError):
+            orders.send((type(error).__name__, str(error)))
+        raise SystemExit(exit_code) from None
     finally:
         close = getattr(plugin, "close", None)
         if callable(close):
             close()
         crew.close()
-        _exit_within(_EXIT_S)
+        _exit_within(_EXIT_S, exit_code)
 
 
 def _follow_orders(orders: Connection, stop: threading.Event, hurry: Callable[[], None]) -> None:
@@ -128,11 +135,11 @@ def supervised_signals() -> list[signal.Signals]:
     return [getattr(signal, name) for name in names if hasattr(signal, name)]
 
 
-def _exit_within(seconds: float) -> None:
+def _exit_within(seconds: float, exit_code: int) -> None:
     """End the process soon even if a thread that a plugin left behind never ends."""
 
     def wait_and_exit() -> None:
         time.sleep(seconds)
-        os._exit(EXIT_DONE)
+        os._exit(exit_code)
 
     threading.Thread(target=wait_and_exit, name="tubeq-exit", daemon=True).start()

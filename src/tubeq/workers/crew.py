@@ -46,7 +46,8 @@ class Crew:
     def __init__(
         self, config: WorkerConfig, db_path: str, plugin: Any, boards: Sequence[Board]
     ) -> None:
-        self._queue = QueueManager(db_path, durability=config.durability)
+        # Its supervisor created it: where it is gone now, a new one would be an empty queue.
+        self._queue = QueueManager(db_path, durability=config.durability, create=False)
         self._boards = boards
         self._changed = threading.Condition()
         self._at_work = len(boards)

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from multiprocessing import connection
+from pathlib import Path
 
 from tubeq.domain.errors import (
     ClaimLost,
@@ -23,10 +24,12 @@ from tubeq.domain.errors import (
     StorageBusy,
     StorageError,
     StorageFull,
+    StorageReplaced,
 )
 from tubeq.domain.models import Task
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.queue.wakeup import SLOTS, Waker
+from tubeq.storage.database_file import require_path
 from tubeq.workers.base_worker import worker_info
 from tubeq.workers.child import HURRY, STOP, Assignment, supervised_signals
 from tubeq.workers.config import RunnerConfig, new_worker_id
@@ -51,6 +54,9 @@ class Runner:
         db_path: the database.
         config: how many workers, doing what.
         on_event: called in the thread of `run`, between its other duties: keep it short.
+
+    Raises:
+        InvalidParameters: the path is none, or ":memory:", which no other process can reach.
     """
 
     def __init__(
@@ -60,7 +66,9 @@ class Runner:
         *,
         on_event: Callable[[RunnerEvent], None] | None = None,
     ) -> None:
-        self._db_path = os.fspath(db_path)
+        require_path(db_path)
+        # Where this process stands may change before the next worker starts.
+        self._db_path = os.fspath(Path(db_path).absolute())
         self._config = config
         self._on_event = on_event
         self._name = new_worker_id(config.worker.worker_id)
@@ -98,22 +106,42 @@ class Runner:
         Raises:
             PluginNotFound: the plugin is none.
             PluginError: workers die at their start, again and again; the message says of what.
-            StorageError: the database cannot be used.
+            StorageError: the database cannot be used; or it was removed, or replaced by something
+                that cannot be (StorageReplaced). One that was replaced is worked on.
         """
-        durability = self._config.worker.durability
-        with QueueManager(self._db_path, durability=durability) as queue, self._signals():
-            waker = Waker(self._db_path)
+        queue = QueueManager(self._db_path, durability=self._config.worker.durability)
+        waker = Waker(self._db_path)
+        with self._signals():
             try:
                 for config in (self._config, *self._config.also):
                     for _ in range(config.processes):
                         if not self._stops_asked:
                             self._start_worker(queue, config)
                 while self._workers:
-                    self._look_after(queue, waker)
+                    try:
+                        self._look_after(queue, waker)
+                    except StorageReplaced as error:
+                        queue.close()
+                        queue = self._reopened(error)
             finally:
                 self._end_all(queue)
                 waker.close()
+                queue.close()
         return self._summary()
+
+    def _reopened(self, replaced: StorageReplaced) -> QueueManager:
+        """The database as it is now: its workers end, and their successors open that.
+
+        Raises:
+            StorageReplaced: there is none, or none that can be used. It is never created anew: that
+                would be an empty queue, in silence.
+        """
+        _logger.warning("%s", replaced)
+        durability = self._config.worker.durability
+        try:
+            return QueueManager(self._db_path, durability=durability, create=False)
+        except StorageError as error:
+            raise StorageReplaced(f"{replaced}: {error}") from error
 
     def _look_after(self, queue: QueueManager, waker: Waker) -> None:
         sentinels = [worker.sentinel for worker in self._workers]

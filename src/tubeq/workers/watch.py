@@ -16,7 +16,7 @@ from contextlib import suppress
 from enum import Enum
 from time import monotonic
 
-from tubeq.domain.errors import ClaimLost, StorageError, TaskNotFound
+from tubeq.domain.errors import ClaimLost, StorageError, StorageReplaced, TaskNotFound
 from tubeq.domain.models import Task, TaskResult
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.workers.board import Board
@@ -193,11 +193,14 @@ class Watch:
         now = monotonic()
         if attempt.result is None:
             self._judge(attempt, now)
-            if now >= attempt.beat_at and attempt.reason is not Reason.LOST:
-                self._beat(attempt, now)
-            elif now >= attempt.look_at and attempt.reason is None:
-                self._look_for_cancel(attempt, now)
-            self.see()
+            try:
+                if now >= attempt.beat_at and attempt.reason is not Reason.LOST:
+                    self._beat(attempt, now)
+                elif now >= attempt.look_at and attempt.reason is None:
+                    self._look_for_cancel(attempt, now)
+                self.see()
+            except StorageReplaced as error:  # the claim went with the file
+                attempt.tell(Reason.LOST, str(error), now + self._config.stop_grace_s)
         if now >= attempt.settle_at:
             self._settle(attempt)
         if self._attempt is attempt:

@@ -135,7 +135,6 @@ def test_who_comes_while_one_syncs_shares_the_next_sync(tmp_path, handles):
     files = [LockFile(tmp_path / "q.db-lock") for _ in range(handles)]
     wals = [WalSync(SlowFactory(tmp_path / "q.db", 1), file) for file in files]
     for wal in wals:
-        wal._open()
         wal._mutex = CountedLock(arrivals)
     with ThreadPoolExecutor(9) as pool:
         first = pool.submit(wals[0].sync)

@@ -77,6 +77,11 @@ DELETE FROM item_again WHERE result IN (
 SELECT EXISTS (
     SELECT 1 FROM item_again WHERE NOT EXISTS (SELECT 1 FROM results WHERE id = result))
 
+-- name: count_unfolded
+SELECT (SELECT count(*) FROM results WHERE id > (SELECT through FROM item_fold))
+     + (SELECT count(*) FROM item_again CROSS JOIN results ON results.id = item_again.result
+        WHERE result <= (SELECT through FROM item_fold))
+
 -- name: is_any_unfolded
 SELECT EXISTS (
     SELECT 1 FROM results

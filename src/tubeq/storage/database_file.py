@@ -1,0 +1,224 @@
+"""Which file a database's path leads to, and whether it still leads there.
+
+A database has one name for all who use it: the real path, links resolved, at the time it is opened.
+Its side files (`-wal`, `-shm`, `-lock`, `-wake`) stand beside that, as SQLite's own do.
+
+A handle is bound to files, and a path can come to lead to others: a backup is moved over the
+database, a link is changed, the database or its log is deleted. What the handle then writes goes to
+a file that nobody will ever open again. So a handle compares now and then the inode numbers.
+
+What cannot be noticed so: a backup that is copied *into* the file (`cp backup.db queue.db` keeps
+the inode), and a database that was replaced while nobody had it open, by a file that happened to
+get the old one's inode number. `tubeq db restore` exists because of these.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import stat
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from tubeq.domain.errors import InvalidParameters, StorageReadOnly, StorageReplaced, UnsafeStorage
+
+NEEDED_FILES = ("-wal", "-shm", "-lock")
+"""What stands beside a database while it is open: SQLite's log and its index, and the locks."""
+SIDE_FILES = (*NEEDED_FILES, "-wake")
+"""These, and the waiting workers, which nothing depends on."""
+
+_FILE_URI = re.compile(r"file:", re.IGNORECASE)
+_URL = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # two letters at least: not a drive
+
+
+def real_path(given: str | os.PathLike[str]) -> Path:
+    """The absolute path of the file that `given` leads to, every link resolved; it need not exist.
+
+    Raises:
+        InvalidParameters: it names no file.
+    """
+    require_path(given)
+    return Path(os.path.realpath(given))
+
+
+def require_path(given: str | os.PathLike[str]) -> None:
+    """
+    Raises:
+        InvalidParameters: it names no file: it is empty, or an address.
+    """
+    text = os.fspath(given)
+    if not text:
+        raise InvalidParameters("the path of the database is empty: name a file")
+    if text == ":memory:":
+        raise InvalidParameters("a queue in memory belongs to one QueueManager: name a file")
+    if _FILE_URI.match(text):
+        path = re.sub(r"^file:(//(localhost)?(?=/))?", "", text, flags=re.IGNORECASE)
+        raise InvalidParameters(
+            f"{text} is an address, not a path: write {path.split('?')[0] or 'a path'} (a file of "
+            f"that very name: {Path(text).absolute()})"
+        )
+    if _URL.match(text):
+        raise InvalidParameters(f"{text} is an address, not a path: the database is a local file")
+
+
+def side_file(database: Path, suffix: str) -> Path:
+    """The side file of that suffix."""
+    return Path(f"{database}{suffix}")
+
+
+def identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """What tells a file from every other that exists now; None where there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - of a string: called often
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+class OpenedFiles:
+    """The files of a database as a handle opened them.
+
+    Never opens one of them: to close a database file in this process would drop the locks of every
+    SQLite connection that it has to it.
+
+    Args:
+        name: the path as it was given, absolute: whoever changes a link means that as well.
+        path: the real one.
+        beside: the side files that stay as long as it is open.
+    """
+
+    def __init__(self, name: Path, path: Path, beside: Sequence[str] = ("-wal", "-shm")) -> None:
+        self._database = os.fspath(path)
+        self._paths = tuple(map(os.fspath, (name, *(side_file(path, end) for end in beside))))
+        self.identities = tuple(identity(each) for each in self._paths)
+
+    def require_same(self) -> None:
+        """Three calls of stat(2), some 5 microseconds.
+
+        Raises:
+            StorageReplaced: a path leads to another file now, or to none.
+        """
+        for path, opened in zip(self._paths, self.identities):
+            try:
+                found = identity(path)
+            except OSError:
+                continue  # a folder that can no longer be searched says nothing of what is in it
+            if found != opened:
+                what = "removed" if found is None else "replaced"
+                raise StorageReplaced(
+                    f"{path} was {what} while it was in use: what is written now would be lost; "
+                    f"open {self._database} again"
+                )
+
+
+def open_side_file(path: Path, database: Path | None) -> int:
+    """Open, and create where needed, a side file of tubeq's own; its descriptor.
+
+    Args:
+        path: the side file.
+        database: whose mode and group it gets, whatever the umask; None for its owner only.
+
+    Raises:
+        StorageReadOnly: it, or the folder, cannot be written; the message says what to do.
+        UnsafeStorage: something else than a plain file stands there.
+        OSError: it cannot be opened.
+    """
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        fd = os.open(path, flags, 0o600)
+    except PermissionError as error:
+        raise StorageReadOnly(access_problem(path, database or path) or str(error)) from error
+    try:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+            raise UnsafeStorage(f"{path} is not a plain file with one name: delete it")
+        if os.name == "posix" and database is not None:
+            with suppress(FileNotFoundError):
+                _share(fd, found, database.stat())
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def share_log(database: Path) -> None:
+    """Give SQLite's own side files the database's mode and group, whoever created them: SQLite does
+    so with the mode, as root also with the owner and the group, and only as it creates them."""
+    if os.name != "posix":
+        return
+    like = database.stat()
+    for suffix in ("-wal", "-shm"):
+        path = side_file(database, suffix)
+        try:
+            found = path.lstat()
+            if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+                # By its path: to open and close it would drop SQLite's locks on it.
+                _share(path, found, like)
+        except FileNotFoundError:
+            continue
+
+
+def _share(file: int | Path, found: os.stat_result, like: os.stat_result) -> None:
+    """Mode and group, as root also the owner, of another file; as far as this user may."""
+    user = os.geteuid()
+    if user not in (0, found.st_uid):
+        return
+    owner = like.st_uid if user == 0 else -1
+    with suppress(OSError):  # not a member of the group, or a file system without owners and modes
+        if found.st_gid != like.st_gid or owner not in (-1, found.st_uid):
+            os.chown(file, owner, like.st_gid)  # first: nothing is open to the group before
+        if (found.st_mode & 0o666) != _shared_mode(like):
+            os.chmod(file, _shared_mode(like))  # noqa: PTH101 - or a descriptor
+
+
+def access_problem(path: Path, database: Path) -> str | None:
+    """Why this user cannot read and write a database or a side file of it, and what helps; None
+    where it can, or where there is no such file."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        folder = path.parent
+        if path == database or os.access(folder, os.W_OK | os.X_OK):
+            return None
+        return f"{folder} cannot be written, and {path.name} has to be made there{_belongs(folder)}"
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+    if os.access(path, os.R_OK | os.W_OK):
+        return None
+    problem = f"{path} cannot be read and written{_belongs(path)}"
+    if path == database or os.name != "posix":
+        return f"{problem}: check its permissions"
+    like = database.stat()
+    owner, group = _owner_of(like)
+    if found.st_uid == like.st_uid:
+        change = f"as {owner} or root run: chgrp {group} {shlex.quote(str(path))}"
+    else:
+        change = f"as root run: chown {owner}:{group} {shlex.quote(str(path))}"
+    return f"{problem}: {change} && chmod {_shared_mode(like):o} {shlex.quote(str(path))}"
+
+
+def _shared_mode(like: os.stat_result) -> int:
+    return stat.S_IMODE(like.st_mode) & 0o666
+
+
+def _belongs(path: Path) -> str:
+    """Whose it is, for a message."""
+    if os.name != "posix":
+        return ""
+    found = path.stat()
+    return f" ({':'.join(_owner_of(found))}, mode {stat.S_IMODE(found.st_mode):o})"
+
+
+def _owner_of(found: os.stat_result) -> tuple[str, str]:
+    """The names of the owner and of the group, or their numbers."""
+    import grp
+    import pwd  # Windows has neither
+
+    owner, group = str(found.st_uid), str(found.st_gid)
+    with suppress(KeyError):
+        owner = pwd.getpwuid(found.st_uid).pw_name
+    with suppress(KeyError):
+        group = grp.getgrgid(found.st_gid).gr_name
+    return owner, group

@@ -1,0 +1,194 @@
+"""Commands that only look, where the database cannot be written; and --db that names none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tubeq.domain.models import Idea
+from tubeq.queue.queue_manager import QueueManager
+
+from .conftest import Command
+
+READING = [
+    ["tasks"],
+    ["stats"],
+    ["results"],
+    ["items"],
+    ["items", "--channel", "Leaves"],
+    ["items", "--search", "tea"],
+    ["items", "show", "v1"],
+    ["export", "-"],
+    ["export", "all.csv", "--what", "results"],
+    ["workers"],
+    ["limits"],
+    ["types"],
+]
+
+
+@pytest.fixture
+def task_id(tubeq: Command, tmp_path: Path) -> str:
+    """Of one whose result is among the items, in a database that was closed."""
+    with QueueManager(tmp_path / "tubeq.db") as queue:
+        created = queue.create_task("anything")
+        store(queue, "v1")
+        queue.storage.items.fold()
+    return created
+
+
+def store(queue: QueueManager, source_id: str) -> None:
+    claim = queue.claim_next_task("anything", "w")
+    assert claim is not None
+    queue.complete_task(claim, [Idea(source_id, title="Tea", extra={"channel": "Leaves"})])
+
+
+@pytest.fixture
+def cannot_write(task_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the system's own answer, which root, as whom CI may run, never gets."""
+    access = os.access
+
+    def denied(place: str | os.PathLike[str], mode: int, **how: bool) -> bool:
+        ours = str(Path(place).absolute()).startswith(str(tmp_path / "tubeq.db"))
+        return not (ours and mode & os.W_OK) and access(place, mode, **how)
+
+    monkeypatch.setattr(os, "access", denied)
+
+
+@pytest.mark.usefixtures("cannot_write")
+@pytest.mark.parametrize("words", READING, ids=" ".join)
+def test_reading_needs_no_write_permission(
+    tubeq: Command, tmp_path: Path, words: list[str]
+) -> None:
+    before = (tmp_path / "tubeq.db").read_bytes()
+    outcome = tubeq(*words)
+    assert outcome.exit_code == 0, outcome
+    assert (tmp_path / "tubeq.db").read_bytes() == before
+    assert not (tmp_path / "tubeq.db-shm").exists()
+
+
+@pytest.mark.usefixtures("cannot_write")
+def test_showing_a_task_needs_none_either(tubeq: Command, task_id: str) -> None:
+    assert tubeq("show", task_id, "--json").json["task_id"] == task_id
+
+
+@pytest.mark.usefixtures("cannot_write")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["add", "anything"],
+        ["cancel", "TASK"],
+        ["requeue", "TASK"],
+        ["stop"],
+        ["limits", "set", "channel:*", "--concurrency", "1"],
+        ["worker", "--until-idle", "--type", "anything"],
+    ],
+    ids=" ".join,
+)
+def test_writing_says_what_is_wrong(tubeq: Command, task_id: str, words: list[str]) -> None:
+    words = [task_id if each == "TASK" else each for each in words]
+    assert "cannot be read and written" in tubeq.refused(*words)
+
+
+def test_items_say_what_is_not_among_them(
+    tubeq: Command, task_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with QueueManager(tmp_path / "tubeq.db") as queue:
+        queue.create_task("anything")
+        store(queue, "v2")
+        queue.create_task("anything")
+        store(queue, "v3")
+    monkeypatch.setattr(os, "access", lambda place, mode, **_: not mode & os.W_OK)
+    for words in (["items"], ["items", "show", "v1"], ["export", "-"]):
+        outcome = tubeq(*words)
+        assert outcome.exit_code == 0
+        assert "2 results not among the items yet" in outcome.err
+    assert [item["source_id"] for item in tubeq("items", "--json").json] == ["v1"]
+
+
+@pytest.mark.skipif(not shutil.which("unshare"), reason="needs a mount namespace")
+@pytest.mark.parametrize("left", ["closed", "left by a crash"])
+def test_a_read_only_mount(task_id: str, tmp_path: Path, left: str) -> None:
+    place = tmp_path / "mounted"
+    place.mkdir()
+    shutil.copyfile(tmp_path / "tubeq.db", place / "tubeq.db")
+    if left != "closed":
+        crash = "import os, sys; from tubeq import QueueManager; q = QueueManager(sys.argv[1]); "
+        crash += "q.create_task('anything'); os._exit(1)"
+        subprocess.run([sys.executable, "-c", crash, place / "tubeq.db"], check=False)
+    command = (
+        f"mount --bind {place} {place} && mount -o remount,ro,bind {place} && "
+        f"{sys.executable} -m tubeq tasks --json --db {place / 'tubeq.db'}; "
+        f"exec {sys.executable} -m tubeq add youtube_video -p video=dQw4w9WgXcQ "
+        f"--db {place / 'tubeq.db'}"
+    )
+    done = subprocess.run(
+        ["unshare", "-Urm", "sh", "-c", command], capture_output=True, text=True, timeout=60
+    )
+    if "unshare" in done.stderr or "mount:" in done.stderr:
+        pytest.skip(f"no mount namespace to be had here: {done.stderr.strip()}")
+    assert done.stdout.count('"task_id"') == (1 if left == "closed" else 2), done.stderr
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("", "--db is empty"),
+        (":memory:", "in memory"),
+        ("file:tubeq.db", "write tubeq.db"),
+        ("file:/data/q.db?mode=ro", "write /data/q.db"),
+        ("/dev/null", "not a plain file"),
+    ],
+)
+@pytest.mark.parametrize("words", [["tasks"], ["add", "anything"], ["db", "check"]], ids=" ".join)
+def test_what_names_no_database(
+    tubeq: Command, tmp_path: Path, path: str, reason: str, words: list[str]
+) -> None:
+    if path == "/dev/null" and os.name != "posix":
+        pytest.skip("a POSIX device")
+    assert reason in tubeq.refused(*words, "--db", path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", [":memory:", "file:tubeq.db"])
+def test_what_names_no_database_by_the_environment(
+    tubeq: Command, tmp_path: Path, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUBEQ_DB", path)
+    tubeq.refused("tasks")
+    tubeq.refused("worker", "--until-idle")
+    assert tubeq("doctor").exit_code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "link"), reason="no links here")
+def test_doctor_tells_of_links(tubeq: Command, task_id: str, tmp_path: Path) -> None:
+    (tmp_path / "link.db").symlink_to("tubeq.db")
+    told = tubeq("doctor", "--db", "link.db", "--json")
+    assert told.exit_code == 0
+    assert any(str(tmp_path / "tubeq.db") in each["fact"] for each in told.json)
+    os.link(tmp_path / "tubeq.db", tmp_path / "second.db")
+    told = tubeq("doctor", "--json")
+    assert told.exit_code == 2
+    assert any("2 names" in each["fact"] for each in told.json)
+
+
+def test_export_does_not_write_over_the_files_of_a_linked_database(
+    tubeq: Command, task_id: str, tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir()
+    for each in list(tmp_path.glob("tubeq.db*")):
+        each.rename(tmp_path / "data" / each.name)
+    (tmp_path / "tubeq.db").symlink_to(Path("data") / "tubeq.db")
+    for side in ("", "-lock", "-wake"):
+        (tmp_path / "data" / f"tubeq.db{side}").touch()
+        target = f"data/tubeq.db{side}"
+        assert "is the queue itself" in tubeq.refused(
+            "export", target, "--format", "jsonl", "--force"
+        )
