@@ -1,4 +1,4 @@
-"""A wall clock that was set, in either direction, verb by verb: nothing that lives is taken from its
+"""A wall clock that was set, verb by verb: nothing that lives is taken from its
 worker, and nothing waits for longer than its own lease or delay."""
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import pytest
 
 from tests.conftest import FakeClock
 from tests.contract.support import LEASE_S, add, held, request, take
+from tubeq.domain.breaker import BreakerPolicy, Verdict
 from tubeq.domain.clock import Clock
+from tubeq.domain.limits import Grant, Holder, LimitRule, Refusal
 from tubeq.domain.policies import ClaimStrategy
 from tubeq.domain.states import TaskStatus
 from tubeq.storage import Storage, open_storage
@@ -223,6 +225,97 @@ def test_no_task_waits_for_less_than_nothing(
     clock.jump(jump_s)
     waited_s = storage.stats().oldest_queued_s
     assert waited_s is not None and waited_s >= 0.0
+
+
+# Slots and probes ---------------------------------------------------------------------------------
+
+KEY = "type:video"
+ONE, TWO = Holder("worker-1", 1, 1), Holder("worker-2", 2, 1)
+
+
+@each_jump
+def test_a_slot_that_is_held_on_to_survives_a_jump(
+    storage: Storage, clock: FakeClock, jump_s: float
+) -> None:
+    limits = storage.limits
+    limits.set_rule(LimitRule(KEY, concurrency=1))
+    assert isinstance(limits.take([KEY], ONE, LEASE_S), Grant)
+    clock.jump(jump_s)
+    assert isinstance(limits.take([KEY], TWO, LEASE_S), Refusal)
+    assert len(limits.permits()) == 1
+    limits.extend(ONE, LEASE_S)
+    clock.jump(-jump_s)
+    clock.advance(LEASE_S - 1)
+    assert isinstance(limits.take([KEY], TWO, LEASE_S), Refusal)
+    assert [permit.holder for permit in limits.permits()] == [ONE]
+
+
+@each_jump
+@pytest.mark.parametrize("corrected", [False, True])
+@pytest.mark.parametrize("extended", [False, True])
+def test_a_slot_of_a_dead_holder_ends_with_its_lease(
+    storage: Storage, clock: FakeClock, jump_s: float, corrected: bool, extended: bool
+) -> None:
+    limits = storage.limits
+    limits.set_rule(LimitRule(KEY, concurrency=1))
+    clock.jump(jump_s)
+    limits.take([KEY], ONE, LEASE_S)
+    if extended:
+        limits.extend(ONE, LEASE_S)
+    if corrected:
+        clock.jump(-jump_s)
+    limits.take([KEY], TWO, LEASE_S)
+    clock.advance(LEASE_S + 1)
+    assert limits.permits() == []
+    assert isinstance(limits.take([KEY], TWO, LEASE_S), Grant)
+
+
+@each_jump
+def test_a_rate_is_that_of_the_rule_after_a_jump(
+    storage: Storage, clock: FakeClock, jump_s: float
+) -> None:
+    limits = storage.limits
+    limits.set_rule(LimitRule(KEY, per_s=0.1))
+    clock.jump(jump_s)
+    limits.take([KEY], ONE, LEASE_S)
+    clock.jump(-jump_s)
+    limits.take([KEY], TWO, LEASE_S)
+    clock.advance(11)
+    assert isinstance(limits.take([KEY], TWO, LEASE_S), Grant)
+
+
+@each_jump
+@pytest.mark.parametrize("probing", [False, True])
+def test_a_pause_is_no_longer_for_a_jump(
+    storage: Storage, clock: FakeClock, jump_s: float, probing: bool
+) -> None:
+    limits = storage.limits
+    clock.jump(jump_s)
+    limits.report(KEY, ONE, Verdict.BLOCKED, "bot_check", BreakerPolicy(DELAY_S))
+    if probing:
+        clock.advance(DELAY_S + 1)
+        assert limits.admit(KEY, ONE, LEASE_S).probe
+    clock.jump(-jump_s)
+    limits.admit(KEY, TWO, LEASE_S)
+    clock.advance(max(DELAY_S, LEASE_S) + 1)
+    assert limits.pause_s(KEY) == 0.0
+    assert limits.admit(KEY, TWO, LEASE_S).probe
+
+
+@each_jump
+def test_a_probe_that_lives_is_the_only_one_after_a_jump(
+    storage: Storage, clock: FakeClock, jump_s: float
+) -> None:
+    limits = storage.limits
+    limits.report(KEY, ONE, Verdict.BLOCKED, "bot_check", BreakerPolicy(DELAY_S))
+    clock.advance(DELAY_S + 1)
+    assert limits.admit(KEY, ONE, LEASE_S).probe
+    clock.jump(abs(jump_s))
+    assert not limits.admit(KEY, TWO, LEASE_S).probe
+    limits.extend(ONE, LEASE_S)
+    clock.jump(-abs(jump_s))
+    assert not limits.admit(KEY, TWO, LEASE_S).probe
+    assert limits.report(KEY, ONE, Verdict.SUCCEEDED, "", BreakerPolicy(DELAY_S)) is None
 
 
 class WallClock:

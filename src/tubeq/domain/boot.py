@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import sys
 import zlib
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 BOOT_BITS = 32
-BOOT_MASK = 2**BOOT_BITS - 1
+BOOT_MASK = (1 << BOOT_BITS) - 1
 _INITIAL_TIME_NAMESPACE = "time:[4026531834]"
 
 
@@ -58,7 +58,6 @@ def _boot_id() -> str:
         failed = ctypes.CDLL(None).sysctlbyname(name, text, ctypes.byref(size), None, 0)
         return "" if failed else text.value.decode()
     with suppress(OSError):  # kernels before 5.6 know no such namespaces
-        if os.readlink("/proc/self/ns/time") != _INITIAL_TIME_NAMESPACE:
+        if str(Path("/proc/self/ns/time").readlink()) != _INITIAL_TIME_NAMESPACE:
             return ""
-    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-        return file.read().strip()
+    return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()

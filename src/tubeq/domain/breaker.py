@@ -16,7 +16,8 @@ from enum import Enum
 from typing import NamedTuple
 
 from tubeq.domain.errors import InvalidParameters
-from tubeq.domain.limits import SLACK_S, Holder
+from tubeq.domain.leases import SLACK_S
+from tubeq.domain.limits import Holder
 
 BLOCKING_CODES = frozenset({"bot_check", "rate_limited"})
 """Error codes by which a site says that it is too much."""

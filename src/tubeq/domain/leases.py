@@ -16,6 +16,9 @@ from typing import NamedTuple
 from tubeq.domain.boot import BOOT_BITS, BOOT_MASK
 from tubeq.domain.clock import Moment
 
+SLACK_S = 1e-5
+"""What epoch seconds in a float are good for: less is no difference."""
+
 
 class Lease(NamedTuple):
     """How long something is held without a sign of life.
@@ -30,7 +33,7 @@ class Lease(NamedTuple):
     set_at: float | None
     expires_at: float
     boot: int | None = None
-    ends_uptime_s: float | None = None
+    ends_uptime_s: float = 0.0
 
     @classmethod
     def of(cls, moment: Moment, lease_s: float) -> Lease:
@@ -40,10 +43,18 @@ class Lease(NamedTuple):
     def has_ended(self, moment: Moment) -> bool:
         """Whether its holder is to be taken for dead."""
         if self._is_of_boot(moment):
-            return self.ends_uptime_s is not None and self.ends_uptime_s <= moment.uptime_s
+            return self.ends_uptime_s <= moment.uptime_s
         if self._is_of_host(moment):
             return True
         return self.restarted(moment).expires_at <= moment.now
+
+    def wall_end(self, moment: Moment) -> float:
+        """When it ends, by the wall clock as it is now, and not as it was when it was set."""
+        if self._is_of_boot(moment):
+            expires_at = moment.now + (self.ends_uptime_s - moment.uptime_s)
+            # Where nobody set the clock there is no difference but that of rounding.
+            return self.expires_at if abs(expires_at - self.expires_at) < SLACK_S else expires_at
+        return min(self.expires_at, moment.now) if self._is_of_host(moment) else self.expires_at
 
     def restarted(self, moment: Moment) -> Lease:
         """The lease, begun now where it was set later than now and only the wall clock tells when

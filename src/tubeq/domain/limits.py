@@ -22,12 +22,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tubeq.domain.errors import InvalidParameters
+from tubeq.domain.leases import SLACK_S
 
 KINDS = ("host", "channel", "type")
 MAX_KEY_LENGTH = 200
 MAX_COUNT = 1_000_000
-SLACK_S = 1e-5
-"""What epoch seconds in a float are good for: less is no difference."""
 _KEY = re.compile(r"(\w*):(\S+)")
 _SHORTEST_GUESS_S = 0.05
 _LONGEST_GUESS_S = 5.0
@@ -139,6 +138,11 @@ class Permit(NamedTuple):
     taken_at: float
     lease_s: float
     expires_at: float
+
+    def shifted(self, by_s: float) -> Permit:
+        """The permit as a wall clock shows it that was set by so many seconds since."""
+        taken_at, expires_at = self.taken_at + by_s, self.expires_at + by_s
+        return self._replace(taken_at=taken_at, expires_at=expires_at)
 
 
 class Grant(NamedTuple):

@@ -194,8 +194,8 @@ class MemoryStorage:
 
     def _take(self, task: Task, worker_id: str, lease_s: float) -> Task:
         lease = self._deadlines.hold(task, lease_s)
-        claim = {"claim_token": task.claim_token + 1, "claimed_at": self._now_text()}
-        return self._move(task, TaskEvent.CLAIMED, worker_id=worker_id, **claim, **lease)
+        lease |= {"claim_token": task.claim_token + 1, "claimed_at": self._now_text()}
+        return self._move(task, TaskEvent.CLAIMED, worker_id=worker_id, **lease)
 
     @verb
     def start(self, claim: Task) -> Task:

@@ -1,4 +1,4 @@
-"""Leases in one file, judged by handles with clocks of their own: other boots, hosts, containers."""
+"""Leases in one file, judged by handles with clocks of their own: of boots, hosts, containers."""
 
 from __future__ import annotations
 
