@@ -12,8 +12,9 @@ import pytest
 from tests.conftest import FakeClock
 from tests.contract.support import LEASE_S, add, held, request, take
 from tubeq.domain.breaker import BreakerPolicy, Verdict
-from tubeq.domain.clock import Clock
+from tubeq.domain.clock import Clock, to_timestamp
 from tubeq.domain.limits import Grant, Holder, LimitRule, Refusal
+from tubeq.domain.models import Idea
 from tubeq.domain.policies import ClaimStrategy
 from tubeq.domain.states import TaskStatus
 from tubeq.storage import Storage, open_storage
@@ -225,6 +226,33 @@ def test_no_task_waits_for_less_than_nothing(
     clock.jump(jump_s)
     waited_s = storage.stats().oldest_queued_s
     assert waited_s is not None and waited_s >= 0.0
+
+
+# Items --------------------------------------------------------------------------------------------
+
+
+@ahead_at_first
+@pytest.mark.parametrize("folded", [False, True])
+def test_what_was_seen_by_a_clock_that_was_ahead_is_seen_anew(
+    storage: Storage, clock: FakeClock, jump_s: float, folded: bool
+) -> None:
+    def see(views: int) -> None:
+        storage.complete(held(storage), [Idea("v1", views=views)])
+
+    clock.jump(jump_s)
+    see(10)
+    if folded:
+        storage.items.fold()
+    clock.jump(-jump_s)
+    see(20)
+    item = storage.items.get_item("v1")
+    assert item is not None and (item.views == 20 or not folded)
+    assert item.last_seen_at <= to_timestamp(clock.now())
+    clock.advance(HOUR_S + 1)
+    see(30)
+    item = storage.items.get_item("v1")
+    assert item is not None and item.views == 30
+    assert 30 in {count.views for count in storage.items.counts("v1")}
 
 
 # Slots and probes ---------------------------------------------------------------------------------

@@ -37,8 +37,9 @@ class Deadlines:
         self._delayed_at[task.row_id] = self._clock.now()
 
     def forget(self, task: Task) -> None:
-        """There is no delay."""
+        """Nothing of it waits any more."""
         self._delayed_at.pop(task.row_id, None)
+        self._leases.pop(task.row_id, None)
 
     def restart(self, tasks: Mapping[int, Task]) -> dict[int, Task]:
         """The tasks whose delay, or lease, was set later than now, by a clock that was wrong:
