@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tubeq.domain.clock import Boot
+from tubeq.domain.boot import Boot
 from tubeq.storage import Storage, open_storage
 
 BACK_ENDS = ("memory", "sqlite")
