@@ -279,6 +279,20 @@ def test_a_slot_that_is_held_on_to_survives_a_jump(
 
 
 @each_jump
+def test_a_slot_that_is_held_on_to_survives_that_another_one_is_taken(
+    storage: Storage, clock: FakeClock, jump_s: float
+) -> None:
+    limits = storage.limits
+    limits.set_rule(LimitRule(KEY, concurrency=2))
+    limits.take([KEY], ONE, LEASE_S)
+    clock.jump(jump_s)
+    assert isinstance(limits.take([KEY], TWO, LEASE_S), Grant)
+    clock.jump(-jump_s)
+    assert {permit.holder for permit in limits.permits()} == {ONE, TWO}
+    assert isinstance(limits.take([KEY], Holder("worker-3"), LEASE_S), Refusal)
+
+
+@each_jump
 @pytest.mark.parametrize("corrected", [False, True])
 @pytest.mark.parametrize("extended", [False, True])
 def test_a_slot_of_a_dead_holder_ends_with_its_lease(

@@ -133,11 +133,6 @@ class Permit(NamedTuple):
     lease_s: float
     expires_at: float
 
-    def shifted(self, by_s: float) -> Permit:
-        """The permit as a wall clock shows it that was set by so many seconds since."""
-        taken_at, expires_at = self.taken_at + by_s, self.expires_at + by_s
-        return self._replace(taken_at=taken_at, expires_at=expires_at)
-
 
 class Grant(NamedTuple):
     """What `take` gave: the ids of the permits to be released, none where nothing limits the

@@ -63,7 +63,8 @@ class MemoryLimits:
 
     def _shift(self, by_s: float) -> None:
         """Somebody set the wall clock: what is held goes along."""
-        self._permits = {key: permit.shifted(by_s) for key, permit in self._permits.items()}
+        for key, permit in self._permits.items():
+            self._permits[key] = permit._replace(expires_at=permit.expires_at + by_s)
         for key, breaker in self._breakers.items():
             if breaker.probe is not None:
                 probe = breaker.probe._replace(expires_at=breaker.probe.expires_at + by_s)

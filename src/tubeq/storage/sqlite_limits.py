@@ -268,11 +268,8 @@ def _judged(standings: Mapping[str, Standing], now: float) -> Refusal | None:
 
 def _permit(row: Sequence[Any], moment: Moment) -> Permit:
     permit_id, key, worker_id, task, claim_token, taken_at, lease_s, *lease = row
-    permit = Permit(
-        permit_id, key, Holder(worker_id, task, claim_token), taken_at, lease_s, lease[0]
-    )
-    by_s = Lease(None, *lease).wall_end(moment) - permit.expires_at
-    return permit.shifted(by_s) if by_s else permit
+    ends_at = Lease(None, *lease).wall_end(moment)
+    return Permit(permit_id, key, Holder(worker_id, task, claim_token), taken_at, lease_s, ends_at)
 
 
 def _breaker(row: Sequence[Any], moment: Moment) -> Breaker:
