@@ -55,6 +55,8 @@ def checked_span(
     Raises:
         InvalidParameters: it is none; the message says what would be right.
     """
+    if type(value) is float and 0.0 < value <= most:  # on the path of every claim
+        return value
     if is_number(value, 0.0, most) and (value or not above_zero):
         return value  # type: ignore[return-value]
     right = f"a number of seconds {'above 0' if above_zero else 'from 0 up'}, at most {most:.0f}"

@@ -166,7 +166,7 @@ class QueueManager(Care):
         lease_s: float = 60.0,
     ) -> Task | None:
         """Claim one task, or None when nothing is due. See Storage.claim."""
-        claimed = self.claim_tasks(task_type, worker_id, 1, strategy, lease_s)
+        claimed = self._claim(task_type, worker_id, 1, strategy, lease_s)
         return claimed[0] if claimed else None
 
     def claim_tasks(
@@ -178,9 +178,19 @@ class QueueManager(Care):
         lease_s: float = 60.0,
     ) -> list[Task]:
         """Claim up to `limit` tasks in one transaction; each is fenced on its own."""
+        checked_whole("limit", limit, 1)
+        return self._claim(task_type, worker_id, limit, strategy, lease_s)
+
+    def _claim(
+        self,
+        task_type: str,
+        worker_id: str,
+        limit: int,
+        strategy: ClaimStrategy | str,
+        lease_s: float,
+    ) -> list[Task]:
         if not isinstance(strategy, ClaimStrategy):
             strategy = ClaimStrategy(strategy)
-        checked_whole("limit", limit, 1)
         checked_span("lease_s", lease_s, above_zero=True)
         request = ClaimRequest(task_type, worker_id, strategy, lease_s)
         return self.storage.claim(request, limit)

@@ -32,6 +32,7 @@ _IDEA_NUMBERS: dict[str, Any] = {
     "views": int,
     "duration_s": (int, float),
 }
+_TEXT_KINDS = {str, type(None)}
 _IDEA_RANGE = (-MAX_WHOLE, MAX_WHOLE)
 _TASK_TYPE = re.compile(r"[a-z][a-z0-9_.-]{0,99}")
 
@@ -127,6 +128,18 @@ def checked_idea(item: Idea | Mapping[str, Any]) -> Idea:
         InvalidParameters: it is none; the message shows it.
     """
     idea = Idea.of(item)
+    score, views, duration_s = idea.score, idea.views, idea.duration_s
+    texts = {type(idea.title), type(idea.description), type(idea.url), type(idea.published_at)}
+    if (  # as nearly all are: a listing has hundreds
+        texts <= _TEXT_KINDS
+        and type(score) is float
+        and -1e18 < score < 1e18
+        and (views is None or (type(views) is int and -MAX_WHOLE <= views <= MAX_WHOLE))
+        and (duration_s is None or (type(duration_s) is float and -1e18 < duration_s < 1e18))
+        and type(idea.source_id) is str
+        and type(idea.extra) is dict
+    ):
+        return idea
     for name in _IDEA_TEXTS:
         value = getattr(idea, name)
         if value is not None and not isinstance(value, str):
