@@ -154,7 +154,7 @@ def checked_idea(item: Idea | Mapping[str, Any]) -> Idea:
 
 
 def _invalid(item: object, name: str, wanted: str) -> InvalidParameters:
-    return InvalidParameters(f"an item needs {wanted} as its {name}: {shown(item, 200)}")
+    return InvalidParameters(f"a plugin's item needs {wanted} as its {name}: {shown(item, 200)}")
 
 
 def checked_child(child: ChildTask) -> EncodedChild:

@@ -66,4 +66,4 @@ def checked_idea(item: Any) -> Idea:
     try:
         return idea_to_store(item)
     except InvalidParameters as error:
-        raise PermanentError(f"the plugin: {error}", code="invalid_item") from None
+        raise PermanentError(str(error), code="invalid_item") from None
