@@ -8,21 +8,38 @@ from pathlib import Path
 
 import pytest
 
+from tubeq.domain.boot import Boot
 from tubeq.storage import Storage, open_storage
 
 BACK_ENDS = ("memory", "sqlite")
+BOOT = Boot("host-1", "boot-1")
 
 
 class FakeClock:
-    """Time stands still until a test moves it."""
+    """Time stands still until a test moves it: both of its readings, or the wall clock's alone."""
 
-    def __init__(self, epoch_s: float = 1_800_000_000.0) -> None:
+    def __init__(
+        self, epoch_s: float = 1_800_000_000.0, uptime_s: float = 5000.0, boot: Boot | None = BOOT
+    ) -> None:
         self._now = epoch_s
+        self._uptime_s = uptime_s
+        self._boot = boot
 
     def now(self) -> float:
         return self._now
 
+    def monotonic(self) -> float:
+        return self._uptime_s
+
+    def boot(self) -> Boot | None:
+        return self._boot
+
     def advance(self, seconds: float) -> None:
+        self._now += seconds
+        self._uptime_s += seconds
+
+    def jump(self, seconds: float) -> None:
+        """Somebody, or a time server, sets the wall clock."""
         self._now += seconds
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tubeq.domain.errors import InvalidParameters
+from tubeq.domain.numbers import MAX_BUSY_TIMEOUT_S, MAX_SPAN_S, shown
 from tubeq.domain.policies import Durability
 
 FILE_NAME = "tubeq.toml"
@@ -149,8 +150,8 @@ def _checked(name: str, value: Any, origin: str) -> Any:
     """
     if name in ("db_path", "ca_file", "cookies_file", "proxy", "durability", "scoring"):
         if not isinstance(value, str) or not value:
-            shown = "" if name == "proxy" else f", not {value!r:.60}"  # it may hold a password
-            raise InvalidParameters(f"{origin} must be a text{shown}")
+            given = "" if name == "proxy" else f", not {value!r:.60}"  # it may hold a password
+            raise InvalidParameters(f"{origin} must be a text{given}")
         if name in ("proxy", "scoring"):
             return value
         if name == "durability":
@@ -163,11 +164,12 @@ def _checked(name: str, value: Any, origin: str) -> Any:
     positive = name in ("socket_timeout_s", "deadline_s")
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
-    refused = isinstance(value, bool) or not 0 <= number < math.inf
+    most = MAX_BUSY_TIMEOUT_S if name == "busy_timeout_s" else MAX_SPAN_S
+    refused = isinstance(value, bool) or not 0 <= number <= most
     if refused or (whole and number % 1) or (positive and not number):
         kind = "a whole number from 0 up" if whole else "a number of seconds from 0 up"
         kind = "a number of seconds above 0" if positive else kind
-        raise InvalidParameters(f"{origin} must be {kind}, not {value!r:.60}")
+        raise InvalidParameters(f"{origin} must be {kind}, not {shown(value)}")
     return int(number) if whole else number

@@ -138,7 +138,7 @@ def test_a_clock_that_is_set_back_is_stored_so_that_the_pause_ends(
     storage: Storage, clock: FakeClock
 ) -> None:
     breaker = opened(storage)
-    clock.advance(-3600.0)
+    clock.jump(-3600.0)
     assert storage.limits.pause_s(KEY) == 0.0  # a worker comes and asks
     assert not is_probe(storage)
     assert storage.limits.pause_s(KEY) == pytest.approx(breaker.pause_s)

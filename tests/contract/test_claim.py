@@ -276,7 +276,7 @@ def test_a_late_heartbeat_still_holds_what_nobody_took(storage: Storage, clock: 
 def test_a_wall_clock_that_jumps_back_costs_no_claim(storage: Storage, clock: FakeClock) -> None:
     add(storage)
     claim = take(storage)
-    clock.advance(-3600)
+    clock.jump(-3600)
     assert storage.heartbeat(claim, LEASE_S) is False
     storage.complete(storage.start(claim))
     with refused(storage, ClaimLost):

@@ -247,3 +247,26 @@ def test_a_row_that_a_person_inserts_by_hand_is_a_task(path):
 def test_the_sql_files_are_part_of_the_package():
     folder = files("tubeq.storage").joinpath("sql", "sqlite")
     assert {each.name for each in folder.iterdir()} >= {"schema.sql", "queries.sql", "migrations"}
+
+
+def test_a_database_without_the_clocks_gets_them_at_once(path, monkeypatch):
+    """The index over delays is handed over empty: SQLite must find it sound, and use it."""
+    before = migrate.known_migrations()[:5]
+    with monkeypatch.context() as patched:
+        patched.setattr(migrate, "known_migrations", lambda: before)
+        connection = sqlite3.connect(path, isolation_level=None)
+        migrate.migrate(connection, path, "2026-11-20 00:00:00.000000")
+        connection.execute(
+            "INSERT INTO task_queue (task_type, status, worker_id, claimed_at, lease_expires_at, "
+            "last_heartbeat, claim_token) VALUES ('scrape', 'CLAIMED', 'w', '2026-11-20', 60, 0, 7)"
+        )
+        connection.close()
+    with QueueManager(path) as queue:
+        assert rows(path, "SELECT name FROM sqlite_schema WHERE name = 'no_delay'") == []
+        assert len(queue.rescue().requeued) == 1
+        claim = queue.claim_next_task("scrape", "w")
+        assert claim.claim_token == 8
+        queue.fail_task(claim, "no", retry_after_s=60)
+        assert queue.check() == []
+    delayed = "SELECT id FROM task_queue INDEXED BY task_queue_delayed WHERE run_after_set_at > 0"
+    assert rows(path, delayed) == [(claim.row_id,)]

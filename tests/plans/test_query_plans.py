@@ -33,7 +33,8 @@ def _values_for(statement):
         return dict.fromkeys(
             ("id", "token", "now", "before", "after", "limit", "task_type", "queue_key",
              "worker_id", "task_id", "expires_at", "at", "status", "result", "counted", "crashed",
-             "code", "message", "run_after", "scheduled", "event", "parent")
+             "code", "message", "run_after", "scheduled", "event", "parent", "boot", "uptime_s",
+             "ends_uptime_s", "set_at")
         )  # fmt: skip
     return [None] * statement.count("?")
 
@@ -62,6 +63,12 @@ def test_a_claim_seeks_in_its_index_and_sorts_nothing(connection, statements, pi
         ("held_by", "INDEX task_queue_open"),
         ("next_due_at", "INDEX task_queue_scheduled"),
         ("promote_due", "INDEX task_queue_scheduled"),
+        ("restart_delays", "INDEX task_queue_delayed"),
+        ("is_any_due", "INDEX task_queue_delayed"),
+        ("is_any_expired", "INDEX task_queue_open"),
+        ("restart_leases", "INDEX task_queue_open"),
+        ("unpromote", "INDEX task_queue_open"),
+        ("put_back", "INTEGER PRIMARY KEY"),
         ("get_task", "INDEX task_queue_task_id"),
         ("task_id_of_key", "INDEX task_queue_idempotency_key"),
         ("results_of_task", "INDEX results_task_source"),

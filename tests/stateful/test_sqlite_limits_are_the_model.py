@@ -33,7 +33,15 @@ rules = st.builds(
     st.integers(1, 3),
     st.sampled_from([None, 0.1, 1.0, 5.0]),
 )
-jumps = st.sampled_from([0.05, 0.2, 1.0, 10.0, 30.0, 45.0, 200.0, -5.0, -40.0, -3600.0])
+spans = st.sampled_from([0.05, 0.2, 1.0, 10.0, 30.0, 45.0, 200.0])
+jumps = st.sampled_from([-5.0, -40.0, -3600.0, 7.0, 3600.0, 3e7, -3e7])
+
+
+def nearly(value: Any) -> Any:
+    """The value, its numbers without what is left of adding and taking away a jump."""
+    if isinstance(value, (tuple, list)):
+        return tuple(map(nearly, value))
+    return round(value, 3) if isinstance(value, float) else value
 
 
 class SQLiteLimitsAreTheModel(RuleBasedStateMachine):
@@ -61,7 +69,7 @@ class SQLiteLimitsAreTheModel(RuleBasedStateMachine):
 
     def alike(self, verb: str, *arguments: Any) -> Any:
         model, sqlite = self.ask(verb, *arguments)
-        assert model == sqlite
+        assert nearly(model) == nearly(sqlite)
         return model
 
     @rule(new=rules)
@@ -76,7 +84,8 @@ class SQLiteLimitsAreTheModel(RuleBasedStateMachine):
     def take(self, keys: list[str], holder: Holder) -> tuple[Grant, Grant]:
         model, sqlite = self.ask("take", keys, holder, LEASE_S)
         if isinstance(model, Refusal):
-            assert model == sqlite
+            assert isinstance(sqlite, Refusal)
+            assert nearly(model) == nearly(sqlite)
             return Grant(), Grant()
         assert len(model.permit_ids) == len(sqlite.permit_ids)
         return model, sqlite
@@ -95,9 +104,13 @@ class SQLiteLimitsAreTheModel(RuleBasedStateMachine):
         for storage in self.both:
             storage.rescue(worker_id=worker_id)
 
-    @rule(seconds=jumps)
-    def move_clock(self, seconds: float) -> None:
+    @rule(seconds=spans)
+    def time_passes(self, seconds: float) -> None:
         self.clock.advance(seconds)
+
+    @rule(seconds=jumps)
+    def clock_is_set(self, seconds: float) -> None:
+        self.clock.jump(seconds)
 
     @rule(holder=holders)
     def admit(self, holder: Holder) -> None:
@@ -129,7 +142,7 @@ class SQLiteLimitsAreTheModel(RuleBasedStateMachine):
     @invariant()
     def both_know_the_same(self) -> None:
         model, sqlite = (
-            [permit._replace(permit_id="") for permit in storage.limits.permits()]
+            [nearly(permit._replace(permit_id="")) for permit in storage.limits.permits()]
             for storage in self.both
         )
         assert sorted(model) == sorted(sqlite)

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-from tubeq.domain.errors import InvalidParameters
-from tubeq.domain.limits import SLACK_S, Holder
+from tubeq.domain.leases import SLACK_S
+from tubeq.domain.limits import Holder
+from tubeq.domain.numbers import checked_span
 
 BLOCKING_CODES = frozenset({"bot_check", "rate_limited"})
 """Error codes by which a site says that it is too much."""
@@ -37,8 +38,8 @@ class BreakerPolicy:
     pause_max_s: float = 14_400.0
 
     def __post_init__(self) -> None:
-        if self.pause_s < 0 or self.pause_max_s < 0:
-            raise InvalidParameters("a pause must not be negative")
+        checked_span("pause_s", self.pause_s)
+        checked_span("pause_max_s", self.pause_max_s)
 
     def drawn_pause_s(self, trips: int, chance: random.Random) -> float:
         """The pause after so many trips in a row, at least 1."""

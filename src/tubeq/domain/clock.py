@@ -1,15 +1,24 @@
-"""Time, as a thing that can be handed in. Epoch seconds inside, UTC text in the database."""
+"""Time, as a thing that can be handed in. Epoch seconds inside, UTC text in the database.
+
+The wall clock tells dates to people and to other hosts, and it may be wrong: set back, set ahead,
+a year off until the first answer of a time server. The monotonic clock never jumps, all processes
+of a host share it, and it begins again with each boot: what it tells is stored with the boot.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import datetime, timezone
 from functools import lru_cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+from tubeq.domain.boot import Boot, this_boot
 
 
 class Clock(Protocol):
-    """A source of wall-clock time. Leases tolerate its jumps: tokens decide, never clocks."""
+    """A source of wall-clock time, and maybe of more: `monotonic` and `boot`, as SystemClock has
+    them. Without those, leases are judged by the wall clock. Tokens decide in any case."""
 
     def now(self) -> float:
         """Seconds since 1970-01-01 UTC."""
@@ -17,9 +26,43 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clock."""
+    """The machine's clocks."""
 
     now = staticmethod(time.time)
+    monotonic = staticmethod(time.monotonic)
+    boot = staticmethod(this_boot)
+
+
+class Moment(NamedTuple):
+    """What a clock shows.
+
+    Args:
+        now: epoch seconds, by the wall clock.
+        uptime_s: by the monotonic clock.
+        boot: the mark of the boot in which that counts; None where that is not known.
+    """
+
+    now: float
+    uptime_s: float
+    boot: int | None
+
+
+class LeaseClock:
+    """A clock with all that leases need, of whatever the given one has.
+
+    Args:
+        clock: the source of time.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.now: Callable[[], float] = clock.now
+        self.monotonic: Callable[[], float] = getattr(clock, "monotonic", clock.now)
+        boot: Boot | None = getattr(clock, "boot", lambda: None)()
+        self.boot = None if boot is None else boot.mark
+
+    def moment(self) -> Moment:
+        """All of it, read now."""
+        return Moment(self.now(), self.monotonic(), self.boot)
 
 
 def to_timestamp(epoch_s: float) -> str:

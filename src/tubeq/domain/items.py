@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from tubeq.domain.models import Columns, Result
 
 COUNT_EVERY_S = 3600.0
+_NEVER = "9999"
 """Counts of an item that changed are kept once an hour at most: several tasks list the same video
 within minutes, and a year of hourly counts is 9,000 rows an item, which a plot can still show."""
 
@@ -155,14 +156,19 @@ def known_from(seen: Sighting) -> Item:
     )  # fmt: skip
 
 
-def merged(item: Item, seen: Sighting) -> Item:
+def merged(item: Item, seen: Sighting, now: str = _NEVER) -> Item:
     """What is known after one more sighting. Where its counts are to be kept as well, `counted_at`
-    is its time."""
+    is its time.
+
+    Args:
+        now: UTC text. What the item bears of a later time, a clock that was ahead has written:
+            that makes no sighting older, and no count too early.
+    """
     channel, channel_id, handle = item.channel, item.channel_id, item.handle
     description, extra_json = item.description, item.extra_json
     views, likes, comments = item.views, item.likes, item.comments
     counted_at, uncounted = item.counted_at, item.uncounted
-    newer = seen.at >= item.last_seen_at
+    newer = seen.at >= item.last_seen_at or item.last_seen_at > now
     first, second = (seen, item) if newer else (item, seen)
     if seen.extra_json is not None and seen.extra_json != extra_json:
         extra_json, told = _extra(item.extra_json, seen.extra_json, newer=newer)
@@ -178,7 +184,12 @@ def merged(item: Item, seen: Sighting) -> Item:
         description = _fuller(description, _text(seen.description))
         if (views, likes, comments) != (item.views, item.likes, item.comments):
             uncounted = 1
-        if uncounted and (counted_at is None or _seconds(counted_at, seen.at) >= COUNT_EVERY_S):
+        waits = (
+            counted_at is not None
+            and counted_at <= now
+            and _seconds(counted_at, seen.at) < COUNT_EVERY_S
+        )
+        if uncounted and not waits:
             counted_at, uncounted = seen.at, 0
     else:
         views = _whole(seen.views) if views is None else views

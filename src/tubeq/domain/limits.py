@@ -24,12 +24,12 @@ from urllib.parse import unquote
 
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.handles import composed, folded, is_shown
+from tubeq.domain.leases import SLACK_S
+from tubeq.domain.numbers import checked_whole, is_number, shown
 
 KINDS = ("host", "channel", "type")
 MAX_KEY_LENGTH = 200
 MAX_COUNT = 1_000_000
-SLACK_S = 1e-5
-"""What epoch seconds in a float are good for: less is no difference."""
 _KEY = re.compile(r"([a-z]*):(\S+)")
 _SHORTEST_GUESS_S = 0.05
 _LONGEST_GUESS_S = 5.0
@@ -62,17 +62,16 @@ class LimitRule:
                 "or both"
             )
         if self.concurrency is not None:
-            _check_count("concurrency", self.concurrency)
-        _check_count("burst", self.burst)
+            checked_whole("concurrency", self.concurrency, 1, MAX_COUNT)
+        checked_whole("burst", self.burst, 1, MAX_COUNT)
         if self.per_s is None:
             if self.burst != 1:
                 raise InvalidParameters("a burst goes with a rate: give the rate per second, too")
             return
-        is_number = isinstance(self.per_s, (int, float)) and not isinstance(self.per_s, bool)
-        if not is_number or not 1e-6 <= self.per_s <= MAX_COUNT:
+        if not is_number(self.per_s, 1e-6, MAX_COUNT):
             raise InvalidParameters(
                 f"the rate per second must be a number above 0, such as 0.5 for one in two "
-                f"seconds, not {self.per_s!r:.60}"
+                f"seconds, not {shown(self.per_s)}"
             )
 
     @property
@@ -109,12 +108,6 @@ def checked_key(key: object, *, prefix: bool = False) -> str:
     if match[1] == "host" or name.startswith("@"):
         name = folded(name)
     return f"{match[1]}:{name}"
-
-
-def _check_count(name: str, value: object) -> None:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if not whole or not 1 <= value <= MAX_COUNT:  # type: ignore[operator]
-        raise InvalidParameters(f"{name} must be a whole number from 1 up, not {value!r:.60}")
 
 
 def rule_for(key: str, rules: Iterable[LimitRule]) -> LimitRule | None:

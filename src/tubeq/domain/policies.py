@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tubeq.domain.errors import InvalidParameters
+from tubeq.domain.numbers import checked_span, checked_whole
 
 
 class _Named(str, Enum):
@@ -72,10 +73,9 @@ class RetryPolicy:
     backoff_max_s: float = 3600.0
 
     def __post_init__(self) -> None:
-        if self.max_retries < 0:
-            raise InvalidParameters(f"max_retries must not be negative: {self.max_retries}")
-        if self.backoff_s < 0 or self.backoff_max_s < 0:
-            raise InvalidParameters("a back-off must not be negative")
+        checked_whole("max_retries", self.max_retries)
+        checked_span("backoff_s", self.backoff_s)
+        checked_span("backoff_max_s", self.backoff_max_s)
 
     def delay_s(
         self, failures: int, retry_after_s: float | None, chance: random.Random

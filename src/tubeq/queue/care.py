@@ -10,6 +10,7 @@ from tubeq.domain.breaker import Breaker
 from tubeq.domain.clock import Clock
 from tubeq.domain.errors import StorageError
 from tubeq.domain.limits import LimitRule, Permit, checked_key
+from tubeq.domain.numbers import checked_span, checked_whole
 from tubeq.queue.wakeup import SLOTS, Waker
 from tubeq.storage import Storage
 
@@ -71,7 +72,10 @@ class Care:
 
     def prune(self, older_than_s: float, limit: int | None = None) -> int:
         """Delete tasks that finished more than `older_than_s` seconds ago; how many."""
-        return self.storage.prune(self._clock.now() - older_than_s, limit=limit)
+        checked_span("older_than_s", older_than_s)
+        if limit is not None:
+            checked_whole("limit", limit)
+        return self.storage.prune(max(self._clock.now() - older_than_s, 0.0), limit=limit)
 
     def backup(self, path: str | os.PathLike[str]) -> Path:
         """A consistent copy of the database while workers go on; checked before it is renamed

@@ -12,11 +12,14 @@ from tubeq.domain.children import ChildTask, Progress, Saved
 from tubeq.domain.clock import Clock, SystemClock
 from tubeq.domain.errors import IllegalTransition
 from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, NewTask, QueueStats, Result, Task
+from tubeq.domain.numbers import MAX_BUSY_TIMEOUT_S, checked_span, checked_whole
 from tubeq.domain.policies import ClaimStrategy, Durability, RetryPolicy
 from tubeq.domain.states import TaskStatus
 from tubeq.queue.care import Care
 from tubeq.queue.validation import (
     checked_child,
+    checked_idea,
+    checked_request,
     checked_status,
     checked_task,
     encoded_parameters,
@@ -57,6 +60,7 @@ class QueueManager(Care):
         storage: Storage | None = None,
         create: bool = True,
     ) -> None:
+        checked_span("busy_timeout_s", busy_timeout_s, most=MAX_BUSY_TIMEOUT_S)
         self.db_path = str(db_path)
         self._clock = clock or SystemClock()
         self.storage = storage or open_storage(
@@ -126,6 +130,7 @@ class QueueManager(Care):
         error_code: str | None = None,
     ) -> list[Task]:
         """Tasks, newest first. See Storage.list_tasks."""
+        checked_whole("limit", limit)
         wanted = None if status is None else checked_status(status)
         return self.storage.list_tasks(
             status=wanted,
@@ -165,7 +170,7 @@ class QueueManager(Care):
         lease_s: float = 60.0,
     ) -> Task | None:
         """Claim one task, or None when nothing is due. See Storage.claim."""
-        claimed = self.claim_tasks(task_type, worker_id, 1, strategy, lease_s)
+        claimed = self._claim(task_type, worker_id, 1, strategy, lease_s)
         return claimed[0] if claimed else None
 
     def claim_tasks(
@@ -177,8 +182,20 @@ class QueueManager(Care):
         lease_s: float = 60.0,
     ) -> list[Task]:
         """Claim up to `limit` tasks in one transaction; each is fenced on its own."""
+        checked_whole("limit", limit, 1)
+        return self._claim(task_type, worker_id, limit, strategy, lease_s)
+
+    def _claim(
+        self,
+        task_type: str,
+        worker_id: str,
+        limit: int,
+        strategy: ClaimStrategy | str,
+        lease_s: float,
+    ) -> list[Task]:
         if not isinstance(strategy, ClaimStrategy):
             strategy = ClaimStrategy(strategy)
+        checked_span("lease_s", lease_s, above_zero=True)
         request = ClaimRequest(task_type, worker_id, strategy, lease_s)
         return self.storage.claim(request, limit)
 
@@ -188,7 +205,7 @@ class QueueManager(Care):
 
     def heartbeat(self, claim: Task, lease_s: float = 60.0) -> bool:
         """Keep the claim; whether a cancel was asked for. See Storage.heartbeat."""
-        return self.storage.heartbeat(claim, lease_s)
+        return self.storage.heartbeat(claim, checked_span("lease_s", lease_s, above_zero=True))
 
     def complete_task(
         self,
@@ -198,7 +215,9 @@ class QueueManager(Care):
         then: ClaimRequest | None = None,
     ) -> Task | None:
         """Complete the task and claim the next: one transaction. See Storage.complete."""
-        return self.storage.complete(claim, [Idea.of(idea) for idea in ideas], result, then=then)
+        if then is not None:
+            checked_request(then)
+        return self.storage.complete(claim, [*map(checked_idea, ideas)], result, then=then)
 
     def complete_tasks(self, completions: Iterable[Completion]) -> list[Task]:
         """Complete many tasks with one transaction and one sync. See Storage.complete_many.
@@ -208,7 +227,7 @@ class QueueManager(Care):
         """
         return self.storage.complete_many(
             [
-                Completion(each.claim, [Idea.of(idea) for idea in each.ideas], each.result)
+                Completion(each.claim, [*map(checked_idea, each.ideas)], each.result)
                 for each in completions
             ]
         )
@@ -231,6 +250,8 @@ class QueueManager(Care):
         Raises:
             ClaimLost: the claim is no longer held.
         """
+        if retry_after_s is not None:
+            checked_span("retry_after_s", retry_after_s)
         policy = policy or RetryPolicy()
         delay_s = (
             None
@@ -248,7 +269,7 @@ class QueueManager(Care):
     ) -> Task:
         """Hand the task back unharmed, due at once or after so many seconds. See
         Storage.release."""
-        until = None if after_s is None else self._clock.now() + after_s
+        until = None if after_s is None else self._clock.now() + checked_span("after_s", after_s)
         task = self.storage.release(claim, until=until, why=why)
         if until is None:
             self._waker.wake(task.task_type, 1)
@@ -280,7 +301,7 @@ class QueueManager(Care):
             "description": description,
             **columns,
         }
-        self.storage.store_results(task_id, [Idea.of(item)], claim)
+        self.storage.store_results(task_id, [checked_idea(item)], claim)
 
     def save_progress(
         self,
@@ -304,7 +325,7 @@ class QueueManager(Care):
 
         return self.storage.children.save(
             claim,
-            [Idea.of(idea) for idea in ideas],
+            [*map(checked_idea, ideas)],
             children,
             None if cursor is None else encoded_parameters(cursor, "cursor"),
             when_visible=wake if children else None,
@@ -320,6 +341,7 @@ class QueueManager(Care):
         Raises:
             TaskNotFound: there is none.
         """
+        checked_whole("limit", limit)
         wanted = None if status is None else checked_status(status)
         return self.storage.children.of(task_id, status=wanted, limit=limit)
 
@@ -387,6 +409,7 @@ class QueueManager(Care):
 
     def rescue(self, worker_id: str | None = None, crash_limit: int = 3) -> Rescue:
         """Take back what dead workers held. See Storage.rescue."""
+        checked_whole("crash_limit", crash_limit, 1)
         rescued = self.storage.rescue(worker_id=worker_id, crash_limit=crash_limit)
         if rescued.requeued:
             self._waker.wake(None, len(rescued.requeued))

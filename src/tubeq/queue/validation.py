@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 from tubeq.domain.children import ChildTask, EncodedChild
 from tubeq.domain.errors import InvalidParameters
-from tubeq.domain.models import EncodedTask, NewTask
+from tubeq.domain.models import EncodedTask, Idea, NewTask
+from tubeq.domain.numbers import (
+    MAX_WHOLE,
+    checked_date,
+    checked_span,
+    checked_whole,
+    is_number,
+    shown,
+)
 from tubeq.domain.states import TaskStatus
 from tubeq.storage.encoding import encode
+from tubeq.storage.port import ClaimRequest
 
 MAX_PARAMETERS_BYTES = 64 * 1024
 MAX_IDEMPOTENCY_KEY_LENGTH = 200
 MAX_SOURCE_ID_LENGTH = 200
 MAX_PRIORITY = 2**31 - 1
+_IDEA_TEXTS = ("source_id", "title", "description", "url", "published_at")
+_IDEA_NUMBERS: dict[str, Any] = {
+    "score": (int, float),
+    "views": int,
+    "duration_s": (int, float),
+}
+_TEXT_KINDS = {str, type(None)}
+_IDEA_RANGE = (-MAX_WHOLE, MAX_WHOLE)
 _TASK_TYPE = re.compile(r"[a-z][a-z0-9_.-]{0,99}")
 
 
@@ -83,23 +100,61 @@ def encoded_task(
     """
     name = checked_task_type(task_type)
     parameters_json = encoded_parameters(parameters)
-    if (
-        not isinstance(priority, int)
-        or isinstance(priority, bool)
-        or not (0 <= priority <= MAX_PRIORITY)
-    ):
-        raise InvalidParameters(f"priority must be a whole number from 0 up, not {priority!r:.60}")
-    if run_after is not None and (
-        not isinstance(run_after, (int, float)) or not math.isfinite(run_after)
-    ):
-        raise InvalidParameters(f"run_after must be epoch seconds, not {run_after!r:.60}")
+    whole = checked_whole("priority", priority, 0, MAX_PRIORITY)
+    due = None if run_after is None else checked_date("run_after", run_after)
     if key is not None and (
         not isinstance(key, str) or not 0 < len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH
     ):
         raise InvalidParameters(
             f"idempotency_key must be a text of 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} characters"
         )
-    return EncodedTask(name, parameters_json, priority, run_after, key)
+    return EncodedTask(name, parameters_json, whole, due, key)
+
+
+def checked_request(request: ClaimRequest) -> ClaimRequest:
+    """The request, if tasks may be claimed so.
+
+    Raises:
+        InvalidParameters: its lease is none.
+    """
+    checked_span("lease_s", request.lease_s, above_zero=True)
+    return request
+
+
+def checked_idea(item: Idea | Mapping[str, Any]) -> Idea:
+    """An idea that can be stored, of one or of a mapping.
+
+    Raises:
+        InvalidParameters: it is none; the message shows it.
+    """
+    idea = Idea.of(item)
+    score, views, duration_s = idea.score, idea.views, idea.duration_s
+    texts = {type(idea.title), type(idea.description), type(idea.url), type(idea.published_at)}
+    if (  # as nearly all are: a listing has hundreds
+        texts <= _TEXT_KINDS
+        and type(score) is float
+        and -1e18 < score < 1e18
+        and (views is None or (type(views) is int and -MAX_WHOLE <= views <= MAX_WHOLE))
+        and (duration_s is None or (type(duration_s) is float and -1e18 < duration_s < 1e18))
+        and type(idea.source_id) is str
+        and type(idea.extra) is dict
+    ):
+        return idea
+    for name in _IDEA_TEXTS:
+        value = getattr(idea, name)
+        if value is not None and not isinstance(value, str):
+            raise _invalid(item, name, "a text")
+    for name, kinds in _IDEA_NUMBERS.items():
+        value = getattr(idea, name)
+        if value is not None and not (isinstance(value, kinds) and is_number(value, *_IDEA_RANGE)):
+            raise _invalid(item, name, "a number")
+    if not isinstance(idea.extra, Mapping):
+        raise _invalid(item, "extra", "a JSON object")
+    return idea
+
+
+def _invalid(item: object, name: str, wanted: str) -> InvalidParameters:
+    return InvalidParameters(f"a plugin's item needs {wanted} as its {name}: {shown(item, 200)}")
 
 
 def checked_child(child: ChildTask) -> EncodedChild:

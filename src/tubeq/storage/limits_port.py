@@ -44,7 +44,8 @@ class Limits(Protocol):
 
         Answers at once. No more permits of a key are ever alive than its rule says, whoever asks,
         and its rate is kept by the GCRA; a refusal uses up no rate. A permit is alive until it is
-        released, `free` is told that its worker died, or `lease_s` has passed without `extend`.
+        released, `free` is told that its worker died, or `lease_s` has passed without `extend`:
+        by the monotonic clock, as the leases of tasks.
         """
         ...
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 import heapq
 import random
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tubeq.domain import states
-from tubeq.domain.clock import Clock, from_timestamp, to_timestamp
+from tubeq.domain.clock import Clock, to_timestamp
 from tubeq.domain.errors import ClaimLost, IllegalTransition, TaskNotFound
 from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, QueueStats, Result, Task
 from tubeq.domain.policies import ClaimStrategy
@@ -23,9 +22,11 @@ from tubeq.domain.states import ACTIVE, FINISHED, TaskEvent, TaskStatus
 from tubeq.storage.encoding import as_json, reported
 from tubeq.storage.identifiers import new_ids
 from tubeq.storage.memory_children import MemoryChildren
+from tubeq.storage.memory_deadlines import Deadlines
 from tubeq.storage.memory_items import MemoryItems
 from tubeq.storage.memory_limits import MemoryLimits
 from tubeq.storage.memory_results import as_results
+from tubeq.storage.memory_stats import stats_of
 from tubeq.storage.memory_verb import verb
 from tubeq.storage.port import ClaimRequest, Completion, Rescue, WorkerInfo
 
@@ -43,6 +44,7 @@ class MemoryStorage:
 
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
+        self._deadlines = Deadlines(clock)
         self._lock = threading.RLock()
         self._closed = self.is_read_only = False
         self._chance = random.Random()
@@ -165,6 +167,7 @@ class MemoryStorage:
         return self._claim(request, limit)
 
     def _claim(self, request: ClaimRequest, limit: int) -> list[Task]:
+        self._tasks |= self._deadlines.restart(self._tasks)
         mine = (task for task in self._tasks.values() if task.task_type == request.task_type)
         chosen = self._chosen(filter(self._is_due, mine), request.strategy, limit)
         claimed = [self._take(task, request.worker_id, request.lease_s) for task in chosen]
@@ -190,9 +193,8 @@ class MemoryStorage:
         return float(self._chance.random() ** (1 / weight))
 
     def _take(self, task: Task, worker_id: str, lease_s: float) -> Task:
-        now = self._clock.now()
-        lease: dict[str, Any] = {"last_heartbeat": now, "lease_expires_at": now + lease_s}
-        lease |= {"claim_token": task.claim_token + 1, "claimed_at": to_timestamp(now)}
+        lease = self._deadlines.hold(task, lease_s)
+        lease |= {"claim_token": task.claim_token + 1, "claimed_at": self._now_text()}
         return self._move(task, TaskEvent.CLAIMED, worker_id=worker_id, **lease)
 
     @verb
@@ -205,8 +207,7 @@ class MemoryStorage:
     @verb
     def heartbeat(self, claim: Task, lease_s: float) -> bool:
         task = self._held(claim)
-        now = self._clock.now()
-        self._tasks[task.row_id] = task._replace(last_heartbeat=now, lease_expires_at=now + lease_s)
+        self._tasks[task.row_id] = task._replace(**self._deadlines.hold(task, lease_s))
         return bool(task.cancel_requested)
 
     # Ending a claim -----------------------------------------------------------------------------
@@ -265,6 +266,7 @@ class MemoryStorage:
         failure: dict[str, Any] = {"error_code": code, "error_message": message, **counted_in}
         if task.cancel_requested:
             return self._end(task, TaskEvent.CANCELLED, **failure)
+        self._deadlines.delay(task)
         return self._back(task, TaskEvent.RETRIED, message, run_after=retry_at, **failure)
 
     def _fail(self, task: Task, code: str, message: str | None, **changes: Any) -> Task:
@@ -281,6 +283,8 @@ class MemoryStorage:
             return self._end(task, TaskEvent.CANCELLED)
         at_once = None if task.run_after is None else min(task.run_after, self._clock.now())
         due = at_once if until is None else until
+        if due is not None and (until is not None or due != task.run_after):
+            self._deadlines.delay(task)
         return self._back(task, TaskEvent.RELEASED, why, run_after=due)
 
     @verb
@@ -289,11 +293,12 @@ class MemoryStorage:
 
     @verb
     def rescue(self, *, worker_id: str | None = None, crash_limit: int = 3) -> Rescue:
-        now = self._clock.now()
+        self._tasks |= self._deadlines.restart(self._tasks)
         rescue = Rescue([], [], [])
         for task in self._all_held():
-            expired = task.lease_expires_at is not None and task.lease_expires_at <= now
-            if worker_id == task.worker_id if worker_id is not None else expired:
+            if task.worker_id == worker_id or (
+                worker_id is None and self._deadlines.has_ended(task)
+            ):
                 self._take_back(task, crash_limit, rescue)
         if worker_id is not None:
             self.limits.free(worker_id)
@@ -333,6 +338,7 @@ class MemoryStorage:
     def _requeue(self, task: Task) -> Task:
         cleared = dict.fromkeys(("error_code", "error_message", "result_json", "run_after"))
         back = self._back(task, TaskEvent.REQUEUED, retry_count=0, crash_count=0, **cleared)
+        self._deadlines.forget(task)
         self.children.begin_anew(task)  # once it is known not to be refused
         return back
 
@@ -417,27 +423,7 @@ class MemoryStorage:
 
     @verb
     def stats(self) -> QueueStats:
-        tasks = self._tasks.values()
-        waits = [self._waited_s(task) for task in tasks if self._is_due(task)]
-        return QueueStats(
-            by_status=_counted(tasks),
-            by_type={
-                task_type: _counted(task for task in tasks if task.task_type == task_type)
-                for task_type in {task.task_type for task in tasks}
-            },
-            scheduled=len(self._scheduled()),
-            results=len(self._results),
-            oldest_queued_s=max(waits, default=None),
-            errors=Counter(
-                task.error_code
-                for task in tasks
-                if task.status is TaskStatus.FAILED and task.error_code is not None
-            ),
-        )
-
-    def _waited_s(self, task: Task) -> float:
-        due_since = max(from_timestamp(task.created_at).timestamp(), task.run_after or 0.0)
-        return self._clock.now() - due_since
+        return stats_of(self._tasks.values(), len(self._results), self._clock.now())
 
     @verb
     def prune(self, finished_before: float, *, limit: int | None = None) -> int:
@@ -454,6 +440,7 @@ class MemoryStorage:
         for task in old:
             del self._tasks[task.row_id], self._row_ids[task.task_id], self._history[task.row_id]
             self._keys.pop(task.idempotency_key or "", None)
+            self._deadlines.forget(task)
             self.children.forget(task.row_id)
         self._results = {key: new for key, new in self._results.items() if key[0] in self._tasks}
         return len(old)
@@ -492,8 +479,3 @@ class MemoryStorage:
     def close(self) -> None:
         with self._lock:
             self._closed = True
-
-
-def _counted(tasks: Iterable[Task]) -> dict[str, int]:
-    counts = Counter(task.status for task in tasks)
-    return {status.value: counts[status] for status in TaskStatus}

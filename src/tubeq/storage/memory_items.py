@@ -57,8 +57,9 @@ class MemoryItems:
                 if key in order
             ]
             self._unfolded.clear()
+            now = to_timestamp(self._storage._clock.now())
             for at, _, seen in sorted(sightings, key=lambda each: each[:2]):
-                self._take_in(seen._replace(at=at))
+                self._take_in(seen._replace(at=min(at, now)), now)
             if sightings and progress:
                 progress(len(sightings), len(sightings))
             return len(sightings)
@@ -81,9 +82,9 @@ class MemoryItems:
         beat = None if task.last_heartbeat is None else to_timestamp(task.last_heartbeat)
         return max(created_at, task.completed_at or "", beat or "")
 
-    def _take_in(self, seen: Sighting) -> None:
+    def _take_in(self, seen: Sighting, now: str) -> None:
         known = self._items.get(seen.source_id)
-        item = known_from(seen) if known is None else merged(known, seen)
+        item = known_from(seen) if known is None else merged(known, seen, now)
         self._items[seen.source_id] = item
         kept = self._counts.setdefault(seen.source_id, [])
         if item.counted_at is not None and (known is None or known.counted_at != item.counted_at):

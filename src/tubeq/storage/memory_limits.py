@@ -10,8 +10,9 @@ from typing import Protocol
 from tubeq.domain import breaker as breakers
 from tubeq.domain import limits
 from tubeq.domain.breaker import Admission, Breaker, BreakerPolicy, Verdict
-from tubeq.domain.clock import Clock
+from tubeq.domain.clock import Clock, LeaseClock
 from tubeq.domain.errors import StorageError
+from tubeq.domain.leases import SLACK_S
 from tubeq.domain.limits import Grant, Holder, LimitRule, Permit, Refusal, Standing
 from tubeq.storage.identifiers import new_ids
 
@@ -35,7 +36,8 @@ class MemoryLimits:
 
     def __init__(self, owner: _Owner, clock: Clock) -> None:
         self._owner = owner
-        self._clock = clock
+        self._clock = LeaseClock(clock)
+        self._booted_at = self._now_and_boot()[1]
         self._chance = random.Random()
         self._rules: dict[str, LimitRule] = {}
         self._permits: dict[str, Permit] = {}  # by id, in the order in which they were taken
@@ -48,7 +50,25 @@ class MemoryLimits:
         with self._owner._lock:
             if self._owner._closed:
                 raise StorageError("this storage is closed")
-            yield self._clock.now()
+            now, booted_at = self._now_and_boot()
+            if abs(booted_at - self._booted_at) > SLACK_S:
+                self._shift(booted_at - self._booted_at)
+                self._booted_at = booted_at
+            yield now
+
+    def _now_and_boot(self) -> tuple[float, float]:
+        """The time, and when the machine was started by a clock that shows that."""
+        now, uptime_s, _ = self._clock.moment()
+        return now, now - uptime_s
+
+    def _shift(self, by_s: float) -> None:
+        """Somebody set the wall clock: what is held goes along."""
+        for key, permit in self._permits.items():
+            self._permits[key] = permit._replace(expires_at=permit.expires_at + by_s)
+        for key, breaker in self._breakers.items():
+            if breaker.probe is not None:
+                probe = breaker.probe._replace(expires_at=breaker.probe.expires_at + by_s)
+                self._breakers[key] = breaker._replace(probe=probe)
 
     # Rules --------------------------------------------------------------------------------------
 

@@ -4,6 +4,12 @@ A *claim* is the Task that `claim` returned: it bears the row id and the claim t
 take a claim are fenced: they raise ClaimLost, and change nothing, unless the task is still held
 under that very token. Every verb is one transaction: all of it happens, or nothing. A storage may
 be shared by the threads of one process; another process opens its own.
+
+No wall clock that was set, in either direction, ends what is renewed, or keeps anything waiting for
+longer than its own lease or delay. A lease ends by the monotonic clock for whoever runs in the same
+boot; one of an earlier boot of this host has ended; for the rest the wall clock decides. A delay
+that the queue set (a retry's, a release's) begins again where it was set later than now; a date
+that was given with a task stays. See domain/leases.py.
 """
 
 from __future__ import annotations
@@ -296,9 +302,9 @@ class Storage(Protocol):
         ...
 
     def rescue(self, *, worker_id: str | None = None, crash_limit: int = 3) -> Rescue:
-        """Take back what dead workers held: every expired lease, or, with `worker_id`, all that
-        this worker holds, whatever its leases say (for a supervisor that saw it die): permits
-        and probes, too.
+        """Take back what dead workers held: every lease that has ended, or, with `worker_id`, all
+        that this worker holds, whatever its leases say (for a supervisor that saw it die):
+        permits and probes, too.
 
         Each adds one to `crash_count`; at `crash_limit` the task is a dead letter: FAILED with
         the code "dead_letter". Its token stays, so the late worker's writes are refused from then

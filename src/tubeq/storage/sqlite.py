@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from tubeq.domain.clock import Clock, to_timestamp
+from tubeq.domain.clock import Clock, LeaseClock, to_timestamp
 from tubeq.domain.errors import (
     IllegalTransition,
     InvalidParameters,
@@ -24,7 +24,7 @@ from tubeq.storage.queries import load_queries
 from tubeq.storage.read_only import ReadOnlyFactory, ReadOnlySession
 from tubeq.storage.session import Session
 from tubeq.storage.sqlite_children import begin_anew
-from tubeq.storage.sqlite_claims import CLAIM_ONE, Claimer, claim_changes
+from tubeq.storage.sqlite_claims import CLAIM_ONE, Claimer
 from tubeq.storage.sqlite_housekeeping import Housekeeping
 from tubeq.storage.sqlite_limits import SQLiteLimits
 from tubeq.storage.sqlite_new_tasks import insert_rows, new_rows
@@ -68,7 +68,8 @@ class SQLiteStorage(Housekeeping):
             session = Session(factory, clock, create=create)
         super().__init__(session, clock, sync_told=durability is not Durability.FAST)
         self._sync_all = durability is Durability.FULL
-        self._claimer = Claimer(clock)
+        self._lease_clock = LeaseClock(clock)
+        self._claimer = Claimer(self._lease_clock)
         self.limits = SQLiteLimits(session, clock, sync_told=self._sync_told)
 
     # Creating -----------------------------------------------------------------------------------
@@ -209,7 +210,13 @@ class SQLiteStorage(Housekeeping):
 
     def heartbeat(self, claim: Task, lease_s: float) -> bool:
         now = self._clock.now()
-        changes = {**fence(claim), "now": now, "expires_at": now + lease_s}
+        changes = {
+            **fence(claim),
+            "now": now,
+            "expires_at": now + lease_s,
+            "boot": self._lease_clock.boot,
+            "ends_uptime_s": self._lease_clock.monotonic() + lease_s,
+        }
         rows, _ = self._session.write_one(_SQL["heartbeat"], changes, durable=self._sync_all)
         if not rows:
             raise lost(claim)
@@ -338,9 +345,9 @@ class SQLiteStorage(Housekeeping):
             if due is not None and run_after is None and event is TaskEvent.RELEASED:
                 due = min(due, now)
             later = due is not None and due > now
-            session.execute(
-                _SQL["return_to_queue"], {**changes, "run_after": due, "scheduled": later}
-            )
+            is_given = due == task.run_after and run_after is None
+            delay = {"run_after": due, "scheduled": later, "set_at": None if is_given else now}
+            session.execute(_SQL["return_to_queue"], {**changes, **delay})
         else:
             status = TaskStatus.FAILED if event is TaskEvent.FAILED else TaskStatus.CANCELLED
             session.execute(_SQL["finish"], {**changes, "status": status})
@@ -405,7 +412,8 @@ class SQLiteStorage(Housekeeping):
             changes: dict[str, Any] = {**fence(task), "at": to_timestamp(now)}
             if event is TaskEvent.CLAIMED:
                 request = ClaimRequest(task.task_type, worker_id or "admin", lease_s=lease_s)
-                claiming = (*claim_changes(request, now), task.row_id)
+                uptime_s = self._lease_clock.monotonic()
+                claiming = (*self._claimer.changes(request, now, uptime_s), task.row_id)
                 session.execute(CLAIM_ONE["pick_given", request.start], claiming).fetchall()
             elif event is TaskEvent.STARTED:
                 session.execute(_SQL["start"], changes).fetchall()
@@ -424,15 +432,18 @@ class SQLiteStorage(Housekeeping):
             return self._reread(session, task)
 
     def rescue(self, *, worker_id: str | None = None, crash_limit: int = 3) -> Rescue:
-        now = self._clock.now()
         rescued = Rescue([], [], [])
+        look, query = ("is_any_expired", "expired") if worker_id is None else ("held_by", "held_by")
         for (queue_key,) in self._session.read(_SQL["queue_keys"]):
-            which = {"queue_key": queue_key, "now": now, "worker_id": worker_id}
-            query = _SQL["expired" if worker_id is None else "held_by"]
+            which = {"queue_key": queue_key, "worker_id": worker_id}
+            which |= self._lease_clock.moment()._asdict()
             # A look first: most sweeps find nothing, and then take no lock.
-            if queue_key.endswith("~") and self._session.read(query, which):
+            if queue_key.endswith("~") and self._session.read(_SQL[look], which):
                 with self._session.write(durable=self._sync_all) as session:
-                    for row in session.execute(query, which).fetchall():
+                    if worker_id is None:
+                        session.execute(_SQL["restart_leases"], which)
+                        session.execute(_SQL["restart_delays"], {"now": which["now"]})
+                    for row in session.execute(_SQL[query], which).fetchall():
                         self._rescue(session, task_from(row), crash_limit, rescued)
         if worker_id is not None:
             self.limits.free(worker_id)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from tubeq.domain.clock import Clock, to_timestamp
+from tubeq.domain.clock import LeaseClock, to_timestamp
 from tubeq.domain.models import Task
 from tubeq.domain.policies import ClaimStrategy
 from tubeq.domain.states import TaskStatus
 from tubeq.storage.port import ClaimRequest
 from tubeq.storage.queries import load_queries
 from tubeq.storage.session import Session
+from tubeq.storage.sqlite_rows import fence
 
 _SQL = load_queries("sqlite")
 _PICKS = {
@@ -65,9 +67,9 @@ class _Hat(NamedTuple):
 class Claimer:
     """Claims for one storage handle and all its threads."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: LeaseClock) -> None:
         self._clock = clock
-        self._next_promotion: dict[str, float] = {}
+        self._promoted_at: dict[str, float] = {}  # by the monotonic clock
         self._hats: dict[str, _Hat] = {}
         self._hat_mutex = threading.Lock()
         self._chance = random.Random()
@@ -77,11 +79,13 @@ class Claimer:
     ) -> Task | None:
         """Claim a task with one statement; None where it takes more than that, or there is none:
         `claim` then knows."""
-        now = self._clock.now()
         task_type = request.task_type
-        if now >= self._next_promotion.get(task_type, 0.0):
+        uptime_s = self._clock.monotonic()
+        # (A clock that is none of the system's may step back: then it is time.)
+        if not 0.0 <= uptime_s - self._promoted_at.get(task_type, -math.inf) < _PROMOTE_EVERY_S:
             return None
-        changes = claim_changes(request, now)
+        now = self._clock.now()
+        changes = self.changes(request, now, uptime_s)
         if request.strategy is ClaimStrategy.WEIGHTED_RANDOM:
             drawn = self._draw(task_type)
             if drawn is None:
@@ -95,29 +99,58 @@ class Claimer:
                 (*changes, *_pick_one(request)),
                 durable=durable,
             )
-        return _claimed(rows[0], request, changes) if rows else None
+        if not rows:
+            return None
+        claimed = _claimed(rows[0], request, changes)
+        if claimed.run_after is not None and claimed.run_after > now:
+            with session.write(durable=durable):
+                self._put_back_early(session, [claimed], now)
+            return None
+        return claimed
 
     def claim(self, session: Session, request: ClaimRequest, limit: int) -> list[Task]:
         """Claim up to `limit` due tasks, in the open transaction of the session."""
-        now = self._clock.now()
+        now, uptime_s = self._clock.now(), self._clock.monotonic()
         task_type = request.task_type
-        if now >= self._next_promotion.get(task_type, 0.0):
+        if not 0.0 <= uptime_s - self._promoted_at.get(task_type, -math.inf) < _PROMOTE_EVERY_S:
             # At most one promotion in 0.1 s: it costs a look at an index, even for no task.
-            self._next_promotion[task_type] = now + _PROMOTE_EVERY_S
+            self._promoted_at[task_type] = uptime_s
             self._promote(session, task_type, now)
         claimed = self._pick(session, request, limit, now)
-        if not claimed and self._promote(session, task_type, now):
+        early = [task for task in claimed if task.run_after is not None and task.run_after > now]
+        if early:
+            self._put_back_early(session, early, now)
+            claimed = [task for task in claimed if task not in early]
+        if not claimed and (self._promote(session, task_type, now) or early):
             claimed = self._pick(session, request, limit, now)
         return claimed
 
+    def _put_back_early(self, session: Session, claimed: Sequence[Task], now: float) -> None:
+        """Put back what is not due, and became so by a clock that was ahead: with all others of
+        the type, in the open transaction."""
+        for task in claimed:
+            session.execute(_SQL["put_back"], fence(task))
+        session.execute(_SQL["unpromote"], {"task_type": claimed[0].task_type, "now": now})
+
+    def changes(self, request: ClaimRequest, now: float, uptime_s: float) -> tuple[Any, ...]:
+        """The parameters of a claiming statement, up to those of its pick: worker_id, claimed_at,
+        started_at where it starts the task, last_heartbeat, lease_expires_at, boot,
+        lease_ends_uptime_s."""
+        at = to_timestamp(now)
+        lease_s, boot = request.lease_s, self._clock.boot
+        if request.start:
+            return request.worker_id, at, at, now, now + lease_s, boot, uptime_s + lease_s
+        return request.worker_id, at, now, now + lease_s, boot, uptime_s + lease_s
+
     def _promote(self, session: Session, task_type: str, now: float) -> bool:
+        session.execute(_SQL["restart_delays"], {"now": now})
         promoted = session.execute(_SQL["promote_due"], {"task_type": task_type, "now": now})
         return promoted.rowcount > 0
 
     def _pick(self, session: Session, request: ClaimRequest, limit: int, now: float) -> list[Task]:
         if request.strategy is ClaimStrategy.WEIGHTED_RANDOM:
             return self._pick_weighted(session, request, limit, now)
-        changes = claim_changes(request, now)
+        changes = self.changes(request, now, self._clock.monotonic())
         task_type = request.task_type
         if limit == 1:
             values = (*changes, *_pick_one(request))
@@ -136,7 +169,7 @@ class Claimer:
     def _pick_weighted(
         self, session: Session, request: ClaimRequest, limit: int, now: float
     ) -> list[Task]:
-        changes = claim_changes(request, now)
+        changes = self.changes(request, now, self._clock.monotonic())
         task_type = request.task_type
         claimed: list[Task] = []
         while len(claimed) < limit:
@@ -193,25 +226,16 @@ def _pick_one(request: ClaimRequest) -> tuple[Any, ...]:
     return one + one if request.strategy is ClaimStrategy.PRIORITY else one
 
 
-def claim_changes(request: ClaimRequest, now: float) -> tuple[Any, ...]:
-    """The parameters of a claiming statement, up to those of its pick: worker_id, claimed_at,
-    started_at where it starts the task, last_heartbeat, lease_expires_at."""
-    at = to_timestamp(now)
-    if request.start:
-        return (request.worker_id, at, at, now, now + request.lease_s)
-    return (request.worker_id, at, now, now + request.lease_s)
-
-
 def _claimed(row: Sequence[Any], request: ClaimRequest, changes: Sequence[Any]) -> Task:
     """The claimed task: what the statement returned, and what it was told to write."""
     (row_id, task_id, parameters, priority, created_at, run_after, token, retries, crashes,
      error_code, error_message, key) = row  # fmt: skip
     if request.start:
         status = TaskStatus.RUNNING
-        worker_id, claimed_at, started_at, now, expires_at = changes
+        worker_id, claimed_at, started_at, now, expires_at, *_ = changes
     else:
         status, started_at = TaskStatus.CLAIMED, None
-        worker_id, claimed_at, now, expires_at = changes
+        worker_id, claimed_at, now, expires_at, *_ = changes
     return Task(
         row_id, task_id, request.task_type, parameters, status, priority, created_at, run_after,
         worker_id, claimed_at, started_at, None, now, expires_at, token, 0, retries, crashes,

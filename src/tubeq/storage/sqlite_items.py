@@ -114,7 +114,7 @@ class SQLiteItems:
 
     def _write(self, state: _State, rows: list[tuple[Any, ...]], through: int) -> bool:
         """Write down what these results come to; False where others have folded meanwhile."""
-        batch = _worked_out(rows, state.last_item)
+        batch = _worked_out(rows, state.last_item, to_timestamp(self._clock.now()))
         again = [row[:2] for row in rows if row[1] is not None]
         indexed_through = self._index.indexed_through(state.indexed_through)
         # Where earlier items wait to be indexed, these wait with them.
@@ -225,8 +225,9 @@ def _in_order(row: tuple[Any, ...]) -> tuple[str, int]:
     return str(row[3]), row[0]
 
 
-def _worked_out(rows: Sequence[tuple[Any, ...]], last_item: int) -> _Batch:
-    """What is known after these results, one by one in the order of their times."""
+def _worked_out(rows: Sequence[tuple[Any, ...]], last_item: int, now: str) -> _Batch:
+    """What is known after these results, one by one in the order of their times. A time after
+    `now` is that of a clock that was ahead."""
     before: dict[str, Item] = {}
     after: dict[str, Item] = {}
     ids: dict[str, int] = {}
@@ -238,6 +239,8 @@ def _worked_out(rows: Sequence[tuple[Any, ...]], last_item: int) -> _Batch:
             continue
         if type(seen.at) is not str:  # written by another program
             seen = seen._replace(at=_LONG_AGO)
+        elif seen.at > now:
+            seen = seen._replace(at=now)
         known = after.get(source_id)
         if known is None and row[_ITEM_ID] is not None:
             known = before[source_id] = Item._make(row[_ITEM_ID + 1 :])
@@ -247,7 +250,7 @@ def _worked_out(rows: Sequence[tuple[Any, ...]], last_item: int) -> _Batch:
             ids[source_id] = last_item
             now_known = known_from(seen)
         else:
-            now_known = merged(known, seen)
+            now_known = merged(known, seen, now)
         after[source_id] = now_known
         if now_known.counted_at is not None and (
             known is None or now_known.counted_at != known.counted_at

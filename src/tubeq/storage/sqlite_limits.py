@@ -16,8 +16,9 @@ from typing import Any
 from tubeq.domain import breaker as breakers
 from tubeq.domain import limits
 from tubeq.domain.breaker import Admission, Breaker, BreakerPolicy, Probe, Verdict
-from tubeq.domain.clock import Clock
+from tubeq.domain.clock import Clock, LeaseClock, Moment
 from tubeq.domain.errors import StorageBusy
+from tubeq.domain.leases import Lease
 from tubeq.domain.limits import Grant, Holder, LimitRule, Permit, Refusal, Standing
 from tubeq.storage.identifiers import new_ids
 from tubeq.storage.queries import load_queries
@@ -42,7 +43,7 @@ class SQLiteLimits:
 
     def __init__(self, session: Session, clock: Clock, *, sync_told: bool) -> None:
         self._session = session
-        self._clock = clock
+        self._clock = LeaseClock(clock)
         self._sync_told = sync_told
         self._chance = random.Random()
         self._view_until = 0.0  # time.monotonic(): no jump of the clock makes it stale
@@ -85,8 +86,10 @@ class SQLiteLimits:
         if self.is_idle() or not self._rules_for(keys, self._rules):
             return Grant()
         # A look first: those who wait take no lock from those who work.
-        now = self._clock.now()
-        standings = self._standings(self._session.read, self._rules_for(keys, self._rules))
+        moment = self._clock.moment()
+        now = moment.now
+        rules = self._rules_for(keys, self._rules)
+        standings = self._standings(self._session.read, rules, moment)
         if not any(limits.is_out_of_time(each, now) for each in standings.values()):
             refusal = _judged(standings, now)
             if refusal is not None:
@@ -100,17 +103,18 @@ class SQLiteLimits:
         def query(sql: str, parameters: Sequence[Any] = ()) -> Sequence[Any]:
             return session.execute(sql, parameters).fetchall()
 
-        now = self._clock.now()
+        moment = self._clock.moment()
+        now = moment.now
         self._clean(session, now)
         rules = [LimitRule(*row) for row in query(_SQL["rules"])]
-        standings = self._standings(query, self._rules_for(keys, rules))
+        standings = self._standings(query, self._rules_for(keys, rules), moment)
         for key, standing in standings.items():
             if limits.is_out_of_time(standing, now):
-                self._store_mended(session, key, limits.mended(standing, now))
+                self._store_mended(session, key, limits.mended(standing, now), moment)
         refusal = _judged(standings, now)
         if refusal is not None:
             return refusal
-        session.execute(_SQL["delete_expired_permits"], (now,))
+        session.execute(_SQL["delete_expired_permits"], moment._asdict())
         permit_ids = []
         for key, standing in standings.items():
             due_at = limits.due_after(limits.mended(standing, now), now)
@@ -118,7 +122,8 @@ class SQLiteLimits:
                 session.execute(_SQL["put_due_at"], (key, due_at))
             if standing.rule.concurrency is not None:
                 permit_ids += new_ids(1, now)
-                row = (permit_ids[-1], key, *holder, now, lease_s, now + lease_s)
+                lease = Lease.of(moment, lease_s)
+                row = (permit_ids[-1], key, *holder, now, lease_s, *lease[1:])
                 session.execute(_SQL["insert_permit"], row)
         return Grant(tuple(permit_ids))
 
@@ -126,20 +131,22 @@ class SQLiteLimits:
         found = {key: limits.rule_for(key, rules) for key in keys}
         return {key: rule for key, rule in found.items() if rule is not None}
 
-    def _standings(self, query: Query, rules: Mapping[str, LimitRule]) -> dict[str, Standing]:
+    def _standings(
+        self, query: Query, rules: Mapping[str, LimitRule], moment: Moment
+    ) -> dict[str, Standing]:
         standings = {}
         for key, rule in rules.items():
-            permits = [_permit(row) for row in query(_SQL["permits_of_key"], (key,))]
+            permits = [_permit(row, moment) for row in query(_SQL["permits_of_key"], (key,))]
             due = query(_SQL["due_at"], (key,)) if rule.per_s is not None else ()
             standings[key] = Standing(rule, permits, due[0][0] if due else None)
         return standings
 
-    def _store_mended(self, session: Session, key: str, standing: Standing) -> None:
+    def _store_mended(self, session: Session, key: str, standing: Standing, moment: Moment) -> None:
         if standing.due_at is not None:
             session.execute(_SQL["put_due_at"], (key, standing.due_at))
         for permit in standing.permits:
-            times = (permit.taken_at, permit.expires_at)
-            session.execute(_SQL["mend_permit"], (*times, permit.permit_id))
+            lease = Lease.of(moment, permit.expires_at - moment.now)
+            session.execute(_SQL["mend_permit"], (permit.taken_at, *lease[1:], permit.permit_id))
 
     def _clean(self, session: Session, now: float) -> None:
         """Now and then: keys come and go, channels by the thousand."""
@@ -155,31 +162,34 @@ class SQLiteLimits:
                 session.executemany(_SQL["delete_permit"], [(each,) for each in grant.permit_ids])
 
     def extend(self, holder: Holder, lease_s: float) -> None:
-        now = self._clock.now()
-        changes = {**holder._asdict(), "lease_s": lease_s, "expires_at": now + lease_s}
+        moment = self._clock.moment()
+        lease = Lease.of(moment, lease_s)._asdict()
         with self._session.write(durable=False) as session:
-            session.execute(_SQL["extend_permits"], changes)
+            session.execute(
+                _SQL["extend_permits"], {**holder._asdict(), **lease, "lease_s": lease_s}
+            )
             for row in session.execute(_SQL["breakers"]).fetchall():
-                before = _breaker(row)
-                after = breakers.extended(before, holder, lease_s, now)
-                self._put(session, before.key, before, after)
+                before = _breaker(row, moment)
+                after = breakers.extended(before, holder, lease_s, moment.now)
+                self._put(session, before.key, before, after, moment)
 
     def free(self, worker_id: str) -> int:
         if not self._session.read(_SQL["is_worker_holding"], {"worker_id": worker_id})[0][0]:
             return 0  # as a rule, and then without a lock
+        moment = self._clock.moment()
         with self._session.write(durable=False) as session:
             freed = session.execute(_SQL["free_permits"], (worker_id,)).rowcount
             for row in session.execute(_SQL["breakers"]).fetchall():
-                before = _breaker(row)
+                before = _breaker(row, moment)
                 after = breakers.without_worker(before, worker_id)
-                freed += self._put(session, before.key, before, after)
+                freed += self._put(session, before.key, before, after, moment)
         self._view_until = 0.0
         return freed
 
     def permits(self) -> list[Permit]:
-        now = self._clock.now()
-        found = map(_permit, self._session.read(_SQL["permits"]))
-        return [permit for permit in found if permit.expires_at > now]
+        moment = self._clock.moment()
+        found = [_permit(row, moment) for row in self._session.read(_SQL["permits"])]
+        return [permit for permit in found if permit.expires_at > moment.now]
 
     # Pauses -------------------------------------------------------------------------------------
 
@@ -193,13 +203,13 @@ class SQLiteLimits:
         if self.is_idle() or key not in self._breakers:
             return Admission()
         with self._session.write(durable=False) as session:
-            before = self._get(session, key)
+            moment = self._clock.moment()
+            before = self._get(session, key, moment)
             if before is None:
                 admission = Admission()
             else:
-                now = self._clock.now()
-                after, admission = breakers.admitted(before, holder, lease_s, now)
-                self._put(session, key, before, after)
+                after, admission = breakers.admitted(before, holder, lease_s, moment.now)
+                self._put(session, key, before, after, moment)
         self._view_until = 0.0
         return admission
 
@@ -207,17 +217,19 @@ class SQLiteLimits:
         self, key: str, holder: Holder, verdict: Verdict, code: str, policy: BreakerPolicy
     ) -> Breaker | None:
         with self._session.write(durable=self._sync_told) as session:
-            before = self._get(session, key)
+            moment = self._clock.moment()
+            before = self._get(session, key, moment)
             after = breakers.after(
                 before, key, holder, verdict, code,
-                policy=policy, now=self._clock.now(), chance=self._chance,
+                policy=policy, now=moment.now, chance=self._chance,
             )  # fmt: skip
-            self._put(session, key, before, after)
+            self._put(session, key, before, after, moment)
         self._view_until = 0.0
         return after
 
     def breakers(self) -> list[Breaker]:
-        return [_breaker(row) for row in self._session.read(_SQL["breakers"])]
+        moment = self._clock.moment()
+        return [_breaker(row, moment) for row in self._session.read(_SQL["breakers"])]
 
     def resume(self, key: str) -> bool:
         with self._session.write(durable=self._sync_told) as session:
@@ -225,12 +237,17 @@ class SQLiteLimits:
         self._view_until = 0.0
         return resumed > 0
 
-    def _get(self, session: Session, key: str) -> Breaker | None:
+    def _get(self, session: Session, key: str, moment: Moment) -> Breaker | None:
         row = session.execute(_SQL["breaker"], (key,)).fetchone()
-        return None if row is None else _breaker(row)
+        return None if row is None else _breaker(row, moment)
 
     def _put(
-        self, session: Session, key: str, before: Breaker | None, after: Breaker | None
+        self,
+        session: Session,
+        key: str,
+        before: Breaker | None,
+        after: Breaker | None,
+        moment: Moment,
     ) -> bool:
         """Store what became of a breaker; whether anything did."""
         if before == after:
@@ -238,7 +255,7 @@ class SQLiteLimits:
         if after is None:
             session.execute(_SQL["delete_breaker"], (key,))
         else:
-            session.execute(_SQL["put_breaker"], _breaker_row(after))
+            session.execute(_SQL["put_breaker"], _breaker_row(after, moment))
         return True
 
 
@@ -246,21 +263,26 @@ def _judged(standings: Mapping[str, Standing], now: float) -> Refusal | None:
     return limits.judged({key: limits.mended(each, now) for key, each in standings.items()}, now)
 
 
-def _permit(row: Sequence[Any]) -> Permit:
-    permit_id, key, worker_id, task, claim_token, *times = row
-    return Permit(permit_id, key, Holder(worker_id, task, claim_token), *times)
+# Times are read as the wall clock shows them now, and written with those of the monotonic clock.
 
 
-def _breaker(row: Sequence[Any]) -> Breaker:
-    *fields, worker_id, task, claim_token, lease_s, expires_at = row
+def _permit(row: Sequence[Any], moment: Moment) -> Permit:
+    permit_id, key, worker_id, task, claim_token, taken_at, lease_s, *lease = row
+    ends_at = Lease(None, *lease).wall_end(moment)
+    return Permit(permit_id, key, Holder(worker_id, task, claim_token), taken_at, lease_s, ends_at)
+
+
+def _breaker(row: Sequence[Any], moment: Moment) -> Breaker:
+    *fields, worker_id, task, claim_token, lease_s, expires_at, boot, ends_uptime_s = row
     if worker_id is None:
         return Breaker._make((*fields, None))
-    probe = Probe(Holder(worker_id, task, claim_token), lease_s, expires_at)
-    return Breaker._make((*fields, probe))
+    ends_at = Lease(None, expires_at, boot, ends_uptime_s).wall_end(moment)
+    return Breaker._make((*fields, Probe(Holder(worker_id, task, claim_token), lease_s, ends_at)))
 
 
-def _breaker_row(breaker: Breaker) -> tuple[Any, ...]:
+def _breaker_row(breaker: Breaker, moment: Moment) -> tuple[Any, ...]:
     *fields, probe = breaker
     if probe is None:
-        return (*fields, None, None, None, None, None)
-    return (*fields, *probe.holder, probe.lease_s, probe.expires_at)
+        return (*fields, *[None] * 7)
+    lease = Lease.of(moment, probe.expires_at - moment.now)
+    return (*fields, *probe.holder, probe.lease_s, *lease[1:])

@@ -31,6 +31,7 @@ from tubeq.domain.errors import (
     TransientError,
 )
 from tubeq.domain.models import Idea, Task, TaskResult
+from tubeq.domain.numbers import is_number
 from tubeq.domain.states import TaskStatus
 from tubeq.plugins.base import running
 from tubeq.queue.queue_manager import QueueManager
@@ -208,7 +209,8 @@ class BaseWorker:
             return record_end(self.queue, self.config, attempt)
         claim = attempt.claim
         if isinstance(error, (PluginError, InvalidParameters)):
-            after_s = error.retry_after_s if isinstance(error, TransientError) else None
+            asked_s = error.retry_after_s if isinstance(error, TransientError) else None
+            after_s = asked_s if is_number(asked_s) else None  # a plugin may ask for anything
             return self._fail(claim, str(error), error.code, final, after_s)
         _logger.warning("task %s: the plugin failed", claim.task_id, exc_info=error)
         return self._fail(claim, f"{type(error).__name__}: {error}", "unexpected")

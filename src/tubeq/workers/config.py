@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import os
 import secrets
 import socket
 from dataclasses import dataclass
 
 from tubeq.domain.errors import InvalidParameters
+from tubeq.domain.numbers import checked_span, checked_whole
 from tubeq.domain.policies import ClaimStrategy, Durability, RetryPolicy
 from tubeq.queue.validation import checked_task_type
 
@@ -16,6 +16,7 @@ _MAX_WORKER_ID_LENGTH = 200
 _MAX_SWEEP_INTERVAL_S = 15.0
 _MAX_PROCESSES = 256
 _MAX_THREADS = 64
+_OPTIONAL = ("heartbeat_interval_s", "task_timeout_s")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,14 +71,13 @@ class WorkerConfig:
         checked_task_type(self.task_type)
         _check_worker_id(self.worker_id)
         for name in ("poll_interval", "lease_s", "heartbeat_interval_s", "task_timeout_s"):
-            _check_number(name, getattr(self, name), positive=True)
+            if getattr(self, name) is not None or name not in _OPTIONAL:
+                checked_span(name, getattr(self, name), above_zero=True)
         rests = ("backoff_s", "backoff_max_s", "breaker_pause_s", "breaker_pause_max_s")
         for name in (*rests, "stop_grace_s"):
-            _check_number(name, getattr(self, name), positive=False)
-        for name, least in (("max_retries", 0), ("crash_limit", 1)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise InvalidParameters(f"{name} must be a whole number from {least} up: {value!r}")
+            checked_span(name, getattr(self, name))
+        checked_whole("max_retries", self.max_retries)
+        checked_whole("crash_limit", self.crash_limit, 1)
         if self.beat_interval_s >= self.lease_s:
             raise InvalidParameters(
                 f"heartbeat_interval_s ({self.beat_interval_s}) must be shorter than "
@@ -129,15 +129,6 @@ def _check_worker_id(worker_id: object) -> None:
         )
 
 
-def _check_number(name: str, value: object, positive: bool) -> None:
-    if value is None and name in ("heartbeat_interval_s", "task_timeout_s"):
-        return
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or value < 0 or (positive and value == 0):  # type: ignore[arg-type,operator]
-        kind = "positive" if positive else "non-negative"
-        raise InvalidParameters(f"{name} must be a {kind} number of seconds: {value!r:.60}")
-
-
 @dataclass(frozen=True, kw_only=True)
 class RunnerConfig:
     """How a Runner works.
@@ -165,8 +156,6 @@ class RunnerConfig:
 
     def __post_init__(self) -> None:
         for name, most in (("processes", _MAX_PROCESSES), ("threads", _MAX_THREADS)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or not 1 <= value <= most:
-                raise InvalidParameters(f"{name} must be from 1 to {most}: {value!r}")
+            checked_whole(name, getattr(self, name), 1, most)
         if self.plugin is not None and ":" not in self.plugin:
             raise InvalidParameters(f'plugin must read "module:attribute": {self.plugin!r:.120}')

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import inspect
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from tubeq.domain.errors import InvalidParameters, PermanentError
 from tubeq.domain.models import Idea, Task
-
-_NUMBERS: dict[str, Any] = {
-    "score": (int, float),
-    "views": int,
-    "duration_s": (int, float),
-}
-_TEXTS = ("source_id", "title", "description", "url", "published_at")
+from tubeq.queue.validation import checked_idea as idea_to_store
 
 
 def scraped_ideas(plugin: Any, task: Task) -> list[Idea]:
@@ -71,23 +64,6 @@ def checked_idea(item: Any) -> Idea:
         PermanentError: it is none; the message shows it.
     """
     try:
-        idea = Idea.of(item)
+        return idea_to_store(item)
     except InvalidParameters as error:
         raise PermanentError(str(error), code="invalid_item") from None
-    for name in _TEXTS:
-        value = getattr(idea, name)
-        if value is not None and not isinstance(value, str):
-            raise _invalid(item, name, "a text")
-    for name, kinds in _NUMBERS.items():
-        value = getattr(idea, name)
-        if value is not None and not (isinstance(value, kinds) and math.isfinite(value)):
-            raise _invalid(item, name, "a number")
-    if not isinstance(idea.extra, Mapping):
-        raise _invalid(item, "extra", "a JSON object")
-    return idea
-
-
-def _invalid(item: Any, name: str, wanted: str) -> PermanentError:
-    return PermanentError(
-        f"a plugin's item needs {wanted} as its {name}: {item!r:.200}", code="invalid_item"
-    )

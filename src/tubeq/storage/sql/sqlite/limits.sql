@@ -4,11 +4,11 @@
 key, concurrency, per_s, burst
 
 -- name: permit_columns
-permit_id, key, worker_id, task, claim_token, taken_at, lease_s, expires_at
+permit_id, key, worker_id, task, claim_token, taken_at, lease_s, expires_at, boot, ends_uptime_s
 
 -- name: breaker_columns
 key, code, trips, opened_at, pause_s, probe_worker_id, probe_task, probe_claim_token,
-probe_lease_s, probe_expires_at
+probe_lease_s, probe_expires_at, probe_boot, probe_ends_uptime_s
 
 -- Rules -------------------------------------------------------------------------------------------
 
@@ -33,20 +33,26 @@ SELECT $permit_columns FROM limit_permit ORDER BY key, taken_at, permit_id
 SELECT $permit_columns FROM limit_permit WHERE key = ? ORDER BY taken_at, permit_id
 
 -- name: insert_permit
-INSERT INTO limit_permit ($permit_columns) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO limit_permit ($permit_columns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: mend_permit
-UPDATE limit_permit SET taken_at = ?, expires_at = ? WHERE permit_id = ?
+UPDATE limit_permit SET taken_at = ?, expires_at = ?, boot = ?, ends_uptime_s = ?
+WHERE permit_id = ?
 
 -- name: delete_permit
 DELETE FROM limit_permit WHERE permit_id = ?
 
+-- As Lease.has_ended has it; see $has_expired of queries.sql.
 -- name: delete_expired_permits
-DELETE FROM limit_permit WHERE expires_at <= ?
+DELETE FROM limit_permit WHERE
+CASE WHEN (boot & 0xFFFFFFFF) = (:boot & 0xFFFFFFFF) THEN ends_uptime_s <= :uptime_s
+     WHEN (boot >> 32) = (:boot >> 32) THEN 1
+     ELSE expires_at <= :now END
 
 -- A permit that has expired, and that nobody has deleted yet, was given to nobody else either.
 -- name: extend_permits
-UPDATE limit_permit SET lease_s = :lease_s, expires_at = :expires_at
+UPDATE limit_permit SET lease_s = :lease_s, expires_at = :expires_at, boot = :boot,
+    ends_uptime_s = :ends_uptime_s
 WHERE worker_id = :worker_id AND task IS :task AND claim_token IS :claim_token
 
 -- name: is_worker_holding
@@ -76,7 +82,8 @@ SELECT $breaker_columns FROM limit_breaker ORDER BY key
 SELECT $breaker_columns FROM limit_breaker WHERE key = ?
 
 -- name: put_breaker
-INSERT OR REPLACE INTO limit_breaker ($breaker_columns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT OR REPLACE INTO limit_breaker ($breaker_columns)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: delete_breaker
 DELETE FROM limit_breaker WHERE key = ?

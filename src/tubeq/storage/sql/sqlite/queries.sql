@@ -15,7 +15,7 @@ id = :id AND claim_token = :token AND status IN ('CLAIMED', 'RUNNING')
 
 -- name: back_to_queue
 status = 'QUEUED', worker_id = NULL, claimed_at = NULL, started_at = NULL, completed_at = NULL,
-lease_expires_at = NULL, cancel_requested = 0
+lease_expires_at = NULL, boot = NULL, lease_ends_uptime_s = NULL, cancel_requested = 0
 
 -- A new error replaces the one of an earlier attempt, code and message; without one it stays.
 -- name: error
@@ -104,12 +104,12 @@ SELECT id, priority FROM task_queue WHERE queue_key = ? AND id >= ? ORDER BY id 
 -- name: change_to_claimed
 UPDATE task_queue SET
     status = 'CLAIMED', worker_id = ?, claimed_at = ?, started_at = NULL, last_heartbeat = ?,
-    lease_expires_at = ?, claim_token = claim_token + 1
+    lease_expires_at = ?, boot = ?, lease_ends_uptime_s = ?, claim_token = claim_token + 1
 
 -- name: change_to_running
 UPDATE task_queue SET
     status = 'RUNNING', worker_id = ?, claimed_at = ?, started_at = ?, last_heartbeat = ?,
-    lease_expires_at = ?, claim_token = claim_token + 1
+    lease_expires_at = ?, boot = ?, lease_ends_uptime_s = ?, claim_token = claim_token + 1
 
 -- name: claimed_columns
 id, task_id, parameters, priority, created_at, run_after, claim_token, retry_count, crash_count,
@@ -131,11 +131,29 @@ WHERE id IN (
     WHERE task_type = :task_type AND status = 'QUEUED' AND scheduled = 1 AND run_after <= :now
     ORDER BY run_after LIMIT 1000)
 
+-- A delay that was set later than now was set by a clock that was wrong: it begins now, unless the
+-- task was due already.
+-- name: restart_delays
+UPDATE task_queue SET
+    run_after = CASE WHEN status = 'QUEUED' AND scheduled = 1
+        THEN :now + (run_after - run_after_set_at) ELSE min(run_after, :now) END,
+    run_after_set_at = :now
+WHERE id IN (SELECT id FROM task_queue WHERE run_after_set_at > :now LIMIT 1000)
+
 -- name: is_any_due
 SELECT EXISTS (SELECT 1 FROM task_queue WHERE queue_key = :task_type)
     OR EXISTS (SELECT 1 FROM task_queue
                WHERE status = 'QUEUED' AND scheduled = 1 AND task_type = :task_type
                  AND run_after <= :now)
+    OR EXISTS (SELECT 1 FROM task_queue WHERE run_after_set_at > :now)
+
+-- What a clock that was ahead let become due, and is not: first the one that was claimed, then all
+-- of the type.
+-- name: put_back
+UPDATE task_queue SET $back_to_queue, scheduled = 1 WHERE $held
+
+-- name: unpromote
+UPDATE task_queue SET scheduled = 1 WHERE queue_key = :task_type AND run_after > :now
 
 -- name: next_due_at
 SELECT min(run_after) FROM task_queue
@@ -158,7 +176,8 @@ RETURNING last_heartbeat, lease_expires_at, cancel_requested
 SELECT 1 FROM task_queue WHERE $held
 
 -- name: heartbeat
-UPDATE task_queue SET last_heartbeat = :now, lease_expires_at = :expires_at
+UPDATE task_queue SET last_heartbeat = :now, lease_expires_at = :expires_at, boot = :boot,
+    lease_ends_uptime_s = :ends_uptime_s
 WHERE $held RETURNING cancel_requested
 
 -- Like a claim it is on every task's path, and bound by position.
@@ -175,13 +194,13 @@ WHERE $held
 
 -- name: return_to_queue
 UPDATE task_queue SET $back_to_queue, run_after = :run_after,
-    scheduled = :scheduled, retry_count = retry_count + :counted,
-    crash_count = crash_count + :crashed, $error
+    run_after_set_at = coalesce(:set_at, run_after_set_at), scheduled = :scheduled,
+    retry_count = retry_count + :counted, crash_count = crash_count + :crashed, $error
 WHERE $held
 
 -- name: requeue
-UPDATE task_queue SET $back_to_queue, run_after = NULL, scheduled = 0, retry_count = 0,
-    crash_count = 0, error_code = NULL, error_message = NULL, result = NULL
+UPDATE task_queue SET $back_to_queue, run_after = NULL, run_after_set_at = NULL, scheduled = 0,
+    retry_count = 0, crash_count = 0, error_code = NULL, error_message = NULL, result = NULL
 WHERE id = :id
 
 -- name: cancel_queued
@@ -222,9 +241,29 @@ WITH RECURSIVE keys (queue_key) AS (
     FROM keys WHERE keys.queue_key IS NOT NULL)
 SELECT queue_key FROM keys WHERE queue_key IS NOT NULL
 
+-- As Lease.has_ended has it: in the same boot the monotonic clock decides, of an earlier boot of the
+-- same host nothing runs any more, for the rest there is the wall clock.
+-- name: has_expired
+CASE WHEN (boot & 0xFFFFFFFF) = (:boot & 0xFFFFFFFF) THEN lease_ends_uptime_s <= :uptime_s
+     WHEN (boot >> 32) = (:boot >> 32) THEN 1
+     ELSE lease_expires_at <= :now END
+
+-- Set later than now, by a clock that was wrong, and no monotonic clock to go by.
+-- name: is_out_of_time
+(last_heartbeat > :now
+ AND NOT coalesce((boot & 0xFFFFFFFF) = (:boot & 0xFFFFFFFF) OR (boot >> 32) = (:boot >> 32), 0))
+
 -- name: expired
-SELECT $task_columns FROM task_queue
-WHERE queue_key = :queue_key AND lease_expires_at <= :now LIMIT 1000
+SELECT $task_columns FROM task_queue WHERE queue_key = :queue_key AND $has_expired LIMIT 1000
+
+-- name: is_any_expired
+SELECT 1 FROM task_queue
+WHERE queue_key = :queue_key AND ($has_expired OR $is_out_of_time) LIMIT 1
+
+-- name: restart_leases
+UPDATE task_queue SET
+    lease_expires_at = :now + (lease_expires_at - last_heartbeat), last_heartbeat = :now
+WHERE queue_key = :queue_key AND $is_out_of_time
 
 -- name: held_by
 SELECT $task_columns FROM task_queue

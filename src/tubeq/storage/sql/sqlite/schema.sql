@@ -37,7 +37,10 @@ CREATE TABLE task_queue (
             WHEN status IN ('CLAIMED', 'RUNNING') THEN task_type || '~'
         END
     ) VIRTUAL
-);
+, run_after_set_at REAL, boot INTEGER, lease_ends_uptime_s REAL);
+-- run_after_set_at: when a delay that the queue itself set, such as a retry's, was set; NULL for a
+-- date that somebody gave. boot and lease_ends_uptime_s: when the lease ends by the monotonic clock,
+-- and of which boot of which host (domain/leases.py).
 
 CREATE UNIQUE INDEX task_queue_task_id ON task_queue (task_id);
 CREATE INDEX task_queue_open ON task_queue (queue_key) WHERE queue_key IS NOT NULL;
@@ -47,6 +50,9 @@ CREATE INDEX task_queue_scheduled ON task_queue (task_type, run_after)
     WHERE status = 'QUEUED' AND scheduled = 1;
 CREATE UNIQUE INDEX task_queue_idempotency_key ON task_queue (idempotency_key)
     WHERE idempotency_key IS NOT NULL;
+-- Its condition names no column that a claim changes, so that claims need not look at it.
+CREATE INDEX task_queue_delayed ON task_queue (run_after_set_at)
+    WHERE run_after_set_at IS NOT NULL;
 
 CREATE TABLE results (
     id INTEGER PRIMARY KEY,
@@ -202,7 +208,7 @@ CREATE TABLE limit_permit (
     taken_at REAL NOT NULL,
     lease_s REAL NOT NULL,
     expires_at REAL NOT NULL
-) WITHOUT ROWID;
+, boot INTEGER, ends_uptime_s REAL) WITHOUT ROWID;
 
 CREATE INDEX limit_permit_key ON limit_permit (key, taken_at);
 
@@ -224,7 +230,7 @@ CREATE TABLE limit_breaker (
     probe_claim_token INTEGER,
     probe_lease_s REAL,
     probe_expires_at REAL
-) WITHOUT ROWID;
+, probe_boot INTEGER, probe_ends_uptime_s REAL) WITHOUT ROWID;
 
 -- Which task was made by which other, once for each thing that it is about; a task without children
 -- or parent has no row. Children come in the order of their row ids, so that rows are appended.

@@ -1,0 +1,82 @@
+"""When a lease, or a delay, has ended although clocks may have been wrong.
+
+A deadline is stored with the time at which it was set. Where that lies ahead of now, the clock was
+wrong, then or now: what was meant is so many seconds from when it was set, and they begin now. A
+date that somebody gave is none of these and stays.
+
+A lease also bears when it ends by the monotonic clock, and in which boot. Whoever runs in the same
+boot goes by that alone: no jump of the wall clock ends a lease that is renewed, or lengthens one
+that is not. Of another boot of the same host nothing runs any more.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tubeq.domain.boot import BOOT_BITS, BOOT_MASK
+from tubeq.domain.clock import Moment
+
+SLACK_S = 1e-5
+"""What epoch seconds in a float are good for: less is no difference."""
+
+
+class Lease(NamedTuple):
+    """How long something is held without a sign of life.
+
+    Args:
+        set_at: when it was set, or renewed, epoch seconds; None for one that has run out.
+        expires_at: when it ends, epoch seconds.
+        boot: the mark of its holder's boot, or None where that is not known.
+        ends_uptime_s: when it ends by the monotonic clock of that boot.
+    """
+
+    set_at: float | None
+    expires_at: float
+    boot: int | None = None
+    ends_uptime_s: float = 0.0
+
+    @classmethod
+    def of(cls, moment: Moment, lease_s: float) -> Lease:
+        """A lease that begins now."""
+        return cls(moment.now, moment.now + lease_s, moment.boot, moment.uptime_s + lease_s)
+
+    def has_ended(self, moment: Moment) -> bool:
+        """Whether its holder is to be taken for dead."""
+        if self._is_of_boot(moment):
+            return self.ends_uptime_s <= moment.uptime_s
+        if self._is_of_host(moment):
+            return True
+        return self.restarted(moment).expires_at <= moment.now
+
+    def wall_end(self, moment: Moment) -> float:
+        """When it ends, by the wall clock as it is now, and not as it was when it was set."""
+        if self._is_of_boot(moment):
+            expires_at = moment.now + (self.ends_uptime_s - moment.uptime_s)
+            # Where nobody set the clock there is no difference but that of rounding.
+            return self.expires_at if abs(expires_at - self.expires_at) < SLACK_S else expires_at
+        return min(self.expires_at, moment.now) if self._is_of_host(moment) else self.expires_at
+
+    def restarted(self, moment: Moment) -> Lease:
+        """The lease, begun now where it was set later than now and only the wall clock tells when
+        it ends. To be stored, or it would begin for ever."""
+        if self.set_at is None or self.set_at <= moment.now or self._is_of_host(moment):
+            return self
+        expires_at = restarted(self.expires_at, self.set_at, moment.now)
+        return self._replace(set_at=moment.now, expires_at=expires_at)
+
+    def _is_of_boot(self, moment: Moment) -> bool:
+        """Whatever the name of the host: containers have names of their own."""
+        if self.boot is None or moment.boot is None:
+            return False
+        return self.boot & BOOT_MASK == moment.boot & BOOT_MASK
+
+    def _is_of_host(self, moment: Moment) -> bool:
+        if self.boot is None or moment.boot is None:
+            return False
+        return self._is_of_boot(moment) or self.boot >> BOOT_BITS == moment.boot >> BOOT_BITS
+
+
+def restarted(until: float, set_at: float, now: float) -> float:
+    """When a delay ends that was set to end at `until`: as late after now as it was meant to end
+    after it was set, where that lies ahead of now. All epoch seconds."""
+    return now + (until - set_at) if set_at > now else until

@@ -1,0 +1,66 @@
+"""When what the reference model's tasks wait for ends: their leases and their delays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tubeq.domain.clock import Clock, LeaseClock
+from tubeq.domain.leases import Lease, restarted
+from tubeq.domain.models import Task
+from tubeq.domain.states import TaskStatus
+
+
+class Deadlines:
+    """Those of all tasks, by row id. A lease of a task that nobody holds is a stale one.
+
+    Args:
+        clock: the source of time.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = LeaseClock(clock)
+        self._leases: dict[int, Lease] = {}
+        self._delayed_at: dict[int, float] = {}  # when a run_after that nobody gave was set
+
+    def hold(self, task: Task, lease_s: float) -> dict[str, Any]:
+        """A lease that begins now, as the task shows it."""
+        lease = self._leases[task.row_id] = Lease.of(self._clock.moment(), lease_s)
+        return _shown(lease)
+
+    def has_ended(self, task: Task) -> bool:
+        """Whether the lease of a held task has."""
+        return self._leases[task.row_id].has_ended(self._clock.moment())
+
+    def delay(self, task: Task) -> None:
+        """What `run_after` it gets now is a delay, and no date that somebody gave."""
+        self._delayed_at[task.row_id] = self._clock.now()
+
+    def forget(self, task: Task) -> None:
+        """Nothing of it waits any more."""
+        self._delayed_at.pop(task.row_id, None)
+        self._leases.pop(task.row_id, None)
+
+    def restart(self, tasks: Mapping[int, Task]) -> dict[int, Task]:
+        """The tasks whose delay, or lease, was set later than now, by a clock that was wrong:
+        with those that begin now."""
+        moment = self._clock.moment()
+        changed = {}
+        for row_id, set_at in self._delayed_at.items():
+            task = tasks[row_id]
+            if set_at > moment.now and task.run_after is not None:
+                self._delayed_at[row_id] = moment.now
+                due = min(task.run_after, moment.now)
+                if task.status is TaskStatus.QUEUED:
+                    due = restarted(task.run_after, set_at, moment.now)
+                changed[row_id] = task._replace(run_after=due)
+        for row_id, lease in self._leases.items():
+            task = changed.get(row_id, tasks[row_id])
+            if task.lease_expires_at is not None and lease != lease.restarted(moment):
+                self._leases[row_id] = lease.restarted(moment)
+                changed[row_id] = task._replace(**_shown(self._leases[row_id]))
+        return changed
+
+
+def _shown(lease: Lease) -> dict[str, Any]:
+    return {"last_heartbeat": lease.set_at, "lease_expires_at": lease.expires_at}

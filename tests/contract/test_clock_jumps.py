@@ -1,0 +1,403 @@
+"""A wall clock that was set, verb by verb: nothing that lives is taken from its
+worker, and nothing waits for longer than its own lease or delay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import FakeClock
+from tests.contract.support import LEASE_S, add, held, request, take
+from tubeq.domain.breaker import BreakerPolicy, Verdict
+from tubeq.domain.clock import Clock, to_timestamp
+from tubeq.domain.limits import Grant, Holder, LimitRule, Refusal
+from tubeq.domain.models import Idea
+from tubeq.domain.policies import ClaimStrategy
+from tubeq.domain.states import TaskStatus
+from tubeq.storage import Storage, open_storage
+from tubeq.storage.port import Rescue, WorkerInfo
+
+HOUR_S, YEAR_S = 3600.0, 365 * 86_400.0
+DELAY_S = 30.0
+NOTHING = Rescue([], [], [])
+each_jump = pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S, YEAR_S, -YEAR_S])
+ahead_at_first = pytest.mark.parametrize("jump_s", [HOUR_S, YEAR_S])
+each_start = pytest.mark.parametrize("start", [False, True])
+
+
+@pytest.mark.parametrize("strategy", list(ClaimStrategy))
+def test_after_a_clock_was_set_back_a_due_task_is_claimed_at_once(
+    storage: Storage, clock: FakeClock, strategy: ClaimStrategy
+) -> None:
+    for _ in range(3):
+        add(storage)
+    take(storage, strategy=strategy)
+    clock.jump(-HOUR_S)
+    due = add(storage, priority=9, run_after=clock.now() + 5)
+    clock.advance(5.2)
+    assert due in {take(storage, strategy=strategy).task_id for _ in range(3)}
+
+
+def test_after_a_clock_was_set_back_priorities_hold(storage: Storage, clock: FakeClock) -> None:
+    for _ in range(3):
+        add(storage)
+    take(storage, strategy=ClaimStrategy.PRIORITY)
+    clock.jump(-HOUR_S)
+    due = add(storage, priority=9, run_after=clock.now() + 5)
+    clock.advance(5.2)
+    assert take(storage, strategy=ClaimStrategy.PRIORITY).task_id == due
+
+
+@each_jump
+@each_start
+def test_a_lease_that_is_renewed_survives_a_jump(
+    storage: Storage, clock: FakeClock, jump_s: float, start: bool
+) -> None:
+    claim = held(storage, start=start)
+    clock.advance(LEASE_S / 2)
+    clock.jump(jump_s)
+    assert storage.rescue() == NOTHING
+    storage.heartbeat(claim, LEASE_S)
+    clock.jump(-jump_s)
+    assert storage.rescue() == NOTHING
+    clock.advance(LEASE_S - 1)
+    assert storage.rescue() == NOTHING
+    storage.heartbeat(claim, LEASE_S)
+    storage.complete(claim if start else storage.start(claim))
+
+
+@each_jump
+@pytest.mark.parametrize("corrected", [False, True])
+@pytest.mark.parametrize("beaten", [False, True])
+def test_a_lease_that_is_not_renewed_lasts_no_longer_for_a_jump(
+    storage: Storage, clock: FakeClock, jump_s: float, corrected: bool, beaten: bool
+) -> None:
+    clock.jump(jump_s)
+    claim = held(storage)
+    if beaten:
+        storage.heartbeat(claim, LEASE_S)
+    if corrected:
+        clock.jump(-jump_s)
+    assert storage.rescue() == NOTHING
+    clock.advance(LEASE_S + 1)
+    assert storage.rescue() == Rescue([claim.task_id], [], [])
+    assert take(storage, "worker-2").task_id == claim.task_id
+
+
+def test_an_administrators_claim_has_such_a_lease(storage: Storage, clock: FakeClock) -> None:
+    task_id = add(storage)
+    storage.set_status(task_id, TaskStatus.CLAIMED, lease_s=LEASE_S)
+    clock.jump(YEAR_S)
+    assert storage.rescue() == NOTHING
+    clock.advance(LEASE_S + 1)
+    assert storage.rescue() == Rescue([task_id], [], [])
+
+
+def retried(storage: Storage, clock: FakeClock) -> str:
+    claim = held(storage)
+    storage.fail(claim, "http_500", "no", retry_at=clock.now() + DELAY_S)
+    return claim.task_id
+
+
+def released(storage: Storage, clock: FakeClock) -> str:
+    claim = held(storage)
+    storage.release(claim, until=clock.now() + DELAY_S)
+    return claim.task_id
+
+
+Delayed = Callable[[Storage, FakeClock], str]
+each_delay = pytest.mark.parametrize("delayed", [retried, released])
+
+
+@each_delay
+@ahead_at_first
+@pytest.mark.parametrize("looks", ["claim", "rescue"])
+def test_a_delay_set_by_a_clock_that_was_ahead_begins_when_it_is_corrected(
+    storage: Storage, clock: FakeClock, jump_s: float, delayed: Delayed, looks: str
+) -> None:
+    clock.jump(jump_s)
+    task_id = delayed(storage, clock)
+    clock.jump(-jump_s)
+    if looks == "rescue":
+        storage.rescue()
+    assert storage.claim(request()) == []
+    assert storage.get(task_id).run_after == pytest.approx(clock.now() + DELAY_S)
+    clock.advance(DELAY_S - 1)
+    assert storage.claim(request()) == []
+    clock.advance(2)
+    assert take(storage).task_id == task_id
+
+
+@each_delay
+@each_jump
+def test_no_delay_is_longer_for_a_jump(
+    storage: Storage, clock: FakeClock, jump_s: float, delayed: Delayed
+) -> None:
+    task_id = delayed(storage, clock)
+    clock.jump(jump_s)
+    storage.rescue()
+    clock.jump(-jump_s)
+    storage.claim(request(task_type="other"))
+    clock.advance(DELAY_S + 1)
+    assert take(storage).task_id == task_id
+
+
+@each_delay
+@ahead_at_first
+def test_a_delay_that_was_over_by_a_clock_that_was_ahead_is_none_afterwards(
+    storage: Storage, clock: FakeClock, jump_s: float, delayed: Delayed
+) -> None:
+    """Claimed while the clock was ahead, and taken back once it is right."""
+    clock.jump(jump_s)
+    task_id = delayed(storage, clock)
+    clock.advance(DELAY_S + 1)
+    take(storage)
+    clock.jump(-jump_s)
+    clock.advance(LEASE_S + 1)
+    assert storage.rescue() == Rescue([task_id], [], [])
+    assert take(storage).task_id == task_id
+
+
+@ahead_at_first
+def test_a_retry_at_once_is_due_at_once_after_a_correction(
+    storage: Storage, clock: FakeClock, jump_s: float
+) -> None:
+    clock.jump(jump_s)
+    claim = held(storage)
+    storage.fail(claim, "http_500", "no", retry_at=clock.now())
+    clock.jump(-jump_s)
+    assert take(storage).task_id == claim.task_id
+
+
+@each_jump
+def test_a_date_that_somebody_gave_stays(storage: Storage, clock: FakeClock, jump_s: float) -> None:
+    date = clock.now() + DELAY_S
+    clock.jump(-abs(jump_s))
+    task_id = add(storage, run_after=date)
+    storage.rescue()
+    assert storage.claim(request()) == []
+    clock.jump(abs(jump_s))
+    assert storage.claim(request()) == []
+    assert storage.get(task_id).run_after == date
+    clock.advance(DELAY_S + 1)
+    assert take(storage).task_id == task_id
+
+
+@pytest.mark.parametrize("strategy", list(ClaimStrategy))
+@pytest.mark.parametrize("limit", [1, 3])
+def test_what_only_a_clock_that_was_ahead_made_due_waits_for_its_date(
+    storage: Storage, clock: FakeClock, strategy: ClaimStrategy, limit: int
+) -> None:
+    date = clock.now() + DELAY_S
+    dated = [add(storage, run_after=date, priority=5) for _ in range(3)]
+    at_once = add(storage)
+    clock.jump(YEAR_S)
+    early = take(storage, strategy=ClaimStrategy.PRIORITY)  # and the others are due as well
+    assert early.task_id in dated
+    storage.release(early)
+    clock.jump(-YEAR_S)
+    claimed = storage.claim(request(strategy=strategy), limit)
+    assert [task.task_id for task in claimed] == [at_once]
+    assert storage.claim(request(strategy=strategy), limit) == []
+    assert {storage.get(task_id).run_after for task_id in dated} == {date}
+    clock.advance(DELAY_S + 1)
+    found = [task.task_id for task in storage.claim(request(strategy=strategy), 3)]
+    assert sorted(found) == sorted(dated)
+
+
+def test_a_worker_that_was_seen_by_a_clock_that_was_ahead_is_seen_again(
+    storage: Storage, clock: FakeClock
+) -> None:
+    clock.jump(YEAR_S)
+    storage.register_worker(WorkerInfo("worker-1", "video", "host", 1, "then", clock.now(), False))
+    clock.jump(-YEAR_S)
+    storage.worker_seen("worker-1")
+    assert storage.workers()[0].last_seen == clock.now()
+
+
+@each_jump
+def test_no_task_waits_for_less_than_nothing(
+    storage: Storage, clock: FakeClock, jump_s: float
+) -> None:
+    add(storage)
+    clock.jump(jump_s)
+    waited_s = storage.stats().oldest_queued_s
+    assert waited_s is not None and waited_s >= 0.0
+
+
+# Items --------------------------------------------------------------------------------------------
+
+
+@ahead_at_first
+@pytest.mark.parametrize("folded", [False, True])
+def test_what_was_seen_by_a_clock_that_was_ahead_is_seen_anew(
+    storage: Storage, clock: FakeClock, jump_s: float, folded: bool
+) -> None:
+    def see(views: int) -> None:
+        storage.complete(held(storage), [Idea("v1", views=views)])
+
+    clock.jump(jump_s)
+    see(10)
+    if folded:
+        storage.items.fold()
+    clock.jump(-jump_s)
+    see(20)
+    item = storage.items.get_item("v1")
+    assert item is not None and (item.views == 20 or not folded)
+    assert item.last_seen_at <= to_timestamp(clock.now())
+    clock.advance(HOUR_S + 1)
+    see(30)
+    item = storage.items.get_item("v1")
+    assert item is not None and item.views == 30
+    assert 30 in {count.views for count in storage.items.counts("v1")}
+
+
+# Slots and probes ---------------------------------------------------------------------------------
+
+KEY = "type:video"
+ONE, TWO = Holder("worker-1", 1, 1), Holder("worker-2", 2, 1)
+
+
+@each_jump
+def test_a_slot_that_is_held_on_to_survives_a_jump(
+    storage: Storage, clock: FakeClock, jump_s: float
+) -> None:
+    limits = storage.limits
+    limits.set_rule(LimitRule(KEY, concurrency=1))
+    assert isinstance(limits.take([KEY], ONE, LEASE_S), Grant)
+    clock.jump(jump_s)
+    assert isinstance(limits.take([KEY], TWO, LEASE_S), Refusal)
+    assert len(limits.permits()) == 1
+    limits.extend(ONE, LEASE_S)
+    clock.jump(-jump_s)
+    clock.advance(LEASE_S - 1)
+    assert isinstance(limits.take([KEY], TWO, LEASE_S), Refusal)
+    assert [permit.holder for permit in limits.permits()] == [ONE]
+
+
+@each_jump
+def test_a_slot_that_is_held_on_to_survives_that_another_one_is_taken(
+    storage: Storage, clock: FakeClock, jump_s: float
+) -> None:
+    limits = storage.limits
+    limits.set_rule(LimitRule(KEY, concurrency=2))
+    limits.take([KEY], ONE, LEASE_S)
+    clock.jump(jump_s)
+    assert isinstance(limits.take([KEY], TWO, LEASE_S), Grant)
+    clock.jump(-jump_s)
+    assert {permit.holder for permit in limits.permits()} == {ONE, TWO}
+    assert isinstance(limits.take([KEY], Holder("worker-3"), LEASE_S), Refusal)
+
+
+@each_jump
+@pytest.mark.parametrize("corrected", [False, True])
+@pytest.mark.parametrize("extended", [False, True])
+def test_a_slot_of_a_dead_holder_ends_with_its_lease(
+    storage: Storage, clock: FakeClock, jump_s: float, corrected: bool, extended: bool
+) -> None:
+    limits = storage.limits
+    limits.set_rule(LimitRule(KEY, concurrency=1))
+    clock.jump(jump_s)
+    limits.take([KEY], ONE, LEASE_S)
+    if extended:
+        limits.extend(ONE, LEASE_S)
+    if corrected:
+        clock.jump(-jump_s)
+    limits.take([KEY], TWO, LEASE_S)
+    clock.advance(LEASE_S + 1)
+    assert limits.permits() == []
+    assert isinstance(limits.take([KEY], TWO, LEASE_S), Grant)
+
+
+@each_jump
+def test_a_rate_is_that_of_the_rule_after_a_jump(
+    storage: Storage, clock: FakeClock, jump_s: float
+) -> None:
+    limits = storage.limits
+    limits.set_rule(LimitRule(KEY, per_s=0.1))
+    clock.jump(jump_s)
+    limits.take([KEY], ONE, LEASE_S)
+    clock.jump(-jump_s)
+    limits.take([KEY], TWO, LEASE_S)
+    clock.advance(11)
+    assert isinstance(limits.take([KEY], TWO, LEASE_S), Grant)
+
+
+@each_jump
+@pytest.mark.parametrize("probing", [False, True])
+def test_a_pause_is_no_longer_for_a_jump(
+    storage: Storage, clock: FakeClock, jump_s: float, probing: bool
+) -> None:
+    limits = storage.limits
+    clock.jump(jump_s)
+    limits.report(KEY, ONE, Verdict.BLOCKED, "bot_check", BreakerPolicy(DELAY_S))
+    if probing:
+        clock.advance(DELAY_S + 1)
+        assert limits.admit(KEY, ONE, LEASE_S).probe
+    clock.jump(-jump_s)
+    limits.admit(KEY, TWO, LEASE_S)
+    clock.advance(max(DELAY_S, LEASE_S) + 1)
+    assert limits.pause_s(KEY) == 0.0
+    assert limits.admit(KEY, TWO, LEASE_S).probe
+
+
+@each_jump
+def test_a_probe_that_lives_is_the_only_one_after_a_jump(
+    storage: Storage, clock: FakeClock, jump_s: float
+) -> None:
+    limits = storage.limits
+    limits.report(KEY, ONE, Verdict.BLOCKED, "bot_check", BreakerPolicy(DELAY_S))
+    clock.advance(DELAY_S + 1)
+    assert limits.admit(KEY, ONE, LEASE_S).probe
+    clock.jump(abs(jump_s))
+    assert not limits.admit(KEY, TWO, LEASE_S).probe
+    limits.extend(ONE, LEASE_S)
+    clock.jump(-abs(jump_s))
+    assert not limits.admit(KEY, TWO, LEASE_S).probe
+    assert limits.report(KEY, ONE, Verdict.SUCCEEDED, "", BreakerPolicy(DELAY_S)) is None
+
+
+class WallClock:
+    """A clock as it was before: of a user's, with nothing but `now`."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.now = clock.now
+
+
+@pytest.mark.parametrize("back_end", ["memory", "sqlite"])
+def test_without_a_monotonic_clock_a_step_back_delays_nothing(
+    back_end: str, tmp_path: Path, clock: FakeClock
+) -> None:
+    with closing(opened(back_end, tmp_path, WallClock(clock))) as storage:
+        for _ in range(3):
+            add(storage)
+        take(storage, strategy=ClaimStrategy.PRIORITY)
+        clock.jump(-HOUR_S)
+        due = add(storage, priority=9, run_after=clock.now() + 5)
+        clock.advance(5.2)
+        assert take(storage, strategy=ClaimStrategy.PRIORITY).task_id == due
+
+
+@pytest.mark.parametrize("back_end", ["memory", "sqlite"])
+@ahead_at_first
+def test_without_a_monotonic_clock_a_lease_begins_anew_when_the_clock_is_corrected(
+    back_end: str, tmp_path: Path, clock: FakeClock, jump_s: float
+) -> None:
+    with closing(opened(back_end, tmp_path, WallClock(clock))) as storage:
+        clock.jump(jump_s)
+        claim = held(storage)
+        clock.jump(-jump_s)
+        assert storage.rescue() == NOTHING
+        assert storage.get(claim.task_id).lease_expires_at == pytest.approx(clock.now() + LEASE_S)
+        clock.advance(LEASE_S - 1)
+        assert storage.rescue() == NOTHING
+        clock.advance(2)
+        assert storage.rescue() == Rescue([claim.task_id], [], [])
+
+
+def opened(back_end: str, folder: Path, clock: Clock) -> Storage:
+    target = {"memory": ":memory:", "sqlite": folder / "queue.db"}[back_end]
+    return open_storage(target, clock=clock)
