@@ -153,8 +153,8 @@ class MemoryStorage:
 
     def _held(self, claim: Task) -> Task:
         """The fence: the task that the claim still holds."""
-        task = self._tasks.get(claim.row_id)
-        if task is None or task.status not in ACTIVE or task.claim_token != claim.claim_token:
+        task, very = self._tasks.get(claim.row_id), (claim.task_id, claim.claim_token)
+        if task is None or task.status not in ACTIVE or (task.task_id, task.claim_token) != very:
             raise ClaimLost(claim.task_id, claim.claim_token)
         return task
 

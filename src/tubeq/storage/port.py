@@ -1,8 +1,8 @@
 """What a storage promises. Every back end keeps these promises under one contract suite.
 
-A *claim* is the Task that `claim` returned: it bears the row id and the claim token. Verbs that
-take a claim are fenced: they raise ClaimLost, and change nothing, unless the task is still held
-under that very token. Every verb is one transaction: all of it happens, or nothing. A storage may
+A *claim* is the Task that `claim` returned: it has the row id, the task's id and the claim token.
+Verbs that take a claim are fenced: they raise ClaimLost, and change nothing, unless that very task
+is still held under that very token. Every verb is one transaction: all of it happens, or nothing. A storage may
 be shared by the threads of one process; another process opens its own.
 """
 

@@ -10,8 +10,10 @@ retry_count, crash_count, error_code, error_message, result, idempotency_key
 result_id, task_id, source_id, title, description, score, url, views, duration_s, published_at,
 extra, created_at
 
+-- The row id finds the row, the token tells the claim. The task's own id is for a database that was
+-- restored: what was created there since may have the row id, and token, of a task that is lost.
 -- name: held
-id = :id AND claim_token = :token AND status IN ('CLAIMED', 'RUNNING')
+id = :id AND claim_token = :token AND task_id = :task_id AND status IN ('CLAIMED', 'RUNNING')
 
 -- name: back_to_queue
 status = 'QUEUED', worker_id = NULL, claimed_at = NULL, started_at = NULL, completed_at = NULL,
@@ -151,7 +153,7 @@ SELECT EXISTS (SELECT 1 FROM task_queue WHERE queue_key = :task_type)
 
 -- name: start
 UPDATE task_queue SET status = 'RUNNING', started_at = :at
-WHERE id = :id AND claim_token = :token AND status = 'CLAIMED'
+WHERE id = :id AND claim_token = :token AND task_id = :task_id AND status = 'CLAIMED'
 RETURNING last_heartbeat, lease_expires_at, cancel_requested
 
 -- name: is_held
@@ -165,7 +167,7 @@ WHERE $held RETURNING cancel_requested
 -- name: complete
 UPDATE task_queue SET status = 'COMPLETED', completed_at = ?, lease_expires_at = NULL,
     result = ?, error_code = NULL, error_message = NULL
-WHERE id = ? AND claim_token = ? AND status IN ('CLAIMED', 'RUNNING')
+WHERE id = ? AND claim_token = ? AND task_id = ? AND status IN ('CLAIMED', 'RUNNING')
 
 -- name: finish
 UPDATE task_queue SET status = :status, completed_at = :at, lease_expires_at = NULL,
