@@ -14,7 +14,7 @@ from tubeq.domain.errors import SchemaMismatch
 from tubeq.domain.states import TaskStatus
 
 APPLICATION_ID = 0x54554251  # "TUBQ": tells tools, and us, whose file it is
-_SEED_TABLES = {"task_queue", "results"}
+SEED_TABLES = {"task_queue", "results"}
 
 
 class Migration(NamedTuple):
@@ -118,7 +118,7 @@ def _apply(connection: sqlite3.Connection, migration: Migration, path: Path, now
             "CREATE TABLE migration (version INTEGER PRIMARY KEY, name TEXT NOT NULL, "
             "checksum TEXT NOT NULL, applied_at TIMESTAMP NOT NULL)"
         )
-        adopting = _table_names(connection) >= _SEED_TABLES
+        adopting = table_names(connection) >= SEED_TABLES
         if adopting:
             _set_seed_aside(connection, path)
     for statement in _statements(migration.sql):
@@ -148,7 +148,8 @@ def _objects(connection: sqlite3.Connection) -> dict[str, str]:
     return dict(connection.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"))
 
 
-def _table_names(connection: sqlite3.Connection) -> set[str]:
+def table_names(connection: sqlite3.Connection) -> set[str]:
+    """The tables in a file, SQLite's own and the register of migrations left out."""
     rows = connection.execute(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
     )
@@ -167,8 +168,8 @@ def _require_untampered(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _require_adoptable(connection: sqlite3.Connection, path: Path) -> None:
-    tables = _table_names(connection)
-    if tables and tables != _SEED_TABLES:
+    tables = table_names(connection)
+    if tables and tables != SEED_TABLES:
         raise SchemaMismatch(
             f"{path} belongs to another program (it has the tables {', '.join(sorted(tables))}): "
             "give tubeq a file of its own"

@@ -2,8 +2,8 @@
 
 A *claim* is the Task that `claim` returned: it has the row id, the task's id and the claim token.
 Verbs that take a claim are fenced: they raise ClaimLost, and change nothing, unless that very task
-is still held under that very token. Every verb is one transaction: all of it happens, or nothing. A storage may
-be shared by the threads of one process; another process opens its own.
+is still held under that very token. Every verb is one transaction: all of it happens, or nothing. A
+storage may be shared by the threads of one process; another process opens its own.
 """
 
 from __future__ import annotations

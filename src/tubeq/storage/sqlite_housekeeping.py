@@ -94,12 +94,19 @@ class Housekeeping:
         return pruned
 
     def check(self) -> list[str]:
-        """Integrity and foreign keys as SQLite checks them, and the queue's own rules."""
-        wrong = [row[0] for row in self._session.read("PRAGMA integrity_check") if row[0] != "ok"]
-        for table, row_id, parent, _ in self._session.read("PRAGMA foreign_key_check"):
-            wrong.append(f"row {row_id} of {table} refers to a row of {parent} that is not there")
-        wrong += [row[0] for row in self._session.read(_SQL["broken_rules"])]
-        return wrong
+        return self.damage() or self.broken_rules()
+
+    def damage(self) -> list[str]:
+        """What SQLite finds wrong with the file itself."""
+        return [row[0] for row in self._session.read("PRAGMA integrity_check") if row[0] != "ok"]
+
+    def broken_rules(self) -> list[str]:
+        """Foreign keys as SQLite checks them, and the queue's own rules."""
+        wrong = [
+            f"row {row_id} of {table} refers to a row of {parent} that is not there"
+            for table, row_id, parent, _ in self._session.read("PRAGMA foreign_key_check")
+        ]
+        return wrong + [row[0] for row in self._session.read(_SQL["broken_rules"])]
 
     def backup(self, path: Path) -> Path:
         """A consistent copy while workers go on; checked before it is renamed into place.
