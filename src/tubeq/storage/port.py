@@ -50,6 +50,18 @@ class Rescue(NamedTuple):
     cancelled: list[str]
 
 
+class PruneCount(NamedTuple):
+    """What a prune would remove of one type in one status: how many tasks, between which times
+    they finished (timestamps), and how many results they have."""
+
+    task_type: str
+    status: str
+    tasks: int
+    oldest: str
+    newest: str
+    results: int
+
+
 class WorkerInfo(NamedTuple):
     """A registered worker. `last_seen` is epoch seconds."""
 
@@ -319,10 +331,20 @@ class Storage(Protocol):
 
     def prune(self, finished_before: float, *, limit: int | None = None) -> int:
         """Delete finished tasks older than that (epoch seconds), with results and history, at
-        most `limit`, in short transactions; the number of deleted tasks. The newest task is
-        always kept, so that row ids are never used again. So are a child whose parent is not
-        finished, as that would create it once more, and a parent with a child that is not. What
-        the results told stays in `items`."""
+        most `limit`; the number of deleted tasks. The newest task is always kept, so that row ids
+        are never used again. So are a child whose parent is not finished, as that would create it
+        once more, and a parent with a child that is not. What the results told stays in `items`.
+
+        Others wait for milliseconds at most, so the rows of one task may go in several
+        transactions, the task itself last: while it runs, a task may be seen without its results.
+        """
+        ...
+
+    def preview_prune(
+        self, finished_before: float, *, limit: int | None = None
+    ) -> list[PruneCount]:
+        """What `prune` would delete now: a row for each type and status, in that order. It
+        changes nothing."""
         ...
 
     def register_worker(self, info: WorkerInfo) -> None:

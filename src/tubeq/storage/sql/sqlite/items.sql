@@ -77,15 +77,6 @@ DELETE FROM item_again WHERE result IN (
 SELECT EXISTS (
     SELECT 1 FROM item_again WHERE NOT EXISTS (SELECT 1 FROM results WHERE id = result))
 
--- name: is_any_unfolded
-SELECT EXISTS (
-    SELECT 1 FROM results
-    WHERE id > (SELECT through FROM item_fold)
-      AND task_id IN (SELECT value FROM json_each(:task_ids)))
-    OR EXISTS (
-    SELECT 1 FROM item_again CROSS JOIN results ON results.id = item_again.result
-    WHERE task_id IN (SELECT value FROM json_each(:task_ids)))
-
 -- Searching ----------------------------------------------------------------------------------------
 -- item_search is no part of the schema: an SQLite without FTS5 could not make it. It holds no text
 -- of its own, so what leaves it must be told as it was.

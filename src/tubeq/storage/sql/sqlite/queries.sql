@@ -232,35 +232,6 @@ WHERE queue_key = :queue_key AND lease_expires_at <= :now LIMIT 1000
 SELECT $task_columns FROM task_queue
 WHERE queue_key = :queue_key AND worker_id = :worker_id LIMIT 1000
 
--- A child is kept while its parent is not finished, a parent while one of its children is not.
--- name: prunable
-SELECT id, task_id FROM task_queue
-WHERE id > :after AND status IN ('COMPLETED', 'FAILED', 'CANCELLED') AND completed_at < :before
-  AND id < (SELECT max(id) FROM task_queue)
-  AND NOT EXISTS (
-    SELECT 1 FROM task_child JOIN task_queue AS relative ON relative.id = task_child.parent
-    WHERE task_child.child = task_queue.id
-      AND relative.status IN ('QUEUED', 'CLAIMED', 'RUNNING'))
-  AND NOT EXISTS (
-    SELECT 1 FROM task_child JOIN task_queue AS relative ON relative.id = task_child.child
-    WHERE task_child.parent = task_queue.id
-      AND relative.status IN ('QUEUED', 'CLAIMED', 'RUNNING'))
-ORDER BY id LIMIT :limit
-
--- name: still_finished
-SELECT id, task_id FROM task_queue
-WHERE id IN (SELECT value FROM json_each(?)) AND status IN ('COMPLETED', 'FAILED', 'CANCELLED')
-ORDER BY id
-
--- name: delete_results
-DELETE FROM results WHERE task_id = ?
-
--- name: delete_events
-DELETE FROM task_event WHERE task = ?
-
--- name: delete_task
-DELETE FROM task_queue WHERE id = ? AND status IN ('COMPLETED', 'FAILED', 'CANCELLED')
-
 -- By type and status: how many, how many not yet due, and since when the oldest due one waits.
 -- name: counts
 SELECT task_type, status, count(*), sum(status = 'QUEUED' AND run_after > :now),
