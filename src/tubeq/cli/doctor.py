@@ -17,7 +17,11 @@ from tubeq.plugins.registry import plugin_types
 from tubeq.plugins.ytdlp_version import installed_version, version_problem
 from tubeq.settings import Settings
 from tubeq.storage.connection import network_file_system
+from tubeq.storage.sqlite_damage import damage_of
 from tubeq.storage.sqlite_version import MINIMUM, wal_reset_bug
+
+_ENOUGH_FREE_BYTES = 16_000_000
+_CHECK_S = 3.0
 
 
 class Finding(NamedTuple):
@@ -89,12 +93,12 @@ def _database(path: Path) -> list[Finding]:
     remote = network_file_system(folder)
     where = f"{remote}, a network: SQLite's locks cannot be trusted there" if remote else "local"
     found = [Finding("file system", where, problem=remote is not None)]
-    free = size(shutil.disk_usage(folder).free)
+    found.append(_space(folder))
     if not path.exists():
-        return [Finding("database", f"{path.absolute()}: not made yet; {free} free"), *found]
+        return [Finding("database", f"{path.absolute()}: not made yet"), *found]
     if path.is_dir():
         return [Finding("database", f"{path}: a folder, not a file", problem=True), *found]
-    found.insert(0, Finding("database", f"{path.absolute()}: {_sizes(path)}; {free} free"))
+    found.insert(0, Finding("database", f"{path.absolute()}: {_sizes(path)}"))
     try:
         # A URI, so that "?" or "#" in the path means nothing; read-only, so that nothing is made.
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
@@ -102,7 +106,32 @@ def _database(path: Path) -> list[Finding]:
             (schema,) = file.execute("PRAGMA user_version").fetchone()
     except sqlite3.Error as error:
         return [*found, Finding("contents", f"cannot be read: {error}", problem=True)]
-    return [*found, Finding("journal mode", mode), Finding("schema", str(schema))]
+    return [*found, Finding("journal mode", mode), Finding("schema", str(schema)), _contents(path)]
+
+
+def _space(folder: Path) -> Finding:
+    free = shutil.disk_usage(folder).free
+    if free < _ENOUGH_FREE_BYTES:
+        return Finding(
+            "free space",
+            f"{size(free)}: too little, the log alone grows to some 12 MB; free some on this disk",
+            problem=True,
+        )
+    return Finding("free space", size(free))
+
+
+def _contents(path: Path) -> Finding:
+    """What a check sees within a few seconds."""
+    damage = damage_of(path, within_s=_CHECK_S)
+    if damage is None:
+        return Finding("contents", f"nothing wrong within {_CHECK_S:g} s; `tubeq db check` for all")
+    if damage:
+        return Finding(
+            "contents",
+            f"damaged ({damage[0]}): restore a backup with 'tubeq db restore BACKUP'",
+            problem=True,
+        )
+    return Finding("contents", "sound")
 
 
 def _sizes(path: Path) -> str:

@@ -15,6 +15,7 @@ from tubeq.storage import Storage
 
 if TYPE_CHECKING:
     from tubeq.storage.items_port import OnProgress
+    from tubeq.storage.port import PruneCount
     from tubeq.storage.seed_import import Imported
 
 
@@ -72,6 +73,10 @@ class Care:
     def prune(self, older_than_s: float, limit: int | None = None) -> int:
         """Delete tasks that finished more than `older_than_s` seconds ago; how many."""
         return self.storage.prune(self._clock.now() - older_than_s, limit=limit)
+
+    def preview_prune(self, older_than_s: float, limit: int | None = None) -> list[PruneCount]:
+        """What such a prune would delete now: a row for each type and status. Nothing changes."""
+        return self.storage.preview_prune(self._clock.now() - older_than_s, limit=limit)
 
     def backup(self, path: str | os.PathLike[str]) -> Path:
         """A consistent copy of the database while workers go on; checked before it is renamed

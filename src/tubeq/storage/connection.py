@@ -30,8 +30,16 @@ _MEANINGS: tuple[tuple[str, type[StorageError], str], ...] = (
     ("busy", StorageBusy, "another program holds the database: close its open transaction"),
     ("disk is full", StorageFull, "no space is left for the database: free some; nothing is lost"),
     ("readonly", StorageReadOnly, "the database cannot be written: check its permissions"),
-    ("not a database", StorageCorrupt, "the file is no SQLite database: give another path"),
-    ("malformed", StorageCorrupt, "the database is damaged: restore a backup ('tubeq db backup')"),
+    (
+        "not a database",
+        StorageCorrupt,
+        "not a SQLite database, or a damaged one: give another path, or 'tubeq db restore BACKUP'",
+    ),
+    (
+        "malformed",
+        StorageCorrupt,
+        "the database is damaged: restore a backup with 'tubeq db restore BACKUP'",
+    ),
     ("unable to open", StorageError, "the database cannot be opened: check path and permissions"),
 )
 

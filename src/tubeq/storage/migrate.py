@@ -75,7 +75,8 @@ def is_current(connection: sqlite3.Connection, path: Path) -> bool:
         if applied.get(migration.version) != migration.checksum:
             raise SchemaMismatch(
                 f"{path}: migration {migration.version} is not the one this tubeq knows: "
-                "it was made by a changed program; restore a backup, or use that program"
+                "it was made by a changed program; use that program, or restore a backup with "
+                "'tubeq db restore BACKUP'"
             )
     if version == latest:
         _require_untampered(connection, path)
@@ -163,7 +164,7 @@ def _require_untampered(connection: sqlite3.Connection, path: Path) -> None:
     if changed:
         raise SchemaMismatch(
             f"{path}: the schema was changed by hand ({', '.join(sorted(changed))}): "
-            "undo that, or restore a backup"
+            "undo that, or restore a backup with 'tubeq db restore BACKUP'"
         )
 
 

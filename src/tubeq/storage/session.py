@@ -13,10 +13,17 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from tubeq.domain.clock import Clock, to_timestamp
-from tubeq.domain.errors import InvalidParameters, StorageBusy, StorageError, UnsafeStorage
+from tubeq.domain.errors import (
+    InvalidParameters,
+    StorageBusy,
+    StorageCorrupt,
+    StorageError,
+    UnsafeStorage,
+)
 from tubeq.storage.byte_lock import LockFile
 from tubeq.storage.connection import ConnectionFactory, prepare_path, translate, translated
 from tubeq.storage.migrate import is_current, migrate
+from tubeq.storage.sqlite_damage import require_whole
 from tubeq.storage.sqlite_version import require_supported
 from tubeq.storage.wal import Checkpointer, WalSync
 from tubeq.storage.write_lock import OPEN_BYTE, WriteLock, is_busy
@@ -39,6 +46,7 @@ class Session:
         self._factory = factory
         self._mutex = threading.RLock()
         self._unusable: StorageError | None = None
+        self._damaged: StorageCorrupt | None = None
         with translated(self.path):
             self._connection = factory.connect()
         try:
@@ -160,9 +168,9 @@ class Session:
             self._let_go()
 
     def _enter(self) -> None:
-        """Keep this process's other threads from writing."""
-        if self._unusable:
-            raise self._unusable
+        """Keep this process's other threads from writing; a damaged file is not written to."""
+        if self._unusable or self._damaged:
+            raise self._unusable or self._damaged  # type: ignore[misc]
         self._mutex.acquire()
 
     def _leave(self) -> None:
@@ -192,6 +200,7 @@ class Session:
     def _is_ready(self) -> bool:
         if not is_current(self._connection, self.path):
             return False
+        require_whole(self._connection, self.path)
         mode: str = self._connection.execute("PRAGMA journal_mode").fetchone()[0]
         return mode == "wal"
 
@@ -221,7 +230,10 @@ class Session:
         if isinstance(error, (sqlite3.OperationalError, sqlite3.DatabaseError)) and not isinstance(
             error, (sqlite3.ProgrammingError, sqlite3.InterfaceError)
         ):
-            return translate(error, self.path)
+            meaning = translate(error, self.path)
+            if isinstance(meaning, StorageCorrupt):
+                self._damaged = meaning
+            return meaning
         return InvalidParameters(f"a value cannot be stored: {error}")
 
     def _forget_after_fork(self) -> None:

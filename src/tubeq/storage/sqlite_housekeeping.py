@@ -85,7 +85,8 @@ class Housekeeping:
         return wrong + [row[0] for row in self._session.read(_SQL["broken_rules"])]
 
     def backup(self, path: Path) -> Path:
-        """A consistent copy while workers go on; checked before it is renamed into place.
+        """A consistent copy while workers go on; checked before it is renamed into place. An older
+        file of that name is replaced.
 
         Raises:
             StorageError: the copy cannot be written, or `path` is the database itself.

@@ -39,6 +39,7 @@ from tubeq.storage.connection import network_file_system, translated
 from tubeq.storage.migrate import APPLICATION_ID, SEED_TABLES, is_current, table_names
 from tubeq.storage.queries import load_queries
 from tubeq.storage.sqlite import SQLiteStorage
+from tubeq.storage.sqlite_damage import open_read_only, require_whole
 from tubeq.storage.sqlite_replace import replace_database
 from tubeq.storage.write_lock import OPEN_BYTE, is_busy
 
@@ -163,7 +164,7 @@ def _look_at(path: Path, now: float) -> _Replaced:
     if not path.exists():
         return _Replaced(0, [])
     try:
-        with closing(_open_read_only(path)) as file:
+        with closing(open_read_only(path)) as file:
             if not _is_ours(file) and table_names(file):
                 raise SchemaMismatch(
                     f"{path} belongs to another program (it has the tables "
@@ -198,13 +199,6 @@ def _is_process(pid: int) -> bool:
 def _is_ours(file: sqlite3.Connection) -> bool:
     application: int = file.execute(_SQL["application_id"]).fetchone()[0]
     return application == APPLICATION_ID or table_names(file) >= SEED_TABLES
-
-
-def _open_read_only(path: Path) -> sqlite3.Connection:
-    """A connection that leaves nothing beside the file where nobody has it open."""
-    in_use = any(Path(f"{path}{end}").exists() for end in ("-wal", "-journal"))
-    uri = f"{path.absolute().as_uri()}?{'mode=ro' if in_use else 'immutable=1'}"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10)
 
 
 @contextmanager
@@ -274,9 +268,10 @@ def _copy(backup: Path, copy: Path, progress: OnProgress | None) -> int:
             progress(total - remaining, total)
 
     with ExitStack() as files:
-        source = files.enter_context(closing(_open_read_only(backup)))
+        source = files.enter_context(closing(open_read_only(backup)))
         if not _is_ours(source):
             raise SchemaMismatch(f"{backup} holds no tasks of tubeq: it is no backup")
+        require_whole(source, backup)
         schema: int = source.execute("PRAGMA user_version").fetchone()[0]
         is_current(source, backup)
         target = files.enter_context(closing(sqlite3.connect(copy)))
