@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,11 +17,12 @@ from tubeq.cli.options import (
     DatabaseOption,
     JsonOption,
     open_queue,
+    quoted,
     read_settings,
     span_s,
 )
 from tubeq.cli.render import counted
-from tubeq.domain.errors import InvalidParameters
+from tubeq.domain.errors import InvalidParameters, StorageFull
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +56,8 @@ def prune(
         raise InvalidParameters(
             "this deletes tasks: give --yes to do so, or --dry-run to see what would go"
         )
-    with open_queue(read_settings(db_path)) as queue:
+    settings = read_settings(db_path)
+    with _way_out(settings.db_path), open_queue(settings) as queue:
         counts = queue.preview_prune(time.time() - before, limit) if dry_run or not yes else []
         if dry_run:
             _show(counts, as_json)
@@ -70,6 +75,19 @@ def prune(
         write_json({"pruned": count})
     else:
         print(f"{counted(count, 'task')} deleted")
+
+
+@contextmanager
+def _way_out(path: Path) -> Iterator[None]:
+    """On a full disk nothing can be deleted: SQLite first writes down what it is about to do."""
+    try:
+        yield
+    except StorageFull as error:
+        raise StorageFull(
+            f"{path}: no space is left on its disk, and deleting tasks needs some first: free 20 "
+            "MB there; or end the workers and go on with a copy on another disk: 'tubeq db restore "
+            f"{quoted(path)} --db COPY'"
+        ) from error
 
 
 def _show(counts: Sequence[PruneCount], as_json: bool) -> None:

@@ -14,9 +14,26 @@ _STEPS_BETWEEN_LOOKS = 10_000
 
 
 def open_read_only(path: Path) -> sqlite3.Connection:
-    """A connection that changes nothing, and leaves nothing beside a file that nobody has open."""
-    in_use = any(Path(f"{path}{end}").exists() for end in ("-wal", "-journal"))
-    uri = f"{path.absolute().as_uri()}?{'mode=ro' if in_use else 'immutable=1'}"
+    """A connection that changes nothing, and leaves nothing beside a file that nobody has open.
+
+    Raises:
+        sqlite3.Error: it cannot be read.
+    """
+    if any(Path(f"{path}{end}").exists() for end in ("-wal", "-journal")):
+        connection = _connect(path, "mode=ro")
+        try:
+            connection.execute("PRAGMA schema_version").fetchone()
+            return connection
+        except sqlite3.DatabaseError:
+            connection.close()
+            # A log can only be read where its index can be made, which takes a little space.
+            if _holds_frames(path) or Path(f"{path}-journal").exists():
+                raise
+    return _connect(path, "immutable=1")
+
+
+def _connect(path: Path, how: str) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?{how}"
     return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10)
 
 
