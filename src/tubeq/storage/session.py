@@ -23,7 +23,6 @@ from tubeq.domain.errors import (
 from tubeq.storage.byte_lock import LockFile
 from tubeq.storage.connection import ConnectionFactory, prepare_path, translate, translated
 from tubeq.storage.migrate import is_current, migrate
-from tubeq.storage.sqlite_damage import require_whole
 from tubeq.storage.sqlite_version import require_supported
 from tubeq.storage.wal import Checkpointer, WalSync
 from tubeq.storage.write_lock import OPEN_BYTE, WriteLock, is_busy
@@ -200,7 +199,6 @@ class Session:
     def _is_ready(self) -> bool:
         if not is_current(self._connection, self.path):
             return False
-        require_whole(self._connection, self.path)
         mode: str = self._connection.execute("PRAGMA journal_mode").fetchone()[0]
         return mode == "wal"
 

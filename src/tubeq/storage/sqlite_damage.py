@@ -7,8 +7,6 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from tubeq.domain.errors import StorageCorrupt
-
 _AT_MOST = 10
 _STEPS_BETWEEN_LOOKS = 10_000
 
@@ -49,37 +47,16 @@ def damage_of(path: Path, *, within_s: float | None = None) -> list[str] | None:
     deadline = None if within_s is None else time.monotonic() + within_s
     try:
         with closing(open_read_only(path)) as file:
-            require_whole(file, path)
             file.set_progress_handler(
                 lambda: deadline is not None and time.monotonic() > deadline, _STEPS_BETWEEN_LOOKS
             )
             # Without the indexes' contents: that takes a tenth of the time of a full check.
             rows = file.execute(f"PRAGMA quick_check({_AT_MOST})").fetchall()
-    except StorageCorrupt as error:
-        return [str(error)]
     except sqlite3.OperationalError as error:
         return None if "interrupted" in str(error) else [str(error)]
     except sqlite3.DatabaseError as error:
         return [str(error)]
     return [row[0] for row in rows if row[0] != "ok"]
-
-
-def require_whole(connection: sqlite3.Connection, path: Path) -> None:
-    """See that no part of the file is missing at its end. What is in a log may be still to come.
-
-    Raises:
-        StorageCorrupt: it was cut short.
-    """
-    if _holds_frames(path):
-        return
-    (pages,) = connection.execute("PRAGMA page_count").fetchone()
-    (page_size,) = connection.execute("PRAGMA page_size").fetchone()
-    size = path.stat().st_size
-    if size < pages * page_size and not _holds_frames(path):
-        raise StorageCorrupt(
-            f"{path} was cut short: {size:,} of {pages * page_size:,} bytes are there: restore a "
-            "backup with 'tubeq db restore BACKUP'"
-        )
 
 
 def _holds_frames(path: Path) -> bool:

@@ -39,7 +39,7 @@ from tubeq.storage.connection import network_file_system, translated
 from tubeq.storage.migrate import APPLICATION_ID, SEED_TABLES, is_current, table_names
 from tubeq.storage.queries import load_queries
 from tubeq.storage.sqlite import SQLiteStorage
-from tubeq.storage.sqlite_damage import open_read_only, require_whole
+from tubeq.storage.sqlite_damage import open_read_only
 from tubeq.storage.sqlite_replace import replace_database
 from tubeq.storage.write_lock import OPEN_BYTE, is_busy
 
@@ -271,7 +271,6 @@ def _copy(backup: Path, copy: Path, progress: OnProgress | None) -> int:
         source = files.enter_context(closing(open_read_only(backup)))
         if not _is_ours(source):
             raise SchemaMismatch(f"{backup} holds no tasks of tubeq: it is no backup")
-        require_whole(source, backup)
         schema: int = source.execute("PRAGMA user_version").fetchone()[0]
         is_current(source, backup)
         target = files.enter_context(closing(sqlite3.connect(copy)))
