@@ -105,8 +105,15 @@ def _database(path: Path) -> list[Finding]:
             (mode,) = file.execute("PRAGMA journal_mode").fetchone()
             (schema,) = file.execute("PRAGMA user_version").fetchone()
     except sqlite3.Error as error:
-        return [*found, Finding("contents", f"cannot be read: {error}", problem=True)]
+        return [*found, _unreadable(error)]
     return [*found, Finding("journal mode", mode), Finding("schema", str(schema)), _contents(path)]
+
+
+def _unreadable(error: sqlite3.Error) -> Finding:
+    advice = "give another path, or restore a backup with 'tubeq db restore BACKUP'"
+    if "locked" in str(error) or "unable to open" in str(error):
+        advice = "end the program that has it locked, or check its permissions"
+    return Finding("contents", f"cannot be read ({error}): {advice}", problem=True)
 
 
 def _space(folder: Path) -> Finding:

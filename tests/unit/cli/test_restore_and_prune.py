@@ -140,7 +140,9 @@ def test_a_damaged_old_database_is_not_imported(tubeq: Command, queue: QueueMana
     Path("text.db").write_text("no database at all, " * 500)
     Path("empty.db").touch()
     for name in ("text.db", "empty.db", "."):
-        assert name in tubeq.refused("db", "import", name)
+        told = tubeq.refused("db", "import", name)
+        assert name in told
+        assert "restore" not in told  # that would be the queue
 
 
 @pytest.mark.parametrize(("free", "code"), [(0, 2), (1_000_000, 2), (10**10, 0)])

@@ -75,6 +75,17 @@ def test_no_transaction_removes_more_than_a_few_hundred_rows(
     assert queue.check() == []
 
 
+def test_children_are_cancelled_some_hundreds_at_a_time(
+    queue: QueueManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent = queue.list_tasks(task_type="parent")[0]
+    for child in queue.storage.children.of(parent.task_id, limit=RESULTS):
+        queue.requeue_task(child.task_id)
+    with watched(monkeypatch) as changed:
+        assert queue.storage.children.cancel(parent.task_id) == RESULTS
+    assert max(changed) <= 250
+
+
 @pytest.mark.parametrize("end_after", range(12))
 def test_ended_between_two_transactions_nothing_is_lost_or_counted_twice(
     queue: QueueManager, monkeypatch: pytest.MonkeyPatch, end_after: int
