@@ -33,7 +33,7 @@ _MEANINGS: tuple[tuple[str, type[StorageError], str], ...] = (
     (
         "not a database",
         StorageCorrupt,
-        "not a SQLite database, or a damaged one: give another path, or 'tubeq db restore BACKUP'",
+        "no SQLite database, or a damaged one: give another path, or 'tubeq db restore BACKUP'",
     ),
     (
         "malformed",

@@ -82,8 +82,8 @@ def _said_of(path: Path) -> Iterator[None]:
         if not isinstance(error.__cause__, sqlite3.Error) or str(path) not in str(error):
             raise
         raise StorageCorrupt(
-            f"{path} is not a SQLite database, or a damaged one ({error.__cause__}): what was "
-            "taken over until there stays; import a backup of that file"
+            f"{path} is no SQLite database, or a damaged one ({error.__cause__}): name another "
+            "file; what was taken over until there stays"
         ) from error
 
 
