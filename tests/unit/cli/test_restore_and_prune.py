@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -253,3 +254,67 @@ def test_a_newer_schema_is_named_in_check(tubeq: Command, tmp_path: Path) -> Non
     with closing(sqlite3.connect(tmp_path / "tubeq.db")) as file:
         file.execute("PRAGMA user_version = 999")
     assert "upgrade tubeq" in tubeq.refused("db", "check")
+
+
+# every kind of damage, every command ------------------------------------------------------------
+
+
+def _header(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[:100] = b"\xa5" * 100
+    path.write_bytes(content)
+
+
+def _first_page(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[100:2048] = b"\xa5" * 1948
+    path.write_bytes(content)
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
+
+
+def _cut_in_the_first_page(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+DAMAGES = (spoil, _header, _first_page, _cut, _cut_in_the_first_page)
+USES = (
+    ["tasks"], ["stats"], ["results"], ["items"], ["export", "out.jsonl", "--force"], ["workers"],
+    ["limits"], ["add", TYPE], ["requeue", "--error", "network"], ["cancel", "abcdef"],
+    ["db", "check"], ["db", "migrate"], ["db", "backup", "copy.db"], ["doctor"],
+    ["db", "prune", "--yes", "--older-than", "0s"],
+    ["db", "prune", "--dry-run", "--older-than", "0s"],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__.strip("_"))
+def test_a_damaged_database_ends_in_a_line_and_stays_as_it_is(
+    tubeq: Command, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "tubeq.db"
+    make(path)
+    tubeq("db", "backup", "good.db")
+    damage(path)
+    before = path.read_bytes()
+    for words in USES:
+        outcome = tubeq(*words)
+        if outcome.exit_code == 2 and words != ["doctor"]:
+            assert outcome.err.startswith("error: "), words
+            assert outcome.err.count("\n") == 1, words
+        if damage is not spoil:  # there, a command that meets nothing of it does its work
+            assert outcome.exit_code in (1, 2), words
+            assert path.read_bytes() == before, words
+        Path("copy.db").unlink(missing_ok=True)
+    assert tubeq("db", "restore", "good.db").exit_code == 0
+    assert tubeq("db", "check").exit_code == 0
+
+
+@pytest.mark.parametrize("end", ["-wal", "-shm", "-lock", "-wake"])
+def test_garbage_beside_a_database_does_no_harm(tubeq: Command, tmp_path: Path, end: str) -> None:
+    make(tmp_path / "tubeq.db", 3)
+    Path(f"tubeq.db{end}").write_bytes(b"\xa5" * 40_000)
+    for words in (["db", "check"], ["db", "backup", "copy.db"], ["add", TYPE]):
+        assert tubeq(*words).exit_code == 0, words
+    assert len(tubeq("tasks", "--json").json) == 4
