@@ -222,7 +222,8 @@ def _copy_seed(connection: sqlite3.Connection, path: Path, now: str) -> None:
         INSERT INTO task_queue (task_id, task_type, parameters, status, priority, created_at,
             worker_id, claimed_at, started_at, completed_at, error_message, result, retry_count,
             lease_expires_at)
-        SELECT coalesce(task_id, lower(hex(randomblob(10)))), task_type, parameters,
+        SELECT coalesce(task_id, lower(hex(randomblob(10)))), coalesce(task_type, ''),
+            coalesce(parameters, '{}'),
             upper(coalesce(status, 'QUEUED')), coalesce(priority, 0), coalesce(created_at, :now),
             worker_id, claimed_at, started_at,
             CASE WHEN upper(status) IN ('COMPLETED', 'FAILED', 'CANCELLED')

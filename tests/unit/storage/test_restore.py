@@ -436,6 +436,22 @@ def test_an_older_backup_is_migrated(
         assert file.execute("PRAGMA user_version").fetchone() == (version,)
 
 
+def test_a_database_of_the_first_program_is_a_backup_too(tmp_path: Path) -> None:
+    old = tmp_path / "old.db"
+    with closing(sqlite3.connect(old)) as file:
+        file.executescript(
+            "CREATE TABLE task_queue (task_id TEXT PRIMARY KEY, task_type TEXT, parameters TEXT, "
+            "status TEXT, priority INTEGER, created_at TIMESTAMP, worker_id TEXT, claimed_at "
+            "TIMESTAMP, started_at TIMESTAMP, completed_at TIMESTAMP, error_message TEXT, result "
+            "TEXT, retry_count INTEGER); CREATE TABLE results (result_id TEXT PRIMARY KEY, task_id "
+            "TEXT, source_id TEXT, title TEXT, description TEXT, score REAL, created_at TIMESTAMP);"
+            "INSERT INTO task_queue (task_id, task_type, status) VALUES ('a', 'video', 'RUNNING');"
+        )
+    restored = restore(tmp_path / "queue.db", old)
+    assert (restored.tasks, restored.released, restored.schema_before) == (1, 1, 0)
+    assert ids(tmp_path / "queue.db") == {"a"}
+
+
 # Killed -----------------------------------------------------------------------------------------
 
 _KILLED = """
