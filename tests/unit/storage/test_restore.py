@@ -249,6 +249,17 @@ def test_a_task_of_the_lost_time_is_not_taken_for_a_new_one(tmp_path: Path) -> N
         queue.storage.complete(claim)
 
 
+def test_tokens_grow_from_restore_to_restore(tmp_path: Path) -> None:
+    """Of the same backup: what the replaced file had issued is in that file only."""
+    path, copy, late = late_claim(tmp_path)
+    tokens = [late.claim_token]
+    for _ in range(6):
+        restore(path, copy)
+        with QueueManager(path) as queue:
+            tokens.append(queue.get_task(late.task_id).claim_token)
+    assert tokens == sorted(set(tokens))
+
+
 def test_tokens_of_two_restores_differ_though_nothing_can_be_read(tmp_path: Path) -> None:
     path, copy, late = late_claim(tmp_path)
     tokens = set()
