@@ -23,6 +23,7 @@ from pathlib import Path
 
 from tubeq.domain.errors import StorageBusy
 from tubeq.storage.connection import translated
+from tubeq.storage.kept_names import kept_names
 from tubeq.storage.write_lock import is_busy
 
 _ALONE_WAIT_S = 1.0
@@ -132,11 +133,13 @@ def _is_locked(error: sqlite3.DatabaseError) -> bool:
 
 
 def _keep(path: Path, *, with_log: bool) -> Path:
-    """Give the file, and its log, another name as well; the first that nobody has."""
-    number, kept = 1, path.with_name(f"{path.name}.before-restore")
-    while kept.exists() or Path(f"{kept}-wal").exists():
-        number += 1
-        kept = path.with_name(f"{path.name}.before-restore-{number}")
+    """Give the file, and its log, another name as well; the first that nobody has, or that a
+    restore gave it which was killed."""
+    for kept in kept_names(path):
+        if kept.exists() and kept.samefile(path):
+            return kept
+        if not (kept.exists() or Path(f"{kept}-wal").exists()):
+            break
     log = Path(f"{path}-wal")
     if with_log and log.exists():
         _link(log, Path(f"{kept}-wal"))

@@ -21,6 +21,7 @@ from tubeq.domain.limits import Grant, Holder, LimitRule
 from tubeq.domain.models import Task
 from tubeq.domain.states import TaskEvent, TaskStatus
 from tubeq.storage import migrate, restore, sqlite_restore
+from tubeq.storage.kept_names import count_own_links
 from tubeq.storage.port import WorkerInfo
 
 TYPE = "video"
@@ -508,8 +509,10 @@ def test_killed_at_any_step_one_whole_database_is_there(tmp_path: Path) -> None:
         path = folder / "queue.db"
         arguments = [sys.executable, "-c", _KILLED, str(path), str(copy), str(step)]
         ended = subprocess.run(arguments, check=False).returncode
+        assert path.stat().st_nlink - count_own_links(path) == 1
         found.append(len(ids(path)))
         assert restore(path, copy).tasks == 3
+        assert {each.stat().st_nlink for each in folder.glob("*.db*")} == {1}
         assert len(ids(path)) == 3
         assert not list(folder.glob("*.restoring*"))
         if ended == 0:
