@@ -126,6 +126,16 @@ def test_only_the_very_token_fits(storage: Storage, verb: str, off_by: int) -> N
 
 
 @pytest.mark.parametrize("verb", FENCED)
+def test_only_the_very_task_fits(storage: Storage, verb: str) -> None:
+    """In a database that was restored, a row id and a token may be those of another task."""
+    claim = held(storage, start=False)
+    other = claim._replace(task_id=add(storage))
+    with refused(storage, ClaimLost):
+        FENCED[verb](storage, other)
+    FENCED[verb](storage, claim)
+
+
+@pytest.mark.parametrize("verb", FENCED)
 def test_a_task_that_was_only_looked_at_is_no_claim(storage: Storage, verb: str) -> None:
     task = storage.get(add(storage))
     with refused(storage, ClaimLost):

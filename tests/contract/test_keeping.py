@@ -165,6 +165,33 @@ def test_prune_deletes_at_most_its_limit(storage: Storage, clock: FakeClock, lim
     assert left == 0
 
 
+@pytest.mark.parametrize("limit", [None, 3, 0])
+def test_a_preview_says_what_a_prune_would_delete(
+    storage: Storage, clock: FakeClock, limit: int | None
+) -> None:
+    for number, ends in enumerate(("complete", "complete", "confirm_cancel", "complete")):
+        clock.advance(1)
+        claim = held(storage, task_type="a" if number < 3 else "b")
+        storage.store_results(claim.task_id, [Idea(f"v{n}") for n in range(number)])
+        getattr(storage, ends)(claim)
+    clock.advance(1)
+    storage.complete(held(storage, task_type="recent"))
+    add(storage)
+    before = dump(storage)
+    counts = storage.preview_prune(clock.now(), limit=limit)
+    assert dump(storage) == before
+    at = [task.completed_at for task in reversed(before["tasks"])]
+    assert (
+        counts
+        == [
+            ("a", "CANCELLED", 1, at[2], at[2], 2),
+            ("a", "COMPLETED", 2, at[0], at[1], 1),
+            *([("b", "COMPLETED", 1, at[3], at[3], 3)] if limit is None else []),
+        ][: 0 if limit == 0 else None]
+    )
+    assert storage.prune(clock.now(), limit=limit) == sum(each.tasks for each in counts)
+
+
 def test_a_pruned_idempotency_key_can_be_used_again(storage: Storage, clock: FakeClock) -> None:
     first = add(storage, idempotency_key="key")
     storage.complete(take(storage))
@@ -270,6 +297,7 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "next_due_at": ("video",),
     "stats": (),
     "prune": (0.0,),
+    "preview_prune": (0.0,),
     "register_worker": (info("a"),),
     "worker_seen": ("a",),
     "forget_worker": ("a",),

@@ -46,7 +46,7 @@ def test_what_a_videos_page_told_outlives_listings(
     assert finer_count(video.views, item["counts"][0]["views"]) == video.views
     listed = tubeq("items", "--channel", "@KEEPER", "--search", video.title.split()[0])
     assert video.video_id in [each["source_id"] for each in listed]
-    tubeq("db", "prune", "--older-than", "0s")
+    tubeq("db", "prune", "--yes", "--older-than", "0s")
     assert tubeq("items", "show", video.video_id)["times_seen"] == 3
 
 

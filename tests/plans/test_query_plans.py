@@ -34,7 +34,7 @@ def _values_for(statement):
             ("id", "token", "now", "before", "after", "limit", "task_type", "queue_key",
              "worker_id", "task_id", "expires_at", "at", "status", "result", "counted", "crashed",
              "code", "message", "run_after", "scheduled", "event", "parent", "boot", "uptime_s",
-             "ends_uptime_s", "set_at")
+             "ends_uptime_s", "set_at", "ids", "tasks")
         )  # fmt: skip
     return [None] * statement.count("?")
 
@@ -116,10 +116,32 @@ def test_limits_are_looked_up_by_their_keys(connection, name):
         ("children", "INDEX task_child_parent"),
         ("some_children", "INDEX task_child_parent"),
         ("parent_of", "INDEX task_queue_task_id"),
-        ("forget_links", "INDEX task_child_parent"),
+        ("let_go_of_finished", "INDEX task_child_parent"),
     ],
 )
 def test_a_verb_about_children_looks_at_no_other_task(connection, name, index):
     steps = plan(connection, CHILDREN[name])
     assert any(index in step for step in steps), steps
     assert not any(step.startswith("SCAN") for step in steps), steps
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("still_finished", "INTEGER PRIMARY KEY"),
+        ("some_results", "INDEX results_task_source"),
+        ("is_any_unfolded", "item_again USING INTEGER PRIMARY KEY"),
+        ("delete_results", "INTEGER PRIMARY KEY"),
+        ("delete_events", "INDEX task_event_task"),
+        ("delete_children", "INDEX task_child_parent"),
+        ("delete_parents", "INTEGER PRIMARY KEY"),
+        ("delete_cursors", "INTEGER PRIMARY KEY"),
+        ("delete_tasks", "INTEGER PRIMARY KEY"),
+    ],
+)
+def test_what_a_prune_does_under_the_lock_looks_at_its_own_rows_only(connection, name, index):
+    steps = plan(connection, load_queries("sqlite", "prune")[name])
+    assert any(index in step for step in steps), steps
+    scans = [step for step in steps if step.startswith("SCAN")]
+    small = ("json_each", "CONSTANT ROW", "item_fold")  # the last has one row
+    assert all(any(each in step for each in small) for step in scans), steps

@@ -17,10 +17,10 @@ from tubeq.cli.options import (
     JsonOption,
     open_queue,
     read_settings,
-    span_s,
 )
-from tubeq.cli.render import counted, size
-from tubeq.domain.errors import InvalidParameters
+from tubeq.cli.render import size
+from tubeq.domain.errors import InvalidParameters, StorageCorrupt
+from tubeq.storage.sqlite_damage import damage_of
 
 
 def doctor(as_json: JsonOption = False, db_path: DatabaseOption = None) -> None:
@@ -45,8 +45,15 @@ def doctor(as_json: JsonOption = False, db_path: DatabaseOption = None) -> None:
 def check(as_json: JsonOption = False, db_path: DatabaseOption = None) -> None:
     """Check the file and what is stored in it; exit code 1 where something is wrong."""
     settings = read_settings(db_path)
-    with open_queue(settings) as queue:
-        problems = queue.check()
+    try:
+        with open_queue(settings) as queue:
+            problems = queue.check()
+    except StorageCorrupt as error:
+        # So damaged that it cannot be used: what can be seen of it all the same?
+        problems = damage_of(settings.db_path) or []
+        if not problems or "not a database" in problems[0]:
+            raise
+        problems = [str(error), *(each for each in problems if each != str(error))]
     if as_json:
         write_json({"database": str(settings.db_path), "problems": problems})
     elif not problems:
@@ -99,21 +106,3 @@ def _schema(path: Path) -> int | None:
     except sqlite3.Error:  # opening the queue says what is wrong with it
         return None
     return version
-
-
-def prune(
-    older_than: Annotated[
-        str, typer.Option(metavar="SPAN", help="Finished longer ago than: 12h, 30d, 8w.")
-    ],
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many tasks.")] = None,
-    as_json: JsonOption = False,
-    db_path: DatabaseOption = None,
-) -> None:
-    """Delete finished tasks with their ideas and history, once they are old enough."""
-    span = span_s(older_than)
-    with open_queue(read_settings(db_path)) as queue:
-        count = queue.prune(span, limit)
-    if as_json:
-        write_json({"pruned": count})
-    else:
-        print(f"{counted(count, 'task')} deleted")

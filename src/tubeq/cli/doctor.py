@@ -19,7 +19,11 @@ from tubeq.plugins.ytdlp_version import installed_version, version_problem
 from tubeq.settings import Settings
 from tubeq.storage.connection import require_usable_place
 from tubeq.storage.database_file import SIDE_FILES, access_problem, real_path, side_file
+from tubeq.storage.sqlite_damage import damage_of
 from tubeq.storage.sqlite_version import MINIMUM, wal_reset_bug
+
+_ENOUGH_FREE_BYTES = 16_000_000
+_CHECK_S = 3.0
 
 
 class Finding(NamedTuple):
@@ -90,11 +94,10 @@ def _database(given: Path) -> list[Finding]:
         require_usable_place(path)
     except TubeqError as error:
         return [Finding("database", str(error), problem=True)]
-    found = [Finding("file system", "local")]
-    free = size(shutil.disk_usage(path.parent).free)
+    found = [Finding("file system", "local"), _space(path.parent)]
     if not path.exists():
-        return [Finding("database", f"{path}: not made yet; {free} free"), *found]
-    found.insert(0, Finding("database", f"{path}: {_sizes(path)}; {free} free"))
+        return [Finding("database", f"{path}: not made yet"), *found]
+    found.insert(0, Finding("database", f"{path}: {_sizes(path)}"))
     for each in (path, *(side_file(path, suffix) for suffix in SIDE_FILES)):
         problem = access_problem(each, path)
         if problem is not None:
@@ -105,8 +108,40 @@ def _database(given: Path) -> list[Finding]:
             (mode,) = file.execute("PRAGMA journal_mode").fetchone()
             (schema,) = file.execute("PRAGMA user_version").fetchone()
     except sqlite3.Error as error:
-        return [*found, Finding("contents", f"cannot be read: {error}", problem=True)]
-    return [*found, Finding("journal mode", mode), Finding("schema", str(schema))]
+        return [*found, _unreadable(error)]
+    return [*found, Finding("journal mode", mode), Finding("schema", str(schema)), _contents(path)]
+
+
+def _unreadable(error: sqlite3.Error) -> Finding:
+    advice = "give another path, or restore a backup with 'tubeq db restore BACKUP'"
+    if "locked" in str(error) or "unable to open" in str(error):
+        advice = "end the program that has it locked, or check its permissions"
+    return Finding("contents", f"cannot be read ({error}): {advice}", problem=True)
+
+
+def _space(folder: Path) -> Finding:
+    free = shutil.disk_usage(folder).free
+    if free < _ENOUGH_FREE_BYTES:
+        return Finding(
+            "free space",
+            f"{size(free)}: too little, the log alone grows to some 12 MB; free some on this disk",
+            problem=True,
+        )
+    return Finding("free space", size(free))
+
+
+def _contents(path: Path) -> Finding:
+    """What a check sees within a few seconds."""
+    damage = damage_of(path, within_s=_CHECK_S)
+    if damage is None:
+        return Finding("contents", f"nothing wrong within {_CHECK_S:g} s; `tubeq db check` for all")
+    if damage:
+        return Finding(
+            "contents",
+            f"damaged ({damage[0]}): restore a backup with 'tubeq db restore BACKUP'",
+            problem=True,
+        )
+    return Finding("contents", "sound")
 
 
 def _sizes(path: Path) -> str:

@@ -68,7 +68,7 @@ def items(
         return
     order = sort or (ItemSort.NEWEST if search is None else ItemSort.RELEVANCE)
     named = None if channel is None else _channel_name(channel)
-    query = ItemQuery(search, named, order, limit, span_s(over))
+    query = ItemQuery(search, named, order, limit, span_s(over, needs_unit=True))
     settings = read_settings(db_path)
     with open_queue(settings, reading=True) as queue:
         with _telling("taking in results") as progress:
@@ -105,7 +105,7 @@ def show_item(
     """Show one item with its views over time."""
     json_before, db_before = context.obj
     as_json, db_path = as_json or json_before, db_path or db_before
-    period_s = span_s(over)
+    period_s = span_s(over, needs_unit=True)
     with open_queue(read_settings(db_path), reading=True) as queue:
         with _telling("taking in results") as progress:
             queue.storage.items.fold(progress)

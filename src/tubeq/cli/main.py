@@ -14,7 +14,9 @@ from tubeq.cli import (
     db_commands,
     items_commands,
     limit_commands,
+    prune_command,
     queue_commands,
+    restore_command,
     scrape_commands,
     type_commands,
     work_commands,
@@ -81,7 +83,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-db = typer.Typer(help="Check, back up, migrate, prune or fill the database.", no_args_is_help=True)
+db = typer.Typer(
+    help="Check, back up, restore, migrate, prune or fill the database.", no_args_is_help=True
+)
 
 
 def _print_version(wanted: bool) -> None:
@@ -118,8 +122,9 @@ app.command(rich_help_panel=_QUEUE)(queue_commands.stats)
 app.command(rich_help_panel=_CARE)(db_commands.doctor)
 db.command()(db_commands.check)
 db.command()(db_commands.backup)
+db.command()(restore_command.restore)
 db.command()(db_commands.migrate)
-db.command()(db_commands.prune)
+db.command()(prune_command.prune)
 db.command("import")(items_commands.import_)
 app.add_typer(limit_commands.app, name="limits", rich_help_panel=_CARE)
 app.add_typer(db, name="db", rich_help_panel=_CARE)

@@ -129,13 +129,22 @@ def quoted(path: Path) -> str:
     return shlex.quote(str(path))
 
 
-def span_s(text: str) -> float:
+def span_s(text: str, *, needs_unit: bool = False) -> float:
     """Seconds from a span of time: "90", "1.5s", "5m", "2h", "7d", "4w".
+
+    Args:
+        text: what the user wrote.
+        needs_unit: refuse a bare number: what it means is not to be guessed.
 
     Raises:
         InvalidParameters: it is none.
     """
     match = _SPAN.fullmatch(text.strip().lower())
+    if match and needs_unit and not match[2]:
+        raise InvalidParameters(
+            f"{text!r:.60} of what? name the unit: {match[1]}d are days, {match[1]}h hours, "
+            f"{match[1]}w weeks; also m, s"
+        )
     seconds = float(match[1]) * _UNITS_S[match[2]] if match else math.inf
     if not seconds < 1e10:
         raise InvalidParameters(f"{text!r:.60} is no span of time: write 90s, 5m, 2h or 7d")

@@ -16,6 +16,7 @@ from tubeq.storage import Storage
 
 if TYPE_CHECKING:
     from tubeq.storage.items_port import OnProgress
+    from tubeq.storage.port import PruneCount
     from tubeq.storage.seed_import import Imported
 
 
@@ -72,10 +73,17 @@ class Care:
 
     def prune(self, older_than_s: float, limit: int | None = None) -> int:
         """Delete tasks that finished more than `older_than_s` seconds ago; how many."""
+        return self.storage.prune(self._prune_before(older_than_s, limit), limit=limit)
+
+    def preview_prune(self, older_than_s: float, limit: int | None = None) -> list[PruneCount]:
+        """What such a prune would delete now: a row for each type and status. Nothing changes."""
+        return self.storage.preview_prune(self._prune_before(older_than_s, limit), limit=limit)
+
+    def _prune_before(self, older_than_s: float, limit: int | None) -> float:
         checked_span("older_than_s", older_than_s)
         if limit is not None:
             checked_whole("limit", limit)
-        return self.storage.prune(max(self._clock.now() - older_than_s, 0.0), limit=limit)
+        return max(self._clock.now() - older_than_s, 0.0)
 
     def backup(self, path: str | os.PathLike[str]) -> Path:
         """A consistent copy of the database while workers go on; checked before it is renamed

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tubeq.domain.clock import Clock, SystemClock
 from tubeq.domain.policies import Durability
 from tubeq.storage.port import Storage
+
+if TYPE_CHECKING:
+    from tubeq.storage.items_port import OnProgress
+    from tubeq.storage.sqlite_restore import Restored
 
 
 def open_storage(
@@ -54,4 +59,32 @@ def open_storage(
     )
 
 
-__all__ = ["Storage", "open_storage"]
+def restore(
+    path: str | os.PathLike[str],
+    backup: str | os.PathLike[str],
+    *,
+    force: bool = False,
+    progress: OnProgress | None = None,
+    clock: Clock | None = None,
+) -> Restored:
+    """Put a checked copy of a backup in the place of a database that nobody has open.
+
+    Args:
+        path: the database; it may be missing or damaged.
+        backup: the file that `QueueManager.backup` made; it is only read.
+        force: also while workers live: they are asked to stop.
+        progress: told now and then how many pages are copied, and of how many.
+        clock: the source of time.
+
+    Raises:
+        InvalidParameters: there is no such backup, or it is the database itself.
+        StorageError: one of its kinds; the database is as it was.
+    """
+    from tubeq.storage.sqlite_restore import restore as restore_sqlite
+
+    return restore_sqlite(
+        Path(path), Path(backup), force=force, progress=progress, clock=clock or SystemClock()
+    )
+
+
+__all__ = ["Storage", "open_storage", "restore"]

@@ -25,6 +25,7 @@ from tubeq.domain.errors import (
     UnsafeStorage,
 )
 from tubeq.storage.database_file import NEEDED_FILES, access_problem, real_path, side_file
+from tubeq.storage.kept_names import count_own_links
 
 _FULL_BELOW_BYTES = 64 * 1024
 
@@ -34,8 +35,16 @@ _MEANINGS: tuple[tuple[str, type[StorageError], str], ...] = (
     ("busy", StorageBusy, "another program holds the database: close its open transaction"),
     ("disk is full", StorageFull, "no space is left for the database: free some; nothing is lost"),
     ("readonly", StorageReadOnly, "the database cannot be written: check its permissions"),
-    ("not a database", StorageCorrupt, "the file is no SQLite database: give another path"),
-    ("malformed", StorageCorrupt, "the database is damaged: restore a backup ('tubeq db backup')"),
+    (
+        "not a database",
+        StorageCorrupt,
+        "no SQLite database, or a damaged one: give another path, or 'tubeq db restore BACKUP'",
+    ),
+    (
+        "malformed",
+        StorageCorrupt,
+        "the database is damaged: restore a backup with 'tubeq db restore BACKUP'",
+    ),
     ("unable to open", StorageError, "the database cannot be opened: check path and permissions"),
 )
 
@@ -186,7 +195,7 @@ def require_usable_place(path: Path) -> None:
         return
     if not stat.S_ISREG(found.st_mode):
         raise StorageError(f"{path} is not a plain file: name another")
-    if found.st_nlink > 1:
+    if found.st_nlink - count_own_links(path) > 1:
         raise UnsafeStorage(
             f"{path} has {found.st_nlink} names (hard links): programs that use different ones "
             f"would damage it; delete the others (find them with: find DIR -samefile {path}), or "

@@ -25,10 +25,11 @@ from tubeq.storage.memory_children import MemoryChildren
 from tubeq.storage.memory_deadlines import Deadlines
 from tubeq.storage.memory_items import MemoryItems
 from tubeq.storage.memory_limits import MemoryLimits
+from tubeq.storage.memory_prune import preview, prune
 from tubeq.storage.memory_results import as_results
 from tubeq.storage.memory_stats import stats_of
 from tubeq.storage.memory_verb import verb
-from tubeq.storage.port import ClaimRequest, Completion, Rescue, WorkerInfo
+from tubeq.storage.port import ClaimRequest, Completion, PruneCount, Rescue, WorkerInfo
 
 _BLANK = Task._make(dict.fromkeys(Task._fields).values())._replace(
     status=TaskStatus.QUEUED, claim_token=0, cancel_requested=0, retry_count=0, crash_count=0
@@ -155,8 +156,8 @@ class MemoryStorage:
 
     def _held(self, claim: Task) -> Task:
         """The fence: the task that the claim still holds."""
-        task = self._tasks.get(claim.row_id)
-        if task is None or task.status not in ACTIVE or task.claim_token != claim.claim_token:
+        task, very = self._tasks.get(claim.row_id), (claim.task_id, claim.claim_token)
+        if task is None or task.status not in ACTIVE or (task.task_id, task.claim_token) != very:
             raise ClaimLost(claim.task_id, claim.claim_token)
         return task
 
@@ -427,23 +428,13 @@ class MemoryStorage:
 
     @verb
     def prune(self, finished_before: float, *, limit: int | None = None) -> int:
-        self.items.fold()
-        bound = to_timestamp(finished_before)
-        old = [
-            task
-            for task in self._tasks.values()
-            if task.status in FINISHED
-            and task.row_id != self._last_row_id
-            and (task.completed_at or "") < bound
-            and not self.children.needs(task)
-        ][:limit]
-        for task in old:
-            del self._tasks[task.row_id], self._row_ids[task.task_id], self._history[task.row_id]
-            self._keys.pop(task.idempotency_key or "", None)
-            self._deadlines.forget(task)
-            self.children.forget(task.row_id)
-        self._results = {key: new for key, new in self._results.items() if key[0] in self._tasks}
-        return len(old)
+        return prune(self, finished_before, limit)
+
+    @verb
+    def preview_prune(
+        self, finished_before: float, *, limit: int | None = None
+    ) -> list[PruneCount]:
+        return preview(self, finished_before, limit)
 
     @verb
     def register_worker(self, info: WorkerInfo) -> None:

@@ -14,7 +14,7 @@ from tubeq.domain.errors import SchemaMismatch
 from tubeq.domain.states import TaskStatus
 
 APPLICATION_ID = 0x54554251  # "TUBQ": tells tools, and us, whose file it is
-_SEED_TABLES = {"task_queue", "results"}
+SEED_TABLES = {"task_queue", "results"}
 
 
 class Migration(NamedTuple):
@@ -75,7 +75,8 @@ def is_current(connection: sqlite3.Connection, path: Path) -> bool:
         if applied.get(migration.version) != migration.checksum:
             raise SchemaMismatch(
                 f"{path}: migration {migration.version} is not the one this tubeq knows: "
-                "it was made by a changed program; restore a backup, or use that program"
+                "it was made by a changed program; use that program, or restore a backup with "
+                "'tubeq db restore BACKUP'"
             )
     if version == latest:
         _require_untampered(connection, path)
@@ -118,7 +119,7 @@ def _apply(connection: sqlite3.Connection, migration: Migration, path: Path, now
             "CREATE TABLE migration (version INTEGER PRIMARY KEY, name TEXT NOT NULL, "
             "checksum TEXT NOT NULL, applied_at TIMESTAMP NOT NULL)"
         )
-        adopting = _table_names(connection) >= _SEED_TABLES
+        adopting = table_names(connection) >= SEED_TABLES
         if adopting:
             _set_seed_aside(connection, path)
     for statement in _statements(migration.sql):
@@ -148,7 +149,8 @@ def _objects(connection: sqlite3.Connection) -> dict[str, str]:
     return dict(connection.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"))
 
 
-def _table_names(connection: sqlite3.Connection) -> set[str]:
+def table_names(connection: sqlite3.Connection) -> set[str]:
+    """The tables in a file, SQLite's own and the register of migrations left out."""
     rows = connection.execute(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
     )
@@ -162,13 +164,13 @@ def _require_untampered(connection: sqlite3.Connection, path: Path) -> None:
     if changed:
         raise SchemaMismatch(
             f"{path}: the schema was changed by hand ({', '.join(sorted(changed))}): "
-            "undo that, or restore a backup"
+            "undo that, or restore a backup with 'tubeq db restore BACKUP'"
         )
 
 
 def _require_adoptable(connection: sqlite3.Connection, path: Path) -> None:
-    tables = _table_names(connection)
-    if tables and tables != _SEED_TABLES:
+    tables = table_names(connection)
+    if tables and tables != SEED_TABLES:
         raise SchemaMismatch(
             f"{path} belongs to another program (it has the tables {', '.join(sorted(tables))}): "
             "give tubeq a file of its own"
@@ -220,7 +222,8 @@ def _copy_seed(connection: sqlite3.Connection, path: Path, now: str) -> None:
         INSERT INTO task_queue (task_id, task_type, parameters, status, priority, created_at,
             worker_id, claimed_at, started_at, completed_at, error_message, result, retry_count,
             lease_expires_at)
-        SELECT coalesce(task_id, lower(hex(randomblob(10)))), task_type, parameters,
+        SELECT coalesce(task_id, lower(hex(randomblob(10)))), coalesce(task_type, ''),
+            coalesce(parameters, '{}'),
             upper(coalesce(status, 'QUEUED')), coalesce(priority, 0), coalesce(created_at, :now),
             worker_id, claimed_at, started_at,
             CASE WHEN upper(status) IN ('COMPLETED', 'FAILED', 'CANCELLED')

@@ -1,9 +1,9 @@
 """What a storage promises. Every back end keeps these promises under one contract suite.
 
-A *claim* is the Task that `claim` returned: it bears the row id and the claim token. Verbs that
-take a claim are fenced: they raise ClaimLost, and change nothing, unless the task is still held
-under that very token. Every verb is one transaction: all of it happens, or nothing. A storage may
-be shared by the threads of one process; another process opens its own.
+A *claim* is the Task that `claim` returned: it has the row id, the task's id and the claim token.
+Verbs that take a claim are fenced: they raise ClaimLost, and change nothing, unless that very task
+is still held under that very token. Every verb is one transaction: all of it happens, or nothing. A
+storage may be shared by the threads of one process; another process opens its own.
 
 No wall clock that was set, in either direction, ends what is renewed, or keeps anything waiting for
 longer than its own lease or delay. A lease ends by the monotonic clock for whoever runs in the same
@@ -54,6 +54,18 @@ class Rescue(NamedTuple):
     requeued: list[str]
     dead: list[str]
     cancelled: list[str]
+
+
+class PruneCount(NamedTuple):
+    """What a prune would remove of one type in one status: how many tasks, between which times
+    they finished (timestamps), and how many results they have."""
+
+    task_type: str
+    status: str
+    tasks: int
+    oldest: str
+    newest: str
+    results: int
 
 
 class WorkerInfo(NamedTuple):
@@ -330,10 +342,20 @@ class Storage(Protocol):
 
     def prune(self, finished_before: float, *, limit: int | None = None) -> int:
         """Delete finished tasks older than that (epoch seconds), with results and history, at
-        most `limit`, in short transactions; the number of deleted tasks. The newest task is
-        always kept, so that row ids are never used again. So are a child whose parent is not
-        finished, as that would create it once more, and a parent with a child that is not. What
-        the results told stays in `items`."""
+        most `limit`; the number of deleted tasks. The newest task is always kept, so that row ids
+        are never used again. So are a child whose parent is not finished, as that would create it
+        once more, and a parent with a child that is not. What the results told stays in `items`.
+
+        Others wait for milliseconds at most, so the rows of one task may go in several
+        transactions, the task itself last: while it runs, a task may be seen without its results.
+        """
+        ...
+
+    def preview_prune(
+        self, finished_before: float, *, limit: int | None = None
+    ) -> list[PruneCount]:
+        """What `prune` would delete now: a row for each type and status, in that order. It
+        changes nothing."""
         ...
 
     def register_worker(self, info: WorkerInfo) -> None:

@@ -93,7 +93,7 @@ class ReadOnlySession(Session):
             raise StorageReadOnly(f"{self.path} cannot even be read: check its permissions")
         self._factory: ReadOnlyFactory = factory
         self._mutex = threading.RLock()
-        self._unusable: StorageError | None = None
+        self._unusable = self._damaged = None
         self._look_at = 0.0
         self._files: OpenedFiles | None = None
         with ExitStack() as undo, translated(self.path):

@@ -11,11 +11,11 @@ import hashlib
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tubeq.domain.errors import InvalidParameters, SchemaMismatch, StorageError
+from tubeq.domain.errors import InvalidParameters, SchemaMismatch, StorageCorrupt, StorageError
 from tubeq.domain.states import TaskStatus
 from tubeq.storage.connection import translated
 from tubeq.storage.items_port import OnProgress
@@ -65,11 +65,26 @@ def import_seed(
         raise InvalidParameters(f"{path} is the queue itself: it holds its tasks already")
     if not path.is_file():
         raise StorageError(f"there is no file {path}")
-    with translated(path), closing(_open(path)) as old:
+    with _said_of(path), closing(_open(path)) as old:
         old.execute("BEGIN")  # one state of it, whoever writes meanwhile
         _require_seed(old, path)
         total = sum(old.execute(_SQL[f"count_{table}"]).fetchone()[0] for table in SEED_COLUMNS)
         return _Import(session, durable, total, progress).run(old)
+
+
+@contextmanager
+def _said_of(path: Path) -> Iterator[None]:
+    """A damaged old file: to restore a backup of the queue would not help."""
+    try:
+        with translated(path):
+            yield
+    except StorageCorrupt as error:
+        if not isinstance(error.__cause__, sqlite3.Error) or str(path) not in str(error):
+            raise
+        raise StorageCorrupt(
+            f"{path} is no SQLite database, or a damaged one ({error.__cause__}): name another "
+            "file; what was taken over until there stays"
+        ) from error
 
 
 def _open(path: Path) -> sqlite3.Connection:

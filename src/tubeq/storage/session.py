@@ -18,6 +18,7 @@ from tubeq.domain.clock import Clock, to_timestamp
 from tubeq.domain.errors import (
     InvalidParameters,
     StorageBusy,
+    StorageCorrupt,
     StorageError,
     StorageNotSynced,
     StorageReplaced,
@@ -62,6 +63,7 @@ class Session:
         self._factory = factory
         self._mutex = threading.RLock()
         self._unusable: StorageError | None = None
+        self._damaged: StorageCorrupt | None = None
         self._files: OpenedFiles | None = None
         with ExitStack() as undo, translated(self.path):
             set_foreign_log_aside(self.path, factory.busy_timeout_s)
@@ -206,9 +208,9 @@ class Session:
             raise
 
     def _enter(self) -> None:
-        """Keep this process's other threads from writing."""
-        if self._unusable:
-            raise self._unusable
+        """Keep this process's other threads from writing; a damaged file is not written to."""
+        if self._unusable or self._damaged:
+            raise self._unusable or self._damaged  # type: ignore[misc]
         if time.monotonic() >= self._look_at:
             self._require_same_files()
         self._mutex.acquire()
@@ -278,7 +280,10 @@ class Session:
         if isinstance(error, (sqlite3.OperationalError, sqlite3.DatabaseError)) and not isinstance(
             error, (sqlite3.ProgrammingError, sqlite3.InterfaceError)
         ):
-            return translate(error, self.path)
+            meaning = translate(error, self.path)
+            if isinstance(meaning, StorageCorrupt):
+                self._damaged = meaning
+            return meaning
         return InvalidParameters(f"a value cannot be stored: {error}")
 
     def _forget_after_fork(self) -> None:

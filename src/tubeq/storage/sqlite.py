@@ -306,7 +306,7 @@ class SQLiteStorage(Housekeeping):
     def _held(self, session: Session, claim: Task) -> Task:
         row = session.execute(_SQL["get_row"], (claim.row_id,)).fetchone()
         task = None if row is None else task_from(row)
-        if task is None or task.claim_token != claim.claim_token or task.lease_expires_at is None:
+        if task is None or fence(task) != fence(claim) or task.lease_expires_at is None:
             raise lost(claim)
         return task
 

@@ -21,7 +21,7 @@ _SQL = {
     name: Template(text).safe_substitute(_QUEUE)
     for name, text in load_queries("sqlite", "children").items()
 }
-_CANCEL_BATCH = 1000
+_CANCEL_BATCH = 250
 
 
 class SQLiteChildren:
@@ -168,12 +168,3 @@ def begin_anew(session: Session, row_id: int) -> None:
     which: dict[str, Any] = {"id": row_id}
     session.execute(_SQL["let_go_of_finished"], which)
     session.execute(_SQL["forget_cursor"], which)
-
-
-def forget(session: Session, row_ids: Sequence[int]) -> None:
-    """In the open transaction: tasks are about to be deleted."""
-    (is_there_any,) = session.execute(_SQL["is_there_any"]).fetchone()
-    if is_there_any:  # most queues have none, and prune by the million
-        which = [{"id": row_id} for row_id in row_ids]
-        session.executemany(_SQL["forget_links"], which)
-        session.executemany(_SQL["forget_cursor"], which)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from functools import cached_property
 from pathlib import Path
@@ -11,11 +10,12 @@ from typing import TYPE_CHECKING
 from tubeq.domain.clock import Clock, from_timestamp, to_timestamp
 from tubeq.domain.models import QueueStats
 from tubeq.domain.states import TaskStatus
-from tubeq.storage.port import WorkerInfo
+from tubeq.storage.port import PruneCount, WorkerInfo
 from tubeq.storage.queries import load_queries
 from tubeq.storage.session import Session
 from tubeq.storage.sqlite_backup import back_up
-from tubeq.storage.sqlite_children import SQLiteChildren, forget
+from tubeq.storage.sqlite_children import SQLiteChildren
+from tubeq.storage.sqlite_prune import preview, prune
 
 if TYPE_CHECKING:
     from tubeq.storage.items_port import OnProgress
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from tubeq.storage.sqlite_items import SQLiteItems
 
 _SQL = load_queries("sqlite")
-_PRUNE_BATCH = 500
 
 
 class Housekeeping:
@@ -67,46 +66,31 @@ class Housekeeping:
         )
 
     def prune(self, finished_before: float, *, limit: int | None = None) -> int:
-        which = {"before": to_timestamp(finished_before), "after": 0, "limit": _PRUNE_BATCH}
-        pruned = 0
-        self.items.fold()
-        while limit is None or pruned < limit:
-            which["limit"] = _PRUNE_BATCH if limit is None else min(_PRUNE_BATCH, limit - pruned)
-            found = self._session.read(_SQL["prunable"], which)
-            if not found:
-                break
-            last = found[-1][0]
-            with self._session.write(durable=False, writes=1 + len(found) // 8) as session:
-                # Some may have been requeued since: their results and history are not to go.
-                finished = session.execute(
-                    _SQL["still_finished"], (json.dumps([row_id for row_id, _ in found]),)
-                )
-                found = finished.fetchall()
-                # What was stored since, the catalogue must know before it is gone.
-                late = self.items.is_any_unfolded(session, (task_id for _, task_id in found))
-                if not late:
-                    forget(session, [row_id for row_id, _ in found])
-                for row_id, task_id in () if late else found:
-                    session.execute(_SQL["delete_results"], (task_id,))
-                    session.execute(_SQL["delete_events"], (row_id,))
-                    session.execute(_SQL["delete_task"], (row_id,))
-            if late:
-                self.items.fold()
-                continue
-            pruned += len(found)
-            which["after"] = last
-        return pruned
+        return prune(self._session, to_timestamp(finished_before), limit, self.items.fold)
+
+    def preview_prune(
+        self, finished_before: float, *, limit: int | None = None
+    ) -> list[PruneCount]:
+        return preview(self._session, to_timestamp(finished_before), limit)
 
     def check(self) -> list[str]:
-        """Integrity and foreign keys as SQLite checks them, and the queue's own rules."""
-        wrong = [row[0] for row in self._session.read("PRAGMA integrity_check") if row[0] != "ok"]
-        for table, row_id, parent, _ in self._session.read("PRAGMA foreign_key_check"):
-            wrong.append(f"row {row_id} of {table} refers to a row of {parent} that is not there")
-        wrong += [row[0] for row in self._session.read(_SQL["broken_rules"])]
-        return wrong
+        return self.damage() or self.broken_rules()
+
+    def damage(self) -> list[str]:
+        """What SQLite finds wrong with the file itself."""
+        return [row[0] for row in self._session.read("PRAGMA integrity_check") if row[0] != "ok"]
+
+    def broken_rules(self) -> list[str]:
+        """Foreign keys as SQLite checks them, and the queue's own rules."""
+        wrong = [
+            f"row {row_id} of {table} refers to a row of {parent} that is not there"
+            for table, row_id, parent, _ in self._session.read("PRAGMA foreign_key_check")
+        ]
+        return wrong + [row[0] for row in self._session.read(_SQL["broken_rules"])]
 
     def backup(self, path: Path) -> Path:
-        """A consistent copy while workers go on; checked before it is renamed into place.
+        """A consistent copy while workers go on; checked before it is renamed into place. An older
+        file of that name is replaced.
 
         Raises:
             StorageError: the copy cannot be written, or `path` is the database itself.

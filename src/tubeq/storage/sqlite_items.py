@@ -8,7 +8,7 @@ every fold raises that, and so does whoever deletes the newest result. Otherwise
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tubeq.domain.clock import Clock, to_timestamp
@@ -105,12 +105,6 @@ class SQLiteItems:
     def count_unfolded(self) -> int:
         count: int = self._session.read(_SQL["count_unfolded"])[0][0]
         return count
-
-    def is_any_unfolded(self, session: Session, task_ids: Iterable[str]) -> bool:
-        """Within a transaction: whether a result of these tasks is not in the catalogue as it is
-        now. Who deletes results asks that first."""
-        which = {"task_ids": json.dumps(list(task_ids))}
-        return bool(session.execute(_SQL["is_any_unfolded"], which).fetchone()[0])
 
     def _write(self, state: _State, rows: list[tuple[Any, ...]], through: int) -> bool:
         """Write down what these results come to; False where others have folded meanwhile."""

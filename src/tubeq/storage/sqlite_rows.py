@@ -20,14 +20,14 @@ def task_from(row: Sequence[Any]) -> Task:
 
 
 def fence(claim: Task) -> dict[str, Any]:
-    return {"id": claim.row_id, "token": claim.claim_token}
+    return {"id": claim.row_id, "token": claim.claim_token, "task_id": claim.task_id}
 
 
 def completion(
     claim: Task, at: str, result: Mapping[str, Any] | None, ideas: Sequence[Idea] = ()
 ) -> tuple[Any, ...]:
     """The parameters of the statement that completes a task."""
-    return at, as_json(reported(result, ideas)), claim.row_id, claim.claim_token
+    return at, as_json(reported(result, ideas)), claim.row_id, claim.claim_token, claim.task_id
 
 
 def lost(claim: Task) -> ClaimLost:

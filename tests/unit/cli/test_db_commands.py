@@ -27,9 +27,10 @@ def test_check_backup_migrate_prune(tubeq: Command, queue: QueueManager, tmp_pat
     assert len(tubeq("tasks", "--db", "copy.db", "--json").json) == 4
     assert "exists already" in tubeq.refused("db", "backup", "copy.db")
     assert "up to date" in tubeq("db", "migrate").err
-    assert tubeq("db", "prune", "--older-than", "1h").out == "0 tasks deleted\n"
-    assert tubeq("db", "prune", "--older-than", "0s", "--limit", "1").out == "1 task deleted\n"
-    assert tubeq("db", "prune", "--older-than", "0s", "--json").json == {"pruned": 2}
+    prune = ("db", "prune", "--yes", "--older-than")
+    assert tubeq(*prune, "1h").out == "0 tasks deleted\n"
+    assert tubeq(*prune, "0s", "--limit", "1").out == "1 task deleted\n"
+    assert tubeq(*prune, "0s", "--json").json == {"pruned": 2}
     assert [task["task_id"] for task in tubeq("tasks", "--json").json] == [kept]
 
 
@@ -124,7 +125,7 @@ def _newer(folder: Path) -> Path:
 DATABASES = (_missing, _folder, _no_folder, _corrupt, _foreign, _newer)
 COMMANDS = (
     ["tasks"], ["show", "some-id"], ["results"], ["stats"], ["cancel", "some-id"], ["workers"],
-    ["db", "check"], ["db", "migrate"], ["db", "prune", "--older-than", "1d"],
+    ["db", "check"], ["db", "migrate"], ["db", "prune", "--yes", "--older-than", "1d"],
 )  # fmt: skip
 
 

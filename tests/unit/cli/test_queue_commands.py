@@ -166,7 +166,7 @@ def test_stats(tubeq: Command, queue: QueueManager, task_id: str) -> None:
 def test_json_is_all_that_is_on_stdout(tubeq: Command, task_id: str) -> None:
     for command in (
         ["tasks"], ["show", task_id], ["results"], ["stats"], ["workers"], ["stop"], ["doctor"],
-        ["db", "check"], ["db", "migrate"], ["db", "prune", "--older-than", "1d"],
+        ["db", "check"], ["db", "migrate"], ["db", "prune", "--yes", "--older-than", "1d"],
         ["requeue", task_id], ["cancel", task_id],
     ):  # fmt: skip
         outcome = tubeq(*command, "--json")

@@ -67,6 +67,8 @@ def _calls(queue: QueueManager) -> dict[tuple[str, str], Callable[[Any], Any]]:
         ("set_limit", "burst"): lambda x: queue.set_limit("host:a", per_s=1, burst=x),
         ("prune", "older_than_s"): lambda x: queue.prune(x),
         ("prune", "limit"): lambda x: queue.prune(5, x),
+        ("preview_prune", "older_than_s"): lambda x: queue.preview_prune(x),
+        ("preview_prune", "limit"): lambda x: queue.preview_prune(5, x),
         # Not numbers themselves, but with numbers inside:
         ("create_tasks", "tasks"): lambda x: queue.create_tasks(
             [NewTask("video"), NewTask("video", run_after=x)]

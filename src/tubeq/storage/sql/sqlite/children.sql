@@ -71,14 +71,9 @@ SELECT status FROM task_queue WHERE id = ?
 
 -- A requeued task begins anew: its finished children are let go, and stay as tasks of their own.
 -- name: let_go_of_finished
-DELETE FROM task_child WHERE parent = :id AND child IN (
-    SELECT id FROM task_queue WHERE status IN ('COMPLETED', 'FAILED', 'CANCELLED'))
+DELETE FROM task_child WHERE parent = :id AND EXISTS (
+    SELECT 1 FROM task_queue
+    WHERE id = task_child.child AND status IN ('COMPLETED', 'FAILED', 'CANCELLED'))
 
 -- name: forget_cursor
 DELETE FROM task_cursor WHERE task = :id
-
--- name: is_there_any
-SELECT EXISTS (SELECT 1 FROM task_child) OR EXISTS (SELECT 1 FROM task_cursor)
-
--- name: forget_links
-DELETE FROM task_child WHERE child = :id OR parent = :id

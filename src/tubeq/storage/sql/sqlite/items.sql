@@ -82,15 +82,6 @@ SELECT (SELECT count(*) FROM results WHERE id > (SELECT through FROM item_fold))
      + (SELECT count(*) FROM item_again CROSS JOIN results ON results.id = item_again.result
         WHERE result <= (SELECT through FROM item_fold))
 
--- name: is_any_unfolded
-SELECT EXISTS (
-    SELECT 1 FROM results
-    WHERE id > (SELECT through FROM item_fold)
-      AND task_id IN (SELECT value FROM json_each(:task_ids)))
-    OR EXISTS (
-    SELECT 1 FROM item_again CROSS JOIN results ON results.id = item_again.result
-    WHERE task_id IN (SELECT value FROM json_each(:task_ids)))
-
 -- Searching ----------------------------------------------------------------------------------------
 -- item_search is no part of the schema: an SQLite without FTS5 could not make it. It holds no text
 -- of its own, so what leaves it must be told as it was.

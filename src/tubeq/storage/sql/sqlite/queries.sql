@@ -10,8 +10,10 @@ retry_count, crash_count, error_code, error_message, result, idempotency_key
 result_id, task_id, source_id, title, description, score, url, views, duration_s, published_at,
 extra, created_at
 
+-- The row id finds the row, the token tells the claim. The task's own id is for a database that was
+-- restored: what was created there since may have the row id, and token, of a task that is lost.
 -- name: held
-id = :id AND claim_token = :token AND status IN ('CLAIMED', 'RUNNING')
+id = :id AND claim_token = :token AND task_id = :task_id AND status IN ('CLAIMED', 'RUNNING')
 
 -- name: back_to_queue
 status = 'QUEUED', worker_id = NULL, claimed_at = NULL, started_at = NULL, completed_at = NULL,
@@ -169,7 +171,7 @@ SELECT EXISTS (SELECT 1 FROM task_queue WHERE queue_key = :task_type)
 
 -- name: start
 UPDATE task_queue SET status = 'RUNNING', started_at = :at
-WHERE id = :id AND claim_token = :token AND status = 'CLAIMED'
+WHERE id = :id AND claim_token = :token AND task_id = :task_id AND status = 'CLAIMED'
 RETURNING last_heartbeat, lease_expires_at, cancel_requested
 
 -- name: is_held
@@ -184,7 +186,7 @@ WHERE $held RETURNING cancel_requested
 -- name: complete
 UPDATE task_queue SET status = 'COMPLETED', completed_at = ?, lease_expires_at = NULL,
     result = ?, error_code = NULL, error_message = NULL
-WHERE id = ? AND claim_token = ? AND status IN ('CLAIMED', 'RUNNING')
+WHERE id = ? AND claim_token = ? AND task_id = ? AND status IN ('CLAIMED', 'RUNNING')
 
 -- name: finish
 UPDATE task_queue SET status = :status, completed_at = :at, lease_expires_at = NULL,
@@ -268,35 +270,6 @@ WHERE queue_key = :queue_key AND $is_out_of_time
 -- name: held_by
 SELECT $task_columns FROM task_queue
 WHERE queue_key = :queue_key AND worker_id = :worker_id LIMIT 1000
-
--- A child is kept while its parent is not finished, a parent while one of its children is not.
--- name: prunable
-SELECT id, task_id FROM task_queue
-WHERE id > :after AND status IN ('COMPLETED', 'FAILED', 'CANCELLED') AND completed_at < :before
-  AND id < (SELECT max(id) FROM task_queue)
-  AND NOT EXISTS (
-    SELECT 1 FROM task_child JOIN task_queue AS relative ON relative.id = task_child.parent
-    WHERE task_child.child = task_queue.id
-      AND relative.status IN ('QUEUED', 'CLAIMED', 'RUNNING'))
-  AND NOT EXISTS (
-    SELECT 1 FROM task_child JOIN task_queue AS relative ON relative.id = task_child.child
-    WHERE task_child.parent = task_queue.id
-      AND relative.status IN ('QUEUED', 'CLAIMED', 'RUNNING'))
-ORDER BY id LIMIT :limit
-
--- name: still_finished
-SELECT id, task_id FROM task_queue
-WHERE id IN (SELECT value FROM json_each(?)) AND status IN ('COMPLETED', 'FAILED', 'CANCELLED')
-ORDER BY id
-
--- name: delete_results
-DELETE FROM results WHERE task_id = ?
-
--- name: delete_events
-DELETE FROM task_event WHERE task = ?
-
--- name: delete_task
-DELETE FROM task_queue WHERE id = ? AND status IN ('COMPLETED', 'FAILED', 'CANCELLED')
 
 -- By type and status: how many, how many not yet due, and since when the oldest due one waits.
 -- name: counts
