@@ -268,6 +268,8 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "held_by": ("ann",),
     "has_open_tasks": ("video",),
     "next_due_at": ("video",),
+    "open_types": (),
+    "count_queued": ("video",),
     "stats": (),
     "prune": (0.0,),
     "register_worker": (info("a"),),

@@ -22,6 +22,7 @@ from tubeq.domain.policies import ClaimStrategy
 from tubeq.domain.states import ACTIVE, FINISHED, TaskEvent, TaskStatus
 from tubeq.storage.encoding import as_json, reported
 from tubeq.storage.identifiers import new_ids
+from tubeq.storage.memory_backlog import MemoryBacklog
 from tubeq.storage.memory_children import MemoryChildren
 from tubeq.storage.memory_items import MemoryItems
 from tubeq.storage.memory_limits import MemoryLimits
@@ -34,7 +35,7 @@ _BLANK = Task._make(dict.fromkeys(Task._fields).values())._replace(
 )
 
 
-class MemoryStorage:
+class MemoryStorage(MemoryBacklog):
     """A queue that lives in this object, for the threads of one process.
 
     Args:
