@@ -1,4 +1,4 @@
-"""What is left to be done in the reference model, type by type."""
+"""What is left to be done in the reference model, type by type: verbs of MemoryStorage."""
 
 from __future__ import annotations
 
@@ -12,25 +12,32 @@ if TYPE_CHECKING:
     from tubeq.storage.memory import MemoryStorage
 
 
-class MemoryBacklog:
-    """The verbs about tasks that are not finished; a part of MemoryStorage."""
+@verb
+def has_open_tasks(storage: MemoryStorage, task_type: str) -> bool:
+    """See the port."""
+    mine = {task.status for task in storage._tasks.values() if task.task_type == task_type}
+    return not mine <= FINISHED
 
-    @verb
-    def open_types(self: MemoryStorage) -> list[OpenType]:
-        still_open = [task for task in self._tasks.values() if task.status not in FINISHED]
-        return [
-            OpenType(
-                task_type,
-                any(self._is_due(task) for task in still_open if task.task_type == task_type),
-                any(task.status in ACTIVE for task in still_open if task.task_type == task_type),
-                self.next_due_at(task_type),
-            )
-            for task_type in sorted({task.task_type for task in still_open})
-        ]
 
-    @verb
-    def count_queued(self: MemoryStorage, task_type: str) -> tuple[int, int]:
-        due = [task for task in self._tasks.values() if self._is_due(task)]
-        return tuple(  # type: ignore[return-value]
-            sum(task.task_type == task_type for task in tasks) for tasks in (due, self._scheduled())
+@verb
+def open_types(storage: MemoryStorage) -> list[OpenType]:
+    """See the port."""
+    still_open = [task for task in storage._tasks.values() if task.status not in FINISHED]
+    return [
+        OpenType(
+            task_type,
+            any(storage._is_due(task) for task in still_open if task.task_type == task_type),
+            any(task.status in ACTIVE for task in still_open if task.task_type == task_type),
+            storage.next_due_at(task_type),
         )
+        for task_type in sorted({task.task_type for task in still_open})
+    ]
+
+
+@verb
+def count_queued(storage: MemoryStorage, task_type: str) -> tuple[int, int]:
+    """See the port."""
+    due = sum(
+        storage._is_due(task) for task in storage._tasks.values() if task.task_type == task_type
+    )
+    return due, sum(task.task_type == task_type for task in storage._scheduled())
