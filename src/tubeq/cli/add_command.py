@@ -23,9 +23,11 @@ from tubeq.cli.options import (
     span_s,
 )
 from tubeq.cli.render import counted
+from tubeq.cli.worker_types import unworked_words
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.models import NewTask
 from tubeq.plugins.registry import Checker, checker
+from tubeq.queue.coverage import unworked_types
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.queue.validation import checked_task, encoded_parameters
 
@@ -77,6 +79,7 @@ def add(
     db_path: DatabaseOption = None,
 ) -> None:
     """Add a task, or with --from-file many, and print the ids."""
+    settings = read_settings(db_path)
     check = checker(task_type)
     if delay is not None and run_after is not None:
         raise InvalidParameters("give --delay or --run-after, not both")
@@ -86,20 +89,24 @@ def add(
     template = NewTask("", {}, priority, due, idempotency_key)
     if from_file is None:  # checked before a database file is made
         task = _checked(template, _parameters(param or [], parameters), check)
-        with open_queue(read_settings(db_path), create=True) as queue:
+        with open_queue(settings, create=True) as queue:
             task_ids = queue.create_tasks([task])
+            unworked = unworked_types(queue)
     elif param or parameters:
         raise InvalidParameters("--from-file brings the parameters: leave out the others")
     else:
         tasks = list(_tasks_from(from_file, template, check))
-        with open_queue(read_settings(db_path), create=True) as queue:
+        with open_queue(settings, create=True) as queue:
             task_ids = _create_in_batches(queue, tasks)
+            unworked = unworked_types(queue)
     if as_json:
-        write_json({"count": len(task_ids), "task_ids": task_ids})
+        write_json({"count": len(task_ids), "task_ids": task_ids, "types_without_worker": unworked})
     elif from_file is None:
         print(task_ids[0])
     else:
         print(f"{counted(len(task_ids), 'task')} added")
+    if unworked:
+        say(unworked_words(settings, unworked))
 
 
 def _parameters(pairs: Sequence[str], text: str | None) -> dict[str, Any]:

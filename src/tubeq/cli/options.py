@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -14,9 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tubeq.domain.errors import InvalidParameters, PluginNotFound, StorageError, TaskNotFound
+from tubeq.domain.errors import InvalidParameters, StorageError, TaskNotFound
 from tubeq.domain.policies import ClaimStrategy
-from tubeq.plugins.registry import plugin_types
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.settings import Settings
 
@@ -136,21 +136,8 @@ def full_task_id(queue: QueueManager, part: str) -> str:
     return alike[0]
 
 
-def known_task_type(task_type: str) -> str:
-    """The task type, if a plugin here can do it: a mistyped one would wait for ever.
-
-    Raises:
-        PluginNotFound: none can.
-    """
-    known = plugin_types()
-    if task_type not in known:
-        names = ", ".join(known) or "none"
-        raise PluginNotFound(f"no plugin does task type {task_type!r:.120}; known types: {names}")
-    return task_type
-
-
 def worker_config(
-    settings: Settings, task_type: str, strategy: ClaimStrategy = ClaimStrategy.LIFO
+    settings: Settings, task_type: str | Sequence[str], strategy: ClaimStrategy = ClaimStrategy.LIFO
 ) -> WorkerConfig:
     """How the command line's workers work: unlike the library's, they rest before a retry."""
     from tubeq.workers.base_worker import WorkerConfig
@@ -164,4 +151,5 @@ def worker_config(
         task_timeout_s=settings.task_timeout_s or None,
         breaker_pause_s=settings.breaker_pause_s,
         durability=settings.durability,
+        busy_timeout_s=settings.busy_timeout_s,
     )

@@ -54,6 +54,20 @@ def get_plugin(task_type: str, **settings: Any) -> Plugin:
     return plugin
 
 
+def importable_types() -> tuple[list[str], dict[str, str]]:
+    """The task types whose plugins can be imported, sorted; and why those of the others cannot, by
+    type. Imports all of them."""
+    importable, broken = [], {}
+    for task_type in plugin_types():
+        try:
+            _factory(task_type)
+        except PluginNotFound as error:
+            broken[task_type] = str(error)
+        else:
+            importable.append(task_type)
+    return importable, broken
+
+
 def parameters_of(task_type: str) -> type[Parameters] | None:
     """What tasks of this type may be told; None where the plugin does not say.
 
@@ -111,8 +125,9 @@ def _loaded(group: str, name: str, known: list[str]) -> Any:
     for entry in metadata.entry_points(group=group, name=name):
         try:
             return entry.load()
-        except (ImportError, AttributeError) as error:
-            message = f"what does task type {name!r} cannot be imported: {error}"
+        except (Exception, SystemExit) as error:  # a module may raise anything as it is imported
+            reason = error if isinstance(error, (ImportError, AttributeError)) else repr(error)
+            message = f"what does task type {name!r} cannot be imported: {reason}"
             raise PluginNotFound(message, code="plugin_broken") from error
     types = ", ".join(known) or "none"
     raise PluginNotFound(f"no plugin does task type {name!r:.120}; known types: {types}")
