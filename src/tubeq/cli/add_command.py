@@ -26,6 +26,7 @@ from tubeq.cli.render import counted
 from tubeq.cli.worker_types import unworked_words
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.models import NewTask
+from tubeq.plugins import registry
 from tubeq.plugins.registry import Checker, checker
 from tubeq.queue.coverage import unworked_types
 from tubeq.queue.queue_manager import QueueManager
@@ -88,14 +89,16 @@ def add(
         due = time.time() + span_s(delay)
     template = NewTask("", {}, priority, due, idempotency_key)
     if from_file is None:  # checked before a database file is made
-        task = _checked(template, _parameters(param or [], parameters), check)
+        with registry.around_plugins():
+            task = _checked(template, _parameters(param or [], parameters), check)
         with open_queue(settings, create=True) as queue:
             task_ids = queue.create_tasks([task])
             unworked = unworked_types(queue)
     elif param or parameters:
         raise InvalidParameters("--from-file brings the parameters: leave out the others")
     else:
-        tasks = list(_tasks_from(from_file, template, check))
+        with registry.around_plugins():
+            tasks = list(_tasks_from(from_file, template, check))
         with open_queue(settings, create=True) as queue:
             task_ids = _create_in_batches(queue, tasks)
             unworked = unworked_types(queue)

@@ -122,9 +122,7 @@ def _workers(file: sqlite3.Connection) -> list[Finding]:
         return []
     live = sum(is_live(each, now) for each in workers)
     unworked = types_without_worker(open_types_from(rows, now), workers)
-    none = (
-        f"; none takes {', '.join(unworked)}, which is queued: `tubeq worker`" if unworked else ""
-    )
+    none = f"; none takes what is queued of {', '.join(unworked)}" if unworked else ""
     return [Finding("live workers", f"{live}{none}")]
 
 

@@ -30,6 +30,7 @@ from tubeq.cli.options import (
 from tubeq.domain.children import Progress
 from tubeq.domain.models import Result, Task
 from tubeq.domain.states import ACTIVE, FINISHED, TaskStatus
+from tubeq.plugins import registry
 from tubeq.plugins.registry import checker, parameters_of
 from tubeq.settings import Settings
 
@@ -188,7 +189,8 @@ def _scrape_now(
 
     variables = settings.worker_environment()
     enrich = bool(parameters.get("enrich"))
-    task_type, parameters = checker(about.task_type)(parameters)  # a mistake never becomes a task
+    with registry.around_plugins():  # a mistake never becomes a task
+        task_type, parameters = checker(about.task_type)(parameters)
     label = str(parameters[about.argument]) if about.argument else "trending"
     with open_queue(settings, create=True) as queue, environment(variables):
         task_id = queue.create_task(task_type, parameters)

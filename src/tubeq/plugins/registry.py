@@ -15,6 +15,7 @@ Nothing is imported before it is used, so that another plugin costs those nothin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 GROUP = "tubeq.plugins"
 PRESET_GROUP = "tubeq.presets"
+
+around_plugins: Callable[[], AbstractContextManager[object]] = nullcontext
+"""Entered around whatever is imported here, which may print: a program whose standard output must
+not bear that, such as `tubeq`, puts its own in the place of this one."""
 
 Checker = Callable[[Mapping[str, Any]], "tuple[str, dict[str, Any]]"]
 
@@ -50,7 +55,9 @@ def get_plugin(task_type: str, **settings: Any) -> Plugin:
     Raises:
         PluginNotFound: no installed package offers the type, or its plugin cannot be imported.
     """
-    plugin: Plugin = _factory(task_type)(**settings)
+    factory = _factory(task_type)
+    with around_plugins():
+        plugin: Plugin = factory(**settings)
     return plugin
 
 
@@ -124,7 +131,8 @@ def _factory(task_type: str) -> Any:
 def _loaded(group: str, name: str, known: list[str]) -> Any:
     for entry in metadata.entry_points(group=group, name=name):
         try:
-            return entry.load()
+            with around_plugins():
+                return entry.load()
         except (Exception, SystemExit) as error:  # a module may raise anything as it is imported
             reason = error if isinstance(error, (ImportError, AttributeError)) else repr(error)
             message = f"what does task type {name!r} cannot be imported: {reason}"

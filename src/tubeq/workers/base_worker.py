@@ -405,6 +405,11 @@ class BaseWorker:
 
     # Ending ---------------------------------------------------------------------------------------
 
+    @property
+    def running_task_id(self) -> str | None:
+        """The task that the plugin is at, for other threads."""
+        return self._watch.task_id
+
     def hurry(self) -> None:
         """When asked to stop: hand the running task back at once instead of after the grace."""
         self._watch.stop_grace_s = 0.0

@@ -19,10 +19,12 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from tubeq.domain.errors import PluginNotFound, StorageBusy, StorageFull, TubeqError
+from tubeq.plugins.base import current_keeper
 from tubeq.plugins.registry import get_plugin
 from tubeq.workers.board import Board
 from tubeq.workers.config import WAIT_SCHEDULED_S, WorkerConfig
 from tubeq.workers.crew import EXIT_DONE, Crew
+from tubeq.workers.plugin_output import own_no_output
 from tubeq.workers.turns import only
 
 STOP, HURRY = "stop", "hurry"
@@ -101,9 +103,10 @@ def load_plugins(config: WorkerConfig, path: str | None) -> tuple[WorkerConfig, 
 
 def work(assignment: Assignment, orders: Connection, boards: Sequence[Board]) -> None:
     """Work until there is nothing to do or an order to stop comes. Exits the process."""
+    crews: list[Crew] = []
+    output = own_no_output(lambda: _task_of_this_thread(crews))
     stop = threading.Event()
     _arrange_signals(stop)
-    crews: list[Crew] = []
 
     def hurry() -> None:
         for crew in crews:
@@ -134,7 +137,18 @@ def work(assignment: Assignment, orders: Connection, boards: Sequence[Board]) ->
         if callable(close):
             close()
         crew.close()
+        output.end_lines()
         _exit_within(_EXIT_S)
+
+
+def _task_of_this_thread(crews: Sequence[Crew]) -> str | None:
+    """The task that prints. Threads that a plugin started do not say whose they are: it can only
+    be told where one task is being run."""
+    task_id: str | None = getattr(current_keeper(), "task_id", None)
+    if task_id is None:
+        running = [each for crew in crews for each in crew.task_ids()]
+        task_id = running[0] if len(running) == 1 else None
+    return task_id
 
 
 def _opened_crew(

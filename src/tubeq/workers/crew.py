@@ -126,6 +126,10 @@ class Crew:
         while True:
             time.sleep(3600)
 
+    def task_ids(self) -> list[str]:
+        """The tasks that are being run."""
+        return [each for worker in self._workers if (each := worker.running_task_id) is not None]
+
     def hurry(self) -> None:
         """When asked to stop: hand back what is being done at once instead of after the grace."""
         for worker in self._workers:

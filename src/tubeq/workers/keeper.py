@@ -42,6 +42,11 @@ class AttemptKeeper:
         self.refusal: Exception | None = None
         """What the storage raised last."""
 
+    @property
+    def task_id(self) -> str:
+        """Whose ideas are kept."""
+        return self._attempt.claim.task_id
+
     def save(
         self,
         ideas: Iterable[Idea | Mapping[str, Any]],

@@ -165,6 +165,12 @@ class Watch:
         self._stop = stop
 
     @property
+    def task_id(self) -> str | None:
+        """The task of the attempt that is being watched."""
+        attempt = self._attempt
+        return None if attempt is None else attempt.claim.task_id
+
+    @property
     def is_obeying(self) -> bool:
         """Whether somebody may ask the worker to stop."""
         return self._stop is not None
