@@ -24,11 +24,16 @@ from tubeq.cli.options import (
     span_s,
     worker_config,
 )
-from tubeq.cli.worker_types import all_types, known_task_type, left_dict, say_unworked
+from tubeq.cli.worker_types import (
+    all_types,
+    known_task_type,
+    left_dict,
+    untaken_types,
+    unworked_words,
+)
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.policies import ClaimStrategy, Durability
 from tubeq.domain.states import FINISHED, TaskStatus
-from tubeq.queue.coverage import unworked_types
 from tubeq.settings import Settings
 
 if TYPE_CHECKING:
@@ -119,7 +124,6 @@ def worker(
 
     That is its normal end, with exit code 0; with --until-idle it is 130, and 1 if tasks failed.
     """
-    from tubeq.cli.progress import environment, words_of
     from tubeq.workers.config import RunnerConfig
 
     types = [known_task_type(each) for each in dict.fromkeys(task_types or [])] or all_types()
@@ -133,33 +137,41 @@ def worker(
         durability=durability,
         **(access or {}),
     )
-    variables = settings.worker_environment()
     if settings.lease_s < 1:
         raise InvalidParameters("a lease must be at least 1s")
     # Of types that were named each has processes of its own; else each process works all of them.
-    crews = [worker_config(settings, each, strategy) for each in (types if task_types else [types])]
     first, *others = (
         RunnerConfig(
-            worker=each,
+            worker=worker_config(settings, each, strategy),
             processes=processes,
             threads=threads,
             until_idle=until_idle,
             wait_scheduled_s=wait_s,
         )
-        for each in crews
+        for each in (types if task_types else [types])
     )
+    _work(settings, replace(first, also=tuple(others)), types, quiet=quiet, as_json=as_json)
+
+
+def _work(
+    settings: Settings, config: RunnerConfig, types: Sequence[str], *, quiet: bool, as_json: bool
+) -> None:
+    """Run workers, and end with what became of the tasks."""
+    from tubeq.cli.progress import environment, words_of
+
+    variables = settings.worker_environment()
     failed_before = _failed_count(settings, types)
     with environment(variables):
-        summary = _run(settings, replace(first, also=tuple(others)), types, quiet=quiet)
+        summary = _run(settings, config, types, quiet=quiet)
     failed = _failed_count(settings, types) - failed_before
     if as_json:
         with open_queue(settings) as queue:
-            unworked = unworked_types(queue)
+            unworked = untaken_types(queue)
         told = {**asdict(summary), "left": [left_dict(each) for each in summary.left]}
         write_json({**told, "tasks_failed": failed, "types_without_worker": unworked})
     else:
         print(f"{words_of(summary)}; {render.counted(failed, 'task')} failed for good")
-    if until_idle and (summary.stopped or failed > 0):
+    if config.until_idle and (summary.stopped or failed > 0):
         raise typer.Exit(EXIT_INTERRUPTED if summary.stopped else EXIT_WORK_FAILED)
 
 
@@ -178,7 +190,8 @@ def _run(
             report(event)
 
         pauses.look()
-        say_unworked(settings, queue, besides=types)
+        if unworked := untaken_types(queue, besides=types):
+            say(unworked_words(settings, unworked), messages())
         return Runner(settings.db_path, config, on_event=tell).run()
 
 

@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from tubeq.cli.console import say, say_error
+from tubeq.cli.console import say_error
 from tubeq.cli.options import command_for
-from tubeq.domain.errors import PluginNotFound
+from tubeq.domain.errors import PluginNotFound, StorageError
 from tubeq.plugins.registry import importable_types, plugin_types
 from tubeq.queue.coverage import unworked_types
 from tubeq.queue.queue_manager import QueueManager
@@ -58,15 +58,13 @@ def unworked_words(settings: Settings, task_types: Sequence[str]) -> str:
     return words
 
 
-def say_unworked(
-    settings: Settings, queue: QueueManager, besides: Collection[str] = ()
-) -> list[str]:
-    """A line on stderr where types are queued that no live worker takes, and these types, which are
-    about to be taken, are not among them."""
-    found = [each for each in unworked_types(queue) if each not in besides]
-    if found:
-        say(unworked_words(settings, found))
-    return found
+def untaken_types(queue: QueueManager, besides: Collection[str] = ()) -> list[str]:
+    """The types that are queued and that no live worker takes, but for these, which are about to
+    be taken. Only a hint: where it cannot be read, there are none, and nothing fails for it."""
+    try:
+        return [each for each in unworked_types(queue) if each not in besides]
+    except StorageError:
+        return []
 
 
 def left_dict(left: LeftTasks) -> dict[str, Any]:
