@@ -316,7 +316,10 @@ class BaseWorker:
         return attempts
 
     def _say_troubled(self, error: StorageError) -> None:
-        """Log it, once until something was written again."""
+        """Log it, once until something was written again. Then leases have run out that nobody
+        could renew: their holders come first, before anybody looks for the dead."""
+        respite_s = self.config.sweep_interval_s + 2 * _STORAGE_REST_S
+        self._next_sweep = max(self._next_sweep, time.monotonic() + respite_s)
         if not self._is_storage_troubled:
             self._is_storage_troubled = True
             _logger.warning("worker %s waits for the database: %s", self.worker_id, error)
