@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -147,25 +146,23 @@ def test_workers_that_are_to_stop_do_not_wait_for_ever(scene: Scene) -> None:
     assert scene.counts() == {"QUEUED": 2}
 
 
-def worker_beside(holder: Holder, cwd: Path, env: dict[str, str]) -> Any:
-    worker = subprocess.Popen(
-        command("worker", "--until-idle"),
-        cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
-    )  # fmt: skip
-    time.sleep(2.5)
-    holder.let_go()
-    out, err = worker.communicate(timeout=30)
-    return worker.returncode, out, err
-
-
 def test_the_worker_command_says_once_that_it_waits(tmp_path: Path, env: dict[str, str]) -> None:
+    told = tmp_path / "told"
     with QueueManager(tmp_path / "tubeq.db") as queue:
         queue.create_task("youtube_channel", {"channel_url": "@a", "max_results": 1})
-        with held(queue.db_path) as holder:
-            code, out, err = worker_beside(holder, tmp_path, {**env, "TUBEQ_BUSY_TIMEOUT_S": "0.2"})
-        assert (code, err.count("waits for the database")) == (0, 1), err
-        assert "Traceback" not in err
-        assert "1 succeeded" in out
+        with held(queue.db_path) as holder, told.open("w") as err:
+            worker = subprocess.Popen(
+                command("worker", "--until-idle"), cwd=tmp_path,
+                env={**env, "TUBEQ_BUSY_TIMEOUT_S": "0.2"},
+                stdout=subprocess.PIPE, stderr=err, encoding="utf-8",
+            )  # fmt: skip
+            until(lambda: "waits for the database" in told.read_text())
+            time.sleep(1.5)
+            holder.let_go()
+            out, _ = worker.communicate(timeout=40)
+    assert (worker.returncode, told.read_text().count("waits for the database")) == (0, 1)
+    assert "Traceback" not in told.read_text()
+    assert "1 succeeded" in out
 
 
 def test_a_command_waits_as_long_as_it_was_told(tmp_path: Path, env: dict[str, str]) -> None:
