@@ -18,7 +18,7 @@ from tests.unit.workers.support import raising, worker_on
 from tubeq.domain.errors import TransientError
 from tubeq.domain.models import NewTask
 from tubeq.queue.queue_manager import QueueManager
-from tubeq.testing.youtube import SimulatedYouTube, World
+from tubeq.testing.youtube import SimulatedYouTube, World, faults
 
 pytestmark = pytest.mark.integration
 
@@ -219,6 +219,18 @@ def test_how_long_it_waits_can_be_said(
     _scheduled(queue, delay_s, name="first")
     done = run("worker", "--until-idle", "--wait-scheduled", span, "--json", cwd=tmp_path, env=env)
     assert (done.returncode, json.loads(done.stdout)["processed"]) == (0, done_), done.stderr
+
+
+def test_a_scrape_in_the_foreground_says_what_it_waits_for(
+    tmp_path: Path, youtube: SimulatedYouTube
+) -> None:
+    youtube.world.channel("@unsteady", videos=1)
+    youtube.world.fail(faults.http_error(429, retry_after_s=5), channel="@unsteady", times=2)
+    env = environment_of(youtube)
+    done = run("scrape", "@unsteady", "--json", cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("@unsteady: waits until 20")
+    assert "429" in done.stderr
 
 
 def test_a_pause_beyond_that_is_left_as_well(

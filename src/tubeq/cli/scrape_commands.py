@@ -27,6 +27,7 @@ from tubeq.cli.options import (
     read_settings,
     worker_config,
 )
+from tubeq.cli.waiting import WaitWatch
 from tubeq.domain.children import Progress
 from tubeq.domain.models import Result, Task
 from tubeq.domain.states import ACTIVE, FINISHED, TaskStatus
@@ -204,11 +205,13 @@ def _scrape_now(
         watched = console.is_terminal
         types = [each.worker.task_type for each in (runner_config, *also)]
         pauses = PauseWatch(settings, queue, types, console)
+        waits = WaitWatch(queue, label, console)
         with console.status("starting a worker") if watched else nullcontext() as status:
 
             def look(task: Task, progress: Progress | None = None) -> None:
                 if task.status not in FINISHED or (progress is not None and progress.open):
                     pauses.look()
+                    waits.look(task, progress)
                 if status is not None:
                     how_far = f"; {enriching.words_of(progress)}" if progress else ""
                     status.update(cut_text(_progress(label, task) + how_far))

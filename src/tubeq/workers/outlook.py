@@ -93,7 +93,7 @@ def wait_words(wait: Wait) -> str:
     if wait.until > time.time():
         what = "paused until" if wait.is_paused else "the next task is due at"
         return f"{wait.task_type}: {what} {moment_words(wait.until)}"
-    return f"{wait.task_type}: another worker is at a task"
+    return f"{wait.task_type}: a worker is at a task"
 
 
 def left_words(left: LeftTasks) -> str:
