@@ -135,17 +135,18 @@ class BaseWorker:
         following: Task | None = None
         try:
             claim = self.queue.start_task(task) if task.status is TaskStatus.CLAIMED else task
-            postponed = self._politeness.enter(claim, self._plugin_of(claim))
+            plugin = self.plugin if self._request is not None else self._plugin_of(claim)
+            postponed = self._politeness.enter(claim, plugin)
             if postponed is not None:
                 return postponed, None
-            result, following = self._attempt(claim, then, stop)
+            result, following = self._attempt(claim, plugin, then, stop)
         except ClaimLost as error:
             result = lost(error)
         self._board.count(result.success)
         return result, following
 
     def _attempt(
-        self, claim: Task, then: ClaimRequest | None, stop: threading.Event | None
+        self, claim: Task, plugin: Any, then: ClaimRequest | None, stop: threading.Event | None
     ) -> tuple[TaskResult, Task | None]:
         """Let the plugin do the task, and write down what became of it."""
         following: Task | None = None
@@ -154,7 +155,7 @@ class BaseWorker:
         try:
             attempt = self._watch.arm(claim)
             keeper = AttemptKeeper(self.queue, self._watch, attempt)
-            ideas, error = self._call_plugin(attempt, keeper)
+            ideas, error = self._call_plugin(plugin, attempt, keeper)
             settled = self._watch.disarm(attempt)
             claim = attempt.claim
             if settled is not None:
@@ -162,7 +163,7 @@ class BaseWorker:
             elif error is not None and error is keeper.refusal:
                 raise error  # the storage's, not the plugin's
             else:
-                patience = StoragePatience(stop, self._watch, self._say_troubled)
+                patience = None
                 while result is None:
                     try:
                         if error is not None:
@@ -174,7 +175,11 @@ class BaseWorker:
                                 claim, ideas, self._then(claim, then, stop), keeper.has_saved
                             )
                     except (StorageBusy, StorageFull) as trouble:
-                        patience.wait(trouble)  # the work is done: only to write it down is left
+                        # The work is done: only to write it down is left.
+                        patience = patience or StoragePatience(
+                            stop, self._watch, self._say_troubled
+                        )
+                        patience.wait(trouble)
             return result, following
         finally:
             self._politeness.leave(result, error)
@@ -188,23 +193,24 @@ class BaseWorker:
         return None if self._politeness.pause_s(claim.task_type) else then
 
     def _plugin_of(self, claim: Task) -> Any:
-        if self._request is not None or not isinstance(self.plugin, Mapping):
+        """Where there are several types."""
+        if not isinstance(self.plugin, Mapping):
             return self.plugin
         if claim.task_type not in self.plugin:
             raise PluginNotFound(f"this worker has no plugin for task type {claim.task_type!r}")
         return self.plugin[claim.task_type]
 
     def _call_plugin(
-        self, attempt: Attempt, keeper: AttemptKeeper
+        self, plugin: Any, attempt: Attempt, keeper: AttemptKeeper
     ) -> tuple[list[Idea], Exception | None]:
         try:
             with running(attempt.stop_reason, keeper, self._politeness):
-                return scraped_ideas(self._plugin_of(attempt.claim), attempt.claim), None
+                return scraped_ideas(plugin, attempt.claim), None
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything
             return [], error
         except BaseException:
             if self._watch.disarm(attempt) is None:
-                with suppress(ClaimLost):
+                with suppress(ClaimLost, StorageBusy, StorageFull):  # else its lease runs out
                     self.queue.release_task(attempt.claim)
             raise
 

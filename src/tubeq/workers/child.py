@@ -98,7 +98,8 @@ def load_plugins(config: WorkerConfig, path: str | None) -> tuple[WorkerConfig, 
         raise PluginNotFound("; ".join(broken))
     for each in broken:
         _logger.warning("passed over: %s", each)
-    return only(config, list(plugins)), plugins
+    config = only(config, list(plugins))
+    return config, plugins if len(plugins) > 1 else plugins[config.task_types[0]]
 
 
 def work(assignment: Assignment, orders: Connection, boards: Sequence[Board]) -> None:
@@ -133,9 +134,10 @@ def work(assignment: Assignment, orders: Connection, boards: Sequence[Board]) ->
             wait_scheduled_s=assignment.wait_scheduled_s,
         )
     finally:
-        close = getattr(plugin, "close", None)
-        if callable(close):
-            close()
+        for each in plugin.values() if isinstance(plugin, dict) else [plugin]:
+            close = getattr(each, "close", None)
+            if callable(close):
+                close()
         crew.close()
         output.end_lines()
         _exit_within(_EXIT_S)

@@ -45,6 +45,9 @@ class TaskOutput(io.TextIOBase):
     def writable(self) -> bool:
         return True
 
+    def reconfigure(self, **_: Any) -> None:
+        """Nothing: plugins may ask for an encoding; it is standard error's."""
+
     def write(self, text: str) -> int:
         thread, task_id = threading.get_ident(), self._task_id()
         before, begun = self._begun.pop(thread, (task_id, ""))
@@ -69,7 +72,7 @@ class TaskOutput(io.TextIOBase):
 
 def _write_lines(task_id: str | None, lines: list[str]) -> None:
     origin = "[worker]" if task_id is None else f"[task {task_id}]"
-    if lines:
+    if lines and sys.stderr is not None:
         with suppress(OSError, ValueError):  # nobody reads it: no reason to fail a task
             sys.stderr.write("".join(f"{origin} {line}\n" for line in lines))
             sys.stderr.flush()

@@ -12,6 +12,7 @@ import pytest
 from tubeq.domain.errors import PluginNotFound, TransientError
 from tubeq.domain.models import NewTask
 from tubeq.queue.queue_manager import QueueManager
+from tubeq.workers import child
 from tubeq.workers.base_worker import BaseWorker, WorkerConfig
 
 from .support import Plugin, background, counts, raising, until, worker_on
@@ -112,3 +113,30 @@ def test_a_type_without_a_plugin_is_named(queue: QueueManager) -> None:
     assert task is not None
     with pytest.raises(PluginNotFound, match="video"):
         worker.process_task(task)
+
+
+@pytest.mark.parametrize("broken", [{"video"}, {"video", "search"}])
+def test_plugins_that_cannot_be_loaded_are_passed_over(
+    queue: QueueManager,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    broken: set[str],
+) -> None:
+    begun: list[str] = []
+
+    def load_plugin(task_type: str, path: str | None) -> Any:
+        if task_type in broken:
+            raise RuntimeError(f"{task_type} is broken")
+        return noting(begun, task_type)
+
+    monkeypatch.setattr(child, "load_plugin", load_plugin)
+    config, plugin = child.load_plugins(WorkerConfig(task_type=TYPES), None)
+    queue.create_tasks([NewTask(each) for each in TYPES])
+    BaseWorker(config, queue.db_path, plugin, queue=queue).run(until_idle=True)
+    assert set(begun) == set(TYPES) - broken
+    assert len(caplog.records) == len(broken)
+
+
+def test_where_no_plugin_can_be_loaded_there_is_nothing_to_do() -> None:
+    with pytest.raises(PluginNotFound, match="nobody"):
+        child.load_plugins(WorkerConfig(task_type=("nobody", "nothing")), None)
