@@ -46,7 +46,11 @@ def test_a_line_without_an_end_is_its_own_tasks(capfd: pytest.CaptureFixture[str
 def test_it_is_a_stream_as_plugins_know_it(capfd: pytest.CaptureFixture[str]) -> None:
     output = TaskOutput(lambda: "a")
     output.reconfigure(encoding="utf-8")
-    assert (output.fileno(), output.writable(), output.isatty()) == (sys.stderr.fileno(), True, False)
+    assert (output.fileno(), output.writable(), output.isatty()) == (
+        sys.stderr.fileno(),
+        True,
+        False,
+    )
     assert output.write("four") == 4
     output.buffer.write(b"bytes\n")
     output.buffer.flush()
