@@ -295,6 +295,8 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "held_by": ("ann",),
     "has_open_tasks": ("video",),
     "next_due_at": ("video",),
+    "open_types": (),
+    "count_queued": ("video",),
     "stats": (),
     "prune": (0.0,),
     "preview_prune": (0.0,),

@@ -22,7 +22,7 @@ from tubeq.domain.errors import IllegalTransition
 from tubeq.domain.models import EncodedTask, Idea, Task
 from tubeq.domain.states import ACTIVE, FINISHED, TaskEvent, TaskStatus, event_between
 from tubeq.storage import Storage
-from tubeq.storage.port import ClaimRequest
+from tubeq.storage.port import ClaimRequest, OpenType
 
 LEAD_TO: dict[TaskStatus, Callable[[Storage], str]] = {
     TaskStatus.QUEUED: add,
@@ -274,3 +274,32 @@ def test_a_type_has_open_tasks_until_all_are_finished(storage: Storage, clock: F
     assert storage.has_open_tasks("video")  # held
     storage.complete(claim)
     assert not storage.has_open_tasks("video")
+
+
+def test_open_types_say_what_is_due_held_and_scheduled(storage: Storage, clock: FakeClock) -> None:
+    assert storage.open_types() == []
+    now = clock.now()
+    storage.create(
+        [
+            EncodedTask("video", "{}"),
+            EncodedTask("channel", "{}"),
+            EncodedTask("search", "{}", run_after=now + 60),
+            EncodedTask("search", "{}", run_after=now + 90),
+        ]
+    )
+    (claim,) = storage.claim(ClaimRequest("channel", "ann"))
+    assert storage.open_types() == [
+        OpenType("channel", False, True, None),
+        OpenType("search", False, False, now + 60),
+        OpenType("video", True, False, None),
+    ]
+    assert storage.count_queued("search") == (0, 2)
+    clock.advance(60)
+    assert storage.open_types()[1] == OpenType("search", True, False, now + 90)
+    assert storage.count_queued("search") == (1, 1)
+    storage.claim(ClaimRequest("search", "ann"))
+    assert storage.open_types()[1] == OpenType("search", False, True, now + 90)
+    assert storage.count_queued("search") == (0, 1)
+    assert storage.count_queued("nothing") == (0, 0)
+    storage.complete(claim)
+    assert [each.task_type for each in storage.open_types()] == ["search", "video"]

@@ -62,6 +62,7 @@ def test_a_claim_seeks_in_its_index_and_sorts_nothing(connection, statements, pi
         ("expired", "INDEX task_queue_open"),
         ("held_by", "INDEX task_queue_open"),
         ("next_due_at", "INDEX task_queue_scheduled"),
+        ("count_queued", "INDEX task_queue_scheduled"),
         ("promote_due", "INDEX task_queue_scheduled"),
         ("restart_delays", "INDEX task_queue_delayed"),
         ("is_any_due", "INDEX task_queue_delayed"),
@@ -89,6 +90,12 @@ def test_a_verb_seeks_in_its_index(connection, name, index):
 def test_the_keys_of_the_queue_are_found_by_skipping(connection):
     steps = plan(connection, SQL["queue_keys"])
     assert sum("USING INDEX task_queue_open" in step for step in steps) == 2, steps
+
+
+def test_the_open_types_are_found_by_skipping(connection):
+    steps = plan(connection, SQL["open_types"])
+    assert sum("USING INDEX task_queue_scheduled" in step for step in steps) == 4, steps
+    assert not any(step.startswith("SCAN task_queue") for step in steps), steps
 
 
 def test_a_statement_without_its_index_would_be_seen(connection):

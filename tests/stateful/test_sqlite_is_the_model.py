@@ -127,6 +127,8 @@ class SQLiteIsTheModel(RuleBasedStateMachine):
         self.both(lambda _, storage: storage.workers())
         self.both(lambda _, storage: storage.next_due_at("video"))
         self.both(lambda _, storage: storage.has_open_tasks("video"))
+        self.both(lambda _, storage: storage.open_types())
+        self.both(lambda _, storage: list(storage.count_queued("video")))
         self.both(lambda _, storage: sorted(storage.held_by("ann")))
 
     def lived_by_the_rules(self, task: Task, history: list[HistoryEntry]) -> None:

@@ -23,8 +23,10 @@ from tubeq.cli.options import (
     span_s,
 )
 from tubeq.cli.render import counted
+from tubeq.cli.worker_types import untaken_types, unworked_words
 from tubeq.domain.errors import InvalidParameters, StorageError
 from tubeq.domain.models import NewTask
+from tubeq.plugins import registry
 from tubeq.plugins.registry import Checker, checker, declared_by
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.queue.validation import checked_task, encoded_parameters
@@ -78,29 +80,38 @@ def add(
     db_path: DatabaseOption = None,
 ) -> None:
     """Add a task, or with --from-file many, and print the ids."""
+    settings = read_settings(db_path)
     check = checker(task_type)
-    if delay is not None and run_after is not None:
-        raise InvalidParameters("give --delay or --run-after, not both")
-    due = moment(run_after) if run_after is not None else None
-    if delay is not None:
-        due = time.time() + span_s(delay)
-    template = NewTask("", {}, priority, due, idempotency_key)
+    template = NewTask("", {}, priority, _due_at(delay, run_after), idempotency_key)
     if from_file is None:  # checked before a database file is made
-        task = _checked(template, _parameters(task_type, param or [], parameters), check)
-        with open_queue(read_settings(db_path), create=True) as queue:
+        with registry.around_plugins():
+            task = _checked(template, _parameters(task_type, param or [], parameters), check)
+        with open_queue(settings, create=True) as queue:
             task_ids = queue.create_tasks([task])
+            unworked = untaken_types(queue)
     elif param or parameters:
         raise InvalidParameters("--from-file brings the parameters: leave out the others")
     else:
-        tasks = list(_tasks_from(from_file, template, check))
-        with open_queue(read_settings(db_path), create=True) as queue:
+        with registry.around_plugins():
+            tasks = list(_tasks_from(from_file, template, check))
+        with open_queue(settings, create=True) as queue:
             task_ids = _create_in_batches(queue, tasks)
+            unworked = untaken_types(queue)
     if as_json:
-        write_json({"count": len(task_ids), "task_ids": task_ids})
-    elif from_file is None:
-        print(task_ids[0])
+        write_json({"count": len(task_ids), "task_ids": task_ids, "types_without_worker": unworked})
     else:
-        print(f"{counted(len(task_ids), 'task')} added")
+        added = f"{counted(len(task_ids), 'task')} added"
+        print(task_ids[0] if from_file is None else added)
+    if unworked:
+        say(unworked_words(settings, unworked))
+
+
+def _due_at(delay: str | None, run_after: str | None) -> float | None:
+    if delay is not None and run_after is not None:
+        raise InvalidParameters("give --delay or --run-after, not both")
+    if delay is not None:
+        return time.time() + span_s(delay)
+    return moment(run_after) if run_after is not None else None
 
 
 def _parameters(task_type: str, pairs: Sequence[str], text: str | None) -> dict[str, Any]:

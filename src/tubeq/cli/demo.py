@@ -6,6 +6,7 @@ import logging
 import tempfile
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from tubeq.domain.errors import InvalidParameters, TubeqError
 from tubeq.domain.models import NewTask, Task
 from tubeq.domain.policies import ClaimStrategy
 from tubeq.queue.queue_manager import QueueManager
+from tubeq.settings import Settings
 from tubeq.workers.base_worker import WorkerConfig
 from tubeq.workers.runner import Runner, RunnerConfig, RunnerEvent
 
@@ -78,9 +80,15 @@ def run(plan: DemoPlan) -> tuple[Board, Path]:
     if plan.db_path is not None and plan.db_path.exists():
         # Its workers would take up, and fail, tasks that are meant for the real YouTube.
         raise InvalidParameters(f"{plan.db_path} exists: the demo needs a database of its own")
+    settings = Settings.read()
     server, handles = prepare(plan)
     db_path = plan.db_path or Path(tempfile.mkdtemp(prefix="tubeq-demo-")) / "demo.db"
-    with server, QueueManager(db_path) as queue, environment(server.environment):
+    # Nothing of the user's leads to this YouTube, and no cookies of theirs are shown to it.
+    variables = {**server.environment, "TUBEQ_COOKIES_FILE": ""}
+    open_queue = partial(
+        QueueManager, durability=settings.durability, busy_timeout_s=settings.busy_timeout_s
+    )
+    with server, open_queue(db_path) as queue, environment(variables):
         new = [
             NewTask(TASK_TYPE, {"channel_url": handle, "max_results": plan.max_results})
             for handle in handles
@@ -92,6 +100,8 @@ def run(plan: DemoPlan) -> tuple[Board, Path]:
             poll_interval=0.2,
             backoff_s=0.5,
             lease_s=10.0,
+            durability=settings.durability,
+            busy_timeout_s=settings.busy_timeout_s,
         )
         config = RunnerConfig(worker=worker, processes=plan.workers)
         view = _live_view(board) if messages().is_terminal else nullcontext()

@@ -6,6 +6,7 @@ import platform
 import re
 import shutil
 import sqlite3
+import time
 from contextlib import closing
 from dataclasses import fields
 from importlib import metadata
@@ -16,10 +17,14 @@ from tubeq.cli.render import size
 from tubeq.domain.errors import TubeqError
 from tubeq.plugins.registry import plugin_types
 from tubeq.plugins.ytdlp_version import installed_version, version_problem
+from tubeq.queue.coverage import is_live, types_without_worker
 from tubeq.settings import Settings
 from tubeq.storage.connection import require_usable_place
 from tubeq.storage.database_file import SIDE_FILES, access_problem, real_path, side_file
+from tubeq.storage.port import WorkerInfo
+from tubeq.storage.queries import load_queries
 from tubeq.storage.sqlite_damage import damage_of
+from tubeq.storage.sqlite_housekeeping import open_types_from
 from tubeq.storage.sqlite_version import MINIMUM, wal_reset_bug
 
 _ENOUGH_FREE_BYTES = 16_000_000
@@ -107,9 +112,11 @@ def _database(given: Path) -> list[Finding]:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
             (mode,) = file.execute("PRAGMA journal_mode").fetchone()
             (schema,) = file.execute("PRAGMA user_version").fetchone()
+            workers = _workers(file)
     except sqlite3.Error as error:
         return [*found, _unreadable(error)]
-    return [*found, Finding("journal mode", mode), Finding("schema", str(schema)), _contents(path)]
+    found += [Finding("journal mode", mode), Finding("schema", str(schema)), *workers]
+    return [*found, _contents(path)]
 
 
 def _unreadable(error: sqlite3.Error) -> Finding:
@@ -142,6 +149,21 @@ def _contents(path: Path) -> Finding:
             problem=True,
         )
     return Finding("contents", "sound")
+
+
+def _workers(file: sqlite3.Connection) -> list[Finding]:
+    """How many live workers there are, and which types are queued that none of them takes."""
+    queries = load_queries("sqlite")
+    now = time.time()
+    try:
+        rows = file.execute(queries["open_types"], {"now": now}).fetchall()
+        workers = [WorkerInfo(*row) for row in file.execute(queries["workers"])]
+    except sqlite3.Error:  # of an older schema, or no queue
+        return []
+    live = sum(is_live(each, now) for each in workers)
+    unworked = types_without_worker(open_types_from(rows, now), workers)
+    none = f"; none takes what is queued of {', '.join(unworked)}" if unworked else ""
+    return [Finding("live workers", f"{live}{none}")]
 
 
 def _sizes(path: Path) -> str:

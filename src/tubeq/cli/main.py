@@ -25,6 +25,8 @@ from tubeq.cli.console import prepare_streams, say_error
 from tubeq.cli.dashed_arguments import DashedArguments
 from tubeq.cli.options import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_WORK_FAILED
 from tubeq.domain.errors import StorageNotSynced, TubeqError
+from tubeq.plugins import registry
+from tubeq.workers.plugin_output import output_to_stderr
 
 _EPILOG = (
     "Exit codes: 0 all went well; 1 the work failed; 2 bad input, or a database that cannot be "
@@ -33,6 +35,7 @@ _EPILOG = (
 )
 
 
+registry.around_plugins = output_to_stderr  # what they print is no part of a command's output
 _WORK, _QUEUE, _CARE = "Work", "Queue", "Care"
 
 

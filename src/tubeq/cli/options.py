@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -16,13 +17,11 @@ import typer
 
 from tubeq.domain.errors import (
     InvalidParameters,
-    PluginNotFound,
     StorageError,
     StorageReadOnly,
     TaskNotFound,
 )
 from tubeq.domain.policies import ClaimStrategy
-from tubeq.plugins.registry import plugin_types
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.settings import Settings
 from tubeq.storage import open_storage
@@ -193,21 +192,8 @@ def full_task_id(queue: QueueManager, part: str) -> str:
     return alike[0]
 
 
-def known_task_type(task_type: str) -> str:
-    """The task type, if a plugin here can do it: a mistyped one would wait for ever.
-
-    Raises:
-        PluginNotFound: none can.
-    """
-    known = plugin_types()
-    if task_type not in known:
-        names = ", ".join(known) or "none"
-        raise PluginNotFound(f"no plugin does task type {task_type!r:.120}; known types: {names}")
-    return task_type
-
-
 def worker_config(
-    settings: Settings, task_type: str, strategy: ClaimStrategy = ClaimStrategy.LIFO
+    settings: Settings, task_type: str | Sequence[str], strategy: ClaimStrategy = ClaimStrategy.LIFO
 ) -> WorkerConfig:
     """How the command line's workers work: unlike the library's, they rest before a retry."""
     from tubeq.workers.base_worker import WorkerConfig
@@ -221,4 +207,5 @@ def worker_config(
         task_timeout_s=settings.task_timeout_s or None,
         breaker_pause_s=settings.breaker_pause_s,
         durability=settings.durability,
+        busy_timeout_s=settings.busy_timeout_s,
     )

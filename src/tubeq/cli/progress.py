@@ -130,10 +130,12 @@ def report_of_run(*, quiet: bool) -> Iterator[Callable[[RunnerEvent], None]]:
             if event.kind in ("died", "killed", "rescued"):
                 say(f"{who} {event.kind}: {event.detail}", console)
             elif event.kind == "stopping":
-                say(
-                    "stopping after the running tasks; Ctrl-C again hands them back at once",
-                    console,
-                )
+                again = f"; {event.detail} hands them back at once" if event.detail else ""
+                say(f"stopping after the running tasks{again}", console)
+            elif event.kind == "waiting" and not quiet:
+                say(f"waiting: {event.detail}", console)
+            elif event.kind == "left":
+                say(f"left: {event.detail}", console)
             elif event.kind == "started" and not quiet:
                 say(f"{who} started", console)
             elif not moving and not quiet and time.monotonic() >= next_line:

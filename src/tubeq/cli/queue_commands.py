@@ -33,6 +33,7 @@ from tubeq.cli.options import (
     open_queue,
     read_settings,
 )
+from tubeq.cli.worker_types import unworked_words
 from tubeq.domain.errors import (
     IllegalTransition,
     InvalidParameters,
@@ -41,6 +42,7 @@ from tubeq.domain.errors import (
 )
 from tubeq.domain.models import Task
 from tubeq.domain.states import TaskStatus
+from tubeq.queue.coverage import unworked_types
 from tubeq.queue.queue_manager import QueueManager
 
 TaskIdArgument = Annotated[
@@ -246,10 +248,11 @@ def _steer(
 
 def stats(as_json: JsonOption = False, db_path: DatabaseOption = None) -> None:
     """Count tasks, ideas and errors; name what is paused."""
-    with open_queue(read_settings(db_path), reading=True) as queue:
-        counts, pauses = queue.stats(), pauses_of(queue)
+    settings = read_settings(db_path)
+    with open_queue(settings, reading=True) as queue:
+        counts, pauses, unworked = queue.stats(), pauses_of(queue), unworked_types(queue)
     if as_json:
-        write_json({**asdict(counts), "pauses": pauses})
+        write_json({**asdict(counts), "pauses": pauses, "types_without_worker": unworked})
         return
     console = output()
     for drawn in render.stats_tables(counts):
@@ -261,3 +264,5 @@ def stats(as_json: JsonOption = False, db_path: DatabaseOption = None) -> None:
         + ("nothing waits" if waited is None else f"the oldest due task waits {render.age(waited)}")
     )
     say_pauses(pauses)
+    if unworked:
+        console.print(safe_text(f"  {unworked_words(settings, unworked)}"), soft_wrap=True)

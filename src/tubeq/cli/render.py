@@ -306,7 +306,7 @@ def worker_table(workers: Iterable[WorkerInfo], now: float) -> Table:
     for worker in workers:
         drawn.add_row(
             safe_text(worker.worker_id),
-            cut_text(worker.task_type),
+            cut_text(", ".join(worker.task_types)),
             cut_text(worker.host),
             str(worker.pid),
             f"{since(worker.started_at, now)} ago",

@@ -28,9 +28,11 @@ from tubeq.cli.options import (
     read_settings,
     worker_config,
 )
+from tubeq.cli.waiting import WaitWatch
 from tubeq.domain.children import Progress
 from tubeq.domain.models import Result, Task
 from tubeq.domain.states import ACTIVE, FINISHED, TaskStatus
+from tubeq.plugins import registry
 from tubeq.plugins.registry import checker, parameters_of
 from tubeq.settings import Settings
 
@@ -190,7 +192,8 @@ def _scrape_now(
 
     variables = settings.worker_environment()
     enrich = bool(parameters.get("enrich"))
-    task_type, parameters = checker(about.task_type)(parameters)  # a mistake never becomes a task
+    with registry.around_plugins():  # a mistake never becomes a task
+        task_type, parameters = checker(about.task_type)(parameters)
     label = str(parameters[about.argument]) if about.argument else "trending"
     with open_queue(settings, create=True) as queue, environment(variables):
         task_id = queue.create_task(task_type, parameters)
@@ -204,11 +207,13 @@ def _scrape_now(
         watched = console.is_terminal
         types = [each.worker.task_type for each in (runner_config, *also)]
         pauses = PauseWatch(settings, queue, types, console)
+        waits = WaitWatch(queue, label, console)
         with console.status("starting a worker") if watched else nullcontext() as status:
 
             def look(task: Task, progress: Progress | None = None) -> None:
                 if task.status not in FINISHED or (progress is not None and progress.open):
                     pauses.look()
+                    waits.look(task, progress)
                 if status is not None:
                     how_far = f"; {enriching.words_of(progress)}" if progress else ""
                     status.update(cut_text(_progress(label, task) + how_far))

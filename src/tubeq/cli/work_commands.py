@@ -19,11 +19,17 @@ from tubeq.cli.options import (
     EXIT_WORK_FAILED,
     DatabaseOption,
     JsonOption,
-    known_task_type,
     open_queue,
     read_settings,
     span_s,
     worker_config,
+)
+from tubeq.cli.worker_types import (
+    all_types,
+    known_task_type,
+    left_dict,
+    untaken_types,
+    unworked_words,
 )
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.policies import ClaimStrategy, Durability
@@ -36,10 +42,11 @@ if TYPE_CHECKING:
 
 # What starts workers is imported where it is used: `tubeq tasks` needs none of it.
 
-_YOUTUBE_CHANNEL = "youtube_channel"
 _TypesOption = Annotated[
     list[str] | None,
-    typer.Option("--type", help="Tasks to do; may be repeated.  [default: youtube_channel]"),
+    typer.Option(
+        "--type", help="Tasks to do; may be repeated.  [default: all that a plugin here can do]"
+    ),
 ]
 
 
@@ -76,11 +83,19 @@ def demo(
 @with_access_options
 def worker(
     task_types: _TypesOption = None,
-    processes: Annotated[int, typer.Option(min=1, max=256, help="How many, for each type.")] = 1,
+    processes: Annotated[int, typer.Option(min=1, max=256, help="How many; for each --type.")] = 1,
     threads: Annotated[int, typer.Option(min=1, max=64, help="Tasks at once in each process.")] = 1,
     until_idle: Annotated[
         bool, typer.Option("--until-idle", help="End when nothing is left to do.")
     ] = False,
+    wait_scheduled: Annotated[
+        str,
+        typer.Option(
+            metavar="SPAN",
+            help="With --until-idle: wait for what falls due within it, later tasks are left; 0: "
+            "wait for nothing.",
+        ),
+    ] = "15m",
     strategy: Annotated[
         ClaimStrategy, typer.Option(case_sensitive=False, help="Which task comes next.")
     ] = ClaimStrategy.LIFO,
@@ -109,10 +124,10 @@ def worker(
 
     That is its normal end, with exit code 0; with --until-idle it is 130, and 1 if tasks failed.
     """
-    from tubeq.cli.progress import environment, words_of
     from tubeq.workers.config import RunnerConfig
 
-    types = [known_task_type(each) for each in dict.fromkeys(task_types or [_YOUTUBE_CHANNEL])]
+    types = [known_task_type(each) for each in dict.fromkeys(task_types or [])] or all_types()
+    wait_s = 0.0 if wait_scheduled.strip() == "0" else span_s(wait_scheduled)
     settings = read_settings(
         db_path,
         max_retries=max_retries,
@@ -122,23 +137,41 @@ def worker(
         durability=durability,
         **(access or {}),
     )
-    variables = settings.worker_environment()
     if settings.lease_s < 1:
         raise InvalidParameters("a lease must be at least 1s")
-    crews = [worker_config(settings, each, strategy) for each in types]
+    # Of types that were named each has processes of its own; else each process works all of them.
     first, *others = (
-        RunnerConfig(worker=each, processes=processes, threads=threads, until_idle=until_idle)
-        for each in crews
+        RunnerConfig(
+            worker=worker_config(settings, each, strategy),
+            processes=processes,
+            threads=threads,
+            until_idle=until_idle,
+            wait_scheduled_s=wait_s,
+        )
+        for each in (types if task_types else [types])
     )
+    _work(settings, replace(first, also=tuple(others)), types, quiet=quiet, as_json=as_json)
+
+
+def _work(
+    settings: Settings, config: RunnerConfig, types: Sequence[str], *, quiet: bool, as_json: bool
+) -> None:
+    """Run workers, and end with what became of the tasks."""
+    from tubeq.cli.progress import environment, words_of
+
+    variables = settings.worker_environment()
     failed_before = _failed_count(settings, types)
     with environment(variables):
-        summary = _run(settings, replace(first, also=tuple(others)), types, quiet=quiet)
+        summary = _run(settings, config, types, quiet=quiet)
     failed = _failed_count(settings, types, create=False) - failed_before
     if as_json:
-        write_json({**asdict(summary), "tasks_failed": failed})
+        with open_queue(settings) as queue:
+            unworked = untaken_types(queue)
+        told = {**asdict(summary), "left": [left_dict(each) for each in summary.left]}
+        write_json({**told, "tasks_failed": failed, "types_without_worker": unworked})
     else:
         print(f"{words_of(summary)}; {render.counted(failed, 'task')} failed for good")
-    if until_idle and (summary.stopped or failed > 0):
+    if config.until_idle and (summary.stopped or failed > 0):
         raise typer.Exit(EXIT_INTERRUPTED if summary.stopped else EXIT_WORK_FAILED)
 
 
@@ -157,6 +190,8 @@ def _run(
             report(event)
 
         pauses.look()
+        if unworked := untaken_types(queue, besides=types):
+            say(unworked_words(settings, unworked), messages())
         return Runner(settings.db_path, config, on_event=tell).run()
 
 

@@ -15,6 +15,7 @@ Nothing is imported before it is used, so that another plugin costs those nothin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 GROUP = "tubeq.plugins"
 PRESET_GROUP = "tubeq.presets"
+
+around_plugins: Callable[[], AbstractContextManager[object]] = nullcontext
+"""Entered around whatever is imported here, which may print: a program whose standard output must
+not bear that, such as `tubeq`, puts its own in the place of this one."""
 
 Checker = Callable[[Mapping[str, Any]], "tuple[str, dict[str, Any]]"]
 
@@ -51,8 +56,24 @@ def get_plugin(task_type: str, **settings: Any) -> Plugin:
     Raises:
         PluginNotFound: no installed package offers the type, or its plugin cannot be imported.
     """
-    plugin: Plugin = _factory(task_type)(**settings)
+    factory = _factory(task_type)
+    with around_plugins():
+        plugin: Plugin = factory(**settings)
     return plugin
+
+
+def importable_types() -> tuple[list[str], dict[str, str]]:
+    """The task types whose plugins can be imported, sorted; and why those of the others cannot, by
+    type. Imports all of them."""
+    importable, broken = [], {}
+    for task_type in plugin_types():
+        try:
+            _factory(task_type)
+        except PluginNotFound as error:
+            broken[task_type] = str(error)
+        else:
+            importable.append(task_type)
+    return importable, broken
 
 
 def parameters_of(task_type: str) -> type[Parameters] | None:
@@ -130,9 +151,11 @@ def _factory(task_type: str) -> Any:
 def _loaded(group: str, name: str, known: list[str]) -> Any:
     for entry in metadata.entry_points(group=group, name=name):
         try:
-            return entry.load()
-        except (ImportError, AttributeError) as error:
-            message = f"what does task type {name!r} cannot be imported: {error}"
+            with around_plugins():
+                return entry.load()
+        except (Exception, SystemExit) as error:  # a module may raise anything as it is imported
+            reason = error if isinstance(error, (ImportError, AttributeError)) else repr(error)
+            message = f"what does task type {name!r} cannot be imported: {reason}"
             raise PluginNotFound(message, code="plugin_broken") from error
     types = ", ".join(known) or "none"
     raise PluginNotFound(f"no plugin does task type {name!r:.120}; known types: {types}")

@@ -22,6 +22,7 @@ import struct
 import threading
 import time
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from tubeq.domain.errors import StorageError
@@ -30,6 +31,7 @@ from tubeq.storage.database_file import open_side_file, side_file
 SLOTS = 256
 _FLAG_UP = b"\x01"
 _TYPE = struct.Struct("<I")
+_SEVERAL = 1 << 31  # the other bits each stand for types, instead of the number of one
 _FILE_BYTES = SLOTS * (1 + _TYPE.size)  # all the flags first: a scan is one memchr
 _HOST = "127.0.0.1"
 _FIRST_PORT = 20_000  # below the ports that Linux and Windows give to outgoing connections
@@ -101,21 +103,21 @@ class Waiter:
 
     Args:
         db_path: the database.
-        task_type: which tasks to be woken for.
+        task_types: which tasks to be woken for.
     """
 
-    def __init__(self, db_path: str | os.PathLike[str], task_type: str) -> None:
+    def __init__(self, db_path: str | os.PathLike[str], *task_types: str) -> None:
         self._slots: mmap.mmap | None = None
         self._socket: socket.socket | None = None
         self._slot = 0
         try:
             opened = _open_slots(_resolved(db_path))
             if opened is not None:
-                self._take_slot(*opened, task_type)
+                self._take_slot(*opened, _number_of(task_types))
         except (StorageError, OSError, ValueError) as error:
             _logger.debug("this worker polls, it cannot be woken: %s", error)
 
-    def _take_slot(self, slots: mmap.mmap, first_port: int, task_type: str) -> None:
+    def _take_slot(self, slots: mmap.mmap, first_port: int, number: int) -> None:
         receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE", None)  # Windows: as Unix does anyway
         if exclusive is not None:
@@ -126,7 +128,7 @@ class Waiter:
             except OSError:
                 continue
             slots[slot] = 0
-            _TYPE.pack_into(slots, _type_offset(slot), _type_number(task_type))
+            _TYPE.pack_into(slots, _type_offset(slot), number)
             self._slots, self._slot, self._socket = slots, slot, receiver
             return
         receiver.close()
@@ -213,11 +215,12 @@ def _open_slots(database: Path | None) -> tuple[mmap.mmap, int] | None:
 
 
 def _waiting_slots(slots: mmap.mmap, task_type: str | None) -> list[int]:
-    wanted = None if task_type is None else _type_number(task_type)
+    one, several = (0, 0) if task_type is None else (_number_of([task_type]), _bit_of(task_type))
     found = []
     slot = slots.find(_FLAG_UP, 0, SLOTS)
     while slot >= 0:
-        if wanted is None or _TYPE.unpack_from(slots, _type_offset(slot))[0] == wanted:
+        (number,) = _TYPE.unpack_from(slots, _type_offset(slot))
+        if task_type is None or number == one or (number & _SEVERAL and number & several):
             found.append(slot)
         slot = slots.find(_FLAG_UP, slot + 1, SLOTS)
     return found
@@ -227,6 +230,15 @@ def _type_offset(slot: int) -> int:
     return SLOTS + slot * _TYPE.size
 
 
-def _type_number(task_type: str) -> int:
-    # Two types with one number would now and then wake a worker in vain: harmless.
-    return zlib.crc32(task_type.encode())
+def _number_of(task_types: Sequence[str]) -> int:
+    # Types with one number, or one bit, would now and then wake a worker in vain: harmless.
+    if len(task_types) == 1:
+        return zlib.crc32(task_types[0].encode()) & (_SEVERAL - 1)
+    number = _SEVERAL
+    for each in task_types:
+        number |= _bit_of(each)
+    return number
+
+
+def _bit_of(task_type: str) -> int:
+    return int(1 << zlib.crc32(task_type.encode()) % 31)

@@ -18,7 +18,8 @@ from tubeq.domain.clock import Clock, to_timestamp
 from tubeq.domain.errors import ClaimLost, IllegalTransition, TaskNotFound
 from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, QueueStats, Result, Task
 from tubeq.domain.policies import ClaimStrategy
-from tubeq.domain.states import ACTIVE, FINISHED, TaskEvent, TaskStatus
+from tubeq.domain.states import ACTIVE, TaskEvent, TaskStatus
+from tubeq.storage import memory_backlog
 from tubeq.storage.encoding import as_json, reported
 from tubeq.storage.identifiers import new_ids
 from tubeq.storage.memory_children import MemoryChildren
@@ -405,10 +406,9 @@ class MemoryStorage:
     def _all_held(self) -> list[Task]:
         return [task for task in self._tasks.values() if task.status in ACTIVE]
 
-    @verb
-    def has_open_tasks(self, task_type: str) -> bool:
-        mine = {task.status for task in self._tasks.values() if task.task_type == task_type}
-        return not mine <= FINISHED
+    has_open_tasks = memory_backlog.has_open_tasks
+    open_types = memory_backlog.open_types
+    count_queued = memory_backlog.count_queued
 
     @verb
     def next_due_at(self, task_type: str) -> float | None:

@@ -68,8 +68,19 @@ class PruneCount(NamedTuple):
     results: int
 
 
+class OpenType(NamedTuple):
+    """A task type with tasks that are not finished: whether any is due, whether a worker holds
+    any, and when the next scheduled one falls due (epoch seconds, None without one)."""
+
+    task_type: str
+    is_due: bool
+    is_held: bool
+    next_due_at: float | None
+
+
 class WorkerInfo(NamedTuple):
-    """A registered worker. `last_seen` is epoch seconds."""
+    """A registered worker. `last_seen` is epoch seconds; `task_type` lists several types with
+    commas between them."""
 
     worker_id: str
     task_type: str
@@ -78,6 +89,11 @@ class WorkerInfo(NamedTuple):
     started_at: str
     last_seen: float
     stop_requested: bool
+
+    @property
+    def task_types(self) -> list[str]:
+        """The types that it works."""
+        return self.task_type.split(",")
 
 
 class Storage(Protocol):
@@ -334,6 +350,15 @@ class Storage(Protocol):
 
     def next_due_at(self, task_type: str) -> float | None:
         """When the next scheduled task of that type falls due: epoch seconds, or None."""
+        ...
+
+    def open_types(self) -> list[OpenType]:
+        """The types of all tasks that are not finished, sorted: of one moment, and at a cost that
+        grows with the number of types, not of tasks."""
+        ...
+
+    def count_queued(self, task_type: str) -> tuple[int, int]:
+        """How many QUEUED tasks of that type are due, and how many are scheduled for later."""
         ...
 
     def stats(self) -> QueueStats:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tubeq.domain.clock import Clock, from_timestamp, to_timestamp
 from tubeq.domain.models import QueueStats
 from tubeq.domain.states import TaskStatus
-from tubeq.storage.port import PruneCount, WorkerInfo
+from tubeq.storage.port import OpenType, PruneCount, WorkerInfo
 from tubeq.storage.queries import load_queries
 from tubeq.storage.session import Session
 from tubeq.storage.sqlite_backup import back_up
@@ -44,6 +45,15 @@ class Housekeeping:
         from tubeq.storage.sqlite_items import SQLiteItems
 
         return SQLiteItems(self._session, self._clock)
+
+    def open_types(self) -> list[OpenType]:
+        now = self._clock.now()
+        return open_types_from(self._session.read(_SQL["open_types"], {"now": now}), now)
+
+    def count_queued(self, task_type: str) -> tuple[int, int]:
+        which = {"task_type": task_type, "now": self._clock.now()}
+        due, scheduled = self._session.read(_SQL["count_queued"], which)[0]
+        return due, scheduled
 
     def stats(self) -> QueueStats:
         none = dict.fromkeys(map(str, TaskStatus), 0)
@@ -126,3 +136,19 @@ class Housekeeping:
             WorkerInfo._make((*others, bool(stop)))
             for *others, stop in self._session.read(_SQL["workers"])
         ]
+
+
+def open_types_from(rows: Iterable[Sequence[Any]], now: float) -> list[OpenType]:
+    """What the rows of the statement `open_types` say."""
+    found: dict[str, OpenType] = {}
+    for key, first, coming in rows:
+        task_type = key.removesuffix("~")
+        known = found.get(task_type, OpenType(task_type, False, False, None))
+        if first is not None:
+            is_due = known.is_due or first <= now
+            found[task_type] = known._replace(is_due=is_due, next_due_at=coming)
+        elif key == task_type:
+            found[task_type] = known._replace(is_due=True)
+        else:
+            found[task_type] = known._replace(is_held=True)
+    return sorted(found.values())

@@ -171,7 +171,8 @@ class WriteLock:
         if waited > self._timeout_s:
             raise StorageBusy(
                 f"another process has been writing to the database for {self._timeout_s:g} s: "
-                "it may be suspended; end or resume it, or raise busy_timeout_s"
+                "it may be suspended; end or resume it, or raise busy_timeout_s "
+                "(TUBEQ_BUSY_TIMEOUT_S)"
             )
         return waited
 

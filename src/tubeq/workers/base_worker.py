@@ -1,4 +1,4 @@
-"""BaseWorker: claims tasks of one type and processes them, one at a time.
+"""BaseWorker: claims tasks of its type, or types, and processes them, one at a time.
 
 What a plugin does decides what becomes of its task: it returns items, they are stored with the
 completion in one transaction; it raises PermanentError or InvalidParameters, the task has FAILED;
@@ -8,12 +8,13 @@ it raises anything else, the failure is counted and the task tried again, up to 
 from __future__ import annotations
 
 import logging
+import math
 import os
 import socket
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -23,6 +24,7 @@ from tubeq.domain.errors import (
     InvalidParameters,
     PermanentError,
     PluginError,
+    PluginNotFound,
     StorageBusy,
     StorageError,
     StorageFull,
@@ -38,10 +40,13 @@ from tubeq.queue.queue_manager import QueueManager
 from tubeq.queue.wakeup import SLOTS, Waiter, Waker
 from tubeq.storage.port import ClaimRequest, WorkerInfo
 from tubeq.workers.board import Board
-from tubeq.workers.config import WorkerConfig, new_worker_id
+from tubeq.workers.config import WAIT_SCHEDULED_S, WorkerConfig, new_worker_id
 from tubeq.workers.keeper import AttemptKeeper
+from tubeq.workers.outlook import is_work_left
+from tubeq.workers.patience import StoragePatience
 from tubeq.workers.politeness import POSTPONED, Politeness
 from tubeq.workers.scraping import scraped_ideas
+from tubeq.workers.turns import Turns, requests_of
 from tubeq.workers.watch import Attempt, Reason, Watch, lost, record_end
 
 _SLICE_S = 0.5  # how soon an idle worker sees that its own process asks it to stop
@@ -59,7 +64,8 @@ class BaseWorker:
         config: how to work.
         queue_db_path: the database's path, as for QueueManager; or an open QueueManager, which
             stays the caller's: `close` leaves it open. A queue in memory can only be given so.
-        plugin: any object with `scrape(**parameters)`; may be replaced between tasks.
+        plugin: any object with `scrape(**parameters)`; may be replaced between tasks. Where the
+            worker has several types, also a mapping from each to such an object.
         queue: an open queue to use instead of `queue_db_path`.
         board: where a supervisor looks at this worker.
         end_process: see Watch.
@@ -93,21 +99,23 @@ class BaseWorker:
         self._waiter: Waiter | None = None
         self._waker = Waker(self.queue.db_path)
         self._next_sweep = 0.0
-        self._idle_types: list[str] = []
-        self._request = ClaimRequest(
-            config.task_type, self.worker_id, config.strategy, config.lease_s, start=True
-        )
+        self._is_storage_troubled = False
+        self._types = config.task_types
+        self._idle_types: tuple[str, ...] = self._types
+        self._wait_scheduled_s = WAIT_SCHEDULED_S
+        # With several types a completion claims nothing along: it would always be the same type.
+        claims = requests_of(config, self.worker_id, start=False)
+        started = requests_of(config, self.worker_id, start=True)
+        self._claims = Turns(claims, self._politeness.pause_s)
+        self._starts = Turns(started, self._politeness.pause_s)
+        self._request = started[0] if len(started) == 1 else None
 
     # One task -------------------------------------------------------------------------------------
 
     def claim_task(self) -> Task | None:
-        """Claim the next task, or None when nothing is due, or the type is paused."""
-        config = self.config
-        if self._politeness.pause_s():
-            return None
-        return self.queue.claim_next_task(
-            config.task_type, self.worker_id, config.strategy, config.lease_s
-        )
+        """Claim the next task, or None when nothing is due, or what is due is paused. Of several
+        types, each has its turn."""
+        return self._claims.claim(self.queue.storage)
 
     def process_task(self, task: Task) -> TaskResult:
         """Do a claimed task and write down what became of it.
@@ -129,17 +137,18 @@ class BaseWorker:
         following: Task | None = None
         try:
             claim = self.queue.start_task(task) if task.status is TaskStatus.CLAIMED else task
-            postponed = self._politeness.enter(claim, self.plugin)
+            plugin = self.plugin if self._request is not None else self._plugin_of(claim)
+            postponed = self._politeness.enter(claim, plugin)
             if postponed is not None:
                 return postponed, None
-            result, following = self._attempt(claim, then, stop)
+            result, following = self._attempt(claim, plugin, then, stop)
         except ClaimLost as error:
             result = lost(error)
         self._board.count(result.success)
         return result, following
 
     def _attempt(
-        self, claim: Task, then: ClaimRequest | None, stop: threading.Event | None
+        self, claim: Task, plugin: Any, then: ClaimRequest | None, stop: threading.Event | None
     ) -> tuple[TaskResult, Task | None]:
         """Let the plugin do the task, and write down what became of it."""
         following: Task | None = None
@@ -148,36 +157,62 @@ class BaseWorker:
         try:
             attempt = self._watch.arm(claim)
             keeper = AttemptKeeper(self.queue, self._watch, attempt)
-            ideas, error = self._call_plugin(attempt, keeper)
+            ideas, error = self._call_plugin(plugin, attempt, keeper)
             settled = self._watch.disarm(attempt)
             claim = attempt.claim
             if settled is not None:
                 result = settled
             elif error is not None and error is keeper.refusal:
                 raise error  # the storage's, not the plugin's
-            elif error is not None:
-                result = self._record_error(attempt, error)
-            elif attempt.heard:  # what it returned may be a part: it knew that it had to end
-                result = record_end(self.queue, self.config, attempt)
             else:
-                stopping = stop is not None and stop.is_set()
-                then = None if stopping or self._politeness.pause_s() else then
-                result, following = self._complete(claim, ideas, then, keeper.has_saved)
+                patience = None
+                while result is None:
+                    try:
+                        if error is not None:
+                            result = self._record_error(attempt, error)
+                        elif attempt.heard:  # it knew that it had to end: this may be a part
+                            result = record_end(self.queue, self.config, attempt)
+                        else:
+                            result, following = self._complete(
+                                claim, ideas, self._then(claim, then, stop), keeper.has_saved
+                            )
+                    except (StorageBusy, StorageFull) as trouble:
+                        # The work is done: only to write it down is left.
+                        patience = patience or StoragePatience(
+                            stop, self._watch, self._say_troubled
+                        )
+                        patience.wait(trouble)
             return result, following
         finally:
             self._politeness.leave(result, error)
 
+    def _then(
+        self, claim: Task, then: ClaimRequest | None, stop: threading.Event | None
+    ) -> ClaimRequest | None:
+        """What a completion may claim along."""
+        if then is None or (stop is not None and stop.is_set()):
+            return None
+        return None if self._politeness.pause_s(claim.task_type) else then
+
+    def _plugin_of(self, claim: Task) -> Any:
+        """Where there are several types."""
+        if not isinstance(self.plugin, Mapping):
+            return self.plugin
+        if claim.task_type not in self.plugin:
+            raise PluginNotFound(f"this worker has no plugin for task type {claim.task_type!r}")
+        return self.plugin[claim.task_type]
+
     def _call_plugin(
-        self, attempt: Attempt, keeper: AttemptKeeper
+        self, plugin: Any, attempt: Attempt, keeper: AttemptKeeper
     ) -> tuple[list[Idea], Exception | None]:
         try:
             with running(attempt.stop_reason, keeper, self._politeness):
-                return scraped_ideas(self.plugin, attempt.claim), None
+                return scraped_ideas(plugin, attempt.claim), None
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything
             return [], error
         except BaseException:
             if self._watch.disarm(attempt) is None:
-                with suppress(ClaimLost):
+                with suppress(ClaimLost, StorageBusy, StorageFull):  # else its lease runs out
                     self.queue.release_task(attempt.claim)
             raise
 
@@ -244,30 +279,38 @@ class BaseWorker:
         until_idle: bool = False,
         max_tasks: int | None = None,
         idle_types: Sequence[str] = (),
+        wait_scheduled_s: float = WAIT_SCHEDULED_S,
     ) -> int:
         """Process tasks until asked to stop; how many attempts were made.
 
         Args:
             stop: ends the loop after the running task, which has `stop_grace_s` to finish and is
                 handed back otherwise. A stop request through the database sets it.
-            until_idle: also end when no task of the type is queued, scheduled or held by anybody.
+            until_idle: also end when no task of its types is due, held by anybody, or due soon.
             max_tasks: also end after that many attempts.
-            idle_types: types whose tasks may yet create tasks of this one, and so keep it from
-                being idle.
+            idle_types: further types, whose tasks may yet create tasks of its own, and so keep it
+                from being idle.
+            wait_scheduled_s: what "soon" is: `until_idle` waits for tasks that fall due, and for
+                pauses that end, within so many seconds from each look; later ones are left.
 
         Raises:
             StorageError: the database cannot be used any more (StorageReplaced: it is no longer
                 the file that was opened); a busy or full one is waited for.
         """
         stop = stop or threading.Event()
-        self._idle_types = [each for each in idle_types if each != self.config.task_type]
-        self._register(stop)
+        self._idle_types = tuple({*self._types, *idle_types})
+        self._wait_scheduled_s = wait_scheduled_s
         self._watch.obey(stop)
         attempts = 0
+        is_registered = False
         held: Task | None = None  # claimed, and neither being processed nor written down
         try:
             while not stop.is_set() and attempts != max_tasks:
                 try:
+                    if not is_registered:
+                        self._register(stop)
+                        is_registered = True
+                        continue
                     self._keep_house()
                     if held is None:
                         held = self._claim_or_wait(stop, until_idle)
@@ -277,8 +320,9 @@ class BaseWorker:
                     then = None if attempts == max_tasks else self._request
                     result, held = self._process(held, then, stop)
                     attempts -= result.error_code == POSTPONED
+                    self._is_storage_troubled = False
                 except (StorageBusy, StorageFull) as error:
-                    _logger.warning("worker %s waits for the database: %s", self.worker_id, error)
+                    self._say_troubled(error)
                     stop.wait(_STORAGE_REST_S)
                     held = self._hand_back(held)
                 except StorageNotSynced as error:
@@ -298,6 +342,15 @@ class BaseWorker:
             return next(iter(self.queue.storage.held_by(self.worker_id)), None)
         return None
 
+    def _say_troubled(self, error: StorageError) -> None:
+        """Log it, once until something was written again. Then leases have run out that nobody
+        could renew: their holders come first, before anybody looks for the dead."""
+        respite_s = self.config.sweep_interval_s + 2 * _STORAGE_REST_S
+        self._next_sweep = max(self._next_sweep, time.monotonic() + respite_s)
+        if not self._is_storage_troubled:
+            self._is_storage_troubled = True
+            _logger.warning("worker %s waits for the database: %s", self.worker_id, error)
+
     def _hand_back(self, held: Task | None) -> Task | None:
         """Release a task; it is returned where the database does not take even that."""
         try:
@@ -313,7 +366,7 @@ class BaseWorker:
         if self.queue.storage.worker_seen(self.worker_id):
             stop.set()  # a supervisor had registered this worker, and somebody asked it to stop
         self.queue.storage.register_worker(
-            worker_info(self.worker_id, self.config.task_type, os.getpid())
+            worker_info(self.worker_id, self.config.type_names, os.getpid())
         )
 
     def _leave(self, held: Task | None) -> None:
@@ -339,7 +392,7 @@ class BaseWorker:
         Raises:
             _Idle: there is nothing left to wait for.
         """
-        pause_s = self._politeness.pause_s()
+        pause_s = min(map(self._politeness.pause_s, self._types))
         if pause_s > 0:
             if until_idle and not self._is_work_left():
                 raise _Idle
@@ -347,39 +400,45 @@ class BaseWorker:
             return None
         waiter = self._waiter
         if waiter is None or not waiter.is_prepared:
-            claimed = self.queue.storage.claim(self._request)
-            if claimed:
-                return claimed[0]
+            claimed = self._starts.claim(self.queue.storage)
+            if claimed is not None:
+                return claimed
             if waiter is None:
-                waiter = self._waiter = Waiter(self.queue.db_path, self.config.task_type)
+                waiter = self._waiter = Waiter(self.queue.db_path, *self._types)
             waiter.prepare()
-        claimed = self.queue.storage.claim(self._request)
-        if not claimed and until_idle and not self._is_work_left():
+        claimed = self._starts.claim(self.queue.storage)
+        if claimed is None and until_idle and not self._is_work_left():
             # The others may go as well.
-            self._waker.wake(None if self._idle_types else self.config.task_type, SLOTS)
+            self._waker.wake(None if len(self._idle_types) > 1 else self._types[0], SLOTS)
             raise _Idle
-        if not claimed:
+        if claimed is None:
             until = time.monotonic() + self._patience_s()
             while not stop.is_set() and (left_s := until - time.monotonic()) > 0:
                 if waiter.wait(min(left_s, _SLICE_S)):
                     return None
-        if waiter.cancel() and claimed:
-            self._waker.wake(self.config.task_type, 1)  # it was for a task, not for this worker
-        return claimed[0] if claimed else None
+        if waiter.cancel() and claimed is not None:
+            # It was for a task, not for this worker.
+            self._waker.wake(self._types[0] if self._request else None, 1)
+        return claimed
 
     def _patience_s(self) -> float:
         """How long to sleep if nobody wakes this worker: nothing falls due before that."""
-        due_at = self.queue.storage.next_due_at(self.config.task_type)
-        until_due_s = self.config.poll_interval if due_at is None else due_at - time.time()
+        due = filter(None, map(self.queue.storage.next_due_at, self._types))
+        until_due_s = min(due, default=math.inf) - time.time()
         until_sweep_s = self._next_sweep - time.monotonic()
         return max(min(self.config.poll_interval, until_due_s, until_sweep_s), 0.01)
 
     def _is_work_left(self) -> bool:
-        # Its own type last: what the others' last task created is there before that one is over.
-        types = [*self._idle_types, self.config.task_type]
-        return any(map(self.queue.storage.has_open_tasks, types))
+        return is_work_left(
+            self.queue.storage, self._idle_types, self._politeness.pause_s, self._wait_scheduled_s
+        )
 
     # Ending ---------------------------------------------------------------------------------------
+
+    @property
+    def running_task_id(self) -> str | None:
+        """The task that the plugin is at, for other threads."""
+        return self._watch.task_id
 
     def hurry(self) -> None:
         """When asked to stop: hand the running task back at once instead of after the grace."""
@@ -421,11 +480,11 @@ def _opened(db_path: str | os.PathLike[str] | QueueManager, config: WorkerConfig
             'BaseWorker(config, ":memory:", plugin) would work an empty queue of its own: give it '
             "the QueueManager instead"
         )
-    return QueueManager(db_path, durability=config.durability)
+    return QueueManager(db_path, durability=config.durability, busy_timeout_s=config.busy_timeout_s)
 
 
 class _Idle(Exception):
-    """No task of the type is left."""
+    """Nothing is left to wait for."""
 
 
 __all__ = ["BaseWorker", "WorkerConfig"]

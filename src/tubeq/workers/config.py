@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tubeq.domain.errors import InvalidParameters
@@ -17,6 +18,8 @@ _MAX_SWEEP_INTERVAL_S = 15.0
 _MAX_PROCESSES = 256
 _MAX_THREADS = 64
 _OPTIONAL = ("heartbeat_interval_s", "task_timeout_s")
+WAIT_SCHEDULED_S = 900.0
+"""For what falls due within this time, a run until idle waits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +27,7 @@ class WorkerConfig:
     """How one worker works.
 
     Args:
-        task_type: the tasks it claims.
+        task_type: the tasks it claims; or several types, which it takes in turn.
         worker_id: its name; None makes one that no other process, nor a later one, bears.
         poll_interval: seconds after which an idle worker looks into the queue although nobody
             woke it. New tasks wake it at once, so this may be long.
@@ -46,12 +49,14 @@ class WorkerConfig:
             row; 0 is never.
         breaker_pause_max_s: the longest such pause.
         durability: what is on the disk when a write returns.
+        busy_timeout_s: how long a write waits for other writers before the worker says so, and
+            tries again.
 
     Raises:
         InvalidParameters: a value is wrong; the message names it.
     """
 
-    task_type: str
+    task_type: str | Sequence[str]
     worker_id: str | None = None
     poll_interval: float = 1.0
     max_retries: int = 3
@@ -66,15 +71,18 @@ class WorkerConfig:
     breaker_pause_s: float = 600.0
     breaker_pause_max_s: float = 14_400.0
     durability: Durability = Durability.BALANCED
+    busy_timeout_s: float = 30.0
 
     def __post_init__(self) -> None:
-        checked_task_type(self.task_type)
+        _check_task_types(self.task_type)
+        if not isinstance(self.task_type, str):
+            object.__setattr__(self, "task_type", tuple(dict.fromkeys(self.task_type)))
         _check_worker_id(self.worker_id)
         for name in ("poll_interval", "lease_s", "heartbeat_interval_s", "task_timeout_s"):
             if getattr(self, name) is not None or name not in _OPTIONAL:
                 checked_span(name, getattr(self, name), above_zero=True)
         rests = ("backoff_s", "backoff_max_s", "breaker_pause_s", "breaker_pause_max_s")
-        for name in (*rests, "stop_grace_s"):
+        for name in (*rests, "stop_grace_s", "busy_timeout_s"):
             checked_span(name, getattr(self, name))
         checked_whole("max_retries", self.max_retries)
         checked_whole("crash_limit", self.crash_limit, 1)
@@ -85,6 +93,16 @@ class WorkerConfig:
             )
         object.__setattr__(self, "strategy", ClaimStrategy(self.strategy))
         object.__setattr__(self, "durability", Durability(self.durability))
+
+    @property
+    def task_types(self) -> tuple[str, ...]:
+        """The types of the tasks that it claims."""
+        return (self.task_type,) if isinstance(self.task_type, str) else tuple(self.task_type)
+
+    @property
+    def type_names(self) -> str:
+        """The same as it is registered: with commas between them."""
+        return ",".join(self.task_types)
 
     @property
     def beat_interval_s(self) -> float:
@@ -119,6 +137,16 @@ def thread_ids(worker_id: str, threads: int) -> list[str]:
     return [f"{worker_id}.{number}" for number in range(1, threads + 1)]
 
 
+def _check_task_types(value: object) -> None:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        checked_task_type(value)
+        return
+    if not value:
+        raise InvalidParameters("task_type must name at least one type")
+    for each in value:
+        checked_task_type(each)
+
+
 def _check_worker_id(worker_id: object) -> None:
     if worker_id is None:
         return
@@ -136,12 +164,14 @@ class RunnerConfig:
     Args:
         worker: what each worker is told; its worker_id, if any, becomes a prefix.
         processes: how many processes.
-        until_idle: end when no task of the type, nor of those in `also`, is queued, scheduled or
-            held by anybody.
-        plugin: "module:attribute" of the plugin; None is the one registered for the task type.
+        until_idle: end when no task of its types, nor of those in `also`, is due, held by
+            anybody, or due soon.
+        wait_scheduled_s: what "soon" is, in seconds: retries, scheduled tasks, limits and pauses
+            that take longer are left, and told. 0 waits for none of them.
+        plugin: "module:attribute" of the plugin; None is the one registered for each task type.
         threads: how many workers a process has: several where they mostly wait for the network.
         also: further workers under the same supervisor, of other task types as a rule; of these,
-            `until_idle` and `also` do not count.
+            `until_idle`, `wait_scheduled_s` and `also` do not count.
 
     Raises:
         InvalidParameters: a value is wrong; the message names it.
@@ -150,6 +180,7 @@ class RunnerConfig:
     worker: WorkerConfig
     processes: int = 1
     until_idle: bool = False
+    wait_scheduled_s: float = WAIT_SCHEDULED_S
     plugin: str | None = None
     threads: int = 1
     also: tuple[RunnerConfig, ...] = ()
@@ -157,5 +188,10 @@ class RunnerConfig:
     def __post_init__(self) -> None:
         for name, most in (("processes", _MAX_PROCESSES), ("threads", _MAX_THREADS)):
             checked_whole(name, getattr(self, name), 1, most)
+        wait_s = self.wait_scheduled_s
+        if not isinstance(wait_s, (int, float)) or isinstance(wait_s, bool) or not wait_s >= 0:
+            raise InvalidParameters(
+                f"wait_scheduled_s must be a number of seconds from 0 up: {wait_s!r:.60}"
+            )
         if self.plugin is not None and ":" not in self.plugin:
             raise InvalidParameters(f'plugin must read "module:attribute": {self.plugin!r:.120}')

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -47,7 +47,12 @@ class Crew:
         self, config: WorkerConfig, db_path: str, plugin: Any, boards: Sequence[Board]
     ) -> None:
         # Its supervisor created it: where it is gone now, a new one would be an empty queue.
-        self._queue = QueueManager(db_path, durability=config.durability, create=False)
+        self._queue = QueueManager(
+            db_path,
+            durability=config.durability,
+            busy_timeout_s=config.busy_timeout_s,
+            create=False,
+        )
         self._boards = boards
         self._changed = threading.Condition()
         self._at_work = len(boards)
@@ -68,9 +73,12 @@ class Crew:
             )
         ]
 
-    def run(self, stop: threading.Event, until_idle: bool, idle_types: Sequence[str]) -> None:
+    def run(self, stop: threading.Event, **until: Any) -> None:
         """Work until there is nothing to do or `stop` is set. Exits the process where a plugin
         never came back.
+
+        Args:
+            until: `until_idle`, `idle_types` and `wait_scheduled_s` of BaseWorker.run.
 
         Raises:
             StorageError: see BaseWorker.run; the others were stopped.
@@ -78,12 +86,10 @@ class Crew:
         self._stop = stop
         first, *others = self._workers
         if not others:
-            first.run(stop, until_idle=until_idle, idle_types=idle_types)
+            first.run(stop, **until)
             return
         for worker in self._workers:
-            threading.Thread(
-                target=self._work, args=(worker, until_idle, idle_types), daemon=True
-            ).start()
+            threading.Thread(target=self._work, args=(worker, until), daemon=True).start()
         with self._changed:
             # With a timeout, so that signals get through on Windows.
             while self._at_work:
@@ -93,9 +99,9 @@ class Crew:
         if self._failure is not None:
             raise self._failure
 
-    def _work(self, worker: BaseWorker, until_idle: bool, idle_types: Sequence[str]) -> None:
+    def _work(self, worker: BaseWorker, until: Mapping[str, Any]) -> None:
         try:
-            worker.run(self._stop, until_idle=until_idle, idle_types=idle_types)
+            worker.run(self._stop, **until)
         except BaseException as error:  # noqa: BLE001 - raised again in the thread of `run`
             self._failure = self._failure or error
             self._stop.set()
@@ -123,6 +129,10 @@ class Crew:
         self._one_less()
         while True:
             time.sleep(3600)
+
+    def task_ids(self) -> list[str]:
+        """The tasks that are being run."""
+        return [each for worker in self._workers if (each := worker.running_task_id) is not None]
 
     def hurry(self) -> None:
         """When asked to stop: hand back what is being done at once instead of after the grace."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tubeq.domain.children import ChildTask, Saved
-from tubeq.domain.errors import ClaimLost, StorageError, TaskCancelled
+from tubeq.domain.errors import ClaimLost, StorageBusy, StorageError, TaskCancelled
 from tubeq.domain.models import Idea
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.workers.scraping import checked_idea
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tubeq.workers.watch import Watch
 
 _T = TypeVar("_T")
+_BUSY_REST_S = 0.5
 
 
 class AttemptKeeper:
@@ -39,6 +41,11 @@ class AttemptKeeper:
         """Whether there are ideas of the task in the storage."""
         self.refusal: Exception | None = None
         """What the storage raised last."""
+
+    @property
+    def task_id(self) -> str:
+        """Whose ideas are kept."""
+        return self._attempt.claim.task_id
 
     def save(
         self,
@@ -77,8 +84,16 @@ class AttemptKeeper:
         return self._asked(lambda: self._queue.storage.children.count_ideas(self._attempt.claim))
 
     def _asked(self, question: Callable[[], _T]) -> _T:
-        try:
-            return question()
-        except (ClaimLost, StorageError) as error:
-            self.refusal = error
-            raise
+        """The answer of the storage. One that is busy is asked again while the attempt may go on,
+        and where somebody will ask it to stop, that is within BaseWorker.run."""
+        while True:
+            try:
+                return question()
+            except StorageBusy as error:
+                if self._attempt.reason is not None or not self._watch.is_obeying:
+                    self.refusal = error
+                    raise
+                time.sleep(_BUSY_REST_S)
+            except (ClaimLost, StorageError) as error:
+                self.refusal = error
+                raise

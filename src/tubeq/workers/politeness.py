@@ -55,21 +55,20 @@ class Politeness:
         self._limits = queue.storage.limits
         self._lease_s = config.lease_s
         self._policy = BreakerPolicy(config.breaker_pause_s, config.breaker_pause_max_s)
-        self._type_key = f"type:{config.task_type}"
         self._worker_id = worker_id
         self._claim: Task | None = None
         self._grant = Grant()
         self._is_probe = False
-        self._rest_until = 0.0
+        self._rests: dict[str, float] = {}  # by type: until when a limit allows no task of it
         self._slots: dict[str, float] = {}  # by key: when the last refused task may come again
         self._chance = random.Random()
 
-    def pause_s(self) -> float:
+    def pause_s(self, task_type: str) -> float:
         """For how long no task of the type should be claimed; 0 as a rule."""
-        paused_s = self._limits.pause_s(self._type_key)
-        if self._rest_until == 0.0:
+        paused_s = self._limits.pause_s(f"type:{task_type}")
+        if not self._rests:
             return paused_s
-        return max(paused_s, self._rest_until - time.monotonic(), 0.0)
+        return max(paused_s, self._rests.get(task_type, 0.0) - time.monotonic(), 0.0)
 
     @property
     def _holder(self) -> Holder:
@@ -93,12 +92,13 @@ class Politeness:
         self._claim = claim
         if self._limits.is_idle():
             return None
-        admission = self._limits.admit(self._type_key, self._holder, self._lease_s)
+        type_key = f"type:{claim.task_type}"
+        admission = self._limits.admit(type_key, self._holder, self._lease_s)
         if admission.wait_s > 0:
-            return self._hand_back(claim, f"{self._type_key} is paused", None)
+            return self._hand_back(claim, f"{type_key} is paused", None)
         self._is_probe = admission.probe
         try:
-            keys = (self._type_key, *_keys_of(plugin, claim))
+            keys = (type_key, *_keys_of(plugin, claim))
             taken = self._limits.take(keys, self._holder, self._lease_s)
             if isinstance(taken, Refusal):
                 return self._refuse(claim, taken)
@@ -116,8 +116,8 @@ class Politeness:
         key, now = refusal.key, time.monotonic()
         self._slots[key] = max(self._slots.get(key, now), now) + refusal.retry_after_s
         delay_s = jittered(min(self._slots[key] - now, _LONGEST_DELAY_S), self._chance)
-        if key == self._type_key:  # no other task would fare better
-            self._rest_until = now + jittered(refusal.retry_after_s, self._chance)
+        if key == f"type:{claim.task_type}":  # no other task would fare better
+            self._rests[claim.task_type] = now + jittered(refusal.retry_after_s, self._chance)
         self.leave(None, None)
         return self._hand_back(claim, f"limit for {key}: {refusal.why}", delay_s)
 
@@ -142,10 +142,11 @@ class Politeness:
         self._release(grant)
         if was_probe or verdict is Verdict.BLOCKED:
             code = (result and result.error_code) or ""
+            type_key = f"type:{self._claim.task_type}" if self._claim else ""
             try:
-                self._limits.report(self._type_key, self._holder, verdict, code, self._policy)
+                self._limits.report(type_key, self._holder, verdict, code, self._policy)
             except StorageError as trouble:
-                _logger.warning("%s does not learn of %r: %s", self._type_key, code, trouble)
+                _logger.warning("%s does not learn of %r: %s", type_key, code, trouble)
 
     def _holds_nothing(self) -> bool:
         return not self._is_probe and not self._grant.permit_ids
@@ -155,7 +156,7 @@ class Politeness:
             if grant.permit_ids:
                 self._limits.release(grant)
         except StorageError as trouble:
-            _logger.warning("%s: permits end with their lease: %s", self._type_key, trouble)
+            _logger.warning("permits end with their lease: %s", trouble)
 
     def extend(self, claim: Task) -> None:
         """The claim's heartbeat: what it holds is held on."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tubeq.workers.outlook import LeftTasks
+
 
 @dataclass(frozen=True)
 class RunSummary:
@@ -16,6 +18,7 @@ class RunSummary:
         crashed: workers that died or had to be killed.
         dead: tasks that became dead letters because their workers died.
         stopped: the run was asked to end.
+        left: tasks that a run until idle did not wait for.
     """
 
     processed: int = 0
@@ -24,6 +27,7 @@ class RunSummary:
     crashed: int = 0
     dead: int = 0
     stopped: bool = False
+    left: tuple[LeftTasks, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,9 @@ class RunnerEvent:
 
     Args:
         kind: "started", "ended" (a worker, by its own will), "died" (a worker), "killed" (a worker
-            that hung), "rescued" (tasks of a dead worker), "stopping", or "progress".
+            that hung), "rescued" (tasks of a dead worker), "stopping" (the detail says what, beside
+            a second `stop`, makes it faster), "progress"; and until idle
+            "waiting" (for what falls due soon) and "left" (what is not waited for).
         worker_id: which worker, where it is about one.
         pid: its process.
         detail: more, for people.

@@ -7,12 +7,13 @@ held at once, and ends one that can no longer end its own attempt. It processes 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from multiprocessing import connection
 from pathlib import Path
@@ -34,6 +35,8 @@ from tubeq.workers.base_worker import worker_info
 from tubeq.workers.child import HURRY, STOP, Assignment, supervised_signals
 from tubeq.workers.config import RunnerConfig, new_worker_id
 from tubeq.workers.crew import EXIT_DONE, EXIT_ENDED_TASK
+from tubeq.workers.idling import Idling
+from tubeq.workers.outlook import left_words
 from tubeq.workers.process import WorkerProcess
 from tubeq.workers.report import RunnerEvent, RunSummary
 
@@ -72,13 +75,15 @@ class Runner:
         self._config = config
         self._on_event = on_event
         self._name = new_worker_id(config.worker.worker_id)
-        self._types = tuple(each.worker.task_type for each in (config, *config.also))
-        self._wakes = self._types[0] if len(set(self._types)) == 1 else None
+        types = (each.worker.task_types for each in (config, *config.also))
+        self._types = tuple(dict.fromkeys(itertools.chain.from_iterable(types)))
+        self._wakes = self._types[0] if len(self._types) == 1 else None
         self._started = 0
         self._workers: list[WorkerProcess] = []
         self._total = RunSummary()  # of the workers that are gone, and of what befell them
         self._stops_asked = 0
         self._stops_obeyed = 0
+        self._stop_signal = ""
         self._kill_at = float("inf")
         self._barren = 0
         self._barren_at = 0  # attempts that had been made at the last barren death
@@ -109,10 +114,11 @@ class Runner:
             StorageError: the database cannot be used; or it was removed, or replaced by something
                 that cannot be (StorageReplaced). One that was replaced is worked on.
         """
-        queue = QueueManager(self._db_path, durability=self._config.worker.durability)
+        queue = self._opened()
         waker = Waker(self._db_path)
         with self._signals():
             try:
+                idling = self._idling(queue)
                 for config in (self._config, *self._config.also):
                     for _ in range(config.processes):
                         if not self._stops_asked:
@@ -120,14 +126,32 @@ class Runner:
                 while self._workers:
                     try:
                         self._look_after(queue, waker)
+                        if idling is not None and self._on_event is not None:
+                            self._tell_all("waiting", idling.new_waits(self._workers))
                     except StorageReplaced as error:
                         queue.close()
                         queue = self._reopened(error)
+                        idling = self._idling(queue)
+                if idling is not None and not self._stops_asked:
+                    self._total = replace(self._total, left=idling.left())
+                    self._tell_all("left", map(left_words, self._total.left))
             finally:
                 self._end_all(queue)
                 waker.close()
                 queue.close()
         return self._summary()
+
+    def _opened(self, *, create: bool = True) -> QueueManager:
+        worker = self._config.worker
+        return QueueManager(
+            self._db_path,
+            durability=worker.durability,
+            busy_timeout_s=worker.busy_timeout_s,
+            create=create,
+        )
+
+    def _idling(self, queue: QueueManager) -> Idling | None:
+        return Idling(self._config, queue, self._types) if self._config.until_idle else None
 
     def _reopened(self, replaced: StorageReplaced) -> QueueManager:
         """The database as it is now: its workers end, and their successors open that.
@@ -137,9 +161,8 @@ class Runner:
                 would be an empty queue, in silence.
         """
         _logger.warning("%s", replaced)
-        durability = self._config.worker.durability
         try:
-            return QueueManager(self._db_path, durability=durability, create=False)
+            return self._opened(create=False)
         except StorageError as error:
             raise StorageReplaced(f"{replaced}: {error}") from error
 
@@ -176,7 +199,7 @@ class Runner:
         waker.wake(self._wakes, SLOTS)
         if first:
             self._total = replace(self._total, stopped=True)
-            self._tell("stopping")
+            self._tell("stopping", detail=self._stop_signal)
 
     # Workers ------------------------------------------------------------------------------------
 
@@ -194,6 +217,7 @@ class Runner:
             config.plugin,
             config.threads,
             self._types,
+            self._config.wait_scheduled_s,
         )
         worker = WorkerProcess(assignment, config)
         worker.start()
@@ -208,7 +232,7 @@ class Runner:
         """Before the process is up, and before the predecessor is forgotten: so no request to
         stop falls between two workers."""
         for worker_id in worker.boards:
-            info = worker_info(worker_id, worker.config.worker.task_type, worker.pid)
+            info = worker_info(worker_id, worker.config.worker.type_names, worker.pid)
             queue.storage.register_worker(info)
         before = () if predecessor is None else predecessor.boards
         if any(info.stop_requested for info in queue.workers() if info.worker_id in before):
@@ -339,13 +363,19 @@ class Runner:
         worker_id, pid = (None, None) if worker is None else (worker.worker_id, worker.pid)
         self._on_event(RunnerEvent(kind, self._summary(), worker_id, pid, detail))
 
+    def _tell_all(self, kind: str, details: Iterable[str]) -> None:
+        for detail in details:
+            self._tell(kind, detail=detail)
+
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
 
-        def handle(*_: object) -> None:
+        def handle(number: int, _: object) -> None:
+            is_ctrl_c = number == signal.SIGINT
+            self._stop_signal = "Ctrl-C again" if is_ctrl_c else "a second signal"
             self.stop()
 
         before = {}

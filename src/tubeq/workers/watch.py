@@ -16,7 +16,14 @@ from contextlib import suppress
 from enum import Enum
 from time import monotonic
 
-from tubeq.domain.errors import ClaimLost, StorageError, StorageReplaced, TaskNotFound
+from tubeq.domain.errors import (
+    ClaimLost,
+    StorageBusy,
+    StorageError,
+    StorageFull,
+    StorageReplaced,
+    TaskNotFound,
+)
 from tubeq.domain.models import Task, TaskResult
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.workers.board import Board
@@ -112,6 +119,7 @@ class Watch:
         self._stop: threading.Event | None = None
         self._stop_seen_at: float | None = None
         self._next_seen = 0.0
+        self._is_troubled = False  # what went wrong at the last look is told once
         self.stop_grace_s = config.stop_grace_s
         # Short enough to see an attempt before the first thing that is due in it.
         timeout_s = config.task_timeout_s or math.inf
@@ -157,6 +165,17 @@ class Watch:
         self._next_seen = 0.0
         self._stop = stop
 
+    @property
+    def task_id(self) -> str | None:
+        """The task of the attempt that is being watched."""
+        attempt = self._attempt
+        return None if attempt is None else attempt.claim.task_id
+
+    @property
+    def is_obeying(self) -> bool:
+        """Whether somebody may ask the worker to stop."""
+        return self._stop is not None
+
     def see(self) -> None:
         """Give a sign of life and look for a stop request, at most once a second."""
         now = monotonic()
@@ -180,7 +199,11 @@ class Watch:
             try:
                 self._look(attempt)
             except Exception as error:  # noqa: BLE001 - a busy database must not end the watch
-                _logger.warning("watching task %s: %s", attempt.claim.task_id, error)
+                if not self._is_troubled:
+                    _logger.warning("watching task %s: %s", attempt.claim.task_id, error)
+                self._is_troubled = True
+            else:
+                self._is_troubled = False
 
     def _pause_s(self) -> float:
         attempt = self._attempt
@@ -191,6 +214,10 @@ class Watch:
 
     def _look(self, attempt: Attempt) -> None:
         now = monotonic()
+        if now >= min(attempt.beat_at, attempt.settle_at, attempt.look_at, self._next_seen):
+            # The look may have to wait for a busy database: the supervisor must not take that for
+            # a process that hangs.
+            self._promise(attempt, now + self._config.busy_timeout_s)
         if attempt.result is None:
             self._judge(attempt, now)
             try:
@@ -203,6 +230,10 @@ class Watch:
                 attempt.tell(Reason.LOST, str(error), now + self._config.stop_grace_s)
         if now >= attempt.settle_at:
             self._settle(attempt)
+        self._promise(attempt, monotonic())
+
+    def _promise(self, attempt: Attempt, now: float) -> None:
+        """Let the supervisor know that the watch looks again within a lease from `now`."""
         if self._attempt is attempt:
             self._board.alive_until = now + self._config.lease_s
 
@@ -260,6 +291,8 @@ class Watch:
     def _recorded(self, attempt: Attempt) -> TaskResult:
         try:
             return record_end(self._queue, self._config, attempt)
+        except (StorageBusy, StorageFull):
+            raise  # tried again at the next look
         except (ClaimLost, StorageError) as error:
             # The process ends all the same; rescue then finds what is still held.
             return lost(error)

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -309,3 +310,14 @@ def test_a_signal_does_not_end_the_wait(open_waiter: OpenWaiter) -> None:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+def test_who_waits_for_several_types_is_woken_for_each_and_for_no_other(db_path: str) -> None:
+    with closing(Waiter(db_path, "video", "channel")) as waiter, closing(Waker(db_path)) as waker:
+        for task_type in ("video", "channel", None):
+            waiter.prepare()
+            waker.wake("search", 1)
+            assert waiter.is_prepared
+            waker.wake(task_type, 1)
+            assert not waiter.is_prepared
+            assert waiter.wait(10.0)

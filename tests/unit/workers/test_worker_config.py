@@ -41,6 +41,9 @@ from tubeq.workers.config import RunnerConfig, WorkerConfig, new_worker_id
         ("crash_limit", 0),
         ("strategy", "newest"),
         ("durability", "perhaps"),
+        ("busy_timeout_s", -1),
+        ("task_type", ()),
+        ("task_type", ["video", "Not a type"]),
     ],
 )
 def test_a_wrong_value_is_named(name: str, value: Any) -> None:
@@ -54,6 +57,19 @@ def test_only_the_task_type_must_be_given() -> None:
     assert config.beat_interval_s == pytest.approx(20.0)
     assert config.sweep_interval_s == 15.0
     assert config.retry_policy.max_retries == 3
+
+
+def test_several_types_are_named_once_each() -> None:
+    config = WorkerConfig(task_type=["video", "channel", "video"])
+    assert config.task_types == ("video", "channel")
+    assert config.type_names == "video,channel"
+    assert WorkerConfig(task_type="video").task_types == ("video",)
+
+
+@pytest.mark.parametrize("wrong", [-1, math.nan, "soon", None, True])
+def test_how_long_a_runner_waits_must_be_a_time(wrong: Any) -> None:
+    with pytest.raises(InvalidParameters, match="wait_scheduled_s"):
+        RunnerConfig(worker=WorkerConfig(task_type="video"), wait_scheduled_s=wrong)
 
 
 def test_choices_may_be_given_by_name() -> None:

@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from tubeq.domain.errors import StorageCorrupt, StorageFull
+from tubeq.domain.errors import (
+    PermanentError,
+    StorageBusy,
+    StorageCorrupt,
+    StorageError,
+    StorageFull,
+)
 from tubeq.domain.models import NewTask
 from tubeq.domain.policies import ClaimStrategy
 from tubeq.domain.states import TaskStatus
@@ -16,7 +22,7 @@ from tubeq.plugins.base import check_stop
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.queue.wakeup import Waiter
 
-from .support import GOOD, background, counts, raising, until, worker_on
+from .support import GOOD, attempt, background, counts, raising, until, worker_on
 
 
 @pytest.fixture
@@ -292,24 +298,82 @@ def test_an_interrupt_leaves_nothing_behind(
     assert queue.workers() == []
 
 
-def test_a_full_disk_is_waited_for_and_the_task_handed_back(
+@pytest.mark.parametrize("kind", [StorageBusy, StorageFull])
+@pytest.mark.parametrize("verb", ["complete_task", "fail_task", "rescue"])
+def test_a_busy_or_full_database_is_waited_for_and_no_work_done_twice(
+    queue: QueueManager,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    kind: type[StorageError],
+    verb: str,
+) -> None:
+    real, calls = getattr(queue, verb), []
+
+    def troubled(*arguments: Any, **others: Any) -> Any:
+        calls.append(1)
+        if len(calls) < 4:
+            raise kind("not now")
+        return real(*arguments, **others)
+
+    monkeypatch.setattr(queue, verb, troubled)
+    monkeypatch.setattr("tubeq.workers.base_worker._STORAGE_REST_S", 0.01)
+    monkeypatch.setattr("tubeq.workers.patience._REST_S", 0.01)
+    task_id = queue.create_task("video")
+    scrape = raising(PermanentError("gone")) if verb == "fail_task" else None
+    assert worker_on(queue, scrape).run(until_idle=True) == 1
+    task = queue.get_task(task_id)
+    wanted = TaskStatus.FAILED if verb == "fail_task" else TaskStatus.COMPLETED
+    assert (task.status, task.crash_count, task.claim_token) == (wanted, 0, 1)
+    assert [record.getMessage() for record in caplog.records] == [
+        "worker worker-1 waits for the database: not now"
+    ]
+
+
+def test_an_outcome_that_cannot_be_written_is_given_up_with_the_claim(
     queue: QueueManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Handed back, not left to its lease: three leases lost would make it a dead letter."""
     real, calls = queue.complete_task, []
 
     def complete_task(*arguments: Any) -> Any:
         calls.append(1)
         if len(calls) == 1:
-            raise StorageFull("no space left")
+            queue.rescue(worker_id="worker-1")
+            raise StorageBusy("not now")
         return real(*arguments)
 
     monkeypatch.setattr(queue, "complete_task", complete_task)
-    monkeypatch.setattr("tubeq.workers.base_worker._STORAGE_REST_S", 0.01)
+    monkeypatch.setattr("tubeq.workers.patience._REST_S", 0.01)
     task_id = queue.create_task("video")
-    assert worker_on(queue).run(until_idle=True) == 2
-    task = queue.get_task(task_id)
-    assert (task.status, task.crash_count, task.retry_count) == (TaskStatus.COMPLETED, 0, 0)
+    assert worker_on(queue).run(until_idle=True) == 2  # it was rescued, and done once more
+    assert queue.get_task(task_id).claim_token == 2
+
+
+def test_a_worker_that_is_to_stop_waits_for_a_busy_database_no_longer_than_its_grace(
+    queue: QueueManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = threading.Event()
+
+    def complete_task(*arguments: Any) -> Any:
+        stop.set()
+        raise StorageBusy("not now")
+
+    monkeypatch.setattr(queue, "complete_task", complete_task)
+    monkeypatch.setattr("tubeq.workers.patience._REST_S", 0.01)
+    queue.create_task("video")
+    worker_on(queue, stop_grace_s=0.05).run(stop)
+    assert counts(queue) == {"QUEUED": 1}
+    assert queue.workers() == []
+
+
+def test_whoever_processes_a_task_himself_is_told_of_a_busy_database(
+    queue: QueueManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def complete_task(*arguments: Any) -> Any:
+        raise StorageBusy("not now")
+
+    monkeypatch.setattr(queue, "complete_task", complete_task)
+    with pytest.raises(StorageBusy):
+        attempt(worker_on(queue))
 
 
 def test_a_damaged_database_ends_the_worker(

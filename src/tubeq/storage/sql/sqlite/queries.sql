@@ -243,6 +243,32 @@ WITH RECURSIVE keys (queue_key) AS (
     FROM keys WHERE keys.queue_key IS NOT NULL)
 SELECT queue_key FROM keys WHERE queue_key IS NOT NULL
 
+-- One statement, and so one moment: a task that is due, held or scheduled is never between two
+-- answers. Keys of held tasks end in '~'; each scheduled type comes with its first time of all and
+-- its first to come.
+-- name: open_types
+WITH RECURSIVE scheduled_types (task_type) AS (
+    SELECT (SELECT min(task_type) FROM task_queue WHERE status = 'QUEUED' AND scheduled = 1)
+    UNION ALL
+    SELECT (SELECT min(task_type) FROM task_queue
+            WHERE status = 'QUEUED' AND scheduled = 1 AND task_type > scheduled_types.task_type)
+    FROM scheduled_types WHERE scheduled_types.task_type IS NOT NULL)
+SELECT queue_key, NULL, NULL FROM ($queue_keys)
+UNION ALL
+SELECT task_type,
+       (SELECT min(run_after) FROM task_queue
+        WHERE status = 'QUEUED' AND scheduled = 1 AND task_type = scheduled_types.task_type),
+       (SELECT min(run_after) FROM task_queue
+        WHERE status = 'QUEUED' AND scheduled = 1 AND task_type = scheduled_types.task_type
+          AND run_after > :now)
+FROM scheduled_types WHERE task_type IS NOT NULL
+
+-- name: count_queued
+SELECT (SELECT count(*) FROM task_queue WHERE queue_key = :task_type)
+       + count(*) FILTER (WHERE run_after <= :now),
+       count(*) FILTER (WHERE run_after > :now)
+FROM task_queue WHERE status = 'QUEUED' AND scheduled = 1 AND task_type = :task_type
+
 -- As Lease.has_ended has it: in the same boot the monotonic clock decides, of an earlier boot of the
 -- same host nothing runs any more, for the rest there is the wall clock.
 -- name: has_expired

@@ -1,0 +1,49 @@
+"""Which queued tasks nobody is going to do: their types have no live worker."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Collection
+
+from tubeq.queue.queue_manager import QueueManager
+from tubeq.storage.port import OpenType, WorkerInfo
+
+_SILENT_S = 60.0
+"""A worker gives a sign of life every second or so, and none while another program holds the
+database; after this long without one it counts as dead."""
+
+
+def is_live(worker: WorkerInfo, now: float) -> bool:
+    """Whether a registered worker works, as far as can be told from here."""
+    if worker.stop_requested or now - worker.last_seen > _SILENT_S:
+        return False
+    return worker.host != socket.gethostname() or _process_exists(worker.pid)
+
+
+def _process_exists(pid: int) -> bool:
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is another user's
+        return True
+    return True
+
+
+def types_without_worker(
+    open_types: Collection[OpenType], workers: Collection[WorkerInfo]
+) -> list[str]:
+    """The types of queued tasks, due or scheduled, that no live worker takes; sorted."""
+    now = time.time()
+    worked = {each for info in workers if is_live(info, now) for each in info.task_types}
+    queued = (each for each in open_types if each.is_due or each.next_due_at is not None)
+    return sorted({each.task_type for each in queued} - worked)
+
+
+def unworked_types(queue: QueueManager) -> list[str]:
+    """The same of a whole queue."""
+    return types_without_worker(queue.storage.open_types(), queue.workers())

@@ -1,0 +1,111 @@
+"""Standard output belongs to tubeq: what plugins print goes to standard error.
+
+In a worker's process that is all output: its own comes from the supervisor. What Python prints
+there bears the id of the task that printed it; what C code, or a program that a plugin starts,
+writes to descriptor 1 goes the same way without it. A program that uses BaseWorker in its own
+process keeps its standard output as it is.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
+from typing import Any
+
+
+class TaskOutput(io.TextIOBase):
+    """Stands in for sys.stdout: whole lines on standard error, each with its task's id.
+
+    Args:
+        task_id: of the task that the calling thread runs; None outside of one.
+    """
+
+    def __init__(self, task_id: Callable[[], str | None]) -> None:
+        super().__init__()
+        self._task_id = task_id
+        self._begun: dict[int, tuple[str | None, str]] = {}  # by thread: a line without its end
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """That of standard error."""
+        return getattr(sys.stderr, "encoding", None) or "utf-8"
+
+    @property
+    def buffer(self) -> Any:
+        """For those who write bytes: standard error's own."""
+        return sys.stderr.buffer
+
+    def fileno(self) -> int:
+        return sys.stderr.fileno()
+
+    def writable(self) -> bool:
+        return True
+
+    def reconfigure(self, **_: Any) -> None:
+        """Nothing: plugins may ask for an encoding; it is standard error's."""
+
+    def write(self, text: str) -> int:
+        thread, task_id = threading.get_ident(), self._task_id()
+        before, begun = self._begun.pop(thread, (task_id, ""))
+        if before != task_id:
+            _write_lines(before, [begun])
+            begun = ""
+        *lines, begun = (begun + text).split("\n")
+        _write_lines(task_id, lines)
+        if begun:
+            self._begun[thread] = task_id, begun
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing: a line is written when it ends, so that no two are mixed up."""
+
+    def end_lines(self) -> None:
+        """Write what was begun: no more will come."""
+        while self._begun:
+            task_id, begun = self._begun.popitem()[1]
+            _write_lines(task_id, [begun])
+
+
+def _write_lines(task_id: str | None, lines: list[str]) -> None:
+    origin = "[worker]" if task_id is None else f"[task {task_id}]"
+    if lines and sys.stderr is not None:
+        with suppress(OSError, ValueError):  # nobody reads it: no reason to fail a task
+            sys.stderr.write("".join(f"{origin} {line}\n" for line in lines))
+            sys.stderr.flush()
+
+
+def own_no_output(task_id: Callable[[], str | None]) -> TaskOutput:
+    """From now on nothing of this process reaches its standard output.
+
+    Args:
+        task_id: see TaskOutput.
+    """
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stdout.flush()
+    with suppress(OSError):  # a closed standard error leads nowhere
+        os.dup2(2, 1)
+    output = TaskOutput(task_id)
+    sys.stdout = output
+    return output
+
+
+@contextmanager
+def output_to_stderr() -> Iterator[None]:
+    """While plugins are imported in the process of a command: they may print as well."""
+    kept = None
+    with suppress(OSError, ValueError, AttributeError):
+        if sys.stdout.fileno() == 1:
+            sys.stdout.flush()
+            kept = os.dup(1)
+            os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        if kept is not None:
+            os.dup2(kept, 1)
+            os.close(kept)

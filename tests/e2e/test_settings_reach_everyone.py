@@ -1,0 +1,188 @@
+"""Each field of Settings, followed to each kind of process that should obey it.
+
+A plugin that is installed in the place of tubeq's own says what its process works with. A new field
+has to be entered in WANTED, or the test fails.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.command_line import environment_of, run
+from tests.e2e.installed_plugins import install
+from tubeq.queue.queue_manager import QueueManager
+from tubeq.settings import Settings
+from tubeq.testing.youtube import SimulatedYouTube, World
+
+pytestmark = pytest.mark.integration
+
+PROBE = """
+    import json, os
+    from tubeq.plugins.access import Access
+    from tubeq.plugins.base import current_keeper
+    from tubeq.plugins.channel_plugin import YouTubeChannelPlugin
+    from tubeq.plugins.saving import ChildTask, save
+    from tubeq.plugins.video_plugin import YouTubeVideoPlugin
+
+    def report(name):
+        keeper = current_keeper()
+        config, storage = keeper._watch._config, keeper._queue.storage
+        access = Access.of()
+        told = {
+            "db_path": os.path.basename(keeper._queue.db_path),
+            "durability": "full" if storage._sync_all else "another",
+            "busy_timeout_s": storage._session._factory.busy_timeout_s,
+            "proxy": os.environ.get("HTTPS_PROXY"),
+            "ca_file": os.path.basename(os.environ.get("SSL_CERT_FILE", "")),
+            "cookies_file": os.path.basename(access.cookies_file or ""),
+            "socket_timeout_s": access.socket_timeout_s,
+            "deadline_s": access.deadline_s,
+            "max_retries": config.retry_policy.max_retries,
+            "backoff_s": config.retry_policy.backoff_s,
+            "lease_s": config.lease_s,
+            "task_timeout_s": config.task_timeout_s,
+            "breaker_pause_s": config.breaker_pause_s,
+            "scoring": os.environ.get("TUBEQ_SCORING"),
+        }
+        with open(os.environ["TEST_REPORT"], "a") as file:
+            file.write(json.dumps([name, told]) + "\\n")
+
+    class Channel(YouTubeChannelPlugin):
+        def scrape(self, **parameters):
+            report("channel")
+            if parameters.get("enrich"):
+                save([], [ChildTask("one", "youtube_video", {"video": "abcdefghi01"})])
+            return []
+
+    class Video(YouTubeVideoPlugin):
+        def scrape(self, **parameters):
+            report("video")
+            return []
+
+    def score(facts):
+        return 1.0
+"""
+GROUPS = {
+    "tubeq.plugins": {
+        "youtube_channel": "test_plugins:Channel",
+        "youtube_video": "test_plugins:Video",
+    },
+    "tubeq.scoring": {"mine": "test_plugins:score"},
+}
+WANTED: dict[str, Any] = {
+    "db_path": "mine.db",
+    "durability": "full",
+    "busy_timeout_s": 41.0,
+    "proxy": "http://127.0.0.1:9",
+    "ca_file": "ca.pem",
+    "cookies_file": "cookies.txt",
+    "socket_timeout_s": 3.5,
+    "deadline_s": 77.0,
+    "max_retries": 6,
+    "backoff_s": 1.25,
+    "lease_s": 33.0,
+    "task_timeout_s": 44.0,
+    "breaker_pause_s": 55.0,
+    "scoring": "mine",
+}
+OPTIONS = {
+    "db_path": "--db", "durability": "--durability", "proxy": "--proxy", "ca_file": "--ca-file",
+    "cookies_file": "--cookies-file", "socket_timeout_s": "--socket-timeout",
+    "deadline_s": "--deadline", "max_retries": "--max-retries", "backoff_s": "--backoff",
+    "lease_s": "--lease", "task_timeout_s": "--timeout",
+}  # fmt: skip
+OF_DEMO = {"durability", "busy_timeout_s"}
+"""The demo has a database, a YouTube and a haste of its own."""
+
+
+def test_every_setting_is_followed() -> None:
+    assert list(WANTED) == [each.name for each in fields(Settings)]
+    defaults = Settings()
+    assert [name for name, value in WANTED.items() if value == getattr(defaults, name)] == []
+
+
+@pytest.fixture(scope="module")
+def youtube() -> Iterator[SimulatedYouTube]:
+    with SimulatedYouTube(World()) as server:
+        yield server
+
+
+@pytest.fixture
+def env(tmp_path: Path, youtube: SimulatedYouTube) -> dict[str, str]:
+    """Without any setting; the probes are installed."""
+    inherited = {
+        name: value
+        for name, value in environment_of(youtube).items()
+        if not name.startswith("TUBEQ_") and name.upper() not in ("HTTPS_PROXY", "SSL_CERT_FILE")
+    }
+    (tmp_path / "ca.pem").write_bytes(Path(youtube.ca_file).read_bytes())
+    cookie = (".youtube.com", "TRUE", "/", "TRUE", "0", "NAME", "value")
+    text = "# Netscape HTTP Cookie File\n" + "\t".join(cookie) + "\n"
+    (tmp_path / "cookies.txt").write_text(text)
+    (tmp_path / "cookies.txt").chmod(0o600)
+    inherited["TEST_REPORT"] = str(tmp_path / "report")
+    return install(tmp_path, inherited, PROBE, GROUPS)
+
+
+def as_variables(names: Any = WANTED) -> dict[str, str]:
+    return {f"TUBEQ_{name.upper()}": str(WANTED[name]) for name in names}
+
+
+def reports(folder: Path) -> list[tuple[str, dict[str, Any]]]:
+    return [tuple(json.loads(line)) for line in (folder / "report").read_text().splitlines()]
+
+
+def add_one(folder: Path) -> None:
+    with QueueManager(folder / "mine.db") as queue:
+        queue.create_task("youtube_channel", {"channel_url": "@a"})
+
+
+@pytest.mark.parametrize("processes", [(), ("--type", "youtube_channel"), ("--threads", "2")])
+def test_variables_reach_the_workers(
+    tmp_path: Path, env: dict[str, str], processes: tuple[str, ...]
+) -> None:
+    add_one(tmp_path)
+    done = run("worker", "--until-idle", *processes, cwd=tmp_path, env={**env, **as_variables()})
+    assert done.returncode == 0, done.stderr
+    assert reports(tmp_path) == [("channel", WANTED)]
+
+
+def test_a_file_reaches_the_workers(tmp_path: Path, env: dict[str, str]) -> None:
+    add_one(tmp_path)
+    lines = (f"{name} = {json.dumps(value)}" for name, value in WANTED.items())
+    (tmp_path / "tubeq.toml").write_text("\n".join(lines), "utf-8")
+    done = run("worker", "--until-idle", cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    assert reports(tmp_path) == [("channel", WANTED)]
+
+
+def test_options_reach_the_workers(tmp_path: Path, env: dict[str, str]) -> None:
+    add_one(tmp_path)
+    given: list[str] = []
+    for name, option in OPTIONS.items():
+        unit = "s" if name.endswith("_s") else ""
+        given += [option, f"{WANTED[name]}{unit}"]
+    others = as_variables(WANTED.keys() - OPTIONS.keys())
+    done = run("worker", "--until-idle", *given, cwd=tmp_path, env={**env, **others})
+    assert done.returncode == 0, done.stderr
+    assert reports(tmp_path) == [("channel", WANTED)]
+
+
+def test_variables_reach_what_a_scrape_starts(tmp_path: Path, env: dict[str, str]) -> None:
+    done = run("scrape", "@a", "--enrich", cwd=tmp_path, env={**env, **as_variables()})
+    assert done.returncode == 0, done.stderr
+    assert reports(tmp_path) == [("channel", WANTED), ("video", WANTED)]
+
+
+def test_variables_reach_the_demo(tmp_path: Path, env: dict[str, str]) -> None:
+    demo = ("demo", "--workers", "1", "--channels", "1", "--max-results", "1", "--db", "d.db")
+    done = run(*demo, cwd=tmp_path, env={**env, **as_variables()})
+    assert done.returncode == 0, done.stderr
+    ((_, told),) = reports(tmp_path)
+    assert {name: told[name] for name in OF_DEMO} == {name: WANTED[name] for name in OF_DEMO}
