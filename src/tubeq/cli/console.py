@@ -11,8 +11,11 @@ import json
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from tubeq.workers.standard_streams import OutputLost
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,13 +24,6 @@ if TYPE_CHECKING:
 _WIDE = 10_000
 """Columns where nobody watches: a table in a pipe is never cut short."""
 _RAW_CONTROLS = re.compile("[\x7f-\x9f]")
-
-
-def prepare_streams() -> None:
-    """Make sure that no character can crash a command: a Windows pipe may be cp1252."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 def output() -> Console:
@@ -58,6 +54,18 @@ def say_error(message: str) -> None:
 def say(message: str, console: Console | None = None) -> None:
     """One plain line on stderr; `console` where something moves on that one."""
     (console or messages()).print(visible(message), soft_wrap=True)
+
+
+@contextmanager
+def reporting(done: str) -> Iterator[None]:
+    """Print what was done; where standard output is lost, `done` says it on stderr."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OutputLost as lost:
+        if not isinstance(lost.reason, BrokenPipeError):
+            say(done)
+        raise
 
 
 def safe_text(value: object, style: str = "") -> Text:
@@ -98,7 +106,6 @@ def write_json(value: Any) -> None:
     text = json.dumps(value, indent=2, ensure_ascii=not encoding.startswith("utf"))
     # JSON lets C1 controls through, and some terminals obey them.
     sys.stdout.write(_RAW_CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
-    sys.stdout.flush()
 
 
 def write_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
@@ -113,7 +120,6 @@ def write_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None
     writer.writeheader()
     for row in rows:
         writer.writerow({name: _cell(row[name]) for name in columns})
-    sys.stdout.flush()
 
 
 def _cell(value: Any) -> Any:

@@ -141,6 +141,8 @@ def export(
             raise InvalidParameters(f"{path} is the queue itself: name another file")
     with open_queue(settings) as queue, _telling("exporting") as progress:
         count = write_export(queue.storage, path, what, form, replace=force, progress=progress)
+    if path is None:
+        sys.stdout.flush()  # it may be full: then the next line would not be true
     say(f"{target}: {counted(count, what.value[:-1])}")
 
 

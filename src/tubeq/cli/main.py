@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -19,9 +20,10 @@ from tubeq.cli import (
     type_commands,
     work_commands,
 )
-from tubeq.cli.console import prepare_streams, say_error
+from tubeq.cli.console import say_error
 from tubeq.cli.options import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_WORK_FAILED
 from tubeq.domain.errors import TubeqError
+from tubeq.workers.standard_streams import OutputLost, guard, open_closed_descriptors
 
 _EPILOG = (
     "Exit codes: 0 all went well; 1 the work failed; 2 bad input, or a database that cannot be "
@@ -30,6 +32,7 @@ _EPILOG = (
 )
 
 
+_TRACEBACK = "TUBEQ_TRACEBACK"
 _WORK, _QUEUE, _CARE = "Work", "Queue", "Care"
 
 
@@ -124,19 +127,54 @@ app.add_typer(db, name="db", rich_help_panel=_CARE)
 
 def main() -> None:
     """Run the command that the process's arguments name, and exit with its code."""
-    prepare_streams()
+    open_closed_descriptors()
+    output = guard()
+    code = _exit_code()
+    with suppress(OutputLost):
+        sys.stdout.flush()
+    reason = None if output is None else output.lost
+    if isinstance(reason, BrokenPipeError):  # the reader, such as `head`, has seen enough
+        reason = None
+    if reason is not None:
+        say_error(
+            f"standard output cannot be written: {OutputLost(reason)}; what was stored is stored"
+        )
+    sys.exit(code or (EXIT_WORK_FAILED if reason else 0))
+
+
+def _exit_code() -> int:
+    """Run the command, with a net under it for what no command foresees."""
     try:
         app(prog_name="tubeq")
-    except BrokenPipeError:
-        _forget_stdout()
-        sys.exit(EXIT_WORK_FAILED)
-    finally:
-        try:
-            sys.stdout.flush()
-        except BrokenPipeError:  # the reader, such as `head`, has seen enough
-            _forget_stdout()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else EXIT_WORK_FAILED
+    except OutputLost:
+        return 0
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except Exception as error:
+        if os.environ.get(_TRACEBACK):
+            raise
+        return _say_unforeseen(error)
+    return 0
 
 
-def _forget_stdout() -> None:
-    """Let what is still buffered go nowhere, or Python complains about it at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _say_unforeseen(error: Exception) -> int:
+    if not isinstance(error, OSError):
+        say_error(
+            f"a fault in tubeq: {type(error).__name__}: {error}; {_TRACEBACK}=1 shows where it is"
+        )
+        return EXIT_WORK_FAILED
+    about = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+    if not about and isinstance(error, FileNotFoundError) and not _has_folder():
+        about = "the current folder is gone: "
+    say_error(f"{about}{error.strerror or error}")
+    return EXIT_BAD_INPUT
+
+
+def _has_folder() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109 - asks whether there is one
+    except OSError:
+        return False
+    return True

@@ -23,6 +23,7 @@ from tubeq.plugins.registry import get_plugin
 from tubeq.workers.board import Board
 from tubeq.workers.config import WorkerConfig
 from tubeq.workers.crew import EXIT_DONE, Crew
+from tubeq.workers.standard_streams import guard, open_closed_descriptors
 
 STOP, HURRY = "stop", "hurry"
 EXIT_NOT_STARTED = 3
@@ -76,6 +77,8 @@ def load_plugin(task_type: str, path: str | None) -> Any:
 
 def work(assignment: Assignment, orders: Connection, boards: Sequence[Board]) -> None:
     """Work until there is nothing to do or an order to stop comes. Exits the process."""
+    open_closed_descriptors()
+    guard()
     stop = threading.Event()
     _arrange_signals(stop)
     try:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tubeq.cli import console
+from tubeq.workers.standard_streams import guard
 
 
 def _pipe(encoding: str, errors: str = "backslashreplace") -> io.TextIOWrapper:
@@ -83,6 +84,7 @@ def test_csv_is_faithful_utf8_on_a_cp1252_pipe(monkeypatch: pytest.MonkeyPatch) 
 def test_prepared_streams_cannot_crash(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = _pipe("cp1252", "strict")
     monkeypatch.setattr(sys, "stdout", stream)
-    console.prepare_streams()
+    guard()
     console.output().print(console.safe_text("日本 ✓"))
+    sys.stdout.flush()
     assert b"\\u65e5" in _written(stream)
