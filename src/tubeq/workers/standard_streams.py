@@ -1,8 +1,8 @@
 """Standard streams that are closed, full or broken: nothing is lost by them but what was printed.
 
-A process that is started with a closed descriptor gives its number to the next file that it opens.
-That may be the database, and what is printed then goes into it: `open_closed_descriptors` comes
-first of all. `guard` makes an output that cannot be written a thing that a program can handle.
+A process that is started with a closed descriptor gives its number to the next file that it opens,
+and what it, or a program that it starts, then prints goes into that file. SQLite's own files are
+safe from that, others are not: `open_closed_descriptors` comes first of all. `guard` makes an output that cannot be written a thing that a program can handle.
 """
 
 from __future__ import annotations
@@ -72,21 +72,21 @@ def open_closed_descriptors() -> None:
         except OSError:
             opened = os.open(os.devnull, os.O_WRONLY)  # the lowest free number: this one
             os.set_inheritable(opened, True)
+
+
+def guard() -> GuardedOutput | None:
+    """Guard both outputs of this process, and make those streams that Python left out since their
+    descriptors were closed. No character can make them fail, either: a Windows pipe may be cp1252.
+
+    A message that cannot be written to standard error is not worth failing for; output is, once:
+    OutputLost. None where standard output is no file, as in a test.
+    """
     if sys.stdin is None:
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     if sys.stdout is None:
         sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     if sys.stderr is None:
         sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-
-
-def guard() -> GuardedOutput | None:
-    """Guard both outputs of this process. No character can make them fail, either: a Windows pipe
-    may be cp1252.
-
-    A message that cannot be written to standard error is not worth failing for; output is, once:
-    OutputLost. None where standard output is no file, as in a test.
-    """
     guarded, output = _guarded(sys.stdout, raising=True)
     errors, _ = _guarded(sys.stderr, raising=False)
     sys.stdout, sys.stderr = guarded, errors
