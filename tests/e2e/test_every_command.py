@@ -75,6 +75,8 @@ REDIRECTIONS = {
     "reader gone": '{ sleep 0.2; "$@"; echo "$?" >"$CODE"; } | true; exit "$(cat "$CODE")"',
 }
 """What `sh -c` does with the command."""
+ONLY = {"demo": "full", "playlist": "all closed", "search": "full", "video": "reader gone"}
+"""What takes seconds, and does as `scrape` does, is run once."""
 
 
 def commands(group: Any, name: str = "") -> Iterator[str]:
@@ -151,6 +153,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
             for name in COMMANDS
             if name in SHORTEST
             for streams, shell in REDIRECTIONS.items()
+            if ONLY.get(name, streams) == streams
         }
         yield lambda name, streams: futures[name, streams].result()
 
@@ -163,7 +166,8 @@ def test_every_command_has_a_shortest_form() -> None:
 def test_no_stream_ends_a_command_in_a_traceback(
     outcomes: Callable[[str, str], Outcome], name: str
 ) -> None:
-    found = {streams: outcomes(name, streams) for streams in REDIRECTIONS}
+    chosen = [ONLY[name]] if name in ONLY else list(REDIRECTIONS)
+    found = {streams: outcomes(name, streams) for streams in chosen}
     for streams, outcome in found.items():
         assert "Traceback" not in outcome.err, (streams, outcome)
         assert "Exception ignored" not in outcome.err, (streams, outcome)
@@ -171,11 +175,11 @@ def test_no_stream_ends_a_command_in_a_traceback(
         assert outcome.code in DOCUMENTED, (streams, outcome)
         assert outcome.damage == ["ok"], (streams, outcome)
     code = CODES.get(name, 0)
-    full = found["full"]
-    assert found["all closed"].code == code, found
-    assert found["reader gone"].code in (0, code), found
-    assert found["reader gone"].err.count("cannot be written") == 0, found
-    assert full.code == (code or (1 if "cannot be written: No space" in full.err else 0)), found
+    lost = "cannot be written: No space" in "".join(each.err for each in found.values())
+    allowed = {"all closed": {code}, "reader gone": {0, code}, "full": {1, code or 1}}
+    for streams, outcome in found.items():
+        assert outcome.code in (allowed[streams] if lost or streams != "full" else {code}), found
+        assert streams == "full" or "cannot be written" not in outcome.err, found
 
 
 def _closed(script: str, *arguments: str | Path, cwd: Path) -> int:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from tubeq.domain.json_format import SCHEMA, iso_time
 from tubeq.workers.standard_streams import OutputLost
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _WIDE = 10_000
 """Columns where nobody watches: a table in a pipe is never cut short."""
+_TIMES = frozenset({"at", "run_after", "last_heartbeat", "last_seen", "paused_until"})
+_GIVEN = frozenset({"parameters", "result", "extra", "types", "presets"})
 _RAW_CONTROLS = re.compile("[\x7f-\x9f]")
 
 
@@ -101,11 +104,32 @@ _TURNS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI
 
 
 def write_json(value: Any) -> None:
-    """One JSON document on stdout, in ASCII where stdout is not UTF-8."""
+    """One JSON document on stdout, in ASCII where stdout is not UTF-8.
+
+    The object that it is, or each object of the list that it is, says in `schema` how it is to be
+    read; all times are ISO 8601.
+    """
+    value = for_machines(value)
+    if isinstance(value, dict):
+        value = {"schema": SCHEMA, **value}
+    elif isinstance(value, list):
+        value = [{"schema": SCHEMA, **each} if isinstance(each, dict) else each for each in value]
     encoding = (getattr(sys.stdout, "encoding", None) or "").lower()
     text = json.dumps(value, indent=2, ensure_ascii=not encoding.startswith("utf"))
     # JSON lets C1 controls through, and some terminals obey them.
     sys.stdout.write(_RAW_CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
+
+
+def for_machines(value: Any, name: str = "") -> Any:
+    """The value with its times in ISO 8601; what users and plugins gave stays as it is."""
+    if name in _GIVEN:
+        return value
+    if isinstance(value, Mapping):
+        return {each: for_machines(part, each) for each, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [for_machines(part) for part in value]
+    is_time = name in _TIMES or name.endswith("_at")
+    return iso_time(value) if is_time else value
 
 
 def write_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:

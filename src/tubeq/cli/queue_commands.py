@@ -14,6 +14,7 @@ import typer
 
 from tubeq.cli import enriching, render
 from tubeq.cli.console import (
+    for_machines,
     messages,
     output,
     safe_text,
@@ -141,7 +142,7 @@ def results(
     if as_json or format_ is Format.JSON:
         write_json([idea.as_dict() for idea in ideas])
     elif format_ is Format.CSV:
-        write_csv(render.IDEA_COLUMNS, (idea.as_dict() for idea in ideas))
+        write_csv(render.IDEA_COLUMNS, (for_machines(idea.as_dict()) for idea in ideas))
     elif not ideas:
         say("no ideas are stored")
     else:

@@ -2,7 +2,9 @@
 
 A process that is started with a closed descriptor gives its number to the next file that it opens,
 and what it, or a program that it starts, then prints goes into that file. SQLite's own files are
-safe from that, others are not: `open_closed_descriptors` comes first of all. `guard` makes an output that cannot be written a thing that a program can handle.
+safe from that, others are not: `open_closed_descriptors` comes first of all.
+
+`guard` makes an output that cannot be written a thing that a program can handle.
 """
 
 from __future__ import annotations

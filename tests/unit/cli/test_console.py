@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tubeq.cli import console
+from tubeq.domain.json_format import SCHEMA
 from tubeq.workers.standard_streams import guard
 
 
@@ -62,7 +63,7 @@ def test_json_survives_every_encoding(encoding: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sys, "stdout", stream)
     console.write_json(value)
     written = _written(stream)
-    assert json.loads(written.decode(encoding)) == value
+    assert json.loads(written.decode(encoding)) == [{"schema": SCHEMA, **value[0]}]
     assert b"\x1b" not in written
     assert "\x9b" not in written.decode(encoding)
 

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from tubeq.domain.breaker import BreakerPolicy, Verdict
+from tubeq.domain.json_format import iso_time
 from tubeq.domain.limits import Holder, LimitRule
 from tubeq.queue.queue_manager import QueueManager
 
@@ -62,7 +63,7 @@ def test_a_pause_is_seen_and_ended(tubeq: Command, queue: QueueManager) -> None:
     (counted,) = tubeq("stats", "--json").json["pauses"]
     assert listed == counted
     assert (listed["key"], listed["state"], listed["trips"]) == (TYPE, "open", 1)
-    assert listed["paused_until"] > time.time()
+    assert listed["paused_until"] > iso_time(time.time())
     assert tubeq("limits", "resume", TYPE, "--json").json == {"resumed": TYPE}
     assert queue.pauses() == []
     assert tubeq("stats", "--json").json["pauses"] == []
