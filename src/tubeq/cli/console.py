@@ -8,12 +8,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tubeq.domain.json_format import SCHEMA, iso_time
 from tubeq.workers.standard_streams import OutputLost
@@ -42,8 +43,21 @@ def messages() -> Console:
 def _console(watched: bool, stderr: bool) -> Console:
     from rich.console import Console
 
-    width = None if watched else _WIDE
-    return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
+    return Console(
+        stderr=stderr,
+        width=None if watched else _WIDE,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        force_terminal=watched,  # with colors in a pipe, nothing moves there all the same
+        color_system=_color_system(watched),
+    )
+
+
+def _color_system(watched: bool) -> Literal["auto", "standard"] | None:
+    if os.environ.get("NO_COLOR"):
+        return None
+    return "standard" if os.environ.get("FORCE_COLOR") and not watched else "auto"
 
 
 def say_error(message: str) -> None:

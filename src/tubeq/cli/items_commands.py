@@ -14,6 +14,7 @@ from tubeq.cli import items_render
 from tubeq.cli.console import messages, output, say, say_error, write_json
 from tubeq.cli.options import (
     EXIT_WORK_FAILED,
+    MOST,
     DatabaseOption,
     JsonOption,
     command_for,
@@ -54,7 +55,7 @@ def items(
     over: Annotated[
         str, typer.Option(metavar="SPAN", help="The period of growth: 24h, 7d, 4w.")
     ] = "7d",
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=MOST, help="At most so many.")] = 20,
     as_json: JsonOption = False,
     db_path: DatabaseOption = None,
 ) -> None:

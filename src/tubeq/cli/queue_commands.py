@@ -26,6 +26,7 @@ from tubeq.cli.console import (
 from tubeq.cli.limit_commands import pauses_of, say_pauses
 from tubeq.cli.options import (
     EXIT_BAD_INPUT,
+    MOST,
     DatabaseOption,
     JsonOption,
     command_for,
@@ -65,7 +66,7 @@ def tasks(
     error: Annotated[
         str | None, typer.Option(metavar="CODE", help="Only those that last failed for this code.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=MOST, help="At most so many.")] = 20,
     before: Annotated[
         str | None, typer.Option(metavar="TASK_ID", help="Only tasks older than this one.")
     ] = None,
@@ -122,7 +123,7 @@ def results(
         str | None, typer.Argument(metavar="TASK_ID", help="One task's; else all tasks'.")
     ] = None,
     format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, max=MOST, help="At most so many.")] = None,
     children: Annotated[
         bool, typer.Option("--children", help="What the task's children found: as enriched.")
     ] = False,
