@@ -107,7 +107,7 @@ def show_item(
     console.print(items_render.item_sheet(item, over))
     if counts:
         console.print(items_render.counts_table(counts))
-        plot = items_render.plot(counts, sys.stdout.encoding)
+        plot = items_render.plot(counts, sys.stdout.encoding, console.width)
         if plot:
             console.print(plot)
 

@@ -79,7 +79,7 @@ def test_a_pause_is_seen_and_ended(tubeq: Command, queue: QueueManager) -> None:
         (["set", "host:a", "--per-second", "nan"], "above 0"),
         (["set", "host:a", "--concurrency", "1", "--burst", "2"], "goes with a rate"),
         (["set", "host:a*b", "--concurrency", "1"], "at the end"),
-        (["remove", "host:none"], "choose from none"),
+        (["remove", "host:none"], "nothing is limited"),
         (["remove", "none"], "host:NAME"),
         (["resume", "type:none"], "not paused"),
         (["resume", "type:*"], "at the end"),
