@@ -198,3 +198,75 @@ def test_no_file_gets_the_number_of_a_closed_stream(tmp_path: Path) -> None:
         "first(); sys.exit(open(sys.argv[1], 'w').fileno())"
     )
     assert _closed(script, tmp_path / "file", cwd=tmp_path) >= 3
+
+
+def _redirected(shell: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {
+        **{name: each for name, each in os.environ.items() if "TUBEQ" not in name},
+        "PYTHONPATH": SOURCE,
+    }
+    return subprocess.run(
+        ["sh", "-c", shell, "sh", *command(*arguments)], cwd=cwd, env=environment,
+        capture_output=True, encoding="utf-8", timeout=60, check=False,
+    )  # fmt: skip
+
+
+def test_what_was_stored_is_not_said_to_be_refused(tmp_path: Path) -> None:
+    one = _redirected('"$@" >/dev/full', "add", TYPE, "-p", "channel_url=@a", cwd=tmp_path)
+    lines = '{"channel_url": "@b"}\\n{"channel_url": "@c"}\\n'
+    shell = f"""printf '{lines}' | "$@" >/dev/full"""
+    many = _redirected(shell, "add", TYPE, "--from-file", "-", "--json", cwd=tmp_path)
+    with QueueManager(tmp_path / "tubeq.db") as queue:
+        *others, first = [task.task_id for task in queue.list_tasks()]
+    assert (one.returncode, many.returncode) == (1, 1)
+    assert f"added: task {first}" in one.stderr
+    assert "added: 2 tasks" in many.stderr
+    assert len(others) == 2
+    assert "what was stored is stored" in one.stderr
+
+
+def test_an_export_that_found_no_room_does_not_say_that_it_is_done(tmp_path: Path) -> None:
+    prepare(tmp_path / "tubeq.db")
+    done = _redirected('"$@" >/dev/full', "export", "-", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "1 item" not in done.stderr
+    assert "No space left" in done.stderr
+
+
+def test_a_closed_input_cannot_be_read(tmp_path: Path) -> None:
+    done = _redirected('"$@" <&-', "add", TYPE, "--from-file", "-", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: standard input cannot be read")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "tubeq.db").exists()
+
+
+@pytest.mark.parametrize("kind", ["folder", "binary", "UTF-16", "nothing"])
+def test_a_file_that_cannot_be_read(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "tasks"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "binary":
+        path.write_bytes(bytes(range(256)) * 20)
+    elif kind == "UTF-16":
+        path.write_text('{"channel_url": "@a"}\n', "utf-16")
+    done = _redirected('"$@"', "add", TYPE, "--from-file", "tasks", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: tasks")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "tubeq.db").exists()
+
+
+def test_a_folder_that_is_gone(tmp_path: Path) -> None:
+    shell = 'mkdir gone; cd gone; rmdir ../gone; "$@"'
+    done = _redirected(shell, "add", TYPE, "-p", "channel_url=@a", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_mistyped_variable_is_named_and_refuses_nothing(tmp_path: Path) -> None:
+    prepare(tmp_path / "tubeq.db")
+    done = _redirected('TUBEQ_DBB=other.db "$@"', "tasks", "--json", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "did you mean TUBEQ_DB?" in done.stderr
