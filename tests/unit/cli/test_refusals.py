@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.conftest import Command
+from tubeq.cli import main
 from tubeq.cli.command_group import in_words_of
 from tubeq.domain.errors import InvalidParameters
 from tubeq.queue.queue_manager import QueueManager
@@ -142,3 +143,35 @@ def test_colors_are_chosen_anywhere(
     assert "\x1b[" in tubeq("tasks").out
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b[" not in tubeq("tasks").out
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (RuntimeError("two\nlines"), 1, "RuntimeError: two\\nlines; TUBEQ_TRACEBACK=1"),
+        (RecursionError("deep"), 1, "a fault in tubeq: RecursionError"),
+        (PermissionError(13, "Permission denied", "some/file"), 2, "some/file: Permission denied"),
+        (KeyboardInterrupt(), 130, ""),
+        (SystemExit(1), 1, ""),
+    ],
+)
+def test_what_no_command_foresees(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    code: int,
+    words: str,
+) -> None:
+    def fails(prog_name: str) -> None:
+        raise error
+
+    monkeypatch.setattr(main, "app", fails)
+    monkeypatch.delenv("TUBEQ_TRACEBACK", raising=False)
+    assert main._exit_code() == code
+    err = capsys.readouterr().err
+    assert words in err
+    assert err.count("\n") == (1 if words else 0)
+    if code == 1 and words:
+        monkeypatch.setenv("TUBEQ_TRACEBACK", "1")
+        with pytest.raises(type(error)):
+            main._exit_code()
