@@ -9,13 +9,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
+from rich.cells import cell_len
 
 from tests.e2e.command_line import SOURCE, command
 from tubeq.cli.main import app
@@ -270,3 +271,38 @@ def test_a_mistyped_variable_is_named_and_refuses_nothing(tmp_path: Path) -> Non
     done = _redirected('TUBEQ_DBB=other.db "$@"', "tasks", "--json", cwd=tmp_path)
     assert done.returncode == 0
     assert "did you mean TUBEQ_DB?" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [("items", 60), ("results", 40), ("stats", 60), ("tasks", 60), ("types", 40)],
+)
+def test_a_narrow_terminal(tmp_path: Path, name: str, columns: int) -> None:
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    prepare(tmp_path / "tubeq.db")
+    reader, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    inherited = {
+        key: each for key, each in os.environ.items() if "TUBEQ" not in key and key != "COLUMNS"
+    }
+    process = subprocess.Popen(
+        command(name, "--no-color"), cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=terminal,
+        env={**inherited, "PYTHONPATH": SOURCE, "TERM": "xterm"}, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    os.close(terminal)
+    shown = b""
+    with suppress(OSError):  # the end of a terminal
+        while part := os.read(reader, 65_536):
+            shown += part
+    os.close(reader)
+    assert process.stderr is not None
+    with process.stderr:
+        assert b"Traceback" not in process.stderr.read()
+    assert process.wait(60) == 0
+    lines = shown.decode().splitlines()
+    assert lines
+    assert [line for line in lines if cell_len(line) > columns] == []
