@@ -99,7 +99,7 @@ ROWS: dict[str, tuple[list[str], str]] = {
     "unknown order": (["search", "tea", "--sort", "price"], "relevance"),
     "no playlist": (["playlist", "https://evil.example/playlist?list=PL0123456789"], "playlist"),
     "no video": (["video", "file:///etc/passwd"], "video"),
-    "trending, too many": (["trending", "--max-results", "200001"], "max_results"),
+    "trending, too many": (["trending", "--max-results", "200001"], "--max-results"),
     "bad setting": (["worker", "--lease", "0s"], "lease"),
 }
 
