@@ -8,10 +8,11 @@ refused, never passed over in silence.
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -24,6 +25,8 @@ from tubeq.domain.policies import Durability
 FILE_NAME = "tubeq.toml"
 _PREFIX = "TUBEQ_"
 _SHORT_NAMES = {"TUBEQ_DB": "db_path"}
+TRACEBACK = "TUBEQ_TRACEBACK"
+"""Where it is set, the command line shows where an unforeseen error came from."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,26 @@ class Settings:
 _NAMES = tuple(each.name for each in fields(Settings))
 
 
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """A line for each variable that looks like a setting and is none, such as a mistyped one.
+
+    No reason to refuse anything: plugins may have variables of their own.
+    """
+    known = [*_SHORT_NAMES, *(_PREFIX + name.upper() for name in _NAMES), TRACEBACK]
+    return [
+        f"{each:.60} is passed over: tubeq has no such setting{_meant(each, known)}"
+        for each in sorted(environment)
+        if each.startswith(_PREFIX) and each not in known
+    ]
+
+
+def _meant(name: str, known: Sequence[str]) -> str:
+    """A hint at the name that is most alike; that all begin alike says nothing."""
+    by_rest = {each.removeprefix(_PREFIX): each for each in known}
+    close = difflib.get_close_matches(name.removeprefix(_PREFIX), list(by_rest), 1)
+    return f", did you mean {by_rest[close[0]]}?" if close else ""
+
+
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     values = {}
     variables = {**_SHORT_NAMES, **{_PREFIX + name.upper(): name for name in _NAMES}}
@@ -124,10 +147,10 @@ def _from_file(path: Path) -> dict[str, Any]:
         table = toml.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:  # TOMLDecodeError and UnicodeError are ValueErrors
         raise InvalidParameters(f"{FILE_NAME} cannot be read: {error}") from None
-    unknown = sorted(table.keys() - set(_NAMES))
-    if unknown:
+    for unknown in sorted(table.keys() - set(_NAMES)):
         raise InvalidParameters(
-            f"{FILE_NAME}: there is no setting {unknown[0]!r}: choose from {', '.join(_NAMES)}"
+            f"{FILE_NAME}: there is no setting {unknown!r:.60}{_meant(unknown, _NAMES)}; "
+            f"choose from {', '.join(_NAMES)}"
         )
     return {name: _checked(name, value, f"{FILE_NAME}: {name}") for name, value in table.items()}
 
@@ -159,7 +182,12 @@ def _checked(name: str, value: Any, origin: str) -> Any:
                 return Durability(value)
             except InvalidParameters as error:
                 raise InvalidParameters(f"{origin}: {error}") from None
-        return Path(value).expanduser()
+        try:
+            return Path(value).expanduser()
+        except RuntimeError:  # "~" without a home
+            raise InvalidParameters(
+                f"{origin}: there is no home folder for {value!r:.60}"
+            ) from None
     whole = name == "max_retries"
     positive = name in ("socket_timeout_s", "deadline_s")
     try:

@@ -90,8 +90,8 @@ ROWS: dict[str, tuple[list[str], str]] = {
     "missing parameter": (["add", TYPE], "channel_url"),
     "parameter out of range": ([*ADD, "-p", "max_results=200001"], "max_results"),
     "bad channel": (["scrape", "not a channel"], "channel_url"),
-    "no number": (["scrape", "@a", "--max-results", "many"], "max_results"),
-    "nothing for a number": (["scrape", "@a", "--max-results", ""], "max_results"),
+    "no number": (["scrape", "@a", "--max-results", "many"], "--max-results"),
+    "nothing for a number": (["scrape", "@a", "--max-results", ""], "--max-results"),
     "no day": (["scrape", "@a", "--since", "yesterday"], "since"),
     "two ages": (["scrape", "@a", "--since", "2027-01-31", "--max-age-days", "3"], "not both"),
     "unknown tab": (["scrape", "@a", "--tab", "music"], "shorts"),
@@ -99,7 +99,7 @@ ROWS: dict[str, tuple[list[str], str]] = {
     "unknown order": (["search", "tea", "--sort", "price"], "relevance"),
     "no playlist": (["playlist", "https://evil.example/playlist?list=PL0123456789"], "playlist"),
     "no video": (["video", "file:///etc/passwd"], "video"),
-    "trending, too many": (["trending", "--max-results", "200001"], "max_results"),
+    "trending, too many": (["trending", "--max-results", "200001"], "--max-results"),
     "bad setting": (["worker", "--lease", "0s"], "lease"),
 }
 

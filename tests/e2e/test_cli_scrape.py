@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.command_line import environment_of, run
+from tubeq.cli.console import for_machines
+from tubeq.domain.json_format import SCHEMA
 from tubeq.domain.states import TaskStatus
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.testing.youtube import SimulatedYouTube, World, faults, problems
@@ -68,7 +70,8 @@ def test_json_is_what_is_stored(tmp_path: Path, environment: dict[str, str], nam
         stored = queue.get_task_results(task.task_id)
     assert (task.task_type, task.parameters) == (task_type, parameters)
     assert (task.status, task.retry_count) == (TaskStatus.COMPLETED, 0)
-    assert [idea.as_dict() for idea in stored] == ideas
+    told = [{"schema": SCHEMA, **for_machines(idea.as_dict())} for idea in stored]
+    assert told == ideas
     assert task.task_id in done.stderr
 
 
@@ -99,7 +102,7 @@ def test_a_passing_failure_is_retried(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["trending"], "substitute=true"),
+        (["trending"], "give --substitute"),
         (["video", "priv0000000"], "Private video"),
         (["playlist", "PLnone0123456789"], "does not exist"),
     ],
@@ -122,7 +125,7 @@ def test_what_cannot_be_had_says_why(
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["search", "tea", "--max-results", "0"], "max_results must be a whole number from 1 to"),
+        (["search", "tea", "--max-results", "0"], "--max-results must be a whole number from 1 to"),
         (["search", "x" * 201], "query must be a text of 1 to 200 characters"),
         (["playlist", "RDMM"], "no end"),
         (["video", "https://user:hunter2@www.youtube.com/watch?v=a-b_c0DEF12"], "video must be"),

@@ -161,7 +161,7 @@ def test_worker_until_idle_and_a_stop_request(tmp_path: Path, environment: dict[
     with QueueManager(tmp_path / "tubeq.db") as queue:
         _wait_until(lambda: len(queue.workers()) == 2)
     stopped = run("stop", "--json", cwd=tmp_path, env=environment)
-    assert json.loads(stopped.stdout) == {"asked": 2}
+    assert json.loads(stopped.stdout) == {"schema": "tubeq/1", "asked": 2}
     assert _summary(waiting)["crashed"] == 0
     assert waiting.returncode == 0
 

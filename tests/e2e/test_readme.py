@@ -2,22 +2,53 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 
 
-def test_the_python_example_runs(tmp_path):
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+(SAMPLE,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def run(code, folder):
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=30
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=30
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["COMPLETED", "A", "video"]
+    return done.stdout.split()
+
+
+def test_the_python_example_runs(tmp_path):
+    assert run(SAMPLE, tmp_path) == ["COMPLETED", "A", "video"]
+
+
+def test_the_python_example_runs_where_nothing_is_left_to_do(tmp_path):
+    taken = re.sub(
+        "^(task_id = .*)$", r"\1\nqueue.cancel_task(task_id)", SAMPLE, flags=re.MULTILINE
+    )
+    assert taken != SAMPLE
+    assert run(taken, tmp_path) == ["CANCELLED"]
+
+
+def test_the_python_example_is_typed(tmp_path):
+    pytest.importorskip("mypy")
+    (tmp_path / "sample.py").write_text(SAMPLE, "utf-8")
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "mypy", "--strict", "--config-file", os.devnull,
+            "--ignore-missing-imports", "--cache-dir", str(ROOT / ".mypy_cache"), "sample.py",
+        ],
+        cwd=tmp_path, env={**os.environ, "MYPYPATH": str(ROOT / "src")}, capture_output=True,
+        text=True, timeout=55,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
 
 
 def test_every_command_shown_exists():

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tubeq.cli.console import messages, say, write_json
+from tubeq.cli.console import messages, reporting, say, write_json
 from tubeq.cli.options import (
     DatabaseOption,
     JsonOption,
@@ -97,13 +97,18 @@ def add(
         with open_queue(settings, create=True) as queue:
             task_ids = _create_in_batches(queue, tasks)
             unworked = untaken_types(queue)
-    if as_json:
-        write_json({"count": len(task_ids), "task_ids": task_ids, "types_without_worker": unworked})
-    else:
-        added = f"{counted(len(task_ids), 'task')} added"
-        print(task_ids[0] if from_file is None else added)
-    if unworked:
-        say(unworked_words(settings, unworked))
+    added = f"added: {counted(len(task_ids), 'task')}"
+    with reporting(added if from_file is not None else f"added: task {task_ids[0]}"):
+        if as_json:
+            write_json(
+                {"count": len(task_ids), "task_ids": task_ids, "types_without_worker": unworked}
+            )
+        elif from_file is None:
+            print(task_ids[0])
+        else:
+            print(f"{counted(len(task_ids), 'task')} added")
+        if unworked:
+            say(unworked_words(settings, unworked))
 
 
 def _due_at(delay: str | None, run_after: str | None) -> float | None:
@@ -203,7 +208,8 @@ def _lines(source: str) -> Iterator[str]:
             with Path(source).open(encoding="utf-8-sig") as file:
                 yield from file
     except OSError as error:
-        raise InvalidParameters(f"{source} cannot be read: {error.strerror}") from None
+        name = "standard input" if source == "-" else source or "a file without a name"
+        raise InvalidParameters(f"{name} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise InvalidParameters(f"{source} is not UTF-8 text; nothing was added") from None
 

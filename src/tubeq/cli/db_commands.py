@@ -92,7 +92,7 @@ def migrate(as_json: JsonOption = False, db_path: DatabaseOption = None) -> None
         pass
     after = _schema(settings.db_path)
     if as_json:
-        write_json({"schema_before": before, "schema": after})
+        write_json({"schema_before": before, "schema_after": after})
     elif before == after:
         say(f"{settings.db_path} has schema {after}: up to date")
     else:

@@ -58,7 +58,7 @@ def prepare(plan: DemoPlan) -> tuple[SimulatedYouTube, list[str]]:
         server = SimulatedYouTube(World(), latency_s=_LATENCY_S)
     except ImportError as error:
         raise TubeqError(
-            f"the demo needs one more package: pip install 'tubeq[demo]' ({error})"
+            f"the demo needs one more package, {error.name or error}: pip install 'tubeq[demo]'"
         ) from None
     names = [*_NAMES, *(f"channel-{n}" for n in range(len(_NAMES) + 1, plan.channels + 1))]
     handles = [f"@{name}" for name in names[: plan.channels]]

@@ -15,6 +15,7 @@ from tubeq.cli.console import messages, output, say, say_error, write_json
 from tubeq.cli.dashed_arguments import VideoArguments
 from tubeq.cli.options import (
     EXIT_WORK_FAILED,
+    MOST,
     DatabaseOption,
     JsonOption,
     RawOption,
@@ -58,7 +59,7 @@ def items(
     over: Annotated[
         str, typer.Option(metavar="SPAN", help="The period of growth: 24h, 7d, 4w.")
     ] = "7d",
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=MOST, help="At most so many.")] = 20,
     as_json: JsonOption = False,
     db_path: DatabaseOption = None,
 ) -> None:
@@ -121,7 +122,7 @@ def show_item(
     console.print(items_render.item_sheet(item, over))
     if counts:
         console.print(items_render.counts_table(counts))
-        plot = items_render.plot(counts, sys.stdout.encoding)
+        plot = items_render.plot(counts, sys.stdout.encoding, console.width)
         if plot:
             console.print(plot)
 
@@ -161,6 +162,8 @@ def export(
         count = write_export(
             queue.storage, path, what, form, replace=force, raw=raw, progress=progress
         )
+        if path is None:
+            sys.stdout.flush()  # it may be full: then the next lines would not be true
         if what is What.ITEMS:
             _say_unfolded(queue)
     say(f"{target}: {counted(count, what.value[:-1])}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tubeq.cli.console import cut_text, safe_text
+from tubeq.cli.console import safe_text
 from tubeq.cli.render import clock_length, table
 from tubeq.domain.clock import from_timestamp
 from tubeq.domain.items import Count, Item
@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 
 _BLOCKS, _PLAIN = "▁▂▃▄▅▆▇█", "_.-=+*#@"
 _PLOT_COLUMNS = 60
+_BESIDE_PLOT = 55
 _MOST_ROWS = 24
 
 
 def item_table(items: Iterable[Item], over: str) -> Table:
     """One row an item, in the given order."""
     drawn = table(
-        "id", "score", "views", f"+{over}", "length", "published", "channel", "title",
+        "id", "score", "views", f"+{over}", "length", "published (UTC)", "channel", "title",
         right=("score", "views", f"+{over}", "length"), elastic=("channel", "title"),
+        drop=("score", "published (UTC)", "length", "channel", f"+{over}", "views"),
     )  # fmt: skip
     for item in items:
         drawn.add_row(
@@ -33,8 +35,8 @@ def item_table(items: Iterable[Item], over: str) -> Table:
             _gain(item.growth),
             clock_length(item.duration_s),
             safe_text((item.published_at or "")[:10]),
-            cut_text(item.channel or ""),
-            cut_text(item.title),
+            safe_text(item.channel or ""),
+            safe_text(item.title),
         )
     return drawn
 
@@ -70,7 +72,7 @@ def counts_table(counts: Sequence[Count]) -> Table:
     """The counts over time, as many of the last ones as can be overlooked."""
     drawn = table(
         "at (UTC)", "views", "gained", "likes", "comments",
-        right=("views", "gained", "likes", "comments"),
+        right=("views", "gained", "likes", "comments"), drop=("comments", "likes"),
     )  # fmt: skip
     first = max(len(counts) - _MOST_ROWS, 0)
     for number in range(first, len(counts)):
@@ -89,10 +91,15 @@ def counts_table(counts: Sequence[Count]) -> Table:
     return drawn
 
 
-def plot(counts: Sequence[Count], encoding: str | None) -> Text | None:
+def plot(counts: Sequence[Count], encoding: str | None, width: int = 120) -> Text | None:
     """Views over time as a line of blocks, or of signs where the stream is not UTF-8; None for
-    fewer than two."""
-    line = sparkline(counts, _BLOCKS if "utf" in (encoding or "").lower() else _PLAIN)
+    fewer than two.
+
+    Args:
+        width: of the terminal; a plot that is narrower than 8 columns would show nothing.
+    """
+    signs = _BLOCKS if "utf" in (encoding or "").lower() else _PLAIN
+    line = sparkline(counts, signs, max(8, min(_PLOT_COLUMNS, width - _BESIDE_PLOT)))
     if line is None:
         return None
     known = [count for count in counts if count.views is not None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -104,7 +104,7 @@ def remove(key: KeyArgument, as_json: JsonOption = False, db_path: DatabaseOptio
     with open_queue(read_settings(db_path)) as queue:
         wanted = checked_key(key, prefix=True)
         if not queue.remove_limit(wanted):
-            _complain(f"{wanted} has no limit", [rule.key for rule in queue.limit_rules()])
+            _complain(f"{wanted} has no limit", "limited", queue.limit_rules())
     _tell(wanted, "removed", as_json)
 
 
@@ -114,12 +114,13 @@ def resume(key: KeyArgument, as_json: JsonOption = False, db_path: DatabaseOptio
     with open_queue(read_settings(db_path)) as queue:
         wanted = checked_key(key)
         if not queue.resume(wanted):
-            _complain(f"{wanted} is not paused", [pause.key for pause in queue.pauses()])
+            _complain(f"{wanted} is not paused", "paused", queue.pauses())
     _tell(wanted, "resumed", as_json)
 
 
-def _complain(wrong: str, right: list[str]) -> None:
-    raise InvalidParameters(f"{wrong}: choose from {', '.join(right) or 'none: there is nothing'}")
+def _complain(wrong: str, what: str, others: Iterable[Any]) -> NoReturn:
+    names = ", ".join(each.key for each in others)
+    raise InvalidParameters(f"{wrong}: {f'choose from {names}' if names else f'nothing is {what}'}")
 
 
 def _tell(key: str, done: str, as_json: bool) -> None:

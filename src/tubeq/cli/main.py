@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated, Any
+from contextlib import suppress
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from tubeq.cli import (
     add_command,
@@ -17,68 +17,33 @@ from tubeq.cli import (
     prune_command,
     queue_commands,
     restore_command,
-    scrape_commands,
     type_commands,
     work_commands,
 )
-from tubeq.cli.console import prepare_streams, say_error
+from tubeq.cli.command_group import WORK as _WORK
+from tubeq.cli.command_group import Commands
+from tubeq.cli.console import say, say_error
 from tubeq.cli.dashed_arguments import DashedArguments
 from tubeq.cli.options import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_WORK_FAILED
-from tubeq.domain.errors import StorageNotSynced, TubeqError
 from tubeq.plugins import registry
+from tubeq.settings import TRACEBACK, unknown_variables
 from tubeq.workers.plugin_output import output_to_stderr
+from tubeq.workers.standard_streams import OutputLost, guard, open_closed_descriptors
 
 _EPILOG = (
-    "Exit codes: 0 all went well; 1 the work failed; 2 bad input, or a database that cannot be "
-    "used; 130 interrupted with Ctrl-C. Settings: options, else TUBEQ_* variables (TUBEQ_DB), "
-    "else ./tubeq.toml."
+    "Exit codes: 0 all went well; 1 the work failed, or its output was lost; 2 bad input, or a "
+    "database that cannot be used; 130 interrupted with Ctrl-C. Settings: options, else TUBEQ_* "
+    "variables (TUBEQ_DB), else ./tubeq.toml."
 )
 
 
 registry.around_plugins = output_to_stderr  # what they print is no part of a command's output
-_WORK, _QUEUE, _CARE = "Work", "Queue", "Care"
-
-
-class _Commands(TyperGroup):
-    """Turns what commands raise into one line and an exit code: no user sees a traceback.
-
-    The commands that scrape are made when they are asked for: that needs their plugins. The list of
-    all commands does without.
-    """
-
-    _only_listed = False
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        return [*scrape_commands.COMMANDS, *super().list_commands(ctx)]
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name in scrape_commands.COMMANDS:
-            make = scrape_commands.listed if self._only_listed else scrape_commands.command
-            return make(cmd_name, _WORK)
-        return super().get_command(ctx, cmd_name)
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        self._only_listed = True
-        try:
-            super().format_help(ctx, formatter)
-        finally:
-            self._only_listed = False
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except TubeqError as error:
-            say_error(str(error))
-            # What is stored must not read as refused, or a script would do it again.
-            stored = isinstance(error, StorageNotSynced)
-            raise typer.Exit(EXIT_WORK_FAILED if stored else EXIT_BAD_INPUT) from None
-        except KeyboardInterrupt:
-            raise typer.Exit(EXIT_INTERRUPTED) from None
+_QUEUE, _CARE = "Queue", "Care"
 
 
 app = typer.Typer(
     name="tubeq",
-    cls=_Commands,
+    cls=Commands,
     help="Scrape YouTube through a queue that loses nothing.",
     epilog=_EPILOG,
     no_args_is_help=True,
@@ -104,6 +69,13 @@ def _top(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say which.")
     ] = False,
+    color: Annotated[
+        bool | None,
+        typer.Option(
+            help="Colors, wherever this stands in the command. (default: in a terminal, unless "
+            "NO_COLOR is set; FORCE_COLOR: always)"
+        ),
+    ] = None,
 ) -> None:
     pass
 
@@ -135,19 +107,56 @@ app.add_typer(db, name="db", rich_help_panel=_CARE)
 
 def main() -> None:
     """Run the command that the process's arguments name, and exit with its code."""
-    prepare_streams()
+    open_closed_descriptors()
+    output = guard()
+    for line in unknown_variables(os.environ):
+        say(line)
+    code = _exit_code()
+    with suppress(OutputLost):
+        sys.stdout.flush()
+    reason = None if output is None else output.lost
+    if isinstance(reason, BrokenPipeError):  # the reader, such as `head`, has seen enough
+        reason = None
+    if reason is not None:
+        say_error(
+            f"standard output cannot be written: {OutputLost(reason)}; what was stored is stored"
+        )
+    sys.exit(code or (EXIT_WORK_FAILED if reason else 0))
+
+
+def _exit_code() -> int:
+    """Run the command, with a net under it for what no command foresees."""
     try:
         app(prog_name="tubeq")
-    except BrokenPipeError:
-        _forget_stdout()
-        sys.exit(EXIT_WORK_FAILED)
-    finally:
-        try:
-            sys.stdout.flush()
-        except BrokenPipeError:  # the reader, such as `head`, has seen enough
-            _forget_stdout()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else EXIT_WORK_FAILED
+    except OutputLost:
+        return 0
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        return _say_unforeseen(error)
+    return 0
 
 
-def _forget_stdout() -> None:
-    """Let what is still buffered go nowhere, or Python complains about it at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _say_unforeseen(error: Exception) -> int:
+    if not isinstance(error, OSError):
+        say_error(
+            f"a fault in tubeq: {type(error).__name__}: {error}; {TRACEBACK}=1 shows where it is"
+        )
+        return EXIT_WORK_FAILED
+    about = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+    if not about and isinstance(error, FileNotFoundError) and not _has_folder():
+        about = "the current folder is gone: "
+    say_error(f"{about}{error.strerror or error}")
+    return EXIT_BAD_INPUT
+
+
+def _has_folder() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109 - asks whether there is one
+    except OSError:
+        return False
+    return True

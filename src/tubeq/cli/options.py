@@ -67,6 +67,8 @@ RawOption = Annotated[
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w|)")
 _UNITS_S = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+MOST = 1_000_000_000
+"""The largest number that an option takes which counts things."""
 _SHORTEST_PART = 4
 _LOOK_BACK = 1000
 

@@ -14,6 +14,7 @@ import typer
 
 from tubeq.cli import enriching, render
 from tubeq.cli.console import (
+    for_machines,
     messages,
     output,
     safe_text,
@@ -25,6 +26,7 @@ from tubeq.cli.console import (
 from tubeq.cli.limit_commands import pauses_of, say_pauses
 from tubeq.cli.options import (
     EXIT_BAD_INPUT,
+    MOST,
     DatabaseOption,
     JsonOption,
     RawOption,
@@ -72,7 +74,7 @@ def tasks(
     error: Annotated[
         str | None, typer.Option(metavar="CODE", help="Only those that last failed for this code.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=MOST, help="At most so many.")] = 20,
     before: Annotated[
         str | None, typer.Option(metavar="TASK_ID", help="Only tasks older than this one.")
     ] = None,
@@ -129,7 +131,7 @@ def results(
         str | None, typer.Argument(metavar="TASK_ID", help="One task's; else all tasks'.")
     ] = None,
     format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, max=MOST, help="At most so many.")] = None,
     children: Annotated[
         bool, typer.Option("--children", help="What the task's children found: as enriched.")
     ] = False,
@@ -152,7 +154,8 @@ def results(
     if as_json or format_ is Format.JSON:
         write_json([idea.as_dict() for idea in ideas])
     elif format_ is Format.CSV:
-        write_csv(render.IDEA_COLUMNS, (idea.as_dict() for idea in ideas), raw=raw)
+        rows = (for_machines(idea.as_dict()) for idea in ideas)
+        write_csv(render.IDEA_COLUMNS, rows, raw=raw)
     elif not ideas:
         say("no ideas are stored")
     else:

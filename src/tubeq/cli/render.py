@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tubeq.cli.console import cut_text, safe_text
+from tubeq.cli.console import safe_text
 from tubeq.domain.clock import from_timestamp
 from tubeq.domain.models import HistoryEntry, QueueStats, Result, Task
 from tubeq.domain.states import ACTIVE, FINISHED, TaskStatus
@@ -93,23 +93,25 @@ def table(
     *columns: str,
     right: Sequence[str] = (),
     elastic: Sequence[str] = (),
+    drop: Sequence[str] = (),
     title: str | None = None,
 ) -> Table:
-    """An empty table.
+    """An empty table. Where it does not fit even so, each row is a few lines.
 
     Args:
         right: the columns that are aligned there.
-        elastic: the columns that give way, by `cut_text`, where the terminal is narrow.
+        elastic: the columns that give way, by wrapping, where the terminal is narrow.
+        drop: the columns that can be missed there, the first one first.
     """
-    from rich import box
-    from rich.table import Table
+    from tubeq.cli.fitting_table import FittingTable
 
-    made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
+    made = FittingTable(title, elastic, drop)
     for name in columns:
         made.add_column(
             name,
             justify="right" if name in right else "left",
             no_wrap=name not in elastic,
+            overflow="fold",
         )
     return made
 
@@ -132,18 +134,19 @@ def task_table(
         *(name for name in names if not hidden.get(name)),
         right=("tries", "age"),
         elastic=("type", "worker", "children", "parameters"),
+        drop=("tries", "worker", "age", "type", "children"),
         title=f"  {types.pop()}" if one_type else None,
     )
     for task in tasks:
         cells: dict[str, Any] = {
             "task id": task.task_id,
-            "type": cut_text(task.task_type),
+            "type": safe_text(task.task_type),
             "status": safe_text(_status_words(task, now), STATUS_STYLES[task.status]),
             "tries": str(attempts(task)),
             "age": since(task.created_at, now),
-            "worker": cut_text(task.worker_id or "") if task.status in ACTIVE else "",
-            "children": cut_text(progress.get(task.task_id, "")),
-            "parameters": cut_text(_what(task)),
+            "worker": safe_text(task.worker_id or "") if task.status in ACTIVE else "",
+            "children": safe_text(progress.get(task.task_id, "")),
+            "parameters": safe_text(_what(task)),
         }
         drawn.add_row(*(cell for name, cell in cells.items() if not hidden.get(name)))
     return drawn
@@ -213,14 +216,14 @@ def history_table(entries: Iterable[HistoryEntry]) -> Table:
     """The transitions of one task."""
     drawn = table(
         "at (UTC)", "event", "worker", "claim", "detail",
-        right=("claim",), elastic=("worker", "detail"),
+        right=("claim",), elastic=("worker", "detail"), drop=("claim", "worker"),
     )  # fmt: skip
     for entry in entries:
         claim = str(entry.claim_token) if entry.claim_token else ""
         drawn.add_row(
             entry.at[:23],
             str(entry.event),
-            cut_text(entry.worker_id or ""),
+            safe_text(entry.worker_id or ""),
             claim,
             safe_text(entry.detail or ""),
         )
@@ -230,8 +233,9 @@ def history_table(entries: Iterable[HistoryEntry]) -> Table:
 def idea_table(ideas: Iterable[Result], title: str | None = None) -> Table:
     """One row an idea, in stored order."""
     drawn = table(
-        "source id", "score", "views", "length", "published", "title",
-        right=("score", "views", "length"), elastic=("title",), title=title,
+        "source id", "score", "views", "length", "published (UTC)", "title",
+        right=("score", "views", "length"), elastic=("title",),
+        drop=("score", "published (UTC)", "length", "views"), title=title,
     )  # fmt: skip
     for idea in ideas:
         drawn.add_row(
@@ -240,7 +244,7 @@ def idea_table(ideas: Iterable[Result], title: str | None = None) -> Table:
             "" if idea.views is None else f"{idea.views:,}",
             clock_length(idea.duration_s),
             safe_text((idea.published_at or "")[:10]),
-            cut_text(idea.title or ""),
+            safe_text(idea.title or ""),
         )
     return drawn
 
@@ -301,13 +305,13 @@ def worker_table(workers: Iterable[WorkerInfo], now: float) -> Table:
     """One row a registered worker."""
     drawn = table(
         "worker", "type", "host", "pid", "started", "seen", "",
-        right=("pid",), elastic=("type", "host"),
+        right=("pid",), elastic=("type", "host"), drop=("host", "started", "pid"),
     )  # fmt: skip
     for worker in workers:
         drawn.add_row(
             safe_text(worker.worker_id),
-            cut_text(", ".join(worker.task_types)),
-            cut_text(worker.host),
+            safe_text(", ".join(worker.task_types)),
+            safe_text(worker.host),
             str(worker.pid),
             f"{since(worker.started_at, now)} ago",
             f"{age(now - worker.last_seen)} ago",

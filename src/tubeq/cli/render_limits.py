@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from tubeq.cli.console import cut_text, safe_text
+from tubeq.cli.console import safe_text
 from tubeq.cli.render import age, table
 from tubeq.domain.breaker import Breaker, State
 from tubeq.domain.limits import LimitRule, Permit, rule_for
@@ -75,7 +75,7 @@ def permit_table(permits: Iterable[Permit], now: float) -> Table:
     for permit in permits:
         drawn.add_row(
             safe_text(permit.key),
-            cut_text(permit.holder.worker_id),
+            safe_text(permit.holder.worker_id),
             f"{age(now - permit.taken_at)}",
             f"{age(now - permit.expires_at)}",
         )

@@ -88,3 +88,19 @@ def from_timestamp(text: str) -> datetime:
         ValueError: the text is no timestamp.
     """
     return datetime.fromisoformat(text).replace(tzinfo=timezone.utc)
+
+
+def as_datetime(value: str | float | None) -> datetime | None:
+    """A time as an aware UTC datetime, whether it is timestamp text or epoch seconds.
+
+    Raises:
+        ValueError: it is no time, or one beyond the calendar.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return from_timestamp(value)
+    try:
+        return datetime.fromtimestamp(value, timezone.utc)
+    except (OverflowError, OSError):
+        raise ValueError(f"{value!r} is beyond the calendar") from None

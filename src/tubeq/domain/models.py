@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from typing import Any, NamedTuple
 
+from tubeq.domain.clock import as_datetime
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.states import TaskEvent, TaskStatus
 
@@ -24,6 +26,16 @@ class Columns:
     def get(self, name: str, default: Any = None) -> Any:
         """The column called `name`, or `default` where there is none."""
         return getattr(self, name, default)
+
+    def time(self, name: str) -> datetime | None:
+        """The time in the column called `name` as an aware UTC datetime, whether the column holds
+        text, as those that end in `_at` do, or epoch seconds.
+
+        Raises:
+            KeyError: there is no such column.
+            ValueError: it holds no time.
+        """
+        return as_datetime(self[name])
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, str):
@@ -66,7 +78,8 @@ class Task(Columns, _TaskColumns):
 
     Fields read as attributes or as columns: `task.status`, `task["status"]`. Texts that end in
     `_at` are UTC "YYYY-MM-DD HH:MM:SS.ffffff"; `run_after`, `last_heartbeat` and
-    `lease_expires_at` are epoch seconds.
+    `lease_expires_at` are epoch seconds, as the table keeps them. `task.time("run_after")` and
+    `task.time("created_at")` are datetimes.
     """
 
     __slots__ = ()

@@ -39,8 +39,8 @@ class YouTubeTrendingPlugin(YouTubeListingPlugin[TrendingParameters]):
     def _listing(self, wanted: TrendingParameters) -> Listing:
         if not wanted.substitute:
             raise PermanentError(
-                "YouTube removed its trending feed: give substitute=true for a search of this"
-                " week's videos, the most viewed first",
+                "YouTube removed its trending feed: give --substitute (in a task, substitute=true)"
+                " for a search of this week's videos, the most viewed first",
                 code="trending_removed",
             )
         return Listing(wanted.url, wanted.max_results)

@@ -19,6 +19,7 @@ from typing import Any, TextIO
 
 from tubeq.domain.errors import InvalidParameters, StorageError
 from tubeq.domain.items import Item
+from tubeq.domain.json_format import SCHEMA, iso_time
 from tubeq.domain.models import Result
 from tubeq.queue.csv_rows import csv_rows, csv_writer
 from tubeq.storage import Storage
@@ -94,8 +95,9 @@ def export(
 ) -> int:
     """Write everything there is; how many rows.
 
-    JSON lines hold the data as they are; CSV is as `csv_rows` tells. A SQLite file has a table
-    `items` or `results`, and `counts` beside the items.
+    Times are ISO 8601, UTC. JSON lines hold the data as they are, and in `schema` how they are to
+    be read; CSV is as `csv_rows` tells. A SQLite file has a table `items` or `results`, and
+    `counts` beside the items.
 
     Args:
         path: where to; None for standard output, which a SQLite file cannot go to.
@@ -167,7 +169,10 @@ def _pages(
 
 
 def _row(each: Item | Result, what: What) -> dict[str, Any]:
-    row = {name: each.get(name) for name in _COLUMNS[what]}
+    values = {name: each.get(name) for name in _COLUMNS[what]}
+    row = {
+        name: iso_time(value) if name.endswith("_at") else value for name, value in values.items()
+    }
     row["extra"] = _decoded(each.extra_json)
     return row
 
@@ -187,7 +192,7 @@ def _write_jsonl(file: TextIO, storage: Storage, what: What, progress: OnProgres
     count = 0
     for _, _, rows in _pages(storage, what, progress):
         for row in rows:
-            text = json.dumps(row, ensure_ascii=False, default=repr)
+            text = json.dumps({"schema": SCHEMA, **row}, ensure_ascii=False, default=repr)
             # JSON lets C1 controls through, and some terminals obey them.
             file.write(_RAW_CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
         count += len(rows)
@@ -241,7 +246,10 @@ def _write_sqlite(path: Path, storage: Storage, what: What, progress: OnProgress
             )
             count += len(rows)
             if what is What.ITEMS:
-                kept = storage.items.counts_between(first, last)
+                kept = (
+                    (source_id, iso_time(at), *counts)
+                    for source_id, at, *counts in storage.items.counts_between(first, last)
+                )
                 file.executemany("INSERT INTO counts VALUES (?, ?, ?, ?, ?)", kept)
         file.execute("COMMIT")
     return count

@@ -31,6 +31,7 @@ from tubeq.workers.board import Board
 from tubeq.workers.config import WAIT_SCHEDULED_S, WorkerConfig
 from tubeq.workers.crew import EXIT_DONE, Crew
 from tubeq.workers.plugin_output import own_no_output
+from tubeq.workers.standard_streams import guard, open_closed_descriptors
 from tubeq.workers.turns import only
 
 STOP, HURRY = "stop", "hurry"
@@ -111,6 +112,8 @@ def load_plugins(config: WorkerConfig, path: str | None) -> tuple[WorkerConfig, 
 
 def work(assignment: Assignment, orders: Connection, boards: Sequence[Board]) -> None:
     """Work until there is nothing to do or an order to stop comes. Exits the process."""
+    open_closed_descriptors()
+    guard()
     crews: list[Crew] = []
     output = own_no_output(lambda: _task_of_this_thread(crews))
     stop = threading.Event()

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tubeq.cli.main import app
+from tubeq.domain.json_format import SCHEMA
 from tubeq.plugins import registry
 from tubeq.queue.queue_manager import QueueManager
 
@@ -27,7 +28,12 @@ class Outcome:
 
     @property
     def json(self) -> Any:
-        return json.loads(self.out)
+        """The document, without the `schema` that each object at its top has to have."""
+        document = json.loads(self.out)
+        for each in document if isinstance(document, list) else [document]:
+            if isinstance(each, dict):
+                assert each.pop("schema") == SCHEMA
+        return document
 
 
 class Command:

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from tubeq.cli import console
+from tubeq.domain.json_format import SCHEMA
+from tubeq.workers.standard_streams import guard
 
 
 def _pipe(encoding: str, errors: str = "backslashreplace") -> io.TextIOWrapper:
@@ -61,7 +63,7 @@ def test_json_survives_every_encoding(encoding: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sys, "stdout", stream)
     console.write_json(value)
     written = _written(stream)
-    assert json.loads(written.decode(encoding)) == value
+    assert json.loads(written.decode(encoding)) == [{"schema": SCHEMA, **value[0]}]
     assert b"\x1b" not in written
     assert "\x9b" not in written.decode(encoding)
 
@@ -87,6 +89,7 @@ def test_csv_is_faithful_utf8_on_a_cp1252_pipe(monkeypatch: pytest.MonkeyPatch) 
 def test_prepared_streams_cannot_crash(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = _pipe("cp1252", "strict")
     monkeypatch.setattr(sys, "stdout", stream)
-    console.prepare_streams()
+    guard()
     console.output().print(console.safe_text("日本 ✓"))
+    sys.stdout.flush()
     assert b"\\u65e5" in _written(stream)

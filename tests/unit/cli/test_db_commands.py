@@ -55,7 +55,7 @@ def test_a_seed_database_is_migrated(tubeq: Command, tmp_path: Path) -> None:
         )
     told = tubeq("db", "migrate", "--db", "seed.db", "--json").json
     assert told["schema_before"] == 0
-    assert told["schema"] >= 1
+    assert told["schema_after"] >= 1
 
 
 def test_doctor_only_reads(tubeq: Command, tmp_path: Path) -> None:

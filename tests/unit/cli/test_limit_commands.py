@@ -7,6 +7,7 @@ import time
 import pytest
 
 from tubeq.domain.breaker import BreakerPolicy, Verdict
+from tubeq.domain.json_format import iso_time
 from tubeq.domain.limits import Holder, LimitRule
 from tubeq.queue.queue_manager import QueueManager
 
@@ -62,7 +63,7 @@ def test_a_pause_is_seen_and_ended(tubeq: Command, queue: QueueManager) -> None:
     (counted,) = tubeq("stats", "--json").json["pauses"]
     assert listed == counted
     assert (listed["key"], listed["state"], listed["trips"]) == (TYPE, "open", 1)
-    assert listed["paused_until"] > time.time()
+    assert listed["paused_until"] > iso_time(time.time())
     assert tubeq("limits", "resume", TYPE, "--json").json == {"resumed": TYPE}
     assert queue.pauses() == []
     assert tubeq("stats", "--json").json["pauses"] == []
@@ -78,7 +79,7 @@ def test_a_pause_is_seen_and_ended(tubeq: Command, queue: QueueManager) -> None:
         (["set", "host:a", "--per-second", "nan"], "above 0"),
         (["set", "host:a", "--concurrency", "1", "--burst", "2"], "goes with a rate"),
         (["set", "host:a*b", "--concurrency", "1"], "at the end"),
-        (["remove", "host:none"], "choose from none"),
+        (["remove", "host:none"], "nothing is limited"),
         (["remove", "none"], "host:NAME"),
         (["resume", "type:none"], "not paused"),
         (["resume", "type:*"], "at the end"),
