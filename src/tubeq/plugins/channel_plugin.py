@@ -64,14 +64,6 @@ class ChannelParameters(Parameters):
         path = unquote(self.channel_url.removeprefix("channel/"))
         return f"channel:{path.lower() if path.startswith('@') else path}"
 
-    @property
-    def names(self) -> dict[str, str]:
-        """What an entry may not say of its channel, since the whole page is the channel's, as far
-        as what was asked for tells it: the handle, or the id."""
-        kind, _, channel_id = self.channel_url.rpartition("/")
-        name = "channel_id" if kind == "channel" else "uploader_id" if not kind else ""
-        return {name: unquote(channel_id)} if name else {}
-
     def oldest(self, now: float) -> float | None:
         """The epoch second of which nothing older is wanted; None for any age. It begins a day,
         since listings tell no more of most videos."""
@@ -95,7 +87,7 @@ class YouTubeChannelPlugin(YouTubeListingPlugin[ChannelParameters]):
 
     def _listing(self, wanted: ChannelParameters) -> Listing:
         oldest = wanted.oldest(time.time())
-        return Listing(wanted.url, wanted.max_results, oldest, wanted.enrich, wanted.names)
+        return Listing(wanted.url, wanted.max_results, oldest, wanted.enrich)
 
 
 SHORTS = Preset("youtube_channel", "A channel's newest shorts.", {"tab": "shorts"})

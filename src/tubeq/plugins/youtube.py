@@ -31,6 +31,7 @@ from tubeq.plugins.base import check_stop
 from tubeq.plugins.continuations import Continuations
 from tubeq.plugins.gate import ENCODINGS, Gate
 from tubeq.plugins.ideas import published_at
+from tubeq.plugins.identity import owned, owner_of, read_whole_handles
 from tubeq.plugins.network import Connections
 from tubeq.plugins.polite_requests import PoliteRequests
 from tubeq.plugins.youtube_errors import translate
@@ -270,6 +271,7 @@ class _Client:
         self.pages = Continuations()
         self.requests = PoliteRequests(check_stop, self._put_off)
         self._ydl = _downloader(yt_dlp.YoutubeDL)({**options, "logger": self})
+        read_whole_handles(self._ydl)
         self._ydl.send = self.send
         handlers = self._ydl._request_director.handlers
         for name, handler in list(handlers.items()):
@@ -381,7 +383,8 @@ class _Client:
             )
         if not result or result.get("entries") is None:
             raise TransientError("YouTube answered with something else", code="bad_response")
-        return iter(result["entries"])
+        owner = owner_of(result)
+        return (owned(entry, owner) for entry in result["entries"])
 
 
 @cache

@@ -103,6 +103,12 @@ def text(words: str) -> Json:
     return {"runs": [{"text": words}]}
 
 
+def byline(name: str, channel_id: str, handle: str) -> Json:
+    """A channel's name, as a link to it."""
+    endpoint = {"browseId": channel_id, "canonicalBaseUrl": f"/{handle}"}
+    return {"runs": [{"text": name, "navigationEndpoint": {"browseEndpoint": endpoint}}]}
+
+
 def rounded_views(views: int) -> str:
     """ "1.2M views"."""
     for size, letter in ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "K")):

@@ -75,7 +75,7 @@ def _data(channel: Channel, wanted: str) -> Json:
     if channel.moved_to is not None:
         there = {"commandMetadata": {"webCommandMetadata": {"url": f"/{channel.moved_to}"}}}
         return {"onResponseReceivedActions": [{"navigateAction": {"endpoint": there}}]}
-    name = channel.handle.removeprefix("@")
+    name = channel.title or channel.handle.removeprefix("@")
     # Without videos there is no such tab: who asks for it is shown the home tab.
     there_are = [tab for tab in _TITLES if channel.tab(tab)]
     tabs = [_tab(channel, "Home", "featured", None if wanted in there_are else [])]

@@ -18,6 +18,7 @@ class Video:
         duration_s: length in seconds.
         age_days: days since publication.
         channel: the handle of its channel, in lower case.
+        byline: the name of its channel, as people read it.
         problem: why it cannot be watched; None where it can.
     """
 
@@ -32,6 +33,7 @@ class Video:
     category: str
     channel: str
     channel_id: str
+    byline: str
     problem: Problem | None = None
 
 
@@ -46,6 +48,9 @@ class Channel:
         moved_to: handle of the channel that those who ask for this one are sent to.
         alert: what the page says instead of a listing, such as "This channel does not exist."
         old_layout: pages of the older shape, which has descriptions.
+        title: its name, as people read it; None for its handle without the "@".
+        old_names: other names under which its pages are shown: former handles, and those of
+            "/c/name", "/user/name" and "/name".
     """
 
     handle: str
@@ -56,6 +61,8 @@ class Channel:
     moved_to: str | None = None
     alert: str | None = None
     old_layout: bool = False
+    title: str | None = None
+    old_names: tuple[str, ...] = ()
 
     def tab(self, name: str) -> Sequence[Video]:
         """The videos under "videos", "shorts" or "streams"."""

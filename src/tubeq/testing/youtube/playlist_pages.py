@@ -8,6 +8,7 @@ from tubeq.testing.youtube.answers import (
     RequestKind,
     age,
     alert,
+    byline,
     continuation,
     json_response,
     no_data,
@@ -91,7 +92,7 @@ def _renderer(video: Video) -> Json:
             "videoId": video.video_id,
             "title": text(video.title),
             "lengthSeconds": str(video.duration_s),
-            "shortBylineText": text(video.channel.removeprefix("@")),
+            "shortBylineText": byline(video.byline, video.channel_id, video.channel),
             "videoInfo": text(about),
             "isPlayable": True,
         }

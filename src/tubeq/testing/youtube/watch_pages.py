@@ -43,7 +43,7 @@ def _player(video: Video | None) -> Json:
         "channelId": video.channel_id,
         "shortDescription": video.description,
         "viewCount": str(video.views),
-        "author": video.channel,
+        "author": video.byline,
         "isPrivate": False,
         "isLiveContent": problem is not None and problem.upcoming,
         "isUpcoming": problem is not None and problem.upcoming,
@@ -122,7 +122,7 @@ def _primary(video: Video) -> Json:
 
 
 def _secondary(video: Video) -> Json:
-    owner = {"title": text(video.channel.removeprefix("@"))}
+    owner = {"title": text(video.byline)}
     return {"owner": {"videoOwnerRenderer": owner}}
 
 

@@ -53,6 +53,8 @@ class World:
         moved_to: str | None = None,
         alert: str | None = None,
         old_layout: bool = False,
+        title: str | None = None,
+        old_names: Sequence[str] = (),
     ) -> Channel:
         """Add a channel, or replace the one with that handle.
 
@@ -60,7 +62,7 @@ class World:
             handle: with or without its "@".
             videos, shorts, streams: how many, 0 to 500.
             titles: of the first videos, where they matter.
-            moved_to, alert, old_layout: see `Channel`.
+            moved_to, alert, old_layout, title, old_names: see `Channel`.
 
         Raises:
             ValueError: too many videos.
@@ -69,12 +71,14 @@ class World:
         made = Channel(
             handle,
             channel_id="UC" + self._identifier(handle.lower(), 22),
-            videos=self._made(handle, videos, handle, titles),
-            shorts=self._made(f"{handle}/shorts", shorts, handle),
-            streams=self._made(f"{handle}/streams", streams, handle),
+            videos=self._made(handle, videos, handle, titles, title),
+            shorts=self._made(f"{handle}/shorts", shorts, handle, (), title),
+            streams=self._made(f"{handle}/streams", streams, handle, (), title),
             moved_to=moved_to,
             alert=alert,
             old_layout=old_layout,
+            title=title,
+            old_names=tuple(old_names),
         )
         return self._add(made)
 
@@ -110,6 +114,13 @@ class World:
             if found is None and self.any_channel and not name.startswith("UC"):
                 found = self.channel(name)
             return found
+
+    def find_old_name(self, name: str) -> Channel | None:
+        """The channel that had this name once, so that "/name" leads to it; None for none."""
+        with self._lock:
+            found = self._channels.get("@" + name.lower())
+        old_names = () if found is None else map(str.lower, found.old_names)
+        return found if name.lower() in old_names else None
 
     def playlist(
         self,
@@ -227,6 +238,8 @@ class World:
         with self._lock:
             self._channels[channel.handle.lower()] = channel
             self._channels[channel.channel_id] = channel
+            for name in channel.old_names:
+                self._channels["@" + name.lower().removeprefix("@")] = channel
         return channel
 
     def _identifier(self, name: str, length: int) -> str:
@@ -234,9 +247,18 @@ class World:
         return base64.urlsafe_b64encode(digest).decode("ascii")[:length]
 
     def _made(
-        self, name: str, count: int | None, handle: str, titles: Sequence[str] = ()
+        self,
+        name: str,
+        count: int | None,
+        handle: str,
+        titles: Sequence[str] = (),
+        byline: str | None = None,
     ) -> tuple[Video, ...]:
         """So many new videos of a channel.
+
+        Args:
+            byline: its name, where that is not its handle. Its videos then show both as they are.
+
 
         Raises:
             ValueError: too many.
@@ -247,6 +269,8 @@ class World:
         made = [self._video(name, index, handle) for index in range(count)]
         for index, title in enumerate(titles[:count]):
             made[index] = replace(made[index], title=title)
+        if byline is not None:
+            made = [replace(video, channel=handle, byline=byline) for video in made]
         with self._lock:
             self._videos.update((video.video_id, video) for video in made)
         return tuple(made)
@@ -269,6 +293,7 @@ class World:
             category="Entertainment",
             channel=handle.lower(),
             channel_id="UC" + self._identifier(handle.lower(), 22),
+            byline=handle.lower().removeprefix("@"),
         )
 
 
