@@ -274,18 +274,14 @@ def _score(item: Item, seen: Sighting, newer: bool) -> float | None:
     """The newer score; but one that was made without any views is no match for one with them."""
     known, new = _number(item.score), _number(seen.score)
     if not newer or (item.views and not _whole(seen.views)):
-        return _either(known, new)
-    return _either(new, known)
+        known, new = new, known
+    return known if new is None else new
 
 
 def _length(first: Any, second: Any) -> float | None:
     """The first, but 0, which is said of what has no length yet, only where there is no other."""
     lengths = [length for length in map(_number, (first, second)) if length is not None]
     return next(filter(None, lengths), lengths[0] if lengths else None)
-
-
-def _either(first: Any, second: Any) -> Any:
-    return second if first is None else first
 
 
 def _text(value: Any) -> str | None:

@@ -53,6 +53,27 @@ class Durability(_Named):
     FAST = "fast"
 
 
+MOST_WAITS = 30
+"""How often in a row a task may be told "not yet"."""
+LONGEST_WAIT_S = 86_400.0
+
+
+def next_wait_s(waits: int, asked_s: float, *, grows: bool = True) -> float | None:
+    """How long to wait after another "not yet" without a date; None once it was said too often.
+
+    Each wait is twice as long as the last one, up to a day: most are over soon, and who asks a
+    site every minute for a month is not welcome.
+
+    Args:
+        waits: how often it was said before, in a row.
+        asked_s: what the site asked for.
+        grows: False where something else makes the waits longer.
+    """
+    if waits >= MOST_WAITS:
+        return None
+    return max(asked_s, min(asked_s * 2.0 ** (waits if grows else 0), LONGEST_WAIT_S))
+
+
 @dataclass(frozen=True)
 class RetryPolicy:
     """How often a task may fail, and how long it rests in between.

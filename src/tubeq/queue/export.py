@@ -55,9 +55,9 @@ _SUFFIXES = {
 _COLUMNS: Mapping[What, Mapping[str, str]] = {
     What.ITEMS: {
         "source_id": "TEXT PRIMARY KEY", "title": "TEXT", "channel": "TEXT", "views": "INTEGER",
-        "views_exact": "INTEGER", "likes": "INTEGER", "comments": "INTEGER", "score": "REAL", "duration_s": "REAL",
-        "published_at": "TEXT", "url": "TEXT", "channel_id": "TEXT", "handle": "TEXT",
-        "first_seen_at": "TEXT", "last_seen_at": "TEXT", "times_seen": "INTEGER",
+        "views_exact": "INTEGER", "likes": "INTEGER", "comments": "INTEGER", "score": "REAL",
+        "duration_s": "REAL", "published_at": "TEXT", "url": "TEXT", "channel_id": "TEXT",
+        "handle": "TEXT", "first_seen_at": "TEXT", "last_seen_at": "TEXT", "times_seen": "INTEGER",
         "description": "TEXT", "extra": "TEXT",
     },
     What.RESULTS: {

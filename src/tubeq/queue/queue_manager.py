@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
+from tubeq.domain.breaker import BLOCKING_CODES
 from tubeq.domain.children import ChildTask, Progress, Saved
 from tubeq.domain.clock import Clock, SystemClock
 from tubeq.domain.errors import IllegalTransition
 from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, NewTask, QueueStats, Result, Task
-from tubeq.domain.policies import ClaimStrategy, Durability, RetryPolicy
-from tubeq.domain.states import TaskStatus
+from tubeq.domain.policies import ClaimStrategy, Durability, RetryPolicy, next_wait_s
+from tubeq.domain.states import TaskEvent, TaskStatus
 from tubeq.queue.care import Care
 from tubeq.queue.validation import (
     checked_child,
@@ -239,6 +240,43 @@ class QueueManager(Care):
             self._waker.wake(task.task_type, 1)
         return task
 
+    def defer_task(
+        self,
+        claim: Task,
+        message: str,
+        *,
+        code: str,
+        retry_after_s: float | None = None,
+        retry_at: float | None = None,
+        got_on: bool = False,
+    ) -> Task:
+        """Report that it is too early for the task: it waits, and no failure is counted.
+
+        What is told "not yet" for the 31st time in a row has FAILED, with the code "never_came".
+
+        Args:
+            retry_after_s: for how long at least; see `domain.policies.next_wait_s`.
+            retry_at: a date (epoch seconds) that stands for itself.
+            got_on: the attempt saved something new: what was said before does not matter any more.
+
+        Returns:
+            The task as it is then: QUEUED, FAILED, or CANCELLED where that was asked for.
+
+        Raises:
+            ClaimLost: the claim is no longer held.
+        """
+        waits = 0 if got_on else _waits(self.storage.history(claim.task_id))
+        grows = code not in BLOCKING_CODES  # for these, the breaker's pauses grow
+        wait_s = next_wait_s(waits, retry_after_s or _WAIT_S, grows=grows)
+        if wait_s is None:
+            message = f"not yet, {waits + 1} times in a row: {message}"
+            return self.storage.fail(claim, "never_came", message, counted=False)
+        due = self._clock.now() + wait_s if retry_at is None else retry_at
+        task = self.storage.fail(claim, code, message, retry_at=due, counted=got_on)
+        if task.status is TaskStatus.QUEUED:
+            self._waker.wake(task.task_type, 1)  # whoever sleeps learns when it falls due
+        return task
+
     def release_task(
         self, claim: Task, *, after_s: float | None = None, why: str | None = None
     ) -> Task:
@@ -413,6 +451,19 @@ class QueueManager(Care):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+_WAIT_S = 60.0
+
+
+def _waits(history: Sequence[HistoryEntry]) -> int:
+    """How often the task was deferred since it last got on, failed otherwise, or was requeued."""
+    waits = 0
+    for entry in history:
+        if entry.event in (TaskEvent.RETRIED, TaskEvent.REQUEUED):
+            waits = 0
+        waits += entry.event is TaskEvent.DEFERRED
+    return waits
 
 
 __all__: Sequence[str] = ["QueueManager"]

@@ -265,7 +265,8 @@ class MemoryStorage:
         failure: dict[str, Any] = {"error_code": code, "error_message": message, **counted_in}
         if task.cancel_requested:
             return self._end(task, TaskEvent.CANCELLED, **failure)
-        return self._back(task, TaskEvent.RETRIED, message, run_after=retry_at, **failure)
+        event = TaskEvent.RETRIED if counted else TaskEvent.DEFERRED
+        return self._back(task, event, message, run_after=retry_at, **failure)
 
     def _fail(self, task: Task, code: str, message: str | None, **changes: Any) -> Task:
         failure = {"error_code": code, "error_message": message, **changes}

@@ -192,7 +192,8 @@ class Storage(Protocol):
     ) -> Task:
         """An attempt failed: FAILED, or QUEUED again where `retry_at` (epoch seconds) is given.
 
-        `counted` adds one to `retry_count`: permanent errors are not counted. A `retry_at` that
+        `counted` adds one to `retry_count`: permanent errors are not counted, nor is "not yet",
+        which the history calls deferred, not retried. A `retry_at` that
         has passed makes the task claimable at once. A failure where a cancel was asked for ends
         CANCELLED instead of being retried. Durable like `complete`.
 

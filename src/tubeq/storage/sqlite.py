@@ -15,7 +15,7 @@ from tubeq.domain.errors import (
 )
 from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, Result, Task
 from tubeq.domain.policies import Durability
-from tubeq.domain.states import FINISHED, TaskEvent, TaskStatus, event_between
+from tubeq.domain.states import FINISHED, TRANSITIONS, TaskEvent, TaskStatus, event_between
 from tubeq.storage.connection import ConnectionFactory
 from tubeq.storage.identifiers import new_ids
 from tubeq.storage.port import ClaimRequest, Completion, Rescue
@@ -259,7 +259,8 @@ class SQLiteStorage(Housekeeping):
         retry_at: float | None = None,
         counted: bool = True,
     ) -> Task:
-        event = TaskEvent.FAILED if retry_at is None else TaskEvent.RETRIED
+        back = TaskEvent.RETRIED if counted else TaskEvent.DEFERRED
+        event = TaskEvent.FAILED if retry_at is None else back
         return self._end_attempt(
             claim, event, code=code, message=message, run_after=retry_at, counted=counted
         )
@@ -297,7 +298,7 @@ class SQLiteStorage(Housekeeping):
         """Take a held task out of its worker's hands, by `event`: to an end, or back to the queue.
         A cancel that was asked for comes before going back."""
         now = self._clock.now()
-        returning = event in (TaskEvent.RETRIED, TaskEvent.RELEASED, TaskEvent.RESCUED)
+        returning = TRANSITIONS[event].target is TaskStatus.QUEUED
         if returning and task.cancel_requested:
             event, returning = TaskEvent.CANCELLED, False
         changes = {

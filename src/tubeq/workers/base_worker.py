@@ -2,7 +2,8 @@
 
 What a plugin does decides what becomes of its task: it returns items, they are stored with the
 completion in one transaction; it raises PermanentError or InvalidParameters, the task has FAILED;
-it raises anything else, the failure is counted and the task tried again, up to `max_retries`.
+it raises anything else, the failure is counted and the task tried again, up to `max_retries`;
+but a TransientError that is "not yet" (`counted` is False) is no failure: the task waits.
 """
 
 from __future__ import annotations
@@ -152,7 +153,7 @@ class BaseWorker:
             elif error is not None and error is keeper.refusal:
                 raise error  # the storage's, not the plugin's
             elif error is not None:
-                result = self._record_error(attempt, error)
+                result = self._record_error(attempt, error, keeper.got_on)
             elif attempt.heard:  # what it returned may be a part: it knew that it had to end
                 result = record_end(self.queue, self.config, attempt)
             else:
@@ -196,16 +197,30 @@ class BaseWorker:
             return self._fail(claim, message, InvalidParameters.code, permanent=True), None
         return TaskResult(success=True, ideas_count=count), following
 
-    def _record_error(self, attempt: Attempt, error: Exception) -> TaskResult:
+    def _record_error(self, attempt: Attempt, error: Exception, got_on: bool) -> TaskResult:
         final = isinstance(error, (PermanentError, InvalidParameters))
         if attempt.reason is not None and (not final or isinstance(error, TaskCancelled)):
             return record_end(self.queue, self.config, attempt)
         claim = attempt.claim
         if isinstance(error, (PluginError, InvalidParameters)):
+            if isinstance(error, TransientError) and not error.counted:
+                return self._defer(claim, error, got_on)
             after_s = error.retry_after_s if isinstance(error, TransientError) else None
             return self._fail(claim, str(error), error.code, final, after_s)
         _logger.warning("task %s: the plugin failed", claim.task_id, exc_info=error)
         return self._fail(claim, f"{type(error).__name__}: {error}", "unexpected")
+
+    def _defer(self, claim: Task, error: TransientError, got_on: bool) -> TaskResult:
+        task = self.queue.defer_task(
+            claim,
+            str(error),
+            code=error.code,
+            retry_after_s=error.retry_after_s,
+            retry_at=error.retry_at,
+            got_on=got_on,
+        )
+        code, message = task.error_code, task.error_message
+        return TaskResult(success=False, error_message=message, error_code=code)
 
     def _fail(
         self,
