@@ -26,7 +26,7 @@ from tubeq.workers.base_worker import BaseWorker, WorkerConfig
 
 HOUR_S = 3600.0
 FINAL = None
-NO_FAILURES = {"bot_check", "rate_limited", "upcoming", "not_live", "http_429"}
+NO_FAILURES = {"bot_check", "rate_limited", "upcoming", "not_live"}
 ASKED_FOR = {9.0, 17.0}  # by the server
 TASKS: dict[str, tuple[str, dict[str, Any]]] = {
     "channel": ("youtube_channel", {"channel_url": "@lighthouse", "tab": "shorts"}),

@@ -30,7 +30,7 @@ class _Rule(NamedTuple):
 
 
 _HOUR = 3600.0
-_WAITED_FOR = frozenset({"upcoming", "not_live", "bot_check", "rate_limited", "http_429"})
+_WAITED_FOR = frozenset({"upcoming", "not_live", "bot_check", "rate_limited"})
 """Codes that say "not yet": no failure of the task's. So does whatever asks for a wait itself."""
 _RULES = (
     _Rule("not_found", None, r"HTTP Error (404|410)"),

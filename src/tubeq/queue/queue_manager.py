@@ -272,7 +272,9 @@ class QueueManager(Care):
             message = f"not yet, {waits + 1} times in a row: {message}"
             return self.storage.fail(claim, "never_came", message, counted=False)
         due = self._clock.now() + wait_s if retry_at is None else retry_at
-        task = self.storage.fail(claim, code, message, retry_at=due, counted=got_on)
+        task = self.storage.fail(
+            claim, code, message, retry_at=due, counted=got_on, deferred=not got_on
+        )
         if task.status is TaskStatus.QUEUED:
             self._waker.wake(task.task_type, 1)  # whoever sleeps learns when it falls due
         return task

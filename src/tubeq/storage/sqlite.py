@@ -258,8 +258,9 @@ class SQLiteStorage(Housekeeping):
         *,
         retry_at: float | None = None,
         counted: bool = True,
+        deferred: bool = False,
     ) -> Task:
-        back = TaskEvent.RETRIED if counted else TaskEvent.DEFERRED
+        back = TaskEvent.DEFERRED if deferred else TaskEvent.RETRIED
         event = TaskEvent.FAILED if retry_at is None else back
         return self._end_attempt(
             claim, event, code=code, message=message, run_after=retry_at, counted=counted
