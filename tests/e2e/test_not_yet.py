@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import FakeClock
+from tests.e2e.command_line import environment_of, run
 from tests.e2e.conftest import MakePlugin
 from tubeq.domain.models import Task
 from tubeq.domain.states import TaskStatus
@@ -130,3 +133,67 @@ def test_failures_are_counted_all_the_same(scene: Scene, world: World) -> None:
     world.fail(faults.http_error(500))
     assert [scene.attempt().retry_count for _ in range(3)] == [1, 2, 3]
     assert scene.queue.get_task(scene.task_id).status is TaskStatus.FAILED
+
+
+# --- in a terminal -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def environment(youtube: SimulatedYouTube, world: World) -> dict[str, str]:
+    return environment_of(youtube)
+
+
+def stored(folder: Path) -> Task:
+    with QueueManager(folder / "tubeq.db") as queue:
+        (task,) = queue.list_tasks(task_type="youtube_video")
+    return task
+
+
+def test_a_command_does_not_sit_for_days(
+    tmp_path: Path, world: World, environment: dict[str, str]
+) -> None:
+    begins_at = time.time() + 3 * DAY_S
+    world.video(VIDEO, problem=problems.premiere(begins_at, "Premieres in 3 days"))
+    done = run("video", VIDEO, cwd=tmp_path, env=environment)
+    assert done.returncode == 1
+    until = time.strftime("%Y-%m-%d %H:%M", time.gmtime(begins_at + 5))
+    for words in ("Premieres in 3 days", until, "in 3d", "worker --type youtube_video"):
+        assert words in done.stderr
+    task = stored(tmp_path)
+    assert (task.status, task.retry_count) == (TaskStatus.QUEUED, 0)
+
+
+def test_a_command_waits_for_what_comes_soon(
+    tmp_path: Path, world: World, environment: dict[str, str]
+) -> None:
+    world.video(VIDEO, problem=problems.premiere(time.time() + 12, "Premieres in 12 seconds"))
+    done = run("video", VIDEO, "--json", cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "waits until" in done.stderr
+    assert "Premieres in 12 seconds" in done.stderr
+    assert [idea["source_id"] for idea in json.loads(done.stdout)] == [VIDEO]
+    assert stored(tmp_path).retry_count == 0
+
+
+def test_a_command_that_is_blocked_says_until_when(
+    tmp_path: Path, world: World, environment: dict[str, str]
+) -> None:
+    world.channel("@blocked", 2)
+    world.fail(faults.bot_check(), channel="@blocked")
+    done = run("scrape", "@blocked", cwd=tmp_path, env=environment)
+    assert done.returncode == 1
+    assert "waits until" in done.stderr
+    assert "not a bot" in done.stderr
+
+
+def test_one_premiere_does_not_keep_a_whole_channel_waiting(
+    tmp_path: Path, world: World, environment: dict[str, str]
+) -> None:
+    (first, *_) = world.channel("@announcing", 3).videos
+    world.video(first.video_id, problem=problems.premiere(time.time() + 3 * DAY_S))
+    done = run("scrape", "@announcing", "--enrich", "--json", cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["children"]["open"], told["children"]["by_status"]["COMPLETED"]) == (1, 2)
+    assert "1 to go" in done.stderr
+    assert "worker --type youtube_channel --type youtube_video" in done.stderr
