@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import FakeClock
 from tests.contract.support import held
+from tubeq.domain.counts import is_comparable
 from tubeq.domain.items import Item, ItemQuery, ItemSort
 from tubeq.domain.models import Idea
 from tubeq.storage import Storage
@@ -174,3 +175,20 @@ def test_names_of_a_channel_go_together(storage: Storage, clock: FakeClock) -> N
     clock.advance(60)
     other = look(storage, extra={"channel": "Cups", "channel_id": "UC2"})
     assert names(other) == ("Cups", "UC2", None)
+
+
+@pytest.mark.parametrize("digits", range(3, 19))
+def test_back_ends_round_alike(storage: Storage, clock: FakeClock, digits: int) -> None:
+    """Growth of one, two and three steps of every size, for counts of every kind."""
+    for number, before in enumerate(
+        int(lead) * 10 ** (digits - 3) for lead in (100, 120, 123, 990)
+    ):
+        for step in (1, *(10**power for power in range(digits - 3, digits))):
+            for times in (1, 2):
+                source_id = f"{number}-{step}-{times}"
+                listed(storage, before, source_id)
+                clock.advance(3601)
+                now = listed(storage, before + times * step, source_id)
+                first, *_, last = storage.items.counts(source_id)
+                said = is_comparable(first, last) and now.views != before
+                assert (now.growth or None) == (last.views - before if said else None)

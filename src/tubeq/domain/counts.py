@@ -9,9 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-_STEPS = ((10**3, 1), (10**4, 100), (10**6, 10**3), (10**7, 10**5), (10**9, 10**6), (10**10, 10**8))
-"""Below the first number, counts are rounded to multiples of the second one."""
-_LARGEST_STEP = 10**9
+_STEPS = (
+    (10**3, (1,)),
+    (10**4, (10**2, 10)),
+    (10**5, (10**3, 10**2)),
+    (10**6, (10**3,)),
+    (10**7, (10**5, 10**4)),
+    (10**8, (10**6, 10**5)),
+    (10**9, (10**6,)),
+    (10**10, (10**8, 10**7)),
+    (2**63, (10**9, 10**8)),
+)
+"""Below the first number, counts are rounded to multiples of one of the others: two digits of 1.2K
+and 12K, or, as some pages have it, three of 12.3K."""
 
 
 class Count(NamedTuple):
@@ -43,14 +53,14 @@ def step_of(count: int, exact: int | None = None) -> int:
     """To multiples of what a count may have been rounded; 1 for one that is exact.
 
     Args:
-        exact: as of a `Count`. Where nobody said, one exact count in a thousand looks rounded, and
-            growth is missed, not made; below 10,000 it would be one in a hundred, and what is
-            made is small.
+        exact: as of a `Count`. Where nobody said, an exact count looks rounded once in a hundred
+            times or less, and growth is missed, not made; below 10,000 it would be once in ten,
+            and what is made is small.
     """
     if exact or (exact is None and count < 10_000):
         return 1
-    step = next((step for above, step in _STEPS if count < above), _LARGEST_STEP)
-    return step if count % step == 0 else 1
+    steps = next((steps for above, steps in _STEPS if count < above), ())
+    return next((step for step in steps if count % step == 0), 1)
 
 
 def is_comparable(first: Count, second: Count) -> bool:

@@ -9,7 +9,7 @@ that is older than what is known only fills gaps.
 
 Nor is what stands in for a fact, where YouTube hides, removes or translates it, taken for one: no
 title such as "[Private video]", no count of 0, no title in a listing, which may be translated, in
-place of the one on the video's own page; and of a channel, title, id and handle go together.
+place of the one on the video's own page, nor a time; and of a channel, title, id and handle go together.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ def merged(item: Item, seen: Sighting) -> Item:
         handle,
         _text(first.url) or _text(second.url),
         _length(first.duration_s, second.duration_s),
-        _finer_time(item.published_at, _text(seen.published_at)),
+        _published(item, _text(seen.published_at), own_page),
         extra_json,
         item.first_seen_at if newer else min(item.first_seen_at, seen.at),
         _score(item, seen, newer),
@@ -366,11 +366,18 @@ def _fuller(known: str, seen: str | None) -> str:
     return seen
 
 
-def _finer_time(known: str | None, seen: str | None) -> str | None:
-    """The time that tells more: a listing's "3 weeks ago" is good to the day, "2 hours ago" to the
-    hour. Of equally good ones the first, which was the closest, but the last one that is exact."""
+def _published(item: Item, seen: str | None, own_page: bool) -> str | None:
+    """The time that tells more; but that of a page before a listing's: "today" is read as now."""
+    known = item.published_at
     if known is None or seen is None or known == seen:
         return known or seen
+    listed_only = not own_page and _is_own_page(item.extra_json)
+    return known if listed_only else _finer_time(known, seen)
+
+
+def _finer_time(known: str, seen: str) -> str:
+    """The time that tells more: a listing's "3 weeks ago" is good to the day, "2 hours ago" to the
+    hour. Of equally good ones the first, which was the closest, but the last one that is exact."""
     known_grain, seen_grain = _grain(known), _grain(seen)
     return seen if seen_grain > known_grain or seen_grain == known_grain == _EXACT else known
 

@@ -20,6 +20,7 @@ class Video:
         channel: the handle of its channel, in lower case.
         byline: the name of its channel, as people read it.
         problem: why it cannot be watched; None where it can.
+        viewers: how many watch it live; None where it is not live.
     """
 
     video_id: str
@@ -35,6 +36,7 @@ class Video:
     channel_id: str
     byline: str
     problem: Problem | None = None
+    viewers: int | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ class Playlist:
     """One playlist.
 
     Args:
-        videos: in its order. Those that cannot be watched are hidden.
+        videos: in its order. Those that cannot be watched are hidden, or bear a stand-in for a
+            title where `shows_all`.
         alert: what the page says instead, such as "The playlist does not exist."
     """
 
@@ -83,3 +86,4 @@ class Playlist:
     title: str
     videos: Sequence[Video]
     alert: str | None = None
+    shows_all: bool = False

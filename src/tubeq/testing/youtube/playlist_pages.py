@@ -69,6 +69,7 @@ def _data(world: World, playlist_id: str, *, hidden: bool = False) -> Json:
 
 def _items(playlist: Playlist, hidden: bool, offset: int) -> list[Json]:
     """One page of videos, and the token for the next where there is one."""
+    hidden = hidden or playlist.shows_all
     videos = [video for video in playlist.videos if hidden or video.problem is None]
     end = offset + PAGE_SIZE
     items = [_renderer(video) for video in videos[offset:end]]

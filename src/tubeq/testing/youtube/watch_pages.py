@@ -49,7 +49,8 @@ def _player(video: Video | None) -> Json:
         "viewCount": str(video.views),
         "author": video.byline,
         "isPrivate": False,
-        "isLiveContent": problem is not None and problem.upcoming,
+        "isLive": video.viewers is not None,
+        "isLiveContent": video.viewers is not None or (problem is not None and problem.upcoming),
         "isUpcoming": problem is not None and problem.upcoming,
     }
     data["microformat"] = {"playerMicroformatRenderer": _microformat(video, begins_at)}

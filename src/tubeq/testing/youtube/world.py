@@ -113,7 +113,11 @@ class World:
             found = self._channels.get(name) or self._channels.get("@" + name.lower().lstrip("@"))
             if found is None and self.any_channel and not name.startswith("UC"):
                 found = self.channel(name)
-            return found
+            if found is None or isinstance(found.videos, ManyVideos):
+                return found
+            # A video may have changed since.
+            videos = tuple(self._videos[v.video_id] for v in found.videos)
+            return found if videos == found.videos else replace(found, videos=videos)
 
     def find_old_name(self, name: str) -> Channel | None:
         """The channel that had this name once, so that "/name" leads to it; None for none."""
@@ -129,6 +133,7 @@ class World:
         *,
         titles: Sequence[str] = (),
         alert: str | None = None,
+        shows_all: bool = False,
     ) -> Playlist:
         """Add a playlist, or replace the one with that id.
 
@@ -136,13 +141,13 @@ class World:
             playlist_id: "PL" and at least 10 more characters.
             videos: how many, 0 to 500.
             titles: of the first videos, where they matter.
-            alert: see `Playlist`.
+            alert, shows_all: see `Playlist`.
 
         Raises:
             ValueError: too many videos.
         """
         made = self._made(playlist_id, videos, _SOMEBODY, titles)
-        playlist = Playlist(playlist_id, f"Playlist {playlist_id}", made, alert)
+        playlist = Playlist(playlist_id, f"Playlist {playlist_id}", made, alert, shows_all)
         with self._lock:
             self._playlists[playlist_id] = playlist
         return playlist
@@ -184,6 +189,7 @@ class World:
         title: str | None = None,
         description: str | None = None,
         problem: Problem | None = None,
+        viewers: int | None = None,
     ) -> Video:
         """Add a video, or change one that is there.
 
@@ -191,6 +197,7 @@ class World:
             video_id: 11 characters.
             title, description: where they matter.
             problem: one of `tubeq.testing.youtube.problems`.
+            viewers: see `Video`.
         """
         with self._lock:
             video = self._videos.get(video_id)
@@ -201,6 +208,7 @@ class World:
                 title=video.title if title is None else title,
                 description=video.description if description is None else description,
                 problem=problem,
+                viewers=viewers,
             )
             return self._videos[video_id]
 

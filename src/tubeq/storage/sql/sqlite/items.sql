@@ -127,21 +127,25 @@ SELECT id, title, description, channel, handle, channel_id FROM item WHERE id > 
 -- so that even no difference is larger.
 -- name: step_of_item
 CASE WHEN coalesce(item.views_exact, item.views < 10000) OR item.views < 1000 THEN -1
-    WHEN item.views < 10000 THEN iif(item.views % 100, -1, 100)
-    WHEN item.views < 1000000 THEN iif(item.views % 1000, -1, 1000)
-    WHEN item.views < 10000000 THEN iif(item.views % 100000, -1, 100000)
-    WHEN item.views < 1000000000 THEN iif(item.views % 1000000, -1, 1000000)
-    WHEN item.views < 10000000000 THEN iif(item.views % 100000000, -1, 100000000)
-    ELSE iif(item.views % 1000000000, -1, 1000000000) END
+    WHEN item.views < 10000 THEN iif(item.views % 100 = 0, 100, iif(item.views % 10 = 0, 10, -1))
+    WHEN item.views < 100000 THEN iif(item.views % 1000 = 0, 1000, iif(item.views % 100 = 0, 100, -1))
+    WHEN item.views < 1000000 THEN iif(item.views % 1000 = 0, 1000, -1)
+    WHEN item.views < 10000000 THEN iif(item.views % 100000 = 0, 100000, iif(item.views % 10000 = 0, 10000, -1))
+    WHEN item.views < 100000000 THEN iif(item.views % 1000000 = 0, 1000000, iif(item.views % 100000 = 0, 100000, -1))
+    WHEN item.views < 1000000000 THEN iif(item.views % 1000000 = 0, 1000000, -1)
+    WHEN item.views < 10000000000 THEN iif(item.views % 100000000 = 0, 100000000, iif(item.views % 10000000 = 0, 10000000, -1))
+    ELSE iif(item.views % 1000000000 = 0, 1000000000, iif(item.views % 100000000 = 0, 100000000, -1)) END
 
 -- name: step_of_kept
 CASE WHEN coalesce(kept.views_exact, kept.views < 10000) OR kept.views < 1000 THEN -1
-    WHEN kept.views < 10000 THEN iif(kept.views % 100, -1, 100)
-    WHEN kept.views < 1000000 THEN iif(kept.views % 1000, -1, 1000)
-    WHEN kept.views < 10000000 THEN iif(kept.views % 100000, -1, 100000)
-    WHEN kept.views < 1000000000 THEN iif(kept.views % 1000000, -1, 1000000)
-    WHEN kept.views < 10000000000 THEN iif(kept.views % 100000000, -1, 100000000)
-    ELSE iif(kept.views % 1000000000, -1, 1000000000) END
+    WHEN kept.views < 10000 THEN iif(kept.views % 100 = 0, 100, iif(kept.views % 10 = 0, 10, -1))
+    WHEN kept.views < 100000 THEN iif(kept.views % 1000 = 0, 1000, iif(kept.views % 100 = 0, 100, -1))
+    WHEN kept.views < 1000000 THEN iif(kept.views % 1000 = 0, 1000, -1)
+    WHEN kept.views < 10000000 THEN iif(kept.views % 100000 = 0, 100000, iif(kept.views % 10000 = 0, 10000, -1))
+    WHEN kept.views < 100000000 THEN iif(kept.views % 1000000 = 0, 1000000, iif(kept.views % 100000 = 0, 100000, -1))
+    WHEN kept.views < 1000000000 THEN iif(kept.views % 1000000 = 0, 1000000, -1)
+    WHEN kept.views < 10000000000 THEN iif(kept.views % 100000000 = 0, 100000000, iif(kept.views % 10000000 = 0, 10000000, -1))
+    ELSE iif(kept.views % 1000000000 = 0, 1000000000, iif(kept.views % 100000000 = 0, 100000000, -1)) END
 
 -- name: comparable
 abs(item.views - kept.views) > max($step_of_item, $step_of_kept)
