@@ -8,8 +8,9 @@ so nothing that is known is replaced by nothing, nor by a coarser way of saying 
 that is older than what is known only fills gaps.
 
 Nor is what stands in for a fact, where YouTube hides, removes or translates it, taken for one: no
-title such as "[Private video]", no count of 0, no title in a listing, which may be translated, in
-place of the one on the video's own page, nor a time; and of a channel, title, id and handle go together.
+title such as "[Private video]", no count of 0, no title or time in a listing, which may be
+translated or rounded, in place of the one on the video's own page; and of a channel, title, id and
+handle go together.
 """
 
 from __future__ import annotations
