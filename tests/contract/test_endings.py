@@ -303,3 +303,17 @@ def test_of_two_completions_of_one_claim_the_first_counts(storage: Storage) -> N
     storage.complete(claim, [Idea("a")], {"first": True})
     with refused(storage, ClaimLost):
         storage.complete(claim, [Idea("b")], {"first": False})
+
+
+def test_what_is_deferred_goes_back_uncounted(storage: Storage, clock: FakeClock) -> None:
+    claim = held(storage, start=True)
+    due = clock.now() + 3 * 86_400
+    task = storage.fail(claim, "upcoming", "soon", retry_at=due, counted=False, deferred=True)
+    assert (task.status, task.retry_count, task.run_after) == (TaskStatus.QUEUED, 0, due)
+    assert ending_of(storage, claim) == (TaskEvent.DEFERRED, "worker-1", 1, "soon")
+    assert storage.claim(request()) == []
+    clock.advance(3 * 86_400 + 1)
+    again = take(storage)
+    storage.cancel(again.task_id)
+    ended = storage.fail(again, "upcoming", "soon", retry_at=0.0, counted=False, deferred=True)
+    assert ended.status is TaskStatus.CANCELLED

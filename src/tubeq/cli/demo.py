@@ -124,7 +124,7 @@ def run(plan: DemoPlan) -> tuple[Board, Path]:
             summary = run_until_finished(runner, queue, list(board.handles), look)
         board.crashes = summary.crashed
         for task_id in board.handles:
-            board.events.update(entry.event for entry in queue.get_task_history(task_id))
+            board.take_in(task_id, queue.get_task_history(task_id))
     return board, db_path
 
 

@@ -6,7 +6,7 @@ import io
 import re
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tubeq.cli import render
 from tubeq.cli.console import cut_text, safe_text
 from tubeq.cli.options import quoted
-from tubeq.domain.models import Task
+from tubeq.domain.models import HistoryEntry, Task
 from tubeq.domain.states import ACTIVE, FINISHED, TaskEvent, TaskStatus
 from tubeq.queue.queue_manager import QueueManager
 
@@ -35,6 +35,7 @@ class Board:
     ideas: dict[str, int] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     events: Counter[TaskEvent] = field(default_factory=Counter)
+    deferred: Counter[str] = field(default_factory=Counter)
     crashes: int = 0
     pids: dict[str, int] = field(default_factory=dict)
 
@@ -60,6 +61,21 @@ class Board:
         once = self.events[TaskEvent.COMPLETED] == len(self.handles)
         return once and self.count(TaskStatus.COMPLETED) == len(self.handles)
 
+    @property
+    def retries(self) -> int:
+        """How often an attempt came to nothing, and another one followed."""
+        return self.events[TaskEvent.RETRIED] + self.events[TaskEvent.DEFERRED]
+
+    def take_in(self, task_id: str, history: Sequence[HistoryEntry]) -> None:
+        """Count what happened to a task once it is over."""
+        events = Counter(entry.event for entry in history)
+        self.events.update(events)
+        self.deferred[task_id] = events[TaskEvent.DEFERRED]
+
+    def attempts(self, task: Task) -> int:
+        """How often a worker took the task up."""
+        return render.attempts(task) + self.deferred[task.task_id]
+
     def note(self, task: Task) -> str:
         """What happened to the task besides being done."""
         notes = []
@@ -82,7 +98,7 @@ class Board:
                 "channel": self.handles[task.task_id],
                 "task_id": task.task_id,
                 "status": str(task.status),
-                "attempts": render.attempts(task),
+                "attempts": self.attempts(task),
                 "worker_id": task.worker_id,
                 "ideas_count": self.ideas.get(task.task_id, 0),
             }
@@ -94,7 +110,7 @@ class Board:
             "elapsed_s": round(self.elapsed_s, 3),
             "ideas_count": sum(self.ideas.values()),
             "completions": self.events[TaskEvent.COMPLETED],
-            "retries": self.events[TaskEvent.RETRIED],
+            "retries": self.retries,
             "rescues": self.events[TaskEvent.RESCUED],
             "crashes": self.crashes,
             "by_status": dict(Counter(str(task.status) for task in self.tasks)),
@@ -113,13 +129,13 @@ class Board:
             right=("tries", "ideas"), elastic=("channel", ""),
         )  # fmt: skip
         for task in self.tasks:
-            waits = task.status is TaskStatus.QUEUED and task.retry_count
+            waits = task.status is TaskStatus.QUEUED and bool(task.error_message)
             words = "retry soon" if waits else task.status.lower()
             active = task.status in ACTIVE
             drawn.add_row(
                 cut_text(self.handles[task.task_id]),
                 safe_text(words, "yellow" if waits else render.STATUS_STYLES[task.status]),
-                str(render.attempts(task) or ""),
+                str(self.attempts(task) or ""),
                 str(self.ideas.get(task.task_id, "")),
                 safe_text(self.worker(task), "" if active else "dim"),
                 cut_text(self.note(task), "yellow"),
@@ -178,7 +194,7 @@ def print_summary(console: Console, board: Board, db_path: Path) -> None:
     once = ", each exactly once" if board.all_completed else ""
     done = f"{render.counted(completions, 'completion')}{once}"
     trouble = (
-        f"{render.counted(events[TaskEvent.RETRIED], 'failure')} retried",
+        f"{render.counted(board.retries, 'failure')} retried",
         f"{render.counted(board.crashes, 'worker')} killed and replaced",
     )
     for line in (

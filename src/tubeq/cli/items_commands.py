@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,7 +26,7 @@ from tubeq.cli.options import (
 )
 from tubeq.cli.render import counted
 from tubeq.domain.errors import InvalidParameters
-from tubeq.domain.items import ItemQuery, ItemSort
+from tubeq.domain.items import Item, ItemQuery, ItemSort
 from tubeq.queue.export import ExportFormat, What, format_of
 from tubeq.queue.export import export as write_export
 from tubeq.queue.queue_manager import QueueManager
@@ -77,12 +77,16 @@ def items(
         found = queue.storage.items.list_items(query)
         _say_unfolded(queue)
     if as_json:
-        write_json([item.as_dict() for item in found])
+        write_json([_told(item) for item in found])
     elif not found:
         say("no such items")
     else:
         output().print(items_render.item_table(found, over))
         say(f"one of them: {command_for(settings, f'items show {found[0].source_id}')}")
+
+
+def _told(item: Item) -> dict[str, Any]:
+    return {**item.as_dict(), "views_exact": item.counts.views_exact}
 
 
 def _channel_name(text: str) -> str:
@@ -116,7 +120,7 @@ def show_item(
     if item is None:
         raise InvalidParameters(f"no item has the id {source_id!r:.100}")
     if as_json:
-        write_json({**item.as_dict(), "counts": [count._asdict() for count in counts]})
+        write_json({**_told(item), "counts": [count.as_dict() for count in counts]})
         return
     console = output()
     console.print(items_render.item_sheet(item, over))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from tubeq.cli.console import safe_text
 from tubeq.cli.render import clock_length, table
 from tubeq.domain.clock import from_timestamp
-from tubeq.domain.items import Count, Item
+from tubeq.domain.counts import Count, is_comparable
+from tubeq.domain.items import Item
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -31,7 +32,7 @@ def item_table(items: Iterable[Item], over: str) -> Table:
         drawn.add_row(
             safe_text(item.source_id),
             "" if item.score is None else f"{item.score:.1f}",
-            _number(item.views),
+            _views(item.counts),
             _gain(item.growth),
             clock_length(item.duration_s),
             safe_text((item.published_at or "")[:10]),
@@ -52,7 +53,7 @@ def item_sheet(item: Item, over: str) -> Table:
         "channel": " ".join(filter(None, (item.channel, item.handle, item.channel_id))),
         "address": item.url,
         "score": None if item.score is None else f"{item.score:.1f}",
-        "views": _number(item.views),
+        "views": _views(item.counts),
         f"views in {over}": _gain(item.growth),
         "likes": _number(item.likes),
         "comments": _number(item.comments),
@@ -77,11 +78,11 @@ def counts_table(counts: Sequence[Count]) -> Table:
     first = max(len(counts) - _MOST_ROWS, 0)
     for number in range(first, len(counts)):
         count, before = counts[number], counts[number - 1] if number else None
-        known = before is not None and None not in (count.views, before.views)
+        known = before is not None and is_comparable(before, count)
         gained = (count.views or 0) - (before.views or 0) if known and before else None
         drawn.add_row(
             count.at[:16],
-            _number(count.views),
+            _views(count),
             _gain(gained),
             _number(count.likes),
             _number(count.comments),
@@ -140,6 +141,11 @@ def _epoch_s(at: str) -> float:
 
 def _number(value: int | None) -> str:
     return "" if value is None else f"{value:,}"
+
+
+def _views(count: Count) -> str:
+    """ "~17,000,000" where that is rounded."""
+    return _number(count.views) if count.views_exact in (True, None) else f"~{_number(count.views)}"
 
 
 def _gain(value: int | None) -> str:

@@ -11,6 +11,7 @@ from contextlib import contextmanager, nullcontext
 
 from tubeq.cli.console import cut_text, messages, say
 from tubeq.cli.render import counted
+from tubeq.cli.waiting import Waits
 from tubeq.domain.children import Progress
 from tubeq.domain.models import Task
 from tubeq.domain.states import FINISHED
@@ -24,11 +25,16 @@ Look = Callable[[list[Task]], None]
 
 
 def run_until_finished(
-    runner: Runner, queue: QueueManager, task_ids: Sequence[str], look: Look
+    runner: Runner,
+    queue: QueueManager,
+    task_ids: Sequence[str],
+    look: Look,
+    waits: Waits | None = None,
 ) -> RunSummary:
     """Run the workers until all these tasks are finished, whoever finishes them.
 
     Args:
+        waits: end also where those that are not finished wait for too long.
         look: called ten times a second, from another thread, and once at the end, with the tasks
             as they are then.
 
@@ -39,15 +45,23 @@ def run_until_finished(
     def step() -> bool:
         tasks = [queue.get_task(task_id) for task_id in task_ids]
         look(tasks)
-        return all(task.status in FINISHED for task in tasks)
+        return all(
+            task.status in FINISHED or (waits is not None and waits.is_too_long(task))
+            for task in tasks
+        )
 
     return _run_watched(runner, step)
 
 
 def run_until_enriched(
-    runner: Runner, queue: QueueManager, task_id: str, look: Callable[[Task, Progress], None]
+    runner: Runner,
+    queue: QueueManager,
+    task_id: str,
+    look: Callable[[Task, Progress], None],
+    waits: Waits,
 ) -> RunSummary:
-    """Run the workers until this task, and all tasks that it created, are finished.
+    """Run the workers until this task, and all tasks that it created, are finished, or what is not
+    waits for too long.
 
     Args:
         look: called up to ten times a second, and once at the end. See `run_until_finished`.
@@ -60,7 +74,8 @@ def run_until_enriched(
         task = queue.get_task(task_id)  # before its children: it creates none once it is finished
         progress = queue.progress(task_id)
         look(task, progress)
-        return task.status in FINISHED and not progress.open
+        over = task.status in FINISHED or waits.is_too_long(task)
+        return over and waits.are_too_long(task_id, progress)
 
     return _run_watched(runner, step)
 

@@ -28,7 +28,7 @@ from tubeq.cli.options import (
     read_settings,
     worker_config,
 )
-from tubeq.cli.waiting import WaitWatch
+from tubeq.cli.waiting import Waits
 from tubeq.domain.children import Progress
 from tubeq.domain.models import Result, Task
 from tubeq.domain.states import ACTIVE, FINISHED, TaskStatus
@@ -207,7 +207,7 @@ def _scrape_now(
         watched = console.is_terminal
         types = [each.worker.task_type for each in (runner_config, *also)]
         pauses = PauseWatch(settings, queue, types, console)
-        waits = WaitWatch(queue, label, console)
+        waits = Waits(queue, label, console)
         with console.status("starting a worker") if watched else nullcontext() as status:
 
             def look(task: Task, progress: Progress | None = None) -> None:
@@ -219,11 +219,12 @@ def _scrape_now(
                     status.update(cut_text(_progress(label, task) + how_far))
 
             if enrich:
-                run_until_enriched(runner, queue, task_id, look)
+                run_until_enriched(runner, queue, task_id, look, waits)
             else:
-                run_until_finished(runner, queue, [task_id], lambda tasks: look(tasks[0]))
+                run_until_finished(runner, queue, [task_id], lambda each: look(each[0]), waits)
         task = queue.get_task(task_id)
         progress = queue.progress(task_id) if enrich else None
+        why_open = _why_open(task, progress, waits)
         ideas = enriching.enriched_ideas(queue, task) if enrich else queue.get_task_results(task_id)
     told = [idea.as_dict() for idea in ideas] if as_json else []
     if as_json and progress is not None:
@@ -232,7 +233,7 @@ def _scrape_now(
         write_json(told)
     elif ideas:
         _print(about, label, ideas)
-    _end_with(task, settings, progress)
+    _end_with(task, settings, progress, why_open)
 
 
 def _print(about: ScrapeCommand, label: str, ideas: list[Result]) -> None:
@@ -246,28 +247,50 @@ def _print(about: ScrapeCommand, label: str, ideas: list[Result]) -> None:
 
 
 def _progress(label: str, task: Task) -> str:
-    if task.status is TaskStatus.QUEUED and task.retry_count:
-        return f"{label}: failed, will be tried again: {task.error_message}"
+    if task.status is TaskStatus.QUEUED and task.error_message:
+        return f"{label}: will be tried again: {task.error_message}"
     return f"{label}: {'scraping' if task.status in ACTIVE else task.status.lower()}"
 
 
-def _end_with(task: Task, settings: Settings, progress: Progress | None) -> None:
+def _why_open(task: Task, progress: Progress | None, waits: Waits) -> str | None:
+    """What the task, or its children, wait for, where that is too long; None where it is not."""
+    if waits.is_too_long(task):
+        return waits.words_of(task)
+    if task.status not in FINISHED or progress is None or not progress.open:
+        return None
+    if not waits.are_too_long(task.task_id, progress):
+        return None
+    return f"{render.counted(progress.open, 'video')} to be enriched later"
+
+
+def _end_with(
+    task: Task, settings: Settings, progress: Progress | None, why_open: str | None
+) -> None:
     """Say what became of the task; exit code 1 unless it is completed, and, where its videos were
-    to be enriched, at least one of them is."""
+    to be enriched, at least one of them is.
+
+    Args:
+        why_open: what is waited for where that is too long for a command.
+    """
     results, show, again = (
         command_for(settings, f"{verb} {task.task_id}") for verb in ("results", "show", "requeue")
     )
     is_open = task.status not in FINISHED or (progress is not None and progress.open > 0)
+    types = [task.task_type, *([] if progress is None else [enriching.ENRICHED_BY])]
+    worker = command_for(settings, " ".join(["worker", *(f"--type {each}" for each in types)]))
     if progress is not None:
         say(enriching.words_of(progress))
+    if why_open is not None:
+        say(f"{why_open}; the task stays queued, and is done by `{worker}`: {show}")
+        if task.status is not TaskStatus.COMPLETED or not (progress and progress.completed):
+            raise typer.Exit(EXIT_WORK_FAILED)
+        return
     if task.status is TaskStatus.COMPLETED and not is_open:
         more = "" if progress is None else f", {results} --children"
         say(f"stored in {settings.db_path}: {results}{more}")
         if progress is not None and progress.total and not progress.completed:
             raise typer.Exit(EXIT_WORK_FAILED)
         return
-    types = [task.task_type, *([] if progress is None else [enriching.ENRICHED_BY])]
-    worker = command_for(settings, " ".join(["worker", *(f"--type {each}" for each in types)]))
     if is_open:
         say(f"interrupted: what is left waits, and is done by `{worker}`")
         raise typer.Exit(EXIT_INTERRUPTED)

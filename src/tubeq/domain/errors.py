@@ -134,15 +134,26 @@ class TransientError(PluginError):
         message: what happened.
         retry_after_s: seconds to wait before the next attempt, where the server said so.
         code: a narrower code than "transient".
+        retry_at: when the next attempt makes sense (epoch seconds), where the server named a date.
+        counted: False for "not yet", which is no failure: the task waits, and none of its retries
+            is used up.
     """
 
     code = "transient"
 
     def __init__(
-        self, message: str, *, retry_after_s: float | None = None, code: str | None = None
+        self,
+        message: str,
+        *,
+        retry_after_s: float | None = None,
+        code: str | None = None,
+        retry_at: float | None = None,
+        counted: bool = True,
     ) -> None:
         super().__init__(message, code=code)
         self.retry_after_s = retry_after_s
+        self.retry_at = retry_at
+        self.counted = counted
 
 
 class PermanentError(PluginError):

@@ -6,17 +6,24 @@ Every stored result is a *sighting*. `merged` says what is known after one more 
 A sighting may know less than an earlier one (a listing has no description and rounds its counts),
 so nothing that is known is replaced by nothing, nor by a coarser way of saying the same. A sighting
 that is older than what is known only fills gaps.
+
+Nor is what stands in for a fact, where YouTube hides, removes or translates it, taken for one: no
+title such as "[Private video]", no count of 0, no title or time in a listing, which may be
+translated or rounded, in place of the one on the video's own page; and of a channel, title, id and
+handle go together.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
 from typing import Any, NamedTuple
 
+from tubeq.domain.counts import Count, finer_count, growth_of, step_of, with_latest
 from tubeq.domain.models import Columns, Result
 
 COUNT_EVERY_S = 3600.0
@@ -37,15 +44,6 @@ class ItemSort(str, Enum):
     __str__ = str.__str__
 
 
-class Count(NamedTuple):
-    """An item's counts as they were seen at a time, UTC text."""
-
-    at: str
-    views: int | None
-    likes: int | None
-    comments: int | None
-
-
 class _ItemColumns(NamedTuple):
     """The columns of table item, in the order in which the storages return them."""
 
@@ -64,6 +62,7 @@ class _ItemColumns(NamedTuple):
     views: int | None
     likes: int | None
     comments: int | None
+    exact: int | None
     last_seen_at: str
     times_seen: int
     counted_at: str | None
@@ -76,7 +75,7 @@ class Item(Columns, _ItemColumns):
 
     `times_seen` counts stored results, new or overwritten, as they were taken in. `growth`, where
     a listing was asked for it, is the views gained over its period. `counted_at` is when counts
-    were last kept, and `uncounted` whether they have changed since.
+    were last kept, and `uncounted` whether they have changed since. `exact` is that of `Count`.
     """
 
     __slots__ = ()
@@ -89,14 +88,14 @@ class Item(Columns, _ItemColumns):
     def as_dict(self) -> dict[str, Any]:
         """A plain dictionary for machines, `extra` decoded."""
         columns = self._asdict()
-        for name in ("extra_json", "counted_at", "uncounted"):
+        for name in ("extra_json", "counted_at", "uncounted", "exact"):
             del columns[name]
         return {**columns, "extra": self.extra}
 
     @property
     def counts(self) -> Count:
         """The counts as they were last seen."""
-        return Count(self.last_seen_at, self.views, self.likes, self.comments)
+        return Count(self.last_seen_at, self.views, self.likes, self.comments, self.exact)
 
 
 class ItemQuery(NamedTuple):
@@ -151,8 +150,8 @@ def known_from(seen: Sighting) -> Item:
     return Item(
         source_id, _text(title) or "", _text(description) or "", _text(told.get("channel")),
         _text(told.get("channel_id")), _text(told.get("handle")), _text(url), _number(duration_s),
-        _text(published_at), extra_json, at, _number(score), views, likes, comments, at, 1,
-        at if counted else None, 0,
+        _text(published_at), extra_json, at, _number(score), views, likes, comments,
+        _exact(views, extra), at, 1, at if counted else None, 0,
     )  # fmt: skip
 
 
@@ -166,50 +165,50 @@ def merged(item: Item, seen: Sighting, now: str = _NEVER) -> Item:
     """
     channel, channel_id, handle = item.channel, item.channel_id, item.handle
     description, extra_json = item.description, item.extra_json
-    views, likes, comments = item.views, item.likes, item.comments
+    views, likes, comments, exact = item.views, item.likes, item.comments, item.exact
     counted_at, uncounted = item.counted_at, item.uncounted
     newer = seen.at >= item.last_seen_at or item.last_seen_at > now
     first, second = (seen, item) if newer else (item, seen)
+    own_page = _is_own_page(seen.extra_json)
     if seen.extra_json is not None and seen.extra_json != extra_json:
         extra_json, told = _extra(item.extra_json, seen.extra_json, newer=newer)
-        channel, channel_id, handle = (
-            _text(told.get(name)) for name in ("channel", "channel_id", "handle")
-        )
+        channel, channel_id, handle = (_text(told.get(name)) for name in _CHANNEL)
         likes, comments = (
-            finer_count(known, _whole(told.get(name)))
+            _finer(known, _whole(told.get(name)))
             for name, known in (("likes", likes), ("comments", comments))
         )
+    if newer or views is None:
+        views, exact = _finer_views(item, seen, own_page)
     if newer:
-        views = finer_count(views, _whole(seen.views))
         description = _fuller(description, _text(seen.description))
-        if (views, likes, comments) != (item.views, item.likes, item.comments):
+        step, step_before = step_of(views or 0, exact), step_of(item.views or 0, item.exact)
+        if (views, likes, comments, step) != (item.views, item.likes, item.comments, step_before):
             uncounted = 1
-        waits = (
-            counted_at is not None
-            and counted_at <= now
-            and _seconds(counted_at, seen.at) < COUNT_EVERY_S
+        # An exact count is kept at once where the last one was rounded: growth begins with it.
+        is_due = (
+            counted_at is None or counted_at > now or _seconds(counted_at, seen.at) >= COUNT_EVERY_S
         )
-        if uncounted and not waits:
+        if uncounted and (is_due or step < step_before):
             counted_at, uncounted = seen.at, 0
     else:
-        views = _whole(seen.views) if views is None else views
         description = description or _text(seen.description) or ""
     return Item(
         item.source_id,
-        _text(first.title) or _text(second.title) or "",
+        _title(item, seen, own_page, newer),
         description,
         channel,
         channel_id,
         handle,
         _text(first.url) or _text(second.url),
-        _either(_number(first.duration_s), _number(second.duration_s)),
-        _finer_time(item.published_at, _text(seen.published_at)),
+        _length(first.duration_s, second.duration_s),
+        _published(item, _text(seen.published_at), own_page),
         extra_json,
         item.first_seen_at if newer else min(item.first_seen_at, seen.at),
-        _either(_number(first.score), _number(second.score)),
+        _score(item, seen, newer),
         views,
         likes,
         comments,
+        exact,
         seen.at if newer else item.last_seen_at,
         item.times_seen + 1,
         counted_at,
@@ -217,47 +216,82 @@ def merged(item: Item, seen: Sighting, now: str = _NEVER) -> Item:
     )
 
 
-def finer_count(known: int | None, seen: int | None) -> int | None:
-    """The newer count, unless it may be the known one again, rounded as YouTube rounds: 1,234 to
-    1.2K, 12,345 to 12K, 1,234,567 to 1.2M. Whether to the nearest or down is not told, so it is
-    taken for that if either leads to it."""
-    if known is None or seen is None:
-        return known if seen is None else seen
-    if seen < 1000 or known < 1000:
-        return seen
-    unit = 1
-    while seen // unit >= 1000:
-        unit *= 1000
-    if seen // unit < 10:
-        unit //= 10
-    return known if seen % unit == 0 and seen - unit // 2 <= known < seen + unit else seen
+def _finer_views(item: Item, seen: Sighting, own_page: bool) -> tuple[int | None, int | None]:
+    """The views, and how exact they are."""
+    new = _whole(seen.views)
+    views = new if own_page and new else _finer(item.views, new)
+    if views == new is not None and (own_page or new != item.views):
+        return views, _exact(views, seen.extra_json)
+    return views, item.exact
 
 
-def growth_of(item: Item, counts: list[Count], since: str) -> int | None:
-    """The views that an item gained since then, or since it was first counted, if that was later.
-
-    Args:
-        counts: its kept ones, oldest first.
-        since: UTC text.
-    """
-    known = [each for each in counts if each.views is not None]
-    before = [each for each in known if each.at <= since]
-    for start in (*before[-1:], *known[:1]):
-        if start.views is not None and item.views is not None:
-            return item.views - start.views
-    return None
+def _finer(known: int | None, seen: int | None) -> int | None:
+    """See `finer_count`; but 0 replaces nothing: YouTube says "No views" where it hides them."""
+    return known if known and not seen else finer_count(known, seen)
 
 
-def with_latest(counts: list[Count], item: Item) -> list[Count]:
-    """The kept counts and, as the last ones, those that the item was last seen with."""
-    latest = item.counts
-    if latest[1:] == (None, None, None) or (counts and counts[-1].at >= latest.at):
-        return counts
-    return [*counts, latest]
+ROUNDED = "views_rounded"
+"""What is told beside views that may be rounded: it is no fact of the item's."""
 
 
-def _either(first: Any, second: Any) -> Any:
-    return second if first is None else first
+def _exact(views: int | None, told_json: Any) -> int | None:
+    """See `Count`."""
+    if views is None or step_of(views, 0) == 1:
+        return None
+    if _is_own_page(told_json):
+        return 1
+    return 0 if type(told_json) is str and f'"{ROUNDED}"' in told_json else None
+
+
+_PAGE_ONLY = ("likes", "comments", "tags", "categories")
+"""What no listing tells, but a video's own page."""
+
+
+def _is_own_page(extra_json: Any) -> bool:
+    """Whether it is, or holds, what a video's own page told."""
+    if type(extra_json) is not str or not any(map(extra_json.__contains__, _PAGE_ONLY)):
+        return False
+    told = _decoded(extra_json)
+    return any(_says(told.get(name)) for name in _PAGE_ONLY)
+
+
+def _title(item: Item, seen: Sighting, own_page: bool, newer: bool) -> str:
+    """The title that tells most: that of a page before a listing's, else the newer one."""
+    known, new = item.title, _text(seen.title) or ""
+    if not known or not new or known == new:
+        return known or new
+    if is_stand_in(known) != is_stand_in(new):
+        return known if is_stand_in(new) else new
+    known_own_page = _is_own_page(item.extra_json)
+    if known_own_page != own_page:
+        return known if known_own_page else new
+    return new if newer else known
+
+
+_STAND_IN = re.compile(
+    r"\[?(private|deleted|unavailable) video\]?|video unavailable|no title"
+    r"|youtube video #[0-9A-Za-z_-]{11}",
+    re.IGNORECASE,
+)
+
+
+def is_stand_in(title: str) -> bool:
+    """Whether a title says that there is none to be seen, as YouTube and yt-dlp say it."""
+    return _STAND_IN.fullmatch(title.strip()) is not None
+
+
+def _score(item: Item, seen: Sighting, newer: bool) -> float | None:
+    """The newer score; but one that was made without any views is no match for one with them."""
+    known, new = _number(item.score), _number(seen.score)
+    if not newer or (item.views and not _whole(seen.views)):
+        known, new = new, known
+    return known if new is None else new
+
+
+def _length(first: Any, second: Any) -> float | None:
+    """The first, but 0, which is said of what has no length yet, only where there is no other."""
+    lengths = [length for length in map(_number, (first, second)) if length is not None]
+    return next(filter(None, lengths), lengths[0] if lengths else None)
 
 
 def _text(value: Any) -> str | None:
@@ -285,12 +319,33 @@ def _extra(
 ) -> tuple[str | None, Mapping[str, Any]]:
     """What is known beyond the columns, as JSON and decoded: key by key, as of the columns."""
     told = _decoded(seen)
-    if known is None and told and all(map(_says, told.values())):
+    rounded = told.pop(ROUNDED, None)
+    if known is None and rounded is None and told and all(map(_says, told.values())):
         return seen, told
     before = _decoded(known)
     first, second = (before, told) if newer else (told, before)
     both = {name: each for part in (first, second) for name, each in part.items() if _says(each)}
+    _settle_channel(both, newer=second, older=first)
     return (_encode(both) if both else None), both
+
+
+_CHANNEL = ("channel", "channel_id", "handle")
+
+
+def _settle_channel(
+    both: dict[str, Any], newer: Mapping[str, Any], older: Mapping[str, Any]
+) -> None:
+    """Let the names of a channel be of one: a name without an id, such as the "Various Artists" of
+    a listing, only fills gaps of what has one, and of two ids the newer one brings its own names.
+    """
+    if not older or not newer:
+        return
+    if not newer.get("channel_id") and older.get("channel_id"):
+        both.update({name: older[name] for name in _CHANNEL if _says(older.get(name))})
+    elif older.get("channel_id") and newer["channel_id"] != older["channel_id"]:
+        for name in _CHANNEL:
+            if not _says(newer.get(name)):
+                both.pop(name, None)
 
 
 def _says(value: Any) -> bool:
@@ -321,11 +376,18 @@ def _fuller(known: str, seen: str | None) -> str:
     return seen
 
 
-def _finer_time(known: str | None, seen: str | None) -> str | None:
-    """The time that tells more: a listing's "3 weeks ago" is good to the day, "2 hours ago" to the
-    hour. Of equally good ones the first, which was the closest, but the last one that is exact."""
+def _published(item: Item, seen: str | None, own_page: bool) -> str | None:
+    """The time that tells more; but that of a page before a listing's: "today" is read as now."""
+    known = item.published_at
     if known is None or seen is None or known == seen:
         return known or seen
+    listed_only = not own_page and _is_own_page(item.extra_json)
+    return known if listed_only else _finer_time(known, seen)
+
+
+def _finer_time(known: str, seen: str) -> str:
+    """The time that tells more: a listing's "3 weeks ago" is good to the day, "2 hours ago" to the
+    hour. Of equally good ones the first, which was the closest, but the last one that is exact."""
     known_grain, seen_grain = _grain(known), _grain(seen)
     return seen if seen_grain > known_grain or seen_grain == known_grain == _EXACT else known
 
@@ -346,3 +408,19 @@ def _seconds(first: str, second: str) -> float:
         return (datetime.fromisoformat(second) - datetime.fromisoformat(first)).total_seconds()
     except (ValueError, TypeError):
         return math.inf
+
+
+__all__ = [
+    "COUNT_EVERY_S",
+    "Count",
+    "Item",
+    "ItemQuery",
+    "ItemSort",
+    "Sighting",
+    "finer_count",
+    "growth_of",
+    "is_stand_in",
+    "known_from",
+    "merged",
+    "with_latest",
+]

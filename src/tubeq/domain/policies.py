@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from tubeq.domain.errors import InvalidParameters
+from tubeq.domain.models import HistoryEntry
 from tubeq.domain.numbers import checked_span, checked_whole
+from tubeq.domain.states import TaskEvent
 
 
 class _Named(str, Enum):
@@ -52,6 +55,37 @@ class Durability(_Named):
     FULL = "full"
     BALANCED = "balanced"
     FAST = "fast"
+
+
+MOST_WAITS = 30
+"""How often in a row a task may be told "not yet"."""
+FIRST_WAIT_S, LONGEST_WAIT_S = 60.0, 86_400.0
+
+
+def waits_in_a_row(history: Sequence[HistoryEntry]) -> int:
+    """How often a task was deferred since it last got on, failed otherwise, or was requeued."""
+    waits = 0
+    for entry in history:
+        if entry.event in (TaskEvent.RETRIED, TaskEvent.REQUEUED):
+            waits = 0
+        waits += entry.event is TaskEvent.DEFERRED
+    return waits
+
+
+def next_wait_s(waits: int, asked_s: float, *, grows: bool = True) -> float | None:
+    """How long to wait after another "not yet" without a date; None once it was said too often.
+
+    Each wait is twice as long as the last one, up to a day: most are over soon, and who asks a
+    site every minute for a month is not welcome.
+
+    Args:
+        waits: how often it was said before, in a row.
+        asked_s: what the site asked for.
+        grows: False where something else makes the waits longer.
+    """
+    if waits >= MOST_WAITS:
+        return None
+    return max(asked_s, min(asked_s * 2.0 ** (waits if grows else 0), LONGEST_WAIT_S))
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ class TaskEvent(str, Enum):
     COMPLETED = "completed"
     FAILED = "failed"
     RETRIED = "retried"
+    DEFERRED = "deferred"
     RELEASED = "released"
     RESCUED = "rescued"
     CANCELLED = "cancelled"
@@ -59,6 +60,7 @@ TRANSITIONS: dict[TaskEvent, Transition] = {
     TaskEvent.COMPLETED: Transition(ACTIVE, _S.COMPLETED),
     TaskEvent.FAILED: Transition(ACTIVE, _S.FAILED),
     TaskEvent.RETRIED: Transition(ACTIVE, _S.QUEUED),  # a failure that will be tried again
+    TaskEvent.DEFERRED: Transition(ACTIVE, _S.QUEUED),  # not yet: no failure, nothing is counted
     TaskEvent.RELEASED: Transition(ACTIVE, _S.QUEUED),  # handed back unharmed: nothing is counted
     TaskEvent.RESCUED: Transition(ACTIVE, _S.QUEUED),  # the worker died: the lease expired
     TaskEvent.CANCELLED: Transition(ACTIVE | {_S.QUEUED}, _S.CANCELLED),
@@ -71,10 +73,10 @@ def event_between(source: TaskStatus, target: TaskStatus) -> TaskEvent | None:
 
     Returns:
         The event, or None where no transition joins the two. From a state in which a worker
-        holds the task, back to QUEUED is `released`: retries and rescues are the worker's.
+        holds the task, back to QUEUED is `released`: the others are the worker's.
     """
     for event, transition in TRANSITIONS.items():
-        if event in (TaskEvent.RETRIED, TaskEvent.RESCUED):
+        if event in (TaskEvent.RETRIED, TaskEvent.DEFERRED, TaskEvent.RESCUED):
             continue
         if source in transition.sources and target is transition.target:
             return event

@@ -65,16 +65,6 @@ class ChannelParameters(Parameters):
         path = unquote(self.channel_url.removeprefix("channel/"))
         return f"channel:{folded(path) if path.startswith('@') else path}"
 
-    @property
-    def names(self) -> dict[str, str]:
-        """What an entry may not say of its channel, since the whole page is the channel's, as far
-        as what was asked for tells it: the handle, or the id."""
-        path = unquote(self.channel_url)
-        if path.startswith("@"):
-            return {"uploader_id": path}
-        kind, _, channel_id = path.partition("/")
-        return {"channel_id": channel_id} if kind == "channel" else {}
-
     def oldest(self, now: float) -> float | None:
         """The epoch second of which nothing older is wanted; None for any age. It begins a day,
         since listings tell no more of most videos."""
@@ -98,7 +88,7 @@ class YouTubeChannelPlugin(YouTubeListingPlugin[ChannelParameters]):
 
     def _listing(self, wanted: ChannelParameters) -> Listing:
         oldest = wanted.oldest(time.time())
-        return Listing(wanted.url, wanted.max_results, oldest, wanted.enrich, wanted.names)
+        return Listing(wanted.url, wanted.max_results, oldest, wanted.enrich)
 
 
 SHORTS = Preset("youtube_channel", "A channel's newest shorts.", {"tab": "shorts"})

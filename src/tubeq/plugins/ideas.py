@@ -8,7 +8,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 from tubeq.domain.clock import to_timestamp
+from tubeq.domain.counts import step_of
 from tubeq.domain.handles import composed
+from tubeq.domain.items import ROUNDED, is_stand_in
 from tubeq.domain.models import Idea
 from tubeq.plugins.scoring import VideoFacts, score
 from tubeq.plugins.text import plain_text
@@ -29,7 +31,8 @@ def idea_of(entry: Mapping[str, Any], now: float) -> Idea:
     """An idea from what is, in the end, a stranger's page: every value is checked.
 
     `extra` holds what the page told of: channel, channel_id, handle, live_status, availability,
-    likes, comments, tags, categories.
+    likes, comments, tags, categories; and of a listing's views, that they may be rounded. What
+    YouTube writes where it has nothing to tell is left out: see `tubeq.domain.items`.
 
     Args:
         entry: a video in yt-dlp's field names, of a listing or alone.
@@ -38,21 +41,35 @@ def idea_of(entry: Mapping[str, Any], now: float) -> Idea:
     Raises:
         PermanentError: it cannot be scored.
     """
-    views = _whole(entry.get("view_count"))
-    published = published_at(entry)
+    is_listed = "formats" not in entry
+    is_upcoming = entry.get("live_status") == "is_upcoming"
+    # What a listing counts of a live video are those who watch it, or wait for it.
+    counts_viewers = is_upcoming or (is_listed and entry.get("live_status") == "is_live")
+    views = None if counts_viewers else _whole(entry.get("view_count"))
+    published = None if is_upcoming else published_at(entry)
     extra = _extra(entry)
+    if is_listed and views is not None and step_of(views, 0) > 1:
+        extra[ROUNDED] = True
     age_days = None if published is None else (now - published) / 86_400
     return Idea(
         source_id=entry["id"],
-        title=plain_text(str(entry.get("title") or ""), 500),
+        title=_title(entry),
         description=plain_text(str(entry.get("description") or "")),
         score=score(VideoFacts(views, age_days, extra.get("likes"), extra.get("comments"))),
         url=f"https://www.youtube.com/watch?v={entry['id']}",
         views=views,
-        duration_s=_number(entry.get("duration"), 2**32),
+        duration_s=_number(entry.get("duration"), 2**32) or None,
         published_at=None if published is None else to_timestamp(published),
         extra=extra,
     )
+
+
+def _title(entry: Mapping[str, Any]) -> str:
+    """The title; none for what stands in for one, such as "[Private video]", in any language: then
+    nothing else is told either."""
+    title = plain_text(str(entry.get("title") or ""), 500)
+    is_bare = not any(entry.get(name) for name in ("view_count", "duration", "channel_id"))
+    return "" if is_bare and (is_stand_in(title) or re.fullmatch(r"\[.*\]", title)) else title
 
 
 def published_at(entry: Mapping[str, Any]) -> float | None:

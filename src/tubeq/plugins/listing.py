@@ -11,9 +11,8 @@ from __future__ import annotations
 import math
 import time
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import closing
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tubeq.domain.models import Idea
@@ -58,18 +57,12 @@ class Listing(NamedTuple):
         max_results: at most so many videos.
         oldest: epoch seconds; the first video that is known to be older ends it. None for any age.
         enrich: make a task of each video.
-        names: what an entry that does not say it is to bear, in yt-dlp's field names.
     """
 
     url: str
     max_results: int
     oldest: float | None = None
     enrich: bool = False
-    names: Mapping[str, str] = MappingProxyType({})
-
-    def named(self, entry: Entry) -> Entry:
-        """The entry with the names that it lacks."""
-        return {**entry, **{name: v for name, v in self.names.items() if not entry.get(name)}}
 
 
 class YouTubeListingPlugin(YouTubePlugin[P]):
@@ -88,8 +81,7 @@ class YouTubeListingPlugin(YouTubePlugin[P]):
 
     def _entries(self, youtube: YouTube, wanted: P) -> Iterable[Entry]:
         listing = self._listing(wanted)
-        found = youtube.listing(listing.url, listing.max_results, listing.oldest)
-        return map(listing.named, found)
+        return youtube.listing(listing.url, listing.max_results, listing.oldest)
 
     @abstractmethod
     def _listing(self, wanted: P) -> Listing:
@@ -178,7 +170,7 @@ class _Streaming:
 
     def _save(self, page: str | None) -> None:
         now = time.time()
-        ideas = [idea_of(self._wanted.named(entry), now) for entry in self._batch.values()]
+        ideas = [idea_of(entry, now) for entry in self._batch.values()]
         tasks = [
             ChildTask(idea.source_id, _ENRICHED_BY, {"video": idea.source_id}) for idea in ideas
         ]

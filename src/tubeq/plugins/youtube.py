@@ -31,9 +31,10 @@ from tubeq.plugins.base import check_stop
 from tubeq.plugins.continuations import Continuations
 from tubeq.plugins.gate import ENCODINGS, Gate
 from tubeq.plugins.ideas import published_at
+from tubeq.plugins.identity import owned, owner_of
 from tubeq.plugins.network import Connections
 from tubeq.plugins.polite_requests import PoliteRequests
-from tubeq.plugins.youtube_errors import translate
+from tubeq.plugins.youtube_errors import not_before, translate
 from tubeq.plugins.ytdlp_version import check_version
 
 Entry = dict[str, Any]
@@ -143,7 +144,25 @@ class YouTube:
             TransientError, PermanentError: with a code of `youtube_errors`.
             TaskCancelled: the task is to stop.
         """
-        return self._ask(lambda client: client.video(url))
+        try:
+            return self._ask(lambda client: client.video(url))
+        except TransientError as error:
+            if error.code != "upcoming":
+                raise
+            announced = error
+        raise not_before(announced, self._beginning_of(url), time.time())
+
+    def _beginning_of(self, url: str) -> float | None:
+        """When a video that is announced begins, epoch seconds; None where its page says nothing.
+
+        One request more: yt-dlp tells nothing beside the error that it raises.
+        """
+        try:
+            return self._ask(lambda client: client.beginning_of(url))
+        except TaskCancelled:
+            raise
+        except TubeqError:
+            return None
 
     def _ask(self, question: Callable[[_Client], _T]) -> _T:
         client = self._client()
@@ -337,6 +356,15 @@ class _Client:
             raise TransientError("YouTube told nothing of the video", code="bad_response")
         return video
 
+    def beginning_of(self, url: str) -> float | None:
+        self._ydl.params["ignore_no_formats_error"] = True
+        try:
+            told = self._ydl.extract_info(url, download=False, process=False) or {}
+        finally:
+            self._ydl.params["ignore_no_formats_error"] = False
+        begins_at = told.get("release_timestamp")
+        return float(begins_at) if isinstance(begins_at, (int, float)) else None
+
     def check_time(self) -> None:
         """Return while the call may go on.
 
@@ -383,7 +411,8 @@ class _Client:
             )
         if not result or result.get("entries") is None:
             raise TransientError("YouTube answered with something else", code="bad_response")
-        return iter(result["entries"])
+        owner = owner_of(result)
+        return (owned(entry, owner) for entry in result["entries"])
 
 
 @cache

@@ -30,6 +30,8 @@ class _Rule(NamedTuple):
 
 
 _HOUR = 3600.0
+_WAITED_FOR = frozenset({"upcoming", "not_live", "bot_check", "rate_limited"})
+"""Codes that say "not yet": no failure of the task's. So does whatever asks for a wait itself."""
 _RULES = (
     _Rule("not_found", None, r"HTTP Error (404|410)"),
     _Rule("bad_request", 0.0, r"HTTP Error 400"),  # such as for a page that it forgot
@@ -52,7 +54,7 @@ _RULES = (
     ),
     _Rule("members_only", None, r"Join this channel|members.only|requires payment|Premium member"),
     _Rule("private", None, r"(video|channel|playlist) is private|Private video"),
-    _Rule("upcoming", _HOUR, r"will begin (in|shortly)|Premieres in"),
+    _Rule("upcoming", _HOUR, r"will begin|Premieres|has not started"),
     _Rule("not_live", _HOUR, r"not currently live", frozenset({"UserNotLive"})),
     _Rule("tab_missing", None, r"does not have an? .* tab"),
     _Rule(
@@ -114,7 +116,46 @@ def translate(error: Exception, warnings: Sequence[str], secrets: Iterable[str])
     if rule.retry_s is None:
         return PermanentError(message, code=rule.code)
     asked_s = next(filter(None, map(_retry_after_s, chain)), None)
-    return TransientError(message, retry_after_s=asked_s or rule.retry_s or None, code=rule.code)
+    begins_in_s = _begins_in_s(text) if rule.code == "upcoming" else None
+    return TransientError(
+        message,
+        retry_after_s=asked_s or begins_in_s or rule.retry_s or None,
+        code=rule.code,
+        counted=asked_s is None and rule.code not in _WAITED_FOR,
+    )
+
+
+_UNITS_S = {"second": 1, "minute": 60, "hour": _HOUR, "day": 24 * _HOUR, "week": 168 * _HOUR}
+
+
+def _begins_in_s(text: str) -> float | None:
+    """How long it is at least until what is announced begins: "Premieres in 3 days"."""
+    found = re.search(r"\bin (\d{1,4}|an?) (second|minute|hour|day|week)s?\b", text)
+    if found is None:
+        return None
+    count = int(found[1]) if found[1].isdigit() else 1
+    return max(count * _UNITS_S[found[2]], 60.0)
+
+
+_LATE_S = 60.0
+_BEGUN_S = 5.0
+_LONGEST_S = 366 * 24 * _HOUR
+
+
+def not_before(error: TransientError, begins_at: float | None, now: float) -> TransientError:
+    """The error of what is announced, with its date.
+
+    Args:
+        error: says when to look again without one.
+        begins_at: epoch seconds; None where the page does not say.
+        now: epoch seconds.
+    """
+    if begins_at is None:
+        return error
+    if begins_at <= now:  # it is late
+        return TransientError(str(error), retry_after_s=_LATE_S, code=error.code, counted=False)
+    at = min(begins_at + _BEGUN_S, now + _LONGEST_S)
+    return TransientError(str(error), retry_at=at, code=error.code, counted=False)
 
 
 def _rule(text: str, kinds: frozenset[str]) -> _Rule | None:

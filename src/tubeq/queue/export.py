@@ -55,9 +55,9 @@ _SUFFIXES = {
 _COLUMNS: Mapping[What, Mapping[str, str]] = {
     What.ITEMS: {
         "source_id": "TEXT PRIMARY KEY", "title": "TEXT", "channel": "TEXT", "views": "INTEGER",
-        "likes": "INTEGER", "comments": "INTEGER", "score": "REAL", "duration_s": "REAL",
-        "published_at": "TEXT", "url": "TEXT", "channel_id": "TEXT", "handle": "TEXT",
-        "first_seen_at": "TEXT", "last_seen_at": "TEXT", "times_seen": "INTEGER",
+        "views_exact": "INTEGER", "likes": "INTEGER", "comments": "INTEGER", "score": "REAL",
+        "duration_s": "REAL", "published_at": "TEXT", "url": "TEXT", "channel_id": "TEXT",
+        "handle": "TEXT", "first_seen_at": "TEXT", "last_seen_at": "TEXT", "times_seen": "INTEGER",
         "description": "TEXT", "extra": "TEXT",
     },
     What.RESULTS: {
@@ -173,6 +173,8 @@ def _row(each: Item | Result, what: What) -> dict[str, Any]:
     row = {
         name: iso_time(value) if name.endswith("_at") else value for name, value in values.items()
     }
+    if isinstance(each, Item):
+        row["views_exact"] = each.counts.views_exact
     row["extra"] = _decoded(each.extra_json)
     return row
 
@@ -236,7 +238,7 @@ def _write_sqlite(path: Path, storage: Storage, what: What, progress: OnProgress
         if what is What.ITEMS:
             file.execute(
                 "CREATE TABLE counts (source_id TEXT, at TEXT, views INTEGER, likes INTEGER, "
-                "comments INTEGER, PRIMARY KEY (source_id, at)) WITHOUT ROWID"
+                "comments INTEGER, views_exact INTEGER, PRIMARY KEY (source_id, at)) WITHOUT ROWID"
             )
         values = ", ".join("?" for _ in columns)
         for first, last, rows in _pages(storage, what, progress):
@@ -247,10 +249,10 @@ def _write_sqlite(path: Path, storage: Storage, what: What, progress: OnProgress
             count += len(rows)
             if what is What.ITEMS:
                 kept = (
-                    (source_id, iso_time(at), *counts)
-                    for source_id, at, *counts in storage.items.counts_between(first, last)
+                    (one, iso_time(count.at), *count[1:4], count.views_exact)
+                    for one, count in storage.items.counts_between(first, last)
                 )
-                file.executemany("INSERT INTO counts VALUES (?, ?, ?, ?, ?)", kept)
+                file.executemany("INSERT INTO counts VALUES (?, ?, ?, ?, ?, ?)", kept)
         file.execute("COMMIT")
     return count
 

@@ -8,12 +8,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
+from tubeq.domain.breaker import BLOCKING_CODES
 from tubeq.domain.children import ChildTask, Progress, Saved
 from tubeq.domain.clock import Clock, SystemClock
 from tubeq.domain.errors import IllegalTransition
 from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, NewTask, QueueStats, Result, Task
-from tubeq.domain.numbers import MAX_BUSY_TIMEOUT_S, checked_span, checked_whole
-from tubeq.domain.policies import ClaimStrategy, Durability, RetryPolicy
+from tubeq.domain.numbers import MAX_BUSY_TIMEOUT_S, checked_date, checked_span, checked_whole
+from tubeq.domain.policies import (
+    FIRST_WAIT_S,
+    ClaimStrategy,
+    Durability,
+    RetryPolicy,
+    next_wait_s,
+    waits_in_a_row,
+)
 from tubeq.domain.states import TaskStatus
 from tubeq.queue.care import Care
 from tubeq.queue.validation import (
@@ -262,6 +270,51 @@ class QueueManager(Care):
         task = self.storage.fail(claim, code, message, retry_at=retry_at, counted=not permanent)
         if task.status is TaskStatus.QUEUED:
             self._waker.wake(task.task_type, 1)
+        return task
+
+    def defer_task(
+        self,
+        claim: Task,
+        message: str,
+        *,
+        code: str,
+        retry_after_s: float | None = None,
+        retry_at: float | None = None,
+        got_on: bool = False,
+    ) -> Task:
+        """Report that it is too early for the task: it waits, and no failure is counted.
+
+        What is told "not yet" for the 31st time in a row has FAILED, with the code "never_came".
+
+        Args:
+            retry_after_s: for how long at least; see `domain.policies.next_wait_s`.
+            retry_at: a date (epoch seconds) that stands for itself.
+            got_on: the attempt saved something new: what was said before does not matter any more.
+
+        Returns:
+            The task as it is then: QUEUED, FAILED, or CANCELLED where that was asked for.
+
+        Raises:
+            ClaimLost: the claim is no longer held.
+            InvalidParameters: a number is none.
+        """
+        if retry_after_s is not None:
+            checked_span("retry_after_s", retry_after_s)
+        if retry_at is not None:
+            checked_date("retry_at", retry_at)
+        waits = 0 if got_on else waits_in_a_row(self.storage.history(claim.task_id))
+        grows = code not in BLOCKING_CODES  # for these, the breaker's pauses grow
+        wait_s = next_wait_s(waits, retry_after_s or FIRST_WAIT_S, grows=grows)
+        if wait_s is None:
+            message = f"not yet, {waits + 1} times in a row: {message}"
+            return self.storage.fail(claim, "never_came", message, counted=False)
+        due = self._clock.now() + wait_s if retry_at is None else retry_at
+        task = self.storage.fail(
+            claim, code, message, retry_at=due, counted=got_on, deferred=not got_on,
+            dated=retry_at is not None,
+        )  # fmt: skip
+        if task.status is TaskStatus.QUEUED:
+            self._waker.wake(task.task_type, 1)  # whoever sleeps learns when it falls due
         return task
 
     def release_task(

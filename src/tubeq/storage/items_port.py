@@ -39,8 +39,9 @@ class ItemStore(Protocol):
     def list_items(self, query: ItemQuery) -> list[Item]:
         """Items, after folding. See ItemQuery.
 
-        Those of `ItemSort.GROWTH` are the ones that were seen more than once, and whose counts
-        were kept in its period; `ItemSort.RELEVANCE` needs a search.
+        Growth is the difference of comparable counts: see `domain.counts`. Those of
+        `ItemSort.GROWTH` are the ones that were seen more than once, whose counts were kept in
+        its period, and whose growth is known; `ItemSort.RELEVANCE` needs a search.
 
         Raises:
             InvalidParameters: nothing can be searched for so.
@@ -70,11 +71,9 @@ class ItemStore(Protocol):
         """Results of all tasks likewise, in the order in which they were first stored."""
         ...
 
-    def counts_between(
-        self, after: int, last: int
-    ) -> list[tuple[str, str, int | None, int | None, int | None]]:
-        """The kept counts of the items with these numbers, without the first: source id, at,
-        views, likes, comments."""
+    def counts_between(self, after: int, last: int) -> list[tuple[str, Count]]:
+        """The kept counts of the items with these numbers, without the first, each with the
+        item's source id."""
         ...
 
 

@@ -260,16 +260,19 @@ class MemoryStorage:
         *,
         retry_at: float | None = None,
         counted: bool = True,
+        deferred: bool = False,
+        dated: bool = False,
     ) -> Task:
         task = self._held(claim)
-        counted_in = {"retry_count": task.retry_count + counted}
+        failure: dict[str, Any] = {"error_code": code, "error_message": message}
+        failure["retry_count"] = task.retry_count + counted
         if retry_at is None:
-            return self._fail(task, code, message, **counted_in)
-        failure: dict[str, Any] = {"error_code": code, "error_message": message, **counted_in}
+            return self._end(task, TaskEvent.FAILED, message, **failure)
         if task.cancel_requested:
             return self._end(task, TaskEvent.CANCELLED, **failure)
-        self._deadlines.delay(task)
-        return self._back(task, TaskEvent.RETRIED, message, run_after=retry_at, **failure)
+        self._deadlines.delay(task, dated=dated)
+        event = TaskEvent.DEFERRED if deferred else TaskEvent.RETRIED
+        return self._back(task, event, message, run_after=retry_at, **failure)
 
     def _fail(self, task: Task, code: str, message: str | None, **changes: Any) -> Task:
         failure = {"error_code": code, "error_message": message, **changes}
@@ -455,8 +458,7 @@ class MemoryStorage:
     @verb
     def request_stop(self, worker_id: str | None = None) -> int:
         asked = [info for info in self._workers.values() if worker_id in (None, info.worker_id)]
-        for info in asked:
-            self._workers[info.worker_id] = info._replace(stop_requested=True)
+        self._workers |= {info.worker_id: info._replace(stop_requested=True) for info in asked}
         return len(asked)
 
     @verb

@@ -32,9 +32,13 @@ class Deadlines:
         """Whether the lease of a held task has."""
         return self._leases[task.row_id].has_ended(self._clock.moment())
 
-    def delay(self, task: Task) -> None:
-        """What `run_after` it gets now is a delay, and no date that somebody gave."""
-        self._delayed_at[task.row_id] = self._clock.now()
+    def delay(self, task: Task, *, dated: bool = False) -> None:
+        """What `run_after` it gets now is a delay, or, where it is `dated`, a date that was
+        given."""
+        if dated:
+            self._delayed_at.pop(task.row_id, None)
+        else:
+            self._delayed_at[task.row_id] = self._clock.now()
 
     def forget(self, task: Task) -> None:
         """Nothing of it waits any more."""

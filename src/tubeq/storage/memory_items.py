@@ -108,7 +108,7 @@ class MemoryItems:
 
     def _grown(self, item: Item, over_s: float) -> Item:
         since = to_timestamp(self._storage._clock.now() - over_s)
-        return item._replace(growth=growth_of(item, self._counts[item.source_id], since))
+        return item._replace(growth=growth_of(item.counts, self._counts[item.source_id], since))
 
     def _moved(self, item: Item, over_s: float) -> bool:
         since = to_timestamp(self._storage._clock.now() - over_s - COUNT_EVERY_S)
@@ -123,7 +123,7 @@ class MemoryItems:
 
     def counts(self, source_id: str) -> list[Count]:
         item = self.get_item(source_id)
-        return [] if item is None else with_latest(self._counts[source_id], item)
+        return [] if item is None else with_latest(self._counts[source_id], item.counts)
 
     def count_items(self) -> int:
         self.fold()
@@ -137,12 +137,10 @@ class MemoryItems:
         with self._open():
             return list(enumerate(self._storage._results.values(), 1))[after : after + limit]
 
-    def counts_between(
-        self, after: int, last: int
-    ) -> list[tuple[str, str, int | None, int | None, int | None]]:
+    def counts_between(self, after: int, last: int) -> list[tuple[str, Count]]:
         with self._open():
             wanted = list(self._items)[after:last]
-            return [(each, *count) for each in wanted for count in self._counts[each]]
+            return [(each, count) for each in wanted for count in self._counts[each]]
 
 
 def _or_least(value: Any) -> tuple[bool, Any]:

@@ -228,11 +228,15 @@ class Storage(Protocol):
         *,
         retry_at: float | None = None,
         counted: bool = True,
+        deferred: bool = False,
+        dated: bool = False,
     ) -> Task:
         """An attempt failed: FAILED, or QUEUED again where `retry_at` (epoch seconds) is given.
 
-        `counted` adds one to `retry_count`: permanent errors are not counted. A `retry_at` that
-        has passed makes the task claimable at once. A failure where a cancel was asked for ends
+        `counted` adds one to `retry_count`: permanent errors are not counted, nor is "not yet".
+        With `deferred` the history calls it that, not retried. With `dated`, `retry_at` is a date
+        that was given, such as a premiere's, and no delay that begins now. A `retry_at` that has
+        passed makes the task claimable at once. A failure where a cancel was asked for ends
         CANCELLED instead of being retried. Durable like `complete`.
 
         Returns:

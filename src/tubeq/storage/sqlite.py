@@ -16,7 +16,7 @@ from tubeq.domain.errors import (
 )
 from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, Result, Task
 from tubeq.domain.policies import Durability
-from tubeq.domain.states import FINISHED, TaskEvent, TaskStatus, event_between
+from tubeq.domain.states import FINISHED, TRANSITIONS, TaskEvent, TaskStatus, event_between
 from tubeq.storage.connection import ConnectionFactory
 from tubeq.storage.identifiers import new_ids
 from tubeq.storage.port import ClaimRequest, Completion, Rescue
@@ -286,11 +286,13 @@ class SQLiteStorage(Housekeeping):
         *,
         retry_at: float | None = None,
         counted: bool = True,
+        deferred: bool = False,
+        dated: bool = False,
     ) -> Task:
-        event = TaskEvent.FAILED if retry_at is None else TaskEvent.RETRIED
-        return self._end_attempt(
-            claim, event, code=code, message=message, run_after=retry_at, counted=counted
-        )
+        back = TaskEvent.DEFERRED if deferred else TaskEvent.RETRIED
+        event = TaskEvent.FAILED if retry_at is None else back
+        why = {"code": code, "message": message, "run_after": retry_at, "dated": dated}
+        return self._end_attempt(claim, event, counted=counted, **why)
 
     def release(self, claim: Task, *, until: float | None = None, why: str | None = None) -> Task:
         return self._end_attempt(claim, TaskEvent.RELEASED, message=why, run_after=until)
@@ -319,13 +321,14 @@ class SQLiteStorage(Housekeeping):
         code: str | None = None,
         message: str | None = None,
         run_after: float | None = None,
+        dated: bool = False,
         counted: bool = False,
         crashed: bool = False,
     ) -> Task:
         """Take a held task out of its worker's hands, by `event`: to an end, or back to the queue.
         A cancel that was asked for comes before going back."""
         now = self._clock.now()
-        returning = event in (TaskEvent.RETRIED, TaskEvent.RELEASED, TaskEvent.RESCUED)
+        returning = TRANSITIONS[event].target is TaskStatus.QUEUED
         if returning and task.cancel_requested:
             event, returning = TaskEvent.CANCELLED, False
         changes = {
@@ -345,7 +348,7 @@ class SQLiteStorage(Housekeeping):
             if due is not None and run_after is None and event is TaskEvent.RELEASED:
                 due = min(due, now)
             later = due is not None and due > now
-            is_given = due == task.run_after and run_after is None
+            is_given = dated or (due == task.run_after and run_after is None)
             delay = {"run_after": due, "scheduled": later, "set_at": None if is_given else now}
             session.execute(_SQL["return_to_queue"], {**changes, **delay})
         else:

@@ -190,7 +190,7 @@ class SQLiteItems:
         if item is None:
             return []
         rows = self._session.read(_SQL["counts"], {"source_id": source_id})
-        return with_latest([Count._make(row) for row in rows], item)
+        return with_latest([Count._make(row) for row in rows], item.counts)
 
     def count_items(self) -> int:
         self.fold()
@@ -205,10 +205,9 @@ class SQLiteItems:
         rows = self._session.read(_SQL["result_page"], {"after": after, "limit": limit})
         return [(row[0], Result._make(row[1:])) for row in rows]
 
-    def counts_between(
-        self, after: int, last: int
-    ) -> list[tuple[str, str, int | None, int | None, int | None]]:
-        return self._session.read(_SQL["counts_between"], {"after": after, "last": last})
+    def counts_between(self, after: int, last: int) -> list[tuple[str, Count]]:
+        rows = self._session.read(_SQL["counts_between"], {"after": after, "last": last})
+        return [(row[0], Count._make(row[1:])) for row in rows]
 
 
 _STATEMENTS = ("insert_item", "update_item", "update_counts", "update_seen")
@@ -249,8 +248,8 @@ def _worked_out(rows: Sequence[tuple[Any, ...]], last_item: int, now: str) -> _B
         if now_known.counted_at is not None and (
             known is None or now_known.counted_at != known.counted_at
         ):
-            counts = (now_known.views, now_known.likes, now_known.comments)
-            counted.append((ids[source_id], now_known.counted_at, *counts))
+            counts = now_known.counts._replace(at=now_known.counted_at)
+            counted.append((ids[source_id], *counts))
     batch = _Batch([], [], [], [], counted, [])
     for source_id, item in after.items():
         _sort_in(batch, ids[source_id], before.get(source_id), item)

@@ -2,7 +2,8 @@
 
 What a plugin does decides what becomes of its task: it returns items, they are stored with the
 completion in one transaction; it raises PermanentError or InvalidParameters, the task has FAILED;
-it raises anything else, the failure is counted and the task tried again, up to `max_retries`.
+it raises anything else, the failure is counted and the task tried again, up to `max_retries`;
+but a TransientError that is "not yet" (`counted` is False) is no failure: the task waits.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import logging
 import math
 import os
-import socket
 import threading
 import time
 import weakref
@@ -18,7 +18,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from tubeq.domain.clock import to_timestamp
 from tubeq.domain.errors import (
     ClaimLost,
     InvalidParameters,
@@ -33,15 +32,16 @@ from tubeq.domain.errors import (
     TransientError,
 )
 from tubeq.domain.models import Idea, Task, TaskResult
-from tubeq.domain.numbers import is_number
+from tubeq.domain.numbers import MAX_EPOCH_S, is_number
 from tubeq.domain.states import TaskStatus
 from tubeq.plugins.base import running
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.queue.wakeup import SLOTS, Waiter, Waker
-from tubeq.storage.port import ClaimRequest, WorkerInfo
+from tubeq.storage.port import ClaimRequest
 from tubeq.workers.board import Board
 from tubeq.workers.config import WAIT_SCHEDULED_S, WorkerConfig, new_worker_id
 from tubeq.workers.keeper import AttemptKeeper
+from tubeq.workers.opening import opened_queue, worker_info
 from tubeq.workers.outlook import is_work_left
 from tubeq.workers.patience import StoragePatience
 from tubeq.workers.politeness import POSTPONED, Politeness
@@ -89,7 +89,7 @@ class BaseWorker:
         self.plugin = plugin
         self.worker_id = config.worker_id or new_worker_id()
         self._owns_queue = queue is None and not isinstance(queue_db_path, QueueManager)
-        self.queue = queue or _opened(queue_db_path, config)
+        self.queue = queue or opened_queue(queue_db_path, config)
         self._board = board or Board()
         self._politeness = Politeness(config, self.queue, self.worker_id)
         self._watch = Watch(
@@ -169,7 +169,7 @@ class BaseWorker:
                 while result is None:
                     try:
                         if error is not None:
-                            result = self._record_error(attempt, error)
+                            result = self._record_error(attempt, error, keeper.got_on)
                         elif attempt.heard:  # it knew that it had to end: this may be a part
                             result = record_end(self.queue, self.config, attempt)
                         else:
@@ -238,17 +238,33 @@ class BaseWorker:
             return self._fail(claim, message, InvalidParameters.code, permanent=True), None
         return TaskResult(success=True, ideas_count=count), following
 
-    def _record_error(self, attempt: Attempt, error: Exception) -> TaskResult:
+    def _record_error(self, attempt: Attempt, error: Exception, got_on: bool) -> TaskResult:
         final = isinstance(error, (PermanentError, InvalidParameters))
         if attempt.reason is not None and (not final or isinstance(error, TaskCancelled)):
             return record_end(self.queue, self.config, attempt)
         claim = attempt.claim
         if isinstance(error, (PluginError, InvalidParameters)):
+            if isinstance(error, TransientError) and not error.counted:
+                return self._defer(claim, error, got_on)
             asked_s = error.retry_after_s if isinstance(error, TransientError) else None
             after_s = asked_s if is_number(asked_s) else None  # a plugin may ask for anything
             return self._fail(claim, str(error), error.code, final, after_s)
         _logger.warning("task %s: the plugin failed", claim.task_id, exc_info=error)
         return self._fail(claim, f"{type(error).__name__}: {error}", "unexpected")
+
+    def _defer(self, claim: Task, error: TransientError, got_on: bool) -> TaskResult:
+        # A plugin may ask for anything.
+        after_s = error.retry_after_s if is_number(error.retry_after_s) else None
+        at = error.retry_at if is_number(error.retry_at, most=MAX_EPOCH_S) else None
+        code, message = error.code, str(error)
+        try:
+            task = self.queue.defer_task(
+                claim, message, code=code, retry_after_s=after_s, retry_at=at, got_on=got_on
+            )
+            code, message = task.error_code or code, task.error_message or message
+        except StorageNotSynced as trouble:
+            self._stored(trouble)
+        return TaskResult(success=False, error_message=message, error_code=code)
 
     def _fail(
         self,
@@ -456,31 +472,6 @@ class BaseWorker:
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
-
-def worker_info(worker_id: str, task_type: str, pid: int) -> WorkerInfo:
-    """What is registered of a worker that begins now, on this machine."""
-    now = time.time()
-    return WorkerInfo(
-        worker_id, task_type, socket.gethostname(), pid, to_timestamp(now), now, False
-    )
-
-
-def _opened(db_path: str | os.PathLike[str] | QueueManager, config: WorkerConfig) -> QueueManager:
-    """The queue at that path.
-
-    Raises:
-        InvalidParameters: it is in memory.
-        StorageError: it cannot be used.
-    """
-    if isinstance(db_path, QueueManager):
-        return db_path
-    if os.fspath(db_path) == ":memory:":
-        raise InvalidParameters(
-            'BaseWorker(config, ":memory:", plugin) would work an empty queue of its own: give it '
-            "the QueueManager instead"
-        )
-    return QueueManager(db_path, durability=config.durability, busy_timeout_s=config.busy_timeout_s)
 
 
 class _Idle(Exception):

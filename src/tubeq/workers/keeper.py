@@ -31,7 +31,7 @@ class AttemptKeeper:
         attempt: whose claim it bears.
     """
 
-    __slots__ = ("_attempt", "_queue", "_watch", "has_saved", "refusal")
+    __slots__ = ("_attempt", "_queue", "_watch", "got_on", "has_saved", "refusal")
 
     def __init__(self, queue: QueueManager, watch: Watch, attempt: Attempt) -> None:
         self._queue = queue
@@ -39,6 +39,8 @@ class AttemptKeeper:
         self._attempt = attempt
         self.has_saved = False
         """Whether there are ideas of the task in the storage."""
+        self.got_on = False
+        """Whether this attempt saved anything new."""
         self.refusal: Exception | None = None
         """What the storage raised last."""
 
@@ -66,6 +68,7 @@ class AttemptKeeper:
         self.has_saved = True
         self._watch.grant_time(attempt)
         if saved.new_ideas or saved.new_tasks:
+            self.got_on = True
             # As it is stored by now: else a failure to come would be counted from the old count.
             attempt.claim = attempt.claim._replace(retry_count=0, crash_count=0)
         return saved

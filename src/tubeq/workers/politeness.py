@@ -35,7 +35,9 @@ POSTPONED = "postponed"
 _SLICE_S = 0.25
 _BUSY_REST_S = 0.5
 _LONGEST_DELAY_S = 900.0
-_TELLS_NOTHING = frozenset({"cancelled", "stopped", "claim_lost", POSTPONED})
+_TELLS_NOTHING = frozenset(
+    {"cancelled", "stopped", "claim_lost", "upcoming", "not_live", POSTPONED}
+)
 _logger = logging.getLogger("tubeq.worker")
 
 

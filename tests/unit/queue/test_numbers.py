@@ -60,6 +60,12 @@ def _calls(queue: QueueManager) -> dict[tuple[str, str], Callable[[Any], Any]]:
         ("claim_tasks", "lease_s"): lambda x: queue.claim_tasks("video", "w", 2, lease_s=x),
         ("heartbeat", "lease_s"): lambda x: queue.heartbeat(claim, x),
         ("fail_task", "retry_after_s"): lambda x: queue.fail_task(claim, "no", retry_after_s=x),
+        ("defer_task", "retry_after_s"): lambda x: queue.defer_task(
+            claim, "not yet", code="upcoming", retry_after_s=x
+        ),
+        ("defer_task", "retry_at"): lambda x: queue.defer_task(
+            claim, "not yet", code="upcoming", retry_at=x
+        ),
         ("release_task", "after_s"): lambda x: queue.release_task(claim, after_s=x),
         ("rescue", "crash_limit"): lambda x: queue.rescue(crash_limit=x),
         ("set_limit", "concurrency"): lambda x: queue.set_limit("host:a", x),

@@ -103,12 +103,18 @@ def text(words: str) -> Json:
     return {"runs": [{"text": words}]}
 
 
-def rounded_views(views: int) -> str:
+def byline(name: str, channel_id: str, handle: str) -> Json:
+    """A channel's name, as a link to it."""
+    endpoint = {"browseId": channel_id, "canonicalBaseUrl": f"/{handle}"}
+    return {"runs": [{"text": name, "navigationEndpoint": {"browseEndpoint": endpoint}}]}
+
+
+def rounded_views(views: int, of: str = "views") -> str:
     """ "1.2M views"."""
     for size, letter in ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "K")):
         if views >= size:
-            return f"{views / size:.1f}".removesuffix(".0") + f"{letter} views"
-    return f"{views or 'No'} views"
+            return f"{views / size:.1f}".removesuffix(".0") + f"{letter} {of}"
+    return f"{views or 'No'} {of}"
 
 
 def age(days: int) -> str:

@@ -76,7 +76,7 @@ def _data(channel: Channel, wanted: str) -> Json:
     if channel.moved_to is not None:
         there = {"commandMetadata": {"webCommandMetadata": {"url": f"/{channel.moved_to}"}}}
         return {"onResponseReceivedActions": [{"navigateAction": {"endpoint": there}}]}
-    name = channel.handle.removeprefix("@")
+    name = channel.title or channel.handle.removeprefix("@")
     # Without videos there is no such tab: who asks for it is shown the home tab.
     there_are = [tab for tab in _TITLES if channel.tab(tab)]
     tabs = [_tab(channel, "Home", "featured", None if wanted in there_are else [])]
@@ -122,11 +122,18 @@ def _items(channel: Channel, tab: str, offset: int) -> list[Json]:
 
 
 def _lockup(video: Video) -> Json:
-    parts = [
-        {"text": {"content": rounded_views(video.views)}},
-        {"text": {"content": age(video.age_days)}, "accessibilityLabel": age(video.age_days)},
+    count, when, length = rounded_views(video.views), age(video.age_days), clock(video.duration_s)
+    style = "THUMBNAIL_OVERLAY_BADGE_STYLE_DEFAULT"
+    if video.viewers is not None:  # then it is those that are counted
+        count, when, length = rounded_views(video.viewers, "watching"), "Started today", "LIVE"
+        style = "THUMBNAIL_OVERLAY_BADGE_STYLE_LIVE"
+    elif video.problem is not None and video.problem.upcoming:
+        count, when, length = "1.2K waiting", "Premieres 12/31/2030, 5:00 PM", "UPCOMING"
+    parts: list[Json] = [
+        {"text": {"content": count}},
+        {"text": {"content": when}, "accessibilityLabel": when},
     ]
-    badge = {"thumbnailBadgeViewModel": {"text": clock(video.duration_s)}}
+    badge = {"thumbnailBadgeViewModel": {"text": length, "badgeStyle": style}}
     overlay = {"thumbnailBottomOverlayViewModel": {"badges": [badge]}}
     rows = {"contentMetadataViewModel": {"metadataRows": [{"metadataParts": parts}]}}
     return {

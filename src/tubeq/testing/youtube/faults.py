@@ -167,6 +167,11 @@ def no_title() -> Fault:
     return _renamed("title")
 
 
+def no_channel() -> Fault:
+    """A channel's page that does not say whose it is."""
+    return _renamed("channelMetadataRenderer")
+
+
 def no_player_response() -> Fault:
     """A video's page that tells nothing of the video itself: it has to be asked for."""
     return _renamed_variable("ytInitialPlayerResponse")

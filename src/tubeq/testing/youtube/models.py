@@ -18,7 +18,9 @@ class Video:
         duration_s: length in seconds.
         age_days: days since publication.
         channel: the handle of its channel, in lower case.
+        byline: the name of its channel, as people read it.
         problem: why it cannot be watched; None where it can.
+        viewers: how many watch it live; None where it is not live.
     """
 
     video_id: str
@@ -32,7 +34,9 @@ class Video:
     category: str
     channel: str
     channel_id: str
+    byline: str
     problem: Problem | None = None
+    viewers: int | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,9 @@ class Channel:
         moved_to: handle of the channel that those who ask for this one are sent to.
         alert: what the page says instead of a listing, such as "This channel does not exist."
         old_layout: pages of the older shape, which has descriptions.
+        title: its name, as people read it; None for its handle without the "@".
+        old_names: other names under which its pages are shown: former handles, and those of
+            "/c/name", "/user/name" and "/name".
     """
 
     handle: str
@@ -56,6 +63,8 @@ class Channel:
     moved_to: str | None = None
     alert: str | None = None
     old_layout: bool = False
+    title: str | None = None
+    old_names: tuple[str, ...] = ()
 
     def tab(self, name: str) -> Sequence[Video]:
         """The videos under "videos", "shorts" or "streams"."""
@@ -68,7 +77,8 @@ class Playlist:
     """One playlist.
 
     Args:
-        videos: in its order. Those that cannot be watched are hidden.
+        videos: in its order. Those that cannot be watched are hidden, or bear a stand-in for a
+            title where `shows_all`.
         alert: what the page says instead, such as "The playlist does not exist."
     """
 
@@ -76,3 +86,4 @@ class Playlist:
     title: str
     videos: Sequence[Video]
     alert: str | None = None
+    shows_all: bool = False

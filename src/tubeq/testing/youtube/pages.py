@@ -51,6 +51,8 @@ def _get(world: World, segments: list[str], query: dict[str, list[str]]) -> Answ
         return watch_pages.page_of(world, query.get("v", [""])[0])
     if segments[0].startswith("@") or segments[0] in ("channel", "c", "user"):
         return channel_pages.page_of(world, segments)
+    if world.find_old_name(segments[0]) is not None:
+        return channel_pages.page_of(world, ["c", *segments])
     if segments[1:] in (["videos"], ["shorts"], ["streams"]):  # of the oldest kind: /name
         return channel_pages.page_of(world, segments)
     return no_page(RequestKind.UNKNOWN)

@@ -8,6 +8,7 @@ from tubeq.testing.youtube.answers import (
     RequestKind,
     age,
     alert,
+    byline,
     continuation,
     json_response,
     no_data,
@@ -68,6 +69,7 @@ def _data(world: World, playlist_id: str, *, hidden: bool = False) -> Json:
 
 def _items(playlist: Playlist, hidden: bool, offset: int) -> list[Json]:
     """One page of videos, and the token for the next where there is one."""
+    hidden = hidden or playlist.shows_all
     videos = [video for video in playlist.videos if hidden or video.problem is None]
     end = offset + PAGE_SIZE
     items = [_renderer(video) for video in videos[offset:end]]
@@ -91,7 +93,7 @@ def _renderer(video: Video) -> Json:
             "videoId": video.video_id,
             "title": text(video.title),
             "lengthSeconds": str(video.duration_s),
-            "shortBylineText": text(video.channel.removeprefix("@")),
+            "shortBylineText": byline(video.byline, video.channel_id, video.channel),
             "videoInfo": text(about),
             "isPlayable": True,
         }

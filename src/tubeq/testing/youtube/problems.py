@@ -5,7 +5,7 @@ world.video("abcdefghijk", problem=problems.PRIVATE)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,9 @@ class Problem:
         tells_details: whether the title and the like are told all the same.
         upcoming: whether the video is yet to begin.
         trailer: id of another video, which is shown instead.
+        begins_at: when what is upcoming is said to begin, epoch seconds: from then on it can be
+            watched.
+        late_s: how much later that is than it is said.
     """
 
     status: str
@@ -27,6 +30,8 @@ class Problem:
     tells_details: bool = False
     upcoming: bool = False
     trailer: str | None = None
+    begins_at: float | None = None
+    late_s: float = 0.0
 
 
 REMOVED = Problem("ERROR", "Video unavailable", "This video has been removed by the uploader")
@@ -66,6 +71,13 @@ UPCOMING = Problem(
     upcoming=True,
 )
 PREMIERE = Problem("LIVE_STREAM_OFFLINE", "Premieres in 5 hours", tells_details=True, upcoming=True)
+
+
+def premiere(begins_at: float, reason: str = "Premieres soon", *, late_s: float = 0.0) -> Problem:
+    """A video that is shown from then on (epoch seconds), and not before; or a little late."""
+    return replace(PREMIERE, reason=reason, begins_at=begins_at, late_s=late_s)
+
+
 BOT_CHECK = Problem(
     "LOGIN_REQUIRED",
     "Sign in to confirm you\u2019re not a bot",

@@ -13,6 +13,7 @@ from tubeq.testing.youtube.answers import (
     Json,
     RequestKind,
     age,
+    byline,
     clock,
     continuation,
     continued,
@@ -108,6 +109,7 @@ def _renderer(video: Video) -> Json:
             "lengthText": {"simpleText": clock(video.duration_s)},
             "viewCountText": {"simpleText": f"{video.views:,} views"},
             "publishedTimeText": {"simpleText": age(video.age_days)},
-            "ownerText": text(video.channel.removeprefix("@")),
+            "ownerText": text(video.byline),
+            "shortBylineText": byline(video.byline, video.channel_id, video.channel),
         }
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta, timezone
 
 from tubeq.testing.youtube.answers import Answer, Json, RequestKind, json_response, page, text
@@ -32,6 +33,9 @@ def rest(world: World, query: Json) -> Answer:
 
 def _player(video: Video | None) -> Json:
     problem = UNKNOWN if video is None else video.problem
+    begins_at = problem.begins_at if problem is not None else None
+    if problem is not None and begins_at is not None and begins_at + problem.late_s <= time.time():
+        problem = None
     data: Json = {"playabilityStatus": _playability(problem)}
     if video is None or (problem is not None and not problem.tells_details):
         return data
@@ -43,12 +47,13 @@ def _player(video: Video | None) -> Json:
         "channelId": video.channel_id,
         "shortDescription": video.description,
         "viewCount": str(video.views),
-        "author": video.channel,
+        "author": video.byline,
         "isPrivate": False,
-        "isLiveContent": problem is not None and problem.upcoming,
+        "isLive": video.viewers is not None,
+        "isLiveContent": video.viewers is not None or (problem is not None and problem.upcoming),
         "isUpcoming": problem is not None and problem.upcoming,
     }
-    data["microformat"] = {"playerMicroformatRenderer": _microformat(video)}
+    data["microformat"] = {"playerMicroformatRenderer": _microformat(video, begins_at)}
     if problem is None:
         # The host is never asked: nothing is downloaded.
         url = f"https://rr1---sn-simulated.googlevideo.com/videoplayback?id={video.video_id}"
@@ -72,8 +77,13 @@ def _playability(problem: Problem | None) -> Json:
     return status
 
 
-def _microformat(video: Video) -> Json:
+def _microformat(video: Video, begins_at: float | None) -> Json:
+    live: Json = {}
+    if begins_at is not None:
+        moment = datetime.fromtimestamp(begins_at, timezone.utc)
+        live["liveBroadcastDetails"] = {"startTimestamp": moment.isoformat()}
     return {
+        **live,
         "title": {"simpleText": video.title},
         "lengthSeconds": str(video.duration_s),
         "ownerProfileUrl": f"http://www.youtube.com/{video.channel}",
@@ -122,7 +132,7 @@ def _primary(video: Video) -> Json:
 
 
 def _secondary(video: Video) -> Json:
-    owner = {"title": text(video.channel.removeprefix("@"))}
+    owner = {"title": text(video.byline)}
     return {"owner": {"videoOwnerRenderer": owner}}
 
 

@@ -53,6 +53,8 @@ class World:
         moved_to: str | None = None,
         alert: str | None = None,
         old_layout: bool = False,
+        title: str | None = None,
+        old_names: Sequence[str] = (),
     ) -> Channel:
         """Add a channel, or replace the one with that handle.
 
@@ -60,7 +62,7 @@ class World:
             handle: with or without its "@".
             videos, shorts, streams: how many, 0 to 500.
             titles: of the first videos, where they matter.
-            moved_to, alert, old_layout: see `Channel`.
+            moved_to, alert, old_layout, title, old_names: see `Channel`.
 
         Raises:
             ValueError: too many videos.
@@ -69,12 +71,14 @@ class World:
         made = Channel(
             handle,
             channel_id="UC" + self._identifier(handle.lower(), 22),
-            videos=self._made(handle, videos, handle, titles),
-            shorts=self._made(f"{handle}/shorts", shorts, handle),
-            streams=self._made(f"{handle}/streams", streams, handle),
+            videos=self._made(handle, videos, handle, titles, title),
+            shorts=self._made(f"{handle}/shorts", shorts, handle, (), title),
+            streams=self._made(f"{handle}/streams", streams, handle, (), title),
             moved_to=moved_to,
             alert=alert,
             old_layout=old_layout,
+            title=title,
+            old_names=tuple(old_names),
         )
         return self._add(made)
 
@@ -109,7 +113,18 @@ class World:
             found = self._channels.get(name) or self._channels.get("@" + name.lower().lstrip("@"))
             if found is None and self.any_channel and not name.startswith("UC"):
                 found = self.channel(name)
-            return found
+            if found is None or isinstance(found.videos, ManyVideos):
+                return found
+            # A video may have changed since.
+            videos = tuple(self._videos[v.video_id] for v in found.videos)
+            return found if videos == found.videos else replace(found, videos=videos)
+
+    def find_old_name(self, name: str) -> Channel | None:
+        """The channel that had this name once, so that "/name" leads to it; None for none."""
+        with self._lock:
+            found = self._channels.get("@" + name.lower())
+        old_names = () if found is None else map(str.lower, found.old_names)
+        return found if name.lower() in old_names else None
 
     def playlist(
         self,
@@ -118,6 +133,7 @@ class World:
         *,
         titles: Sequence[str] = (),
         alert: str | None = None,
+        shows_all: bool = False,
     ) -> Playlist:
         """Add a playlist, or replace the one with that id.
 
@@ -125,13 +141,13 @@ class World:
             playlist_id: "PL" and at least 10 more characters.
             videos: how many, 0 to 500.
             titles: of the first videos, where they matter.
-            alert: see `Playlist`.
+            alert, shows_all: see `Playlist`.
 
         Raises:
             ValueError: too many videos.
         """
         made = self._made(playlist_id, videos, _SOMEBODY, titles)
-        playlist = Playlist(playlist_id, f"Playlist {playlist_id}", made, alert)
+        playlist = Playlist(playlist_id, f"Playlist {playlist_id}", made, alert, shows_all)
         with self._lock:
             self._playlists[playlist_id] = playlist
         return playlist
@@ -173,6 +189,7 @@ class World:
         title: str | None = None,
         description: str | None = None,
         problem: Problem | None = None,
+        viewers: int | None = None,
     ) -> Video:
         """Add a video, or change one that is there.
 
@@ -180,6 +197,7 @@ class World:
             video_id: 11 characters.
             title, description: where they matter.
             problem: one of `tubeq.testing.youtube.problems`.
+            viewers: see `Video`.
         """
         with self._lock:
             video = self._videos.get(video_id)
@@ -190,6 +208,7 @@ class World:
                 title=video.title if title is None else title,
                 description=video.description if description is None else description,
                 problem=problem,
+                viewers=viewers,
             )
             return self._videos[video_id]
 
@@ -227,6 +246,8 @@ class World:
         with self._lock:
             self._channels[channel.handle.lower()] = channel
             self._channels[channel.channel_id] = channel
+            for name in channel.old_names:
+                self._channels["@" + name.lower().removeprefix("@")] = channel
         return channel
 
     def _identifier(self, name: str, length: int) -> str:
@@ -234,9 +255,18 @@ class World:
         return base64.urlsafe_b64encode(digest).decode("ascii")[:length]
 
     def _made(
-        self, name: str, count: int | None, handle: str, titles: Sequence[str] = ()
+        self,
+        name: str,
+        count: int | None,
+        handle: str,
+        titles: Sequence[str] = (),
+        byline: str | None = None,
     ) -> tuple[Video, ...]:
         """So many new videos of a channel.
+
+        Args:
+            byline: its name, where that is not its handle. Its videos then show both as they are.
+
 
         Raises:
             ValueError: too many.
@@ -247,6 +277,8 @@ class World:
         made = [self._video(name, index, handle) for index in range(count)]
         for index, title in enumerate(titles[:count]):
             made[index] = replace(made[index], title=title)
+        if byline is not None:
+            made = [replace(video, channel=handle, byline=byline) for video in made]
         with self._lock:
             self._videos.update((video.video_id, video) for video in made)
         return tuple(made)
@@ -269,6 +301,7 @@ class World:
             category="Entertainment",
             channel=handle.lower(),
             channel_id="UC" + self._identifier(handle.lower(), 22),
+            byline=handle.lower().removeprefix("@"),
         )
 
 

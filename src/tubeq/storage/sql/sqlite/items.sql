@@ -3,7 +3,7 @@
 -- name: item_columns
 item.source_id, item.title, item.description, item.channel, item.channel_id, item.handle, item.url,
 item.duration_s, item.published_at, item.extra, item.first_seen_at, item.score, item.views,
-item.likes, item.comments, item.last_seen_at, item.times_seen, item.counted_at, item.uncounted
+item.likes, item.comments, item.views_exact, item.last_seen_at, item.times_seen, item.counted_at, item.uncounted
 
 -- Folding ------------------------------------------------------------------------------------------
 -- What is read here is written later, under the write lock, if the generation is still the same.
@@ -41,27 +41,29 @@ WHERE generation = :generation
 
 -- name: insert_item
 INSERT INTO item (source_id, title, description, channel, channel_id, handle, url, duration_s,
-                  published_at, extra, first_seen_at, score, views, likes, comments, last_seen_at,
-                  times_seen, counted_at, uncounted, id)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                  published_at, extra, first_seen_at, score, views, likes, comments, views_exact,
+                  last_seen_at, times_seen, counted_at, uncounted, id)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: update_item
 UPDATE item SET source_id = ?, title = ?, description = ?, channel = ?, channel_id = ?, handle = ?,
     url = ?, duration_s = ?, published_at = ?, extra = ?, first_seen_at = ?, score = ?, views = ?,
-    likes = ?, comments = ?, last_seen_at = ?, times_seen = ?, counted_at = ?, uncounted = ?
+    likes = ?, comments = ?, views_exact = ?, last_seen_at = ?, times_seen = ?, counted_at = ?,
+    uncounted = ?
 WHERE id = ?
 
 -- What is most often all that is new: it spares the indexes of the rest.
 -- name: update_counts
-UPDATE item SET score = ?, views = ?, likes = ?, comments = ?, last_seen_at = ?, times_seen = ?,
-    counted_at = ?, uncounted = ?
+UPDATE item SET score = ?, views = ?, likes = ?, comments = ?, views_exact = ?, last_seen_at = ?,
+    times_seen = ?, counted_at = ?, uncounted = ?
 WHERE id = ?
 
 -- name: update_seen
 UPDATE item SET last_seen_at = ?, times_seen = ?, counted_at = ?, uncounted = ? WHERE id = ?
 
 -- name: insert_count
-INSERT OR IGNORE INTO item_count (item, at, views, likes, comments) VALUES (?, ?, ?, ?, ?)
+INSERT OR IGNORE INTO item_count (item, at, views, likes, comments, views_exact)
+VALUES (?, ?, ?, ?, ?, ?)
 
 -- One that was overwritten once more since it was read stays.
 -- name: forget_again
@@ -117,14 +119,41 @@ SELECT id, title, description, channel, handle, channel_id FROM item WHERE id > 
 
 -- Looking ------------------------------------------------------------------------------------------
 
--- Views gained since :since, or since the first kept count if that is later.
+-- To multiples of what a count may have been rounded, as domain/counts.py has it; of an exact one -1,
+-- so that even no difference is larger.
+-- name: step_of_item
+CASE WHEN coalesce(item.views_exact, item.views < 10000) OR item.views < 1000 THEN -1
+    WHEN item.views < 10000 THEN iif(item.views % 100 = 0, 100, iif(item.views % 10 = 0, 10, -1))
+    WHEN item.views < 100000 THEN iif(item.views % 1000 = 0, 1000, iif(item.views % 100 = 0, 100, -1))
+    WHEN item.views < 1000000 THEN iif(item.views % 1000 = 0, 1000, -1)
+    WHEN item.views < 10000000 THEN iif(item.views % 100000 = 0, 100000, iif(item.views % 10000 = 0, 10000, -1))
+    WHEN item.views < 100000000 THEN iif(item.views % 1000000 = 0, 1000000, iif(item.views % 100000 = 0, 100000, -1))
+    WHEN item.views < 1000000000 THEN iif(item.views % 1000000 = 0, 1000000, -1)
+    WHEN item.views < 10000000000 THEN iif(item.views % 100000000 = 0, 100000000, iif(item.views % 10000000 = 0, 10000000, -1))
+    ELSE iif(item.views % 1000000000 = 0, 1000000000, iif(item.views % 100000000 = 0, 100000000, -1)) END
+
+-- name: step_of_kept
+CASE WHEN coalesce(kept.views_exact, kept.views < 10000) OR kept.views < 1000 THEN -1
+    WHEN kept.views < 10000 THEN iif(kept.views % 100 = 0, 100, iif(kept.views % 10 = 0, 10, -1))
+    WHEN kept.views < 100000 THEN iif(kept.views % 1000 = 0, 1000, iif(kept.views % 100 = 0, 100, -1))
+    WHEN kept.views < 1000000 THEN iif(kept.views % 1000 = 0, 1000, -1)
+    WHEN kept.views < 10000000 THEN iif(kept.views % 100000 = 0, 100000, iif(kept.views % 10000 = 0, 10000, -1))
+    WHEN kept.views < 100000000 THEN iif(kept.views % 1000000 = 0, 1000000, iif(kept.views % 100000 = 0, 100000, -1))
+    WHEN kept.views < 1000000000 THEN iif(kept.views % 1000000 = 0, 1000000, -1)
+    WHEN kept.views < 10000000000 THEN iif(kept.views % 100000000 = 0, 100000000, iif(kept.views % 10000000 = 0, 10000000, -1))
+    ELSE iif(kept.views % 1000000000 = 0, 1000000000, iif(kept.views % 100000000 = 0, 100000000, -1)) END
+
+-- name: comparable
+abs(item.views - kept.views) > max($step_of_item, $step_of_kept)
+
+-- Views gained since :since, or since the first comparable count if that is later.
 -- name: growth
 item.views - coalesce(
-    (SELECT views FROM item_count AS kept
+    (SELECT CASE WHEN $comparable THEN kept.views END FROM item_count AS kept
      WHERE kept.item = item.id AND kept.at <= :since AND kept.views IS NOT NULL
      ORDER BY kept.at DESC LIMIT 1),
-    (SELECT views FROM item_count AS kept
-     WHERE kept.item = item.id AND kept.views IS NOT NULL
+    (SELECT kept.views FROM item_count AS kept
+     WHERE kept.item = item.id AND kept.at > :since AND kept.views IS NOT NULL AND $comparable
      ORDER BY kept.at LIMIT 1))
 
 -- name: of_channel
@@ -194,7 +223,7 @@ ORDER BY growth DESC, item.id DESC LIMIT :limit
 SELECT $item_columns, $growth FROM item WHERE source_id = :source_id
 
 -- name: counts
-SELECT at, views, likes, comments FROM item_count
+SELECT at, views, likes, comments, views_exact FROM item_count
 WHERE item = (SELECT id FROM item WHERE source_id = :source_id) ORDER BY at
 
 -- name: count_items
@@ -206,7 +235,7 @@ SELECT count(*) FROM item
 SELECT id, $item_columns, NULL FROM item WHERE id > :after ORDER BY id LIMIT :limit
 
 -- name: counts_between
-SELECT source_id, at, kept.views, kept.likes, kept.comments
+SELECT source_id, at, kept.views, kept.likes, kept.comments, kept.views_exact
 FROM item CROSS JOIN item_count AS kept ON kept.item = item.id
 WHERE item.id > :after AND item.id <= :last ORDER BY item.id, at
 

@@ -116,7 +116,9 @@ CREATE TABLE worker (
 ) WITHOUT ROWID;
 
 -- What is known of one thing, such as a video, over the results of all tasks. Filled from results
--- by folding (storage/sqlite_items.py), never on the path of a completion.
+-- by folding (storage/sqlite_items.py), never on the path of a completion. `views_exact` is 1 where
+-- views that look rounded are exact, 0 where they may be rounded, NULL where nobody said. (A column
+-- that came later stands as SQLite adds it.)
 CREATE TABLE item (
     id INTEGER PRIMARY KEY,
     source_id TEXT NOT NULL,
@@ -138,7 +140,7 @@ CREATE TABLE item (
     times_seen INTEGER NOT NULL,
     counted_at TIMESTAMP,  -- when counts were last kept in item_count
     uncounted INTEGER NOT NULL  -- 1 where they have changed since
-);
+, views_exact INTEGER);
 
 CREATE UNIQUE INDEX item_source ON item (source_id);
 CREATE INDEX item_views ON item (views);
@@ -151,7 +153,7 @@ CREATE TABLE item_count (
     at TIMESTAMP NOT NULL,
     views INTEGER,
     likes INTEGER,
-    comments INTEGER,
+    comments INTEGER, views_exact INTEGER,
     PRIMARY KEY (item, at)
 ) WITHOUT ROWID;
 
