@@ -83,30 +83,23 @@ def add(
     settings = read_settings(db_path)
     check = checker(task_type)
     template = NewTask("", {}, priority, _due_at(delay, run_after), idempotency_key)
-    if from_file is None:  # checked before a database file is made
-        with registry.around_plugins():
-            task = _checked(template, _parameters(task_type, param or [], parameters), check)
-        with open_queue(settings, create=True) as queue:
-            task_ids = queue.create_tasks([task])
-            unworked = untaken_types(queue)
-    elif param or parameters:
+    if from_file is not None and (param or parameters):
         raise InvalidParameters("--from-file brings the parameters: leave out the others")
-    else:
-        with registry.around_plugins():
-            tasks = list(_tasks_from(from_file, template, check))
-        with open_queue(settings, create=True) as queue:
-            task_ids = _create_in_batches(queue, tasks)
-            unworked = untaken_types(queue)
-    added = f"added: {counted(len(task_ids), 'task')}"
-    with reporting(added if from_file is not None else f"added: task {task_ids[0]}"):
-        if as_json:
-            write_json(
-                {"count": len(task_ids), "task_ids": task_ids, "types_without_worker": unworked}
-            )
-        elif from_file is None:
-            print(task_ids[0])
+    with registry.around_plugins():  # checked before a database file is made
+        if from_file is None:
+            tasks = [_checked(template, _parameters(task_type, param or [], parameters), check)]
         else:
-            print(f"{counted(len(task_ids), 'task')} added")
+            tasks = list(_tasks_from(from_file, template, check))
+    with open_queue(settings, create=True) as queue:
+        task_ids = _create_in_batches(queue, tasks)
+        unworked = untaken_types(queue)
+    added = counted(len(task_ids), "task")
+    with reporting(f"added: {added if from_file is not None else f'task {task_ids[0]}'}"):
+        if as_json:
+            told = {"count": len(task_ids), "task_ids": task_ids}
+            write_json({**told, "types_without_worker": unworked})
+        else:
+            print(task_ids[0] if from_file is None else f"{added} added")
         if unworked:
             say(unworked_words(settings, unworked))
 
@@ -215,6 +208,8 @@ def _lines(source: str) -> Iterator[str]:
 
 
 def _create_in_batches(queue: QueueManager, tasks: Sequence[NewTask]) -> list[str]:
+    if len(tasks) == 1:
+        return queue.create_tasks(tasks)
     from rich.progress import track
 
     task_ids: list[str] = []

@@ -188,10 +188,6 @@ class RunnerConfig:
     def __post_init__(self) -> None:
         for name, most in (("processes", _MAX_PROCESSES), ("threads", _MAX_THREADS)):
             checked_whole(name, getattr(self, name), 1, most)
-        wait_s = self.wait_scheduled_s
-        if not isinstance(wait_s, (int, float)) or isinstance(wait_s, bool) or not wait_s >= 0:
-            raise InvalidParameters(
-                f"wait_scheduled_s must be a number of seconds from 0 up: {wait_s!r:.60}"
-            )
+        checked_span("wait_scheduled_s", self.wait_scheduled_s)
         if self.plugin is not None and ":" not in self.plugin:
             raise InvalidParameters(f'plugin must read "module:attribute": {self.plugin!r:.120}')
