@@ -97,6 +97,7 @@ class ClaimBesidePrune(Scenario):
 
     name = "claim-beside-prune"
     calls = sizes(50, 1_000, 5_000)
+    figures = ("slowest_beside_ms", "slowest_alone_ms", "slowest_ratio")
     batch = 0  # what counts is the slowest, which no gate can judge
     counted_calls = 0
     at_once = 500
