@@ -48,7 +48,10 @@ def test_scrape_prints_json_with_source_ids(tmp_path: Path, environment: dict[st
     assert len({idea["source_id"] for idea in ideas}) == 7
     with QueueManager(tmp_path / "tubeq.db") as queue:
         (task,) = queue.list_tasks()
-        assert (task.status, task.retry_count) == (TaskStatus.COMPLETED, 1)
+        # The throttling that it met said when to come again: that is no failure.
+        assert (task.status, task.retry_count) == (TaskStatus.COMPLETED, 0)
+        events = [entry.event for entry in queue.get_task_history(task.task_id)]
+        assert events.count("deferred") == 1
         stored = queue.get_task_results(task.task_id)
         assert [result.source_id for result in stored] == [idea["source_id"] for idea in ideas]
     assert task.task_id in done.stderr
