@@ -5,6 +5,7 @@ a documented exit code, a line that says what is wrong, and no traceback. Nothin
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -58,6 +59,8 @@ BAD = [
     ["history", "--results", "{results}", "--last", "0"],
     ["history", "--results", "{results}", "--last", "-1"],
     ["count", "no-such..HEAD"],
+    ["count", "HEAD..HEAD"],
+    ["count", "^HEAD"],
     ["count", "--newest", "0"],
     ["count", "--jobs", "-1"],
     ["count", "--results", "{file}/results"],
@@ -183,10 +186,22 @@ def test_no_error_has_the_code_of_a_verdict(
         assert "Traceback" in capsys.readouterr().err
 
 
+def test_sigterm_is_as_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(_: object) -> int:
+        signal.raise_signal(signal.SIGTERM)
+        return 0
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(history_command, "run", end)
+    assert main(["history"]) == ExitCode.INTERRUPTED
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
 QUICK = [
     ["run", "--list"],
     ["history", "--results", "{results}"],
     ["history", "--results", "{results}", "--json"],
+    ["count", "--show", "--results", "{results}"],
     ["--help"],
     ["compare", "no-such-revision"],
     ["bisect", "no-such", "HEAD", "claim-lifo-1e3"],
@@ -197,7 +212,7 @@ QUICK = [
     ["prove", "--no-change", "-1"],
     ["peers", "--only", "nope"],
 ]
-READ_ONLY = ("run", "history", "--help")
+READ_ONLY = ("run", "history", "count", "--help")
 OUTPUTS = {"closed": ">&- 2>&-", "full": ">/dev/full 2>/dev/full", "gone": "2>&1 | true"}
 
 
