@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from re import fullmatch
 
 from benchmarks.lab.exits import BadInput, InfrastructureError, ending
 
@@ -45,6 +46,7 @@ _REMEDIES = (
     ("promisor", "this clone is partial: git fetch --refetch --no-filter"),
     ("bad object", "the repository is damaged, see git fsck"),
 )
+_CLONE_ANEW = "its .git is there, but damaged: clone it anew"
 UNSHALLOW = "this clone is shallow: git fetch --unshallow (with actions/checkout: fetch-depth: 0)"
 
 
@@ -132,6 +134,8 @@ def resolve(repository: Path, name: str) -> str:
         if found.startswith("^"):  # "not this one": no revision
             raise _unknown(repository, name)
         found = git_text(repository, "rev-parse", "--verify", "--quiet", f"{found}^{{commit}}")
+        if not fullmatch("[0-9a-f]{40,64}", found.strip()):
+            raise GitFailed(f"git rev-parse answered {found[:60]!r}, which is no id of a commit")
     except GitFailed as error:
         if error.code != 1:  # 1: git works, and it is the name that means nothing
             raise
@@ -261,8 +265,9 @@ def _reason(folder: Path, command: str, done: subprocess.CompletedProcess[bytes]
     words = done.stderr.decode("utf-8", "replace").strip()
     for sign, remedy in _REMEDIES:
         if sign in words:
-            first = words.splitlines()[0]
-            return f"git: {first} ({remedy.format(folder=folder)})"
+            is_damaged = sign == "not a git repository" and (folder / ".git").exists()
+            advice = _CLONE_ANEW if is_damaged else remedy.format(folder=folder)
+            return f"git: {words.splitlines()[0]} ({advice})"
     return f"git {command} {ending(done.returncode)}: {words or 'it gave no reason'}"
 
 
