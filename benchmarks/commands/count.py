@@ -66,6 +66,8 @@ def run(options: argparse.Namespace) -> int:
     try:
         if why_not() and not options.show:
             raise BadInput(why_not())
+        if options.show and not options.results.is_dir():
+            raise BadInput(f"--results {options.results}: there is no such folder")
         packages = distinct_packages(ROOT, options.range)
         if options.newest is not None:
             packages = packages[-options.newest :]

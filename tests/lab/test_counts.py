@@ -226,7 +226,7 @@ def test_what_is_kept_is_shown_without_valgrind(
     git_only.mkdir()
     (git_only / "git").symlink_to(str(shutil.which("git")))
     monkeypatch.setenv("PATH", str(git_only))
-    results = ("--results", str(tmp_path / "results"))
+    results = ("--results", str(tmp_path))
     assert run_count("--show", *results) == ExitCode.PASS
     assert "0 of 2 packages" in capsys.readouterr().out
     monkeypatch.setattr(count, "why_not", lambda: "install it")
@@ -263,7 +263,7 @@ def test_a_shallow_clone_says_that_it_is_one(
     command = ["git", "clone", "--quiet", "--depth=1", tmp_path.as_uri(), str(clone)]
     subprocess.run(command, check=True)
     monkeypatch.setattr(count, "ROOT", clone)
-    assert run_count("--show", "--results", str(tmp_path / "results")) == ExitCode.PASS
+    assert run_count("--show", "--results", str(tmp_path)) == ExitCode.PASS
     out, err = capsys.readouterr()
     assert "of 1 packages" in out
     assert "git fetch --unshallow" in err

@@ -64,6 +64,11 @@ BAD = [
     ["count", "--newest", "0"],
     ["count", "--jobs", "-1"],
     ["count", "--results", "{file}/results"],
+    ["count", "--show", "--results", "{tmp}/nope"],
+    ["history", "--results", "x" * 300],
+    ["gate", "HEAD", "HEAD", "--folder", "x" * 5000],
+    ["gate", "HEAD", "HEAD", "--markdown", "x" * 300],
+    ["count", "--results", "x" * 300],
     ["backfill", "no-such..HEAD"],
     ["backfill", "HEAD..HEAD"],
     ["backfill", "HEAD", "--scenario", "claim-lifo"],
@@ -139,6 +144,28 @@ def test_speed_refuses_alike(capsys: pytest.CaptureFixture[str]) -> None:
         speed_main(["--only", "nothing"])
     assert caught.value.code == ExitCode.BAD_INPUT
     assert capsys.readouterr().err.startswith("error: ")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links")
+@pytest.mark.parametrize("end", ["", "/x"])
+def test_links_that_lead_nowhere_are_refused(
+    end: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the commands that read, and by those that would write there after ten minutes."""
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone" / "x")
+    for link in ("circle", "nowhere"):
+        path = str(tmp_path / link) + end
+        for arguments in (
+            ["history", "--results", path],
+            ["publish", "--out", path],
+            ["count", "--results", path],
+            ["gate", "no-such", "--markdown", path],
+        ):
+            assert ended(arguments) == ExitCode.BAD_INPUT
+            err = capsys.readouterr().err
+            assert err.count("\n") == 1
+            assert link in err
 
 
 def test_names_that_are_close_are_offered(
