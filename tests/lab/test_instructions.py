@@ -48,7 +48,7 @@ def test_the_count_repeats_and_a_comment_or_two_per_cent_more_work_is_told_apart
     before = count(copy)
     assert count(copy) == before
 
-    line = "        changes = claim_changes(request, now)\n        if request.strategy"
+    line = "        changes = self.changes(request, now, uptime_s)\n        if request.strategy"
     change(copy, line, f"        # A comment.\n{line}")
     assert count(copy) / before == pytest.approx(1.0, abs=SMALLEST_CHANGE)
 
