@@ -17,7 +17,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
             continue
         progress.tell(f"{commit.sha[:7]}: preparing its environment")
         try:
-            python, path = _runnable(commit.sha)
+            python, path = _runnable(commit.sha, progress.tell)
         except InfrastructureError as error:
             print(f"    skipped: {error}")
             continue
@@ -121,7 +121,7 @@ def commits_of(text: str, repository: Path = ROOT) -> list[Commit]:
     return found
 
 
-def _runnable(sha: str) -> tuple[Path, tuple[Path, ...]]:
+def _runnable(sha: str, tell: Callable[[str], None]) -> tuple[Path, tuple[Path, ...]]:
     """An interpreter that has the commit's package, and folders for its path.
 
     A commit that cannot be built (its README came later, say) is run from its sources by this
@@ -133,7 +133,7 @@ def _runnable(sha: str) -> tuple[Path, tuple[Path, ...]]:
     from benchmarks.lab.revisions import BuildFailed, folder_side, prepare_side, source_tree
 
     try:
-        side = prepare_side(ROOT, sha)
+        side = prepare_side(ROOT, sha, tell)
     except BuildFailed as error:
         print(f"    not built, but run from its sources: {str(error).splitlines()[-1][:200]}")
         side = folder_side(source_tree(ROOT, sha))

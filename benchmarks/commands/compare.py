@@ -171,7 +171,7 @@ def compare(
         sides = []
         for name in (base, head):
             progress.tell(f"preparing {name}")
-            sides.append(prepare_side(root, name))
+            sides.append(prepare_side(root, name, progress.tell))
         count = counters_of if counts else no_counters
 
         def counted(side: Side, scenario: str) -> Mapping[str, float]:

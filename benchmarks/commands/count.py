@@ -14,22 +14,26 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Container, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
 from benchmarks.lab import counts
 from benchmarks.lab.counters import measure_counters
-from benchmarks.lab.exits import BadInput, ExitCode, InfrastructureError, LabError
+from benchmarks.lab.exits import BadInput, ExitCode, LabError
+from benchmarks.lab.git import UNSHALLOW, is_shallow
 from benchmarks.lab.history import RESULTS
 from benchmarks.lab.instructions import measure_instructions, why_not
 from benchmarks.lab.options import output_folder, whole
 from benchmarks.lab.packages import Package, distinct_packages
+from benchmarks.lab.progress import LINE_EVERY_S, Progress
 from benchmarks.lab.revisions import source_tree
 
 ROOT = Path(__file__).resolve().parents[2]
 _SEEDS = (0, 1, 2)
+_INTERRUPTED_WITHIN_S = 0.5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,58 +66,88 @@ def run(options: argparse.Namespace) -> int:
     try:
         if why_not() and not options.show:
             raise BadInput(why_not())
+        if options.show and not options.results.is_dir():
+            raise BadInput(f"--results {options.results}: there is no such folder")
         packages = distinct_packages(ROOT, options.range)
+        if options.newest is not None:
+            packages = packages[-options.newest :]
+        environment = counts.environment(_SEEDS)
+        kept = counts.read(options.results, environment)
+        if not options.show:
+            _count_missing(packages, kept, environment, options)
+            kept = counts.read(options.results, environment)
     except LabError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    if options.newest is not None:
-        packages = packages[-options.newest :]
-    environment = counts.environment(_SEEDS)
-    if not options.show and not _count_all(packages, environment, options):
+    if is_shallow(ROOT):
+        print(f"older packages are not seen: {UNSHALLOW}", file=sys.stderr)
+    if not options.show and not any(each.key in kept for each in packages):
         print("error: nothing could be counted", file=sys.stderr)
         return ExitCode.INFRASTRUCTURE
-    _show(packages, counts.read(options.results, environment), options.json)
+    _show(packages, kept, options.json)
     return ExitCode.PASS
 
 
-def _count_all(
-    packages: Sequence[Package], environment: Mapping[str, Any], options: argparse.Namespace
-) -> bool:
-    """Count what is missing; whether anything of the range is kept now."""
-    kept = counts.read(options.results, environment)
+def _count_missing(
+    packages: Sequence[Package],
+    kept: Container[str],
+    environment: Mapping[str, Any],
+    options: argparse.Namespace,
+) -> None:
+    """Count what is not kept, newest first. A package that cannot be counted is said, and a gap."""
     missing = [each for each in reversed(packages) if each.key not in kept]
+    stopped = threading.Event()
+    doing: dict[str, str] = {}
     done = 0
 
     def count(package: Package) -> None:
         nonlocal done
+        workloads = {}
         try:
-            workloads = {name: _counted(package, name) for name in counts.THE_EIGHT}
-        except InfrastructureError as error:
-            print(f"{package.sha[:7]}: not counted: {error}", file=sys.stderr, flush=True)
+            for name in counts.THE_EIGHT:
+                if stopped.is_set():
+                    return
+                doing[package.sha[:7]] = name
+                workloads[name] = _counted(package, name)
+        except RuntimeError as error:
+            if not stopped.wait(_INTERRUPTED_WITHIN_S):  # Ctrl-C ends the process that counts too
+                why = " ".join(str(error).split())
+                print(f"{package.sha[:7]}: not counted: {why[-500:]}", file=sys.stderr, flush=True)
             return
+        finally:
+            doing.pop(package.sha[:7], None)
         counts.write(options.results, package, environment, workloads)
         done += 1
-        if not options.quiet:
-            line = f"[{done}/{len(missing)}] {package.sha[:7]} {package.subject:.70}"
-            print(line, file=sys.stderr, flush=True)
 
     pool = ThreadPoolExecutor(options.jobs)
     try:
-        list(pool.map(count, missing))
+        with Progress(options.quiet) as progress:
+            left = {pool.submit(count, each) for each in missing}
+            while left:
+                now = ", ".join(f"{sha} {name}" for sha, name in sorted(doing.items()))
+                progress.tell(f"{now or 'counting'}; packages", done, len(missing))
+                finished, left = wait(left, LINE_EVERY_S, FIRST_EXCEPTION)
+                for each in finished:
+                    each.result()  # or why it could not be kept
     finally:
+        stopped.set()
         pool.shutdown(cancel_futures=True)
-    return bool(done or len(missing) < len(packages))
 
 
 def _counted(package: Package, workload: str) -> dict[str, Any]:
-    source = source_tree(ROOT, package.sha) / "src"
+    """One workload's counts.
+
+    Raises:
+        RuntimeError: it failed.
+    """
     try:
+        source = source_tree(ROOT, package.sha) / "src"
         counters = measure_counters(workload, environment={"PYTHONPATH": str(source)})
         instructions = measure_instructions(workload, seeds=_SEEDS, package=source / "tubeq")
     except NotImplementedError as error:
         return {"lacks": str(error)}
-    except RuntimeError as error:
-        raise InfrastructureError(str(error)) from error
+    except (OSError, LabError) as error:
+        raise RuntimeError(str(error)) from error
     return {"instructions": round(instructions, 1), "counters": counters}
 
 

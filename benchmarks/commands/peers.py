@@ -11,11 +11,9 @@ Exit code 1 where a target is not met (with --quick: where tubeq loses a task or
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -67,15 +65,14 @@ def run(options: argparse.Namespace) -> int:
         print(f"error: {error}", file=sys.stderr)
         return ExitCode.BAD_INPUT
     finished = Run(plan, is_quick=options.quick)
-    with _terminable():
-        try:
-            if not options.no_peers:
-                with Progress(options.quiet) as progress:
-                    measure(finished, chosen, _teller(progress, steps(plan, len(chosen))))
-            if not options.no_targets:
-                _measure_targets(finished, options)
-        except KeyboardInterrupt:
-            finished.is_interrupted = True
+    try:
+        if not options.no_peers:
+            with Progress(options.quiet) as progress:
+                measure(finished, chosen, _teller(progress, steps(plan, len(chosen))))
+        if not options.no_targets:
+            _measure_targets(finished, options)
+    except KeyboardInterrupt:
+        finished.is_interrupted = True
     document = finished.document()
     _show(document, options)
     _write(document, options)
@@ -160,24 +157,6 @@ def _write_text(path: Path, text: str) -> None:
         print(f"error: {path} could not be written: {error}", file=sys.stderr)
     else:
         print(f"written: {path}", file=sys.stderr)
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM is taken like Ctrl-C, so that it leaves no server behind either."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # not the main thread: whoever runs this there ends it otherwise
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _teller(progress: Progress, total: int) -> Callable[[str], None]:

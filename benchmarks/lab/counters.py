@@ -48,6 +48,8 @@ COUNTERS = (
 )  # fmt: skip
 REGISTRY = "benchmarks.scenarios:all_scenarios"
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 600.0
+"""How long a process may count: many times what the slowest scenario needs."""
 
 
 def measure_counters(
@@ -84,9 +86,15 @@ def measure_counters(
             encoding="utf-8",
             errors="replace",
             check=False,
+            stdin=subprocess.DEVNULL,
+            timeout=PATIENCE_S,
         )
     except OSError as error:
         raise RuntimeError(f"counting {scenario_name} cannot be started: {error}") from None
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(
+            f"counting {scenario_name} did not end within {PATIENCE_S:g} s"
+        ) from None
     words = done.stderr[-2000:].strip()
     if done.returncode:
         how = ending(done.returncode)

@@ -16,15 +16,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import os
 import platform
 import sqlite3
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.lab.environment import cpu_model
+from benchmarks.lab.exits import BadInput, InfrastructureError
 from benchmarks.lab.instructions import SMALLEST_CHANGE
 from benchmarks.lab.packages import Package
 
@@ -62,13 +66,17 @@ class Step:
 
 def environment(seeds: Sequence[int]) -> dict[str, Any]:
     """What the counts depend on beside the package."""
-    done = subprocess.run(["valgrind", "--version"], capture_output=True, text=True, check=False)
+    try:
+        asked = ["valgrind", "--version"]
+        valgrind = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+    except OSError:  # what is kept can be shown without it
+        valgrind = ""
     return {
         "cpu": cpu_model(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "sqlite": sqlite3.sqlite_version,
         "libc": " ".join(platform.libc_ver()),
-        "valgrind": done.stdout.strip(),
+        "valgrind": valgrind.strip(),
         "seeds": list(seeds),
     }
 
@@ -81,29 +89,55 @@ def series_name(environment: Mapping[str, Any]) -> str:
 
 
 def write(folder: Path, package: Package, env: Mapping[str, Any], workloads: Any) -> Path:
-    """Keep a package's counts; the file appears whole or not at all."""
+    """Keep a package's counts; the file appears whole or not at all.
+
+    Raises:
+        InfrastructureError: it cannot be written.
+    """
     path = folder / "counts" / series_name(env) / f"{package.key}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     kept = {key: each for key, each in asdict(package).items() if key != "commits"}
     record = {"schema": SCHEMA, "package": kept, "environment": env, "workloads": workloads}
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    partial.replace(path)
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise InfrastructureError(f"{path}: {error.strerror}: the counts are not kept") from None
     return path
 
 
 def read(folder: Path, env: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The workloads of each package of a series, by the package's key; unreadable files are left
-    out, to be counted again."""
+    out, to be counted again.
+
+    Raises:
+        BadInput: a file was written by a newer lab, which must not be replaced by an older one's.
+    """
     found: dict[str, dict[str, Any]] = {}
     for path in sorted((folder / "counts" / series_name(env)).glob("*.json")):
-        try:
+        schema, workloads = 0, {}
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             record = json.loads(path.read_text(encoding="utf-8"))
-            if record["schema"] == SCHEMA:
-                found[path.stem] = dict(record["workloads"])
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
+            schema = int(record["schema"])
+            if schema == SCHEMA and all(map(_is_sound, record["workloads"].values())):
+                workloads = record["workloads"]
+        if schema > SCHEMA:
+            raise BadInput(f"{path}: schema {schema} is newer than {SCHEMA}, see a newer lab")
+        if workloads:
+            found[path.stem] = workloads
     return found
+
+
+def _is_sound(counted: Mapping[str, Any]) -> bool:
+    if "lacks" in counted:
+        return True
+    figures = [counted["instructions"], *counted["counters"].values()]
+    return all(isinstance(each, (int, float)) and math.isfinite(each) for each in figures) and (
+        figures[0] > 0
+    )
 
 
 def steps(

@@ -23,7 +23,7 @@ class ExitCode(IntEnum):
 
 EXIT_CODES = (
     "Exit codes: 0 passed; 1 a regression, a broken limit, a limit on what was not measured, a "
-    "wrong result; 2 bad input; 3 the lab failed; 4 undecided; 130 interrupted (Ctrl-C)."
+    "wrong result; 2 bad input; 3 the lab failed; 4 undecided; 130 interrupted (Ctrl-C, SIGTERM)."
 )
 """For the help of each command."""
 

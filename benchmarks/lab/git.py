@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from re import fullmatch
 
 from benchmarks.lab.exits import BadInput, InfrastructureError, ending
 
@@ -45,7 +46,8 @@ _REMEDIES = (
     ("promisor", "this clone is partial: git fetch --refetch --no-filter"),
     ("bad object", "the repository is damaged, see git fsck"),
 )
-_UNSHALLOW = "this clone is shallow: git fetch --unshallow (with actions/checkout: fetch-depth: 0)"
+_CLONE_ANEW = "its .git is there, but damaged: clone it anew"
+UNSHALLOW = "this clone is shallow: git fetch --unshallow (with actions/checkout: fetch-depth: 0)"
 
 
 class UnknownRevision(InfrastructureError, BadInput):
@@ -127,7 +129,13 @@ def resolve(repository: Path, name: str) -> str:
         raise UnknownRevision(f"not a revision: {name!r}")
     _check_is_own(repository)
     try:
-        found = git_text(repository, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+        # In two steps: ":/text" takes all that follows as a part of the text.
+        found = git_text(repository, "rev-parse", "--verify", "--quiet", name).strip()
+        if found.startswith("^"):  # "not this one": no revision
+            raise _unknown(repository, name)
+        found = git_text(repository, "rev-parse", "--verify", "--quiet", f"{found}^{{commit}}")
+        if not fullmatch("[0-9a-f]{40,64}", found.strip()):
+            raise GitFailed(f"git rev-parse answered {found[:60]!r}, which is no id of a commit")
     except GitFailed as error:
         if error.code != 1:  # 1: git works, and it is the name that means nothing
             raise
@@ -149,7 +157,7 @@ def commits_after(repository: Path, good: str, bad: str) -> list[str]:
             raise
         told = f"{good[:10]} is not an ancestor of {bad[:10]}"
         if is_shallow(repository):
-            raise HistoryMissing(f"{told} as far as this clone goes; {_UNSHALLOW}") from None
+            raise HistoryMissing(f"{told} as far as this clone goes; {UNSHALLOW}") from None
         raise BadInput(f"{told}: GOOD is to be a commit that BAD is built on") from None
     listed = git_text(repository, "rev-list", "--reverse", "--first-parent", f"{good}..{bad}")
     return listed.split()
@@ -257,8 +265,9 @@ def _reason(folder: Path, command: str, done: subprocess.CompletedProcess[bytes]
     words = done.stderr.decode("utf-8", "replace").strip()
     for sign, remedy in _REMEDIES:
         if sign in words:
-            first = words.splitlines()[0]
-            return f"git: {first} ({remedy.format(folder=folder)})"
+            is_damaged = sign == "not a git repository" and (folder / ".git").exists()
+            advice = _CLONE_ANEW if is_damaged else remedy.format(folder=folder)
+            return f"git: {words.splitlines()[0]} ({advice})"
     return f"git {command} {ending(done.returncode)}: {words or 'it gave no reason'}"
 
 
@@ -279,7 +288,7 @@ def _unknown(repository: Path, name: str) -> UnknownRevision:
     if not git_text(repository, "rev-list", "--max-count=1", "--all").strip():
         return UnknownRevision(f"{told}: it has no commit yet")
     if is_shallow(repository):
-        return HistoryMissing(f"{told}; {_UNSHALLOW}")
+        return HistoryMissing(f"{told}; {UNSHALLOW}")
     close = [each for each in names if each.endswith(f"/{name}")]
     close += get_close_matches(name, names, n=2, cutoff=0.6)
     if close:

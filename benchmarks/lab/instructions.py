@@ -36,13 +36,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
-from benchmarks.lab.counters import REGISTRY, ROOT, counting_environment
+from benchmarks.lab.counters import PATIENCE_S, REGISTRY, ROOT, counting_environment
+from benchmarks.lab.exits import ending
 
 SMALLEST_CHANGE = 0.006
 """The smallest relative change to believe, of counts with one hash seed."""
 _LANES = 8
+_FIRST_LOCK = 100
 _REQUEST = bytes.fromhex(
     "4889f8"  # mov rax, rdi: the request and its arguments, six 64-bit numbers
     "4889f2"  # mov rdx, rsi: the answer where there is no valgrind
@@ -87,18 +89,19 @@ def measure_instructions(
 
     Raises:
         NotImplementedError: the measured package lacks what the scenario needs, or `why_not`.
-        RuntimeError: the scenario failed; the message is the end of what it wrote.
+        RuntimeError: the scenario failed; the message says how, with the end of what it wrote.
+        OSError: there is no room, or no permission, to count in.
     """
     if why_not():
         raise NotImplementedError(why_not())
-    with _lane() as folder:
+    with _lane() as lane:
         found = []
         given = dict(environment or {})
         if package is not None:
-            given["PYTHONPATH"] = str(_copied(package, folder))
+            given["PYTHONPATH"] = str(_copied(package, lane.folder))
         for seed in seeds:
             variables = counting_environment(root, given, seed)
-            found.append(_count_once(registry, scenario_name, calls, python, variables, folder))
+            found.append(_count_once(registry, scenario_name, calls, python, variables, lane))
     return median(found)
 
 
@@ -108,8 +111,9 @@ def _count_once(
     calls: int,
     python: str | os.PathLike[str],
     variables: Mapping[str, str],
-    folder: Path,
+    lane: _Lane,
 ) -> float:
+    folder = lane.folder
     out, data = folder / "callgrind", folder / "data"
     for leftover in folder.glob("callgrind*"):
         leftover.unlink()
@@ -117,22 +121,35 @@ def _count_once(
     data.mkdir()
     command = ["valgrind", "-q", "--tool=callgrind", "--instr-atstart=no"]
     command += [f"--callgrind-out-file={out}", os.fspath(python), "-m", __spec__.name]
-    done = subprocess.run(
-        [*command, registry, name, str(calls), str(data)],
-        env=variables,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode or not done.stdout.strip():
-        raise RuntimeError(f"counting instructions of {name} failed: {done.stderr[-2000:].strip()}")
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    if "lacks" in answer:
-        raise NotImplementedError(answer["lacks"])
-    # Dump 1 ends before the work begins, dump 2 with it.
-    return _total(Path(f"{out}.2")) / float(answer["operations"])
+    try:
+        done = subprocess.run(
+            [*command, registry, name, str(calls), str(data)],
+            env=variables,
+            cwd=folder,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            stdin=subprocess.DEVNULL,
+            pass_fds=(lane.lock,),
+            timeout=PATIENCE_S,
+        )
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(
+            f"counting instructions of {name} did not end within {PATIENCE_S:g} s"
+        ) from None
+    words = done.stderr[-2000:].strip()
+    failed = f"counting instructions of {name} failed, its process {ending(done.returncode)}"
+    if done.returncode:
+        raise RuntimeError(f"{failed}: {words}")
+    try:
+        answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        if "lacks" not in answer:
+            # Dump 1 ends before the work begins, dump 2 with it.
+            return _total(Path(f"{out}.2")) / float(answer["operations"])
+    except (IndexError, KeyError, OSError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise RuntimeError(f"{failed} and gave no count ({error}): {words}") from None
+    raise NotImplementedError(answer["lacks"])
 
 
 def _copied(package: Path, folder: Path) -> Path:
@@ -150,36 +167,70 @@ def _total(dump: Path) -> int:
     raise RuntimeError(f"{dump.name} has no totals: is this another version of callgrind?")
 
 
+class _Lane(NamedTuple):
+    """A folder of a fixed name, and the open file whose lock says that it is used."""
+
+    folder: Path
+    lock: int
+
+
 @contextmanager
-def _lane() -> Iterator[Path]:
-    """A folder of a fixed name that nobody else uses now."""
+def _lane() -> Iterator[_Lane]:
+    """A folder of a fixed name that nobody else uses now.
+
+    The process under valgrind shares the lock, so that one which outlives this process, killed in
+    the middle, writes its totals into nobody else's folder.
+    """
     import fcntl
 
     memory = Path("/dev/shm")
     parent = memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
     for number in range(_LANES):
         folder = parent / f"tubeq-instructions-{os.getuid()}-{number}"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        handle = os.open(folder, os.O_RDONLY)
+        lock = _opened(folder)
+        if lock is None:
+            continue
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            os.close(handle)
+            os.close(lock)
             continue
         try:
             _empty(folder)
-            yield folder
+            yield _Lane(folder, lock)
         finally:
             _empty(folder)
-            os.close(handle)
+            os.close(lock)
         return
-    raise RuntimeError(f"{_LANES} processes count instructions already")
+    raise RuntimeError(f"{_LANES} processes count instructions already, below {parent}")
+
+
+def _opened(folder: Path) -> int | None:
+    """The folder, made and open; None if it is another user's, or a link to elsewhere.
+
+    The number is a high one: in the child too it must not move those of other files.
+    """
+    import fcntl
+
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        if folder.is_symlink() or not folder.is_dir() or folder.stat().st_uid != os.getuid():
+            return None
+    low = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        return fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, _FIRST_LOCK)
+    finally:
+        os.close(low)
 
 
 def _empty(folder: Path) -> None:
     """The folder itself stays: who removed it would take the lock on it from those who wait."""
     for each in folder.iterdir():
-        shutil.rmtree(each, ignore_errors=True) if each.is_dir() else each.unlink()
+        if each.is_dir() and not each.is_symlink():
+            shutil.rmtree(each, ignore_errors=True)
+        else:
+            each.unlink(missing_ok=True)
 
 
 class _Requests:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import errno
 import io
 import os
+import signal
 import sys
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -66,7 +67,8 @@ def guarded(command: Callable[[], int]) -> int:
 
 def _code_of(command: Callable[[], int]) -> int:
     try:
-        return command()
+        with _terminable():
+            return command()
     except KeyboardInterrupt:
         _say("interrupted: what was measured is kept")
         return ExitCode.INTERRUPTED
@@ -76,6 +78,20 @@ def _code_of(command: Callable[[], int]) -> int:
     except Exception as error:  # noqa: BLE001 - whatever it is, it is no verdict
         _report(error)
         return ExitCode.INFRASTRUCTURE
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM is as Ctrl-C: it too leaves no process that measures, and no files in memory."""
+    try:
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    except ValueError:  # not the main thread: whoever runs this there ends it otherwise
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _report(error: Exception) -> None:

@@ -106,15 +106,25 @@ def check_names(what: str, names: Iterable[str], known: Iterable[str]) -> None:
 def _path(text: str) -> Path:
     if not text.strip() or "\0" in text:
         raise argparse.ArgumentTypeError(f"{text!r} is not a path")
-    return Path(text)
+    path = Path(text)
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:  # links in a circle, a name that is too long, no permission
+        raise argparse.ArgumentTypeError(f"{text[:80]!r}: {error.strerror}") from None
+    return path
 
 
 def _check_can_be_made(text: str, path: Path) -> None:
     """Now, and not after ten minutes of measuring."""
     try:
-        there = next(each for each in (path, *path.absolute().parents) if each.exists())
+        ways = (path, *path.absolute().parents)
+        there = next(each for each in ways if each.exists() or each.is_symlink())
     except OSError as error:
         raise argparse.ArgumentTypeError(f"{text!r}: {error.strerror}") from None
+    if not there.exists():
+        raise argparse.ArgumentTypeError(f"{text!r}: {there} is a link to nowhere")
     if there.is_dir() and not os.access(there, os.W_OK | os.X_OK):
         raise argparse.ArgumentTypeError(f"{text!r}: {there} cannot be written to")
     if not there.is_dir() and there != path:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.lab.git import commits_in, describe, git_text, object_names
+from benchmarks.lab.git import UnknownRevision, commits_in, describe, git_text, object_names
 
 _SOURCE, _PROJECT = "src/tubeq", "pyproject.toml"
 
@@ -45,10 +45,12 @@ def distinct_packages(repository: Path, revisions: str = "HEAD") -> list[Package
         revisions: "HEAD" for all that led to it, or a range such as "v1..main".
 
     Raises:
-        UnknownRevision: git does not know them.
+        UnknownRevision: git does not know them, or there is none.
         InfrastructureError: git cannot answer.
     """
     commits = commits_in(repository, revisions)
+    if not commits:
+        raise UnknownRevision(f"there is no commit in {revisions}")
     found: list[Package] = []
     for sha, key in zip(commits, _keys(repository, commits)):
         if key is None:
@@ -83,5 +85,5 @@ def _dependencies(repository: Path, blob: str) -> str:
     text = git_text(repository, "cat-file", "blob", blob)
     try:
         return "\n".join(sorted(tomllib.loads(text)["project"]["dependencies"]))
-    except (tomllib.TOMLDecodeError, KeyError):
+    except (ValueError, KeyError, TypeError):  # no TOML, no such table, no texts
         return ""

@@ -14,8 +14,9 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Sequence
-from contextlib import suppress
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from typing import Any
 from benchmarks.lab import git
 from benchmarks.lab.exits import InfrastructureError, ending
 from benchmarks.lab.git import UnknownRevision, is_dirty, resolve
+from benchmarks.lab.progress import LINE_EVERY_S
 
 __all__ = [
     "LAB_FOLDER", "WORK", "BuildFailed", "InfrastructureError", "Side", "UnknownRevision",
@@ -64,13 +66,14 @@ class Side:
         return {"name": self.name, "commit": self.commit, "dirty": self.dirty}
 
 
-def prepare_side(repository: Path, name: str) -> Side:
+def prepare_side(repository: Path, name: str, tell: Callable[[str], None] = lambda _: None) -> Side:
     """The tree and the environment of a revision, made or found.
 
     Args:
         repository: the folder with `.git`.
         name: anything that git resolves to a commit; WORK; or a path (absolute, or beginning with
             ".") of a folder with `src/tubeq`, which is run from there as it is.
+        tell: called every few seconds while it is built, which may take a minute.
 
     Raises:
         UnknownRevision: git does not know it, and it is no folder either.
@@ -81,7 +84,8 @@ def prepare_side(repository: Path, name: str) -> Side:
         return folder_side(folder)
     commit = resolve(repository, "HEAD" if name == WORK else name)
     environments = repository / LAB_FOLDER / "environments"
-    python = _environment(source_tree(repository, name), environments)
+    tree = source_tree(repository, name)
+    python = _environment(tree, environments, lambda: tell(f"building {name}"))
     _forget_oldest(environments)
     return Side(name, commit, name == WORK, python)
 
@@ -129,15 +133,13 @@ def folder_side(folder: Path) -> Side:
 def _export(repository: Path, commit: str, trees: Path) -> Path:
     """The commit's files under `trees`."""
     tree = trees / commit[:16]
-    if not (tree / _READY).exists():
+    if not _is_kept(tree):
         archive = git.archive(repository, commit)
-        _start_anew(tree)
-        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        with _made_whole(tree) as new, tarfile.open(fileobj=io.BytesIO(archive)) as files:
             if sys.version_info >= (3, 12):
-                files.extractall(tree, filter="data")
+                files.extractall(new, filter="data")
             else:
-                files.extractall(tree)
-        (tree / _READY).touch()
+                files.extractall(new)
     return tree
 
 
@@ -160,13 +162,12 @@ def _snapshot(repository: Path, trees: Path) -> Path:
             digest.update(os.fsencode(name) + f"\0{len(contents[name])}\0".encode())
             digest.update(contents[name])
     tree = trees / digest.hexdigest()[:16]
-    if not (tree / _READY).exists():
-        _start_anew(tree)
-        for name, content in contents.items():
-            target = tree / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
-        (tree / _READY).touch()
+    if not _is_kept(tree):
+        with _made_whole(tree) as new:
+            for name, content in contents.items():
+                target = new / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content)
     return tree
 
 
@@ -178,7 +179,7 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _environment(tree: Path, environments: Path) -> Path:
+def _environment(tree: Path, environments: Path, tell: Callable[[], None]) -> Path:
     """The interpreter of an environment that has the tree's package.
 
     Both sides' folders have names of one length: the length of a path alone can move a process's
@@ -188,8 +189,7 @@ def _environment(tree: Path, environments: Path) -> Path:
     key = hashlib.sha256("\n".join([tree.name, sys.version, *pins]).encode()).hexdigest()[:16]
     folder = environments / key
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if (folder / _READY).exists() and python.exists():
-        os.utime(folder)
+    if python.exists() and _is_kept(folder):
         return python
     _start_anew(folder)
     constraints = folder.with_suffix(".constraints")
@@ -200,12 +200,13 @@ def _environment(tree: Path, environments: Path) -> Path:
     if uv:
         # The interpreter is the running one's own, not a link to an environment that may go.
         home = Path(getattr(sys, "_base_executable", sys.executable))
-        _build([uv, "venv", "--quiet", "--allow-existing", "--python", str(home), str(folder)])
+        venv = [uv, "venv", "--quiet", "--allow-existing", "--python", str(home), str(folder)]
         install = [uv, "pip", "install", "--quiet", "--python", str(python), "--compile-bytecode"]
     else:
-        _build([sys.executable, "-m", "venv", str(folder)])
+        venv = [sys.executable, "-m", "venv", str(folder)]
         install = [str(python), "-m", "pip", "install", "--quiet"]
-    _build([*install, "--constraint", str(constraints), package])
+    _build(venv, tell)
+    _build([*install, "--constraint", str(constraints), package], tell)
     constraints.unlink()
     (folder / _READY).touch()
     return python
@@ -223,22 +224,60 @@ def _pins() -> list[str]:
     return sorted(pins)
 
 
-def _build(command: Sequence[str]) -> None:
+def _build(command: Sequence[str], tell: Callable[[], None]) -> None:
     # What the caller's environment says about packages must not reach the builder.
     kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     kept.pop("VIRTUAL_ENV", None)
     try:
-        done = subprocess.run(
-            command, capture_output=True, env=kept, check=False, stdin=subprocess.DEVNULL
-        )
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=kept,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
     except OSError as error:
         raise InfrastructureError(f"{command[0]} cannot be started: {error}") from None
-    if done.returncode:
-        words = (done.stderr or done.stdout).decode(errors="replace").strip()
-        told = f"{' '.join(command[:3])} {ending(done.returncode)}:\n{words[-1500:]}"
-        if done.returncode < 0:  # killed: no word about the package
+    with process:
+        try:
+            output, errors = _communicate(process, tell)
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode:
+        words = (errors or output).decode(errors="replace").strip()
+        told = f"{' '.join(command[:3])} {ending(process.returncode)}:\n{words[-1500:]}"
+        if process.returncode < 0:  # killed: no word about the package
             raise InfrastructureError(f"the package of this revision was not installed: {told}")
         raise BuildFailed(f"the package of this revision cannot be installed: {told}")
+
+
+def _communicate(process: subprocess.Popen[bytes], tell: Callable[[], None]) -> tuple[bytes, bytes]:
+    while True:
+        try:
+            return process.communicate(timeout=LINE_EVERY_S)
+        except subprocess.TimeoutExpired:
+            tell()
+
+
+def _is_kept(folder: Path) -> bool:
+    """Whether it is there and whole. It is used now, so that others are older."""
+    with suppress(OSError):
+        os.utime(folder)
+    return (folder / _READY).exists()
+
+
+@contextmanager
+def _made_whole(tree: Path) -> Iterator[Path]:
+    """A folder to fill; then it is the tree, unless another process made that meanwhile."""
+    tree.parent.mkdir(parents=True, exist_ok=True)
+    new = Path(tempfile.mkdtemp(prefix=f"{tree.name}-", dir=tree.parent))
+    try:
+        yield new
+        (new / _READY).touch()
+        if not (tree / _READY).exists():
+            shutil.rmtree(tree, ignore_errors=True)  # what an older lab left half made
+        with suppress(OSError):
+            new.rename(tree)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
 
 
 def _start_anew(folder: Path) -> None:

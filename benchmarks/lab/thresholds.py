@@ -75,7 +75,7 @@ def read_thresholds(
     except ImportError:
         toml = import_module("tomli")
     try:
-        tables = toml.loads(path.read_text("utf-8"))
+        tables = toml.loads(path.read_text("utf-8-sig"))
     except ValueError as error:
         raise BadInput(f"{path.name}: {error}") from error
     limits: dict[str, dict[str, float]] = {}

@@ -5,6 +5,7 @@ a documented exit code, a line that says what is wrong, and no traceback. Nothin
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -58,9 +59,16 @@ BAD = [
     ["history", "--results", "{results}", "--last", "0"],
     ["history", "--results", "{results}", "--last", "-1"],
     ["count", "no-such..HEAD"],
+    ["count", "HEAD..HEAD"],
+    ["count", "^HEAD"],
     ["count", "--newest", "0"],
     ["count", "--jobs", "-1"],
     ["count", "--results", "{file}/results"],
+    ["count", "--show", "--results", "{tmp}/nope"],
+    ["history", "--results", "x" * 300],
+    ["gate", "HEAD", "HEAD", "--folder", "x" * 5000],
+    ["gate", "HEAD", "HEAD", "--markdown", "x" * 300],
+    ["count", "--results", "x" * 300],
     ["backfill", "no-such..HEAD"],
     ["backfill", "HEAD..HEAD"],
     ["backfill", "HEAD", "--scenario", "claim-lifo"],
@@ -138,6 +146,28 @@ def test_speed_refuses_alike(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.startswith("error: ")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links")
+@pytest.mark.parametrize("end", ["", "/x"])
+def test_links_that_lead_nowhere_are_refused(
+    end: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the commands that read, and by those that would write there after ten minutes."""
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone" / "x")
+    for link in ("circle", "nowhere"):
+        path = str(tmp_path / link) + end
+        for arguments in (
+            ["history", "--results", path],
+            ["publish", "--out", path],
+            ["count", "--results", path],
+            ["gate", "no-such", "--markdown", path],
+        ):
+            assert ended(arguments) == ExitCode.BAD_INPUT
+            err = capsys.readouterr().err
+            assert err.count("\n") == 1
+            assert link in err
+
+
 def test_names_that_are_close_are_offered(
     places: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -183,10 +213,22 @@ def test_no_error_has_the_code_of_a_verdict(
         assert "Traceback" in capsys.readouterr().err
 
 
+def test_sigterm_is_as_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(_: object) -> int:
+        signal.raise_signal(signal.SIGTERM)
+        return 0
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(history_command, "run", end)
+    assert main(["history"]) == ExitCode.INTERRUPTED
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
 QUICK = [
     ["run", "--list"],
     ["history", "--results", "{results}"],
     ["history", "--results", "{results}", "--json"],
+    ["count", "--show", "--results", "{results}"],
     ["--help"],
     ["compare", "no-such-revision"],
     ["bisect", "no-such", "HEAD", "claim-lifo-1e3"],
@@ -197,7 +239,7 @@ QUICK = [
     ["prove", "--no-change", "-1"],
     ["peers", "--only", "nope"],
 ]
-READ_ONLY = ("run", "history", "--help")
+READ_ONLY = ("run", "history", "count", "--help")
 OUTPUTS = {"closed": ">&- 2>&-", "full": ">/dev/full 2>/dev/full", "gone": "2>&1 | true"}
 
 

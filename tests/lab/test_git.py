@@ -318,3 +318,22 @@ def test_a_subject_and_an_author_in_another_encoding(repository: Path, declared:
     assert subject == ("Gr\xfc\xdfe" if declared else "Gr\ufffd\ufffde")
     assert [each.subject for each in backfill.commits_of("main~1..main", repository)] == [subject]
     assert git.describe(repository, sha)[1] == subject
+
+
+def test_a_damaged_repository_is_not_called_none(repository: Path) -> None:
+    (repository / ".git" / "HEAD").write_text("garbage")
+    with pytest.raises(InfrastructureError, match="damaged"):
+        resolve(repository, "main")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script")
+def test_a_program_that_answers_nonsense_is_no_git(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "bin" / "git"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho garbage\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    with pytest.raises(InfrastructureError, match="no id of a commit"):
+        resolve(repository, "main")

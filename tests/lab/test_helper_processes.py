@@ -104,6 +104,14 @@ def test_counting_that_does_not_answer(text: str, words: str, tmp_path: Path) ->
         counters.measure_counters("claim-lifo-1e3", python=python)
 
 
+@posix
+def test_counting_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counters, "PATIENCE_S", 0.5)
+    python = script(tmp_path / "python", "exec sleep 60")
+    with pytest.raises(RuntimeError, match="did not end within"):
+        counters.measure_counters("claim-lifo-1e3", python=python)
+
+
 def test_counting_without_an_interpreter(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="cannot be started"):
         counters.measure_counters("claim-lifo-1e3", python=tmp_path / "python")
@@ -112,10 +120,10 @@ def test_counting_without_an_interpreter(tmp_path: Path) -> None:
 @posix
 def test_a_builder_that_is_killed_says_nothing_about_the_package(tmp_path: Path) -> None:
     with pytest.raises(InfrastructureError, match="ended by signal 9") as caught:
-        revisions._build([sys.executable, "-c", KILL])
+        revisions._build([sys.executable, "-c", KILL], lambda: None)
     assert not isinstance(caught.value, BuildFailed)
     with pytest.raises(InfrastructureError, match="cannot be started"):
-        revisions._build([str(tmp_path / "uv")])
+        revisions._build([str(tmp_path / "uv")], lambda: None)
 
 
 @posix

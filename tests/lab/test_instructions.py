@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -45,7 +48,7 @@ def test_the_count_repeats_and_a_comment_or_two_per_cent_more_work_is_told_apart
     before = count(copy)
     assert count(copy) == before
 
-    line = "        changes = claim_changes(request, now)\n        if request.strategy"
+    line = "        changes = self.changes(request, now, uptime_s)\n        if request.strategy"
     change(copy, line, f"        # A comment.\n{line}")
     assert count(copy) / before == pytest.approx(1.0, abs=SMALLEST_CHANGE)
 
@@ -76,3 +79,77 @@ def test_outside_of_valgrind_the_requests_do_nothing() -> None:
     code = "from benchmarks.lab.instructions import _Requests as R; print(R().count(lambda: 7))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "7\n"
+
+
+@pytest.fixture
+def fake_valgrind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A script on the PATH in valgrind's place, which fails."""
+    monkeypatch.setattr(instructions, "why_not", lambda: "")
+    path = tmp_path / "bin" / "valgrind"
+    path.parent.mkdir()
+    path.write_text("#!/bin/sh\nexit 7\n")
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", str(path.parent), prepend=os.pathsep)
+    return path
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counted on Linux only")
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("echo out of memory >&2; exit 7", "ended with 7: out of memory"),
+        ("kill -9 $$", "ended by signal 9"),
+        ("true", "gave no count"),
+        ("echo nonsense", "gave no count"),
+        ("echo 5", "gave no count"),
+        ("echo '{}'", "gave no count"),
+        ("""echo '{"operations": 5}'""", "gave no count"),
+        ("exec sleep 60", "did not end within"),
+    ],
+)
+def test_a_valgrind_that_fails_is_a_failure_in_words(
+    text: str, words: str, fake_valgrind: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(instructions, "PATIENCE_S", 1.0 if "sleep" in text else 60.0)
+    fake_valgrind.write_text(f"#!/bin/sh\n{text}\n")
+    with pytest.raises(RuntimeError, match=words):
+        measure_instructions(SCENARIO)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counted on Linux only")
+def test_a_folder_is_in_use_as_long_as_a_process_that_counts_there(
+    fake_valgrind: Path, tmp_path: Path
+) -> None:
+    """Else the next one would read the totals of one that outlived its parent."""
+    fake_valgrind.write_text(f"#!/bin/sh\necho $$ $PWD >{tmp_path}/told\nexec sleep 60\n")
+    code = f"from benchmarks.lab import instructions as i; i.measure_instructions({SCENARIO!r})"
+    with subprocess.Popen([sys.executable, "-c", code]) as parent:
+        while not (tmp_path / "told").exists() or not (tmp_path / "told").read_text().strip():
+            assert parent.poll() is None
+            time.sleep(0.02)
+        parent.kill()
+    number, folder = (tmp_path / "told").read_text().split()
+    try:
+        with instructions._lane() as lane:
+            assert lane.folder != Path(folder)
+    finally:
+        os.kill(int(number), signal.SIGKILL)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counted on Linux only")
+def test_a_link_or_a_file_of_the_folders_name_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(instructions.os, "access", lambda *_: False)
+    monkeypatch.setattr(instructions.tempfile, "gettempdir", lambda: str(tmp_path))
+    with instructions._lane() as lane:
+        first = lane.folder
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "precious").touch()
+    first.rmdir()
+    first.symlink_to(mine)
+    first.with_name(first.name[:-1] + "1").write_text("a file")
+    with instructions._lane() as lane:
+        assert lane.folder.name.endswith("-2")
+    assert (mine / "precious").exists()

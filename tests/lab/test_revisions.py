@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -54,7 +54,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
     """The commands that would have built environments."""
     commands: list[Sequence[str]] = []
 
-    def build(command: Sequence[str]) -> None:
+    def build(command: Sequence[str], tell: Callable[[], None]) -> None:
         commands.append(command)
         if "venv" in command:
             folder = Path(command[-1])
@@ -70,6 +70,46 @@ def test_names_are_resolved_as_git_does(repository: Path) -> None:
     head = git(repository, "rev-parse", "HEAD")
     assert resolve(repository, "main") == resolve(repository, head[:9]) == head
     assert resolve(repository, "first") == git(repository, "rev-parse", "HEAD~1")
+    subject = git(repository, "log", "-1", "--format=%s", "first")
+    assert resolve(repository, f":/{subject}") == resolve(repository, "first")
+
+
+def test_not_this_one_is_no_revision(repository: Path) -> None:
+    with pytest.raises(UnknownRevision, match="HEAD"):
+        resolve(repository, "^HEAD")
+
+
+def test_a_tree_in_use_is_not_the_oldest(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(revisions, "_KEPT", 2)
+    used = source_tree(repository, "first")
+    os.utime(used, (1, 1))
+    other = source_tree(repository, "main")
+    os.utime(other, (2, 2))
+    assert source_tree(repository, "first") == used
+    (repository / "src" / "tubeq" / "new.py").write_text("")
+    source_tree(repository, WORK)
+    assert used.exists()
+    assert not other.exists()
+
+
+def test_a_tree_that_two_make_at_once_is_never_half_there(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    with revisions._made_whole(tree) as first:
+        (first / "file").write_text("first")
+        with revisions._made_whole(tree) as second:
+            (second / "file").write_text("second")
+            assert not tree.exists()
+        assert (tree / "file").read_text() == "second"
+    assert (tree / "file").read_text() == "second"
+    assert [each.name for each in tmp_path.iterdir()] == ["tree"]
+
+
+def test_a_long_build_says_that_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(revisions, "LINE_EVERY_S", 0.05)
+    told: list[int] = []
+    code = "import time; time.sleep(0.5)"
+    revisions._build([sys.executable, "-c", code], lambda: told.append(1))
+    assert told
 
 
 def test_an_unknown_revision_is_named(repository: Path) -> None:
@@ -133,7 +173,7 @@ def test_both_sides_get_the_running_dependencies(
 ) -> None:
     pins: list[str] = []
 
-    def build(command: Sequence[str]) -> None:
+    def build(command: Sequence[str], tell: Callable[[], None]) -> None:
         if "--constraint" in command:
             constraints = Path(command[command.index("--constraint") + 1])
             pins.extend(constraints.read_text().splitlines())
@@ -146,11 +186,13 @@ def test_both_sides_get_the_running_dependencies(
 
 def test_a_base_that_cannot_be_built_says_why() -> None:
     with pytest.raises(BuildFailed, match="no module named hatchling"):
-        revisions._build([sys.executable, "-c", "raise SystemExit('no module named hatchling')"])
+        revisions._build(
+            [sys.executable, "-c", "raise SystemExit('no module named hatchling')"], lambda: None
+        )
 
 
 def test_a_failed_build_is_tried_again(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_command: Sequence[str]) -> None:
+    def fail(*_: object) -> None:
         raise BuildFailed("no")
 
     monkeypatch.setattr(revisions, "_build", fail)

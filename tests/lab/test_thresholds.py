@@ -47,6 +47,14 @@ def test_a_mistake_is_named(text: str, words: str, tmp_path: Path) -> None:
     assert "limits.toml" in str(caught.value)
 
 
+def test_an_editor_that_marks_utf_8_or_ends_lines_otherwise_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "limits.toml"
+    path.write_bytes(b"\xef\xbb\xbf[claim-lifo-1e3]\r\nfsyncs = 1\r\n")
+    assert read_thresholds(path) == {"claim-lifo-1e3": {"fsyncs": 1.0}}
+
+
 @pytest.mark.parametrize("name", ["run", "gate", "publish"])
 def test_the_commands_refuse_it_before_they_measure(
     name: str,
