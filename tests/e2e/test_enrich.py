@@ -118,8 +118,8 @@ def test_the_first_idea_is_there_while_the_listing_goes_on(youtube, world, tmp_p
         parameters = {"channel_url": "@archive", "max_results": 200_000, "enrich": True}
         task_id = queue.create_task("youtube_channel", parameters)
         process = subprocess.Popen(
-            command("worker", "--type", "youtube_channel", "--until-idle", "--quiet"), cwd=tmp_path, env=env,
-            stdout=subprocess.DEVNULL,
+            command("worker", "--type", "youtube_channel", "--until-idle", "--quiet"),
+            cwd=tmp_path, env=env, stdout=subprocess.DEVNULL,
         )  # fmt: skip
         until(lambda: queue.get_task(task_id)["started_at"])
         began = time.monotonic()
