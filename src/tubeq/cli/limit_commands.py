@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 app = typer.Typer(invoke_without_command=True)
 
 
-
 def _read_key(key: str) -> str:
     """The key, a channel in it as plugins name it, however it was written."""
     kind, _, name = key.partition(":")

@@ -41,7 +41,18 @@ _STUDIO_HOST = "studio.youtube.com"
 _TABS = {"shorts": "shorts", "streams": "streams", "live": "streams"}
 # Pages of a channel that list no videos of their own: they stand for the channel.
 _CHANNELS_OWN = frozenset(
-    {"videos", "featured", "home", "about", "community", "posts", "channels", "membership", "store"}
+    {
+        "videos",
+        "featured",
+        "home",
+        "about",
+        "community",
+        "posts",
+        "channels",
+        "membership",
+        "join",
+        "store",
+    }
 )
 _ONE_VIDEO = frozenset({"shorts", "live", "embed", "v", "e", "vi"})
 _WATCH = frozenset(
@@ -170,7 +181,9 @@ def _of_list(list_id: str) -> Found:
 def _of_address(text: str, redirects: int = 0) -> Found:
     text = re.sub(r"\\([?=&])", r"\1", text)  # as shells complete it
     text = re.sub(r"&(?:amp;)+", "&", text)  # as pages write it
-    if re.match(r"https?%(?:25)*3a", text, re.IGNORECASE) or ("=" not in text and "%3D" in text.upper()):
+    if re.match(r"https?%(?:25)*3a", text, re.IGNORECASE) or (
+        "=" not in text and "%3D" in text.upper()
+    ):
         text = _unquoted(text)  # as it stands in another address's query
     if re.match(r"/?(?:channel|c|user|shorts|live)/|/?(?:watch|playlist|results)\?", text):
         text = f"{SITE}/{text.lstrip('/')}"  # as pages of YouTube's link to another
@@ -318,7 +331,7 @@ def _of_channel(segments: list[str]) -> Found:
     if not known(name) or (kind and name.startswith("@")):
         wanted = "UC and 22 more characters" if is_id else "letters, digits, and . _ - ·"
         return Found(why=f"{'a channel id is' if is_id else 'a channel is called by'} {wanted}")
-    page = "/".join(others)
+    page = "/".join(others).lower()
     if page and page not in _TABS and page not in _CHANNELS_OWN:
         return Found(
             why="give the channel's address alone: its videos, shorts and streams are read"
