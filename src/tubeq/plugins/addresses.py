@@ -87,7 +87,10 @@ _RESERVED = frozenset(
 )  # fmt: skip
 
 _AROUND = "<>\"'`()[]{}\u201c\u201d\u2018\u2019\u00ab\u00bb\u2039\u203a\u300c\u300d\u300e\u300f"
-_BEHIND = ",;:!?.…。、，；：！？．｡､،؛؟۔।॥"
+_BEHIND = (
+    ",;:!?.\u2026\u3002\u3001\uff0c\uff1b\uff1a\uff01\uff1f\uff0e\uff61\uff64"
+    "\u060c\u061b\u061f\u06d4\u0964\u0965"  # Arabic, Urdu, Hindi
+)
 _KINDS_OF_CHANNELS = ("channel", "browse", "c", "user")
 _MOST_ESCAPES = 3  # one within the other
 
@@ -179,14 +182,7 @@ def _of_list(list_id: str) -> Found:
 
 
 def _of_address(text: str, redirects: int = 0) -> Found:
-    text = re.sub(r"\\([?=&])", r"\1", text)  # as shells complete it
-    text = re.sub(r"&(?:amp;)+", "&", text)  # as pages write it
-    if re.match(r"https?%(?:25)*3a", text, re.IGNORECASE) or (
-        "=" not in text and "%3D" in text.upper()
-    ):
-        text = _unquoted(text)  # as it stands in another address's query
-    if re.match(r"/?(?:channel|c|user|shorts|live)/|/?(?:watch|playlist|results)\?", text):
-        text = f"{SITE}/{text.lstrip('/')}"  # as pages of YouTube's link to another
+    text = _completed(text)
     app = re.fullmatch(r"(?:vnd\.)?youtube:(?://)?(.+)", text, re.IGNORECASE)
     if app is not None:
         text = app[1]
@@ -211,6 +207,19 @@ def _of_address(text: str, redirects: int = 0) -> Found:
     if segments[0] in _REDIRECTS:
         return _of_target(query, _REDIRECTS[segments[0]], redirects)
     return _of_page(segments, query)
+
+
+def _completed(text: str) -> str:
+    """The address without escapes of others, and with its host where that is left out."""
+    text = re.sub(r"\\([?=&])", r"\1", text)  # as shells complete it
+    text = re.sub(r"&(?:amp;)+", "&", text)  # as pages write it
+    if re.match(r"https?%(?:25)*3a", text, re.IGNORECASE) or (
+        "=" not in text and "%3D" in text.upper()
+    ):
+        text = _unquoted(text)  # as it stands in another address's query
+    if re.match(r"/?(?:channel|c|user|shorts|live)/|/?(?:watch|playlist|results)\?", text):
+        text = f"{SITE}/{text.lstrip('/')}"  # as pages of YouTube's link to another
+    return text
 
 
 def _split(text: str) -> tuple[str, list[str], _Query, str] | None:

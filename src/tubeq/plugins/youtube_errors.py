@@ -193,7 +193,7 @@ def _retry_after_s(error: BaseException) -> float | None:
     """What a Retry-After header asks for, in seconds, at most a day."""
     headers = getattr(getattr(error, "response", None), "headers", None)
     value = headers.get("Retry-After") if headers else None
-    if not value:
+    if not headers or not value:
         return None
     try:
         if value.strip().isascii() and value.strip().isdigit():
