@@ -114,13 +114,15 @@ def translate(error: Exception, warnings: Sequence[str], secrets: Iterable[str])
         secrets: what must not be seen in the message.
     """
     chain = _chain(error)
-    text = _ADVICE.split(plain_text(str(error)).removeprefix("ERROR: "), maxsplit=1)[0]
-    message = redacted(text, secrets)[:500]  # in this order: half a secret would go unnoticed
-    evidence = [plain_text("\n".join(map(str, chain)))]
-    if _VAGUE.search(text):
-        evidence = [*reversed(warnings), *evidence]
+    text = _without_advice(str(error))
     kinds = frozenset(kind.__name__ for each in chain for kind in type(each).__mro__)
-    rule = next(filter(None, (_rule(each, kinds) for each in evidence)), None)
+    rule = None
+    if _VAGUE.search(text):
+        causes = ((_rule(each), each) for each in reversed(warnings))
+        rule, cause = next((each for each in causes if each[0]), (None, ""))
+        text = f"{text}: {_without_advice(cause)}" if cause else text
+    rule = rule or _rule(plain_text("\n".join(map(str, chain))), kinds)
+    message = redacted(text, secrets)[:500]  # in this order: half a secret would go unnoticed
     if rule is None:
         return TransientError(f"{type(chain[-1]).__name__}: {message}", code="unexpected")
     if rule.retry_s is None:
@@ -133,6 +135,10 @@ def translate(error: Exception, warnings: Sequence[str], secrets: Iterable[str])
         code=rule.code,
         counted=asked_s is None and rule.code not in _WAITED_FOR,
     )
+
+
+def _without_advice(text: str) -> str:
+    return _ADVICE.split(plain_text(text).removeprefix("ERROR: "), maxsplit=1)[0]
 
 
 _UNITS_S = {"second": 1, "minute": 60, "hour": _HOUR, "day": 24 * _HOUR, "week": 168 * _HOUR,
@@ -169,7 +175,7 @@ def not_before(error: TransientError, begins_at: float | None, now: float) -> Tr
     return TransientError(str(error), retry_at=at, code=error.code, counted=False)
 
 
-def _rule(text: str, kinds: frozenset[str]) -> _Rule | None:
+def _rule(text: str, kinds: frozenset[str] = frozenset()) -> _Rule | None:
     for rule in _RULES:
         if rule.kinds & kinds or re.search(rule.text, text, re.IGNORECASE):
             return rule

@@ -224,6 +224,8 @@ def test_a_passing_failure_without_a_wait_leaves_it_to_the_policy() -> None:
 def test_a_vague_error_is_judged_by_the_warnings(text: str, warning: str, code: str) -> None:
     failure = translated(reported(text), warning, "unrelated")
     assert (failure.code, type(failure)) == (code, TransientError)
+    assert str(failure).startswith(text)
+    assert (warning in str(failure)) == (code != "bad_response")
 
 
 def test_a_clear_error_is_not_judged_by_the_warnings() -> None:
