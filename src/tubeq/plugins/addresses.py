@@ -25,7 +25,6 @@ _CHANNEL_ID = re.compile(r"UC[0-9A-Za-z_-]{22}")
 _PLAYLIST_ID = re.compile(r"(?:PL|UU|FL|LL|OLAK5uy_|EC|PU|TL|RDCLAK5uy_)[0-9A-Za-z_-]{10,60}")
 _OWN_PLAYLIST_ID = re.compile(r"WL|LL|LM|HL")
 _MIX_ID = re.compile(r"RD[0-9A-Za-z_-]*")
-_LONGEST_NAME = 90
 _MOST_FIELDS = 40  # of a query; a browser's has ten
 _MOST_REDIRECTS = 3
 
@@ -349,7 +348,7 @@ def _of_channel(segments: list[str]) -> Found:
 
 
 def _is_channel_name(name: str) -> bool:
-    return is_name(name.removeprefix("@")) and len(name) <= _LONGEST_NAME
+    return is_name(name.removeprefix("@"))
 
 
 def _single(query: _Query, name: str) -> str | None:
