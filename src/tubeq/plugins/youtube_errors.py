@@ -197,22 +197,24 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 def _retry_after_s(error: BaseException) -> float | None:
     """What a Retry-After header asks for, in seconds, at most a day."""
-    headers = getattr(getattr(error, "response", None), "headers", None)
-    value = headers.get("Retry-After") if headers else None
-    if not headers or not value:
-        return None
-    try:
-        if value.strip().isascii() and value.strip().isdigit():
-            wait_s = float(value)
-        else:
-            said_at = headers.get("Date")  # by the server's clock, not by this machine's
-            now = parsedate_to_datetime(said_at) if said_at else datetime.now(timezone.utc)
-            wait_s = (_in_utc(parsedate_to_datetime(value)) - _in_utc(now)).total_seconds()
-    except (TypeError, ValueError, OverflowError):
-        return None
+    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    value = (headers.get("Retry-After") or "").strip()
+    if value.isascii() and value.isdigit():
+        wait_s = float(value)
+    else:
+        until = _moment(value)
+        if until is None:
+            return None
+        # By the server's clock, where it says: this machine's may be wrong.
+        now = _moment(headers.get("Date") or "") or datetime.now(timezone.utc)
+        wait_s = (until - now).total_seconds()
     return min(max(wait_s, 0.0), 24 * _HOUR)
 
 
-def _in_utc(moment: datetime) -> datetime:
-    """With its zone: of those that name none, as HTTP does, UTC."""
+def _moment(text: str) -> datetime | None:
+    """A date of HTTP's, which is UTC where it names no zone; None for none."""
+    try:
+        moment = parsedate_to_datetime(text)
+    except (TypeError, ValueError, OverflowError):
+        return None
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

@@ -183,6 +183,11 @@ def test_what_may_pass(code: str, error: Exception) -> None:
             90,
         ),
         (
+            http_error(429, Date="now", Retry_After=email.utils.formatdate(time.time() + 9000)),
+            6000,
+            9000,
+        ),
+        (
             http_error(429, Retry_After=email.utils.formatdate(time.time() + 9000)[:-6]),
             6000,
             9000,
