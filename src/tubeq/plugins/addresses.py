@@ -246,9 +246,9 @@ def _split(text: str) -> tuple[str, list[str], _Query, str] | None:
 
 
 def _other_host(host: str) -> str:
-    bare = host.rpartition("@")[2].partition(":")[0].rstrip(".")
-    if bare in _HOSTS | _SHORT_HOSTS:
-        return f"write {bare} alone, without a user name, a port or a dot behind it"
+    name = host.rpartition("@")[2].partition(":")[0].rstrip(".")
+    if name in _HOSTS | _SHORT_HOSTS:
+        return f"write {name} alone, without a user name, a port or a dot behind it"
     return "only addresses on youtube.com and youtu.be are read" if "." in host else ""
 
 
@@ -326,16 +326,16 @@ def _of_watched(videos: list[str], query: _Query, has_video: bool = True) -> Fou
 
 def _of_channel(segments: list[str]) -> Found:
     first, *others = segments
-    if first in _KINDS_OF_CHANNELS:
+    if first.lower() in _KINDS_OF_CHANNELS:
         name, *others = others or [""]
-        kind = "channel" if first == "browse" else first
+        kind = "channel" if first.lower() == "browse" else first.lower()
     else:
         name, kind = first, "channel" if _CHANNEL_ID.fullmatch(first) else ""
     name = composed(_cut(_unquoted(name)))
     is_id = kind == "channel"
     known = _CHANNEL_ID.fullmatch if is_id else _is_channel_name
-    if not kind and first.lower() in _RESERVED:
-        return Found(why=_REASONS.get(first.lower(), _OWN_PAGE))
+    if not kind and name.lower() in _RESERVED:
+        return Found(why=_REASONS.get(name.lower(), _OWN_PAGE))
     if not known(name) or (kind and name.startswith("@")):
         wanted = "UC and 22 more characters" if is_id else "letters, digits, and . _ - ·"
         return Found(why=f"{'a channel id is' if is_id else 'a channel is called by'} {wanted}")

@@ -67,6 +67,8 @@ ACCEPTED = [
     ("https://www.youtube.com/feeds/videos.xml?user=lighthouse", "user/lighthouse"),
     ("https%3A%2F%2Fwww.youtube.com%2F%40lighthouse", "@lighthouse"),
     ("@lighthouse/videos", "@lighthouse"),
+    (f"https://www.youtube.com/Channel/{CHANNEL_ID}/Videos", f"channel/{CHANNEL_ID}"),
+    ("https://www.youtube.com/User/Lighthouse", "user/Lighthouse"),
 ]
 
 REFUSED = [

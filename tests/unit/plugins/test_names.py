@@ -322,6 +322,7 @@ def test_how_a_search_is_filtered_is_read_as_it_was_written(
         ("scrape", "https://www.youtube.com/subscription_center?add_user=a", "YouTube's own"),
         ("scrape", "https://www.youtube.com/Watch?v=", "it names no video"),
         ("scrape", "https://www.youtube.com/SHOW/a", "YouTube's own"),
+        ("scrape", "https://www.youtube.com/%2566eed", "for each viewer"),
         ("scrape", "https://www.youtube.com/feeds/videos.xml", "YouTube's own"),
         ("scrape", "@a b", "letters, digits"),
         ("scrape", "lighthouse", "begins with @: @lighthouse"),
