@@ -177,6 +177,22 @@ def test_names_of_a_channel_go_together(storage: Storage, clock: FakeClock) -> N
     assert names(other) == ("Cups", "UC2", None)
 
 
+@pytest.mark.parametrize("order", ["page first", "listing first"])
+def test_a_partners_listing_does_not_take_a_video_away(
+    storage: Storage, clock: FakeClock, order: str
+) -> None:
+    """A joint video is on the pages of two channels, whose listings do not say whose it is."""
+    page = {"channel": "Leaves", "channel_id": "UC1", "handle": "@leaves", "likes": 3}
+    listing = {"channel": "Cups", "channel_id": "UC2", "handle": "@cups"}
+    looks = [page, listing, listing] if order == "page first" else [listing, page, listing]
+    for told in looks:
+        item = look(storage, extra=told)
+        clock.advance(60)
+    assert names(item) == ("Leaves", "UC1", "@leaves")
+    moved = look(storage, extra={"channel": "Cups", "channel_id": "UC2", "likes": 4})
+    assert names(moved) == ("Cups", "UC2", None)
+
+
 def test_back_ends_round_alike(storage: Storage, clock: FakeClock) -> None:
     """Growth of one and two steps of every size, for counts of every size and kind."""
     grown = {

@@ -26,7 +26,7 @@ from tubeq.workers.base_worker import BaseWorker, WorkerConfig
 
 HOUR_S = 3600.0
 FINAL = None
-NO_FAILURES = {"bot_check", "rate_limited", "upcoming", "not_live"}
+NO_FAILURES = {"bot_check", "rate_limited", "upcoming", "not_live", "processing"}
 ASKED_FOR = {9.0, 17.0}  # by the server
 TASKS: dict[str, tuple[str, dict[str, Any]]] = {
     "channel": ("youtube_channel", {"channel_url": "@lighthouse", "tab": "shorts"}),
@@ -103,6 +103,9 @@ VIDEOS = [
     (problems.RATE_LIMITED, "rate_limited", HOUR_S),
     (problems.UPCOMING, "upcoming", 3 * HOUR_S),
     (problems.PREMIERE, "upcoming", 5 * HOUR_S),
+    (problems.PROCESSING, "processing", HOUR_S),
+    (problems.ENDED, "processing", HOUR_S),
+    (problems.NO_RECORDING, "video_unavailable", FINAL),
     (problems.SPEECHLESS, "bad_response", 0.0),
 ]
 

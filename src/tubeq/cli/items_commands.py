@@ -19,6 +19,7 @@ from tubeq.cli.options import (
     DatabaseOption,
     JsonOption,
     RawOption,
+    channel_name,
     command_for,
     open_queue,
     read_settings,
@@ -68,7 +69,7 @@ def items(
         context.obj = (as_json, db_path)  # what was said before its name holds for it, too
         return
     order = sort or (ItemSort.NEWEST if search is None else ItemSort.RELEVANCE)
-    named = None if channel is None else _channel_name(channel)
+    named = None if channel is None else _known_name(channel)
     query = ItemQuery(search, named, order, limit, span_s(over, needs_unit=True))
     settings = read_settings(db_path)
     with open_queue(settings, reading=True) as queue:
@@ -89,12 +90,18 @@ def _told(item: Item) -> dict[str, Any]:
     return {**item.as_dict(), "views_exact": item.counts.views_exact}
 
 
-def _channel_name(text: str) -> str:
-    """As items hold it: an address, or an escaped handle, stands for the handle or id in it."""
-    from tubeq.plugins.addresses import read
-
-    channel = read(text).channel
-    return text if channel is None else channel.path.removeprefix("channel/")
+def _known_name(text: str) -> str:
+    """
+    Raises:
+        InvalidParameters: it is an old name, of which no video tells.
+    """
+    name = channel_name(text)
+    is_address = name != text
+    if name.startswith(("c/", "user/")) or (is_address and not name.startswith(("@", "UC"))):
+        raise InvalidParameters(
+            f"items know a channel by its name, @handle or id, not by its old name {name!r:.100}"
+        )
+    return name
 
 
 @items_app.command("show", cls=VideoArguments)

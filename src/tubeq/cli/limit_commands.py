@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from tubeq.cli.console import output, safe_text, say, write_json
-from tubeq.cli.options import DatabaseOption, JsonOption, command_for, open_queue, read_settings
+from tubeq.cli.options import (
+    DatabaseOption,
+    JsonOption,
+    channel_name,
+    command_for,
+    open_queue,
+    read_settings,
+)
 from tubeq.cli.render import age, counted
 from tubeq.cli.render_limits import (
     pause_dict,
@@ -32,10 +39,18 @@ if TYPE_CHECKING:
 
 app = typer.Typer(invoke_without_command=True)
 
+
+def _read_key(key: str) -> str:
+    """The key, a channel in it as plugins name it, however it was written."""
+    kind, _, name = key.partition(":")
+    return f"channel:{channel_name(name)}" if kind == "channel" else key
+
+
 KeyArgument = Annotated[
     str,
     typer.Argument(
         metavar="KEY",
+        callback=_read_key,
         help="host:NAME, channel:@HANDLE or type:TASK_TYPE; channel:* is each channel by itself.",
     ),
 ]

@@ -168,6 +168,15 @@ def moment(text: str) -> float:
         ) from None
 
 
+def channel_name(text: str) -> str:
+    """A channel as items and limits name it: an address, or an escaped handle, stands for the name
+    in it; any other text for itself."""
+    from tubeq.plugins.addresses import read
+
+    channel = read(text).channel
+    return text if channel is None else channel.path.removeprefix("channel/")
+
+
 def full_task_id(queue: QueueManager, part: str) -> str:
     """The id of the one task whose id is, begins with, or ends in `part`.
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import unicodedata
 
+LONGEST_NAME = 90
+"""Characters. YouTube's own are shorter: handles have up to 30."""
 _BESIDE = frozenset("._-·・")
 # Persian, Hindi and Malayalam words hold these between letters; they are not printable.
 _JOINERS = frozenset("\u200c\u200d")
@@ -24,14 +26,17 @@ def folded(text: str) -> str:
 
 
 def is_name(text: str) -> bool:
-    """Whether it can be a channel's name in an address: letters, marks and digits of any script,
-    the characters ``. _ - ·``, and joiners between letters; at least one letter, digit or "_"."""
+    """Whether it can be a channel's name in an address: at most `LONGEST_NAME` letters, marks and
+    digits of any script, the characters ``. _ - ·``, and joiners between letters; among them at
+    least one letter, digit or "_"."""
     kinds = [unicodedata.category(character)[0] for character in text]
     known = all(
         kind in "LMN" or character in _BESIDE or character in _JOINERS
         for kind, character in zip(kinds, text, strict=True)
     )
-    return known and ("_" in text or any(kind in "LN" for kind in kinds))
+    return (
+        known and len(text) <= LONGEST_NAME and ("_" in text or any(kind in "LN" for kind in kinds))
+    )
 
 
 def is_shown(character: str) -> bool:

@@ -251,7 +251,10 @@ def _is_own_page(extra_json: Any) -> bool:
     """Whether it is, or holds, what a video's own page told."""
     if type(extra_json) is not str or not any(map(extra_json.__contains__, _PAGE_ONLY)):
         return False
-    told = _decoded(extra_json)
+    return _tells_page(_decoded(extra_json))
+
+
+def _tells_page(told: Mapping[str, Any]) -> bool:
     return any(_says(told.get(name)) for name in _PAGE_ONLY)
 
 
@@ -336,16 +339,22 @@ def _settle_channel(
     both: dict[str, Any], newer: Mapping[str, Any], older: Mapping[str, Any]
 ) -> None:
     """Let the names of a channel be of one: a name without an id, such as the "Various Artists" of
-    a listing, only fills gaps of what has one, and of two ids the newer one brings its own names.
+    a listing, only fills gaps of what has one, and of two ids the newer one brings its own names;
+    but that of the video's own page goes before a listing's, which may be that of a partner.
     """
-    if not older or not newer:
+    older_id, newer_id = older.get("channel_id"), newer.get("channel_id")
+    if not older_id or newer_id == older_id:
         return
-    if not newer.get("channel_id") and older.get("channel_id"):
+    if not newer_id:
         both.update({name: older[name] for name in _CHANNEL if _says(older.get(name))})
-    elif older.get("channel_id") and newer["channel_id"] != older["channel_id"]:
-        for name in _CHANNEL:
-            if not _says(newer.get(name)):
-                both.pop(name, None)
+        return
+    is_partner = _tells_page(older) and not _tells_page(newer)
+    source = older if is_partner else newer
+    for name in _CHANNEL:
+        if _says(source.get(name)):
+            both[name] = source[name]
+        else:
+            both.pop(name, None)
 
 
 def _says(value: Any) -> bool:

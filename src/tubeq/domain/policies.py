@@ -59,6 +59,8 @@ class Durability(_Named):
 
 MOST_WAITS = 30
 """How often in a row a task may be told "not yet"."""
+NEVER_CAME = "never_came"
+"""The code of a task that was told so once more."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 60.0, 86_400.0
 
 

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from tubeq.domain.handles import composed, is_name
 from tubeq.plugins.search_filters import decoded
+from tubeq.plugins.text import bare
 
 SITE = "https://www.youtube.com"
 VIDEO_ID = re.compile(r"[0-9A-Za-z_-]{11}")
@@ -24,7 +25,6 @@ _CHANNEL_ID = re.compile(r"UC[0-9A-Za-z_-]{22}")
 _PLAYLIST_ID = re.compile(r"(?:PL|UU|FL|LL|OLAK5uy_|EC|PU|TL|RDCLAK5uy_)[0-9A-Za-z_-]{10,60}")
 _OWN_PLAYLIST_ID = re.compile(r"WL|LL|LM|HL")
 _MIX_ID = re.compile(r"RD[0-9A-Za-z_-]*")
-_LONGEST_NAME = 90
 _MOST_FIELDS = 40  # of a query; a browser's has ten
 _MOST_REDIRECTS = 3
 
@@ -40,10 +40,24 @@ _STUDIO_HOST = "studio.youtube.com"
 _TABS = {"shorts": "shorts", "streams": "streams", "live": "streams"}
 # Pages of a channel that list no videos of their own: they stand for the channel.
 _CHANNELS_OWN = frozenset(
-    {"videos", "featured", "home", "about", "community", "posts", "channels", "membership", "store"}
+    {
+        "videos",
+        "featured",
+        "home",
+        "about",
+        "community",
+        "posts",
+        "channels",
+        "membership",
+        "join",
+        "store",
+    }
 )
 _ONE_VIDEO = frozenset({"shorts", "live", "embed", "v", "e", "vi"})
-_WATCH = frozenset({"watch", "watch_popup", "watch.php", "movie"})
+_WATCH = frozenset(
+    {"watch", "watch_popup", "watch.php", "movie", "live_chat", "live_chat_replay", "all_comments"}
+)
+_LISTS = frozenset({"playlist", "view_play_list", "my_playlists", "p"})
 _REDIRECTS = {
     "redirect": ("q",), "attribution_link": ("u",), "oembed": ("url",), "signin": ("next",),
     "verify_age": ("next_url",), "supported_browsers": ("next_url",),
@@ -56,6 +70,7 @@ _REASONS = {
     "post": "a post is no video: give the channel's address",
     "watch_videos": "it names several videos: give each by itself",
 }
+_NO_LIST = "it names no list: list=PL..."
 _OWN_PAGE = "that is a page of YouTube's own: give a channel, a playlist, a video or a search"
 # As yt-dlp has them, and YouTube's own pages of later years: no channel can be called so.
 _RESERVED = frozenset(
@@ -64,14 +79,19 @@ _RESERVED = frozenset(
         "iframe_api", "s", "storefront", "oops", "index", "account", "t", "about", "upload",
         "logout", "premium", "paid_memberships", "gaming", "music", "kids", "ads", "creators",
         "howyoutubeworks", "jobs", "new", "playables", "podcasts", "reporthistory", "select_site",
-        "tv", "api", "yt", "channel", "c", "user", "browse", "playlist", "results", "search",
-        *_REASONS, *_REDIRECTS, *_WATCH, *_ONE_VIDEO,
+        "tv", "api", "yt", "channel", "c", "user", "browse", "results", "search", "show", "podcast",
+        "subscription_center", "profile", "moderation", "ytscreeningroom", "artist", "charts",
+        *_REASONS, *_REDIRECTS, *_WATCH, *_ONE_VIDEO, *_LISTS,
     }
 )  # fmt: skip
 
 _AROUND = "<>\"'`()[]{}\u201c\u201d\u2018\u2019\u00ab\u00bb\u2039\u203a\u300c\u300d\u300e\u300f"
-_BEHIND = ",;:!?.…"
-_UNSEEN = "\u200b\u200e\u200f\u2060\ufeff"  # such as copying from a right-to-left page adds
+_BEHIND = (
+    ",;:!?.\u2026\u3002\u3001\uff0c\uff1b\uff1a\uff01\uff1f\uff0e\uff61\uff64"
+    "\u060c\u061b\u061f\u06d4\u0964\u0965"  # Arabic, Urdu, Hindi
+)
+_KINDS_OF_CHANNELS = ("channel", "browse", "c", "user")
+_MOST_ESCAPES = 3  # one within the other
 
 
 class Channel(NamedTuple):
@@ -105,7 +125,7 @@ _Query = Mapping[str, list[str]]
 
 def read(text: str) -> Found:
     """What the text names; nothing, as a rule with a reason, where that is nothing of YouTube's."""
-    text = text.strip().strip(_UNSEEN).strip()
+    text = bare(text)
     return _prefixed(text) or _named(_as_meant(text))
 
 
@@ -119,11 +139,13 @@ def _prefixed(text: str) -> Found | None:
     """The short forms that yt-dlp and mobile systems have."""
     if not text.startswith(("yt", ":yt")):
         return None
-    search = re.fullmatch(r"ytsearch([0-9]{0,6}|all):(.+)", text)
+    search = re.fullmatch(r"ytsearch(date)?([0-9]{0,6}|all):(.+)", text)
     if search is not None:
-        count = search[1]
-        also = {"max_results": int(count)} if count.isdecimal() else {}
-        return Found(query=search[2].strip(), also=also)
+        by_date, count, words = search.groups()
+        also: dict[str, Any] = {"sort": "date"} if by_date else {}
+        if count.isdecimal():
+            also["max_results"] = int(count)
+        return Found(query=words.strip(), also=also)
     if text.startswith(":yt"):
         return Found(why=_REASONS["feed"])
     user = re.fullmatch(r"ytuser:(.+)", text)
@@ -134,8 +156,8 @@ def _prefixed(text: str) -> Found | None:
 
 def _named(text: str) -> Found:
     """What a name or an address stands for."""
-    if text.startswith(("@", "%40")):
-        return _of_handle(unquote(text))
+    if re.match(r"/?(?:@|%(?:25)*40)", text):
+        return _of_channel(_cut(_unquoted(text)).strip("/").split("/"))
     if _CHANNEL_ID.fullmatch(text):
         return Found(Channel(f"channel/{text}"))
     playlist = _of_list(text)
@@ -144,13 +166,6 @@ def _named(text: str) -> Found:
     if playlist.playlist or playlist.why:
         return playlist
     return _of_address(text)
-
-
-def _of_handle(text: str) -> Found:
-    text = _cut(text).rstrip("/")
-    if "/" in text:
-        return Found(why="give the handle alone, and tab=videos, shorts or streams beside it")
-    return _of_channel([text])
 
 
 def _of_list(list_id: str) -> Found:
@@ -166,8 +181,7 @@ def _of_list(list_id: str) -> Found:
 
 
 def _of_address(text: str, redirects: int = 0) -> Found:
-    text = re.sub(r"\\([?=&])", r"\1", text)  # as shells complete it
-    text = re.sub(r"&(?:amp;)+", "&", text)  # as pages write it
+    text = _completed(text)
     app = re.fullmatch(r"(?:vnd\.)?youtube:(?://)?(.+)", text, re.IGNORECASE)
     if app is not None:
         text = app[1]
@@ -183,8 +197,8 @@ def _of_address(text: str, redirects: int = 0) -> Found:
         return Found(why="it is redirected too often")
     if host == _CONSENT_HOST:
         return _of_target(query, ("continue",), redirects)
-    if host == _STUDIO_HOST and segments[0] in ("video", "channel"):
-        segments = ["v" if segments[0] == "video" else "channel", *segments[1:2]]
+    if host == _STUDIO_HOST and segments[0] in ("video", "channel", "playlist"):
+        segments = ["v" if segments[0] == "video" else segments[0], *segments[1:2]]
     if host in _SHORT_HOSTS:
         return _of_short(segments, query)
     if segments == [""] and fragment.startswith("/"):
@@ -192,6 +206,19 @@ def _of_address(text: str, redirects: int = 0) -> Found:
     if segments[0] in _REDIRECTS:
         return _of_target(query, _REDIRECTS[segments[0]], redirects)
     return _of_page(segments, query)
+
+
+def _completed(text: str) -> str:
+    """The address without escapes of others, and with its host where that is left out."""
+    text = re.sub(r"\\([?=&])", r"\1", text)  # as shells complete it
+    text = re.sub(r"&(?:amp;)+", "&", text)  # as pages write it
+    if re.match(r"https?%(?:25)*3a", text, re.IGNORECASE) or (
+        "=" not in text and "%3D" in text.upper()
+    ):
+        text = _unquoted(text)  # as it stands in another address's query
+    if re.match(r"/?(?:channel|c|user|shorts|live)/|/?(?:watch|playlist|results)\?", text):
+        text = f"{SITE}/{text.lstrip('/')}"  # as pages of YouTube's link to another
+    return text
 
 
 def _split(text: str) -> tuple[str, list[str], _Query, str] | None:
@@ -219,9 +246,9 @@ def _split(text: str) -> tuple[str, list[str], _Query, str] | None:
 
 
 def _other_host(host: str) -> str:
-    bare = host.rpartition("@")[2].partition(":")[0].rstrip(".")
-    if bare in _HOSTS | _SHORT_HOSTS:
-        return f"write {bare} alone, without a user name, a port or a dot behind it"
+    name = host.rpartition("@")[2].partition(":")[0].rstrip(".")
+    if name in _HOSTS | _SHORT_HOSTS:
+        return f"write {name} alone, without a user name, a port or a dot behind it"
     return "only addresses on youtube.com and youtu.be are read" if "." in host else ""
 
 
@@ -239,14 +266,15 @@ def _of_short(segments: list[str], query: _Query) -> Found:
 
 
 def _of_page(segments: list[str], query: _Query) -> Found:
-    first, *others = segments
+    first, *others = [segments[0].lower(), *segments[1:]]
     if segments == [""] and not query:
         return Found(why=_OWN_PAGE)
     if first in _WATCH or first == "":
         return _of_watched(others or query.get("v", []), query, "v" in query or bool(others))
-    if first == "playlist" or (first == "embed" and others in ([], ["videoseries"])):
-        found = _of_watched([], query)
-        return found if query.get("list") else Found(why="it names no list: list=PL...")
+    old = first == "course" and "list" in query  # alone, a channel is called so
+    if first in _LISTS or old or (first == "embed" and others in ([], ["videoseries"])):
+        lists = query.get("list") or query.get("p") or (others if first in _LISTS else [])
+        return _of_watched([], {"list": lists}) if lists else Found(why=_NO_LIST)
     if first == "embed" and others == ["live_stream"]:
         return _of_channel(["channel", *query.get("channel", [""]), "live"])
     if first in _ONE_VIDEO and others:
@@ -261,7 +289,19 @@ def _of_page(segments: list[str], query: _Query) -> Found:
         return Found(why="an album's page: give its playlist instead (list=OLAK5uy_...)")
     if (first, *others[:1]) == ("feed", "trending"):
         return Found(why="YouTube removed that feed: see `tubeq trending`")
+    if first in ("feeds", "profile"):
+        return _of_news(query)
     return _of_channel(segments)
+
+
+def _of_news(query: _Query) -> Found:
+    """What a feed for news readers is of, or an old page about a user."""
+    if query.get("playlist_id"):
+        return _of_watched([], {"list": query["playlist_id"]})
+    for kind, name in (("channel", "channel_id"), ("user", "user")):
+        if value := _single(query, name):
+            return _of_channel([kind, value])
+    return Found(why=_OWN_PAGE)
 
 
 def _of_watched(videos: list[str], query: _Query, has_video: bool = True) -> Found:
@@ -286,20 +326,20 @@ def _of_watched(videos: list[str], query: _Query, has_video: bool = True) -> Fou
 
 def _of_channel(segments: list[str]) -> Found:
     first, *others = segments
-    if first in ("channel", "browse", "c", "user"):
+    if first.lower() in _KINDS_OF_CHANNELS:
         name, *others = others or [""]
-        kind = "channel" if first == "browse" else first
+        kind = "channel" if first.lower() == "browse" else first.lower()
     else:
         name, kind = first, "channel" if _CHANNEL_ID.fullmatch(first) else ""
-    name = composed(_cut(name))
+    name = composed(_cut(_unquoted(name)))
     is_id = kind == "channel"
     known = _CHANNEL_ID.fullmatch if is_id else _is_channel_name
-    if not kind and first in _RESERVED:
-        return Found(why=_REASONS.get(first, _OWN_PAGE))
+    if not kind and name.lower() in _RESERVED:
+        return Found(why=_REASONS.get(name.lower(), _OWN_PAGE))
     if not known(name) or (kind and name.startswith("@")):
         wanted = "UC and 22 more characters" if is_id else "letters, digits, and . _ - ·"
         return Found(why=f"{'a channel id is' if is_id else 'a channel is called by'} {wanted}")
-    page = "/".join(others)
+    page = "/".join(others).lower()
     if page and page not in _TABS and page not in _CHANNELS_OWN:
         return Found(
             why="give the channel's address alone: its videos, shorts and streams are read"
@@ -308,7 +348,7 @@ def _of_channel(segments: list[str]) -> Found:
 
 
 def _is_channel_name(name: str) -> bool:
-    return is_name(name.removeprefix("@")) and len(name) <= _LONGEST_NAME
+    return is_name(name.removeprefix("@"))
 
 
 def _single(query: _Query, name: str) -> str | None:
@@ -319,4 +359,11 @@ def _single(query: _Query, name: str) -> str | None:
 
 def _cut(value: str) -> str:
     """An id without parameters that somebody put behind it with a second "?", or with "&"."""
-    return re.split("[?&#]", value)[0]
+    return re.split("[?&#]", value)[0].rstrip("/")
+
+
+def _unquoted(text: str) -> str:
+    """Without escapes, those that were escaped themselves included: no name holds a "%"."""
+    for _ in range(_MOST_ESCAPES):
+        text = unquote(text)
+    return text

@@ -48,7 +48,9 @@ def read_cookies(path: str | os.PathLike[str]) -> str:
                 raise InvalidParameters(f"{shown}, line {number}: {error}") from None
     if not kept:
         is_json = text.lstrip("\ufeff \r\n\t")[:1] in ("[", "{")
-        hint = ": it is JSON; export it as cookies.txt, in Netscape's format" if is_json else ""
+        is_other = "HTTP Cookie File" not in text and not re.search(r"(?:[^\t\n]*\t){6}", text)
+        found = "it is JSON" if is_json else "it is no cookies.txt"
+        hint = f": {found}; export it as cookies.txt, in Netscape's format" if is_other else ""
         raise InvalidParameters(f"{shown} holds no cookie of youtube.com{hint}")
     if sum(map(len, kept)) > _MOST_OURS:
         raise InvalidParameters(f"{shown} holds more than a megabyte of cookies of youtube.com")

@@ -46,6 +46,8 @@ def idea_of(entry: Mapping[str, Any], now: float) -> Idea:
     # What a listing counts of a live video are those who watch it, or wait for it.
     counts_viewers = is_upcoming or (is_listed and entry.get("live_status") == "is_live")
     views = None if counts_viewers else _whole(entry.get("view_count"))
+    if is_listed and views == 0:  # "No views" is said of what is hidden, too
+        views = None
     published = None if is_upcoming else published_at(entry)
     extra = _extra(entry)
     if is_listed and views is not None and step_of(views, 0) > 1:

@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any, NamedTuple, Protocol
 
 from tubeq.domain.handles import composed
-from tubeq.plugins.text import plain_text
+from tubeq.plugins.text import bare, plain_text
 
 _MOST_CHARACTERS = 1000  # of any text: nothing here is longer, and patterns need not meet more
 
@@ -203,7 +203,7 @@ class Name(_AsWritten):
         return {"type": "string", "maxLength": _MOST_CHARACTERS}
 
     def read(self, value: Any) -> Any:
-        text = _text(value)
+        text = bare(_text(value))
         if plain_text(text) != text:
             raise Refused("it holds a character that cannot be seen")
         return self.reader(text)

@@ -14,12 +14,13 @@ from urllib.parse import quote
 from tubeq.domain.handles import composed, is_name
 from tubeq.plugins.addresses import SITE, Found, read
 from tubeq.plugins.kinds import Implied, Name, Refused, Text
+from tubeq.plugins.text import bare
 
 __all__ = ["CHANNEL", "PLAYLIST", "QUERY", "SITE", "VIDEO"]
 
 _LIKE_AN_ADDRESS = re.compile(
-    r"ytsearch[a-z0-9]*:.|(?P<whole>(?:https?:)?//)?(?:\w+\.)?youtu(?:be(?:kids|-nocookie)?\.com|\.be)"
-    r"(?:[/?#]|$)",
+    r"[<(\"']*(?:ytsearch[a-z0-9]*:.|(?P<whole>(?:https?:)?//)?(?:\w+\.)?"
+    r"youtu(?:be(?:kids|-nocookie)?\.com|\.be)(?:[/?#]|$))",
     re.IGNORECASE,
 )
 
@@ -70,7 +71,7 @@ class _Query(Text):
     """The words of a search, or the address of a page of results, which also says how to sort."""
 
     def read(self, value: Any) -> Any:
-        if not isinstance(value, str) or not (match := _LIKE_AN_ADDRESS.match(value.strip())):
+        if not isinstance(value, str) or not (match := _LIKE_AN_ADDRESS.match(bare(value))):
             return super().read(value)
         text = Name("", "", str).read(value)  # an address may be longer than its words
         found = read(text)

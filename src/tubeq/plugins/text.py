@@ -21,6 +21,14 @@ def plain_text(text: str, max_length: int = 10_000) -> str:
     return "".join(kept).strip()
 
 
+def bare(text: str) -> str:
+    """The text without spaces, and characters that cannot be seen, around it: copying adds these,
+    and pages that mix writing from the left and from the right put them around names."""
+    while (shorter := text.strip().strip(_UNSEEN)) != text:
+        text = shorter
+    return text
+
+
 def redacted(text: str, secrets: Iterable[str] = ()) -> str:
     """The text with "***" in place of the secrets, and of user names and passwords in URLs."""
     for secret in sorted(secrets, key=len, reverse=True):
@@ -28,6 +36,9 @@ def redacted(text: str, secrets: Iterable[str] = ()) -> str:
     return re.sub(r"(?<=//)[^/\s@]+@", "***@", text)
 
 
+_UNSEEN = "".join(
+    map(chr, [0xAD, 0x61C, *range(0x200B, 0x2010), *range(0x202A, 0x202F), 0xFEFF])
+) + "".join(map(chr, range(0x2060, 0x2070)))
 _SPACES = frozenset("\n\r\t\u2028\u2029")
 
 

@@ -26,6 +26,7 @@ from tubeq.domain.errors import (
     TransientError,
     TubeqError,
 )
+from tubeq.domain.handles import LONGEST_NAME
 from tubeq.plugins.access import Access
 from tubeq.plugins.base import check_stop
 from tubeq.plugins.continuations import Continuations
@@ -434,7 +435,7 @@ def _downloader(base: Any) -> Any:
 
 
 _VIDEO_ID = re.compile(r"[0-9A-Za-z_-]{11}")
-_HANDLE = r"@[^\s/?#]{1,90}"
+_HANDLE = rf"@[^\s/?#]{{1,{LONGEST_NAME}}}"
 """Instead of yt-dlp's own pattern, which ends at a mark: it cuts Thai and Hindi handles short."""
 _ABOUT_PLAYING = re.compile(r"formats|JavaScript|PO Token|challenge solving", re.IGNORECASE)
 """What yt-dlp warns of where a video's formats are concerned, and only then."""

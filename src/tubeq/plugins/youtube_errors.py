@@ -30,7 +30,7 @@ class _Rule(NamedTuple):
 
 
 _HOUR = 3600.0
-_WAITED_FOR = frozenset({"upcoming", "not_live", "bot_check", "rate_limited"})
+_WAITED_FOR = frozenset({"upcoming", "not_live", "processing", "bot_check", "rate_limited"})
 """Codes that say "not yet": no failure of the task's. So does whatever asks for a wait itself."""
 _RULES = (
     _Rule("not_found", None, r"HTTP Error (404|410)"),
@@ -39,7 +39,7 @@ _RULES = (
     _Rule("http_403", 60.0, r"HTTP Error 403"),
     _Rule("server_error", 0.0, r"HTTP Error 5\d\d"),
     _Rule("bad_response", 0.0, r"HTTP Error 3\d\d"),  # a redirect to nowhere, or in a ring
-    _Rule("bot_check", _HOUR, r"not a bot|captcha challenge"),
+    _Rule("bot_check", _HOUR, r"not a bot|captcha challenge|large volume of requests"),
     _Rule(
         "rate_limited",
         _HOUR,
@@ -52,18 +52,28 @@ _RULES = (
         r"available in your (country|region)",
         frozenset({"GeoRestrictedError"}),
     ),
-    _Rule("members_only", None, r"Join this channel|members.only|requires payment|Premium member"),
+    _Rule(
+        "members_only",
+        None,
+        r"Join this channel|members.only|channel.s members|requires payment|Premium member",
+    ),
     _Rule("private", None, r"(video|channel|playlist) is private|Private video"),
     _Rule("upcoming", _HOUR, r"will begin|Premieres|has not started"),
-    _Rule("not_live", _HOUR, r"not currently live", frozenset({"UserNotLive"})),
+    _Rule("not_live", _HOUR, r"not currently live|\boffline\.?$", frozenset({"UserNotLive"})),
+    _Rule("processing", _HOUR, r"processing this video|live event has ended"),
     _Rule("tab_missing", None, r"does not have an? .* tab"),
     _Rule(
         "channel_unavailable",
         None,
         r"(channel|playlist)\S* (does not exist|is not available|was removed|type is unviewable)"
-        r"|account \S* ?\S* ?terminated|redirected to youtube.com home page",
+        r"|account \S* ?\S* ?terminated|redirected to youtube.com home page|Unviewable playlist",
     ),
-    _Rule("video_unavailable", None, r"Video unavailable|video (is|has been) \S* ?(removed|unava)"),
+    _Rule(
+        "video_unavailable",
+        None,
+        r"Video unavailable|video (is|has been) \S* ?(removed|unava|deleted)|video does not exist"
+        r"|(video|recording) (is not|isn.t|is no longer) available(?! on this)",
+    ),
     _Rule("unsupported_url", None, r"No suitable extractor", frozenset({"UnsupportedError"})),
     _Rule("certificate", None, r"CERTIFICATE_VERIFY_FAILED", frozenset({"CertificateVerifyError"})),
     _Rule("proxy_unusable", None, r"proxy \S+ missing scheme|unsupported proxy|use an HTTPS proxy"),
@@ -104,13 +114,15 @@ def translate(error: Exception, warnings: Sequence[str], secrets: Iterable[str])
         secrets: what must not be seen in the message.
     """
     chain = _chain(error)
-    text = _ADVICE.split(plain_text(str(error)).removeprefix("ERROR: "), maxsplit=1)[0]
-    message = redacted(text, secrets)[:500]  # in this order: half a secret would go unnoticed
-    evidence = [plain_text("\n".join(map(str, chain)))]
-    if _VAGUE.search(text):
-        evidence = [*reversed(warnings), *evidence]
+    text = _without_advice(str(error))
     kinds = frozenset(kind.__name__ for each in chain for kind in type(each).__mro__)
-    rule = next(filter(None, (_rule(each, kinds) for each in evidence)), None)
+    rule = None
+    if _VAGUE.search(text):
+        causes = ((_rule(each), each) for each in reversed(warnings))
+        rule, cause = next((each for each in causes if each[0]), (None, ""))
+        text = f"{text}: {_without_advice(cause)}" if cause else text
+    rule = rule or _rule(plain_text("\n".join(map(str, chain))), kinds)
+    message = redacted(text, secrets)[:500]  # in this order: half a secret would go unnoticed
     if rule is None:
         return TransientError(f"{type(chain[-1]).__name__}: {message}", code="unexpected")
     if rule.retry_s is None:
@@ -125,16 +137,21 @@ def translate(error: Exception, warnings: Sequence[str], secrets: Iterable[str])
     )
 
 
-_UNITS_S = {"second": 1, "minute": 60, "hour": _HOUR, "day": 24 * _HOUR, "week": 168 * _HOUR}
+def _without_advice(text: str) -> str:
+    return _ADVICE.split(plain_text(text).removeprefix("ERROR: "), maxsplit=1)[0]
+
+
+_UNITS_S = {"second": 1, "minute": 60, "hour": _HOUR, "day": 24 * _HOUR, "week": 168 * _HOUR,
+            "month": 720 * _HOUR, "year": 8760 * _HOUR}  # fmt: skip
 
 
 def _begins_in_s(text: str) -> float | None:
     """How long it is at least until what is announced begins: "Premieres in 3 days"."""
-    found = re.search(r"\bin (\d{1,4}|an?) (second|minute|hour|day|week)s?\b", text)
+    found = re.search(r"\bin (\d{1,4}|an?) (second|minute|hour|day|week|month|year)s?\b", text)
     if found is None:
         return None
     count = int(found[1]) if found[1].isdigit() else 1
-    return max(count * _UNITS_S[found[2]], 60.0)
+    return min(max(count * _UNITS_S[found[2]], 60.0), _LONGEST_S)
 
 
 _LATE_S = 60.0
@@ -158,7 +175,7 @@ def not_before(error: TransientError, begins_at: float | None, now: float) -> Tr
     return TransientError(str(error), retry_at=at, code=error.code, counted=False)
 
 
-def _rule(text: str, kinds: frozenset[str]) -> _Rule | None:
+def _rule(text: str, kinds: frozenset[str] = frozenset()) -> _Rule | None:
     for rule in _RULES:
         if rule.kinds & kinds or re.search(rule.text, text, re.IGNORECASE):
             return rule
@@ -180,16 +197,24 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 def _retry_after_s(error: BaseException) -> float | None:
     """What a Retry-After header asks for, in seconds, at most a day."""
-    headers = getattr(getattr(error, "response", None), "headers", None)
-    value = headers.get("Retry-After") if headers else None
-    if not value:
-        return None
+    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    value = (headers.get("Retry-After") or "").strip()
+    if value.isascii() and value.isdigit():
+        wait_s = float(value)
+    else:
+        until = _moment(value)
+        if until is None:
+            return None
+        # By the server's clock, where it says: this machine's may be wrong.
+        now = _moment(headers.get("Date") or "") or datetime.now(timezone.utc)
+        wait_s = (until - now).total_seconds()
+    return min(max(wait_s, 0.0), 24 * _HOUR)
+
+
+def _moment(text: str) -> datetime | None:
+    """A date of HTTP's, which is UTC where it names no zone; None for none."""
     try:
-        if value.strip().isascii() and value.strip().isdigit():
-            wait_s = float(value)
-        else:
-            moment = parsedate_to_datetime(value)
-            wait_s = (moment - datetime.now(timezone.utc)).total_seconds()
+        moment = parsedate_to_datetime(text)
     except (TypeError, ValueError, OverflowError):
         return None
-    return min(max(wait_s, 0.0), 24 * _HOUR)
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

@@ -11,6 +11,8 @@ FREE_TEXT = frozenset({"title", "description", "channel", "extra"})
 """The columns that hold a stranger's words. In all others are identifiers, handles, addresses,
 numbers and times: other programs look these up, so they are never altered."""
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_PASSED_OVER = " \v\f\xa0\u200b\u2028\u3000\ufeff"
+"""What a spreadsheet may drop in front of them."""
 
 
 def csv_writer(file: TextIO, columns: Sequence[str]) -> Any:
@@ -45,4 +47,4 @@ def _cell(value: Any, guarded: bool) -> Any:
     if not guarded or not isinstance(value, str):
         return value
     value = value.replace("\0", "")
-    return f"'{value}" if value.lstrip(" ").startswith(_FORMULA_STARTS) else value
+    return f"'{value}" if value.lstrip(_PASSED_OVER).startswith(_FORMULA_STARTS) else value

@@ -16,6 +16,7 @@ from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, NewTask, QueueS
 from tubeq.domain.numbers import MAX_BUSY_TIMEOUT_S, checked_date, checked_span, checked_whole
 from tubeq.domain.policies import (
     FIRST_WAIT_S,
+    NEVER_CAME,
     ClaimStrategy,
     Durability,
     RetryPolicy,
@@ -307,7 +308,7 @@ class QueueManager(Care):
         wait_s = next_wait_s(waits, retry_after_s or FIRST_WAIT_S, grows=grows)
         if wait_s is None:
             message = f"not yet, {waits + 1} times in a row: {message}"
-            return self.storage.fail(claim, "never_came", message, counted=False)
+            return self.storage.fail(claim, NEVER_CAME, message, counted=False)
         due = self._clock.now() + wait_s if retry_at is None else retry_at
         task = self.storage.fail(
             claim, code, message, retry_at=due, counted=got_on, deferred=not got_on,

@@ -24,9 +24,11 @@ from tubeq.domain.errors import (
     StorageError,
     StorageFull,
     TaskCancelled,
+    TransientError,
 )
 from tubeq.domain.limits import Grant, Holder, Refusal, jittered
 from tubeq.domain.models import Task, TaskResult
+from tubeq.domain.policies import NEVER_CAME
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.workers.config import WorkerConfig
 
@@ -36,7 +38,7 @@ _SLICE_S = 0.25
 _BUSY_REST_S = 0.5
 _LONGEST_DELAY_S = 900.0
 _TELLS_NOTHING = frozenset(
-    {"cancelled", "stopped", "claim_lost", "upcoming", "not_live", POSTPONED}
+    {"cancelled", "stopped", "claim_lost", "upcoming", "not_live", "processing", POSTPONED}
 )
 _logger = logging.getLogger("tubeq.worker")
 
@@ -212,11 +214,16 @@ def _keys_of(plugin: Any, claim: Task) -> Iterable[str]:
 
 
 def _verdict(result: TaskResult | None, error: Exception | None) -> Verdict:
-    if result is None or result.error_code in _TELLS_NOTHING or result.claim_lost:
+    if result is None or result.claim_lost:
+        return Verdict.SILENT
+    code = result.error_code
+    if code == NEVER_CAME and isinstance(error, TransientError):
+        code = error.code  # what was said so often
+    if code in _TELLS_NOTHING:
         return Verdict.SILENT
     if result.success:
         return Verdict.SUCCEEDED
-    if result.error_code in BLOCKING_CODES:
+    if code in BLOCKING_CODES:
         return Verdict.BLOCKED
     permanent = isinstance(error, (PermanentError, InvalidParameters, TaskCancelled))
     return Verdict.SILENT if permanent else Verdict.FAILED

@@ -53,6 +53,14 @@ def test_listing(tubeq: Command, filled: QueueManager) -> None:
     assert tubeq("items", "--search", "nothing", "--json").json == []
 
 
+def test_a_channel_by_its_address(tubeq: Command, filled: QueueManager) -> None:
+    for name in ("https://www.youtube.com/@Leaves/videos", "@%256Ceaves", "/@leaves", "@leaves."):
+        assert tubeq("items", "--channel", name, "--json").json[0]["source_id"] == "v1", name
+    for old in ("youtube.com/leaves", "c/leaves", "https://www.youtube.com/user/leaves"):
+        assert "@handle or id" in tubeq.refused("items", "--channel", old)
+    assert tubeq("items", "--channel", "AC/DC").err == "no such items\n"
+
+
 def test_one_item_with_its_views_over_time(tubeq: Command, filled: QueueManager) -> None:
     told = tubeq("items", "show", "v1", "--json").json
     assert (told["views"], told["times_seen"], told["growth"]) == (250, 2, 150)

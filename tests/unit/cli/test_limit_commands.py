@@ -9,6 +9,7 @@ import pytest
 from tubeq.domain.breaker import BreakerPolicy, Verdict
 from tubeq.domain.json_format import iso_time
 from tubeq.domain.limits import Holder, LimitRule
+from tubeq.plugins.channel_plugin import ChannelParameters
 from tubeq.queue.queue_manager import QueueManager
 
 from .conftest import Command
@@ -42,6 +43,23 @@ def test_a_limit_is_set_listed_and_removed(tubeq: Command, queue: QueueManager) 
     assert found["pauses"] == []
     assert tubeq("limits", "remove", "channel:*").out == "channel:* is removed\n"
     assert [rule.key for rule in queue.limit_rules()] == ["host:www.youtube.com"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "@école", "@E\u0301COLE", "@%C3%A9cole", "@%25C3%25A9cole", "@école/", "%40école",
+        "https://www.youtube.com/@École/videos", "youtube.com/@école?si=x", "\uff20école",
+        "\u200f@école\u200e",
+    ],
+)  # fmt: skip
+def test_a_channel_is_limited_under_one_name(
+    tubeq: Command, queue: QueueManager, name: str
+) -> None:
+    plugins_key = ChannelParameters.of({"channel_url": name}).limit_key
+    assert tubeq("limits", "set", f"channel:{name}", "--concurrency", "1").exit_code == 0
+    assert [rule.key for rule in queue.limit_rules()] == [plugins_key] == ["channel:@école"]
+    assert tubeq("limits", "remove", f"channel:{name}").exit_code == 0
 
 
 def test_a_limit_may_be_set_before_there_is_a_database(tubeq: Command) -> None:

@@ -150,6 +150,9 @@ def test_what_yt_dlp_takes_is_taken_as_it_takes_it(path: Path, line: str) -> Non
         (OURS.replace("TRUE", "hunter9"), "line 1: the field subdomains"),
         (f"{OURS}\x01", "line 1: the field value holds a control character"),
         ('[{"domain": ".youtube.com", "value": "hunter9"}]', "JSON; export it as cookies.txt"),
+        ("SID=hunter9; HSID=hunter9", "no cookies.txt; export it as cookies.txt"),
+        ("Set-Cookie: SID=hunter9; Domain=.youtube.com", "no cookies.txt; export it"),
+        (OTHERS, "holds no cookie of youtube.com"),
     ],
 )
 def test_a_refusal_names_the_line_and_the_field(path: Path, text: str, words: str) -> None:

@@ -62,6 +62,19 @@ VIDEOS = [
     f"(https://youtu.be/{VIDEO_ID}).",
     f"\u200bhttps://youtu.be/{VIDEO_ID}\ufeff",
     f"https://youtu.be/{VIDEO_ID}?list=RDMM",
+    f"https://www.youtube.com/watch?v={VIDEO_ID}/",
+    f"https://www.youtube.com/Watch?v={VIDEO_ID}",
+    f"https://www.youtube.com/watch%3Fv%3D{VIDEO_ID}",
+    f"https%3A%2F%2Fwww.youtube.com%2Fwatch%3Fv%3D{VIDEO_ID}%26t%3D3",
+    f"https%253A%252F%252Fyoutu.be%252F{VIDEO_ID}",
+    f"https://www.youtube.com/live_chat?is_popout=1&v={VIDEO_ID}",
+    f"https://www.youtube.com/all_comments?v={VIDEO_ID}",
+    f"/watch?v={VIDEO_ID}&pp=x",
+    f"watch?v={VIDEO_ID}",
+    f"/shorts/{VIDEO_ID}",
+    f"https://youtu.be/{VIDEO_ID}\u3002",
+    f"\u2068https://youtu.be/{VIDEO_ID}\u2069",
+    f"\u202a{VIDEO_ID}\u202c",
 ]
 PLAYLISTS = [
     PLAYLIST_ID,
@@ -79,6 +92,13 @@ PLAYLISTS = [
     f"https://www.youtube.com/playlist?list={PLAYLIST_ID}?si=shared",
     f"//www.youtube.com/playlist?list={PLAYLIST_ID}",
     f"<https://www.youtube.com/playlist?list={PLAYLIST_ID}>,",
+    f"/playlist?list={PLAYLIST_ID}",
+    f"https://www.youtube.com/playlist/{PLAYLIST_ID}",
+    f"https://www.youtube.com/view_play_list?p={PLAYLIST_ID}",
+    f"https://www.youtube.com/course?list={PLAYLIST_ID}",
+    f"https://www.youtube.com/p/{PLAYLIST_ID}?hl=en",
+    f"https://studio.youtube.com/playlist/{PLAYLIST_ID}/videos",
+    f"https://www.youtube.com/feeds/videos.xml?playlist_id={PLAYLIST_ID}",
 ]
 OTHER_LISTS = [
     "RDCLAK5uy_kmPRjHDECIcuVwnKsx2Ng7fyNgFKWNJFs",
@@ -234,6 +254,9 @@ def test_an_address_of_another_kind_is_refused_with_the_command_that_takes_it(
 def test_the_address_of_a_tab_is_the_parameter_tab() -> None:
     address = "https://www.youtube.com/@a/shorts"
     assert ChannelParameters.of({"channel_url": address}) == ChannelParameters("@a", tab="shorts")
+    for path in ("@a/shorts", "/@a/shorts", "@a/shorts?si=x", "%40a/shorts/"):
+        assert ChannelParameters.of({"channel_url": path}) == ChannelParameters("@a", tab="shorts")
+    assert ChannelParameters.of({"channel_url": "@a/about"}) == ChannelParameters("@a")
     same = ChannelParameters.of({"channel_url": address, "tab": "shorts"})
     assert same.url == "https://www.youtube.com/@a/shorts"
     with pytest.raises(InvalidParameters, match="tab is 'streams', but channel_url says 'shorts'"):
@@ -254,6 +277,11 @@ def test_the_address_of_a_tab_is_the_parameter_tab() -> None:
         ("https://music.youtube.com/search?q=tea", {"query": "tea"}),
         ("ytsearch5:tea & cake", {"query": "tea & cake", "max_results": 5}),
         ("ytsearch:tea", {"query": "tea"}),
+        ("<https://www.youtube.com/results?search_query=tea>", {"query": "tea"}),
+        ("\u200b\u2068https://www.youtube.com/results?search_query=tea\u2069", {"query": "tea"}),
+        ('"exact words"', {"query": '"exact words"'}),
+        ("ytsearchdate5:tea", {"query": "tea", "max_results": 5, "sort": "date"}),
+        ("/results?search_query=tea", {"query": "/results?search_query=tea"}),
         ("youtube.com", {"query": "youtube.com"}),
         ("https://example.org/tea", {"query": "https://example.org/tea"}),
         ("@handle", {"query": "@handle"}),
@@ -290,7 +318,12 @@ def test_how_a_search_is_filtered_is_read_as_it_was_written(
         ("scrape", "https://www.youtube.com/feed/subscriptions", "for each viewer"),
         ("scrape", "https://www.youtube.com/hashtag/tea", "tubeq search"),
         ("scrape", "https://www.youtube.com/channel/UCshort", "UC and 22 more characters"),
-        ("scrape", "@a/videos", "the handle alone"),
+        ("scrape", "@a/playlists", "the channel's address alone"),
+        ("scrape", "https://www.youtube.com/subscription_center?add_user=a", "YouTube's own"),
+        ("scrape", "https://www.youtube.com/Watch?v=", "it names no video"),
+        ("scrape", "https://www.youtube.com/SHOW/a", "YouTube's own"),
+        ("scrape", "https://www.youtube.com/%2566eed", "for each viewer"),
+        ("scrape", "https://www.youtube.com/feeds/videos.xml", "YouTube's own"),
         ("scrape", "@a b", "letters, digits"),
         ("scrape", "lighthouse", "begins with @: @lighthouse"),
         ("search", "https://www.youtube.com/results", "no search_query="),

@@ -76,6 +76,14 @@ FINAL: list[tuple[str, Any]] = [
     ("geo_blocked", reported("The uploader has not made this video available in your country")),
     ("members_only", reported("Join this channel to get access to members-only content")),
     ("members_only", reported("This video requires payment to watch")),
+    ("members_only", reported("This video is available to this channel's members on level: Tea")),
+    ("video_unavailable", reported("This video is not available")),
+    ("video_unavailable", reported("This video isn't available anymore")),
+    ("video_unavailable", reported("This video is no longer available due to a copyright claim")),
+    ("video_unavailable", reported("This video has been deleted")),
+    ("video_unavailable", reported("This video does not exist.")),
+    ("video_unavailable", reported("This live stream recording is not available.")),
+    ("channel_unavailable", reported("YouTube said: Unviewable playlist")),
     ("unsupported_url", DownloadError("ERROR: No suitable extractor found for URL https://x/")),
     ("certificate", reported(networking.CertificateVerifyError("no issuer"), wrapped=True)),
     ("proxy_unusable", networking.RequestError('Proxy "u:p@h" missing scheme')),
@@ -99,6 +107,11 @@ PASSING: list[tuple[str, Any]] = [
         reported("All player responses are invalid. Your IP is likely being blocked by Youtube"),
     ),
     ("not_live", reported(UserNotLive())),
+    ("not_live", reported("Offline.")),
+    ("processing", reported("We're processing this video. Check back later.")),
+    ("processing", reported("This live event has ended.")),
+    ("unexpected", reported("This video is not available on this device")),
+    ("bot_check", reported("We have been receiving a large volume of requests from your network")),
     ("http_429", reported(http_error(429), wrapped=True)),
     ("http_403", reported(http_error(403), wrapped=True)),
     ("server_error", reported(http_error(500), wrapped=True)),
@@ -149,6 +162,8 @@ def test_what_may_pass(code: str, error: Exception) -> None:
         (reported("Sign in to confirm you\u2019re not a bot"), 3600, 3600),
         (reported("rate-limited by YouTube for up to an hour"), 3600, 3600),
         (reported("Premieres in 5 minutes"), 60, 86_400),
+        (reported("This live event will begin in 2 months"), 59 * 86_400, 61 * 86_400),
+        (reported("Premieres in 9999 years"), 365 * 86_400, 366 * 86_400),
         (reported(http_error(429), wrapped=True), 60, 3600),
         (reported(http_error(429, Retry_After="30"), wrapped=True), 30, 30),
         (reported(http_error(503, Retry_After="7"), wrapped=True), 7, 7),
@@ -158,6 +173,25 @@ def test_what_may_pass(code: str, error: Exception) -> None:
             9000,
         ),
         (http_error(429, Retry_After="9" * 400), 86_400, 86_400),
+        (
+            http_error(
+                429,
+                Date=email.utils.formatdate(10**9, usegmt=True),  # this machine's clock is wrong
+                Retry_After=email.utils.formatdate(10**9 + 90, usegmt=True),
+            ),
+            90,
+            90,
+        ),
+        (
+            http_error(429, Date="now", Retry_After=email.utils.formatdate(time.time() + 9000)),
+            6000,
+            9000,
+        ),
+        (
+            http_error(429, Retry_After=email.utils.formatdate(time.time() + 9000)[:-6]),
+            6000,
+            9000,
+        ),
         (http_error(429, Retry_After="soon"), 60, 3600),
         (http_error(429, Retry_After="-5"), 60, 3600),
         (http_error(429, Retry_After="٣"), 60, 3600),
@@ -195,6 +229,8 @@ def test_a_passing_failure_without_a_wait_leaves_it_to_the_policy() -> None:
 def test_a_vague_error_is_judged_by_the_warnings(text: str, warning: str, code: str) -> None:
     failure = translated(reported(text), warning, "unrelated")
     assert (failure.code, type(failure)) == (code, TransientError)
+    assert str(failure).startswith(text)
+    assert (warning in str(failure)) == (code != "bad_response")
 
 
 def test_a_clear_error_is_not_judged_by_the_warnings() -> None:

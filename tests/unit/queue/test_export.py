@@ -20,6 +20,7 @@ from tubeq.queue.export import ExportFormat, What, export, format_of
 
 HOSTILE = [
     "=HYPERLINK(\"evil.example\")", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "\uff1d1",
+    "\xa0=1", "\ufeff+1",
 ]  # fmt: skip
 PLAIN = ["a = b", 'quote " and, comma', "two\nlines", "ünï 漢字 🎬", "nul\0here", "'=1"]
 

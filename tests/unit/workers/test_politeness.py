@@ -546,6 +546,21 @@ def test_pauses_can_be_forgone(queue: QueueManager) -> None:
         (TaskResult(False, error_code="stopped"), None, Verdict.SILENT),
         (TaskResult(False, error_code="upcoming"), TransientError("soon"), Verdict.SILENT),
         (TaskResult(False, error_code="never_came"), TransientError("x"), Verdict.FAILED),
+        (
+            TaskResult(False, error_code="never_came"),
+            TransientError("x", code="upcoming"),
+            Verdict.SILENT,
+        ),
+        (
+            TaskResult(False, error_code="never_came"),
+            TransientError("x", code="bot_check"),
+            Verdict.BLOCKED,
+        ),
+        (
+            TaskResult(False, error_code="processing"),
+            TransientError("x", code="processing"),
+            Verdict.SILENT,
+        ),
         (TaskResult(False, error_code="cancelled"), TaskCancelled("x"), Verdict.SILENT),
         (TaskResult(False, error_code="claim_lost", claim_lost=True), None, Verdict.SILENT),
     ],

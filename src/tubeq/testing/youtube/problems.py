@@ -78,6 +78,9 @@ def premiere(begins_at: float, reason: str = "Premieres soon", *, late_s: float 
     return replace(PREMIERE, reason=reason, begins_at=begins_at, late_s=late_s)
 
 
+PROCESSING = Problem("UNPLAYABLE", "We're processing this video. Check back later.")
+ENDED = Problem("LIVE_STREAM_OFFLINE", "This live event has ended.", tells_details=True)
+NO_RECORDING = Problem("UNPLAYABLE", "This live stream recording is not available.")
 BOT_CHECK = Problem(
     "LOGIN_REQUIRED",
     "Sign in to confirm you\u2019re not a bot",
