@@ -245,7 +245,9 @@ def test_an_unknown_name_is_refused_with_the_known_ones(capsys):
 
 
 def test_a_depth_of_nothing_is_refused(capsys):
-    assert main(["peers", "--depth", "0"]) == 2
+    with pytest.raises(SystemExit) as refused:
+        main(["peers", "--depth", "0"])
+    assert refused.value.code == 2
     assert "at least 1" in capsys.readouterr().err
 
 
