@@ -18,6 +18,7 @@ import typer
 from tubeq.domain.errors import (
     InvalidParameters,
     StorageError,
+    StorageFull,
     StorageReadOnly,
     TaskNotFound,
 )
@@ -108,12 +109,17 @@ def open_queue(settings: Settings, *, create: bool = False, reading: bool = Fals
             busy_timeout_s=settings.busy_timeout_s,
             create=create,
         )
-    except StorageReadOnly:
+    except (StorageReadOnly, StorageFull) as error:
         if not reading:
             raise
-    readable = open_storage(
-        settings.db_path, busy_timeout_s=settings.busy_timeout_s, read_only=True
-    )
+        try:
+            readable = open_storage(
+                settings.db_path, busy_timeout_s=settings.busy_timeout_s, read_only=True
+            )
+        except StorageError:
+            if isinstance(error, StorageFull):
+                raise error from None  # to make space is what helps
+            raise
     return QueueManager(settings.db_path, storage=readable)
 
 
