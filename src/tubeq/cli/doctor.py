@@ -103,8 +103,9 @@ def _database(given: Path) -> list[Finding]:
     if not path.exists():
         return [Finding("database", f"{path}: not made yet"), *found]
     found.insert(0, Finding("database", f"{path}: {_sizes(path)}"))
-    beside = (path, *(side_file(path, suffix) for suffix in SIDE_FILES))
-    problems = dict.fromkeys(access_problem(each, path) for each in beside)  # one of a kind
+    problem = access_problem(path, path)  # what helps there helps its side files as well
+    beside = () if problem else (side_file(path, suffix) for suffix in SIDE_FILES)
+    problems = (problem, *(access_problem(each, path) for each in beside))
     found += [Finding("permissions", each, problem=True) for each in problems if each]
     try:
         with closing(open_read_only(path)) as file:

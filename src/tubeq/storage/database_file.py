@@ -200,12 +200,21 @@ def access_problem(path: Path, database: Path) -> str | None:
     if os.access(path, os.R_OK | os.W_OK):
         return None
     problem = f"{path} cannot be read and written{_belongs(path)}"
-    if path == database or os.name != "posix":
+    if os.name != "posix":
         return f"{problem}: check its permissions"
     like = database.stat()
     owner, group = _owner_of(like)
+    who = "root" if like.st_uid == 0 else f"{owner} or root"
+    if path == database and found.st_uid == os.geteuid():
+        return f"{problem}: run: chmod u+rw {shlex.quote(str(path))}"
+    if path == database:
+        if like.st_gid not in os.getgroups():
+            group = "GROUP"
+        beside = (side_file(database, suffix) for suffix in SIDE_FILES)
+        files = shlex.join(str(each) for each in (database, *beside) if each.exists())
+        return f"{problem}: to share it, as {who} run: chgrp {group} {files} && chmod 660 {files}"
     if found.st_uid == like.st_uid:
-        change = f"as {owner} or root run: chgrp {group} {shlex.quote(str(path))}"
+        change = f"as {who} run: chgrp {group} {shlex.quote(str(path))}"
     else:
         change = f"as root run: chown {owner}:{group} {shlex.quote(str(path))}"
     return f"{problem}: {change} && chmod {_shared_mode(like):o} {shlex.quote(str(path))}"
