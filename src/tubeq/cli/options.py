@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import shlex
 import subprocess
@@ -22,6 +21,7 @@ from tubeq.domain.errors import (
     StorageReadOnly,
     TaskNotFound,
 )
+from tubeq.domain.numbers import MAX_EPOCH_S, MAX_SPAN_S, is_number
 from tubeq.domain.policies import ClaimStrategy
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.settings import Settings
@@ -152,9 +152,11 @@ def span_s(text: str, *, needs_unit: bool = False) -> float:
             f"{text!r:.60} of what? name the unit: {match[1]}d are days, {match[1]}h hours, "
             f"{match[1]}w weeks; also m, s"
         )
-    seconds = float(match[1]) * _UNITS_S[match[2]] if match else math.inf
-    if not seconds < 1e10:
+    if not match:
         raise InvalidParameters(f"{text!r:.60} is no span of time: write 90s, 5m, 2h or 7d")
+    seconds = float(match[1]) * _UNITS_S[match[2]]
+    if not seconds < MAX_SPAN_S:
+        raise InvalidParameters(f"{text!r:.60} is too long a span of time: at most 100000d")
     return seconds
 
 
@@ -166,12 +168,15 @@ def moment(text: str) -> float:
     """
     try:
         # Python 3.10 does not read the "Z".
-        return datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text.strip())).timestamp()
+        seconds = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text.strip())).timestamp()
     except (ValueError, OverflowError, OSError):
         raise InvalidParameters(
             f"{text!r:.60} is no time: write 2027-01-31T08:00, with +02:00 or Z where it is not "
             "local"
         ) from None
+    if not is_number(seconds, most=MAX_EPOCH_S):
+        raise InvalidParameters(f"{text!r:.60} is too far away: name a time from 1970 to 9999")
+    return seconds
 
 
 def full_task_id(queue: QueueManager, part: str) -> str:
