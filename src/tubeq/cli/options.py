@@ -113,13 +113,22 @@ def open_queue(settings: Settings, *, create: bool = False, reading: bool = Fals
         if not reading:
             raise
         try:
-            readable = open_storage(
-                settings.db_path, busy_timeout_s=settings.busy_timeout_s, read_only=True
-            )
+            return open_to_read(settings)
         except StorageError:
             if isinstance(error, StorageFull):
                 raise error from None  # to make space is what helps
             raise
+
+
+def open_to_read(settings: Settings) -> QueueManager:
+    """The queue, opened so that nothing is written.
+
+    Raises:
+        StorageError: it cannot be read.
+    """
+    readable = open_storage(
+        settings.db_path, busy_timeout_s=settings.busy_timeout_s, read_only=True
+    )
     return QueueManager(settings.db_path, storage=readable)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -112,6 +114,23 @@ def test_items_say_what_is_not_among_them(
         assert outcome.exit_code == 0
         assert "2 results not among the items yet" in outcome.err
     assert [item["source_id"] for item in tubeq("items", "--json").json] == ["v1"]
+
+
+def test_items_are_read_while_another_program_keeps_everybody_from_writing(
+    tubeq: Command, task_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUBEQ_BUSY_TIMEOUT_S", "0.1")
+    with QueueManager(tmp_path / "tubeq.db") as queue:
+        queue.create_task("anything")
+        store(queue, "v2")
+    with closing(sqlite3.connect(tmp_path / "tubeq.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for words in (["items"], ["items", "show", "v1"], ["export", "-"]):
+            outcome = tubeq(*words)
+            assert outcome.exit_code == 0, outcome.err
+            assert "1 result not among the items yet" in outcome.err
+            assert "Tea" in outcome.out
+    assert "v2" in tubeq("export", "-").out
 
 
 @pytest.mark.skipif(not shutil.which("unshare"), reason="needs a mount namespace")
