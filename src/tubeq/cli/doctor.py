@@ -109,13 +109,22 @@ def _database(given: Path) -> list[Finding]:
     found += [Finding("permissions", each, problem=True) for each in problems if each]
     try:
         with closing(open_read_only(path)) as file:
-            (mode,) = file.execute("PRAGMA journal_mode").fetchone()
             (schema,) = file.execute("PRAGMA user_version").fetchone()
             workers = _workers(file)
     except sqlite3.Error as error:
         return [*found, _unreadable(error)]
-    found += [Finding("journal mode", mode), Finding("schema", str(schema)), *workers]
-    return [*found, _contents(path)]
+    found += [*_journal_mode(path), Finding("schema", str(schema)), *workers, _contents(path)]
+    return found
+
+
+def _journal_mode(path: Path) -> list[Finding]:
+    """None where the log's index can be neither read nor made, as on a read-only file system."""
+    try:
+        # A URI, so that "?" or "#" in the path means nothing; read-only, so that nothing is made.
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as file:
+            return [Finding("journal mode", file.execute("PRAGMA journal_mode").fetchone()[0])]
+    except sqlite3.Error:
+        return []
 
 
 def _unreadable(error: sqlite3.Error) -> Finding:
