@@ -41,6 +41,10 @@ def tubeq(*arguments):
 PRUNE = ("db", "prune", "--older-than", "0s", "--yes", "--db")
 copy = other / "copy.db"
 told = {
+    "tasks": tubeq("tasks", "--limit", "1", "--json", "--db", path),
+    "results": tubeq("results", "--limit", "1", "--json", "--db", path),
+    "add": tubeq("add", "youtube_video", "-p", "video=dQw4w9WgXcQ", "--db", path),
+    "stats": tubeq("stats", "--json", "--db", path),
     "prune": tubeq(*PRUNE, path),
     "doctor": tubeq("doctor", "--db", path),
     "backup_here": tubeq("db", "backup", disk / "copy.db", "--db", path),
@@ -81,6 +85,10 @@ def test_a_full_disk_is_seen_and_the_advice_works(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
+    for name in ("tasks", "results", "stats"):  # what is stored can be read, also after an "add"
+        assert told[name][0] == 0, told[name]
+    assert told["add"][0] == 2
+    assert "no space" in told["add"][2]
     code, _, error = told["prune"]
     assert code == 2
     assert "20 MB" in error

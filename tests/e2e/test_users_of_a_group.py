@@ -206,6 +206,27 @@ def test_who_is_locked_out_is_told_the_command_that_helps_and_it_does(
         assert added(shared, BOB) == ""
 
 
+@pytest.mark.parametrize("group", [GROUP, ANN])
+def test_who_finds_a_database_of_its_owner_alone_is_told_how_to_share_it(
+    shared: Path, group: int
+) -> None:
+    for each in (shared, *shared.parent.glob("queue.db-*")):
+        os.chown(each, ANN, group)
+        each.chmod(0o600)
+    advice = re.search(r"run: (ch.*)", added(shared, BOB))
+    assert advice is not None
+    subprocess.run(["sh", "-c", advice[1].replace("GROUP", str(GROUP))], check=True)
+    assert added(shared, BOB) == ""
+
+
+def test_who_took_his_own_permissions_is_told_how_to_get_them_back(shared: Path) -> None:
+    shared.chmod(0o440)
+    advice = re.search(r"run: (ch.*)", added(shared, ANN))
+    assert advice is not None
+    subprocess.run(["sh", "-c", advice[1]], check=True, user=ANN)
+    assert added(shared, ANN) == ""
+
+
 @pytest.mark.parametrize("shared", ["setgid"], indirect=True)
 def test_doctor_tells_what_locks_a_user_out_and_wake_ups_that_are_off(shared: Path) -> None:
     assert added(shared, ANN) == ""
@@ -217,6 +238,9 @@ def test_doctor_tells_what_locks_a_user_out_and_wake_ups_that_are_off(shared: Pa
         assert exit_code == 2
         assert f"chmod 660 {file}" in told
         file.chmod(0o660)
+    shared.chmod(0o600)
+    told = doctor(shared)[1]
+    assert told.count("chmod") == 1, told  # nothing of side files, which follow the database
 
 
 @pytest.mark.parametrize(("waits", "wakes"), [(ANN, BOB), (BOB, ANN), (0, BOB)])
@@ -271,7 +295,7 @@ def test_others_who_may_only_read_do_so_and_leave_nothing_behind(
         with another_user(BOB, look) as said:
             assert said.readline() == ("2\n" if is_open else "1\n")
         assert shared_files(shared) == before
-        assert "check its permissions" in added(shared, BOB)
+        assert "queue.db cannot be read and written" in added(shared, BOB)
     assert added(shared, ANN) == ""
 
 

@@ -46,7 +46,7 @@ def check(as_json: JsonOption = False, db_path: DatabaseOption = None) -> None:
     """Check the file and what is stored in it; exit code 1 where something is wrong."""
     settings = read_settings(db_path)
     try:
-        with open_queue(settings) as queue:
+        with open_queue(settings, reading=True) as queue:
             problems = queue.check()
     except StorageCorrupt as error:
         # So damaged that it cannot be used: what can be seen of it all the same?
@@ -72,7 +72,7 @@ def backup(
     """Copy the database to FILE while workers go on; the copy is checked."""
     if target.exists():
         raise InvalidParameters(f"{target} exists already: give another name")
-    with open_queue(read_settings(db_path)) as queue:
+    with open_queue(read_settings(db_path), reading=True) as queue:
         copy = queue.backup(target)
     byte_count = copy.stat().st_size
     if as_json:

@@ -23,7 +23,7 @@ from tubeq.storage.connection import require_usable_place
 from tubeq.storage.database_file import SIDE_FILES, access_problem, real_path, side_file
 from tubeq.storage.port import WorkerInfo
 from tubeq.storage.queries import load_queries
-from tubeq.storage.sqlite_damage import damage_of
+from tubeq.storage.sqlite_damage import damage_of, open_read_only
 from tubeq.storage.sqlite_housekeeping import open_types_from
 from tubeq.storage.sqlite_version import MINIMUM, wal_reset_bug
 
@@ -103,20 +103,28 @@ def _database(given: Path) -> list[Finding]:
     if not path.exists():
         return [Finding("database", f"{path}: not made yet"), *found]
     found.insert(0, Finding("database", f"{path}: {_sizes(path)}"))
-    for each in (path, *(side_file(path, suffix) for suffix in SIDE_FILES)):
-        problem = access_problem(each, path)
-        if problem is not None:
-            found.append(Finding("permissions", problem, problem=True))
+    problem = access_problem(path, path)  # what helps there helps its side files as well
+    beside = () if problem else (side_file(path, suffix) for suffix in SIDE_FILES)
+    problems = (problem, *(access_problem(each, path) for each in beside))
+    found += [Finding("permissions", each, problem=True) for each in problems if each]
     try:
-        # A URI, so that "?" or "#" in the path means nothing; read-only, so that nothing is made.
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
-            (mode,) = file.execute("PRAGMA journal_mode").fetchone()
+        with closing(open_read_only(path)) as file:
             (schema,) = file.execute("PRAGMA user_version").fetchone()
             workers = _workers(file)
     except sqlite3.Error as error:
         return [*found, _unreadable(error)]
-    found += [Finding("journal mode", mode), Finding("schema", str(schema)), *workers]
-    return [*found, _contents(path)]
+    found += [*_journal_mode(path), Finding("schema", str(schema)), *workers, _contents(path)]
+    return found
+
+
+def _journal_mode(path: Path) -> list[Finding]:
+    """None where the log's index can be neither read nor made, as on a read-only file system."""
+    try:
+        # A URI, so that "?" or "#" in the path means nothing; read-only, so that nothing is made.
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as file:
+            return [Finding("journal mode", file.execute("PRAGMA journal_mode").fetchone()[0])]
+    except sqlite3.Error:
+        return []
 
 
 def _unreadable(error: sqlite3.Error) -> Finding:

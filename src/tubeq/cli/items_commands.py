@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,15 +22,17 @@ from tubeq.cli.options import (
     channel_name,
     command_for,
     open_queue,
+    open_to_read,
     read_settings,
     span_s,
 )
 from tubeq.cli.render import counted
-from tubeq.domain.errors import InvalidParameters
+from tubeq.domain.errors import InvalidParameters, StorageBusy, StorageFull
 from tubeq.domain.items import Item, ItemQuery, ItemSort
 from tubeq.queue.export import ExportFormat, What, format_of
 from tubeq.queue.export import export as write_export
 from tubeq.queue.queue_manager import QueueManager
+from tubeq.settings import Settings
 from tubeq.storage.database_file import SIDE_FILES, real_path, side_file
 from tubeq.storage.items_port import OnProgress
 
@@ -72,9 +74,7 @@ def items(
     named = None if channel is None else _known_name(channel)
     query = ItemQuery(search, named, order, limit, span_s(over, needs_unit=True))
     settings = read_settings(db_path)
-    with open_queue(settings, reading=True) as queue:
-        with _telling("taking in results") as progress:
-            queue.storage.items.fold(progress)
+    with _items_taken_in(settings) as queue:
         found = queue.storage.items.list_items(query)
         _say_unfolded(queue)
     if as_json:
@@ -118,9 +118,7 @@ def show_item(
     json_before, db_before = context.obj
     as_json, db_path = as_json or json_before, db_path or db_before
     period_s = span_s(over, needs_unit=True)
-    with open_queue(read_settings(db_path), reading=True) as queue:
-        with _telling("taking in results") as progress:
-            queue.storage.items.fold(progress)
+    with _items_taken_in(read_settings(db_path)) as queue:
         item = queue.storage.items.get_item(source_id, period_s)
         counts = queue.storage.items.counts(source_id)
         _say_unfolded(queue)
@@ -169,13 +167,15 @@ def export(
         own = (database, *(side_file(database, end) for end in SIDE_FILES))
         if any(each.exists() and path.samefile(each) for each in own):
             raise InvalidParameters(f"{path} is the queue itself: name another file")
-    with open_queue(settings, reading=True) as queue, _telling("exporting") as progress:
+    folds = what is What.ITEMS
+    opened = _items_taken_in(settings) if folds else open_queue(settings, reading=True)
+    with opened as queue, _telling("exporting") as progress:
         count = write_export(
             queue.storage, path, what, form, replace=force, raw=raw, progress=progress
         )
         if path is None:
             sys.stdout.flush()  # it may be full: then the next lines would not be true
-        if what is What.ITEMS:
+        if folds:
             _say_unfolded(queue)
     say(f"{target}: {counted(count, what.value[:-1])}")
 
@@ -216,13 +216,28 @@ def import_(
         raise typer.Exit(EXIT_WORK_FAILED)
 
 
+@contextmanager
+def _items_taken_in(settings: Settings) -> Iterator[QueueManager]:
+    """The queue, with what was found among its items; without what was found last where that cannot
+    be written now: the disk is full, or another program keeps everybody from writing."""
+    with ExitStack() as opened:
+        queue = opened.enter_context(open_queue(settings, reading=True))
+        try:
+            with _telling("taking in results") as progress:
+                queue.storage.items.fold(progress)
+        except (StorageBusy, StorageFull):
+            queue.close()
+            queue = opened.enter_context(open_to_read(settings))
+        yield queue
+
+
 def _say_unfolded(queue: QueueManager) -> None:
     """Where the database cannot be written, what was found last may not be among the items yet."""
     unfolded = queue.storage.items.count_unfolded() if queue.storage.is_read_only else 0
     if unfolded:
         say_error(
-            f"{counted(unfolded, 'result')} not among the items yet: run `tubeq items` as a user "
-            "who can write the database"
+            f"{counted(unfolded, 'result')} not among the items yet: run `tubeq items` when the "
+            "database can be written, as a user who may"
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import shlex
 import subprocess
@@ -18,9 +17,11 @@ import typer
 from tubeq.domain.errors import (
     InvalidParameters,
     StorageError,
+    StorageFull,
     StorageReadOnly,
     TaskNotFound,
 )
+from tubeq.domain.numbers import MAX_EPOCH_S, MAX_SPAN_S, is_number
 from tubeq.domain.policies import ClaimStrategy
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.settings import Settings
@@ -108,9 +109,23 @@ def open_queue(settings: Settings, *, create: bool = False, reading: bool = Fals
             busy_timeout_s=settings.busy_timeout_s,
             create=create,
         )
-    except StorageReadOnly:
+    except (StorageReadOnly, StorageFull) as error:
         if not reading:
             raise
+        try:
+            return open_to_read(settings)
+        except StorageError:
+            if isinstance(error, StorageFull):
+                raise error from None  # to make space is what helps
+            raise
+
+
+def open_to_read(settings: Settings) -> QueueManager:
+    """The queue, opened so that nothing is written.
+
+    Raises:
+        StorageError: it cannot be read.
+    """
     readable = open_storage(
         settings.db_path, busy_timeout_s=settings.busy_timeout_s, read_only=True
     )
@@ -146,9 +161,11 @@ def span_s(text: str, *, needs_unit: bool = False) -> float:
             f"{text!r:.60} of what? name the unit: {match[1]}d are days, {match[1]}h hours, "
             f"{match[1]}w weeks; also m, s"
         )
-    seconds = float(match[1]) * _UNITS_S[match[2]] if match else math.inf
-    if not seconds < 1e10:
+    if not match:
         raise InvalidParameters(f"{text!r:.60} is no span of time: write 90s, 5m, 2h or 7d")
+    seconds = float(match[1]) * _UNITS_S[match[2]]
+    if not seconds < MAX_SPAN_S:
+        raise InvalidParameters(f"{text!r:.60} is too long a span of time: at most 100000d")
     return seconds
 
 
@@ -160,12 +177,15 @@ def moment(text: str) -> float:
     """
     try:
         # Python 3.10 does not read the "Z".
-        return datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text.strip())).timestamp()
+        seconds = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text.strip())).timestamp()
     except (ValueError, OverflowError, OSError):
         raise InvalidParameters(
             f"{text!r:.60} is no time: write 2027-01-31T08:00, with +02:00 or Z where it is not "
             "local"
         ) from None
+    if not is_number(seconds, most=MAX_EPOCH_S):
+        raise InvalidParameters(f"{text!r:.60} is too far away: name a time from 1970 to 9999")
+    return seconds
 
 
 def channel_name(text: str) -> str:

@@ -57,7 +57,7 @@ def prune(
             "this deletes tasks: give --yes to do so, or --dry-run to see what would go"
         )
     settings = read_settings(db_path)
-    with _way_out(settings.db_path), open_queue(settings) as queue:
+    with _way_out(settings.db_path), open_queue(settings, reading=dry_run) as queue:
         counts = queue.preview_prune(time.time() - before, limit) if dry_run or not yes else []
         if dry_run:
             _show(counts, as_json)

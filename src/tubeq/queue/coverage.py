@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import time
 from collections.abc import Collection
 
+from tubeq.domain.processes import process_exists
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.storage.port import OpenType, WorkerInfo
 
@@ -19,19 +19,7 @@ def is_live(worker: WorkerInfo, now: float) -> bool:
     """Whether a registered worker works, as far as can be told from here."""
     if worker.stop_requested or now - worker.last_seen > _SILENT_S:
         return False
-    return worker.host != socket.gethostname() or _process_exists(worker.pid)
-
-
-def _process_exists(pid: int) -> bool:
-    if os.name != "posix":
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # it is another user's
-        return True
-    return True
+    return worker.host != socket.gethostname() or process_exists(worker.pid)
 
 
 def types_without_worker(

@@ -57,7 +57,7 @@ class ConnectionFactory:
         busy_timeout_s: seconds that the users of its connections wait for others.
 
     Raises:
-        InvalidParameters: see real_path.
+        InvalidParameters, StorageError: see real_path.
     """
 
     def __init__(self, path: Path, busy_timeout_s: float) -> None:

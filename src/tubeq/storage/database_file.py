@@ -22,7 +22,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from tubeq.domain.errors import InvalidParameters, StorageReadOnly, StorageReplaced, UnsafeStorage
+from tubeq.domain.errors import (
+    InvalidParameters,
+    StorageError,
+    StorageReadOnly,
+    StorageReplaced,
+    UnsafeStorage,
+)
 
 NEEDED_FILES = ("-wal", "-shm", "-lock")
 """What stands beside a database while it is open: SQLite's log and its index, and the locks."""
@@ -38,9 +44,13 @@ def real_path(given: str | os.PathLike[str]) -> Path:
 
     Raises:
         InvalidParameters: it names no file.
+        StorageError: it is a link that leads back to itself.
     """
     require_path(given)
-    return Path(os.path.realpath(given))
+    path = Path(os.path.realpath(given))
+    if path.is_symlink():
+        raise StorageError(f"{path} is a link that leads back to itself: name a file")
+    return path
 
 
 def require_path(given: str | os.PathLike[str]) -> None:
@@ -176,6 +186,8 @@ def _share(file: int | Path, found: os.stat_result, like: os.stat_result) -> Non
 def access_problem(path: Path, database: Path) -> str | None:
     """Why this user cannot read and write a database or a side file of it, and what helps; None
     where it can, or where there is no such file."""
+    if _is_mounted_read_only(path.parent):
+        return f"{database}: its file system is mounted read-only"
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -188,15 +200,31 @@ def access_problem(path: Path, database: Path) -> str | None:
     if os.access(path, os.R_OK | os.W_OK):
         return None
     problem = f"{path} cannot be read and written{_belongs(path)}"
-    if path == database or os.name != "posix":
+    if os.name != "posix":
         return f"{problem}: check its permissions"
     like = database.stat()
     owner, group = _owner_of(like)
+    who = "root" if like.st_uid == 0 else f"{owner} or root"
+    if path == database and found.st_uid == os.geteuid():
+        return f"{problem}: run: chmod u+rw {shlex.quote(str(path))}"
+    if path == database:
+        if like.st_gid not in os.getgroups():
+            group = "GROUP"
+        beside = (side_file(database, suffix) for suffix in SIDE_FILES)
+        files = shlex.join(str(each) for each in (database, *beside) if each.exists())
+        return f"{problem}: to share it, as {who} run: chgrp {group} {files} && chmod 660 {files}"
     if found.st_uid == like.st_uid:
-        change = f"as {owner} or root run: chgrp {group} {shlex.quote(str(path))}"
+        change = f"as {who} run: chgrp {group} {shlex.quote(str(path))}"
     else:
         change = f"as root run: chown {owner}:{group} {shlex.quote(str(path))}"
     return f"{problem}: {change} && chmod {_shared_mode(like):o} {shlex.quote(str(path))}"
+
+
+def _is_mounted_read_only(folder: Path) -> bool:
+    """Whether permissions are not what keeps everybody from writing there."""
+    with suppress(AttributeError, OSError):  # Windows cannot tell
+        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    return False
 
 
 def _shared_mode(like: os.stat_result) -> int:

@@ -13,6 +13,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import Any, NoReturn
 
 from tubeq.domain.errors import StorageError, StorageReadOnly
@@ -21,6 +22,9 @@ from tubeq.storage.database_file import OpenedFiles, side_file
 from tubeq.storage.migrate import is_current
 from tubeq.storage.session import Parameters, Session, Transaction, _open_sessions
 from tubeq.storage.sqlite_version import require_supported
+
+_INDEX_BYTES = 32 * 1024
+"""No log's index that is in use is shorter. A full disk leaves one that could not be made."""
 
 
 class ReadOnlyFactory(ConnectionFactory):
@@ -38,7 +42,7 @@ class ReadOnlyFactory(ConnectionFactory):
         Raises:
             StorageReadOnly: its log cannot be read without writing.
         """
-        self.is_immutable = self._is_unchanging()
+        self.is_immutable = self.is_unchanging()
         how = "immutable=1" if self.is_immutable else "mode=ro"
         # as_uri: "?", "#" and "%" in the path mean nothing.
         connection = sqlite3.connect(
@@ -56,22 +60,31 @@ class ReadOnlyFactory(ConnectionFactory):
             raise
         return connection
 
-    def _is_unchanging(self) -> bool:
+    def is_unchanging(self) -> bool:
         """Whether the file alone holds everything, and nobody has it open.
 
         Raises:
             StorageReadOnly: see connect.
         """
-        log, index, journal = (side_file(self.path, end) for end in ("-wal", "-shm", "-journal"))
-        if journal.exists() or (log.exists() and index.exists()):
+        if side_file(self.path, "-journal").exists():
             return False
-        if not log.exists() or log.stat().st_size == 0:
+        log, index = side_file(self.path, "-wal"), side_file(self.path, "-shm")
+        if log.exists() and _size(index) >= _INDEX_BYTES:
+            return False
+        if not _size(log):
             return True
         raise StorageReadOnly(
             f"{self.path} has changes in its log {log.name}, and to read them without {index.name} "
             "takes write permission: run a command as its owner first, or copy both files to a "
             "folder of yours"
         )
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 class ReadOnlySession(Session):
@@ -119,7 +132,7 @@ class ReadOnlySession(Session):
             StorageError: one of its kinds.
         """
         rows = super().read(sql, parameters)
-        if self._factory.is_immutable and side_file(self.path, "-wal").exists():
+        if self._factory.is_immutable and not self._factory.is_unchanging():
             with self._mutex, translated(self.path):
                 self._let_go()
                 self._connection = self._factory.connect()

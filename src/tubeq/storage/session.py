@@ -74,15 +74,14 @@ class Session:
             self._locks = LockFile(side_file(self.path, "-lock"), self.path)
             undo.enter_context(closing(self._locks))
             if not ready:
-                self._retry_while_busy(lambda: self._bring_up(to_timestamp(clock.now())))
+                self._retry_while_busy(lambda: self._bring_up(to_timestamp(clock.now()), before))
             share_log(self.path)
             self._write_lock = WriteLock(self._locks, factory.busy_timeout_s)
             self._wal = undo.enter_context(closing(WalSync(factory, self._locks)))
-            files = self._files = OpenedFiles(factory.name, self.path)
-            if files.identities[0] != before:
-                raise StorageReplaced(f"{self.path} was replaced while it was opened: try again")
+            self._files = OpenedFiles(factory.name, self.path)
+            self._require_opened(before)
             note_opened(self._locks, self.path)
-            self._checkpointer = Checkpointer(factory, self._wal, files.require_same)
+            self._checkpointer = Checkpointer(factory, self._wal, self._files.require_same)
             undo.pop_all()
         self._look_at = 0.0
         # Also where nobody calls close: when the handle is forgotten, or the program ends.
@@ -244,9 +243,16 @@ class Session:
                     " a power cut may lose it; do not repeat it, check the disk"
                 ) from error
 
-    def _bring_up(self, now: str) -> None:
+    def _require_opened(self, before: tuple[int, int] | None) -> None:
+        if identity(self._factory.name) != before:
+            raise StorageReplaced(f"{self.path} was replaced while it was opened: try again")
+
+    def _bring_up(self, now: str, before: tuple[int, int] | None) -> None:
         wait_for_opening(self._locks, self.path, self._factory.busy_timeout_s)
         try:
+            # A restore may have had the lock: this connection has the old file, and would be given
+            # the log of the new one, to which it would be death.
+            self._require_opened(before)
             if not self._is_ready():
                 migrate(self._connection, self.path, now)
         finally:

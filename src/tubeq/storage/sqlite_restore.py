@@ -34,6 +34,7 @@ from tubeq.domain.errors import (
     UnsafeStorage,
 )
 from tubeq.domain.policies import Durability
+from tubeq.domain.processes import process_exists
 from tubeq.storage.byte_lock import LockFile
 from tubeq.storage.connection import network_file_system, translated
 from tubeq.storage.database_file import real_path
@@ -177,7 +178,7 @@ def _look_at(path: Path, now: float) -> _Replaced:
                 worker_id
                 for worker_id, host, pid, last_seen in file.execute(_SQL["registered_workers"])
                 if now - last_seen < _SEEN_LATELY_S
-                and (host != socket.gethostname() or _is_process(pid))
+                and (host != socket.gethostname() or process_exists(pid))
             ]
             (highest,) = file.execute(_SQL["highest_token"]).fetchone()
     except sqlite3.Error as error:
@@ -185,18 +186,6 @@ def _look_at(path: Path, now: float) -> _Replaced:
             raise StorageBusy(f"{path} is locked by another program: end that first") from error
         # Damaged, or of an early schema: the step above the backup's own tokens has to do.
     return _Replaced(highest, workers)
-
-
-def _is_process(pid: int) -> bool:
-    if sys.platform == "win32":  # where asking would be killing
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True
 
 
 def _is_ours(file: sqlite3.Connection) -> bool:

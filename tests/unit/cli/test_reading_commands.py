@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -28,6 +31,9 @@ READING = [
     ["workers"],
     ["limits"],
     ["types"],
+    ["db", "check"],
+    ["db", "prune", "--older-than", "1d", "--dry-run"],
+    ["db", "backup", "copy.db"],
 ]
 
 
@@ -110,6 +116,23 @@ def test_items_say_what_is_not_among_them(
     assert [item["source_id"] for item in tubeq("items", "--json").json] == ["v1"]
 
 
+def test_items_are_read_while_another_program_keeps_everybody_from_writing(
+    tubeq: Command, task_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUBEQ_BUSY_TIMEOUT_S", "0.1")
+    with QueueManager(tmp_path / "tubeq.db") as queue:
+        queue.create_task("anything")
+        store(queue, "v2")
+    with closing(sqlite3.connect(tmp_path / "tubeq.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for words in (["items"], ["items", "show", "v1"], ["export", "-"]):
+            outcome = tubeq(*words)
+            assert outcome.exit_code == 0, outcome.err
+            assert "1 result not among the items yet" in outcome.err
+            assert "Tea" in outcome.out
+    assert "v2" in tubeq("export", "-").out
+
+
 @pytest.mark.skipif(not shutil.which("unshare"), reason="needs a mount namespace")
 @pytest.mark.parametrize("left", ["closed", "left by a crash"])
 def test_a_read_only_mount(task_id: str, tmp_path: Path, left: str) -> None:
@@ -120,20 +143,29 @@ def test_a_read_only_mount(task_id: str, tmp_path: Path, left: str) -> None:
         crash = "import os, sys; from tubeq import QueueManager; q = QueueManager(sys.argv[1]); "
         crash += "q.create_task('anything'); os._exit(1)"
         subprocess.run([sys.executable, "-c", crash, place / "tubeq.db"], check=False)
+    tubeq, db = f"{sys.executable} -m tubeq", f"--db {place / 'tubeq.db'}"
     command = (
         f"mount --bind {place} {place} && mount -o remount,ro,bind {place} && "
-        f"{sys.executable} -m tubeq tasks --json --db {place / 'tubeq.db'}; "
-        f"exec {sys.executable} -m tubeq add youtube_video -p video=dQw4w9WgXcQ "
-        f"--db {place / 'tubeq.db'}"
+        f"{tubeq} tasks --json {db}; {tubeq} db check {db}; {tubeq} db prune --dry-run "
+        f"--older-than 1d {db}; {tubeq} db backup {tmp_path / 'copy.db'} {db}; "
+        f"COLUMNS=1000 {tubeq} doctor {db}; "
+        f"exec {tubeq} add youtube_video -p video=dQw4w9WgXcQ {db}"
     )
     done = subprocess.run(
-        ["unshare", "-Urm", "sh", "-c", command], capture_output=True, text=True, timeout=60
+        ["unshare", "-Urm", "sh", "-c", command], capture_output=True, text=True, timeout=120
     )
     if "unshare" in done.stderr or "mount:" in done.stderr:
         pytest.skip(f"no mount namespace to be had here: {done.stderr.strip()}")
     assert done.stdout.count('"task_id"') == (1 if left == "closed" else 2), done.stderr
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+    assert "all is well" in done.stderr
+    assert (tmp_path / "copy.db").stat().st_size
+    assert done.stderr.count("mounted read-only") == 1, done.stderr  # of add alone
+    assert done.stdout.count("mounted read-only") == 1, done.stdout  # once by doctor
+    assert "chmod" not in done.stdout
+    if left == "closed":
+        assert re.search(r"contents +sound", done.stdout)
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,9 @@ def test_moment() -> None:
     for text in ("tomorrow", "", "0001-01-01", "2027-13-01"):
         with pytest.raises(InvalidParameters, match="is no time"):
             options.moment(text)
+    for text in ("1960-01-01", "0001-01-02T00:00Z"):
+        with pytest.raises(InvalidParameters, match="from 1970 to 9999"):
+            options.moment(text)
 
 
 def _task(tmp_path: Path, **changes: Any) -> Task:

@@ -13,7 +13,7 @@ import pytest
 from tubeq import QueueManager
 from tubeq.domain.errors import InvalidParameters, StorageError, UnsafeStorage
 from tubeq.queue.wakeup import Waiter, Waker
-from tubeq.storage import connection, open_storage
+from tubeq.storage import connection, open_storage, restore
 
 posix = pytest.mark.skipif(os.name != "posix", reason="links need POSIX, or rights on Windows")
 
@@ -91,6 +91,16 @@ def test_a_link_to_a_file_that_is_not_there_creates_it_where_the_link_points(tmp
 def test_a_link_to_itself_is_an_error_of_the_tree(tmp_path):
     with pytest.raises(StorageError):
         QueueManager(_link(tmp_path / "loop.db", tmp_path / "loop.db"))
+
+
+@posix
+def test_a_link_that_leads_nowhere_is_not_replaced_by_a_backup(tmp_path, real):
+    with QueueManager(real) as queue:
+        queue.backup(tmp_path / "backup.db")
+    loop = _link(tmp_path / "one.db", _link(tmp_path / "two.db", tmp_path / "one.db"))
+    with pytest.raises(StorageError, match="leads back to itself"):
+        restore(loop, tmp_path / "backup.db")
+    assert loop.is_symlink()
 
 
 def test_the_folder_of_the_process_may_change_after_opening(tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -448,17 +448,20 @@ def test_an_older_backup_is_migrated(
         assert file.execute("PRAGMA user_version").fetchone() == (version,)
 
 
+FIRST_PROGRAMS = (
+    "CREATE TABLE task_queue (task_id TEXT PRIMARY KEY, task_type TEXT, parameters TEXT, "
+    "status TEXT, priority INTEGER, created_at TIMESTAMP, worker_id TEXT, claimed_at "
+    "TIMESTAMP, started_at TIMESTAMP, completed_at TIMESTAMP, error_message TEXT, result "
+    "TEXT, retry_count INTEGER); CREATE TABLE results (result_id TEXT PRIMARY KEY, task_id "
+    "TEXT, source_id TEXT, title TEXT, description TEXT, score REAL, created_at TIMESTAMP);"
+    "INSERT INTO task_queue (task_id, task_type, status) VALUES ('a', 'video', 'RUNNING');"
+)
+
+
 def test_a_database_of_the_first_program_is_a_backup_too(tmp_path: Path) -> None:
     old = tmp_path / "old.db"
     with closing(sqlite3.connect(old)) as file:
-        file.executescript(
-            "CREATE TABLE task_queue (task_id TEXT PRIMARY KEY, task_type TEXT, parameters TEXT, "
-            "status TEXT, priority INTEGER, created_at TIMESTAMP, worker_id TEXT, claimed_at "
-            "TIMESTAMP, started_at TIMESTAMP, completed_at TIMESTAMP, error_message TEXT, result "
-            "TEXT, retry_count INTEGER); CREATE TABLE results (result_id TEXT PRIMARY KEY, task_id "
-            "TEXT, source_id TEXT, title TEXT, description TEXT, score REAL, created_at TIMESTAMP);"
-            "INSERT INTO task_queue (task_id, task_type, status) VALUES ('a', 'video', 'RUNNING');"
-        )
+        file.executescript(FIRST_PROGRAMS)
     restored = restore(tmp_path / "queue.db", old)
     assert (restored.tasks, restored.released, restored.schema_before) == (1, 1, 0)
     assert ids(tmp_path / "queue.db") == {"a"}
@@ -521,3 +524,48 @@ def test_killed_at_any_step_one_whole_database_is_there(tmp_path: Path) -> None:
     before = found.index(3)
     assert found == [220] * before + [3] * (len(found) - before)
     assert len(found) > 10
+
+
+_OPENING = """
+import sys
+from tubeq import QueueManager, StorageError
+try:
+    with QueueManager(sys.argv[1]) as queue:
+        queue.create_task("late")
+except StorageError as error:
+    print(type(error).__name__)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("was_there", [False, True], ids=["gone", "of the first program"])
+def test_who_waits_to_make_or_migrate_it_meanwhile_does_not_write_into_the_new_one(
+    tmp_path: Path, was_there: bool
+) -> None:
+    """He has the old file open, and SQLite would give him the new one's log."""
+    path, copy = backed_up(tmp_path, 3)
+    before = ids(copy)
+    path.unlink()
+    if was_there:
+        with closing(sqlite3.connect(path)) as old:
+            old.executescript(FIRST_PROGRAMS)
+    others: list[subprocess.Popen[str]] = []
+
+    def meanwhile(*_: int) -> None:
+        if not others:
+            command = [sys.executable, "-c", _OPENING, str(path)]
+            others.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+            deadline = time.monotonic() + 60
+            while not is_open_in(others[0].pid, path) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            time.sleep(0.2)  # until it waits
+
+    assert restore(path, copy, progress=meanwhile).tasks == 3
+    assert others[0].communicate(timeout=60)[0] == "StorageReplaced\n"
+    assert ids(path) == before
+
+
+def is_open_in(pid: int, path: Path) -> bool:
+    with suppress(OSError):
+        return any(os.path.realpath(fd) == str(path) for fd in Path(f"/proc/{pid}/fd").iterdir())
+    return False
