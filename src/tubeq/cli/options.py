@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -160,7 +160,9 @@ def moment(text: str) -> float:
     """
     try:
         # Python 3.10 does not read the "Z".
-        return datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text.strip())).timestamp()
+        epoch_s = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text.strip())).timestamp()
+        datetime.fromtimestamp(epoch_s, timezone.utc)  # which no year after 9999 has
+        return epoch_s
     except (ValueError, OverflowError, OSError):
         raise InvalidParameters(
             f"{text!r:.60} is no time: write 2027-01-31T08:00, with +02:00 or Z where it is not "

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -97,7 +97,7 @@ def _show(counts: Sequence[PruneCount], as_json: bool) -> None:
             {
                 "would_prune": tasks,
                 "results": results,
-                "counts": [_as_json(each) for each in counts],
+                "counts": [each._asdict() for each in counts],
             }
         )
     elif not counts:
@@ -114,11 +114,6 @@ def _sums(counts: Sequence[PruneCount]) -> tuple[int, int]:
 def _words(counts: Sequence[PruneCount]) -> str:
     tasks, results = _sums(counts)
     return f"{counted(tasks, 'task')} with {counted(results, 'idea')}"
-
-
-def _as_json(count: PruneCount) -> dict[str, Any]:
-    times = {name: f"{getattr(count, name).replace(' ', 'T')}Z" for name in ("oldest", "newest")}
-    return {**count._asdict(), **times}
 
 
 def _table(counts: Sequence[PruneCount]) -> Table:

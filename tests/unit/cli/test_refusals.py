@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -175,3 +177,16 @@ def test_what_no_command_foresees(
         monkeypatch.setenv("TUBEQ_TRACEBACK", "1")
         with pytest.raises(type(error)):
             main._exit_code()
+
+
+def test_ctrl_c_while_the_program_is_loaded_is_ctrl_c(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt\n")
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-m", "tubeq", "tasks"],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, "")
