@@ -21,7 +21,7 @@ from tubeq.cli.options import (
     read_settings,
     span_s,
 )
-from tubeq.cli.render import counted
+from tubeq.cli.render import counted, table
 from tubeq.domain.errors import InvalidParameters, StorageFull
 
 if TYPE_CHECKING:
@@ -117,20 +117,16 @@ def _words(counts: Sequence[PruneCount]) -> str:
 
 
 def _table(counts: Sequence[PruneCount]) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("type", "status"):
-        table.add_column(name)
-    for name in ("tasks", "ideas"):
-        table.add_column(name, justify="right")
-    table.add_column("finished (UTC)")
+    drawn = table(
+        "type", "status", "tasks", "ideas", "finished (UTC)", right=("tasks", "ideas"),
+        elastic=("type",),
+    )  # fmt: skip
     for each in counts:
-        table.add_row(
+        drawn.add_row(
             safe_text(each.task_type),
             each.status,
             f"{each.tasks:,}",
             f"{each.results:,}",
             f"{each.oldest[:16]} to {each.newest[:16]}",
         )
-    return table
+    return drawn
