@@ -126,7 +126,9 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
 def _meant(name: str, known: Sequence[str]) -> str:
     """A hint at the name that is most alike; that all begin alike says nothing."""
     by_rest = {each.removeprefix(_PREFIX): each for each in known}
-    close = difflib.get_close_matches(name.removeprefix(_PREFIX), list(by_rest), 1)
+    rest = name.removeprefix(_PREFIX)
+    close = difflib.get_close_matches(rest, list(by_rest), 1)
+    close = close or [each for each in by_rest if each.startswith(f"{rest}_")]
     return f", did you mean {by_rest[close[0]]}?" if close else ""
 
 
@@ -140,14 +142,22 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _from_file(path: Path) -> dict[str, Any]:
-    if not path.is_file():
+    if not os.path.lexists(path):
         return {}
+    if not path.is_file():
+        raise InvalidParameters(f"{FILE_NAME} is no file, or a link to none")
     toml = _toml_reader(path)
     try:
-        table = toml.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:  # TOMLDecodeError and UnicodeError are ValueErrors
+        table = toml.loads(path.read_text(encoding="utf-8-sig"))  # Windows' editors begin with that
+    except UnicodeDecodeError:
+        raise InvalidParameters(f"{FILE_NAME} cannot be read: it is not UTF-8 text") from None
+    except (OSError, ValueError) as error:  # a TOMLDecodeError is a ValueError
         raise InvalidParameters(f"{FILE_NAME} cannot be read: {error}") from None
     for unknown in sorted(table.keys() - set(_NAMES)):
+        if isinstance(table[unknown], dict):
+            raise InvalidParameters(
+                f"{FILE_NAME}: settings stand by themselves, not in a table [{unknown:.60}]"
+            )
         raise InvalidParameters(
             f"{FILE_NAME}: there is no setting {unknown!r:.60}{_meant(unknown, _NAMES)}; "
             f"choose from {', '.join(_NAMES)}"

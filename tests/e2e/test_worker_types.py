@@ -23,10 +23,11 @@ from tubeq.testing.youtube import SimulatedYouTube, World, faults
 pytestmark = pytest.mark.integration
 
 SOURCE = """
-    import ctypes, os, subprocess, threading, time
+    import atexit, ctypes, os, subprocess, threading, time
     from tubeq.plugins.saving import ChildTask, save
 
     print("imported")
+    atexit.register(print, "the end")
 
     class Quick:
         def __init__(self):
@@ -39,6 +40,10 @@ SOURCE = """
             if makes:
                 save([], [ChildTask(makes, makes, {"name": makes})])
             return []
+
+    class Unmade:
+        def __init__(self):
+            raise OSError("no licence")
 
     class Loud:
         def scrape(self, number):
@@ -60,6 +65,7 @@ GROUPS = {
         "later": "test_plugins:Quick",
         "loud": "test_plugins:Loud",
         "broken": "no_such_module:Plugin",
+        "unmade": "test_plugins:Unmade",
     }
 }
 
@@ -169,6 +175,17 @@ def test_what_plugins_print_is_no_part_of_the_output(
             assert done.stderr.count(f"[task {task_id}] {text}\n") == 1, done.stderr
     assert done.stderr.count("from C\n") == done.stderr.count("from a program\n") == 2
     assert "[worker] made\n" in done.stderr
+
+
+def test_a_plugin_that_cannot_be_made_keeps_no_run_from_its_end(
+    tmp_path: Path, env: dict[str, str], queue: QueueManager
+) -> None:
+    queue.create_tasks([NewTask("unmade"), NewTask("first", {"name": "first"})])
+    done = run("worker", "--until-idle", "--json", cwd=tmp_path, env=env)
+    assert (done.returncode, worked(tmp_path)) == (0, ["first"]), done.stderr
+    (left,) = json.loads(done.stdout)["left"]
+    assert (left["task_type"], left["due"]) == ("unmade", 1)
+    assert "passed over: unmade: no licence" in done.stderr
 
 
 @pytest.mark.parametrize(

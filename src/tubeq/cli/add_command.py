@@ -187,8 +187,8 @@ def _tasks_from(source: str, template: NewTask, check: Checker) -> Iterator[NewT
         try:
             task = _checked(replace(template, idempotency_key=key), _object(line, "it"), check)
         except InvalidParameters as error:
-            name = "standard input" if source == "-" else source
-            raise InvalidParameters(f"{name}, line {number}: {error}; nothing was added") from None
+            where = f"{_called(source)}, line {number}"
+            raise InvalidParameters(f"{where}: {error}; nothing was added") from None
         yield task
 
 
@@ -201,10 +201,13 @@ def _lines(source: str) -> Iterator[str]:
             with Path(source).open(encoding="utf-8-sig") as file:
                 yield from file
     except OSError as error:
-        name = "standard input" if source == "-" else source or "a file without a name"
-        raise InvalidParameters(f"{name} cannot be read: {error.strerror}") from None
+        raise InvalidParameters(f"{_called(source)} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise InvalidParameters(f"{source} is not UTF-8 text; nothing was added") from None
+        raise InvalidParameters(f"{_called(source)} is not UTF-8 text; nothing was added") from None
+
+
+def _called(source: str) -> str:
+    return "standard input" if source == "-" else source or "a file without a name"
 
 
 def _create_in_batches(queue: QueueManager, tasks: Sequence[NewTask]) -> list[str]:

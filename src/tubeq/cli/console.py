@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 _WIDE = 10_000
 """Columns where nobody watches: a table in a pipe is never cut short."""
-_TIMES = frozenset({"at", "run_after", "last_heartbeat", "last_seen", "paused_until"})
+_TIMES = frozenset(
+    {"at", "run_after", "last_heartbeat", "last_seen", "paused_until", "oldest", "newest"}
+)
 _GIVEN = frozenset({"parameters", "result", "extra", "types", "presets"})
 _RAW_CONTROLS = re.compile("[\x7f-\x9f]")
 

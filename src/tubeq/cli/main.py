@@ -27,7 +27,7 @@ from tubeq.cli.dashed_arguments import DashedArguments
 from tubeq.cli.options import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_WORK_FAILED
 from tubeq.plugins import registry
 from tubeq.settings import TRACEBACK, unknown_variables
-from tubeq.workers.plugin_output import output_to_stderr
+from tubeq.workers.plugin_output import leave_output, output_to_stderr
 from tubeq.workers.standard_streams import OutputLost, guard, open_closed_descriptors
 
 _EPILOG = (
@@ -121,6 +121,7 @@ def main() -> None:
         say_error(
             f"standard output cannot be written: {OutputLost(reason)}; what was stored is stored"
         )
+    leave_output()
     sys.exit(code or (EXIT_WORK_FAILED if reason else 0))
 
 

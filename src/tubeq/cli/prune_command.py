@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,7 +21,7 @@ from tubeq.cli.options import (
     read_settings,
     span_s,
 )
-from tubeq.cli.render import counted
+from tubeq.cli.render import counted, table
 from tubeq.domain.errors import InvalidParameters, StorageFull
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _show(counts: Sequence[PruneCount], as_json: bool) -> None:
             {
                 "would_prune": tasks,
                 "results": results,
-                "counts": [_as_json(each) for each in counts],
+                "counts": [each._asdict() for each in counts],
             }
         )
     elif not counts:
@@ -116,26 +116,17 @@ def _words(counts: Sequence[PruneCount]) -> str:
     return f"{counted(tasks, 'task')} with {counted(results, 'idea')}"
 
 
-def _as_json(count: PruneCount) -> dict[str, Any]:
-    times = {name: f"{getattr(count, name).replace(' ', 'T')}Z" for name in ("oldest", "newest")}
-    return {**count._asdict(), **times}
-
-
 def _table(counts: Sequence[PruneCount]) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("type", "status"):
-        table.add_column(name)
-    for name in ("tasks", "ideas"):
-        table.add_column(name, justify="right")
-    table.add_column("finished (UTC)")
+    drawn = table(
+        "type", "status", "tasks", "ideas", "finished (UTC)", right=("tasks", "ideas"),
+        elastic=("type",),
+    )  # fmt: skip
     for each in counts:
-        table.add_row(
+        drawn.add_row(
             safe_text(each.task_type),
             each.status,
             f"{each.tasks:,}",
             f"{each.results:,}",
             f"{each.oldest[:16]} to {each.newest[:16]}",
         )
-    return table
+    return drawn

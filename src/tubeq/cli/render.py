@@ -163,7 +163,7 @@ def _status_words(task: Task, now: float) -> str:
 def _what(task: Task) -> str:
     parameters = " ".join(f"{name}={short_json(value)}" for name, value in task.parameters.items())
     unwell = task.error_message is not None and task.status is not TaskStatus.COMPLETED
-    return f"{parameters}: {task.error_message}" if unwell else parameters
+    return ": ".join(filter(None, (parameters, task.error_message if unwell else "")))
 
 
 def short_json(value: Any) -> str:

@@ -27,7 +27,6 @@ from tubeq.cli.options import (
 from tubeq.cli.worker_types import (
     all_types,
     known_task_type,
-    left_dict,
     untaken_types,
     unworked_words,
 )
@@ -45,7 +44,8 @@ if TYPE_CHECKING:
 _TypesOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--type", help="Tasks to do; may be repeated.  [default: all that a plugin here can do]"
+        "--type",
+        help="Tasks to do; may be repeated. (default: every type that a plugin here can do)",
     ),
 ]
 
@@ -167,7 +167,7 @@ def _work(
     if as_json:
         with open_queue(settings) as queue:
             unworked = untaken_types(queue)
-        told = {**asdict(summary), "left": [left_dict(each) for each in summary.left]}
+        told = {**asdict(summary), "left": [each._asdict() for each in summary.left]}
         write_json({**told, "tasks_failed": failed, "types_without_worker": unworked})
     else:
         print(f"{words_of(summary)}; {render.counted(failed, 'task')} failed for good")

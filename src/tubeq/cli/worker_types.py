@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
 
 from tubeq.cli.console import say_error
 from tubeq.cli.options import command_for
@@ -13,9 +11,6 @@ from tubeq.plugins.registry import importable_types, plugin_types
 from tubeq.queue.coverage import unworked_types
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.settings import Settings
-
-if TYPE_CHECKING:
-    from tubeq.workers.outlook import LeftTasks
 
 
 def known_task_type(task_type: str) -> str:
@@ -65,15 +60,3 @@ def untaken_types(queue: QueueManager, besides: Collection[str] = ()) -> list[st
         return [each for each in unworked_types(queue) if each not in besides]
     except StorageError:
         return []
-
-
-def left_dict(left: LeftTasks) -> dict[str, Any]:
-    """Tasks that were not waited for, for machines."""
-    told = left._asdict()
-    for name in ("next_due_at", "paused_until"):
-        told[name] = None if told[name] is None else _iso(told[name])
-    return told
-
-
-def _iso(epoch_s: float) -> str:
-    return datetime.fromtimestamp(epoch_s, timezone.utc).isoformat().replace("+00:00", "Z")

@@ -155,7 +155,8 @@ def _loaded(group: str, name: str, known: list[str]) -> Any:
                 return entry.load()
         except (Exception, SystemExit) as error:  # a module may raise anything as it is imported
             reason = error if isinstance(error, (ImportError, AttributeError)) else repr(error)
-            message = f"what does task type {name!r} cannot be imported: {reason}"
+            what = "the plugin of task type" if group == GROUP else "preset"
+            message = f"{what} {name!r} cannot be imported: {reason}"
             raise PluginNotFound(message, code="plugin_broken") from error
     types = ", ".join(known) or "none"
     raise PluginNotFound(f"no plugin does task type {name!r:.120}; known types: {types}")

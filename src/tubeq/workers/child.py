@@ -110,6 +110,13 @@ def load_plugins(config: WorkerConfig, path: str | None) -> tuple[WorkerConfig, 
     return config, plugins if len(plugins) > 1 else plugins[config.task_types[0]]
 
 
+def _awaited_types(assignment: Assignment, config: WorkerConfig) -> tuple[str, ...]:
+    """What keeps this worker from being idle: not a type that it passed over, whose tasks would be
+    waited for without an end."""
+    passed_over = {*assignment.config.task_types} - {*config.task_types}
+    return tuple(each for each in assignment.idle_types if each not in passed_over)
+
+
 def work(assignment: Assignment, orders: Connection, boards: Sequence[Board]) -> None:
     """Work until there is nothing to do or an order to stop comes. Exits the process."""
     open_closed_descriptors()
@@ -141,7 +148,7 @@ def work(assignment: Assignment, orders: Connection, boards: Sequence[Board]) ->
         crew.run(
             stop,
             until_idle=assignment.until_idle,
-            idle_types=assignment.idle_types,
+            idle_types=_awaited_types(assignment, config),
             wait_scheduled_s=assignment.wait_scheduled_s,
         )
         exit_code = EXIT_DONE

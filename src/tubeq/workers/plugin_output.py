@@ -63,6 +63,9 @@ class TaskOutput(io.TextIOBase):
     def flush(self) -> None:
         """Nothing: a line is written when it ends, so that no two are mixed up."""
 
+    def close(self) -> None:
+        """Nothing: a plugin that closes it must not end the output of every other task."""
+
     def end_lines(self) -> None:
         """Write what was begun: no more will come."""
         while self._begun:
@@ -84,13 +87,20 @@ def own_no_output(task_id: Callable[[], str | None]) -> TaskOutput:
     Args:
         task_id: see TaskOutput.
     """
+    leave_output()
+    output = TaskOutput(task_id)
+    sys.stdout = output
+    return output
+
+
+def leave_output() -> None:
+    """What is printed from now on, as by what a plugin has left to be done at the end of the
+    process, is no part of the output any more."""
     with suppress(OSError, ValueError, AttributeError):
         sys.stdout.flush()
     with suppress(OSError):  # a closed standard error leads nowhere
         os.dup2(2, 1)
-    output = TaskOutput(task_id)
-    sys.stdout = output
-    return output
+    sys.stdout = sys.stderr
 
 
 @contextmanager

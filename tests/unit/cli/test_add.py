@@ -80,7 +80,8 @@ def test_one_bad_line_and_none_is_added(
     (tmp_path / "many.jsonl").write_bytes(content)
     from_file = tubeq.refused("add", TYPE, "--from-file", "many.jsonl")
     from_stdin = tubeq.refused("add", TYPE, "--from-file", "-", stdin=content)
-    for error in (from_file, from_stdin):
+    for error, source in ((from_file, "many.jsonl"), (from_stdin, "standard input")):
+        assert error.startswith(f"error: {source}")
         assert "nothing was added" in error
     assert queue.list_tasks() == []
 
@@ -110,6 +111,11 @@ def test_bad_arguments_do_not_even_make_a_database(
 ) -> None:
     tubeq.refused("add", *arguments)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_time_that_no_clock_shows_is_refused_in_words_of_times(tubeq: Command) -> None:
+    error = tubeq.refused("add", TYPE, "--run-after", "9999-12-31T23:59:59-12:00")
+    assert "name a time from 1970 to 9999" in error
 
 
 def test_a_task_is_checked_by_what_its_type_declares(tubeq: Command, tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from tubeq.cli import items_render, render
+from tubeq.cli import items_render, prune_command, render
 from tubeq.domain.items import Item
 from tubeq.domain.models import Result, Task
 from tubeq.domain.states import TaskStatus
+from tubeq.storage.port import PruneCount
 
 TITLES = [
     "A fine title",
@@ -87,6 +88,18 @@ def tasks() -> Any:
 
 
 TABLES = {"items": items, "ideas": ideas, "tasks": tasks}
+
+
+def prunable() -> Any:
+    times = "2026-11-01 10:00:00.000000", "2026-11-26 10:00:00.000000"
+    return prune_command._table([PruneCount("youtube_channel", "COMPLETED", 12_345, *times, 99)])
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_what_would_be_pruned_is_shown_at_any_width(width: int) -> None:
+    text = squeezed(drawn(prunable(), width))
+    for words in ("youtube_channel", "COMPLETED", "12,345", "2026-11-01", "2026-11-2610:00"):
+        assert words in text
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -113,6 +115,33 @@ def test_variables_that_are_no_settings_are_named() -> None:
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="tomllib came with 3.11")
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"db = 'x.db'\n", r"no setting 'db', did you mean db_path\?"),
+        (b"[tubeq]\nmax_retries = 2\n", r"not in a table \[tubeq\]"),
+        (b"\xff\xfem\x00", "not UTF-8 text"),
+    ],
+)
+def test_files_as_they_are_written_at_first(tmp_path: Path, content: bytes, words: str) -> None:
+    (tmp_path / "tubeq.toml").write_bytes(content)
+    with pytest.raises(InvalidParameters, match=words):
+        Settings.read({}, tmp_path)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="tomllib came with 3.11")
+def test_a_file_of_a_windows_editor_is_read(tmp_path: Path) -> None:
+    (tmp_path / "tubeq.toml").write_bytes(b"\xef\xbb\xbfmax_retries = 2\r\n")
+    assert Settings.read({}, tmp_path).max_retries == 2
+
+
+def test_a_file_that_is_none_is_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "tubeq.toml").mkdir()
+    with pytest.raises(InvalidParameters, match="is no file"):
+        Settings.read({}, tmp_path)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="tomllib came with 3.11")
 def test_a_mistyped_key_of_the_file_is_refused_with_a_hint(tmp_path: Path) -> None:
     (tmp_path / "tubeq.toml").write_text("max_retrys = 3\n", "utf-8")
     with pytest.raises(InvalidParameters, match=r"max_retrys.*did you mean max_retries\?"):
@@ -175,3 +204,16 @@ def test_what_no_command_foresees(
         monkeypatch.setenv("TUBEQ_TRACEBACK", "1")
         with pytest.raises(type(error)):
             main._exit_code()
+
+
+def test_ctrl_c_while_the_program_is_loaded_is_ctrl_c(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt\n")
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-m", "tubeq", "tasks"],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, "")

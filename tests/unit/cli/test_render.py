@@ -80,6 +80,13 @@ def _task(tmp_path: Path, **changes: Any) -> Task:
         return queue.get_task(task_id)._replace(**changes)
 
 
+def test_an_error_of_a_task_without_parameters_stands_alone(tmp_path: Path) -> None:
+    task = _task(tmp_path, parameters_json="{}", error_message="no such")
+    drawn = _drawn(render.task_table([task], now=0.0))
+    assert "no such" in drawn
+    assert ": no such" not in drawn
+
+
 def test_task_table_shows_hostile_values_as_they_are(tmp_path: Path) -> None:
     task = _task(
         tmp_path,

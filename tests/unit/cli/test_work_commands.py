@@ -207,3 +207,11 @@ def test_a_queue_that_cannot_be_read_any_more_ends_the_run(
     with pytest.raises(StorageBusy):
         progress.run_until_finished(runner, queue, [task_id], look)
     assert stopped == [True]
+
+
+def test_the_help_says_what_is_worked_without_a_type(tubeq: Command) -> None:
+    assert "every type that a plugin here can do" in _flat(tubeq("worker", "--help").out)
+
+
+def _flat(shown: str) -> str:
+    return " ".join(shown.replace("\u2502", " ").split())

@@ -55,6 +55,9 @@ def test_it_is_a_stream_as_plugins_know_it(capfd: pytest.CaptureFixture[str]) ->
     output.buffer.write(b"bytes\n")
     output.buffer.flush()
     assert capfd.readouterr().err == "bytes\n"
+    output.close()
+    output.writelines([" lines\n", "stay\n"])
+    assert capfd.readouterr().err == "[task a] four lines\n[task a] stay\n"
 
 
 def test_a_closed_standard_error_fails_no_task() -> None:
