@@ -39,7 +39,7 @@ class FakeClock:
         self._uptime_s += seconds
 
     def jump(self, seconds: float) -> None:
-        """Somebody, or a time server, sets the wall clock."""
+        """A user, or a time server, sets the wall clock."""
         self._now += seconds
 
 

@@ -46,7 +46,7 @@ _REMEDIES = (
     ("promisor", "this clone is partial: git fetch --refetch --no-filter"),
     ("bad object", "the repository is damaged, see git fsck"),
 )
-_CLONE_ANEW = "its .git is there, but damaged: clone it anew"
+_CLONE_ANEW = "its .git is there, but damaged: clone it again"
 UNSHALLOW = "this clone is shallow: git fetch --unshallow (with actions/checkout: fetch-depth: 0)"
 
 

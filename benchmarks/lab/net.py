@@ -85,7 +85,7 @@ def _terminable() -> Iterator[None]:
     """SIGTERM is as Ctrl-C: it too leaves no process that measures, and no files in memory."""
     try:
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    except ValueError:  # not the main thread: whoever runs this there ends it otherwise
+    except ValueError:  # not the main thread: its caller ends it otherwise
         yield
         return
     try:
@@ -95,7 +95,7 @@ def _terminable() -> Iterator[None]:
 
 
 def _report(error: Exception) -> None:
-    """A line for people, the traceback for whoever mends it."""
+    """A line for people, the traceback for developers."""
     told = " ".join(f"{type(error).__name__}: {error}".split())
     text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     if os.environ.get(DEBUG_VARIABLE):

@@ -127,7 +127,7 @@ def _without_colors(args: Sequence[str]) -> list[str]:
 
 
 def _empty(args: Sequence[str]) -> Iterator[str]:
-    """What was given as nothing, which is a variable of a script that is not set, as a rule."""
+    """What was given as nothing: mostly a variable of a script that is not set."""
     for before, each in zip(["", *args], args):
         if each == "" and before != "--db":  # opening the database says what that needs
             yield before if before.startswith("-") else "an argument"

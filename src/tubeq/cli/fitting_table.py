@@ -58,7 +58,7 @@ class FittingTable(Table):
         return min(whole, _LEAST_ELASTIC) if column.header in self._elastic else whole
 
     def _limit_lines(self, room: int) -> None:
-        """Cut what would fill more than a few lines where somebody watches."""
+        """Cut what would fill more than a few lines on a terminal."""
         elastic = [column for column in self.columns if column.header in self._elastic]
         if room >= _WITHOUT_END or not elastic:
             return

@@ -173,7 +173,7 @@ class PauseWatch:
 
     def look(self) -> None:
         """Write a line for each pause that was not told yet. Reads at most once a second."""
-        with suppress(StorageReplaced):  # whoever works on the database says that
+        with suppress(StorageReplaced):  # the workers report that
             self._look()
 
     def _look(self) -> None:

@@ -160,7 +160,7 @@ def merged(item: Item, seen: Sighting, now: str = _NEVER) -> Item:
     is its time.
 
     Args:
-        now: UTC text. What the item bears of a later time, a clock that was ahead has written:
+        now: UTC text. What the item has of a later time was written by a clock that was ahead:
             that makes no sighting older, and no count too early.
     """
     channel, channel_id, handle = item.channel, item.channel_id, item.handle

@@ -2,10 +2,10 @@
 
 A deadline is stored with the time at which it was set. Where that lies ahead of now, the clock was
 wrong, then or now: what was meant is so many seconds from when it was set, and they begin now. A
-date that somebody gave is none of these and stays.
+date that a user gave is none of these and stays.
 
-A lease also bears when it ends by the monotonic clock, and in which boot. Whoever runs in the same
-boot goes by that alone: no jump of the wall clock ends a lease that is renewed, or lengthens one
+A lease also has when it ends by the monotonic clock, and in which boot. A process of the same boot
+uses that alone: no jump of the wall clock ends a lease that is renewed, or lengthens one
 that is not. Of another boot of the same host nothing runs any more.
 """
 
@@ -21,7 +21,7 @@ SLACK_S = 1e-5
 
 
 class Lease(NamedTuple):
-    """How long something is held without a sign of life.
+    """How long something is held without a heartbeat.
 
     Args:
         set_at: when it was set, or renewed, epoch seconds; None for one that has run out.

@@ -124,7 +124,7 @@ _Query = Mapping[str, list[str]]
 
 
 def read(text: str) -> Found:
-    """What the text names; nothing, as a rule with a reason, where that is nothing of YouTube's."""
+    """What the text names; nothing, mostly with a reason, where that is nothing of YouTube's."""
     text = bare(text)
     return _prefixed(text) or _named(_as_meant(text))
 
@@ -358,7 +358,7 @@ def _single(query: _Query, name: str) -> str | None:
 
 
 def _cut(value: str) -> str:
-    """An id without parameters that somebody put behind it with a second "?", or with "&"."""
+    """An id without parameters that were put behind it with a second "?", or with "&"."""
     return re.split("[?&#]", value)[0].rstrip("/")
 
 

@@ -115,7 +115,7 @@ def _text(path: Path) -> str:
         if os.name == "posix" and status.st_mode & (stat.S_IROTH | stat.S_IWOTH):
             # ssh treats keys likewise. Of the group nothing is said: services are given files so.
             raise InvalidParameters(
-                f"{shown} is open to every user of this machine, and whoever "
+                f"{shown} is open to every user of this machine, and anyone who "
                 f"reads it is logged in as you: chmod 600 {str(path)!r}"
             )
         with path.open("rb") as file:

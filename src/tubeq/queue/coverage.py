@@ -11,7 +11,7 @@ from tubeq.queue.queue_manager import QueueManager
 from tubeq.storage.port import OpenType, WorkerInfo
 
 _SILENT_S = 60.0
-"""A worker gives a sign of life every second or so, and none while another program holds the
+"""A worker's heartbeat comes every second or so, and none while another program holds the
 database; after this long without one it counts as dead."""
 
 

@@ -315,7 +315,7 @@ class QueueManager(Care):
             dated=retry_at is not None,
         )  # fmt: skip
         if task.status is TaskStatus.QUEUED:
-            self._waker.wake(task.task_type, 1)  # whoever sleeps learns when it falls due
+            self._waker.wake(task.task_type, 1)  # an idle worker learns when it falls due
         return task
 
     def release_task(

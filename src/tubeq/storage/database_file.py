@@ -94,7 +94,7 @@ class OpenedFiles:
     SQLite connection that it has to it.
 
     Args:
-        name: the path as it was given, absolute: whoever changes a link means that as well.
+        name: the path as it was given, absolute: a link that is changed changes what it means.
         path: the real one.
         beside: the side files that stay as long as it is open.
     """
@@ -154,8 +154,9 @@ def open_side_file(path: Path, database: Path | None) -> int:
 
 
 def share_log(database: Path) -> None:
-    """Give SQLite's own side files the database's mode and group, whoever created them: SQLite does
-    so with the mode, as root also with the owner and the group, and only as it creates them."""
+    """Give SQLite's own side files the database's mode and group, whichever user created them:
+    SQLite does so with the mode, as root also with the owner and the group, and only as it creates
+    them."""
     if os.name != "posix":
         return
     like = database.stat()

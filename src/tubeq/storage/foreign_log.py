@@ -2,7 +2,7 @@
 
 A write-ahead log does not say whose it is. Move a backup over a database that is in use, or that a
 crash left with a log, and SQLite would replay the old log into the backup: a mixture of both, which
-no check need notice. So the side file of locks bears the inode numbers of the database and of its
+no check need notice. So the side file of locks holds the inode numbers of the database and of its
 log, as they were last opened together. A database with another inode beside the very same log was
 put there since: that log is set aside, not deleted, before anybody opens it.
 
@@ -29,8 +29,8 @@ _logger = logging.getLogger("tubeq.storage")
 def set_foreign_log_aside(database: Path, timeout_s: float) -> None:
     """Before the database is opened: rename a log that is another's to `-wal.stale`.
 
-    Whoever still has the replaced database open keeps its log and its index: he holds them by
-    their inodes, and ends as soon as he looks (see OpenedFiles).
+    A process that still has the replaced database open keeps its log and its index: it holds
+    them by their inodes, and ends as soon as it checks (see OpenedFiles).
 
     Args:
         database: the real path.

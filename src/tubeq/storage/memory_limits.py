@@ -62,7 +62,7 @@ class MemoryLimits:
         return now, now - uptime_s
 
     def _shift(self, by_s: float) -> None:
-        """Somebody set the wall clock: what is held goes along."""
+        """The wall clock was set: what is held goes along."""
         for key, permit in self._permits.items():
             self._permits[key] = permit._replace(expires_at=permit.expires_at + by_s)
         for key, breaker in self._breakers.items():

@@ -6,7 +6,7 @@ is still held under that very token. Every verb is one transaction: all of it ha
 storage may be shared by the threads of one process; another process opens its own.
 
 No wall clock that was set, in either direction, ends what is renewed, or keeps anything waiting for
-longer than its own lease or delay. A lease ends by the monotonic clock for whoever runs in the same
+longer than its own lease or delay. A lease ends by the monotonic clock for processes of the same
 boot; one of an earlier boot of this host has ended; for the rest the wall clock decides. A delay
 that the queue set (a retry's, a release's) begins again where it was set later than now; a date
 that was given with a task stays. See domain/leases.py.

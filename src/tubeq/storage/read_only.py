@@ -126,7 +126,7 @@ class ReadOnlySession(Session):
 
     def read(self, sql: str, parameters: Parameters = ()) -> list[Any]:
         """As Session.read. A file that was taken for one that nobody changes is read once more,
-        with SQLite's locks, where somebody began to change it meanwhile.
+        with SQLite's locks, where another program began to change it meanwhile.
 
         Raises:
             StorageError: one of its kinds.

@@ -83,7 +83,7 @@ class SQLiteStorage(Housekeeping):
         insert, rows, keyed = new_rows(tasks, task_ids, now, at)
         try:
             return self._create(task_ids, insert, rows, keyed, when_visible)
-        except StorageNotSynced as error:  # they exist: whoever asked for them must know how
+        except StorageNotSynced as error:  # they exist: the caller must know how
             more = "" if len(task_ids) == 1 else f" and {len(task_ids) - 1} more"
             raise StorageNotSynced(f"{error}; created: {task_ids[0]}{more}") from error
 

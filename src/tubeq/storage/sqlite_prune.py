@@ -25,7 +25,7 @@ _ROWS_AT_ONCE = 100
 _HELD_S = 0.002
 """A transaction begins no further statements after so long."""
 _REST_S = 0.0005
-"""Between two transactions: with it, whoever waits comes next, instead of at the end of a turn."""
+"""Between two transactions: so a waiting writer comes next, instead of at the end of a turn."""
 _WRITES = 64
 """To how many small writes such a transaction amounts, roughly."""
 _NO_LIMIT = 2**63 - 1

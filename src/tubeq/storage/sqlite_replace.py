@@ -6,8 +6,8 @@ the old one into the new file. So the order is: move the log into the old file, 
 complete by itself, under a lock that keeps everybody from adding to it; keep the old file under
 another name; remove its log; rename. A start in between finds the old file, without a log.
 
-Whoever still has the old file open (`force`) goes on with it and its log, which have no name any
-more: SQLite does not remove the new log when such a connection closes, as it asks first whether the
+A process that still has the old file open (`force`) goes on with it and its log, which have no name
+any more: SQLite does not remove the new log when such a connection closes, as it asks first whether the
 file was moved.
 """
 

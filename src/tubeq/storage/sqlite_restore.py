@@ -195,7 +195,7 @@ def _is_ours(file: sqlite3.Connection) -> bool:
 
 @contextmanager
 def _only_one(path: Path) -> Iterator[LockFile]:
-    """Keeps other restores away, and whoever would make or migrate the database."""
+    """Keeps other restores away, and processes that would make or migrate the database."""
     with (
         translated(path),
         closing(LockFile(Path(f"{path}-lock"), path if path.exists() else None)) as locks,

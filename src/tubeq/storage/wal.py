@@ -44,7 +44,7 @@ class WalSync:
     end: one that began after a commit covers it. A killed process's sync never ends, and only that.
 
     The log's file is the same for as long as a connection of this process is open, since only the
-    last connection to close deletes it. It bears no locks, so opening it here is safe. It is opened
+    last connection to close deletes it. It has no locks, so opening it here is safe. It is opened
     with the database: after a commit is too late to find that it cannot be.
 
     Raises:

@@ -88,7 +88,7 @@ class AttemptKeeper:
 
     def _asked(self, question: Callable[[], _T]) -> _T:
         """The answer of the storage. One that is busy is asked again while the attempt may go on,
-        and where somebody will ask it to stop, that is within BaseWorker.run."""
+        and where it can be asked to stop, that is within BaseWorker.run."""
         while True:
             try:
                 return question()

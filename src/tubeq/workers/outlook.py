@@ -14,7 +14,7 @@ from typing import NamedTuple
 from tubeq.storage.port import OpenType, Storage
 
 PauseOf = Callable[[str], float]
-"""For how many seconds no task of a type should begin; 0 as a rule."""
+"""For how many seconds no task of a type should begin; mostly 0."""
 
 
 class Wait(NamedTuple):

@@ -1,7 +1,7 @@
 """Standard output belongs to tubeq: what plugins print goes to standard error.
 
 In a worker's process that is all output: its own comes from the supervisor. What Python prints
-there bears the id of the task that printed it; what C code, or a program that a plugin starts,
+there has the id of the task that printed it; what C code, or a program that a plugin starts,
 writes to descriptor 1 goes the same way without it. A program that uses BaseWorker in its own
 process keeps its standard output as it is.
 """

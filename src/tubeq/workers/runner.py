@@ -157,8 +157,8 @@ class Runner:
         """The database as it is now: its workers end, and their successors open that.
 
         Raises:
-            StorageReplaced: there is none, or none that can be used. It is never created anew: that
-                would be an empty queue, in silence.
+            StorageReplaced: there is none, or none that can be used. It is never created
+                again: that would be an empty queue, in silence.
         """
         _logger.warning("%s", replaced)
         try:

@@ -16,7 +16,7 @@ class Turns:
 
     Args:
         requests: one for each type.
-        pause_s: for how long no task of a type should be claimed; 0 as a rule.
+        pause_s: for how long no task of a type should be claimed; mostly 0.
     """
 
     def __init__(self, requests: Sequence[ClaimRequest], pause_s: Callable[[str], float]) -> None:

@@ -173,7 +173,7 @@ class Watch:
 
     @property
     def is_obeying(self) -> bool:
-        """Whether somebody may ask the worker to stop."""
+        """Whether the worker may be asked to stop."""
         return self._stop is not None
 
     def see(self) -> None:

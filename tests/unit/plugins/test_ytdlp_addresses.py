@@ -2,7 +2,7 @@
 with its reason.
 
 They are taken from yt-dlp's sources: importing the classes shows none of them where yt-dlp is
-installed with lazy extractors. What each names is judged by the class that bears it, by yt-dlp's
+installed with lazy extractors. What each names is judged by the class that has it, by yt-dlp's
 own patterns, and by the table below.
 """
 
@@ -56,7 +56,7 @@ CHANNELS = {  # by what stands before the name
 
 
 class Address(NamedTuple):
-    """One of yt-dlp's test addresses, and the class that bears it."""
+    """One of yt-dlp's test addresses, and the class that has it."""
 
     extractor: str
     url: str

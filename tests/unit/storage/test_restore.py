@@ -121,7 +121,7 @@ def test_the_log_of_a_database_that_cannot_be_read_is_not_replayed(
     REPLACED[what](path)
     kept = restore(path, copy).kept
     assert ids(path) == before
-    if kept is not None:  # for whoever wants to save what is in it
+    if kept is not None:  # to save what is in it
         assert Path(f"{kept}-wal").stat().st_size
 
 
