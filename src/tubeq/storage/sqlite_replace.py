@@ -7,8 +7,8 @@ complete by itself, under a lock that keeps everybody from adding to it; keep th
 another name; remove its log; rename. A start in between finds the old file, without a log.
 
 A process that still has the old file open (`force`) goes on with it and its log, which have no name
-any more: SQLite does not remove the new log when such a connection closes, as it asks first whether the
-file was moved.
+any more: SQLite does not remove the new log when such a connection closes, as it asks first whether
+the file was moved.
 """
 
 from __future__ import annotations
