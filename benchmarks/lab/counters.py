@@ -111,10 +111,12 @@ def measure_counters(
 def counting_environment(
     root: Path, environment: Mapping[str, str], seed: int = 0
 ) -> dict[str, str]:
-    """The variables of a process in which something is counted."""
+    """The variables of a process in which something is counted. A coverage tool that watches the
+    tests would be counted along, so it is left behind."""
     own = {"PYTHONHASHSEED": str(seed), "PYTHONPATH": python_path(root)}
     inherited = os.environ.get("PYTHONPATH")
     given = dict(environment)
     if "PYTHONPATH" in given or inherited:
         own["PYTHONPATH"] += os.pathsep + given.pop("PYTHONPATH", inherited or "")
-    return {**os.environ, **given, **own}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    return {**kept, **given, **own}

@@ -28,7 +28,8 @@ import json, re
 from tubeq.plugins.registry import plugin_types
 assert plugin_types(), "no plugin is registered"
 is_plugin = re.compile(r"tubeq\\.plugins\\.\\w+_plugin").fullmatch
-print(json.dumps(["yt_dlp" in sys.modules, len(list(filter(is_plugin, sys.modules)))]))
+answer = ["yt_dlp" in sys.modules, len(list(filter(is_plugin, sys.modules)))]
+print(json.dumps(answer), file=own, flush=True)
 """
 _WORKER = """
 import pathlib, tempfile
@@ -79,7 +80,9 @@ def measure(quick: bool, _: Path) -> Iterator[Row]:
 def _started(what: str, code: str, rounds: int, limits: dict[str, float]) -> Row:
     """How long that takes, and whether it loads what only a scrape needs: the plugins that are
     registered, and yt-dlp."""
-    loads_yt_dlp, plugins = json.loads(run_python("-c", f"import sys\n{code}\n{_LOADED}"))
+    # A descriptor of its own: a command gives standard output away when it has ended.
+    own = "import os, sys; own = os.fdopen(os.dup(1), 'w')"
+    loads_yt_dlp, plugins = json.loads(run_python("-c", f"{own}\n{code}\n{_LOADED}"))
     run_python("-c", code)  # compiles what was never compiled before
     extra = [_run_s(code) - _run_s("pass") for _ in steps(range(rounds), what)]
     return Row(
