@@ -28,6 +28,7 @@ from tubeq.queue.care import Care
 from tubeq.queue.validation import (
     checked_child,
     checked_idea,
+    checked_ideas,
     checked_request,
     checked_status,
     checked_task,
@@ -226,7 +227,7 @@ class QueueManager(Care):
         """Complete the task and claim the next: one transaction. See Storage.complete."""
         if then is not None:
             checked_request(then)
-        return self.storage.complete(claim, [*map(checked_idea, ideas)], result, then=then)
+        return self.storage.complete(claim, checked_ideas(ideas), result, then=then)
 
     def complete_tasks(self, completions: Iterable[Completion]) -> list[Task]:
         """Complete many tasks with one transaction and one sync. See Storage.complete_many.
@@ -235,10 +236,7 @@ class QueueManager(Care):
             The claims that were no longer held: of those nothing is written.
         """
         return self.storage.complete_many(
-            [
-                Completion(each.claim, [*map(checked_idea, each.ideas)], each.result)
-                for each in completions
-            ]
+            [Completion(each.claim, checked_ideas(each.ideas), each.result) for each in completions]
         )
 
     def fail_task(
@@ -379,7 +377,7 @@ class QueueManager(Care):
 
         return self.storage.children.save(
             claim,
-            [*map(checked_idea, ideas)],
+            checked_ideas(ideas),
             children,
             None if cursor is None else encoded_parameters(cursor, "cursor"),
             when_visible=wake if children else None,

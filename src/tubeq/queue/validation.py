@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -119,6 +119,21 @@ def checked_request(request: ClaimRequest) -> ClaimRequest:
     """
     checked_span("lease_s", request.lease_s, above_zero=True)
     return request
+
+
+class CheckedIdeas(list[Idea]):
+    """Ideas that `checked_idea` let pass: what is handed on so need not be checked again."""
+
+
+def checked_ideas(items: Iterable[Idea | Mapping[str, Any]]) -> list[Idea]:
+    """Ideas that can be stored.
+
+    Raises:
+        InvalidParameters: one is none; the message shows it.
+    """
+    if type(items) is CheckedIdeas:
+        return items
+    return CheckedIdeas(map(checked_idea, items))
 
 
 def checked_idea(item: Idea | Mapping[str, Any]) -> Idea:

@@ -12,6 +12,7 @@ from tubeq.domain.children import ChildTask, Saved
 from tubeq.domain.errors import ClaimLost, StorageBusy, StorageError, TaskCancelled
 from tubeq.domain.models import Idea
 from tubeq.queue.queue_manager import QueueManager
+from tubeq.queue.validation import CheckedIdeas
 from tubeq.workers.scraping import checked_idea
 from tubeq.workers.watch import Attempt, Reason
 
@@ -57,7 +58,7 @@ class AttemptKeeper:
     ) -> Saved:
         """See `tubeq.plugins.saving.save`."""
         attempt = self._attempt
-        checked = [checked_idea(item) for item in ideas]
+        checked = CheckedIdeas(map(checked_idea, ideas))
         saved = self._asked(
             lambda: self._queue.save_progress(attempt.claim, checked, tasks, cursor)
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 from tubeq.domain.errors import InvalidParameters, PermanentError
 from tubeq.domain.models import Idea, Task
+from tubeq.queue.validation import CheckedIdeas
 from tubeq.queue.validation import checked_idea as idea_to_store
 
 
@@ -31,7 +32,7 @@ def scraped_ideas(plugin: Any, task: Task) -> list[Idea]:
     except TypeError:
         message = f"the plugin returned {items!r:.200}: it must return items"
         raise PermanentError(message, code="invalid_item") from None
-    return [checked_idea(item) for item in items]
+    return CheckedIdeas(map(checked_idea, items))
 
 
 def _parameters(task: Task) -> dict[str, Any]:
