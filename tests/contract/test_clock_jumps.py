@@ -360,6 +360,18 @@ def test_a_probe_that_lives_is_the_only_one_after_a_jump(
     assert limits.report(KEY, ONE, Verdict.SUCCEEDED, "", BreakerPolicy(DELAY_S)) is None
 
 
+def test_who_asks_for_a_pause_after_a_jump_is_told_of_the_probe_that_lives(
+    storage: Storage, clock: FakeClock
+) -> None:
+    limits = storage.limits
+    limits.report(KEY, ONE, Verdict.BLOCKED, "bot_check", BreakerPolicy(DELAY_S))
+    clock.advance(DELAY_S + 1)
+    assert limits.admit(KEY, ONE, LEASE_S).probe
+    assert limits.pause_s(KEY) > 0
+    clock.jump(YEAR_S)
+    assert limits.pause_s(KEY) > 0
+
+
 class WallClock:
     """A clock as it was before: of a user's, with nothing but `now`."""
 

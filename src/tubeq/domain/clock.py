@@ -46,6 +46,11 @@ class Moment(NamedTuple):
     uptime_s: float
     boot: int | None
 
+    @property
+    def offset_s(self) -> float:
+        """How far the wall clock is ahead of the monotonic one: another figure where it was set."""
+        return self.now - self.uptime_s
+
 
 class LeaseClock:
     """A clock with all that leases need, of whatever the given one has.

@@ -26,6 +26,7 @@ from tubeq.storage.session import Session
 
 _SQL = load_queries("sqlite", "limits")
 _VIEW_S = 1.0
+_JUMP_S = 0.1  # a wall clock that moved so much against the monotonic one was set
 _CLEAN_EVERY_S = 60.0
 Query = Callable[[str, Sequence[Any]], Sequence[Any]]
 """Executes a statement and returns its rows: outside of a transaction, or inside."""
@@ -47,6 +48,7 @@ class SQLiteLimits:
         self._sync_told = sync_told
         self._chance = random.Random()
         self._view_until = 0.0  # time.monotonic(): no jump of the clock makes it stale
+        self._view_offset_s = 0.0
         self._rules: tuple[LimitRule, ...] = ()
         self._breakers: dict[str, Breaker] = {}
         self._next_cleaning = 0.0
@@ -79,6 +81,7 @@ class SQLiteLimits:
             self._rules = tuple(self.rules()) if anything else ()
             self._breakers = {each.key: each for each in self.breakers()} if anything else {}
         self._view_until = time.monotonic() + _VIEW_S
+        self._view_offset_s = self._clock.moment().offset_s
 
     # Permits ------------------------------------------------------------------------------------
 
@@ -196,8 +199,11 @@ class SQLiteLimits:
     def pause_s(self, key: str) -> float:
         if self.is_idle():
             return 0.0
+        moment = self._clock.moment()
+        if abs(moment.offset_s - self._view_offset_s) > _JUMP_S:
+            self._look()  # a probe's end, which is by the monotonic clock, is shown by the wall's
         breaker = self._breakers.get(key)
-        return 0.0 if breaker is None else breaker.wait_s(self._clock.now())
+        return 0.0 if breaker is None else breaker.wait_s(moment.now)
 
     def admit(self, key: str, holder: Holder, lease_s: float) -> Admission:
         if self.is_idle() or key not in self._breakers:
