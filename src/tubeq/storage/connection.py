@@ -182,7 +182,7 @@ def require_usable_place(path: Path) -> None:
     if path.is_dir():
         raise StorageError(f"{path} is a folder: name a file in it, such as {path / 'tubeq.db'}")
     if not path.parent.is_dir():
-        raise StorageError(f"{path.parent} is no folder: create it first")
+        raise StorageError(f"{path.parent} is not a folder: create it first")
     file_system = network_file_system(path.parent)
     if file_system:
         raise UnsafeStorage(

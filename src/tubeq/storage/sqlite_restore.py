@@ -31,12 +31,11 @@ from tubeq.domain.errors import (
     StorageBusy,
     StorageCorrupt,
     StorageError,
-    UnsafeStorage,
 )
 from tubeq.domain.policies import Durability
 from tubeq.domain.processes import process_exists
 from tubeq.storage.byte_lock import LockFile
-from tubeq.storage.connection import network_file_system, translated
+from tubeq.storage.connection import require_usable_place, translated
 from tubeq.storage.database_file import real_path
 from tubeq.storage.foreign_log import forget_opened
 from tubeq.storage.migrate import APPLICATION_ID, SEED_TABLES, is_current, table_names
@@ -141,16 +140,7 @@ def restore(
 
 
 def _require_places(path: Path, backup: Path) -> None:
-    if path.is_dir():
-        raise StorageError(f"{path} is a folder: name the database file in it with --db")
-    if not path.parent.is_dir():
-        raise StorageError(f"{path.parent} is not a folder: create it first")
-    remote = network_file_system(path.parent)
-    if remote:
-        raise UnsafeStorage(
-            f"{path} is on a network file system ({remote}), where SQLite's locks cannot be "
-            "trusted: use a local disk"
-        )
+    require_usable_place(path)
     if not backup.is_file():
         raise InvalidParameters(f"there is no file {backup}: name a backup")
     if path.exists() and backup.samefile(path):

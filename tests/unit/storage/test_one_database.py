@@ -83,7 +83,7 @@ def test_a_link_to_a_file_that_is_not_there_creates_it_where_the_link_points(tmp
         queue.create_task("scrape", {})
     assert (tmp_path / "data" / "queue.db").is_file()
     assert link.is_symlink()
-    with pytest.raises(StorageError, match="nowhere is no folder"):
+    with pytest.raises(StorageError, match="nowhere is not a folder"):
         QueueManager(_link(tmp_path / "other.db", tmp_path / "nowhere" / "queue.db"))
 
 
