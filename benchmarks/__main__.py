@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-from benchmarks.lab.net import guarded
-from benchmarks.lab.options import Parser
+from benchmarks.common.net import guarded
+from benchmarks.common.options import Parser
 
 COMMANDS = {
-    "run": "measure scenarios: a table, a verdict, a line in the history, a report",
+    "run": "measure workloads: a table, a verdict, a line in the history, a report",
     "compare": "compare two revisions, or one with the work tree",
     "gate": "fail when HEAD is slower than BASE: for CI",
-    "bisect": "find the commit that made a scenario slower",
+    "bisect": "find the commit that made a workload slower",
     "history": "show what the history holds",
     "backfill": "measure this repository's own commits into the history",
     "count": "count instructions of each package, and show where they changed",

@@ -1,4 +1,4 @@
-"""The queue's verbs in asv, over its history. Thin: the work is done by the scenarios.
+"""The queue's verbs in asv, over its history. Thin: the work is done by the workloads.
 
 asv installs an older commit and imports this file as it is today; what a commit lacks is skipped
 (`setup` raises Lacks, a NotImplementedError) or has no figure (nan). Percentiles, throughput and
@@ -15,11 +15,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.lab.counters import measure_counters
-from benchmarks.lab.measure import measure, percentiles
-from benchmarks.scenarios import Profile, Scenario, all_scenarios
+from benchmarks.measuring.counters import measure_counters
+from benchmarks.measuring.measure import measure, percentiles
+from benchmarks.workloads import Profile, Workload, all_workloads
 
-_SCENARIOS = all_scenarios()
+_WORKLOADS = all_workloads()
 _CALLS = 2_000
 _NAMES = [
     "claim-lifo-1e3",
@@ -38,72 +38,72 @@ Figures = Mapping[str, Mapping[str, float]]
 
 
 def figures(names: list[str]) -> dict[str, dict[str, float]]:
-    """Percentiles in ms, seconds per 1,000 tasks and counters, by scenario; empty where the
-    installed commit lacks what a scenario needs."""
-    return {name: _figures_of(_SCENARIOS[name]) for name in names}
+    """Percentiles in ms, seconds per 1,000 tasks and counters, by workload; empty where the
+    installed commit lacks what a workload needs."""
+    return {name: _figures_of(_WORKLOADS[name]) for name in names}
 
 
-def _figures_of(scenario: Scenario) -> dict[str, float]:
+def _figures_of(workload: Workload) -> dict[str, float]:
     try:
-        calls = min(_CALLS, scenario.calls[Profile.REGULAR])
-        sample = measure(scenario, Profile.REGULAR, calls=calls)
+        calls = min(_CALLS, workload.calls[Profile.REGULAR])
+        sample = measure(workload, Profile.REGULAR, calls=calls)
         found = dict(sample.values)
         for name, each in percentiles(sample.latencies_s).items():
             found[f"{name}_ms"] = math.nan if each.value_s is None else each.value_s * 1e3
         if sample.operations:
             found["s_per_1000"] = 1e3 * sample.elapsed_s / sample.operations
-        if scenario.counted_calls:
-            found |= measure_counters(scenario.name)
+        if workload.counted_calls:
+            found |= measure_counters(workload.name)
     except NotImplementedError:
         return {}
     return found
 
 
 class Batches:
-    """A batch of calls, as many as a scenario's `batch` says, in a folder of its own."""
+    """A batch of calls, as many as a workload's `batch` says, in a folder of its own."""
 
     params = [name for name in _NAMES if name != "claim-lifo-1e5"]  # asv prepares each sample anew
-    param_names = ("scenario",)
+    param_names = ("workload",)
     timeout = 300
     number = 1  # a batch is long enough, and `setup` forces it anyway
     warmup_time = 0.2
 
     def setup(self, name: str) -> None:
         """Prepare, and run one batch that fills the caches."""
-        self._scenario = _SCENARIOS[name]
+        self._workload = _WORKLOADS[name]
         self._folder = tempfile.mkdtemp(prefix="tubeq-asv-")
         self._state: Any = None
         try:
-            self._state = self._scenario.prepare(Path(self._folder), Profile.REGULAR)
+            self._state = self._workload.prepare(Path(self._folder), Profile.REGULAR)
         except BaseException:
             self.teardown(name)
             raise
-        self._scenario.run(self._state, self._scenario.batch)
+        self._workload.run(self._state, self._workload.batch)
 
     def teardown(self, _: str) -> None:
         """Clear up."""
         if self._state is not None:
-            self._scenario.close(self._state)
+            self._workload.close(self._state)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def time_batch(self, _: str) -> None:
         """One batch of calls, which `work` does without putting back what it used up."""
-        self._scenario.work(self._state, self._scenario.batch)
+        self._workload.work(self._state, self._workload.batch)
 
     def peakmem_batch(self, _: str) -> None:
         """The memory of a process that does the same."""
-        self._scenario.work(self._state, self._scenario.batch)
+        self._workload.work(self._state, self._workload.batch)
 
 
 class Calls:
     """Single calls: what asv's means cannot say."""
 
     params = _NAMES
-    param_names = ("scenario",)
+    param_names = ("workload",)
     timeout = 300
 
     def setup_cache(self) -> Figures:
-        """Measure each scenario once a commit."""
+        """Measure each workload once a commit."""
         return figures(self.params)
 
     setup_cache.timeout = 900  # type: ignore[attr-defined]

@@ -14,11 +14,11 @@ class Workers:
     """Tasks through whole workers, and claims of four processes at once."""
 
     params = _THROUGHPUT
-    param_names = ("scenario",)
+    param_names = ("workload",)
     timeout = 300
 
     def setup_cache(self) -> Figures:
-        """Measure each scenario once a commit."""
+        """Measure each workload once a commit."""
         return figures(self.params)
 
     setup_cache.timeout = 900  # type: ignore[attr-defined]
@@ -40,11 +40,11 @@ class Waits:
     """What people wait for: imports in a fresh process, a channel's listing."""
 
     params = _LATENCY
-    param_names = ("scenario",)
+    param_names = ("workload",)
     timeout = 300
 
     def setup_cache(self) -> Figures:
-        """Measure each scenario once a commit."""
+        """Measure each workload once a commit."""
         return figures(self.params)
 
     setup_cache.timeout = 900  # type: ignore[attr-defined]
@@ -62,7 +62,7 @@ class Footprint:
     timeout = 300
 
     def setup_cache(self) -> Figures:
-        """Measure each scenario once a commit."""
+        """Measure each workload once a commit."""
         return figures(["worker-memory", "file-growth"])
 
     setup_cache.timeout = 900  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""What the pytest-benchmark suites share: the scenarios as parameters, percentiles and counters
+"""What the pytest-benchmark suites share: the workloads as parameters, percentiles and counters
 beside pytest-benchmark's own figures, in its saved JSON (`extra_info`) and in a table of their own.
 
     pytest benchmarks                                     # smoke sizes
@@ -14,10 +14,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.lab.counters import measure_counters
-from benchmarks.lab.environment import machine_name
-from benchmarks.lab.measure import percentiles, warm_up_calls
-from benchmarks.scenarios import Lacks, Profile, Sample, Scenario, all_scenarios
+from benchmarks.measuring.counters import measure_counters
+from benchmarks.measuring.measure import percentiles, warm_up_calls
+from benchmarks.records.environment import machine_name
+from benchmarks.workloads import Lacks, Profile, Sample, Workload, all_workloads
 
 if TYPE_CHECKING:
     import pytest
@@ -28,20 +28,20 @@ _COLUMNS = ("p50_ms", "p90_ms", "p95_ms", "p99_ms", "max_ms", "throughput_per_s"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How large the scenarios are."""
+    """How large the workloads are."""
     parser.addoption(
         "--lab-profile",
         choices=[str(profile) for profile in Profile],
         default=str(Profile.SMOKE),
-        help="how much of each scenario is run by the pytest-benchmark suites",
+        help="how much of each workload is run by the pytest-benchmark suites",
     )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that asks for a `scenario` gets those that its module has chosen, in turn."""
-    if "scenario" in metafunc.fixturenames:
-        scenarios = [each for each in all_scenarios().values() if metafunc.module.wants(each)]
-        metafunc.parametrize("scenario", scenarios, ids=[each.name for each in scenarios])
+    """A test that asks for a `workload` gets those that its module has chosen, in turn."""
+    if "workload" in metafunc.fixturenames:
+        workloads = [each for each in all_workloads().values() if metafunc.module.wants(each)]
+        metafunc.parametrize("workload", workloads, ids=[each.name for each in workloads])
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -54,8 +54,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.timeout(0))
 
 
-def bench(request: pytest.FixtureRequest, scenario: Scenario, calls_a_round: int) -> None:
-    """Hand a scenario to pytest-benchmark, that many calls a round, and add what it has not.
+def bench(request: pytest.FixtureRequest, workload: Workload, calls_a_round: int) -> None:
+    """Hand a workload to pytest-benchmark, that many calls a round, and add what it has not.
 
     Its own min, mean and so on are of rounds. `extra_info` has percentiles of single calls with
     their 95 % intervals, left out where there are too few calls, and counters per operation.
@@ -64,43 +64,43 @@ def bench(request: pytest.FixtureRequest, scenario: Scenario, calls_a_round: int
 
     benchmark = request.getfixturevalue("benchmark")
     profile = Profile(request.config.getoption("--lab-profile"))
-    rounds = max(1, scenario.calls[profile] // calls_a_round)
+    rounds = max(1, workload.calls[profile] // calls_a_round)
     parts: list[Sample] = []
     used = 0
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         try:
-            state = scenario.prepare(Path(folder), profile)
+            state = workload.prepare(Path(folder), profile)
         except Lacks as error:
             pytest.skip(str(error))
 
         def restore() -> None:
             nonlocal used
-            if used + calls_a_round > scenario.at_once:
-                scenario.restore(state, used)
+            if used + calls_a_round > workload.at_once:
+                workload.restore(state, used)
                 used = 0
             used += calls_a_round
 
         try:
-            scenario.run(state, warm_up_calls(scenario.calls[profile]))
+            workload.run(state, warm_up_calls(workload.calls[profile]))
             benchmark.pedantic(
-                lambda: parts.append(scenario.work(state, calls_a_round)),
+                lambda: parts.append(workload.work(state, calls_a_round)),
                 setup=restore,
                 rounds=rounds,
             )
-            scenario.restore(state, used)
-            scenario.check(state)
+            workload.restore(state, used)
+            workload.check(state)
         finally:
-            scenario.close(state)
+            workload.close(state)
     sample = Sample()
     for part in parts:
         sample.add(part)
-    benchmark.extra_info.update(_extra_info(scenario, profile, sample))
-    _rows.append((scenario.name, benchmark.extra_info))
+    benchmark.extra_info.update(_extra_info(workload, profile, sample))
+    _rows.append((workload.name, benchmark.extra_info))
 
 
-def _extra_info(scenario: Scenario, profile: Profile, sample: Sample) -> dict[str, Any]:
+def _extra_info(workload: Workload, profile: Profile, sample: Sample) -> dict[str, Any]:
     info: dict[str, Any] = {
-        "scenario": scenario.name,
+        "workload": workload.name,
         "profile": str(profile),
         "machine": machine_name(),
         "calls": len(sample.latencies_s),
@@ -114,8 +114,8 @@ def _extra_info(scenario: Scenario, profile: Profile, sample: Sample) -> dict[st
         info["max_ms"] = max(sample.latencies_s) * 1e3
     if sample.operations and sample.elapsed_s:
         info["throughput_per_s"] = sample.operations / sample.elapsed_s
-    if scenario.counted_calls:
-        info |= measure_counters(scenario.name)
+    if workload.counted_calls:
+        info |= measure_counters(workload.name)
     return {**info, **sample.values}
 
 
@@ -126,7 +126,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("percentiles of single calls, and counters per operation")
     width = max(len(name) for name, _ in _rows)
     heading = "".join(f"{column.replace('throughput_', ''):>13}" for column in _COLUMNS)
-    terminalreporter.write_line(f"{'scenario':{width}}{heading}")
+    terminalreporter.write_line(f"{'workload':{width}}{heading}")
     for name, info in sorted(_rows, key=lambda row: row[0]):
         cells = "".join(f"{_cell(info.get(column)):>13}" for column in _COLUMNS)
         terminalreporter.write_line(f"{name:{width}}{cells}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.conftest import bench
-from benchmarks.scenarios import Scenario
+from benchmarks.workloads import Workload
 
 if TYPE_CHECKING:
     import pytest
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 _SMALL = 20
 
 
-def wants(scenario: Scenario) -> bool:
-    """Which scenarios are taken: those with batches that test_bench_queue.py leaves."""
-    return scenario.batch > 0 and not scenario.counted_calls
+def wants(workload: Workload) -> bool:
+    """Which workloads are taken: those with batches that test_bench_queue.py leaves."""
+    return workload.batch > 0 and not workload.counted_calls
 
 
-def test_worker(request: pytest.FixtureRequest, scenario: Scenario) -> None:
+def test_worker(request: pytest.FixtureRequest, workload: Workload) -> None:
     # What takes long is one call a round, as everybody expects; the worker is timed on the run.
-    bench(request, scenario, 1 if scenario.batch < _SMALL else scenario.batch // 10)
+    bench(request, workload, 1 if workload.batch < _SMALL else workload.batch // 10)

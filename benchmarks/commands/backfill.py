@@ -1,11 +1,11 @@
-"""Measure the repository's own commits into the history: today's scenarios, yesterday's package.
+"""Measure the repository's own commits into the history: today's workloads, yesterday's package.
 
 REV..REV names a range as git does; its commits are taken oldest first, along first parents. Each
-gets an environment of its own. A commit whose package cannot be built, or lacks what a scenario
+gets an environment of its own. A commit whose package cannot be built, or lacks what a workload
 needs, is skipped and said. What was measured is kept, and not measured again when the command is
 repeated.
 
-Exit code 1 where a scenario's work was wrong at some commit; 3 where a scenario failed otherwise,
+Exit code 1 where a workload's work was wrong at some commit; 3 where a workload failed otherwise,
 or nothing could be measured.
 """
 
@@ -22,12 +22,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.lab import git, history
-from benchmarks.lab.environment import python_path
-from benchmarks.lab.exits import ExitCode, InfrastructureError, LabError, ending
-from benchmarks.lab.options import check_names, output_folder
-from benchmarks.lab.progress import Progress
-from benchmarks.lab.record import Commit, RunRecord
+from benchmarks.common import git
+from benchmarks.common.exits import ExitCode, InfrastructureError, LabError, ending
+from benchmarks.common.options import check_names, output_folder
+from benchmarks.common.progress import Progress
+from benchmarks.records import history
+from benchmarks.records.environment import python_path
+from benchmarks.records.record import Commit, RunRecord
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,8 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("range", metavar="REV..REV", help="which commits; one revision for one")
     parser.add_argument(
-        "--scenario", action="append", metavar="NAME",
-        help="a scenario, may be repeated (default: all, two minutes a commit)",
+        "--workload", action="append", metavar="NAME",
+        help="a workload, may be repeated (default: all, two minutes a commit)",
     )  # fmt: skip
     parser.add_argument(
         "--profile", choices=("smoke", "regular"), default="regular", help="how much (regular)"
@@ -53,19 +54,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carry it out; the exit code."""
-    from benchmarks.lab.environment import machine_name
-    from benchmarks.scenarios import all_scenarios
+    from benchmarks.records.environment import machine_name
+    from benchmarks.workloads import all_workloads
 
-    names = options.scenario or list(all_scenarios())
+    names = options.workload or list(all_workloads())
     try:
-        check_names("scenario", names, all_scenarios())
+        check_names("workload", names, all_workloads())
         commits = commits_of(options.range)
     except LabError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     machine = machine_name()
     known = {
-        (record.commit.sha, record.scenario)
+        (record.commit.sha, record.workload)
         for record in history.read(options.results).records
         if (record.machine, record.profile) == (machine, options.profile) and not options.again
     }
@@ -90,12 +91,12 @@ def run(options: argparse.Namespace) -> int:
             "counters": not options.no_counters, "machine": machine,
         })]  # fmt: skip
         for answer in _answers(command, path, wanted):
-            progress.tell(f"{commit.sha[:7]} {answer['scenario']}")
+            progress.tell(f"{commit.sha[:7]} {answer['workload']}")
             if "sample" in answer:
                 _keep(answer, commit, machine, options)
                 measured += 1
             elif "kind" in answer:
-                name, kind, why = answer["scenario"], answer["kind"], answer["why"]
+                name, kind, why = answer["workload"], answer["kind"], answer["why"]
                 print(f"    {name}: {kind}: {why}", flush=True)
                 kinds.add(kind)
     if not measured:
@@ -130,7 +131,7 @@ def _runnable(sha: str, tell: Callable[[str], None]) -> tuple[Path, tuple[Path, 
     Raises:
         InfrastructureError: there is no package in it at all.
     """
-    from benchmarks.lab.revisions import BuildFailed, folder_side, prepare_side, source_tree
+    from benchmarks.contenders.tubeq import BuildFailed, folder_side, prepare_side, source_tree
 
     try:
         side = prepare_side(ROOT, sha, tell)
@@ -143,9 +144,9 @@ def _runnable(sha: str, tell: Callable[[str], None]) -> tuple[Path, tuple[Path, 
 def _answers(
     command: Sequence[str], path: Iterable[Path], names: Sequence[str]
 ) -> Iterator[dict[str, Any]]:
-    """What the process in the commit's environment says, scenario by scenario.
+    """What the process in the commit's environment says, workload by workload.
 
-    Before each scenario it says which one; of those left when it ends, that they failed, and how.
+    Before each workload it says which one; of those left when it ends, that they failed, and how.
     """
     left = list(names)
     environment = {**os.environ, "PYTHONPATH": python_path(ROOT, *path)}
@@ -158,14 +159,14 @@ def _answers(
             for line in process.stdout:
                 answer = _answer(line)
                 if answer:
-                    if set(answer) != {"scenario"} and answer["scenario"] in left:
-                        left.remove(answer["scenario"])
+                    if set(answer) != {"workload"} and answer["workload"] in left:
+                        left.remove(answer["workload"])
                     yield answer
             returncode = process.wait()
         finally:
             process.kill()
     for name in left:
-        yield {"scenario": name, "kind": "failed", "why": f"its process {ending(returncode)}"}
+        yield {"workload": name, "kind": "failed", "why": f"its process {ending(returncode)}"}
 
 
 def _answer(line: str) -> dict[str, Any] | None:
@@ -174,17 +175,17 @@ def _answer(line: str) -> dict[str, Any] | None:
         answer = json.loads(line)
     except ValueError:
         return None
-    return answer if isinstance(answer, dict) and "scenario" in answer else None
+    return answer if isinstance(answer, dict) and "workload" in answer else None
 
 
 def _keep(
     answer: dict[str, Any], commit: Commit, machine: str, options: argparse.Namespace
 ) -> None:
-    """Append what one scenario gave."""
-    from benchmarks.lab.environment import fingerprint
-    from benchmarks.scenarios import Sample
+    """Append what one workload gave."""
+    from benchmarks.records.environment import fingerprint
+    from benchmarks.workloads import Sample
 
-    name = answer["scenario"]
+    name = answer["workload"]
     sample = Sample(**answer["sample"])
     run_record = RunRecord.of(
         {name: sample},
@@ -195,34 +196,34 @@ def _keep(
         counters={name: answer["counters"]},
     )
     history.append(run_record, options.results)
-    found = run_record.scenarios[0].metrics
+    found = run_record.workloads[0].metrics
     p95 = found.get("latency_p95_ms")
     shown = f"P95 {p95.value:.4g} ms" if p95 else "measured"
     print(f"    {name}: {shown}", flush=True)
 
 
 def _child(order: dict[str, Any]) -> None:
-    """In the commit's environment: measure, and print one JSON object a scenario."""
-    from benchmarks.lab.counters import measure_counters
-    from benchmarks.lab.measure import measure
-    from benchmarks.scenarios import Profile, all_scenarios
+    """In the commit's environment: measure, and print one JSON object a workload."""
+    from benchmarks.measuring.counters import measure_counters
+    from benchmarks.measuring.measure import measure
+    from benchmarks.workloads import Profile, all_workloads
 
-    scenarios = all_scenarios()
+    workloads = all_workloads()
     for name in order["names"]:
-        answer: dict[str, Any] = {"scenario": name}
+        answer: dict[str, Any] = {"workload": name}
         print(json.dumps(answer), flush=True)
         try:
-            scenario = scenarios[name]
-            answer["sample"] = asdict(measure(scenario, Profile(order["profile"])))
-            counted = order["counters"] and scenario.counted_calls
+            workload = workloads[name]
+            answer["sample"] = asdict(measure(workload, Profile(order["profile"])))
+            counted = order["counters"] and workload.counted_calls
             answer["counters"] = measure_counters(name) if counted else {}
         except NotImplementedError as error:
-            answer = {"scenario": name, "kind": "skipped", "why": str(error)}
+            answer = {"workload": name, "kind": "skipped", "why": str(error)}
         except AssertionError as error:
-            answer = {"scenario": name, "kind": "wrong", "why": str(error) or "its check failed"}
-        except Exception as error:  # noqa: BLE001 - the other scenarios are still measured
+            answer = {"workload": name, "kind": "wrong", "why": str(error) or "its check failed"}
+        except Exception as error:  # noqa: BLE001 - the other workloads are still measured
             why = f"{type(error).__name__}: {error}"
-            answer = {"scenario": name, "kind": "failed", "why": why}
+            answer = {"workload": name, "kind": "failed", "why": why}
         print(json.dumps(answer), flush=True)
 
 

@@ -1,4 +1,4 @@
-"""Find the commit that made a scenario slower: a bisection that the gate decides at each step."""
+"""Find the commit that made a workload slower: a bisection that the gate decides at each step."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import Any
 from benchmarks.commands.compare import (
     ROOT,
     add_measuring,
-    checked_scenarios,
+    checked_workloads,
     compare,
     measuring,
     report_failure,
 )
-from benchmarks.lab.comparison_text import reasons
-from benchmarks.lab.exits import ExitCode, LabError
-from benchmarks.lab.gate import Comparison, Verdict
-from benchmarks.lab.git import commits_after, describe, resolve
-from benchmarks.lab.revisions import BuildFailed
+from benchmarks.common.exits import ExitCode, LabError
+from benchmarks.common.git import commits_after, describe, resolve
+from benchmarks.contenders.tubeq import BuildFailed
+from benchmarks.judging.gate import Comparison, Verdict
+from benchmarks.reporting.comparison_text import reasons
 
 Judge = Callable[[str], Verdict]
 """What the gate says of a commit against the good one."""
@@ -51,8 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("good", metavar="GOOD", help="a revision that was fast")
     parser.add_argument("bad", metavar="BAD", help="a later one that is slow")
-    parser.add_argument("scenario", metavar="SCENARIO", nargs=1, help="what became slow")
-    add_measuring(parser, scenarios=False)
+    parser.add_argument("workload", metavar="WORKLOAD", nargs=1, help="what became slow")
+    add_measuring(parser, workloads=False)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
             print(f"{commit[:10]} {_subject(commit)}", file=sys.stderr, flush=True)
         try:
             comparison = compare(
-                good, commit, names=options.scenario, **measuring(options), confirms=True
+                good, commit, names=options.workload, **measuring(options), confirms=True
             )
         except BuildFailed as error:
             print(f"  skipped: {error}", file=sys.stderr)
@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
         return comparison.verdict
 
     try:
-        checked_scenarios(options.scenario)
+        checked_workloads(options.workload)
         good = resolve(ROOT, options.good)
         found = bisect(commits_after(ROOT, good, resolve(ROOT, options.bad)), judge)
     except LabError as error:
@@ -151,11 +151,11 @@ def _show(found: Found, comparisons: dict[str, Comparison]) -> None:
         return
     if found.first_bad:
         print(f"first bad commit: {found.first_bad} {_subject(found.first_bad)}")
-        for scenario in comparisons[found.first_bad].scenarios:
-            for reason in reasons(scenario):
+        for workload in comparisons[found.first_bad].workloads:
+            for reason in reasons(workload):
                 print(f"  {reason}")
-            if scenario.explanation:
-                print(f"  counted: {scenario.explanation}")
+            if workload.explanation:
+                print(f"  counted: {workload.explanation}")
         return
     print("one of these, which could not be told apart:")
     for commit in found.suspects:

@@ -15,24 +15,24 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.commands.compare_output import write
-from benchmarks.lab.environment import fingerprint, python_path
-from benchmarks.lab.exits import BadInput, ExitCode, InfrastructureError, LabError
-from benchmarks.lab.gate import Comparison, Settings, limits_of, unmeasured_limits
-from benchmarks.lab.options import (
+from benchmarks.common.exits import BadInput, ExitCode, InfrastructureError, LabError
+from benchmarks.common.options import (
     check_names,
     existing_folder,
     minutes,
     output_file,
     whole,
 )
-from benchmarks.lab.progress import Progress
-from benchmarks.lab.revisions import LAB_FOLDER, WORK, Side, check_side, prepare_side
-from benchmarks.lab.rounds import Bench, Duel, Watcher
-from benchmarks.lab.thresholds import Limits, read_thresholds
-from benchmarks.scenarios import all_scenarios
+from benchmarks.common.progress import Progress
+from benchmarks.contenders.tubeq import LAB_FOLDER, WORK, Side, check_side, prepare_side
+from benchmarks.judging.gate import Comparison, Settings, limits_of, unmeasured_limits
+from benchmarks.judging.rounds import Bench, Duel, Watcher
+from benchmarks.judging.targets import Limits, read_thresholds
+from benchmarks.records.environment import fingerprint, python_path
+from benchmarks.workloads import all_workloads
 
 ROOT = Path(__file__).resolve().parents[2]
-DEFAULT_SCENARIOS = ("claim-lifo-1e3", "lifecycle")
+DEFAULT_WORKLOADS = ("claim-lifo-1e3", "lifecycle")
 MEMORY_FOLDER = Path("/dev/shm")
 _ROOM_BYTES = 2_000_000_000
 _MOST_PAIRS = 10_000
@@ -61,14 +61,14 @@ def add_sides(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_measuring(parser: argparse.ArgumentParser, *, scenarios: bool = True) -> None:
+def add_measuring(parser: argparse.ArgumentParser, *, workloads: bool = True) -> None:
     """Add what says how to measure and where to write."""
-    if scenarios:
+    if workloads:
         parser.add_argument(
-            "--scenario",
+            "--workload",
             action="append",
             metavar="NAME",
-            help=f"a scenario, may be repeated; {' and '.join(DEFAULT_SCENARIOS)} unless given",
+            help=f"a workload, may be repeated; {' and '.join(DEFAULT_WORKLOADS)} unless given",
         )
     parser.add_argument(
         "--budget-minutes",
@@ -82,7 +82,7 @@ def add_measuring(parser: argparse.ArgumentParser, *, scenarios: bool = True) ->
         type=whole(1, _MOST_PAIRS),
         default=32,
         metavar="N",
-        help="at most so many process pairs a scenario; it looks after 8, 16 and 32 (32); of fewer "
+        help="at most so many process pairs a workload; it looks after 8, 16 and 32 (32); of fewer "
         "than 4 nothing can be told but what is counted",
     )
     parser.add_argument(
@@ -102,7 +102,7 @@ def finish(options: argparse.Namespace, *, confirms: bool, judges: bool) -> int:
     """Compare as asked for, write what was asked for; the exit code."""
     try:
         comparison = compare(
-            options.base, options.head, names=options.scenario, **measuring(options),
+            options.base, options.head, names=options.workload, **measuring(options),
             confirms=confirms, judges=judges,
         )  # fmt: skip
     except LabError as error:
@@ -149,7 +149,7 @@ def compare(
 
     Args:
         base, head: see lab.revisions.prepare_side.
-        names: of scenarios; the default ones where None.
+        names: of workloads; the default ones where None.
         settings: how strict.
         budget_s: seconds, see lab.rounds.Bench.
         folder: where databases go.
@@ -160,10 +160,10 @@ def compare(
         root: the repository.
 
     Raises:
-        BadInput: a revision, a scenario or a limit is none.
+        BadInput: a revision, a workload or a limit is none.
         InfrastructureError: a build or the measuring failed; the message says why.
     """
-    chosen = checked_scenarios(names)
+    chosen = checked_workloads(names)
     limits = allowed_limits() if judges else {}
     for name in (base, head):
         check_side(root, name)
@@ -174,41 +174,41 @@ def compare(
             sides.append(prepare_side(root, name, progress.tell))
         count = counters_of if counts else no_counters
 
-        def counted(side: Side, scenario: str) -> Mapping[str, float]:
-            progress.tell(f"counting {scenario} of {side.name}")
-            return count(side, scenario)
+        def counted(side: Side, workload: str) -> Mapping[str, float]:
+            progress.tell(f"counting {workload} of {side.name}")
+            return count(side, workload)
 
         bench = Bench(
             ROOT, place, settings or Settings(), budget_s, confirms, counted, Teller(progress)
         )
         comparison = Duel(sides[0], sides[1], chosen, bench).run()
         comparison.machine = fingerprint(place)
-    for scenario in comparison.scenarios:
-        allowed = limits.get(scenario.name, {})
-        comparison.limits += limits_of(scenario, allowed)
+    for workload in comparison.workloads:
+        allowed = limits.get(workload.name, {})
+        comparison.limits += limits_of(workload, allowed)
         if not comparison.interrupted:
-            comparison.unmeasured += unmeasured_limits(scenario, allowed, counts)
+            comparison.unmeasured += unmeasured_limits(workload, allowed, counts)
     return comparison
 
 
-def checked_scenarios(names: list[str] | None) -> list[str]:
-    """The scenarios of those names, each once.
+def checked_workloads(names: list[str] | None) -> list[str]:
+    """The workloads of those names, each once.
 
     Raises:
         BadInput: there is none of that name, or the gate has no use for it.
     """
-    known = all_scenarios()
-    chosen = list(dict.fromkeys(names or DEFAULT_SCENARIOS))
-    check_names("scenario", chosen, known)
+    known = all_workloads()
+    chosen = list(dict.fromkeys(names or DEFAULT_WORKLOADS))
+    check_names("workload", chosen, known)
     for name in chosen:
         if not known[name].batch:
             having = ", ".join(each for each in known if known[each].batch)
-            raise BadInput(f"the scenario {name!r} has no batches for a comparison; have: {having}")
+            raise BadInput(f"the workload {name!r} has no batches for a comparison; have: {having}")
     return chosen
 
 
 def allowed_limits() -> Limits:
-    """Tier 0: the limits of benchmarks/thresholds.toml.
+    """Tier 0: the limits of benchmarks/judging/targets.toml.
 
     Raises:
         BadInput: they make no sense.
@@ -220,16 +220,16 @@ def allowed_limits() -> Limits:
         raise InfrastructureError(f"the limits cannot be read: {error}") from error
 
 
-def counters_of(side: Side, scenario: str) -> Mapping[str, float]:
+def counters_of(side: Side, workload: str) -> Mapping[str, float]:
     """Counters per operation, {} where they mean nothing or cannot be had."""
-    if not all_scenarios()[scenario].counted_calls:
+    if not all_workloads()[workload].counted_calls:
         return {}
-    from benchmarks.lab.counters import measure_counters
+    from benchmarks.measuring.counters import measure_counters
 
     path = python_path(*side.path)
     environment = {"PYTHONPATH": path} if path else {}
     try:
-        return measure_counters(scenario, python=side.python, environment=environment)
+        return measure_counters(workload, python=side.python, environment=environment)
     except NotImplementedError:
         return {}
     except RuntimeError as error:
@@ -237,7 +237,7 @@ def counters_of(side: Side, scenario: str) -> Mapping[str, float]:
         return {}
 
 
-def no_counters(_side: Side, _scenario: str) -> Mapping[str, float]:
+def no_counters(_side: Side, _workload: str) -> Mapping[str, float]:
     """Counts nothing."""
     return {}
 
@@ -254,9 +254,9 @@ class Teller(Watcher):
         self._total += batches
         self._what = what
 
-    def batch_is_done(self, scenario: str) -> None:
+    def batch_is_done(self, workload: str) -> None:
         self._done += 1
-        self._progress.tell(f"{scenario}, {self._what}, batches", self._done, self._total)
+        self._progress.tell(f"{workload}, {self._what}, batches", self._done, self._total)
 
 
 @contextmanager

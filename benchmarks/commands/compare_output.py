@@ -10,7 +10,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.lab.comparison_text import (
+from benchmarks.contenders.tubeq import LAB_FOLDER
+from benchmarks.judging.gate import Comparison, WorkloadVerdict
+from benchmarks.reporting.comparison_text import (
     figure,
     headline,
     interval,
@@ -20,8 +22,6 @@ from benchmarks.lab.comparison_text import (
     unmeasured,
     visible,
 )
-from benchmarks.lab.gate import Comparison, ScenarioVerdict
-from benchmarks.lab.revisions import LAB_FOLDER
 
 LAST_COMPARISON = Path(__file__).resolve().parents[2] / LAB_FOLDER / "last-comparison.json"
 
@@ -50,14 +50,14 @@ def _write_text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _table(scenario: ScenarioVerdict) -> Table:
-    table = Table(title=scenario.name, title_justify="left", box=None, padding=(0, 1, 0, 0))
+def _table(workload: WorkloadVerdict) -> Table:
+    table = Table(title=workload.name, title_justify="left", box=None, padding=(0, 1, 0, 0))
     table.add_column("", width=20)
     for column, width in (("base", 9), ("head", 9), ("change, 99 %", 15), ("visible", 9)):
         table.add_column(column, justify="right", width=width, no_wrap=True)
     table.add_column("verdict", width=13)
     colours = {"regressed": "red", "improved": "green", "inconclusive": "yellow"}
-    for metric in scenario.metrics:
+    for metric in workload.metrics:
         table.add_row(
             metric.metric if metric.decides else f"({metric.metric})",
             figure(metric.base),
@@ -74,21 +74,21 @@ def show(comparison: Comparison) -> None:
     """Print the comparison for people."""
     console = Console()
     console.print(headline(comparison), style="bold", highlight=False)
-    for scenario in comparison.scenarios:
-        console.print(_table(scenario))
-    for scenario in comparison.scenarios:
-        for reason in reasons(scenario):
-            console.print(f"{scenario.name}: {reason}", soft_wrap=True, highlight=False)
-        if scenario.explanation:
-            console.print(f"{scenario.name}: counted {scenario.explanation}", soft_wrap=True)
+    for workload in comparison.workloads:
+        console.print(_table(workload))
+    for workload in comparison.workloads:
+        for reason in reasons(workload):
+            console.print(f"{workload.name}: {reason}", soft_wrap=True, highlight=False)
+        if workload.explanation:
+            console.print(f"{workload.name}: counted {workload.explanation}", soft_wrap=True)
     for limit in comparison.limits:
         if limit.missed:
             also = "" if limit.broken else f" (the base too: {limit.base:.4g})"
             console.print(
-                f"{limit.scenario}: {limit.limit} is {limit.head:.4g}, the limit "
+                f"{limit.workload}: {limit.limit} is {limit.head:.4g}, the limit "
                 f"{limit.allowed:g}{also}"
             )
     for each in comparison.unmeasured:
-        console.print(f"{each['scenario']}: {unmeasured(each)}", soft_wrap=True, highlight=False)
+        console.print(f"{each['workload']}: {unmeasured(each)}", soft_wrap=True, highlight=False)
     for skipped in comparison.skipped:
         console.print(f"skipped {skipped['name']}: {skipped['reason']}", soft_wrap=True)

@@ -20,16 +20,16 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
-from benchmarks.lab import counts
-from benchmarks.lab.counters import measure_counters
-from benchmarks.lab.exits import BadInput, ExitCode, LabError
-from benchmarks.lab.git import UNSHALLOW, is_shallow
-from benchmarks.lab.history import RESULTS
-from benchmarks.lab.instructions import measure_instructions, why_not
-from benchmarks.lab.options import output_folder, whole
-from benchmarks.lab.packages import Package, distinct_packages
-from benchmarks.lab.progress import LINE_EVERY_S, Progress
-from benchmarks.lab.revisions import source_tree
+from benchmarks.common.exits import BadInput, ExitCode, LabError
+from benchmarks.common.git import UNSHALLOW, is_shallow
+from benchmarks.common.options import output_folder, whole
+from benchmarks.common.progress import LINE_EVERY_S, Progress
+from benchmarks.contenders.tubeq import source_tree
+from benchmarks.measuring.counters import measure_counters
+from benchmarks.measuring.instructions import measure_instructions, why_not
+from benchmarks.records import counts
+from benchmarks.records.history import RESULTS
+from benchmarks.records.packages import Package, distinct_packages
 
 ROOT = Path(__file__).resolve().parents[2]
 _SEEDS = (0, 1, 2)

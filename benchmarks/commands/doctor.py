@@ -20,11 +20,11 @@ from benchmarks.commands.compare import (
     measuring,
     report_failure,
 )
-from benchmarks.lab.comparison_text import figure
-from benchmarks.lab.exits import BadInput, ExitCode, LabError
-from benchmarks.lab.gate import FEWEST_PAIRS, Comparison, MetricVerdict, Settings
-from benchmarks.lab.revisions import WORK
-from benchmarks.lab.stats import Estimate
+from benchmarks.common.exits import BadInput, ExitCode, LabError
+from benchmarks.common.statistics import Estimate
+from benchmarks.contenders.tubeq import WORK
+from benchmarks.judging.gate import FEWEST_PAIRS, Comparison, MetricVerdict, Settings
+from benchmarks.reporting.comparison_text import figure
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,15 +45,15 @@ def run(options: argparse.Namespace) -> int:
     try:
         if options.pairs < _FEWEST_PAIRS:
             raise BadInput(f"a spread needs at least {_FEWEST_PAIRS} process pairs (--pairs)")
-        comparison = compare(WORK, WORK, names=options.scenario, **chosen)
+        comparison = compare(WORK, WORK, names=options.workload, **chosen)
         if options.pairs < FEWEST_PAIRS and not comparison.interrupted:
             print(f"note: {options.pairs} process pairs say little", file=sys.stderr)
     except LabError as error:
         return report_failure(error)
     rows = [
-        {"scenario": scenario.name, **noise(metric, Settings())}
-        for scenario in comparison.scenarios
-        for metric in scenario.metrics
+        {"workload": workload.name, **noise(metric, Settings())}
+        for workload in comparison.workloads
+        for metric in workload.metrics
         if len(metric.processes) >= _FEWEST_PAIRS  # after Ctrl-C there may be fewer
     ]
     advice = advise(comparison.machine, rows)
@@ -97,7 +97,7 @@ def noise(metric: MetricVerdict, settings: Settings) -> dict[str, Any]:
 
 _FEWEST_PAIRS = 2
 _TESTS = 10
-"""Metrics that the gate judges together by default: five of each of two scenarios."""
+"""Metrics that the gate judges together by default: five of each of two workloads."""
 
 
 def advise(machine: Any, rows: list[dict[str, Any]]) -> list[str]:
@@ -113,7 +113,7 @@ def advise(machine: Any, rows: list[dict[str, Any]]) -> list[str]:
     if not MEMORY_FOLDER.is_dir():
         found.append("Databases go to a disk here: give --folder on a memory disk for less noise.")
     found += [
-        f"{row['scenario']}, {row['metric']}: the gate could not decide here, and would say so."
+        f"{row['workload']}, {row['metric']}: the gate could not decide here, and would say so."
         for row in rows
         if row["decides"] and row["pairs_needed"] is None
     ]
@@ -129,16 +129,16 @@ def _show(comparison: Comparison, rows: list[dict[str, Any]], advice: list[str])
         soft_wrap=True,
         highlight=False,
     )
-    for scenario in comparison.scenarios:
+    for workload in comparison.workloads:
         console.print(
-            _table(scenario.name, [row for row in rows if row["scenario"] == scenario.name])
+            _table(workload.name, [row for row in rows if row["workload"] == workload.name])
         )
     for each in advice:
         console.print(each, soft_wrap=True, highlight=False)
 
 
-def _table(scenario: str, rows: list[dict[str, Any]]) -> Table:
-    title = f"{scenario}: the work tree against itself"
+def _table(workload: str, rows: list[dict[str, Any]]) -> Table:
+    title = f"{workload}: the work tree against itself"
     table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
     table.add_column("", width=20)
     columns = ("value", "spread", "decided", "sees after 8", "16", "32 pairs")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from benchmarks.commands.compare import add_measuring, add_sides, compare, finish
-from benchmarks.lab.gate import Comparison
+from benchmarks.judging.gate import Comparison
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +23,6 @@ def gate(base: str, head: str, **measuring: object) -> Comparison:
     """What `run` decides on; arguments as of `compare`.
 
     Raises:
-        InfrastructureError: a revision, a scenario or a build is at fault.
+        InfrastructureError: a revision, a workload or a build is at fault.
     """
     return compare(base, head, confirms=True, judges=True, **measuring)  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
-"""Show what the history holds: each scenario's last values, its trend, where it changed.
+"""Show what the history holds: each workload's last values, its trend, where it changed.
 
-A scenario, metric, machine or profile that the history has not is bad input.
+A workload, metric, machine or profile that the history has not is bad input.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.lab import history
-from benchmarks.lab.exits import BadInput, ExitCode
-from benchmarks.lab.options import check_names, existing_folder, whole
-from benchmarks.lab.plots import Trend
-from benchmarks.lab.record import ScenarioRecord
-from benchmarks.lab.site import words
-from benchmarks.lab.site.views import Group, Line, groups
+from benchmarks.common.exits import BadInput, ExitCode
+from benchmarks.common.options import check_names, existing_folder, whole
+from benchmarks.records import history
+from benchmarks.records.record import WorkloadRecord
+from benchmarks.reporting.plots import Trend
+from benchmarks.reporting.site import words
+from benchmarks.reporting.site.views import Group, Line, groups
 
 _BARS = "▁▂▃▄▅▆▇█"
 _SHOWN = 24
@@ -25,7 +25,7 @@ _SHOWN = 24
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("scenario", nargs="*", help="which ones; all if none is named")
+    parser.add_argument("workload", nargs="*", help="which ones; all if none is named")
     parser.add_argument("--metric", metavar="NAME", help="this metric instead of the foremost one")
     parser.add_argument("--machine", metavar="NAME", help="only this machine's")
     parser.add_argument("--profile", metavar="NAME", help="only this profile's")
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     records = [
         record
         for record in reading.records
-        if (not options.scenario or record.scenario in options.scenario)
+        if (not options.workload or record.workload in options.workload)
         and options.machine in {None, record.machine}
         and options.profile in {None, record.profile}
     ]
@@ -74,17 +74,17 @@ def run(options: argparse.Namespace) -> int:
 
 def _check_asked(
     options: argparse.Namespace,
-    everything: Sequence[ScenarioRecord],
-    chosen: Sequence[ScenarioRecord],
+    everything: Sequence[WorkloadRecord],
+    chosen: Sequence[WorkloadRecord],
 ) -> None:
     """Refuse names that the history has not, and combinations of which it has nothing."""
     if options.machine is not None:
         check_names("machine", [options.machine], {each.machine for each in everything})
     if options.profile is not None:
         check_names("profile", [options.profile], {each.profile for each in everything})
-    check_names("scenario", options.scenario, {each.scenario for each in everything})
-    check_names("scenario of that machine and profile", options.scenario,
-        {each.scenario for each in chosen})  # fmt: skip
+    check_names("workload", options.workload, {each.workload for each in everything})
+    check_names("workload of that machine and profile", options.workload,
+        {each.workload for each in chosen})  # fmt: skip
     if everything and not chosen:
         raise BadInput("the history has nothing of that machine in that profile")
 
@@ -104,7 +104,7 @@ def as_json(found: Sequence[Group], metric: str | None, problems: Sequence[str])
             {
                 "machine": group.machine,
                 "profile": group.profile,
-                "scenario": line.name,
+                "workload": line.name,
                 "metric": name,
                 "points": [
                     {"commit": commit, "value": value, "low": low, "high": high}
@@ -148,7 +148,7 @@ def _print_tables(found: Sequence[Group], metric: str | None, last: int) -> None
     console = Console(width=None if sys.stdout.isatty() else 160)
     for group in found:
         table = Table(title=Text(group.name), title_justify="left")
-        for heading in ("scenario", "metric", f"last {last}, newest last", "trend", "commits"):
+        for heading in ("workload", "metric", f"last {last}, newest last", "trend", "commits"):
             table.add_column(heading, overflow="fold")
         table.add_column("change points", overflow="fold")
         for line in group.lines:

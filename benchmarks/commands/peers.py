@@ -19,13 +19,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from benchmarks.lab.exits import ExitCode
-from benchmarks.lab.options import output_file, output_folder, whole
-from benchmarks.lab.progress import Progress
-from benchmarks.peers.adapter import FULL, NORMAL
-from benchmarks.peers.adapters import ADAPTERS
+from benchmarks.common.exits import ExitCode
+from benchmarks.common.options import output_file, output_folder, whole
+from benchmarks.common.progress import Progress
+from benchmarks.contenders.base import FULL, NORMAL
+from benchmarks.contenders.environments import ROOT
+from benchmarks.contenders.registry import ADAPTERS
 from benchmarks.peers.candidates import FLOOR_NAME, choose
-from benchmarks.peers.environments import ROOT
 from benchmarks.peers.measure import Run, measure, steps
 from benchmarks.peers.plan import QUICK, REGULAR, Plan
 from benchmarks.peers.report import markdown, show

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.commands import publish
-from benchmarks.lab.exits import BadInput, ExitCode
-from benchmarks.lab.options import whole
+from benchmarks.common.exits import BadInput, ExitCode
+from benchmarks.common.options import whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

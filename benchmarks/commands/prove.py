@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.commands.compare import ROOT, compare, report_failure, working_folder
-from benchmarks.lab.environment import fingerprint
-from benchmarks.lab.exits import ExitCode, InfrastructureError, LabError
-from benchmarks.lab.gate import Comparison, Verdict
-from benchmarks.lab.options import minutes, output_folder, whole
-from benchmarks.lab.planting import NO_CHANGE, PLANTED, Plant, PlantDoesNotApply, plant
-from benchmarks.lab.proof import Outcome, matrix, matrix_markdown, read_outcomes
-from benchmarks.lab.revisions import WORK, resolve, source_tree
+from benchmarks.common.exits import ExitCode, InfrastructureError, LabError
+from benchmarks.common.options import minutes, output_folder, whole
+from benchmarks.contenders.tubeq import WORK, resolve, source_tree
+from benchmarks.judging.gate import Comparison, Verdict
+from benchmarks.proving.planting import NO_CHANGE, PLANTED, Plant, PlantDoesNotApply, plant
+from benchmarks.proving.proof import Outcome, matrix, matrix_markdown, read_outcomes
+from benchmarks.records.environment import fingerprint
 
 GATE = "gate"
 _MOST_TRIALS = 100_000
@@ -38,17 +38,17 @@ class Trial:
 
     tool: str
     plant: Plant
-    scenario: str
+    workload: str
     number: int
 
     @property
     def key(self) -> str:
         """Names the trial among the outcomes."""
-        return f"{self.tool}/{self.plant.name}/{self.scenario}/{self.number}"
+        return f"{self.tool}/{self.plant.name}/{self.workload}/{self.number}"
 
 
 Ask = Callable[[Path, Path, str], Outcome]
-"""Asks a tool: base tree, head tree, scenario."""
+"""Asks a tool: base tree, head tree, workload."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -120,14 +120,14 @@ def _alternating(tool: str, no_change: int, planted: int) -> Iterator[Trial]:
     for both in zip_longest(*kinds):
         for combination in both:
             if combination is not None:
-                each, scenario = combination
-                number = seen.get((each.name, scenario), 0)
-                seen[each.name, scenario] = number + 1
-                yield Trial(tool, each, scenario, number)
+                each, workload = combination
+                number = seen.get((each.name, workload), 0)
+                seen[each.name, workload] = number + 1
+                yield Trial(tool, each, workload, number)
 
 
 def _combinations(plants: Iterable[Plant]) -> list[tuple[Plant, str]]:
-    return [(each, scenario) for each in plants for scenario in each.scenarios]
+    return [(each, workload) for each in plants for workload in each.workloads]
 
 
 def _work_off(
@@ -151,7 +151,7 @@ def _work_off(
                 "tool": trial.tool,
                 "plant": trial.plant.name,
                 "is_change": trial.plant.is_change,
-                "scenario": trial.scenario,
+                "workload": trial.workload,
                 "commit": commit,
                 "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
                 "load_1m": fingerprint()["load_1m"],
@@ -173,23 +173,23 @@ def _put(trial: Trial, source: Path, place: Path, ask: Ask) -> Outcome:
     deeper = Path(*("elsewhere",) * (1 + trial.number % 3))
     other = trial.plant.name == "other-directory"
     head = plant(source, place / deeper if other else place / "head", trial.plant, trial.number)
-    return ask(base, head, trial.scenario)
+    return ask(base, head, trial.workload)
 
 
 def _tool(name: str, place: Path, source: Path, quiet: bool) -> Ask:
     if name == GATE:
         return partial(ask_gate, quiet=quiet)
-    from benchmarks.lab.other_tools import AsvContinuous, PytestBenchmark
+    from benchmarks.proving.other_tools import AsvContinuous, PytestBenchmark
 
     if name == "asv":
         return AsvContinuous(ROOT, place / "asv", source).ask
     return PytestBenchmark(ROOT, place / "pytest-benchmark").ask
 
 
-def ask_gate(base: Path, head: Path, scenario: str, quiet: bool = True) -> Outcome:
+def ask_gate(base: Path, head: Path, workload: str, quiet: bool = True) -> Outcome:
     """What the gate, as it is by default, says of two trees."""
     comparison = compare(
-        str(base), str(head), names=[scenario], confirms=True, judges=True, quiet=quiet
+        str(base), str(head), names=[workload], confirms=True, judges=True, quiet=quiet
     )
     if comparison.interrupted:
         raise KeyboardInterrupt
@@ -197,18 +197,18 @@ def ask_gate(base: Path, head: Path, scenario: str, quiet: bool = True) -> Outco
 
 
 def outcome_of(comparison: Comparison) -> Outcome:
-    """The comparison of one scenario as an outcome."""
-    scenario = comparison.scenarios[0]
-    by = [each.metric for each in scenario.metrics if each.verdict is Verdict.REGRESSED]
-    by += [each.counter for each in scenario.counters if each.has_regressed(scenario.relevance)]
+    """The comparison of one workload as an outcome."""
+    workload = comparison.workloads[0]
+    by = [each.metric for each in workload.metrics if each.verdict is Verdict.REGRESSED]
+    by += [each.counter for each in workload.counters if each.has_regressed(workload.relevance)]
     by += [each.limit for each in comparison.limits if each.broken]
     details: dict[str, Any] = {
         "by": by,
-        "pairs": scenario.pairs,
-        "confirmed": scenario.confirmed,
-        "explanation": scenario.explanation,
-        "effects": {each.metric: round(each.effect, 4) for each in scenario.metrics},
-        "widths": {each.metric: round((each.high - each.low) / 2, 4) for each in scenario.metrics},
+        "pairs": workload.pairs,
+        "confirmed": workload.confirmed,
+        "explanation": workload.explanation,
+        "effects": {each.metric: round(each.effect, 4) for each in workload.metrics},
+        "widths": {each.metric: round((each.high - each.low) / 2, 4) for each in workload.metrics},
     }
     return Outcome(
         verdict=str(comparison.verdict),

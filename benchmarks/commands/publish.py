@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.lab.exits import BadInput, ExitCode
-from benchmarks.lab.options import existing_folder, output_folder
-from benchmarks.lab.progress import Progress
-from benchmarks.scenarios import all_scenarios
+from benchmarks.common.exits import BadInput, ExitCode
+from benchmarks.common.options import existing_folder, output_folder
+from benchmarks.common.progress import Progress
+from benchmarks.workloads import all_workloads
 
 if TYPE_CHECKING:
-    from benchmarks.lab.publish import Published
+    from benchmarks.reporting.publish import Published
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = ROOT / ".lab" / "site"
@@ -73,8 +73,8 @@ def build(options: argparse.Namespace, out: Path) -> Published:
         ImportError: matplotlib, jinja2 or another package of the lab is missing.
         OSError: it cannot be written.
     """
-    from benchmarks.lab.publish import publish
-    from benchmarks.lab.thresholds import read_thresholds
+    from benchmarks.judging.targets import read_thresholds
+    from benchmarks.reporting.publish import publish
 
     is_own = options.results is None
     limits = read_thresholds()
@@ -95,8 +95,8 @@ def build(options: argparse.Namespace, out: Path) -> Published:
 
 
 def descriptions() -> Mapping[str, str]:
-    """By scenario, the first sentence of what its class says it does."""
+    """By workload, the first sentence of what its class says it does."""
     return {
-        name: " ".join((type(scenario).__doc__ or "").split("\n\n")[0].split())
-        for name, scenario in all_scenarios().items()
+        name: " ".join((type(workload).__doc__ or "").split("\n\n")[0].split())
+        for name, workload in all_workloads().items()
     }

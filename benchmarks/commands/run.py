@@ -1,4 +1,4 @@
-"""Measure scenarios: a table, a verdict against thresholds.toml, a line in the history, a report.
+"""Measure workloads: a table, a verdict against thresholds.toml, a line in the history, a report.
 
 Exit code 1 also where a limit is on what was not measured. What was measured is kept, also after
 Ctrl-C.
@@ -14,12 +14,12 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.lab.exits import BadInput, ExitCode, LabError
-from benchmarks.lab.options import check_names, output_file, output_folder
-from benchmarks.lab.progress import Progress
-from benchmarks.lab.record import RunRecord, ScenarioRecord
-from benchmarks.lab.thresholds import Judged, Limits, judge, read_thresholds
-from benchmarks.scenarios import Profile, Sample, Scenario, all_scenarios
+from benchmarks.common.exits import BadInput, ExitCode, LabError
+from benchmarks.common.options import check_names, output_file, output_folder
+from benchmarks.common.progress import Progress
+from benchmarks.judging.targets import Judged, Limits, judge, read_thresholds
+from benchmarks.records.record import RunRecord, WorkloadRecord
+from benchmarks.workloads import Profile, Sample, Workload, all_workloads
 
 REPORT_FOLDER = Path(".lab/report")
 
@@ -27,7 +27,7 @@ REPORT_FOLDER = Path(".lab/report")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument(
-        "scenario", nargs="*", help="which ones, all of the profile's if none; '--list' names them"
+        "workload", nargs="*", help="which ones, all of the profile's if none; '--list' names them"
     )
     parser.add_argument(
         "--profile",
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how much: seconds, minutes or hours; smoke shows that all works and is not kept in "
         "the history",
     )
-    parser.add_argument("--list", action="store_true", help="name the scenarios and end")
+    parser.add_argument("--list", action="store_true", help="name the workloads and end")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     parser.add_argument("--junit", type=output_file, metavar="FILE", help="write JUnit XML, for CI")
     parser.add_argument(
@@ -62,10 +62,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass
 class Outcome:
-    """What became of one scenario.
+    """What became of one workload.
 
     Args:
-        name: the scenario.
+        name: the workload.
         record: what was measured; None where nothing was.
         judged: its limits.
         skipped: the measured package lacks what it needs.
@@ -74,7 +74,7 @@ class Outcome:
     """
 
     name: str
-    record: ScenarioRecord | None = None
+    record: WorkloadRecord | None = None
     judged: Sequence[Judged] = ()
     skipped: str = ""
     wrong: str = ""
@@ -87,7 +87,7 @@ class Outcome:
 
     @property
     def missing(self) -> list[Judged]:
-        """The limits on what was not measured; of a scenario that failed that is no news."""
+        """The limits on what was not measured; of a workload that failed that is no news."""
         return (
             [] if self.failed or self.wrong else [each for each in self.judged if each.is_missing]
         )
@@ -132,12 +132,12 @@ def run(options: argparse.Namespace) -> int:
     """Carry the command out; the exit code."""
     from benchmarks.commands import run_output
 
-    scenarios = all_scenarios()
+    workloads = all_workloads()
     if options.list:
-        print("\n".join(scenarios))
+        print("\n".join(workloads))
         return 0
     try:
-        chosen = choose(scenarios, options.scenario, Profile(options.profile))
+        chosen = choose(workloads, options.workload, Profile(options.profile))
         limits = read_thresholds()
     except BadInput as error:
         print(f"error: {error}", file=sys.stderr)
@@ -158,48 +158,48 @@ def run(options: argparse.Namespace) -> int:
 
 
 def choose(
-    scenarios: dict[str, Scenario], names: Sequence[str], profile: Profile
-) -> list[Scenario]:
-    """The scenarios of these names; of none, all that the profile includes.
+    workloads: dict[str, Workload], names: Sequence[str], profile: Profile
+) -> list[Workload]:
+    """The workloads of these names; of none, all that the profile includes.
 
     Raises:
-        BadInput: there is no such scenario; the message has names that are close to it.
+        BadInput: there is no such workload; the message has names that are close to it.
     """
-    check_names("scenario", names, scenarios)
+    check_names("workload", names, workloads)
     if names:
-        return [scenarios[name] for name in dict.fromkeys(names)]
+        return [workloads[name] for name in dict.fromkeys(names)]
     order = list(Profile)
     return [
         each
-        for each in scenarios.values()
+        for each in workloads.values()
         if order.index(each.from_profile) <= order.index(profile)
     ]
 
 
 def _measure_all(
-    chosen: Sequence[Scenario], profile: Profile, limits: Limits, progress: Progress
+    chosen: Sequence[Workload], profile: Profile, limits: Limits, progress: Progress
 ) -> Run:
-    from benchmarks.lab.counters import measure_counters
-    from benchmarks.lab.measure import measure
+    from benchmarks.measuring.counters import measure_counters
+    from benchmarks.measuring.measure import measure
 
     finished = Run(str(profile))
     samples: dict[str, Sample] = {}
     counters: dict[str, dict[str, float]] = {}
     try:
-        for number, scenario in enumerate(chosen, start=1):
-            outcome = Outcome(scenario.name)
+        for number, workload in enumerate(chosen, start=1):
+            outcome = Outcome(workload.name)
             finished.outcomes.append(outcome)
-            tell = partial(progress.tell, f"{number}/{len(chosen)} {scenario.name}, calls")
+            tell = partial(progress.tell, f"{number}/{len(chosen)} {workload.name}, calls")
             tell()
             try:
-                samples[scenario.name] = measure(scenario, profile, progress=tell)
-                if scenario.counted_calls:
-                    counters[scenario.name] = measure_counters(scenario.name)
+                samples[workload.name] = measure(workload, profile, progress=tell)
+                if workload.counted_calls:
+                    counters[workload.name] = measure_counters(workload.name)
             except NotImplementedError as error:
                 outcome.skipped = str(error)
             except AssertionError as error:
                 outcome.wrong = str(error) or "its check failed"
-            except Exception as error:  # noqa: BLE001 - the other scenarios are still measured
+            except Exception as error:  # noqa: BLE001 - the other workloads are still measured
                 outcome.failed = f"{type(error).__name__}: {error}"
     except KeyboardInterrupt:
         finished.is_interrupted = True
@@ -215,9 +215,9 @@ def _record(
     counters: dict[str, dict[str, float]],
     limits: Limits,
 ) -> None:
-    from benchmarks.lab.environment import fingerprint, machine_name
-    from benchmarks.lab.history import commit_of
-    from benchmarks.lab.record import Commit
+    from benchmarks.records.environment import fingerprint, machine_name
+    from benchmarks.records.history import commit_of
+    from benchmarks.records.record import Commit
 
     try:
         commit = commit_of()
@@ -237,8 +237,8 @@ def _record(
         outcome.judged = [
             Judged(name, allowed, None) for name, allowed in limits.get(outcome.name, {}).items()
         ]
-        for record in finished.record.scenarios:
-            if record.scenario == outcome.name:
+        for record in finished.record.workloads:
+            if record.workload == outcome.name:
                 outcome.record = record
                 outcome.judged = judge(record, limits)
 
@@ -246,15 +246,15 @@ def _record(
 def _keep(finished: Run, options: argparse.Namespace) -> None:
     """The history's lines and the report. Neither may cost what was measured."""
     record = finished.record
-    if record is None or not record.scenarios:
+    if record is None or not record.workloads:
         return
     if finished.profile != Profile.SMOKE and not options.no_history:
-        from benchmarks.lab.history import append
+        from benchmarks.records.history import append
 
         sound = {each.name for each in finished.outcomes if not (each.wrong or each.failed)}
-        kept = tuple(each for each in record.scenarios if each.scenario in sound)
+        kept = tuple(each for each in record.workloads if each.workload in sound)
         try:
-            path = append(replace(record, scenarios=kept), options.results)
+            path = append(replace(record, workloads=kept), options.results)
         except OSError as error:
             finished.notes.append(f"the history could not be written: {error}")
         else:
@@ -265,7 +265,7 @@ def _keep(finished: Run, options: argparse.Namespace) -> None:
             )
     if not options.no_report:
         try:
-            from benchmarks.lab.publish import write_report
+            from benchmarks.reporting.publish import write_report
 
             finished.notes.append(f"report: {write_report(record, options.report).html}")
         except (ImportError, OSError, ValueError) as error:

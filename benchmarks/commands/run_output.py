@@ -13,15 +13,15 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from benchmarks.commands.run import Outcome, Run
-from benchmarks.lab.exits import ExitCode
-from benchmarks.lab.measure import calls_needed
-from benchmarks.lab.record import CLOCK_STEPS, QUANTILES, Measure, ScenarioRecord
+from benchmarks.common.exits import ExitCode
+from benchmarks.measuring.measure import calls_needed
+from benchmarks.records.record import CLOCK_STEPS, QUANTILES, Measure, WorkloadRecord
 
 _PERCENTILES = ("p50", "p95", "p99")
 _COUNTERS = {"vm_steps": "VM steps", "statements": "SQL", "transactions": "commits",
              "fsyncs": "syncs"}  # fmt: skip
-_HEADINGS = ("scenario", "P50 ms", "P95 ms", "P99 ms", "per s", *_COUNTERS.values(), "other", "")
-_TEXTS = ("scenario", "other", "")
+_HEADINGS = ("workload", "P50 ms", "P95 ms", "P99 ms", "per s", *_COUNTERS.values(), "other", "")
+_TEXTS = ("workload", "other", "")
 _NOT_OTHER = {"throughput_per_s", "latency_max_ms", "latency_mean_ms"}
 _DASH = "\N{EN DASH}"
 
@@ -57,7 +57,7 @@ def _print_table(finished: Run) -> None:
     table = Table(title=f"tubeq, profile {finished.profile}", title_justify="left")
     for heading in _HEADINGS:
         justify: Any = "left" if heading in _TEXTS else "right"
-        is_name = heading == "scenario"
+        is_name = heading == "workload"
         table.add_column(heading, justify=justify, overflow="fold", no_wrap=is_name)
     styles = {"passed": "green", "measured": "", "skipped": "yellow"}
     for outcome in finished.outcomes:
@@ -93,9 +93,9 @@ def as_json(finished: Run) -> dict[str, Any]:
         "profile": finished.profile,
         "environment": dict(environment),
         "notes": finished.notes,
-        "scenarios": [
+        "workloads": [
             {
-                "scenario": each.name,
+                "workload": each.name,
                 "verdict": each.verdict,
                 "reason": each.failed or each.wrong or each.skipped,
                 "limits": [
@@ -117,7 +117,7 @@ def as_json(finished: Run) -> dict[str, Any]:
 
 
 def as_junit(finished: Run) -> str:
-    """JUnit XML: a test case a scenario."""
+    """JUnit XML: a test case a workload."""
     count: Callable[[str], str] = lambda words: str(  # noqa: E731
         sum(each.verdict in words.split(",") for each in finished.outcomes)
     )
@@ -148,8 +148,8 @@ def as_junit(finished: Run) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(suite, encoding="unicode")}\n'
 
 
-def _records(finished: Run) -> Sequence[ScenarioRecord]:
-    return finished.record.scenarios if finished.record else ()
+def _records(finished: Run) -> Sequence[WorkloadRecord]:
+    return finished.record.workloads if finished.record else ()
 
 
 def _verdict(finished: Run) -> str:
@@ -199,7 +199,7 @@ def _with_interval(measure: Measure | None) -> str:
     return f"{value} ({low}{_DASH}{high})"
 
 
-def _refused(record: ScenarioRecord | None) -> dict[str, str]:
+def _refused(record: WorkloadRecord | None) -> dict[str, str]:
     """Percentiles that were not given, and why."""
     if record is None or not record.calls:
         return {}

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.peers.adapter import DEFAULT, NORMAL, Adapter
-from benchmarks.peers.adapters import ADAPTERS, load
-from benchmarks.peers.environments import CannotRun, Launch, prepare
+from benchmarks.contenders.base import DEFAULT, NORMAL, Adapter
+from benchmarks.contenders.environments import CannotRun, Launch, prepare
+from benchmarks.contenders.registry import ADAPTERS, load
+from benchmarks.contenders.servers import Servers
 from benchmarks.peers.plan import Plan
-from benchmarks.peers.servers import Servers
 
 FLOOR_NAME = "sqlite3"
 """What ratios are to; always measured."""

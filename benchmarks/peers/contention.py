@@ -6,9 +6,9 @@ import time
 from contextlib import ExitStack
 from typing import Any
 
-from benchmarks.peers.adapter import DEFAULT, NORMAL
+from benchmarks.contenders.base import DEFAULT, NORMAL
+from benchmarks.contenders.environments import CannotRun
 from benchmarks.peers.candidates import Candidate, Session
-from benchmarks.peers.environments import CannotRun
 from benchmarks.peers.figures import Contest, contention_figures, turns
 from benchmarks.peers.latency import crew, open_queue
 from benchmarks.peers.process import DriverFailed, DriverProcess, numbers

@@ -14,9 +14,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers.adapter import DEFAULT, NORMAL
+from benchmarks.contenders.base import DEFAULT, NORMAL
+from benchmarks.contenders.environments import CannotRun
 from benchmarks.peers.candidates import Candidate, Session
-from benchmarks.peers.environments import CannotRun
 from benchmarks.peers.figures import Crash, crash_counts
 from benchmarks.peers.latency import crew, open_queue
 from benchmarks.peers.process import DriverFailed, DriverProcess

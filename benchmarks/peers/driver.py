@@ -1,6 +1,6 @@
 """One candidate's process: it obeys orders, one JSON object a line, and nothing else runs in it.
 
-    python -m benchmarks.peers.driver benchmarks.peers.adapters.floor_sqlite3:Sqlite3Floor
+    python -m benchmarks.peers.driver benchmarks.contenders.bare_sqlite3:Sqlite3Floor
 
     {"do": "open", "place", "durability", "create", "lease_s"}  -> {"settings", "version"}
     {"do": "fill", "first", "count", "budget_s"}                -> {"filled", "seconds"}
@@ -30,9 +30,9 @@ from array import array
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from benchmarks.lab.orders import obey_orders
-from benchmarks.peers.adapter import Adapter, payload
-from benchmarks.peers.adapters import load
+from benchmarks.contenders.base import Adapter, payload
+from benchmarks.contenders.registry import load
+from benchmarks.measuring.orders import obey_orders
 
 _BATCH = 1_000
 _MOST_ERRORS = 100

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from statistics import median
 
-from benchmarks.lab.stats import quantile
+from benchmarks.common.statistics import quantile
 
 VERBS = ("put", "claim", "complete", "lifecycle", "batch")
 _RATES = {"lifecycle": "lifecycles_per_s", "batch": "batch_lifecycles_per_s"}

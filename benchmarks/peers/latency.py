@@ -8,9 +8,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.peers.adapter import BATCH
+from benchmarks.contenders.base import BATCH
+from benchmarks.contenders.environments import CannotRun
 from benchmarks.peers.candidates import FLOOR_NAME, Candidate, Session
-from benchmarks.peers.environments import CannotRun
 from benchmarks.peers.figures import Round, latency_figures, ratios, turns
 from benchmarks.peers.process import DriverFailed, DriverProcess, numbers, started
 

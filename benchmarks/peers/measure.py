@@ -33,16 +33,16 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from benchmarks.lab.environment import fingerprint
-from benchmarks.lab.exits import LabError
-from benchmarks.lab.history import commit_of
+from benchmarks.common.exits import LabError
+from benchmarks.contenders.servers import Servers
 from benchmarks.peers.ahead import cases, lead_table, statements
 from benchmarks.peers.candidates import Candidate, Session, prepare_all
 from benchmarks.peers.contention import measure_contention, single_rates
 from benchmarks.peers.crash import measure_crash
 from benchmarks.peers.latency import measure_latency
 from benchmarks.peers.plan import Plan
-from benchmarks.peers.servers import Servers
+from benchmarks.records.environment import fingerprint
+from benchmarks.records.history import commit_of
 
 SCHEMA = 1
 

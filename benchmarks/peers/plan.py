@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from benchmarks.peers.adapter import FULL, NORMAL
+from benchmarks.contenders.base import FULL, NORMAL
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from benchmarks.peers.environments import Launch, told
+from benchmarks.contenders.environments import Launch, told
 
 _PATIENCE_S = 300.0
 

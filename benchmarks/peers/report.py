@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.peers.adapter import BATCH
+from benchmarks.contenders.base import BATCH
 from benchmarks.peers.ahead import lacks, lead_table
 from benchmarks.speed.rows import Row, as_markdown
 

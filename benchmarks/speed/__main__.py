@@ -11,10 +11,10 @@ import argparse
 import json
 import sys
 
-from benchmarks.lab.exits import EXIT_CODES
-from benchmarks.lab.net import guarded
-from benchmarks.lab.options import Parser
-from benchmarks.lab.progress import Progress
+from benchmarks.common.exits import EXIT_CODES
+from benchmarks.common.net import guarded
+from benchmarks.common.options import Parser
+from benchmarks.common.progress import Progress
 from benchmarks.speed import BIG, GROUPS, measure_all
 from benchmarks.speed.rows import Row, as_markdown
 

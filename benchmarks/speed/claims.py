@@ -15,7 +15,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.scenarios.base import TASK_TYPE, fill
 from benchmarks.speed.filling import fill_plain
 from benchmarks.speed.floors import LeastTable, SameTable, add_finished
 from benchmarks.speed.rows import Row
@@ -27,6 +26,7 @@ from benchmarks.speed.timing import (
     timed,
     typical_us,
 )
+from benchmarks.workloads.base import TASK_TYPE, fill
 from tubeq import ClaimStrategy, QueueManager
 
 _WARM_UP, _CALLS, _BULK = 10, 100, 1000

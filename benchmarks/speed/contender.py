@@ -7,8 +7,8 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from benchmarks.scenarios.base import TASK_TYPE
 from benchmarks.speed.floors import SameTable
+from benchmarks.workloads.base import TASK_TYPE
 from tubeq import QueueManager
 
 TUBEQ, BUSY_TIMEOUT = "tubeq", "busy_timeout"

@@ -18,11 +18,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.scenarios.base import fill
-from benchmarks.scenarios.processes import Crew
 from benchmarks.speed.contender import BUSY_TIMEOUT, TUBEQ, Report, contend
 from benchmarks.speed.rows import Row
 from benchmarks.speed.timing import console, percentile, steps
+from benchmarks.workloads.base import fill
+from benchmarks.workloads.processes import Crew
 from tubeq import QueueManager
 
 _FASTEST_PER_S = 60_000  # more tasks than can be claimed

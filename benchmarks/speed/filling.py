@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.scenarios.base import PARAMETERS, TASK_TYPE
+from benchmarks.workloads.base import PARAMETERS, TASK_TYPE
 from tubeq import NewTask, QueueManager
 
 _BULK = 1000

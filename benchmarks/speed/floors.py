@@ -18,7 +18,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from benchmarks.scenarios.base import IDEA, PARAMETERS, TASK_TYPE
+from benchmarks.workloads.base import IDEA, PARAMETERS, TASK_TYPE
 from tubeq import ClaimStrategy, QueueManager
 
 _PAYLOAD = json.dumps(PARAMETERS)

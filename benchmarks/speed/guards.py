@@ -1,4 +1,4 @@
-"""Which limits of benchmarks/thresholds.toml guard each figure beside its target.
+"""Which limits of benchmarks/judging/targets.toml guard each figure beside its target.
 
 A figure is measured at length, by hand; its guard is a count, or a wide limit, that `run` and the
 gate look at on every change. What costs a statement, a commit or a sync more goes red there, long
@@ -21,13 +21,13 @@ _ENRICHED = ("throughput_per_s", "requests_per_video")
 
 
 class Guard(NamedTuple):
-    """A scenario, and which of its metrics or counters have a limit."""
+    """A workload, and which of its metrics or counters have a limit."""
 
-    scenario: str
+    workload: str
     names: Sequence[str] = _COUNTS
 
     def __str__(self) -> str:
-        return f"{self.scenario} ({', '.join(self.names)})"
+        return f"{self.workload} ({', '.join(self.names)})"
 
 
 def _claim(strategy: str) -> list[Guard]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
-from benchmarks.scenarios.listing import FirstIdea
+from benchmarks.workloads.listing import FirstIdea
 from tubeq import BaseWorker, QueueManager, WorkerConfig
 from tubeq.plugins.channel_plugin import YouTubeChannelPlugin
 

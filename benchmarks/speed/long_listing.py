@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from benchmarks.scenarios.base import run_python
-from benchmarks.scenarios.processes import Crew
 from benchmarks.speed.listing_worker import FIRST_VIDEOS
 from benchmarks.speed.rows import Row
 from benchmarks.speed.timing import steps
+from benchmarks.workloads.base import run_python
+from benchmarks.workloads.processes import Crew
 
 VIDEOS, QUICK_VIDEOS = 50_000, 600
 _HANDLE = "@archive"

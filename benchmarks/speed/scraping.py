@@ -13,11 +13,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from benchmarks.scenarios.base import Profile
-from benchmarks.scenarios.listing import Enriching
 from benchmarks.speed.long_listing import listing, simulated
 from benchmarks.speed.rows import Row
 from benchmarks.speed.timing import interleaved, steps
+from benchmarks.workloads.base import Profile
+from benchmarks.workloads.listing import Enriching
 from tubeq import BaseWorker, Idea, QueueManager, WorkerConfig
 from tubeq.plugins.channel_plugin import YouTubeChannelPlugin
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks.scenarios.base import run_python
 from benchmarks.speed.rows import Row
 from benchmarks.speed.timing import percentile, steps
+from benchmarks.workloads.base import run_python
 
 _IMPORT = "import tubeq; tubeq.QueueManager"
 _HELP = """

@@ -73,8 +73,8 @@ class _Syncs:
 
 
 def _work(path: Path, tasks: int, durability: str, batch: int, syncs: _Syncs) -> dict[str, Any]:
-    from benchmarks.scenarios.base import TASK_TYPE
     from benchmarks.speed.filling import fill_plain
+    from benchmarks.workloads.base import TASK_TYPE
     from tubeq import QueueManager
 
     work = _by_a_worker if batch == 1 else partial(_in_batches, batch)
@@ -92,8 +92,8 @@ def _work(path: Path, tasks: int, durability: str, batch: int, syncs: _Syncs) ->
 
 def _by_a_worker(path: Path, tasks: int, durability: str, check: Callable[[], None]) -> list[float]:
     """Seconds from each task to the next."""
-    from benchmarks.scenarios.base import TASK_TYPE
-    from benchmarks.scenarios.worker import NullPlugin
+    from benchmarks.workloads.base import TASK_TYPE
+    from benchmarks.workloads.worker import NullPlugin
     from tubeq import BaseWorker, Durability, WorkerConfig
 
     plugin = NullPlugin()
@@ -108,7 +108,7 @@ def _in_batches(
     batch: int, path: Path, tasks: int, durability: str, check: Callable[[], None]
 ) -> list[float]:
     """Seconds of each batch, shared among its tasks."""
-    from benchmarks.scenarios.base import IDEA, TASK_TYPE
+    from benchmarks.workloads.base import IDEA, TASK_TYPE
     from tubeq import Idea, QueueManager
     from tubeq.storage.port import Completion
 

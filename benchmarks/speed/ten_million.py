@@ -15,9 +15,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
-from benchmarks.scenarios.base import IDEA, PARAMETERS, TASK_TYPE
 from benchmarks.speed.rows import Row
 from benchmarks.speed.timing import require_disk, steps, timed
+from benchmarks.workloads.base import IDEA, PARAMETERS, TASK_TYPE
 from tubeq import ClaimStrategy, Idea, NewTask, QueueManager
 from tubeq.storage.port import Completion
 

@@ -15,7 +15,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.scenarios.base import IDEA, PARAMETERS, TASK_TYPE
 from benchmarks.speed.filling import fill_plain
 from benchmarks.speed.floors import Floor, LeastTable, SameTable
 from benchmarks.speed.rows import Row
@@ -28,6 +27,7 @@ from benchmarks.speed.timing import (
     timed,
     typical_us,
 )
+from benchmarks.workloads.base import IDEA, PARAMETERS, TASK_TYPE
 from tubeq import NewTask, QueueManager, Task
 from tubeq.storage.port import ClaimRequest
 

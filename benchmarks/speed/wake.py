@@ -21,10 +21,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.scenarios.base import TASK_TYPE
-from benchmarks.scenarios.processes import Crew
 from benchmarks.speed.rows import Row
 from benchmarks.speed.timing import Rounds, console, interleaved, ratio, typical_us
+from benchmarks.workloads.base import TASK_TYPE
+from benchmarks.workloads.processes import Crew
 from tubeq import BaseWorker, Durability, QueueManager, WorkerConfig
 
 _IDLE_S = (0.01, 0.02)

@@ -16,8 +16,6 @@ from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks.scenarios.base import TASK_TYPE, run_python
-from benchmarks.scenarios.worker import NullPlugin
 from benchmarks.speed.filling import fill_plain
 from benchmarks.speed.floors import SameTable
 from benchmarks.speed.rows import Row
@@ -28,6 +26,8 @@ from benchmarks.speed.timing import (
     timed,
     typical_us,
 )
+from benchmarks.workloads.base import TASK_TYPE, run_python
+from benchmarks.workloads.worker import NullPlugin
 from tubeq import BaseWorker, Durability, QueueManager, WorkerConfig
 
 _COMMIT_BYTES = 4 * 4120  # four frames of the log, as a completion that claims the next appends

@@ -8,21 +8,21 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from benchmarks.lab import history
-from benchmarks.lab.record import Commit, RunRecord
+from benchmarks.records import history
+from benchmarks.records.record import Commit, RunRecord
 
 MACHINE = "linux-test-2cpu"
 HOSTILE = (
     "<script>alert(1)</script> & \"quotes\" <img src=x onerror=alert(2)> 'single' {{ 7*7 }} `x`"
 )
 SUBJECTS = ("Claims bind by position", HOSTILE, "Storage port: fenced verbs", "Fix the sweep " * 12)
-SCENARIOS = ("claim-lifo-1e3", "enqueue", "lifecycle", "worker-memory")
+WORKLOADS = ("claim-lifo-1e3", "enqueue", "lifecycle", "worker-memory")
 STARTED = datetime(2026, 9, 1, tzinfo=timezone.utc)
 
 
 @dataclass
 class FakeSample:
-    """As a scenario's sample."""
+    """As a workload's sample."""
 
     latencies_s: list[float] = field(default_factory=list)
     elapsed_s: float = 0.0
@@ -41,8 +41,8 @@ def latencies(seed: int, calls: int = 500, median_s: float = 60e-6) -> list[floa
     return [median_s * chance.lognormvariate(0, 0.2) for _ in range(calls)]
 
 
-def run_of(number: int, commits: int, names=SCENARIOS, calls: int = 500) -> RunRecord:
-    """The run at one commit. The first scenario gets 25 % slower halfway, SQLite is renewed at 3/4;
+def run_of(number: int, commits: int, names=WORKLOADS, calls: int = 500) -> RunRecord:
+    """The run at one commit. The first workload gets 25 % slower halfway, SQLite is renewed at 3/4;
     a name with "memory" has a value and no calls."""
     chance = random.Random(number * 7919)
     samples, counters = {}, {}
@@ -72,7 +72,7 @@ def run_of(number: int, commits: int, names=SCENARIOS, calls: int = 500) -> RunR
     )
 
 
-def write_history(root: Path, commits: int = 24, names=SCENARIOS, calls: int = 500) -> RunRecord:
+def write_history(root: Path, commits: int = 24, names=WORKLOADS, calls: int = 500) -> RunRecord:
     """Append a run for each commit; the last one."""
     for number in range(commits):
         run = run_of(number, commits, names, calls)
@@ -81,7 +81,7 @@ def write_history(root: Path, commits: int = 24, names=SCENARIOS, calls: int = 5
 
 
 def comparison(verdict: str = "regressed", effect: float = 0.12) -> dict:
-    """A comparison as benchmarks/lab/gate.py writes it, of one scenario."""
+    """A comparison as benchmarks/judging/gate.py writes it, of one workload."""
     base = [0.03 + 0.0002 * index for index in range(101)]
 
     def side(factor):
@@ -103,10 +103,10 @@ def comparison(verdict: str = "regressed", effect: float = 0.12) -> dict:
         "machine": {"kernel": "6.1.0"},
         "skipped": [{"name": "wake-up", "reason": HOSTILE}],
         "limits": [
-            {"scenario": "claim-lifo-1e3", "limit": "latency_p95_ms", "allowed": 1.0,
+            {"workload": "claim-lifo-1e3", "limit": "latency_p95_ms", "allowed": 1.0,
              "base": 0.05, "head": 0.056, "missed": False, "broken": False}
         ],
-        "scenarios": [
+        "workloads": [
             {
                 "name": "claim-lifo-1e3",
                 "verdict": verdict,
@@ -130,7 +130,7 @@ def comparison(verdict: str = "regressed", effect: float = 0.12) -> dict:
 
 
 def proof_matrix() -> dict:
-    """A proof as benchmarks/lab/proof.py makes it."""
+    """A proof as benchmarks/proving/proof.py makes it."""
 
     def row(pairs, alarm, undecided=0):
         return {
@@ -144,9 +144,9 @@ def proof_matrix() -> dict:
         return {
             "tool": name, "elapsed_s": 41.0, "no_change": row(60, 0, 2), "planted": row(60, 60),
             "plants": [
-                {"plant": "comment-only", "scenario": "lifecycle", "is_change": False,
+                {"plant": "comment-only", "workload": "lifecycle", "is_change": False,
                  **row(60, 0, 2)},
-                {"plant": "uniform-10-percent", "scenario": "lifecycle", "is_change": True,
+                {"plant": "uniform-10-percent", "workload": "lifecycle", "is_change": True,
                  **row(60, 60)},
             ],
         }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.commands.bisect import bisect
-from benchmarks.lab.gate import Verdict
+from benchmarks.judging.gate import Verdict
 
 COMMITS = [f"commit-{number:02}" for number in range(20)]
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.lab.blocks import (
+from benchmarks.contenders.tubeq import InfrastructureError, Side, folder_side
+from benchmarks.measuring.blocks import (
     Batch,
     Contestant,
     Lacks,
@@ -20,7 +21,6 @@ from benchmarks.lab.blocks import (
     pair_result,
     run_pair,
 )
-from benchmarks.lab.revisions import InfrastructureError, Side, folder_side
 
 ROOT = Path(__file__).resolve().parents[2]
 CLAIM = "claim-lifo-1e3"
@@ -70,7 +70,7 @@ def test_disturbed_batches_do_not_count() -> None:
     assert abs(found.log_ratios["latency_p50_ms"]) < 1e-9
 
 
-def test_scenarios_without_latencies_have_throughput_and_their_own_values() -> None:
+def test_workloads_without_latencies_have_throughput_and_their_own_values() -> None:
     base = [Batch(array("d"), 1.0, 100, {"memory_mb": 50.0})] * 3
     head = [Batch(array("d"), 1.0, 100, {"memory_mb": 55.0})] * 3
     found = pair_result(base, head)
@@ -102,13 +102,13 @@ def started(side: Side, folder: Path) -> Contestant:
     return Contestant(side, ROOT, folder, 0)
 
 
-def test_a_package_without_the_verbs_lacks_the_scenario(tmp_path: Path) -> None:
+def test_a_package_without_the_verbs_lacks_the_workload(tmp_path: Path) -> None:
     (tmp_path / "src" / "tubeq").mkdir(parents=True)
     (tmp_path / "src" / "tubeq" / "__init__.py").touch()
     contestant = started(folder_side(tmp_path), tmp_path)
     try:
         with pytest.raises(Lacks, match="QueueManager"):
-            contestant.ask("prepare", scenario=CLAIM, folder=str(tmp_path), profile="smoke")
+            contestant.ask("prepare", workload=CLAIM, folder=str(tmp_path), profile="smoke")
     finally:
         contestant.close()
 
@@ -123,7 +123,7 @@ def test_a_package_that_does_it_wrong_is_found_out(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
     try:
-        contestant.ask("prepare", scenario=CLAIM, folder=str(data), profile="smoke")
+        contestant.ask("prepare", workload=CLAIM, folder=str(data), profile="smoke")
         contestant.batch(2)
         with pytest.raises(WrongResult, match="claimed twice"):
             contestant.ask("check")
@@ -144,7 +144,7 @@ def test_a_process_that_hangs_is_ended(side: Side, tmp_path: Path) -> None:
     contestant = started(side, tmp_path)
     data = tmp_path / "data"
     data.mkdir()
-    contestant.ask("prepare", scenario=CLAIM, folder=str(data), profile="smoke")
+    contestant.ask("prepare", workload=CLAIM, folder=str(data), profile="smoke")
     began = time.monotonic()
     with pytest.raises(InfrastructureError, match="did not answer 'run'"):
         contestant.ask("run", patience_s=0.3, calls=10_000_000)
@@ -155,7 +155,7 @@ def test_a_process_that_hangs_is_ended(side: Side, tmp_path: Path) -> None:
 def test_an_error_is_told_with_its_trace(side: Side, tmp_path: Path) -> None:
     contestant = started(side, tmp_path)
     with pytest.raises(InfrastructureError, match="KeyError"):
-        contestant.ask("prepare", scenario="no-such", folder=str(tmp_path), profile="smoke")
+        contestant.ask("prepare", workload="no-such", folder=str(tmp_path), profile="smoke")
     contestant.close()
 
 

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from benchmarks.lab.changes import annotated, change_points, environment_changes
+from benchmarks.judging.change_points import annotated, change_points, environment_changes
 
 
 def flat(seed, count=60, noise=0.03, spikes=0.0):

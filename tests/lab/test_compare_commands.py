@@ -12,12 +12,12 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from benchmarks.commands import bisect, compare, compare_output, doctor, gate
-from benchmarks.lab import rounds
-from benchmarks.lab.gate import ExitCode, Settings
-from benchmarks.lab.planting import PLANTS, plant
+from benchmarks.judging import rounds
+from benchmarks.judging.gate import ExitCode, Settings
+from benchmarks.proving.planting import PLANTS, plant
 
 ROOT = Path(__file__).resolve().parents[2]
-CLAIM = ("--scenario", "claim-lifo-1e3", "--quiet")
+CLAIM = ("--workload", "claim-lifo-1e3", "--quiet")
 
 
 @pytest.fixture(autouse=True)
@@ -59,8 +59,8 @@ def test_compare_writes_all_that_was_asked_for(
     printed = json.loads(capsys.readouterr().out)
     assert printed == json.loads(compare_output.LAST_COMPARISON.read_text("utf-8"))
     assert printed["verdict"] == "regressed"
-    assert "+1 statements" in printed["scenarios"][0]["explanation"]
-    sides = printed["scenarios"][0]["latencies"]
+    assert "+1 statements" in printed["workloads"][0]["explanation"]
+    sides = printed["workloads"][0]["latencies"]
     assert len(sides["base"]["quantiles_ms"]) == 101
     assert sides["base"]["calls"] == sum(sides["head"]["counts"]) == 2 * 5 * 200
     assert ET.parse(tmp_path / "out" / "junit.xml").find("testsuite") is not None
@@ -91,8 +91,8 @@ def test_an_interruption_is_passed_on_after_writing(
     ("arguments", "message"),
     [
         (("no-such-branch",), "git knows no revision 'no-such-branch'"),
-        (("HEAD", "--scenario", "nope"), "no scenario 'nope'; there are"),
-        (("HEAD", "--scenario", "null"), "has no batches"),
+        (("HEAD", "--workload", "nope"), "no workload 'nope'; there are"),
+        (("HEAD", "--workload", "null"), "has no batches"),
         (("./nowhere",), "no src/tubeq"),
     ],
 )

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 import tubeq
-from benchmarks.lab.counters import measure_counters
-from benchmarks.scenarios import all_scenarios
+from benchmarks.measuring.counters import measure_counters
+from benchmarks.workloads import all_workloads
 
-SCENARIOS = ["claim-lifo-1e3", "claim-weighted-random-1e3", "enqueue", "complete", "lifecycle",
+WORKLOADS = ["claim-lifo-1e3", "claim-weighted-random-1e3", "enqueue", "complete", "lifecycle",
              "claim-batch", "retry", "rescue"]  # fmt: skip
 CALLS = 30
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", WORKLOADS)
 def test_they_repeat_exactly(name: str) -> None:
     first, second = (measure_counters(name, CALLS) for _ in range(2))
 
@@ -131,11 +131,11 @@ def test_what_cannot_be_counted_says_so(tmp_path: Path) -> None:
 
     with pytest.raises(NotImplementedError, match="QueueManager"):
         measure_counters("lifecycle", 1, environment={"PYTHONPATH": str(tmp_path)})
-    with pytest.raises(RuntimeError, match="no-such-scenario"):
-        measure_counters("no-such-scenario", 1)
+    with pytest.raises(RuntimeError, match="no-such-workload"):
+        measure_counters("no-such-workload", 1)
 
 
-def test_the_scenarios_that_are_counted_here_say_that_they_can_be() -> None:
-    scenarios = all_scenarios()
+def test_the_workloads_that_are_counted_here_say_that_they_can_be() -> None:
+    workloads = all_workloads()
 
-    assert all(scenarios[name].counted_calls for name in SCENARIOS)
+    assert all(workloads[name].counted_calls for name in WORKLOADS)

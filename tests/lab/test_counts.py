@@ -14,9 +14,9 @@ import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.commands import count
-from benchmarks.lab import counts
-from benchmarks.lab.exits import BadInput, ExitCode, InfrastructureError
-from benchmarks.lab.packages import Package, distinct_packages
+from benchmarks.common.exits import BadInput, ExitCode, InfrastructureError
+from benchmarks.records import counts
+from benchmarks.records.packages import Package, distinct_packages
 
 ENVIRONMENT = {"cpu": "a", "python": "CPython 3.11.7", "seeds": [0]}
 PROJECT = '[project]\nname = "x"\ndependencies = [{}]\n'

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.lab import environment
+from benchmarks.records import environment
 
 
 def test_the_name_is_short_stable_and_fit_for_files() -> None:

@@ -16,8 +16,8 @@ import pytest
 
 from benchmarks.__main__ import COMMANDS, main
 from benchmarks.commands import history as history_command
-from benchmarks.lab import net
-from benchmarks.lab.exits import BadInput, ExitCode, InfrastructureError
+from benchmarks.common import net
+from benchmarks.common.exits import BadInput, ExitCode, InfrastructureError
 from benchmarks.speed.__main__ import main as speed_main
 
 from .synthetic_history import write_history
@@ -45,13 +45,13 @@ BAD = [
     ["gate", "HEAD", "--pairs", "-3"],
     ["gate", "HEAD", "--pairs", "1e3"],
     ["gate", "HEAD", "--pairs", "9" * 5000],
-    ["gate", "HEAD", "--scenario", "nope"],
-    ["gate", "HEAD", "--scenario", "null"],
+    ["gate", "HEAD", "--workload", "nope"],
+    ["gate", "HEAD", "--workload", "null"],
     ["gate"],
     ["bisect", "no-such", "HEAD", "claim-lifo-1e3"],
     ["bisect", "HEAD", "HEAD", "claim-lifo"],
     ["bisect", "HEAD", "HEAD", "null"],
-    ["history", "--results", "{results}", "no-such-scenario"],
+    ["history", "--results", "{results}", "no-such-workload"],
     ["history", "--results", "{results}", "--metric", "latency_p95_msx"],
     ["history", "--results", "{results}", "--machine", "nope"],
     ["history", "--results", "{results}", "--profile", "nope"],
@@ -71,7 +71,7 @@ BAD = [
     ["count", "--results", "x" * 300],
     ["backfill", "no-such..HEAD"],
     ["backfill", "HEAD..HEAD"],
-    ["backfill", "HEAD", "--scenario", "claim-lifo"],
+    ["backfill", "HEAD", "--workload", "claim-lifo"],
     ["backfill", "HEAD", "--results", "{file}"],
     ["publish", "--results", "{tmp}/nope"],
     ["publish", "--out", "{file}"],
@@ -84,7 +84,7 @@ BAD = [
     ["preview", "--results", "{tmp}/nope"],
     ["doctor", "--pairs", "0"],
     ["doctor", "--pairs", "1"],
-    ["doctor", "--scenario", "nope"],
+    ["doctor", "--workload", "nope"],
     ["prove", "--no-change", "-1"],
     ["prove", "--planted", "many"],
     ["prove", "--tools-runs", "9" * 30],
@@ -173,7 +173,7 @@ def test_names_that_are_close_are_offered(
 ) -> None:
     ended(["history", "--results", places["results"], "--metric", "latency_p95_msx"])
     assert "did you mean latency_p95_ms" in capsys.readouterr().err
-    ended(["gate", "HEAD", "--scenario", "claim-lifo"])
+    ended(["gate", "HEAD", "--workload", "claim-lifo"])
     assert "did you mean claim-lifo-1e" in capsys.readouterr().err
 
 
@@ -235,7 +235,7 @@ QUICK = [
     ["backfill", "no-such"],
     ["publish", "--results", "{tmp}/nope"],
     ["preview", "--port", "x"],
-    ["doctor", "--scenario", "nope"],
+    ["doctor", "--workload", "nope"],
     ["prove", "--no-change", "-1"],
     ["peers", "--only", "nope"],
 ]

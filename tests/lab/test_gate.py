@@ -11,25 +11,25 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks.lab.comparison_text import junit, markdown, reasons
-from benchmarks.lab.gate import (
+from benchmarks.judging.gate import (
     Comparison,
     Counter,
     ExitCode,
     MetricSample,
     MetricVerdict,
-    ScenarioVerdict,
     Settings,
     Verdict,
+    WorkloadVerdict,
     judge,
     limits_of,
     overall,
     unmeasured_limits,
 )
+from benchmarks.reporting.comparison_text import junit, markdown, reasons
 
 SETTINGS = Settings()
 METRICS = ("latency_p50_ms", "latency_p95_ms", "service_time_ms", "throughput_per_s")
-SCENARIOS = ("claim", "lifecycle")
+WORKLOADS = ("claim", "lifecycle")
 
 
 def heavy_tailed(chance: random.Random) -> float:
@@ -44,12 +44,12 @@ def sample(log_ratios: list[float]) -> MetricSample:
 
 def decided(chance: random.Random, change: float) -> Verdict:
     """The sequential rule on simulated processes, whose metrics are correlated."""
-    keys = [(scenario, metric) for scenario in SCENARIOS for metric in METRICS]
+    keys = [(workload, metric) for workload in WORKLOADS for metric in METRICS]
     ratios: dict[tuple[str, str], list[float]] = {key: [] for key in keys}
     verdict = Verdict.INCONCLUSIVE
     for look in SETTINGS.looks:
         while len(ratios[keys[0]]) < look:
-            shared = {scenario: heavy_tailed(chance) for scenario in SCENARIOS}
+            shared = {workload: heavy_tailed(chance) for workload in WORKLOADS}
             for key in keys:
                 shift = change if key[0] == "claim" else 0.0
                 ratios[key].append(shift + 0.5 * shared[key[0]] + 0.85 * heavy_tailed(chance))
@@ -131,14 +131,14 @@ def test_p99_has_wider_bounds_and_does_not_decide() -> None:
     assert not found.decides
     noisy = one("latency_p99_ms", *shifted(0.0, 60.0))
     assert noisy.verdict is Verdict.INCONCLUSIVE
-    assert ScenarioVerdict("claim", [noisy]).verdict is Verdict.UNCHANGED
+    assert WorkloadVerdict("claim", [noisy]).verdict is Verdict.UNCHANGED
     worse = one("latency_p99_ms", *shifted(0.2))
-    assert ScenarioVerdict("claim", [worse]).verdict is Verdict.REGRESSED
+    assert WorkloadVerdict("claim", [worse]).verdict is Verdict.REGRESSED
 
 
 def test_the_worst_metric_decides() -> None:
     metrics = [one("latency_p50_ms", *QUIET), one("latency_p95_ms", *shifted(0.1))]
-    assert ScenarioVerdict("claim", metrics).verdict is Verdict.REGRESSED
+    assert WorkloadVerdict("claim", metrics).verdict is Verdict.REGRESSED
     assert overall([]) is Verdict.UNCHANGED
     assert overall([Verdict.UNCHANGED, Verdict.IMPROVED]) is Verdict.IMPROVED
     assert overall([Verdict.IMPROVED, Verdict.INCONCLUSIVE]) is Verdict.INCONCLUSIVE
@@ -148,7 +148,7 @@ def test_counters_explain_and_some_decide() -> None:
     steps = Counter("vm_steps", 30.0, 32.0)
     query = Counter("statements", 3.0, 4.0)
     same = Counter("fsyncs", 1.0, 1.0)
-    found = ScenarioVerdict("claim", [one("latency_p50_ms", *QUIET)], counters=[steps, same])
+    found = WorkloadVerdict("claim", [one("latency_p50_ms", *QUIET)], counters=[steps, same])
     assert found.explanation == "+2 vm_steps per operation"
     assert found.verdict is Verdict.UNCHANGED
     assert replace(found, counters=[query]).verdict is Verdict.REGRESSED
@@ -158,13 +158,13 @@ def test_counters_explain_and_some_decide() -> None:
 
 
 def comparison(*metrics: MetricVerdict, **fields: object) -> Comparison:
-    scenario = ScenarioVerdict("claim", metrics, 8, 64_000, counters=[Counter("fsyncs", 1, 1)])
+    workload = WorkloadVerdict("claim", metrics, 8, 64_000, counters=[Counter("fsyncs", 1, 1)])
     made = Comparison(
         {"name": "main", "commit": "a" * 40, "dirty": False},
         {"name": "WORK", "commit": "b" * 40, "dirty": True},
         "2026-11-22T20:00:00+00:00",
         SETTINGS,
-        scenarios=[scenario] if metrics else [],
+        workloads=[workload] if metrics else [],
     )
     for name, value in fields.items():
         setattr(made, name, value)
@@ -192,7 +192,7 @@ def test_nothing_measured_is_no_pass() -> None:
 
 def test_wrong_results_are_a_regression() -> None:
     quiet = comparison(one("latency_p50_ms", *QUIET))
-    quiet.scenarios = [replace(quiet.scenarios[0], wrong="a task was claimed twice")]
+    quiet.workloads = [replace(quiet.workloads[0], wrong="a task was claimed twice")]
     assert quiet.exit_code is ExitCode.REGRESSION
     assert "claimed twice" in markdown(quiet)
 
@@ -201,9 +201,9 @@ def test_limits_hold_the_head_not_the_machine_responsible() -> None:
     p95 = replace(one("latency_p95_ms", *QUIET), base=9.0, head=11.0)
     rate = replace(one("throughput_per_s", *QUIET), base=6.0, head=4.0)
     fsyncs = Counter("fsyncs", 2.0, 2.0)
-    scenario = ScenarioVerdict("claim", [p95, rate], counters=[fsyncs])
+    workload = WorkloadVerdict("claim", [p95, rate], counters=[fsyncs])
     allowed = {"latency_p95_ms": 10.0, "throughput_per_s": 5.0, "fsyncs": 1.0, "memory_mb": 9.0}
-    limits = {limit.limit: limit for limit in limits_of(scenario, allowed)}
+    limits = {limit.limit: limit for limit in limits_of(workload, allowed)}
     assert set(limits) == {"latency_p95_ms", "throughput_per_s", "fsyncs"}
     assert limits["latency_p95_ms"].broken
     assert limits["throughput_per_s"].broken
@@ -214,13 +214,13 @@ def test_limits_hold_the_head_not_the_machine_responsible() -> None:
 
 
 def test_a_limit_on_what_was_not_measured_fails() -> None:
-    scenario = ScenarioVerdict(
+    workload = WorkloadVerdict(
         "claim", [one("latency_p95_ms", *QUIET)], counters=[Counter("fsyncs", 1.0, 1.0)]
     )
     allowed = {"latency_p95_ms": 10.0, "fsyncs": 1.0, "memory_mb": 9.0, "vm_steps": 5.0}
-    found = unmeasured_limits(scenario, allowed)
+    found = unmeasured_limits(workload, allowed)
     assert [each["limit"] for each in found] == ["memory_mb", "vm_steps"]
-    asked_for = unmeasured_limits(scenario, allowed, has_counters=False)
+    asked_for = unmeasured_limits(workload, allowed, has_counters=False)
     assert [each["limit"] for each in asked_for] == ["memory_mb"]
     judged = comparison(one("latency_p50_ms", *QUIET), unmeasured=found)
     assert judged.exit_code is ExitCode.REGRESSION
@@ -235,7 +235,7 @@ def test_of_few_pairs_nothing_is_said(pairs: int) -> None:
     assert found.verdict is Verdict.INCONCLUSIVE
     few = comparison(found)
     assert few.exit_code is ExitCode.INCONCLUSIVE
-    for text in (markdown(few), junit(few), *reasons(few.scenarios[0])):
+    for text in (markdown(few), junit(few), *reasons(few.workloads[0])):
         assert "enough process pairs" in text or "too few pairs" in text
         assert "would have been seen" not in text
         assert "e+" not in text
@@ -247,8 +247,8 @@ def test_the_json_form_is_as_described() -> None:
     assert read["schema"] == 1
     assert read["verdict"] == "inconclusive"
     assert read["exit_code"] == 4
-    assert read["scenarios"][0]["metrics"][1]["verdict"] == "unchanged"
-    assert read["scenarios"][0]["explanation"] == ""
+    assert read["workloads"][0]["metrics"][1]["verdict"] == "unchanged"
+    assert read["workloads"][0]["explanation"] == ""
     assert read["settings"]["looks"] == [8, 16, 32]
 
 

@@ -12,9 +12,11 @@ import pytest
 
 from benchmarks.commands import backfill, bisect
 from benchmarks.commands.bisect import run as run_bisect
-from benchmarks.lab import git, history, revisions
-from benchmarks.lab.exits import BadInput, ExitCode, InfrastructureError
-from benchmarks.lab.revisions import WORK, is_dirty, resolve, source_tree
+from benchmarks.common import git
+from benchmarks.common.exits import BadInput, ExitCode, InfrastructureError
+from benchmarks.contenders import tubeq as revisions
+from benchmarks.contenders.tubeq import WORK, is_dirty, resolve, source_tree
+from benchmarks.records import history
 
 LATIN = "Gr\xfc\xdfe".encode("latin-1")
 HOSTILE_CONFIGURATION = """

@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 
 from benchmarks.commands import backfill
-from benchmarks.lab import blocks, counters, revisions
-from benchmarks.lab.blocks import Contestant
-from benchmarks.lab.environment import python_path
-from benchmarks.lab.exits import InfrastructureError
-from benchmarks.lab.revisions import BuildFailed, Side
-from benchmarks.peers.environments import Launch
+from benchmarks.common.exits import InfrastructureError
+from benchmarks.contenders import tubeq as revisions
+from benchmarks.contenders.environments import Launch
+from benchmarks.contenders.servers import _conninfo_value
+from benchmarks.contenders.tubeq import BuildFailed, Side
+from benchmarks.measuring import blocks, counters
+from benchmarks.measuring.blocks import Contestant
 from benchmarks.peers.process import DriverFailed, started
-from benchmarks.peers.servers import _conninfo_value
+from benchmarks.records.environment import python_path
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals, shell scripts")
 KILL = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
@@ -43,21 +44,21 @@ def test_backfill_names_what_was_never_answered(code: str, why: str) -> None:
 import json, sys
 print("something that a library prints")
 print("{not JSON")
-print(json.dumps({"scenario": "one"}))
-print(json.dumps({"scenario": "one", "sample": {}}))
-print(json.dumps({"scenario": "two"}), flush=True)
+print(json.dumps({"workload": "one"}))
+print(json.dumps({"workload": "one", "sample": {}}))
+print(json.dumps({"workload": "two"}), flush=True)
 """
     answers = list(backfill._answers([sys.executable, "-c", first + code], [], ["one", "two", "3"]))
     assert [each for each in answers if len(each) > 1] == [
-        {"scenario": "one", "sample": {}},
-        {"scenario": "two", "kind": "failed", "why": why},
-        {"scenario": "3", "kind": "failed", "why": why},
+        {"workload": "one", "sample": {}},
+        {"workload": "two", "kind": "failed", "why": why},
+        {"workload": "3", "kind": "failed", "why": why},
     ]
 
 
 @posix
 def test_ctrl_c_does_not_leave_backfills_process() -> None:
-    code = "import json, time; print(json.dumps({'scenario': 'one'}), flush=True); time.sleep(600)"
+    code = "import json, time; print(json.dumps({'workload': 'one'}), flush=True); time.sleep(600)"
     answers = backfill._answers([sys.executable, "-c", code], [], ["one"])
     next(answers)
     process = answers.gi_frame.f_locals["process"]  # type: ignore[attr-defined]

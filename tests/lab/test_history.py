@@ -11,22 +11,22 @@ import pytest
 
 from benchmarks.commands import backfill
 from benchmarks.commands import history as history_command
-from benchmarks.lab import history
-from benchmarks.lab.record import RunRecord
+from benchmarks.records import history
+from benchmarks.records.record import RunRecord
 
-from .synthetic_history import HOSTILE, MACHINE, SCENARIOS, commit, run_of, write_history
+from .synthetic_history import HOSTILE, MACHINE, WORKLOADS, commit, run_of, write_history
 
 
 def lines(root):
     return (root / "history" / f"{MACHINE}.ndjson").read_text("utf-8").splitlines()
 
 
-def test_a_run_adds_a_line_a_scenario(tmp_path):
+def test_a_run_adds_a_line_a_workload(tmp_path):
     write_history(tmp_path, 3)
-    assert len(lines(tmp_path)) == 3 * len(SCENARIOS)
+    assert len(lines(tmp_path)) == 3 * len(WORKLOADS)
     reading = history.read(tmp_path)
     assert reading.problems == []
-    assert {record.scenario for record in reading.records} == set(SCENARIOS)
+    assert {record.workload for record in reading.records} == set(WORKLOADS)
 
 
 def test_what_is_there_is_never_rewritten(tmp_path):
@@ -39,8 +39,8 @@ def test_what_is_there_is_never_rewritten(tmp_path):
 def test_a_dirty_tree_is_no_fact_about_its_commit(tmp_path):
     run = run_of(0, 1)
     dirty = replace(commit(0), dirty=True)
-    scenarios = tuple(replace(record, commit=dirty) for record in run.scenarios)
-    assert history.append(RunRecord(scenarios), tmp_path) is None
+    workloads = tuple(replace(record, commit=dirty) for record in run.workloads)
+    assert history.append(RunRecord(workloads), tmp_path) is None
     assert not (tmp_path / "history").exists()
 
 
@@ -70,7 +70,7 @@ def test_after_a_writer_was_killed_within_a_line_the_next_line_is_whole(tmp_path
     history.append(run_of(1, 2), tmp_path)
     reading = history.read(tmp_path)
     assert len(reading.problems) == 1
-    assert len(reading.records) == 2 * len(SCENARIOS) - 1
+    assert len(reading.records) == 2 * len(WORKLOADS) - 1
 
 
 def test_no_history_is_an_empty_one(tmp_path):
@@ -79,8 +79,8 @@ def test_no_history_is_an_empty_one(tmp_path):
 
 def test_a_machine_cannot_name_a_path(tmp_path):
     run = run_of(0, 1)
-    scenarios = tuple(replace(record, machine="../../Ev il") for record in run.scenarios)
-    path = history.append(RunRecord(scenarios), tmp_path)
+    workloads = tuple(replace(record, machine="../../Ev il") for record in run.workloads)
+    path = history.append(RunRecord(workloads), tmp_path)
     assert path is not None
     assert path.parent == tmp_path / "history"
 
@@ -88,7 +88,7 @@ def test_a_machine_cannot_name_a_path(tmp_path):
 def test_a_series_is_in_the_order_of_commits_not_of_lines(tmp_path):
     for number in (2, 0, 1):
         history.append(run_of(number, 3), tmp_path)
-    found = history.series(history.read(tmp_path).records, SCENARIOS[0])
+    found = history.series(history.read(tmp_path).records, WORKLOADS[0])
     assert [record.commit for record in found] == [commit(number) for number in range(3)]
 
 
@@ -96,22 +96,22 @@ def test_repeats_of_a_commit_are_one_point_of_all_calls(tmp_path):
     first, again = run_of(0, 1, calls=400), run_of(0, 1, calls=600)
     history.append(first, tmp_path)
     history.append(again, tmp_path)
-    (point,) = history.series(history.read(tmp_path).records, SCENARIOS[0])
+    (point,) = history.series(history.read(tmp_path).records, WORKLOADS[0])
     assert point.calls == 1000
     assert point.metrics["latency_p99_ms"].low is not None
     p95 = point.metrics["latency_p95_ms"].value
-    ends = sorted(run.scenarios[0].metrics["latency_p95_ms"].value for run in (first, again))
+    ends = sorted(run.workloads[0].metrics["latency_p95_ms"].value for run in (first, again))
     assert ends[0] * 0.98 <= p95 <= ends[1] * 1.02
-    slowest = max(run.scenarios[0].metrics["latency_max_ms"].value for run in (first, again))
+    slowest = max(run.workloads[0].metrics["latency_max_ms"].value for run in (first, again))
     assert point.metrics["latency_max_ms"].value == pytest.approx(slowest, rel=1e-5)
 
 
 def test_two_broken_histograms_still_make_a_point(tmp_path):
     run = run_of(0, 1)
     for _ in range(2):
-        scenarios = tuple(replace(record, histogram="broken") for record in run.scenarios)
-        history.append(RunRecord(scenarios), tmp_path)
-    (point,) = history.series(history.read(tmp_path).records, SCENARIOS[0])
+        workloads = tuple(replace(record, histogram="broken") for record in run.workloads)
+        history.append(RunRecord(workloads), tmp_path)
+    (point,) = history.series(history.read(tmp_path).records, WORKLOADS[0])
     assert "latency_p95_ms" in point.metrics
 
 
@@ -166,7 +166,7 @@ def test_the_command_prints_series_with_their_changes(tmp_path, capsys):
     write_history(tmp_path, 24)
     assert history_command.run(options(history_command, "--results", str(tmp_path))) == 0
     printed = capsys.readouterr().out
-    assert all(name in printed for name in SCENARIOS)
+    assert all(name in printed for name in WORKLOADS)
     assert "+2" in printed  # the planted step of 25 %
 
 
@@ -177,7 +177,7 @@ def test_the_command_as_json(tmp_path, capsys):
     (series,) = (
         each
         for each in found["series"]
-        if (each["scenario"], each["metric"]) == (SCENARIOS[0], "vm_steps")
+        if (each["workload"], each["metric"]) == (WORKLOADS[0], "vm_steps")
     )
     assert [point["value"] for point in series["points"]] == [112.0] * 12 + [114.0] * 12
     assert [point["commit"] for point in series["change_points"]] == [commit(12).sha[:7]]

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 import tubeq
-from benchmarks.lab import instructions
-from benchmarks.lab.instructions import SMALLEST_CHANGE, measure_instructions, why_not
+from benchmarks.measuring import instructions
+from benchmarks.measuring.instructions import SMALLEST_CHANGE, measure_instructions, why_not
 
-SCENARIO = "claim-lifo-1e3"
+WORKLOAD = "claim-lifo-1e3"
 pytestmark = pytest.mark.timeout(180)
 needs_valgrind = pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")
 
@@ -31,7 +31,7 @@ def copy(tmp_path: Path) -> Path:
 
 
 def count(folder: Path) -> float:
-    return measure_instructions(SCENARIO, environment={"PYTHONPATH": str(folder)})
+    return measure_instructions(WORKLOAD, environment={"PYTHONPATH": str(folder)})
 
 
 def change(folder: Path, old: str, new: str) -> None:
@@ -58,7 +58,7 @@ def test_the_count_repeats_and_a_comment_or_two_per_cent_more_work_is_told_apart
 
 
 @needs_valgrind
-def test_a_scenario_that_the_package_lacks_and_one_that_fails_are_told_apart(copy: Path) -> None:
+def test_a_workload_that_the_package_lacks_and_one_that_fails_are_told_apart(copy: Path) -> None:
     (copy / "tubeq" / "__init__.py").write_text("", "utf-8")
     with pytest.raises(NotImplementedError, match="QueueManager"):
         count(copy)
@@ -71,12 +71,14 @@ def test_without_valgrind_it_says_what_to_install(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(instructions.platform, "machine", lambda: "x86_64")
     monkeypatch.setattr(instructions.shutil, "which", lambda _: None)
     with pytest.raises(NotImplementedError, match="install"):
-        measure_instructions(SCENARIO)
+        measure_instructions(WORKLOAD)
 
 
 @needs_valgrind
 def test_outside_of_valgrind_the_requests_do_nothing() -> None:
-    code = "from benchmarks.lab.instructions import _Requests as R; print(R().count(lambda: 7))"
+    code = (
+        "from benchmarks.measuring import instructions as i; print(i._Requests().count(lambda: 7))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "7\n"
 
@@ -113,7 +115,7 @@ def test_a_valgrind_that_fails_is_a_failure_in_words(
     monkeypatch.setattr(instructions, "PATIENCE_S", 1.0 if "sleep" in text else 60.0)
     fake_valgrind.write_text(f"#!/bin/sh\n{text}\n")
     with pytest.raises(RuntimeError, match=words):
-        measure_instructions(SCENARIO)
+        measure_instructions(WORKLOAD)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counted on Linux only")
@@ -122,7 +124,7 @@ def test_a_folder_is_in_use_as_long_as_a_process_that_counts_there(
 ) -> None:
     """Else the next one would read the totals of one that outlived its parent."""
     fake_valgrind.write_text(f"#!/bin/sh\necho $$ $PWD >{tmp_path}/told\nexec sleep 60\n")
-    code = f"from benchmarks.lab import instructions as i; i.measure_instructions({SCENARIO!r})"
+    code = f"import benchmarks.measuring.instructions as i; i.measure_instructions({WORKLOAD!r})"
     with subprocess.Popen([sys.executable, "-c", code]) as parent:
         while not (tmp_path / "told").exists() or not (tmp_path / "told").read_text().strip():
             assert parent.poll() is None

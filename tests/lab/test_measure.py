@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.lab.measure import (
+from benchmarks.measuring.measure import (
     calls_needed,
     measure,
     percentile,
     percentiles,
     warm_up_calls,
 )
-from benchmarks.scenarios.base import Profile, Sample, Scenario, sizes
+from benchmarks.workloads.base import Profile, Sample, Workload, sizes
 
 
 @pytest.mark.parametrize(("quantile", "calls"), [(0.5, 6), (0.9, 36), (0.95, 72), (0.99, 368)])
@@ -80,7 +80,7 @@ def _lognormal_quantile(quantile: float) -> float:
     return exp(NormalDist().inv_cdf(quantile))
 
 
-class _Counting(Scenario):
+class _Counting(Workload):
     name = "counting"
     calls = sizes(100, 1_000, 10_000)
     batch = 10
@@ -112,33 +112,33 @@ class _Counting(Scenario):
 
 
 def test_warm_up_is_thrown_away_and_all_calls_are_taken_in_stretches() -> None:
-    scenario = _Counting()
+    workload = _Counting()
     told: list[tuple[int, int]] = []
 
-    sample = measure(scenario, Profile.SMOKE, progress=lambda *step: told.append(step))
+    sample = measure(workload, Profile.SMOKE, progress=lambda *step: told.append(step))
 
-    assert scenario.runs == [10, *[10] * 10]
-    assert scenario.is_frozen == [False, *[True] * 10]
+    assert workload.runs == [10, *[10] * 10]
+    assert workload.is_frozen == [False, *[True] * 10]
     assert (len(sample.latencies_s), sample.operations) == (100, 100)
     assert sample.elapsed_s == pytest.approx(0.1)
     assert sample.values == {"size_mb": 11.0}
     assert told == [(done, 100) for done in range(10, 101, 10)]
-    assert scenario.events == ["prepare", "check", "close"]
+    assert workload.events == ["prepare", "check", "close"]
     assert gc.get_freeze_count() == 0
 
 
 def test_a_number_of_calls_that_no_stretch_divides() -> None:
-    scenario = _Counting()
+    workload = _Counting()
 
-    assert len(measure(scenario, Profile.SMOKE, calls=33).latencies_s) == 33
+    assert len(measure(workload, Profile.SMOKE, calls=33).latencies_s) == 33
 
 
 def test_wrong_work_is_an_error_and_all_is_closed() -> None:
-    scenario = _Counting(is_right=False)
+    workload = _Counting(is_right=False)
 
     with pytest.raises(AssertionError, match="it was not"):
-        measure(scenario, Profile.SMOKE)
-    assert scenario.events[-1] == "close"
+        measure(workload, Profile.SMOKE)
+    assert workload.events[-1] == "close"
 
 
 @pytest.mark.parametrize(("calls", "warm_up"), [(1, 1), (5, 1), (100, 10), (100_000, 50)])

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.lab.publish import read_peers
-from benchmarks.peers.adapters import ADAPTERS, load
+from benchmarks.contenders.environments import CannotRun, _by_pyenv, prepare, told
+from benchmarks.contenders.registry import ADAPTERS, load
+from benchmarks.contenders.servers import Servers
 from benchmarks.peers.candidates import choose
 from benchmarks.peers.driver import Driver
-from benchmarks.peers.environments import CannotRun, _by_pyenv, prepare, told
 from benchmarks.peers.figures import (
     Contest,
     contention_figures,
@@ -33,8 +33,8 @@ from benchmarks.peers.measure import Run, measure
 from benchmarks.peers.plan import Plan
 from benchmarks.peers.process import numbers, started
 from benchmarks.peers.report import markdown
-from benchmarks.peers.servers import Servers
 from benchmarks.peers.targets import peer_targets
+from benchmarks.reporting.publish import read_peers
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = Plan(
@@ -46,7 +46,7 @@ UNSAFE = '''
 """Deletes a task when it is claimed: what a worker is killed with is lost."""
 
 import json
-from benchmarks.peers.adapters.floor_sqlite3 import Sqlite3Floor
+from benchmarks.contenders.bare_sqlite3 import Sqlite3Floor
 
 
 class Unsafe(Sqlite3Floor):
@@ -70,7 +70,7 @@ class Unsafe(Sqlite3Floor):
         return None
 '''
 NEEDY = """
-from benchmarks.peers.adapter import Adapter
+from benchmarks.contenders.base import Adapter
 
 
 class Needy(Adapter):

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from benchmarks.lab.publish import publish
 from benchmarks.peers.ahead import cases, lacks, lead_table, statements, survivors
 from benchmarks.peers.report import markdown
 from benchmarks.peers.targets import peer_targets
+from benchmarks.reporting.publish import publish
 from benchmarks.speed.guards import guards_of
 
 from .html_page import Page

@@ -7,12 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.lab.blocks import Contestant
-from benchmarks.lab.planting import NO_CHANGE, PACKAGE, PLANTED, PLANTS, PlantDoesNotApply, plant
-from benchmarks.lab.revisions import folder_side
+from benchmarks.contenders.tubeq import folder_side
+from benchmarks.measuring.blocks import Contestant
+from benchmarks.proving.planting import (
+    NO_CHANGE,
+    PACKAGE,
+    PLANTED,
+    PLANTS,
+    PlantDoesNotApply,
+    plant,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
-CASES = [(each.name, scenario) for each in PLANTS.values() for scenario in each.scenarios]
+CASES = [(each.name, workload) for each in PLANTS.values() for workload in each.workloads]
 
 
 def differing(left: Path, right: Path) -> list[str]:
@@ -31,14 +38,14 @@ def test_it_applies(name: str, number: int, tmp_path: Path) -> None:
     assert bool(differing(plain, copied)) is (name != "other-directory")
 
 
-@pytest.mark.parametrize(("name", "scenario"), CASES)
-def test_what_it_leaves_still_works(name: str, scenario: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "workload"), CASES)
+def test_what_it_leaves_still_works(name: str, workload: str, tmp_path: Path) -> None:
     side = folder_side(plant(ROOT, tmp_path / "copy", PLANTS[name], 1))
     data = tmp_path / "data"
     data.mkdir()
     contestant = Contestant(side, ROOT, tmp_path, 0)
     try:
-        contestant.ask("prepare", scenario=scenario, folder=str(data), profile="smoke")
+        contestant.ask("prepare", workload=workload, folder=str(data), profile="smoke")
         assert contestant.batch(60).operations == 60
         contestant.ask("check")
         contestant.ask("quit")

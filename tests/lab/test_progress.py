@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from itertools import count
 
-from benchmarks.lab.progress import Progress
+from benchmarks.common.progress import Progress
 
 
 class Terminal(io.StringIO):

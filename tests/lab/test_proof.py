@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.commands.prove import planned
-from benchmarks.lab.proof import Outcome, matrix, matrix_markdown, read_outcomes
+from benchmarks.proving.proof import Outcome, matrix, matrix_markdown, read_outcomes
 
 
 def outcome(tool: str, is_change: bool, alarm: bool, undecided: bool = False) -> Outcome:
@@ -32,7 +32,7 @@ def test_trials_are_as_many_as_asked_for_and_all_different() -> None:
         ("pytest-benchmark", True): 12,
     }
     assert len({trial.key for trial in trials}) == len(trials)
-    gate = {(trial.plant.name, trial.scenario) for trial in trials if trial.tool == "gate"}
+    gate = {(trial.plant.name, trial.workload) for trial in trials if trial.tool == "gate"}
     assert len(gate) == 3 * 2 + 5 * 2 + 1
     first = [trial.plant.is_change for trial in trials[:10]]
     assert first == [False, True] * 5

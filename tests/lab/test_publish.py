@@ -14,15 +14,15 @@ import pytest
 
 from benchmarks.commands import preview
 from benchmarks.commands import publish as publish_command
-from benchmarks.lab import plots
-from benchmarks.lab.publish import MARKER, NotOurs, publish, write_report
-from benchmarks.lab.record import Measure, RunRecord
-from benchmarks.lab.site.rows import row_of
+from benchmarks.records.record import Measure, RunRecord
+from benchmarks.reporting import plots
+from benchmarks.reporting.publish import MARKER, NotOurs, publish, write_report
+from benchmarks.reporting.site.rows import row_of
 
 from .html_page import Page
 from .synthetic_history import (
     HOSTILE,
-    SCENARIOS,
+    WORKLOADS,
     FakeSample,
     commit,
     comparison,
@@ -33,7 +33,7 @@ from .synthetic_history import (
 )
 
 LIMITS = {
-    SCENARIOS[0]: {"latency_p95_ms": 0.2, "vm_steps": 113},
+    WORKLOADS[0]: {"latency_p95_ms": 0.2, "vm_steps": 113},
     "enqueue": {"throughput_per_s": 5},
 }
 
@@ -51,7 +51,7 @@ def site(tmp_path_factory):
     (asv / "index.html").write_text("<!doctype html><title>asv</title>", "utf-8")
     out = tmp_path_factory.mktemp("site") / "out"
     published = publish(
-        out, root, limits=LIMITS, about={SCENARIOS[0]: HOSTILE}, asv_html=asv,
+        out, root, limits=LIMITS, about={WORKLOADS[0]: HOSTILE}, asv_html=asv,
         repository_url="https://forge.example/tubeq",
     )  # fmt: skip
     assert published.problems == ()
@@ -67,16 +67,16 @@ def pages(site):
     }
 
 
-def test_every_scenario_has_its_row_and_its_page(pages):
-    for name in SCENARIOS:
+def test_every_workload_has_its_row_and_its_page(pages):
+    for name in WORKLOADS:
         assert name in pages["index.html"].text
-        assert name in pages[f"scenarios/{name}.html"].text
+        assert name in pages[f"workloads/{name}.html"].text
 
 
 def test_every_page_is_there(pages):
     others = {"index", "comparison", "proof", "commits", "method"}
     assert set(pages) == {f"{name}.html" for name in others} | {
-        f"scenarios/{name}.html" for name in SCENARIOS
+        f"workloads/{name}.html" for name in WORKLOADS
     }
 
 
@@ -84,12 +84,12 @@ def test_every_plot_is_there_and_told_in_words(pages):
     def titles(page):
         return page.text
 
-    scenario = titles(pages[f"scenarios/{SCENARIOS[0]}.html"])
+    workload = titles(pages[f"workloads/{WORKLOADS[0]}.html"])
     for part in ("P95 latency", "P50 latency", "P99 latency", "Throughput"):
-        assert f"{part}" in scenario
-        assert f"of {SCENARIOS[0]} across commits" in scenario
-    assert "Percentiles of" in scenario
-    assert "Counters per operation of" in scenario
+        assert f"{part}" in workload
+        assert f"of {WORKLOADS[0]} across commits" in workload
+    assert "Percentiles of" in workload
+    assert "Counters per operation of" in workload
     compared = titles(pages["comparison.html"])
     for part in ("Quantile shift", "Cumulative distribution (ECDF)", "Effects on"):
         assert part in compared
@@ -103,7 +103,7 @@ def test_every_plot_is_there_and_told_in_words(pages):
 
 
 def test_the_step_is_a_change_point_that_leads_to_its_commit(pages):
-    page = pages[f"scenarios/{SCENARIOS[0]}.html"]
+    page = pages[f"workloads/{WORKLOADS[0]}.html"]
     name = commit(12).sha[:12]
     assert f"../commits.html#c-{name}" in page.links
     assert f"c-{name}" in pages["commits.html"].ids
@@ -111,13 +111,13 @@ def test_the_step_is_a_change_point_that_leads_to_its_commit(pages):
 
 
 def test_the_newer_sqlite_is_marked(pages):
-    assert "marks where the machine itself changed" in pages[f"scenarios/{SCENARIOS[0]}.html"].text
+    assert "marks where the machine itself changed" in pages[f"workloads/{WORKLOADS[0]}.html"].text
 
 
 def test_limits_are_judged(pages):
     assert "1 of 3 broken" in pages["index.html"].text
-    assert "met: ≤ 200 µs" in pages[f"scenarios/{SCENARIOS[0]}.html"].text
-    assert "broken: ≤ 113" in pages[f"scenarios/{SCENARIOS[0]}.html"].text
+    assert "met: ≤ 200 µs" in pages[f"workloads/{WORKLOADS[0]}.html"].text
+    assert "broken: ≤ 113" in pages[f"workloads/{WORKLOADS[0]}.html"].text
 
 
 def test_the_comparison_and_the_proof_speak_plainly(pages):
@@ -164,7 +164,7 @@ def test_hostile_texts_are_shown_as_they_are(pages):
     plain = " ".join(HOSTILE.split())
     assert plain in pages["commits.html"].text
     assert plain in pages["comparison.html"].text
-    assert plain in pages[f"scenarios/{SCENARIOS[0]}.html"].text
+    assert plain in pages[f"workloads/{WORKLOADS[0]}.html"].text
     for page in pages.values():
         assert not any(a.get("src") == "x" for _, a in page.tags)
         assert "49" not in [text.strip() for text in page.texts]
@@ -188,12 +188,12 @@ def test_the_data_are_offered(site, pages):
 
 def test_it_is_the_same_site_twice_but_for_the_moment(tmp_path):
     root = tmp_path / "results"
-    write_history(root, 3, SCENARIOS[:1])
+    write_history(root, 3, WORKLOADS[:1])
     texts = []
     for number in range(2):
         out = tmp_path / str(number)
         publish(out, root)
-        page = (out / "scenarios" / f"{SCENARIOS[0]}.html").read_text("utf-8")
+        page = (out / "workloads" / f"{WORKLOADS[0]}.html").read_text("utf-8")
         texts.append("\n".join(line for line in page.splitlines() if "Built from" not in line))
     assert texts[0] == texts[1]
 
@@ -222,7 +222,7 @@ def test_what_cannot_be_read_is_named_on_the_site(tmp_path):
     assert [problem.split(":")[0] for problem in published.problems] == [
         path.name, "x.json", "y.json", "matrix.json",
     ]  # fmt: skip
-    assert f"{path.name}:{len(SCENARIOS) + 1}" in Page(published.index).text
+    assert f"{path.name}:{len(WORKLOADS) + 1}" in Page(published.index).text
 
 
 def test_an_older_site_is_replaced_and_nothing_else_is(tmp_path):
@@ -242,10 +242,10 @@ def test_an_older_site_is_replaced_and_nothing_else_is(tmp_path):
 
 def test_the_report_of_a_run(tmp_path):
     run = run_of(1, 4)
-    report = write_report(RunRecord(run.scenarios, LIMITS), tmp_path / "report")
+    report = write_report(RunRecord(run.workloads, LIMITS), tmp_path / "report")
     page = Page(report.html)
     markdown = report.markdown.read_text("utf-8")
-    for name in SCENARIOS:
+    for name in WORKLOADS:
         assert name in page.text
         assert f"| {name} |" in markdown
     assert " ".join(HOSTILE.split()) in page.text
@@ -298,14 +298,14 @@ def test_the_preview_is_for_this_machine_only(site):
 @pytest.mark.timeout(300)
 def test_two_hundred_commits_and_forty_metrics_in_thirty_seconds(tmp_path):
     root = tmp_path / "results"
-    names = [f"scenario-{number}" for number in range(10)]
+    names = [f"workload-{number}" for number in range(10)]
     write_history(root, 200, names, calls=400)
     began, began_cpu_s = time.monotonic(), time.process_time()
     published = publish(tmp_path / "site", root)
     elapsed_s = time.monotonic() - began
     # On a busy machine the time that others take is not the site's.
     assert min(elapsed_s, time.process_time() - began_cpu_s) < 30
-    page = Page(published.index.parent / "scenarios" / "scenario-3.html")
+    page = Page(published.index.parent / "workloads" / "workload-3.html")
     metrics = ("P50 latency", "P95 latency", "P99 latency", "Throughput", "VM steps", "Fsyncs")
     assert sum(metric in page.text for metric in metrics) >= 4
 
@@ -314,7 +314,7 @@ def series_of(*values, spread=0.01):
     """Points of one metric, each with an interval of that half-width."""
     return [
         replace(
-            run_of(number, 1, SCENARIOS[:1]).scenarios[0],
+            run_of(number, 1, WORKLOADS[:1]).workloads[0],
             metrics={"latency_p95_ms": Measure(value, value * (1 - spread), value * (1 + spread))},
         )
         for number, value in enumerate(values)
@@ -343,6 +343,6 @@ def test_a_long_tail_is_drawn_on_a_log_scale():
         {"x": FakeSample(taken, sum(taken), len(taken))},
         commit=commit(0), machine="m", profile="smoke", environment={},
     )  # fmt: skip
-    drawn = plots.percentiles(run.scenarios, ["x"], "tail")
+    drawn = plots.percentiles(run.workloads, ["x"], "tail")
     assert "0.1" in drawn.body
     assert "x: 50" in drawn.description

@@ -45,7 +45,7 @@ def test_percentiles_and_counters_are_saved_shown_and_compared(tmp_path: Path) -
     assert len(benchmarks) == 2
     for benchmark in benchmarks:
         info = benchmark["extra_info"]
-        assert info["scenario"] == "claim-lifo-1e3"
+        assert info["workload"] == "claim-lifo-1e3"
         assert info["p95_low_ms"] <= info["p95_ms"] <= info["p95_high_ms"] <= info["max_ms"]
         assert info["throughput_per_s"] > 0
         assert info["calls"] == benchmark["stats"]["rounds"] == 400

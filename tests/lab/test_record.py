@@ -7,12 +7,12 @@ import random
 
 import pytest
 
-from benchmarks.lab.histograms import BadHistogram, encode_histogram, merge_histograms
-from benchmarks.lab.record import (
+from benchmarks.records.histograms import BadHistogram, encode_histogram, merge_histograms
+from benchmarks.records.record import (
     BadRecord,
     Measure,
     RunRecord,
-    ScenarioRecord,
+    WorkloadRecord,
     higher_is_better,
     latency_metrics,
     order_interval,
@@ -23,11 +23,11 @@ from .synthetic_history import FakeSample, commit, latencies, run_of
 
 @pytest.fixture
 def record():
-    return run_of(3, 10).scenarios[0]
+    return run_of(3, 10).workloads[0]
 
 
 def test_round_trip_through_json(record):
-    again = ScenarioRecord.from_json(json.loads(json.dumps(record.to_json())))
+    again = WorkloadRecord.from_json(json.loads(json.dumps(record.to_json())))
     assert again.to_json() == record.to_json()
     assert (again.commit, again.calls, again.histogram) == (
         record.commit, record.calls, record.histogram,
@@ -85,7 +85,7 @@ def test_several_samples_count_as_one_by_calls_not_by_averages():
         {"x": [FakeSample(fast, 1.0, 900), FakeSample(slow, 9.0, 100)]},
         commit=commit(0), machine="m", profile="smoke", environment={},
     )  # fmt: skip
-    (record,) = run.scenarios
+    (record,) = run.workloads
     assert record.metrics["latency_p95_ms"].value == 1000.0
     assert record.metrics["throughput_per_s"] == Measure(100.0)
 
@@ -95,8 +95,8 @@ def test_no_calls_no_latencies():
         {"x": FakeSample(values={"memory_mb": 3.0})},
         commit=commit(0), machine="m", profile="smoke", environment={},
     )  # fmt: skip
-    assert dict(run.scenarios[0].metrics) == {"memory_mb": Measure(3.0)}
-    assert run.scenarios[0].histogram is None
+    assert dict(run.workloads[0].metrics) == {"memory_mb": Measure(3.0)}
+    assert run.workloads[0].histogram is None
 
 
 def test_histograms_add_up():
@@ -124,8 +124,8 @@ def test_no_histogram_is_said(text):
     ("change", "says"),
     [
         ({"schema": 99}, "newer"),
-        ({"scenario": ""}, "scenario"),
-        ({"scenario": 7}, "scenario"),
+        ({"workload": ""}, "workload"),
+        ({"workload": 7}, "workload"),
         ({"metrics": {"x": [1.0, 2.0]}}, "metrics.x"),
         ({"metrics": {"x": ["1"]}}, "metrics.x"),
         ({"metrics": {"x": [float("nan")]}}, "metrics.x"),
@@ -141,10 +141,10 @@ def test_no_histogram_is_said(text):
 )  # fmt: skip
 def test_a_bad_field_is_named(record, change, says):
     with pytest.raises(BadRecord, match=says):
-        ScenarioRecord.from_json({**record.to_json(), **change})
+        WorkloadRecord.from_json({**record.to_json(), **change})
 
 
 @pytest.mark.parametrize("data", [None, [], 5, "text", {}])
 def test_what_is_no_record_at_all_is_said(data):
     with pytest.raises(BadRecord):
-        ScenarioRecord.from_json(data)
+        WorkloadRecord.from_json(data)

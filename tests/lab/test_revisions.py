@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.lab import revisions
-from benchmarks.lab.revisions import (
+from benchmarks.contenders import tubeq as revisions
+from benchmarks.contenders.tubeq import (
     WORK,
     BuildFailed,
     InfrastructureError,

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks.lab import rounds
-from benchmarks.lab.blocks import Lacks, PairResult, WrongResult
-from benchmarks.lab.gate import ExitCode, Verdict
-from benchmarks.lab.revisions import InfrastructureError, Side
-from benchmarks.lab.rounds import Bench, Duel, distribution
+from benchmarks.contenders.tubeq import InfrastructureError, Side
+from benchmarks.judging import rounds
+from benchmarks.judging.gate import ExitCode, Verdict
+from benchmarks.judging.rounds import Bench, Duel, distribution
+from benchmarks.measuring.blocks import Lacks, PairResult, WrongResult
 
 BASE = Side("main", "a" * 40, False, Path(sys.executable))
 HEAD = Side("WORK", "b" * 40, True, Path(sys.executable))
@@ -41,7 +41,7 @@ class Machine:
     def _contestants(self, *_: Any) -> Iterator[None]:
         yield None
 
-    def _run_pair(self, _pair: Any, _scenario: str, *_: Any, **__: Any) -> PairResult:
+    def _run_pair(self, _pair: Any, _workload: str, *_: Any, **__: Any) -> PairResult:
         if self.failure:
             raise self.failure
         if self.pairs >= self.stop_after:
@@ -66,8 +66,8 @@ def bench(tmp_path: Path, **changes: Any) -> Bench:
 def test_a_quiet_pair_needs_one_round(machine: Machine, tmp_path: Path) -> None:
     found = Duel(BASE, HEAD, ["claim"], bench(tmp_path)).run()
     assert (found.verdict, machine.pairs) == (Verdict.UNCHANGED, 8)
-    assert found.scenarios[0].calls == 16
-    assert found.scenarios[0].confirmed is None
+    assert found.workloads[0].calls == 16
+    assert found.workloads[0].confirmed is None
 
 
 def test_noise_takes_more_rounds(machine: Machine, tmp_path: Path) -> None:
@@ -93,14 +93,14 @@ def test_an_alarm_is_confirmed(machine: Machine, tmp_path: Path) -> None:
     machine.change = SLOWER
     found = Duel(BASE, HEAD, ["claim"], bench(tmp_path)).run()
     assert (found.exit_code, machine.pairs) == (ExitCode.REGRESSION, 16)
-    assert found.scenarios[0].confirmed is True
+    assert found.workloads[0].confirmed is True
 
 
 def test_an_alarm_that_is_not_seen_again_does_not_count(machine: Machine, tmp_path: Path) -> None:
     machine.change = lambda pair: SLOWER if pair <= 8 else 0.0  # type: ignore[assignment]
     found = Duel(BASE, HEAD, ["claim"], bench(tmp_path)).run()
     assert found.exit_code is ExitCode.PASS
-    assert found.scenarios[0].confirmed is False
+    assert found.workloads[0].confirmed is False
 
 
 def test_only_the_undecided_are_measured_further(
@@ -109,14 +109,14 @@ def test_only_the_undecided_are_measured_further(
     asked: list[str] = []
     usual = machine._run_pair
 
-    def noisy_lifecycle(pair: Any, scenario: str, *rest: Any, **more: Any) -> PairResult:
-        asked.append(scenario)
-        machine.noise = 1.0 if scenario == "lifecycle" else 0.01
-        return usual(pair, scenario, *rest, **more)
+    def noisy_lifecycle(pair: Any, workload: str, *rest: Any, **more: Any) -> PairResult:
+        asked.append(workload)
+        machine.noise = 1.0 if workload == "lifecycle" else 0.01
+        return usual(pair, workload, *rest, **more)
 
     monkeypatch.setattr(rounds, "run_pair", noisy_lifecycle)
     found = Duel(BASE, HEAD, ["claim", "lifecycle"], bench(tmp_path)).run()
-    assert [each.verdict for each in found.scenarios] == [
+    assert [each.verdict for each in found.workloads] == [
         Verdict.UNCHANGED,
         Verdict.INCONCLUSIVE,
     ]
@@ -127,7 +127,7 @@ def test_an_interruption_keeps_what_was_measured(machine: Machine, tmp_path: Pat
     machine.stop_after = 5
     found = Duel(BASE, HEAD, ["claim"], bench(tmp_path)).run()
     assert found.interrupted
-    assert found.scenarios[0].pairs == 5
+    assert found.workloads[0].pairs == 5
     assert found.exit_code is ExitCode.INCONCLUSIVE
 
 
@@ -137,15 +137,15 @@ def test_an_interrupted_confirmation_is_no_alarm(machine: Machine, tmp_path: Pat
     assert found.exit_code is ExitCode.INCONCLUSIVE
 
 
-def test_a_base_that_lacks_a_scenario_is_skipped(machine: Machine, tmp_path: Path) -> None:
+def test_a_base_that_lacks_a_workload_is_skipped(machine: Machine, tmp_path: Path) -> None:
     machine.failure = Lacks(BASE, "no claim_many")
     found = Duel(BASE, HEAD, ["claim"], bench(tmp_path)).run()
     assert found.skipped == [{"name": "claim", "reason": "main: no claim_many"}]
-    assert found.scenarios == []
+    assert found.workloads == []
     assert found.exit_code is ExitCode.PASS  # said, not failed
 
 
-def test_a_head_that_lacks_a_scenario_is_an_error(machine: Machine, tmp_path: Path) -> None:
+def test_a_head_that_lacks_a_workload_is_an_error(machine: Machine, tmp_path: Path) -> None:
     machine.failure = Lacks(HEAD, "no claim_many")
     with pytest.raises(InfrastructureError, match="no claim_many"):
         Duel(BASE, HEAD, ["claim"], bench(tmp_path)).run()
@@ -163,11 +163,11 @@ def test_wrong_results_of_the_head_fail_it(machine: Machine, tmp_path: Path) -> 
 def test_counters_that_do_not_repeat_are_not_exact(machine: Machine, tmp_path: Path) -> None:
     drawn = iter(range(100))
 
-    def count(side: Side, _scenario: str) -> dict[str, float]:
+    def count(side: Side, _workload: str) -> dict[str, float]:
         return {"statements": 3.0 if side is BASE else 4.0, "vm_steps": float(next(drawn))}
 
     found = Duel(BASE, HEAD, ["claim"], bench(tmp_path, count=count)).run()
-    exact = {each.counter: each.exact for each in found.scenarios[0].counters}
+    exact = {each.counter: each.exact for each in found.workloads[0].counters}
     assert exact == {"statements": True, "vm_steps": False}
     assert found.exit_code is ExitCode.REGRESSION
 

@@ -11,18 +11,20 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from benchmarks.commands import run as command
-from benchmarks.lab import counters, history, thresholds
-from benchmarks.lab.record import Commit, Measure, ScenarioRecord
-from benchmarks.lab.thresholds import judge, read_thresholds
-from benchmarks.scenarios import Lacks, Profile, Sample, all_scenarios
-from benchmarks.scenarios.base import Scenario, sizes
+from benchmarks.judging import targets as thresholds
+from benchmarks.judging.targets import judge, read_thresholds
+from benchmarks.measuring import counters
+from benchmarks.records import history
+from benchmarks.records.record import Commit, Measure, WorkloadRecord
+from benchmarks.workloads import Lacks, Profile, Sample, all_workloads
+from benchmarks.workloads.base import Workload, sizes
 
 pytest.importorskip("hdrh", reason="needs the group lab")
 
 Run = Callable[..., int]
 
 
-class Steady(Scenario):
+class Steady(Workload):
     """A millisecond a call, on paper."""
 
     name = "steady"
@@ -72,9 +74,9 @@ LIMITS = {"steady": {"latency_p95_ms": 2.0, "throughput_per_s": 900.0}}
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """The command over made-up scenarios, with results and limits of the test's own."""
-    scenarios = [Steady(), Wrong(), Broken(), Missing(), Interrupting()]
-    monkeypatch.setattr(command, "all_scenarios", lambda: {each.name: each for each in scenarios})
+    """The command over made-up workloads, with results and limits of the test's own."""
+    workloads = [Steady(), Wrong(), Broken(), Missing(), Interrupting()]
+    monkeypatch.setattr(command, "all_workloads", lambda: {each.name: each for each in workloads})
     monkeypatch.setattr(command, "read_thresholds", lambda: LIMITS)
     clean = Commit("a" * 40, "A commit", "2026-11-22T20:00:00+00:00")
     monkeypatch.setattr(history, "commit_of", lambda: clean)
@@ -99,7 +101,7 @@ def test_a_run_that_keeps_its_limits_passes_and_is_kept(
     assert "1.00 (1.00" in output
     assert "passed" in output
     (record,) = history.read(tmp_path / "results").records
-    assert (record.scenario, record.profile, record.calls) == ("steady", "regular", 1_000)
+    assert (record.workload, record.profile, record.calls) == ("steady", "regular", 1_000)
     assert record.metrics["latency_p95_ms"].value == pytest.approx(1.0)
 
 
@@ -131,7 +133,7 @@ def test_what_goes_wrong_is_told_and_costs_nothing_else(
     assert run("steady", name) == code
 
     assert words in capsys.readouterr().out
-    assert [each.scenario for each in history.read(tmp_path / "results").records] == ["steady"]
+    assert [each.workload for each in history.read(tmp_path / "results").records] == ["steady"]
 
 
 def test_a_limit_on_what_was_not_measured_is_a_failure(
@@ -153,10 +155,10 @@ def test_too_few_calls_for_a_limited_percentile_are_a_failure_too(
     assert run("steady", "--profile", "smoke", "--json") == 1
     told = json.loads(capsys.readouterr().out)
     assert told["verdict"] == "a limit is on what was not measured"
-    assert told["scenarios"][0]["limits"][0]["missing"] is True
+    assert told["workloads"][0]["limits"][0]["missing"] is True
 
 
-def test_a_scenario_that_was_skipped_keeps_no_limit(
+def test_a_workload_that_was_skipped_keeps_no_limit(
     run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(LIMITS, "missing", {"latency_p95_ms": 2.0})
@@ -174,14 +176,14 @@ def test_ctrl_c_keeps_what_was_measured(
     output = capsys.readouterr().out
     assert "steady" in output
     assert "interrupted" in output
-    assert [each.scenario for each in history.read(tmp_path / "results").records] == ["steady"]
+    assert [each.workload for each in history.read(tmp_path / "results").records] == ["steady"]
 
 
-def test_an_unknown_scenario_has_close_matches(
+def test_an_unknown_workload_has_close_matches(
     run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("stedy") == 2
-    assert "there is no scenario 'stedy': did you mean steady" in capsys.readouterr().err
+    assert "there is no workload 'stedy': did you mean steady" in capsys.readouterr().err
 
 
 def test_json_junit_markdown_and_githubs_summary(
@@ -194,7 +196,7 @@ def test_json_junit_markdown_and_githubs_summary(
 
     told = json.loads(capsys.readouterr().out)
     assert told["verdict"] == "a limit is broken"
-    steady, wrong, missing = told["scenarios"]
+    steady, wrong, missing = told["workloads"]
     assert steady["verdict"] == "passed"
     assert steady["limits"][0]["allowed"] == 2.0
     assert (wrong["verdict"], wrong["reason"]) == ("wrong", "a task was lost")
@@ -214,25 +216,25 @@ def test_percentiles_of_few_calls_are_refused_in_every_form(
 ) -> None:
     assert run("--json", "--profile", "smoke", "steady") == 0
 
-    (steady,) = json.loads(capsys.readouterr().out)["scenarios"]
+    (steady,) = json.loads(capsys.readouterr().out)["workloads"]
     assert steady["refused"] == {"p99": "needs 368 calls, not 100"}
     assert "latency_p99_ms" not in steady["record"]["metrics"]
 
 
-def test_a_run_without_names_takes_the_profiles_scenarios() -> None:
-    scenarios = all_scenarios()
+def test_a_run_without_names_takes_the_profiles_workloads() -> None:
+    workloads = all_workloads()
 
-    regular = {each.name for each in command.choose(scenarios, [], Profile.REGULAR)}
-    large = {each.name for each in command.choose(scenarios, [], Profile.LARGE)}
+    regular = {each.name for each in command.choose(workloads, [], Profile.REGULAR)}
+    large = {each.name for each in command.choose(workloads, [], Profile.LARGE)}
 
-    assert large == set(scenarios)
+    assert large == set(workloads)
     assert {name for name in large - regular if not name.endswith("1e6")} == set()
-    assert command.choose(scenarios, ["claim-lifo-1e6"], Profile.SMOKE)
+    assert command.choose(workloads, ["claim-lifo-1e6"], Profile.SMOKE)
 
 
-def record(**metrics: Measure) -> ScenarioRecord:
+def record(**metrics: Measure) -> WorkloadRecord:
     commit = Commit("a" * 40, "", "2026-11-22T20:00:00+00:00")
-    return ScenarioRecord(
+    return WorkloadRecord(
         "s", commit, "m", "regular", "2026-11-22T20:00:00+00:00", metrics=metrics,
         counters={"fsyncs": 1.0},
     )  # fmt: skip
@@ -259,10 +261,10 @@ def test_a_limit_is_broken_where_even_the_better_end_is_beyond_it(
     assert judged.is_broken is is_broken
 
 
-def test_the_reviewed_limits_are_of_scenarios_that_exist() -> None:
+def test_the_reviewed_limits_are_of_workloads_that_exist() -> None:
     limits = read_thresholds()
 
-    assert limits.keys() <= all_scenarios().keys()
+    assert limits.keys() <= all_workloads().keys()
     for strategy in ("lifo", "fifo", "priority", "weighted-random"):
         claim = limits[f"claim-{strategy}-1e3"]
         assert claim["latency_p95_ms"] <= 10  # the seed's

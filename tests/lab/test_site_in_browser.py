@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.lab.publish import publish, write_report
-from benchmarks.lab.record import RunRecord
+from benchmarks.records.record import RunRecord
+from benchmarks.reporting.publish import publish, write_report
 
-from .synthetic_history import SCENARIOS, comparison, proof_matrix, run_of, write_history
+from .synthetic_history import WORKLOADS, comparison, proof_matrix, run_of, write_history
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -77,8 +77,8 @@ def site(tmp_path_factory):
         (root / folder).mkdir()
         (root / folder / name).write_text(json.dumps(content), "utf-8")
     out = tmp_path_factory.mktemp("site") / "out"
-    publish(out, root, limits={SCENARIOS[0]: {"latency_p95_ms": 0.12}})
-    write_report(RunRecord(run_of(1, 4).scenarios), out / "report")
+    publish(out, root, limits={WORKLOADS[0]: {"latency_p95_ms": 0.12}})
+    write_report(RunRecord(run_of(1, 4).workloads), out / "report")
     return out
 
 
@@ -147,14 +147,14 @@ def test_every_page_opens_cleanly_and_fits(browser, site, size):
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_every_scenario_and_plot_is_shown(browser, site, size):
+def test_every_workload_and_plot_is_shown(browser, site, size):
     index = see(browser, site / "index.html", size)
-    assert index["sparks"] == len(SCENARIOS)
+    assert index["sparks"] == len(WORKLOADS)
     assert index["images"] >= 1
     expected = {"comparison.html": 3, "proof.html": 3, "report/report.html": 4}
-    for name in SCENARIOS:
+    for name in WORKLOADS:
         assert name in index["text"]
-        expected[f"scenarios/{name}.html"] = 1 if "memory" in name else 6
+        expected[f"workloads/{name}.html"] = 1 if "memory" in name else 6
     for name, count in expected.items():
         plots = see(browser, site / name, size)["plots"]
         assert len(plots) == count, (name, [plot["title"] for plot in plots])
@@ -187,7 +187,7 @@ def test_the_filter_hides_and_shows(browser, site):
 
 
 def test_a_point_of_a_trend_leads_to_its_commit(browser, site):
-    see(browser, site / "scenarios" / f"{SCENARIOS[0]}.html", "desktop")
+    see(browser, site / "workloads" / f"{WORKLOADS[0]}.html", "desktop")
     target = browser.execute_script(
         "const a = document.querySelector('.only-wide svg.plot a');"
         "a.dispatchEvent(new MouseEvent('click', {bubbles: true}));"

@@ -10,9 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.lab.thresholds import read_thresholds
-from benchmarks.scenarios import all_scenarios
-from benchmarks.scenarios.base import run_python
+from benchmarks.judging.targets import read_thresholds
 from benchmarks.speed import BIG, GROUPS, claims, contention, measure_all
 from benchmarks.speed.__main__ import main
 from benchmarks.speed.bounds import explained
@@ -29,6 +27,8 @@ from benchmarks.speed.timing import (
     require_disk,
     typical_us,
 )
+from benchmarks.workloads import all_workloads
+from benchmarks.workloads.base import run_python
 
 
 def a_row(value: float, limit: float = 10.0, at_least: tuple[str, ...] = ()) -> Row:
@@ -279,14 +279,14 @@ def test_every_group_of_figures_has_guards():
     assert all(patterns and all(patterns.values()) for patterns in GUARDS.values())
 
 
-def test_every_guard_is_a_scenario_with_these_limits():
-    limits, known = read_thresholds(), all_scenarios()
+def test_every_guard_is_a_workload_with_these_limits():
+    limits, known = read_thresholds(), all_workloads()
     for patterns in GUARDS.values():
         for guard in (each for guards in patterns.values() for each in guards):
-            assert guard.scenario in known, guard
-            assert set(guard.names) <= limits[guard.scenario].keys(), guard
+            assert guard.workload in known, guard
+            assert set(guard.names) <= limits[guard.workload].keys(), guard
             counted = {"statements", "transactions", "fsyncs"} & set(guard.names)
-            assert known[guard.scenario].counted_calls or not counted, f"never counted: {guard}"
+            assert known[guard.workload].counted_calls or not counted, f"never counted: {guard}"
 
 
 def test_every_figure_that_was_recorded_has_a_guard():

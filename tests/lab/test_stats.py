@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from benchmarks.lab.stats import Estimate, clopper_pearson, estimate, holm, quantile
+from benchmarks.common.statistics import Estimate, clopper_pearson, estimate, holm, quantile
 
 
 def test_half_width_is_students_t_times_the_standard_error() -> None:

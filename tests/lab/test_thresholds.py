@@ -1,4 +1,4 @@
-"""A limit holds something: names are those of scenarios and metrics, values are numbers, and what
+"""A limit holds something: names are those of workloads and metrics, values are numbers, and what
 is limited is measured."""
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import pytest
 from benchmarks.__main__ import main
 from benchmarks.commands import compare, publish
 from benchmarks.commands import run as run_command
-from benchmarks.lab import thresholds
-from benchmarks.lab.counters import COUNTERS, measure_counters
-from benchmarks.lab.exits import BadInput, ExitCode
-from benchmarks.lab.thresholds import read_thresholds
-from benchmarks.scenarios import Profile, all_scenarios
+from benchmarks.common.exits import BadInput, ExitCode
+from benchmarks.judging import targets as thresholds
+from benchmarks.judging.targets import read_thresholds
+from benchmarks.measuring.counters import COUNTERS, measure_counters
+from benchmarks.workloads import Profile, all_workloads
 
 MISTAKES = [
     ("[claim-lifo-1e33]\nlatency_p95_ms = 1", "did you mean claim-lifo-1e"),
-    ("[no-such-thing]\nlatency_p95_ms = 1", "there is no scenario 'no-such-thing'"),
+    ("[no-such-thing]\nlatency_p95_ms = 1", "there is no workload 'no-such-thing'"),
     ("[claim-lifo-1e3]\nlatency_p95_msx = 1", "did you mean latency_p95_ms"),
     ("[claim-lifo-1e3]\nmemory_mb = 1", "has no metric 'memory_mb'"),
     ("[claim-lifo-1e3]\n[claim-lifo-1e3.smoke]\nfsyncs = 1", "has no metric 'smoke'"),
@@ -30,8 +30,8 @@ MISTAKES = [
     (f"[claim-lifo-1e3]\nlatency_p95_ms = {10**400}", "not a number"),
     ("[claim-lifo-1e3]\nfsyncs = 1\nfsyncs = 2", "limits.toml"),
     ("[claim-lifo-1e3]\nfsyncs = 1\n[claim-lifo-1e3]\nfsyncs = 2", "limits.toml"),
-    ("claim-lifo-1e3 = 1", "outside of a scenario's table"),
-    ("[[claim-lifo-1e3]]\nfsyncs = 1", "outside of a scenario's table"),
+    ("claim-lifo-1e3 = 1", "outside of a workload's table"),
+    ("[[claim-lifo-1e3]]\nfsyncs = 1", "outside of a workload's table"),
 ]
 
 
@@ -84,16 +84,16 @@ def test_the_commands_refuse_it_before_they_measure(
 
 def test_each_reviewed_limit_is_on_what_its_smallest_run_measures() -> None:
     """So CI's smoke run judges every one of them."""
-    from benchmarks.lab.measure import calls_needed
-    from benchmarks.lab.record import QUANTILES
+    from benchmarks.measuring.measure import calls_needed
+    from benchmarks.records.record import QUANTILES
 
     for name, limits in read_thresholds().items():
-        scenario = all_scenarios()[name]
-        calls = scenario.calls[Profile.SMOKE]
+        workload = all_workloads()[name]
+        calls = workload.calls[Profile.SMOKE]
         for metric in limits:
             quantile = QUANTILES.get(metric.removeprefix("latency_").removesuffix("_ms"))
             assert quantile is None or calls >= calls_needed(quantile), (name, metric)
-            assert metric not in COUNTERS or scenario.counted_calls, (name, metric)
+            assert metric not in COUNTERS or workload.counted_calls, (name, metric)
 
 
 def test_the_counters_have_the_names_that_can_be_limited() -> None:

@@ -1,0 +1,296 @@
+"""Git, asked in one way everywhere: what it answers never depends on whose machine it runs on.
+
+The user's configuration, environment and language change what git prints: colours, quoted names,
+signatures, another repository from a hook's GIT_DIR. So only plumbing commands are run, with the
+settings that reach them overridden, names separated by NUL, English messages, and answers decoded
+without ever failing: a name or a subject in another encoding is no reason to end.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from re import fullmatch
+
+from benchmarks.common.exits import BadInput, InfrastructureError, ending
+
+_OVERRIDES = (
+    "color.ui=false",
+    "core.fsmonitor=false",
+    "core.quotePath=false",
+    "diff.ignoreSubmodules=none",
+    "i18n.logOutputEncoding=UTF-8",
+    "log.showSignature=false",
+    "status.showUntrackedFiles=normal",
+    "tar.umask=0002",
+)
+_KEPT_VARIABLES = (
+    "GIT_CONFIG",  # a prefix: where configuration is, and safe.directory given by the environment
+    "GIT_EXEC_PATH",
+    "GIT_TEST_ASSUME_DIFFERENT_OWNER",
+)
+_REMEDIES = (
+    (
+        "dubious ownership",
+        "if you trust it: git config --global --add safe.directory '{folder}'",
+    ),
+    (
+        "not a git repository",
+        "no history is here: clone the repository, or compare two folders (./one ./other)",
+    ),
+    ("must be run in a work tree", "a bare repository has no files: add a work tree or clone it"),
+    ("missing blob", "this clone is partial: git fetch --refetch --no-filter"),
+    ("promisor", "this clone is partial: git fetch --refetch --no-filter"),
+    ("bad object", "the repository is damaged, see git fsck"),
+)
+_CLONE_ANEW = "its .git is there, but damaged: clone it again"
+UNSHALLOW = "this clone is shallow: git fetch --unshallow (with actions/checkout: fetch-depth: 0)"
+
+
+class UnknownRevision(InfrastructureError, BadInput):
+    """Git knows no such revision."""
+
+    exit_code = BadInput.exit_code
+
+
+class HistoryMissing(UnknownRevision):
+    """A shallow clone has not what was asked for; the whole repository may have it."""
+
+    exit_code = InfrastructureError.exit_code
+
+
+class GitFailed(InfrastructureError):
+    """Git could not answer at all.
+
+    Args:
+        message: git's own reason and, where one is known, the remedy.
+        code: git's exit code.
+    """
+
+    def __init__(self, message: str, code: int = 128) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def run_git(
+    folder: Path, *arguments: str, settings: tuple[str, ...] = (), given: bytes = b""
+) -> bytes:
+    """What git prints, run in that folder.
+
+    Args:
+        folder: in the repository.
+        arguments: a plumbing command.
+        settings: "name=value", beside those that always hold.
+        given: its standard input.
+
+    Raises:
+        GitFailed: git ended with an error, which the message quotes.
+        InfrastructureError: git cannot be started.
+    """
+    command = ["git", "--no-pager", "-C", str(folder)]
+    for setting in (*_OVERRIDES, *settings):
+        command += ["-c", setting]
+    try:
+        done = subprocess.run(
+            [*command, *arguments],
+            capture_output=True,
+            check=False,
+            env=_environment(),
+            input=given,
+        )
+    except FileNotFoundError:
+        raise InfrastructureError(
+            "git is not installed, or not on the PATH: install it, or compare two folders "
+            "(./one ./other)"
+        ) from None
+    except OSError as error:
+        raise InfrastructureError(f"git cannot be started: {error}") from None
+    if done.returncode:
+        raise GitFailed(_reason(folder, arguments[0], done), done.returncode)
+    return done.stdout
+
+
+def git_text(folder: Path, *arguments: str) -> str:
+    """As `run_git`, decoded; bytes that are no UTF-8 become replacement characters."""
+    return run_git(folder, *arguments).decode("utf-8", "replace")
+
+
+def resolve(repository: Path, name: str) -> str:
+    """The full id of the commit that git means by that name.
+
+    Raises:
+        UnknownRevision: it means none, with what could be done; HistoryMissing in a shallow clone.
+        InfrastructureError: git cannot answer.
+    """
+    if not name or name.startswith("-"):
+        raise UnknownRevision(f"not a revision: {name!r}")
+    _check_is_own(repository)
+    try:
+        # In two steps: ":/text" takes all that follows as a part of the text.
+        found = git_text(repository, "rev-parse", "--verify", "--quiet", name).strip()
+        if found.startswith("^"):  # "not this one": no revision
+            raise _unknown(repository, name)
+        found = git_text(repository, "rev-parse", "--verify", "--quiet", f"{found}^{{commit}}")
+        if not fullmatch("[0-9a-f]{40,64}", found.strip()):
+            raise GitFailed(f"git rev-parse answered {found[:60]!r}, which is no id of a commit")
+    except GitFailed as error:
+        if error.code != 1:  # 1: git works, and it is the name that means nothing
+            raise
+        raise _unknown(repository, name) from None
+    return found.strip()
+
+
+def commits_after(repository: Path, good: str, bad: str) -> list[str]:
+    """Commits after `good` up to `bad` (full ids), oldest first, along first parents.
+
+    Raises:
+        BadInput: `good` is not an ancestor of `bad`; HistoryMissing where the clone cannot tell.
+        InfrastructureError: git cannot answer.
+    """
+    try:
+        run_git(repository, "merge-base", "--is-ancestor", good, bad)
+    except GitFailed as error:
+        if error.code != 1:
+            raise
+        told = f"{good[:10]} is not an ancestor of {bad[:10]}"
+        if is_shallow(repository):
+            raise HistoryMissing(f"{told} as far as this clone goes; {UNSHALLOW}") from None
+        raise BadInput(f"{told}: GOOD is to be a commit that BAD is built on") from None
+    listed = git_text(repository, "rev-list", "--reverse", "--first-parent", f"{good}..{bad}")
+    return listed.split()
+
+
+def commits_in(repository: Path, revisions: str) -> list[str]:
+    """The commits of a range such as "v1..main", or all up to one revision, oldest first, along
+    first parents.
+
+    Raises:
+        UnknownRevision: an end of it is unknown.
+        InfrastructureError: git cannot answer.
+    """
+    if ".." not in revisions:
+        end = resolve(repository, revisions)
+        return git_text(repository, "rev-list", "--first-parent", "--reverse", end).split()
+    symmetric = "..." in revisions
+    ends = revisions.split("..." if symmetric else "..", 1)
+    first, last = (resolve(repository, end or "HEAD") for end in ends)
+    between = f"{first}{'...' if symmetric else '..'}{last}"
+    return git_text(repository, "rev-list", "--first-parent", "--reverse", between).split()
+
+
+def describe(repository: Path, commit: str) -> tuple[str, str]:
+    """A commit's time (strict ISO 8601) and its subject.
+
+    Raises:
+        InfrastructureError: git cannot answer.
+    """
+    shown = git_text(
+        repository, "rev-list", "--max-count=1", "--format=format:%cI%n%s", commit, "--"
+    )
+    _, committed_at, subject = [*shown.split("\n", 2), "", ""][:3]
+    return committed_at.strip(), subject.strip()
+
+
+def object_names(repository: Path, names: Sequence[str]) -> list[str]:
+    """The ids of objects such as "HEAD:src"; "" for those that there are not.
+
+    Raises:
+        InfrastructureError: git cannot answer.
+    """
+    given = "".join(f"{name}\n" for name in names).encode()
+    checked = run_git(repository, "cat-file", "--batch-check=%(objectname)", given=given).decode()
+    return ["" if line.endswith(" missing") else line for line in checked.splitlines()]
+
+
+def is_dirty(repository: Path, *, but_for_results: bool = False) -> bool:
+    """Whether the work tree differs from HEAD.
+
+    Args:
+        but_for_results: only tracked files count, and none under results/, which the lab writes.
+
+    Raises:
+        InfrastructureError: git cannot answer.
+    """
+    what = ["--untracked-files=normal"]
+    if but_for_results:
+        what = ["--untracked-files=no", "--", ":/", ":(exclude,top)results"]
+    return bool(run_git(repository, "status", "--porcelain=v1", "-z", *what))
+
+
+def is_shallow(repository: Path) -> bool:
+    """Whether older commits were left out when it was cloned."""
+    return git_text(repository, "rev-parse", "--is-shallow-repository").strip() == "true"
+
+
+def work_files(repository: Path) -> list[str]:
+    """The names of what git tracks below the folder, and of new files that it does not ignore.
+
+    Bytes that are no text stay what they are (see os.fsdecode).
+
+    Raises:
+        InfrastructureError: git cannot answer.
+    """
+    listed = run_git(repository, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    return sorted({os.fsdecode(name) for name in listed.split(b"\0") if name})
+
+
+def archive(repository: Path, commit: str) -> bytes:
+    """The commit's files as a tar archive, with the line ends that are stored.
+
+    Raises:
+        InfrastructureError: git cannot answer.
+    """
+    stored = ("core.autocrlf=false", "core.eol=lf")
+    return run_git(repository, "archive", "--format=tar", commit, settings=stored)
+
+
+def _environment() -> dict[str, str]:
+    """This process's own, without what changes where git looks and how it speaks.
+
+    A hook's environment names its repository, index and more: the lab is about its own folder.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_") or name.startswith(_KEPT_VARIABLES)
+    }
+    kept.pop("LANGUAGE", None)
+    return {**kept, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+
+
+def _reason(folder: Path, command: str, done: subprocess.CompletedProcess[bytes]) -> str:
+    words = done.stderr.decode("utf-8", "replace").strip()
+    for sign, remedy in _REMEDIES:
+        if sign in words:
+            is_damaged = sign == "not a git repository" and (folder / ".git").exists()
+            advice = _CLONE_ANEW if is_damaged else remedy.format(folder=folder)
+            return f"git: {words.splitlines()[0]} ({advice})"
+    return f"git {command} {ending(done.returncode)}: {words or 'it gave no reason'}"
+
+
+def _check_is_own(repository: Path) -> None:
+    """An archive that was unpacked inside another repository must not be taken for that one."""
+    below = run_git(repository, "rev-parse", "--show-prefix").strip()
+    if below and not run_git(repository, "ls-files", "-z", "--cached"):
+        raise GitFailed(
+            f"git: {repository} is not part of the repository that it lies in (an unpacked "
+            "archive has no history: clone the repository, or compare two folders)"
+        )
+
+
+def _unknown(repository: Path, name: str) -> UnknownRevision:
+    told = f"git knows no revision {name!r} in this repository"
+    listed = git_text(repository, "for-each-ref", "--format=%(refname:short)")
+    names = listed.split()
+    if not git_text(repository, "rev-list", "--max-count=1", "--all").strip():
+        return UnknownRevision(f"{told}: it has no commit yet")
+    if is_shallow(repository):
+        return HistoryMissing(f"{told}; {UNSHALLOW}")
+    close = [each for each in names if each.endswith(f"/{name}")]
+    close += get_close_matches(name, names, n=2, cutoff=0.6)
+    if close:
+        return UnknownRevision(f"{told}: did you mean {' or '.join(dict.fromkeys(close))}?")
+    return UnknownRevision(f"{told}: see 'git branch --all', 'git tag'")

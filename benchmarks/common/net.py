@@ -1,0 +1,143 @@
+"""The net under every command: outputs that fail and errors nobody foresaw end without a traceback.
+
+An exit code of 1 means "regression", which is what Python would end with after any exception. So
+each command runs in `guarded`, which gives what went wrong a line and the code of its own.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TextIO
+
+from benchmarks.common.exits import ExitCode, LabError
+
+DEBUG_VARIABLE = "TUBEQ_LAB_DEBUG"
+LAST_FAILURE = Path(__file__).resolve().parents[2] / ".lab" / "last-failure.txt"
+_NOBODY_READS = {errno.EPIPE, errno.EBADF, *([errno.EINVAL] if os.name == "nt" else [])}
+
+
+class _Output(io.FileIO):
+    """A file that never raises: what cannot be written is lost, and `failure` says why."""
+
+    failure: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Write, or do as if."""
+        try:
+            written = super().write(data)
+        except OSError as error:
+            self.failure = self.failure or error
+            return len(data)
+        return len(data) if written is None else written
+
+
+def guarded(command: Callable[[], int]) -> int:
+    """Run a command; its exit code, or the one of what went wrong.
+
+    A reader that goes away (`| head -1`) or an output that is closed changes no verdict. What could
+    not be written for another reason, a full disk, makes a pass a failure of the lab.
+    """
+    outputs = _sound_outputs()
+    ended: SystemExit | None = None
+    try:
+        code = _code_of(command)
+    except SystemExit as error:  # argparse: --help, and usage errors
+        ended = error
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    failures = [each.failure for each in outputs if each.failure]
+    full = next((each for each in failures if each.errno not in _NOBODY_READS), None)
+    if full:
+        _say(f"error: the output could not be written: {full.strerror}")
+        return code if code != ExitCode.PASS else ExitCode.INFRASTRUCTURE
+    if ended:
+        raise ended
+    return code
+
+
+def _code_of(command: Callable[[], int]) -> int:
+    try:
+        with _terminable():
+            return command()
+    except KeyboardInterrupt:
+        _say("interrupted: what was measured is kept")
+        return ExitCode.INTERRUPTED
+    except LabError as error:
+        _say(f"error: {error}")
+        return error.exit_code
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is no verdict
+        _report(error)
+        return ExitCode.INFRASTRUCTURE
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM is as Ctrl-C: it too leaves no process that measures, and no files in memory."""
+    try:
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    except ValueError:  # not the main thread: its caller ends it otherwise
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _report(error: Exception) -> None:
+    """A line for people, the traceback for developers."""
+    told = " ".join(f"{type(error).__name__}: {error}".split())
+    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    if os.environ.get(DEBUG_VARIABLE):
+        _say(text)
+    where = f"{DEBUG_VARIABLE}=1 shows where"
+    with suppress(OSError):
+        LAST_FAILURE.parent.mkdir(exist_ok=True)
+        LAST_FAILURE.write_text(text, encoding="utf-8", errors="replace")
+        where = f"where: {LAST_FAILURE}"
+    _say(f"error: the lab failed: {told[:500]} ({where})")
+
+
+def _say(text: str) -> None:
+    with suppress(OSError, ValueError):
+        print(text, file=sys.stderr, flush=True)
+
+
+def _sound_outputs() -> list[_Output]:
+    """Standard streams that are open, take every character, and do not raise."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:  # closed: a database must not become "standard output" of a child process
+            os.open(os.devnull, os.O_RDWR)
+    made = []
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        stream: TextIO | None = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+        elif stream is getattr(sys, f"__{name}__") and isinstance(stream, io.TextIOWrapper):
+            if stream.isatty():
+                stream.reconfigure(errors="replace")
+                continue
+            output = _Output(number, "w", closefd=False)
+            with suppress(OSError, ValueError):
+                stream.flush()
+            wrapper = io.TextIOWrapper(
+                io.BufferedWriter(output),
+                encoding=stream.encoding,
+                errors="replace",
+                line_buffering=name == "stderr",
+            )
+            setattr(sys, name, wrapper)
+            made.append(output)
+    return made

@@ -1,0 +1,131 @@
+"""What the options of the commands have in common: one-line errors, and values that make sense."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NoReturn
+
+from benchmarks.common.exits import EXIT_CODES, BadInput, ExitCode
+
+LONGEST_MINUTES = 60.0 * 24 * 365
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that refuses in one line, and says what exit codes mean."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        settings.setdefault("epilog", EXIT_CODES)
+        super().__init__(*arguments, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and end."""
+        self.exit(int(ExitCode.BAD_INPUT), f"error: {message} (see {self.prog} --help)\n")
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """A whole number from `least` to `most`."""
+
+    def number(text: str) -> int:
+        try:
+            value = int(text) if len(text) < 20 else most + 1
+        except ValueError:
+            value = least - 1
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(
+                f"{text[:40]!r} is not a whole number of at least {least} and at most {most}"
+            )
+        return value
+
+    return number
+
+
+def minutes(text: str) -> float:
+    """A number of minutes, more than 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= LONGEST_MINUTES:  # also refuses NaN
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a number of minutes above 0")
+    return value
+
+
+def existing_folder(text: str) -> Path:
+    """A folder that is there."""
+    path = _path(text)
+    if not path.is_dir():
+        is_what = "not a folder" if path.exists() else "there is no such folder"
+        raise argparse.ArgumentTypeError(f"{text!r}: {is_what}")
+    return path
+
+
+def output_folder(text: str) -> Path:
+    """A folder to write to; it may be missing if it can be made."""
+    path = _path(text)
+    if path.exists() and not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r}: not a folder")
+    _check_can_be_made(text, path)
+    return path
+
+
+def output_file(text: str) -> Path:
+    """A file to write; it, and the folder that it is in, may be missing."""
+    path = _path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r}: a folder, not a file")
+    _check_can_be_made(text, path)
+    return path
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Names that are close to it, else all of them: ": did you mean ...?"."""
+    names = sorted(known)
+    close = get_close_matches(name, names, n=3)
+    if close:
+        return f": did you mean {' or '.join(close)}?"
+    return f"; there are {', '.join(names) or 'none'}"
+
+
+def check_names(what: str, names: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse names that are none.
+
+    Raises:
+        BadInput: naming the first one, and what is close to it.
+    """
+    there = set(known)
+    for name in names:
+        if name not in there:
+            raise BadInput(f"there is no {what} {name!r}{did_you_mean(name, there)}")
+
+
+def _path(text: str) -> Path:
+    if not text.strip() or "\0" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a path")
+    path = Path(text)
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:  # links in a circle, a name that is too long, no permission
+        raise argparse.ArgumentTypeError(f"{text[:80]!r}: {error.strerror}") from None
+    return path
+
+
+def _check_can_be_made(text: str, path: Path) -> None:
+    """Now, and not after ten minutes of measuring."""
+    try:
+        ways = (path, *path.absolute().parents)
+        there = next(each for each in ways if each.exists() or each.is_symlink())
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error.strerror}") from None
+    if not there.exists():
+        raise argparse.ArgumentTypeError(f"{text!r}: {there} is a link to nowhere")
+    if there.is_dir() and not os.access(there, os.W_OK | os.X_OK):
+        raise argparse.ArgumentTypeError(f"{text!r}: {there} cannot be written to")
+    if not there.is_dir() and there != path:
+        raise argparse.ArgumentTypeError(f"{text!r}: {there} is not a folder")

@@ -1,0 +1,38 @@
+"""The queues that are compared, by name; each module imports its queue's packages when opened."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from benchmarks.contenders.base import Adapter
+
+_HERE = "benchmarks.contenders"
+ADAPTERS = {
+    "sqlite3": f"{_HERE}.bare_sqlite3:Sqlite3Floor",
+    "apsw": f"{_HERE}.bare_apsw:ApswFloor",
+    "tubeq": f"{_HERE}.tubeq_queue:Tubeq",
+    "tubeq-next": f"{_HERE}.tubeq_queue:TubeqNext",
+    "tubeq-batch": f"{_HERE}.tubeq_queue:TubeqBatch",
+    "huey-storage": f"{_HERE}.huey:HueyStorage",
+    "huey": f"{_HERE}.huey:HueyWhole",
+    "litequeue": f"{_HERE}.litequeue:Litequeue",
+    "litequeue-0.9": f"{_HERE}.litequeue:Litequeue09",
+    "persist-queue": f"{_HERE}.persist_queue:PersistFifo",
+    "persist-queue-ack": f"{_HERE}.persist_queue:PersistAck",
+    "plainjob": f"{_HERE}.plainjob:Plainjob",
+    "postgres": f"{_HERE}.bare_postgres:RawPostgres",
+    "procrastinate": f"{_HERE}.procrastinate:Procrastinate",
+    "pgqueuer": f"{_HERE}.pgqueuer:Pgqueuer",
+    "rq": f"{_HERE}.rq:Rq",
+}
+
+
+def load(place: str) -> type[Adapter]:
+    """The adapter at "module:Class".
+
+    Raises:
+        ImportError, AttributeError: there is none.
+    """
+    module, _, name = place.partition(":")
+    adapter: type[Adapter] = getattr(import_module(module), name)
+    return adapter

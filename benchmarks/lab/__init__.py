@@ -1,1 +1,0 @@
-"""Knows numbers, never queues: measuring, judging, keeping and showing."""

@@ -1,0 +1,1 @@
+"""How work is measured: processes, interleaving, counters, instructions."""

@@ -1,0 +1,315 @@
+"""The block method: base and head measured side by side, in pairs of fresh processes.
+
+Each side of a pair is a persistent process (`contestant.py`) with database files of its own. Only
+one of them works at a time. Batches come in pairs, in random order within the pair, so
+that what slows the machine for longer than a batch slows both alike and falls out of their ratio.
+A process pair yields one figure a metric, the median of its batches' log-ratios; the next pair has
+the folders swapped. Pairs share a PYTHONHASHSEED, and each has another, so that the layout of
+dictionaries is alike within a pair and averaged over the pairs.
+
+A batch of 200 calls has 10 beyond its P95, enough for a paired signal; for P99 five batches are
+pooled to 1,000 calls, which again puts 10 beyond it. A mean has no such need, and each stretch of
+other programs' work that falls into a batch ruins it: service time is taken from every 50 calls,
+so that most stretches are clean and the median sees those. On a machine with five programs on two
+cores this took the spread between processes from 6 % to 1.5 %. What happens less often than once
+in 50 calls it cannot see; throughput, from whole batches, and P99 can.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import os
+import random
+import subprocess
+import threading
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+from benchmarks.common.exits import InfrastructureError, ending
+from benchmarks.common.statistics import quantile
+from benchmarks.contenders.tubeq import Side
+from benchmarks.records.environment import python_path
+
+TAIL_CALLS = 1000
+"""Calls that P99 is taken from at a time."""
+SERVICE_CALLS = 50
+"""Calls that service time is taken from at a time."""
+WARM_UP_BATCHES = 3
+_PATIENCE_S = 300.0
+
+
+class Unfit(Exception):
+    """A side cannot do a workload, or not rightly."""
+
+    def __init__(self, side: Side, why: str) -> None:
+        super().__init__(f"{side.name}: {why}")
+        self.side = side
+
+
+class Lacks(Unfit):
+    """A revision has not what a workload needs; the message says what."""
+
+
+class WrongResult(Unfit):
+    """A side's work did not stand the workload's check."""
+
+
+@dataclass
+class Batch:
+    """What one batch gave: seconds of each call, of all, and how many operations they were."""
+
+    latencies_s: array[float]
+    elapsed_s: float
+    operations: int
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class PairResult:
+    """What one pair of processes gave.
+
+    Args:
+        log_ratios: by metric; above 0 where the head is worse.
+        base, head: each side's own figure by metric, in the metric's unit.
+        base_calls, head_calls: seconds of every call.
+    """
+
+    log_ratios: dict[str, float]
+    base: dict[str, float]
+    head: dict[str, float]
+    base_calls: array[float]
+    head_calls: array[float]
+
+
+class Contestant:
+    """The process of one side.
+
+    Args:
+        side: whose package it has.
+        benchmarks_root: the folder that has today's `benchmarks`.
+        folder: where its files go; exists, empty.
+        hash_seed: its PYTHONHASHSEED.
+
+    Raises:
+        InfrastructureError: it cannot be started.
+    """
+
+    def __init__(self, side: Side, benchmarks_root: Path, folder: Path, hash_seed: int) -> None:
+        self.side = side
+        path = python_path(*side.path, benchmarks_root)
+        self._errors = (folder / "stderr.txt").open("w+b")
+        environment = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": str(hash_seed)}
+        environment.pop("VIRTUAL_ENV", None)
+        try:
+            self._process = subprocess.Popen(
+                [str(side.python), "-m", "benchmarks.measuring.contestant"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                cwd=folder,
+                env=environment,
+            )
+        except OSError as error:
+            self._errors.close()
+            raise InfrastructureError(f"{side.name} cannot be started: {error}") from None
+
+    def ask(self, verb: str, patience_s: float = _PATIENCE_S, **command: Any) -> dict[str, Any]:
+        """Give a command and wait for the answer.
+
+        Raises:
+            Lacks: the revision lacks what the workload needs.
+            WrongResult: a check failed.
+            InfrastructureError: it ended, failed, or did not answer in time.
+        """
+        process = self._process
+        assert process.stdin and process.stdout
+        is_late = threading.Event()
+
+        def end() -> None:
+            is_late.set()
+            process.kill()
+
+        timer = threading.Timer(patience_s, end)
+        timer.start()
+        try:
+            process.stdin.write(json.dumps({"do": verb, **command}).encode() + b"\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
+        except OSError:
+            line = b""
+        finally:
+            timer.cancel()
+        if not line:
+            how = f"did not answer {verb!r} within {patience_s:g} s"
+            if not is_late.is_set():
+                with suppress(subprocess.TimeoutExpired):
+                    how = f"{ending(process.wait(5))} at {verb!r}"
+            raise InfrastructureError(f"{self.side.name} {how}:\n{self._last_words()}")
+        try:
+            answer: dict[str, Any] = json.loads(line)
+        except ValueError:
+            raise InfrastructureError(
+                f"{self.side.name} gave no answer to {verb!r}: {line[:200]!r}"
+            ) from None
+        if "lacks" in answer:
+            raise Lacks(self.side, answer["lacks"])
+        if "wrong" in answer:
+            raise WrongResult(self.side, f"wrong results: {answer['wrong']}")
+        if "error" in answer:
+            raise InfrastructureError(f"{self.side.name} failed:\n{answer['error']}")
+        return answer
+
+    def batch(self, calls: int) -> Batch:
+        """Run one batch."""
+        answer = self.ask("run", calls=calls)
+        latencies = array("d")
+        latencies.frombytes(base64.b64decode(answer["latencies"]))
+        return Batch(latencies, answer["elapsed_s"], answer["operations"], answer["values"])
+
+    def close(self) -> None:
+        """End the process, by force where it does not go."""
+        process = self._process
+        assert process.stdin and process.stdout
+        try:
+            with suppress(OSError):
+                process.stdin.close()
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        finally:
+            process.stdout.close()
+            self._errors.close()
+
+    def _last_words(self) -> str:
+        self._errors.seek(0)
+        return self._errors.read().decode(errors="replace")[-1500:]
+
+
+@contextmanager
+def contestants(
+    base: Side, head: Side, benchmarks_root: Path, folder: Path, number: int
+) -> Iterator[tuple[Contestant, Contestant]]:
+    """The processes of pair `number`, with folders under `folder` that swap with each pair."""
+    folders = [folder / "one", folder / "two"]
+    for each in folders:
+        each.mkdir(parents=True)
+    if number % 2:
+        folders.reverse()
+    started: list[Contestant] = []
+    try:
+        for side, place in zip((base, head), folders):
+            started.append(Contestant(side, benchmarks_root, place, number))
+        yield started[0], started[1]
+    finally:
+        for each_process in started:
+            each_process.close()
+
+
+def run_pair(
+    pair: tuple[Contestant, Contestant],
+    workload: str,
+    folders: Path,
+    batches: int,
+    chance: random.Random,
+    profile: str = "regular",
+    progress: Callable[[], None] = lambda: None,
+) -> PairResult:
+    """Measure one pair of processes.
+
+    Args:
+        pair: base and head.
+        folders: where the workload's files go.
+        batches: pairs of batches.
+        chance: draws the order within each pair of batches.
+        progress: called after each pair of batches.
+
+    Raises:
+        Lacks, WrongResult, InfrastructureError: as of Contestant.ask.
+    """
+    calls = 0
+    # Which side makes its files first swaps too.
+    for contestant in chance.sample(pair, 2):
+        place = folders / f"data-{pair.index(contestant)}"
+        place.mkdir()
+        answer = contestant.ask("prepare", workload=workload, folder=str(place), profile=profile)
+        calls = answer["batch"]
+    if calls <= 0:
+        raise InfrastructureError(f"the workload {workload!r} has no batches for a gate")
+    for _ in range(WARM_UP_BATCHES):
+        for contestant in pair:
+            contestant.batch(calls)
+    measured: tuple[list[Batch], list[Batch]] = ([], [])
+    for _ in range(batches):
+        for index in chance.sample((0, 1), 2):
+            measured[index].append(pair[index].batch(calls))
+        progress()
+    for contestant in pair:
+        contestant.ask("check")
+    for contestant in pair:
+        contestant.ask("quit")
+    return pair_result(*measured)
+
+
+def pair_result(base: Sequence[Batch], head: Sequence[Batch]) -> PairResult:
+    """The figures of a pair of processes from its batches, which correspond."""
+    result = PairResult({}, {}, {}, _joined(base), _joined(head))
+    blocks = [_figures(base), _figures(head)]
+    for metric in blocks[0]:
+        if metric not in blocks[1]:
+            continue
+        ratios = [
+            math.log(after / before)
+            for before, after in zip(blocks[0][metric], blocks[1][metric])
+            if before > 0 and after > 0
+        ]
+        if ratios:
+            sign = -1.0 if metric.endswith("_per_s") else 1.0
+            result.log_ratios[metric] = sign * median(ratios)
+            result.base[metric] = median(blocks[0][metric])
+            result.head[metric] = median(blocks[1][metric])
+    return result
+
+
+def _figures(batches: Sequence[Batch]) -> dict[str, list[float]]:
+    """Each metric's figure of every batch (of every 1,000 calls for P99), in order."""
+    figures: dict[str, list[float]] = {}
+    if batches and batches[0].latencies_s:
+        ordered = [sorted(batch.latencies_s) for batch in batches]
+        figures["latency_p50_ms"] = [1e3 * quantile(each, 0.50) for each in ordered]
+        figures["latency_p95_ms"] = [1e3 * quantile(each, 0.95) for each in ordered]
+        pooled = _pools(batches)
+        if pooled:
+            figures["latency_p99_ms"] = [1e3 * quantile(each, 0.99) for each in pooled]
+        figures["service_time_ms"] = [
+            1e3 * fmean(batch.latencies_s[first : first + SERVICE_CALLS])
+            for batch in batches
+            for first in range(0, max(1, len(batch.latencies_s) - SERVICE_CALLS + 1), SERVICE_CALLS)
+        ]
+    if all(batch.operations > 0 and batch.elapsed_s > 0 for batch in batches):
+        figures["throughput_per_s"] = [each.operations / each.elapsed_s for each in batches]
+    for name in batches[0].values if batches else ():
+        figures[name] = [float(batch.values[name]) for batch in batches]
+    return figures
+
+
+def _pools(batches: Sequence[Batch]) -> list[list[float]]:
+    size = max(1, math.ceil(TAIL_CALLS / len(batches[0].latencies_s)))
+    return [
+        sorted(_joined(batches[first : first + size]))
+        for first in range(0, len(batches) - size + 1, size)
+    ]
+
+
+def _joined(batches: Sequence[Batch]) -> array[float]:
+    joined = array("d")
+    for batch in batches:
+        joined.extend(batch.latencies_s)
+    return joined

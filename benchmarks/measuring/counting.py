@@ -1,0 +1,286 @@
+"""The process in which counters are taken: `python -m ...counting REGISTRY NAME CALLS`.
+
+See counters.py for what they are and why all that is done here. Modules that take something which
+is replaced here are imported afterwards, inside functions. Only the standard library is used.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import struct
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+_WARM_UP_CALLS = 10
+_PYTHON_CALLS = 20
+_FRAME = struct.Struct(">II8s8s")
+_HEADER_BYTES = 32
+_EPOCH_S = 1_800_000_000.0
+
+
+class _Counts:
+    """Instruments on every connection and sync of the main thread."""
+
+    def __init__(self) -> None:
+        self.vm_steps = 0
+        self.statements = 0
+        self.fsyncs = 0
+        self._connections: list[sqlite3.Connection] = []
+        self._is_watching = False
+
+    def install(self) -> None:
+        """Take the place of sqlite3.connect and the syncs: before tubeq is imported."""
+        real_connect = sqlite3.connect
+
+        def connect(*args: Any, **settings: Any) -> sqlite3.Connection:
+            connection: sqlite3.Connection = real_connect(*args, **settings)
+            self._connections.append(connection)
+            if self._is_watching:
+                self._watch(connection)
+            return connection
+
+        sqlite3.connect = sqlite3.dbapi2.connect = connect  # type: ignore[assignment]
+        for name in ("fsync", "fdatasync"):
+            if hasattr(os, name):
+                setattr(os, name, self._counted(getattr(os, name)))
+
+    def _counted(self, sync: Callable[[int], None]) -> Callable[[int], None]:
+        def counted(file: int) -> None:
+            self.fsyncs += 1
+            sync(file)
+
+        return counted
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Count steps and statements: not always, since counting makes Python calls itself."""
+        self._is_watching = True
+        self._each(self._watch)
+        try:
+            yield
+        finally:
+            self._is_watching = False
+            self._each(self._unwatch)
+
+    def _watch(self, connection: sqlite3.Connection) -> None:
+        def step() -> int:
+            self.vm_steps += 1
+            return 0
+
+        def statement(sql: str) -> None:
+            self.statements += not sql.startswith("--")  # "-- " opens the line of a trigger's
+
+        connection.set_progress_handler(step, 1)
+        connection.set_trace_callback(statement)
+
+    def _unwatch(self, connection: sqlite3.Connection) -> None:
+        connection.set_progress_handler(None, 0)
+        connection.set_trace_callback(None)
+
+    def syncs_commits(self) -> bool:
+        """Whether SQLite itself syncs the log at each commit of any connection."""
+        levels: list[int] = []
+        self._each(lambda each: levels.append(each.execute("PRAGMA synchronous").fetchone()[0]))
+        return max(levels, default=0) >= 2
+
+    def _each(self, step: Callable[[sqlite3.Connection], None]) -> None:
+        for connection in self._connections:
+            with suppress(sqlite3.ProgrammingError):  # it was closed
+                step(connection)
+
+
+def stop_chance() -> None:
+    """Make time and randomness counters, and leave background threads unstarted."""
+    ticks = 0
+
+    def tick(base: float) -> Callable[[], float]:
+        def read() -> float:
+            nonlocal ticks
+            ticks += 1
+            return base + ticks * 1e-6
+
+        return read
+
+    def sleep(seconds: float) -> None:
+        nonlocal ticks
+        ticks += int(seconds * 1e6) + 1
+
+    drawn = 0
+
+    def urandom(count: int) -> bytes:
+        nonlocal drawn
+        drawn += 1
+        state = (drawn * 0x9E3779B97F4A7C15 + 0x2545F4914F6CDD1D) & (2**64 - 1)
+        return (state.to_bytes(8, "big") * (count // 8 + 1))[:count]
+
+    os.urandom = urandom  # before random and secrets take it
+    import random
+    import threading
+    import time
+
+    class Seeded(random.Random):
+        def __init__(self, seed: Any = 0) -> None:
+            super().__init__(seed)
+
+    random.Random = Seeded  # type: ignore[misc, assignment]
+    random.seed(0)
+    wall, steady = tick(_EPOCH_S), tick(1000.0)
+    time.time, time.monotonic, time.perf_counter = wall, steady, steady
+    time.sleep = sleep  # type: ignore[assignment]
+    time.time_ns = lambda: int(wall() * 1e9)
+
+    def wait(_: threading.Condition, timeout: float | None = None) -> bool:
+        if timeout is None:
+            raise RuntimeError("waits for a background thread, and none is started while counting")
+        steady()
+        return False  # as if the other thread had been quick: no time to speak of has passed
+
+    threading.Condition.wait = wait  # type: ignore[assignment, method-assign]
+    threading.Thread.start = lambda *_: None  # type: ignore[method-assign]
+    threading.Thread.join = lambda *_, **__: None  # type: ignore[method-assign]
+
+
+class _Wal:
+    """The write-ahead logs of a folder. They bear no locks, so reading them here is safe."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def frames(self) -> tuple[int, int, int]:
+        """How many frames and commits they hold, and their size in bytes."""
+        frames = commits = size = 0
+        for path in self._folder.rglob("*-wal"):
+            data = path.read_bytes()
+            if len(data) < _HEADER_BYTES:
+                continue
+            page_bytes = int.from_bytes(data[8:12], "big")
+            for start in range(_HEADER_BYTES, len(data), _FRAME.size + page_bytes):
+                _, pages_after_commit, salts, _ = _FRAME.unpack_from(data, start)
+                if salts != data[16:24]:
+                    break  # what an earlier round of the log left behind
+                frames += 1
+                commits += pages_after_commit > 0
+                size += _FRAME.size + page_bytes
+        return frames, commits, size
+
+
+def _read_bytes() -> int | None:
+    try:
+        text = Path("/proc/thread-self/io").read_text()
+    except OSError:
+        return None
+    return int(text.split("rchar:")[1].split()[0])
+
+
+def _sqlite_counters(
+    workload: Any, state: Any, calls: int, folder: Path, counts: _Counts
+) -> dict[str, float]:
+    wal = _Wal(folder)
+    frames, commits, size = wal.frames()
+    reads = [_read_bytes(), _read_bytes()]  # twice: what the look itself adds
+    before = counts.vm_steps, counts.statements, counts.fsyncs
+    with counts.watching():
+        operations: int = workload.work(state, calls).operations
+    after = counts.vm_steps, counts.statements, counts.fsyncs
+    read_after = _read_bytes()
+    frames_after, commits_after, size_after = wal.frames()
+    steps, statements, fsyncs = (now - then for now, then in zip(after, before))
+    transactions = commits_after - commits
+    if counts.syncs_commits():
+        fsyncs += transactions
+    found: dict[str, float] = {
+        "vm_steps": steps,
+        "statements": statements,
+        "transactions": transactions,
+        "fsyncs": fsyncs,
+        "wal_bytes": size_after - size,
+        "pages_written": frames_after - frames,
+    }
+    if None not in (*reads, read_after):
+        found["read_bytes"] = read_after - reads[1] - (reads[1] - reads[0])  # type: ignore[operator]
+    return {name: value / operations for name, value in found.items()}
+
+
+@contextmanager
+def _counted_calls() -> Iterator[list[int]]:
+    called = [0]
+
+    def note(_: Any, event: str, __: Any) -> None:
+        if event in ("call", "c_call"):
+            called[0] += 1
+
+    sys.setprofile(note)
+    try:
+        yield called
+    finally:
+        sys.setprofile(None)
+
+
+def _python_counters(workload: Any, state: Any, calls: int) -> dict[str, float]:
+    import gc
+    import tracemalloc
+
+    gc.disable()  # a collection at a random moment would free memory, and call finalizers
+    try:
+        with _counted_calls() as called:
+            operations = workload.work(state, calls).operations
+        workload.restore(state, calls)
+        tracemalloc.start()
+        workload.run(state, 1)
+        gc.collect()
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        workload.work(state, 1)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        workload.restore(state, 1)
+    finally:
+        gc.enable()
+    return {"python_calls": called[0] / operations, "python_peak_bytes": peak - before}
+
+
+def _count(registry: str, name: str, calls: int) -> dict[str, Any]:
+    import tempfile
+
+    module, _, function = registry.partition(":")
+    counts = _Counts()
+    counts.install()
+    workload = getattr(import_module(module), function)()[name]
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        try:
+            state = workload.prepare(Path(folder), smallest_profile(workload))
+        except NotImplementedError as error:
+            return {"lacks": str(error)}
+        try:
+            calls = min(calls, workload.counted_calls)
+            warm_up(workload, state, calls)
+            # Python first: after many writes each one would call for the checkpointer's thread.
+            python = _python_counters(workload, state, min(calls, _PYTHON_CALLS))
+            found = _sqlite_counters(workload, state, calls, Path(folder), counts)
+            workload.restore(state, calls)
+            workload.check(state)
+        finally:
+            workload.close(state)
+    return {"counters": {**found, **python}}
+
+
+def warm_up(workload: Any, state: Any, calls: int) -> None:
+    """Calls that are not counted: caches fill, code is compiled, connections open."""
+    for count in (min(_WARM_UP_CALLS, calls), 1):
+        workload.run(state, count)
+
+
+def smallest_profile(workload: Any) -> Any:
+    """The smallest of the workload's profiles: counters do not ask for more."""
+    return min(workload.calls, key=workload.calls.get)
+
+
+if __name__ == "__main__":
+    stop_chance()
+    print(json.dumps(_count(sys.argv[1], sys.argv[2], int(sys.argv[3]))))

@@ -1,0 +1,245 @@
+"""The same question put to asv and to pytest-benchmark, as their manuals say to ask it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from benchmarks.common.exits import InfrastructureError
+from benchmarks.common.git import run_git
+from benchmarks.proving.proof import Outcome
+from benchmarks.records.environment import python_path
+
+FACTOR = 1.1
+"""Both tools are asked to fail at 10 %."""
+CALLS = 100
+
+_ASV_BENCHMARK = """
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.append({root!r})
+from benchmarks.workloads import Profile, all_workloads
+
+WORKLOAD = all_workloads()[{workload!r}]
+
+
+class Suite:
+    rounds = 2
+    repeat = (5, 20, 10.0)
+    warmup_time = 0.2
+
+    def setup(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.state = WORKLOAD.prepare(Path(self.folder.name), Profile.REGULAR)
+
+    def teardown(self):
+        WORKLOAD.close(self.state)
+        self.folder.cleanup()
+
+    def time_calls(self):
+        WORKLOAD.work(self.state, {calls})
+
+    def track_p95(self):
+        latencies = sorted(WORKLOAD.run(self.state, 5000).latencies_s)
+        return latencies[4749]
+
+    def track_seconds_per_1000_tasks(self):
+        sample = WORKLOAD.run(self.state, 5000)
+        return 1000 * sample.elapsed_s / sample.operations
+"""
+_PYTEST_BENCHMARK = """
+from benchmarks.workloads import Profile, all_workloads
+
+WORKLOAD = all_workloads()[{workload!r}]
+
+
+def test_calls(benchmark, tmp_path):
+    state = WORKLOAD.prepare(tmp_path, Profile.REGULAR)
+
+    def restore():
+        if restore.called:
+            WORKLOAD.restore(state, {calls})
+        restore.called = True
+
+    restore.called = False
+    benchmark.pedantic(WORKLOAD.work, args=(state, {calls}), setup=restore, rounds=100,
+                       warmup_rounds=3)
+    WORKLOAD.close(state)
+"""
+
+
+class AsvContinuous:
+    """`asv continuous -f 1.1 BASE HEAD` in a repository made for the purpose.
+
+    Args:
+        root: the folder that has today's `benchmarks`.
+        folder: is made; holds the repository, asv's environment and results.
+        source: the tree that trees are planted into.
+    """
+
+    def __init__(self, root: Path, folder: Path, source: Path) -> None:
+        self._root = root
+        self._repository = folder / "repository"
+        self._suite = folder / "suite"
+        self._suite.mkdir(parents=True)
+        self._repository.mkdir()
+        for each in ("pyproject.toml", "README.md"):
+            if (source / each).exists():
+                shutil.copy2(source / each, self._repository)
+        self._git("init", "--quiet", "--initial-branch=main")
+        (self._suite / "__init__.py").touch()
+        self._config = folder / "asv.conf.json"
+        install = "in-dir={env_dir} python -m pip install --no-deps --force-reinstall {wheel_file}"
+        build = (
+            "python -m pip wheel --no-deps --no-build-isolation --no-index "
+            "-w {build_cache_dir} {build_dir}"
+        )
+        settings = {
+            "version": 1,
+            "project": "tubeq",
+            "repo": str(self._repository),
+            "branches": ["main"],
+            "environment_type": "virtualenv",
+            "matrix": {"req": {"hatchling": [], "wheel": []}},
+            "benchmark_dir": str(self._suite),
+            "env_dir": str(folder / "env"),
+            "results_dir": str(folder / "results"),
+            "html_dir": str(folder / "html"),
+            "build_command": [build],
+            "install_command": [install],
+            "uninstall_command": ["return-code=any python -m pip uninstall -y tubeq"],
+        }
+        self._config.write_text(json.dumps(settings), encoding="utf-8")
+        self._asv("machine", "--yes")
+
+    def ask(self, base: Path, head: Path, workload: str) -> Outcome:
+        """Whether it says that performance has decreased.
+
+        Raises:
+            InfrastructureError: it could not run the benchmarks.
+        """
+        text = _ASV_BENCHMARK.format(workload=workload, calls=CALLS, root=str(self._root))
+        (self._suite / "suite.py").write_text(text, encoding="utf-8")
+        commits = [self._commit(tree, name) for tree, name in ((base, "base"), (head, "head"))]
+        began = perf_counter()
+        done = self._asv("continuous", "--factor", str(FACTOR), "--show-stderr", *commits)
+        if done.returncode not in (0, 1) or "failed" in done.stdout.lower():
+            raise InfrastructureError(f"asv continuous:\n{(done.stdout + done.stderr)[-2000:]}")
+        rows = [line for line in done.stdout.splitlines() if line.startswith("|")]
+        alarm = done.returncode == 1
+        return Outcome(
+            verdict="performance decreased" if alarm else "not significantly changed",
+            alarm=alarm,
+            elapsed_s=round(perf_counter() - began, 1),
+            details={"rows": rows[2:]},
+        )
+
+    def _commit(self, tree: Path, name: str) -> str:
+        shutil.rmtree(self._repository / "src", ignore_errors=True)
+        shutil.copytree(tree / "src", self._repository / "src")
+        self._git("add", "--all")
+        self._git("commit", "--quiet", "--allow-empty", "--message", name)
+        return self._git("rev-parse", "HEAD").strip()
+
+    def _git(self, *arguments: str) -> str:
+        who = ("user.name=proof", "user.email=proof@localhost", "commit.gpgSign=false",
+               f"core.hooksPath={os.devnull}")  # fmt: skip
+        return run_git(self._repository, *arguments, settings=who).decode()
+
+    def _asv(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "asv", *arguments[:1], "--config", str(self._config)]
+        return _run([*command, *arguments[1:]], {"TMPDIR": str(self._config.parent)})
+
+
+class PytestBenchmark:
+    """A saved run of the base, then `--benchmark-compare-fail=median:10%` (and mean) on the head.
+
+    Args:
+        root: the folder that has today's `benchmarks`.
+        folder: is made; holds the test and the saved runs.
+    """
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        self._root = root
+        self._folder = folder
+        self._folder.mkdir(parents=True)
+
+    def ask(self, base: Path, head: Path, workload: str) -> Outcome:
+        """Whether the comparison fails.
+
+        Raises:
+            InfrastructureError: the benchmarks could not be run.
+        """
+        shutil.rmtree(self._folder / "storage", ignore_errors=True)
+        text = _PYTEST_BENCHMARK.format(workload=workload, calls=CALLS)
+        (self._folder / "test_calls.py").write_text(text, encoding="utf-8")
+        began = perf_counter()
+        saved = self._pytest(base, "--benchmark-save=base")
+        if saved.returncode:
+            raise InfrastructureError(f"pytest-benchmark:\n{saved.stdout[-2000:]}")
+        percent = f"{FACTOR - 1:.0%}"
+        judged = self._pytest(
+            head,
+            "--benchmark-compare",
+            f"--benchmark-compare-fail=median:{percent}",
+            f"--benchmark-compare-fail=mean:{percent}",
+            "--benchmark-json=head.json",
+        )
+        alarm = "Performance has regressed" in judged.stdout + judged.stderr
+        if judged.returncode and not alarm:
+            raise InfrastructureError(f"pytest-benchmark:\n{judged.stdout[-2000:]}")
+        return Outcome(
+            verdict="performance has regressed" if alarm else "passed",
+            alarm=alarm,
+            elapsed_s=round(perf_counter() - began, 1),
+            details={"ratios": self._ratios()},
+        )
+
+    def _pytest(self, tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir", "."]
+        command += [
+            "-p",
+            "no:randomly",
+            "-p",
+            "no:cacheprovider",
+            "--basetemp",
+            "files",
+            "test_calls.py",
+        ]
+        # Not an address, for all its looks: what follows "file://" is taken as it is.
+        storage = f"--benchmark-storage=file://{(self._folder / 'storage').as_posix()}"
+        path = python_path(tree / "src", self._root)
+        return _run([*command, storage, *arguments], {"PYTHONPATH": path}, self._folder)
+
+    def _ratios(self) -> Mapping[str, float]:
+        saved = next((self._folder / "storage").rglob("*.json"))
+        before, after = (_stats(path) for path in (saved, self._folder / "head.json"))
+        return {name: round(after[name] / before[name], 4) for name in ("min", "median", "mean")}
+
+
+def _stats(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["benchmarks"][0]["stats"]
+    return found
+
+
+def _run(
+    command: Sequence[str], environment: Mapping[str, str], folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        env={**os.environ, **environment},
+        cwd=folder,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )

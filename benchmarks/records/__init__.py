@@ -1,0 +1,1 @@
+"""What was measured, kept: the schema, the history, what a package and a machine are."""

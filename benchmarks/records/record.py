@@ -1,0 +1,301 @@
+"""What one measurement of one workload at one commit is, as an append-only fact.
+
+A `WorkloadRecord` is one line of results/history/<machine>.ndjson; a `RunRecord` is all that one
+run measured on one machine at one commit. Both are plain values: nothing here reads or judges.
+
+Percentiles are given with a 95 % interval from order statistics, or not at all: where too few calls
+were timed for the interval to end inside the sample (72 for P95, 368 for P99), there is no value.
+Percentiles are never averaged; repeated measurements are folded by adding their histograms.
+
+Standard library only, but for `hdrhistogram`, imported where a histogram is made.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from typing import Any, Protocol
+
+from benchmarks.records.histograms import encode_histogram
+
+SCHEMA_VERSION = 1
+QUANTILES: Mapping[str, float] = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
+CONFIDENCE = 0.95
+CLOCK_STEPS = 10
+
+
+class BadRecord(ValueError):
+    """A record that cannot be read: the message says which field and why."""
+
+
+class SampleLike(Protocol):
+    """What is used of a workload's sample; `benchmarks.workloads.base.Sample` is one."""
+
+    @property
+    def latencies_s(self) -> Sequence[float]: ...
+    @property
+    def elapsed_s(self) -> float: ...
+    @property
+    def operations(self) -> int: ...
+    @property
+    def values(self) -> Mapping[str, float]: ...
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A value and its 95 % interval; the interval's ends are None where it has none."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What was measured: `committed_at` is ISO 8601 in UTC; `dirty` says that files differed."""
+
+    sha: str
+    subject: str
+    committed_at: str
+    dirty: bool = False
+
+
+@dataclass(frozen=True)
+class WorkloadRecord:
+    """One workload measured at one commit on one machine.
+
+    Args:
+        metrics: by name, unit last: latency_p50_ms ... latency_p99_ms, latency_max_ms,
+            latency_mean_ms, throughput_per_s, and the sample's own values. Higher is better only
+            for names that end in `_per_s`: see `higher_is_better`.
+        counters: deterministic counts per operation, such as {"vm_steps": 112.0}.
+        calls: how many calls were timed; 0 where a call means nothing.
+        operations, elapsed_s: what the throughput was made of, so that repeats can be folded.
+        histogram: all latencies in nanoseconds, as hdrhistogram's own base64 text.
+    """
+
+    workload: str
+    commit: Commit
+    machine: str
+    profile: str
+    measured_at: str
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Measure] = field(default_factory=dict)
+    counters: Mapping[str, float] = field(default_factory=dict)
+    calls: int = 0
+    operations: int = 0
+    elapsed_s: float = 0.0
+    histogram: str | None = None
+    schema: int = SCHEMA_VERSION
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values; floats keep six significant digits, more than any of them is good for."""
+        fields = asdict(self)
+        metrics = fields["metrics"]
+        fields["metrics"] = {
+            name: [metric["value"]]
+            if metric["low"] is None
+            else [metric["value"], metric["low"], metric["high"]]
+            for name, metric in metrics.items()
+        }
+        rounded: dict[str, Any] = _rounded(fields)
+        return rounded
+
+    @classmethod
+    def from_json(cls, data: Any) -> WorkloadRecord:
+        """The record that `to_json` wrote.
+
+        Raises:
+            BadRecord: a field is missing or of another type, or the schema is a newer one.
+        """
+        try:
+            if data["schema"] > SCHEMA_VERSION:
+                raise BadRecord(f"schema {data['schema']} is newer than {SCHEMA_VERSION}")
+            record = cls(
+                # Older lines call a workload a scenario.
+                workload=_text(data, "workload" if "workload" in data else "scenario"),
+                commit=Commit(**data["commit"]),
+                machine=_text(data, "machine"),
+                profile=_text(data, "profile"),
+                measured_at=_moment(data["measured_at"]),
+                environment=dict(data["environment"]),
+                metrics={name: _measure(name, ends) for name, ends in data["metrics"].items()},
+                counters={name: _number(name, count) for name, count in data["counters"].items()},
+                calls=int(data["calls"]),
+                operations=int(data["operations"]),
+                elapsed_s=_number("elapsed_s", data["elapsed_s"]),
+                histogram=None if data["histogram"] is None else _text(data, "histogram"),
+                schema=int(data["schema"]),
+            )
+            if not re.fullmatch(r"[0-9a-f]{7,64}", record.commit.sha):
+                raise BadRecord(f"commit.sha is not a commit: {record.commit.sha!r:.60}")
+            _moment(record.commit.committed_at)
+        except BadRecord:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise BadRecord(f"{type(error).__name__}: {error}") from error
+        return record
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """All that one run measured: the same commit, machine and profile in every workload.
+
+    `limits` are what the thresholds file says, by workload and metric, for the report's verdicts:
+    an upper limit, or a lower one for metrics of which higher is better.
+    """
+
+    workloads: tuple[WorkloadRecord, ...]
+    limits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        samples: Mapping[str, SampleLike | Sequence[SampleLike]],
+        *,
+        commit: Commit,
+        machine: str,
+        profile: str,
+        environment: Mapping[str, Any],
+        counters: Mapping[str, Mapping[str, float]] | None = None,
+        limits: Mapping[str, Mapping[str, float]] | None = None,
+        measured_at: str | None = None,
+    ) -> RunRecord:
+        """The record of a run.
+
+        Args:
+            samples: by workload name, a sample or several (then taken together, call by call).
+            commit: what was measured; `commit_of` in history.py asks git.
+            machine: the machine's profile name, such as "linux-x86_64-2cpu".
+            profile: "smoke", "regular" or "large".
+            environment: the fingerprint: kernel, python, sqlite, cpu, file system, load...
+            counters: by workload name, counts per operation.
+            limits: by workload name, limits by metric.
+            measured_at: ISO 8601; now if None.
+        """
+        moment = measured_at or datetime.now(timezone.utc).isoformat(timespec="seconds")
+        records = []
+        for name, given in samples.items():
+            parts: Sequence[SampleLike] = given if isinstance(given, Sequence) else [given]
+            latencies_s = [latency for part in parts for latency in part.latencies_s]
+            operations = sum(part.operations for part in parts)
+            elapsed_s = sum(part.elapsed_s for part in parts)
+            metrics = latency_metrics(latencies_s, environment.get("clock_resolution_ns") or 0)
+            if operations and elapsed_s > 0:
+                metrics["throughput_per_s"] = Measure(operations / elapsed_s)
+            for value_name in {key: None for part in parts for key in part.values}:
+                found = [part.values[value_name] for part in parts if value_name in part.values]
+                metrics[value_name] = Measure(sorted(found)[len(found) // 2])
+            records.append(
+                WorkloadRecord(
+                    workload=name,
+                    commit=commit,
+                    machine=machine,
+                    profile=str(profile),
+                    measured_at=moment,
+                    environment=dict(environment),
+                    metrics=metrics,
+                    counters=dict((counters or {}).get(name, {})),
+                    calls=len(latencies_s),
+                    operations=operations,
+                    elapsed_s=elapsed_s,
+                    histogram=encode_histogram(latencies_s) if latencies_s else None,
+                )
+            )
+        return cls(workloads=tuple(records), limits=dict(limits or {}))
+
+
+def higher_is_better(metric: str) -> bool:
+    """Whether more of it is good: only what is counted per second."""
+    return metric.endswith("_per_s")
+
+
+def order_interval(
+    calls: int, quantile: float, confidence: float = CONFIDENCE
+) -> tuple[int, int] | None:
+    """Ranks (from 1) of the two order statistics that enclose a quantile, or None if too few calls.
+
+    The number of calls below the true quantile is binomial, whatever the latencies' distribution,
+    so the interval needs no assumption but independence (David & Nagaraja, Order Statistics, 7.1).
+    """
+    tail = (1 - confidence) / 2
+    if calls < 1 or quantile**calls > tail or (1 - quantile) ** calls > tail:
+        return None
+    spread = math.sqrt(calls * quantile * (1 - quantile))
+    start = max(0, int(calls * quantile - 10 * spread))  # what lies before has no weight
+    log_odds = math.log(quantile) - math.log1p(-quantile)
+    log_mass = (
+        math.lgamma(calls + 1) - math.lgamma(start + 1) - math.lgamma(calls - start + 1)
+        + start * math.log(quantile) + (calls - start) * math.log1p(-quantile)
+    )  # fmt: skip
+    low, high, below = max(1, start), calls, 0.0
+    for rank in range(start + 1, calls + 1):
+        below += math.exp(log_mass)  # P(fewer than `rank` calls are below the quantile)
+        if below <= tail:
+            low = rank
+        if below >= 1 - tail:
+            high = rank
+            break
+        log_mass += math.log((calls - rank + 1) / rank) + log_odds
+    return low, high
+
+
+def latency_metrics(
+    latencies_s: Sequence[float], clock_resolution_ns: float = 0.0
+) -> dict[str, Measure]:
+    """Percentiles with intervals, mean and max of raw latencies, in ms; {} of none.
+
+    A percentile of fewer than `CLOCK_STEPS` steps of the clock is left out: it is the clock's.
+    """
+    ordered = sorted(latencies_s)
+    if not ordered:
+        return {}
+    metrics = {}
+    for name, quantile in QUANTILES.items():
+        ranks = order_interval(len(ordered), quantile)
+        at = ordered[math.ceil(quantile * len(ordered)) - 1]
+        if ranks is not None and at * 1e9 >= CLOCK_STEPS * clock_resolution_ns:
+            value, low, high = (
+                ordered[rank - 1] * 1000 for rank in (math.ceil(quantile * len(ordered)), *ranks)
+            )
+            metrics[f"latency_{name}_ms"] = Measure(value, low, high)
+    metrics["latency_max_ms"] = Measure(ordered[-1] * 1000)
+    metrics["latency_mean_ms"] = Measure(math.fsum(ordered) / len(ordered) * 1000)
+    return metrics
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _rounded(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_rounded(item) for item in value]
+    return value
+
+
+def _text(data: Mapping[str, Any], name: str) -> str:
+    if not isinstance(data[name], str) or not data[name]:
+        raise BadRecord(f"{name} is not a text")
+    return str(data[name])
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise BadRecord(f"{name} is not a number: {value!r:.60}")
+    return float(value)
+
+
+def _measure(name: str, ends: Any) -> Measure:
+    if not isinstance(ends, list) or len(ends) not in {1, 3}:
+        raise BadRecord(f"metrics.{name} is not [value] or [value, low, high]")
+    return Measure(*(_number(f"metrics.{name}", end) for end in ends))
+
+
+def _moment(text: Any) -> str:
+    if datetime.fromisoformat(str(text).replace("Z", "+00:00")).tzinfo is None:
+        raise BadRecord(f"a time without its zone: {text!r:.60}")
+    return str(text)

@@ -1,0 +1,1 @@
+"""How figures are shown: text, Markdown, JUnit, pictures, the site."""

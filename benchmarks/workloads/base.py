@@ -1,0 +1,205 @@
+"""What a workload is: one workload, the same for the tests, pytest-benchmark, asv and the gate.
+
+Only the standard library and tubeq's public names are used here and in every workload, because
+today's workloads also run against yesterday's package. tubeq itself is imported when a workload is
+prepared: listing the workloads needs no package at all.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from importlib import import_module
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tubeq import QueueManager
+
+TASK_TYPE = "benchmark"
+PARAMETERS = {"channel_url": "@some_channel_or_other", "max_results": 50, "note": "x" * 60}
+IDEA = {"source_id": "video-1", "title": "A video about a lighthouse", "score": 42.0}
+_BULK = 1000
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+class Lacks(NotImplementedError):
+    """The measured package has no such API: an older one, mostly. The workload is skipped.
+
+    A NotImplementedError, because that is what asv's `setup` skips a benchmark for.
+    """
+
+
+class Profile(str, Enum):
+    """How much of a workload is run: seconds in the tests, a minute by hand, or all night."""
+
+    SMOKE = "smoke"
+    REGULAR = "regular"
+    LARGE = "large"
+
+    __str__ = str.__str__
+
+
+@dataclass
+class Sample:
+    """What one run of a workload gave.
+
+    Args:
+        latencies_s: seconds of each call, raw, in order; empty where a call means nothing.
+        elapsed_s: seconds of the whole timed part.
+        operations: how many tasks (or calls) it dealt with; throughput is operations / elapsed_s.
+        values: other figures by name, unit last, such as "memory_mb"; lower is better.
+    """
+
+    latencies_s: list[float] = field(default_factory=list)
+    elapsed_s: float = 0.0
+    operations: int = 0
+    values: Mapping[str, float] = field(default_factory=dict)
+
+    def add(self, part: Sample) -> None:
+        """Take in the sample of a further stretch of the same run; its values replace older."""
+        self.latencies_s += part.latencies_s
+        self.elapsed_s += part.elapsed_s
+        self.operations += part.operations
+        self.values = {**self.values, **part.values}
+
+
+class Workload:
+    """One workload. Stateless: what a run needs is in the state that `prepare` returns.
+
+    Callers use `prepare`, `run` as often as they like, `check` and `close`. A workload defines
+    `work`, the timed part alone, and `restore`, which puts back what it used up.
+    """
+
+    name: str
+    """Lower case, parts joined by '-': "claim-lifo-1e3"."""
+    calls: Mapping[Profile, int]
+    """How many calls a sample of each profile has."""
+    batch: int = 200
+    """How many calls a batch of the gate's has; 0 where the gate has no use for the workload."""
+    at_once: int = 1_000_000_000
+    """How many calls `work` can do before it needs `restore`."""
+    from_profile: Profile = Profile.SMOKE
+    """The smallest profile that includes it when no workload is named."""
+    figures: tuple[str, ...] = ()
+    """The names of its sample's `values`."""
+    counted_calls: int = 100
+    """How many calls counters are taken of; 0 where they mean nothing: several processes or
+    threads, or not the same work each time."""
+
+    def prepare(self, folder: Path, profile: Profile) -> Any:
+        """Make what the run needs, in an empty folder of its own.
+
+        Raises:
+            Lacks: the measured package has no API for this.
+        """
+        raise NotImplementedError  # pragma: no cover
+
+    def run(self, state: Any, calls: int) -> Sample:
+        """Do `calls` calls and time them. What was used up is put back, untimed."""
+        sample = Sample()
+        for first in range(0, calls, self.at_once):
+            count = min(self.at_once, calls - first)
+            sample.add(self.work(state, count))
+            self.restore(state, count)
+        return sample
+
+    def work(self, state: Any, calls: int) -> Sample:
+        """Do `calls` calls, at most `at_once`, and time them: nothing but the workload."""
+        raise NotImplementedError  # pragma: no cover
+
+    def restore(self, state: Any, calls: int) -> None:
+        """Put back what `calls` calls of `work` used up."""
+
+    def check(self, state: Any) -> None:
+        """Raise AssertionError unless the work was done right."""
+        raise NotImplementedError  # pragma: no cover
+
+    def close(self, state: Any) -> None:
+        """Let go of what `prepare` opened."""
+
+
+def sizes(smoke: int, regular: int, large: int) -> Mapping[Profile, int]:
+    """How many calls each profile has."""
+    return {Profile.SMOKE: smoke, Profile.REGULAR: regular, Profile.LARGE: large}
+
+
+def each_timed(call: Callable[[], object], calls: int) -> Sample:
+    """Call so many times, one after the other, each timed on its own."""
+    latencies: list[float] = []
+    append = latencies.append
+    for _ in range(calls):
+        began = perf_counter()
+        call()
+        append(perf_counter() - began)
+    return Sample(latencies, sum(latencies), calls)
+
+
+def public(path: str) -> Any:
+    """A public name of the measured package, such as "NewTask" or "workers.runner:Runner".
+
+    Raises:
+        Lacks: it has none.
+    """
+    module, _, name = path.rpartition(":")
+    try:
+        return getattr(import_module(f"tubeq.{module}".rstrip(".")), name)
+    except (ImportError, AttributeError) as error:
+        raise Lacks(f"this tubeq has no {path}: {error}") from error
+
+
+def open_queue(path: Path, *verbs: str, **settings: Any) -> QueueManager:
+    """A queue that has these verbs.
+
+    Raises:
+        Lacks: this package's QueueManager has no such verb, or takes no such setting.
+    """
+    manager = public("QueueManager")
+    missing = [verb for verb in verbs if not hasattr(manager, verb)]
+    if missing:
+        raise Lacks(f"this tubeq's QueueManager has no {', '.join(missing)}")
+    try:
+        queue: QueueManager = manager(path, **settings)
+    except TypeError as error:
+        raise Lacks(f"this tubeq's QueueManager is opened otherwise: {error}") from error
+    return queue
+
+
+def fill(queue: QueueManager, count: int) -> None:
+    """Create that many tasks of priorities 1 to 9, in batches."""
+    new_task = public("NewTask")
+    for first in range(0, count, _BULK):
+        size = min(_BULK, count - first)
+        queue.create_tasks(new_task(TASK_TYPE, PARAMETERS, 1 + each % 9) for each in range(size))
+
+
+def run_python(*arguments: str) -> str:
+    """What another Python process of this environment prints; it can import `benchmarks`.
+
+    Raises:
+        RuntimeError: it failed; the message is the end of what it wrote.
+    """
+    inherited = os.environ.get("PYTHONPATH")
+    path = os.pathsep.join([str(_ROOT), *([inherited] if inherited else [])])
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        told = f"{' '.join(arguments):.200} failed with {done.returncode}"
+        raise RuntimeError(f"{told}: {done.stderr[-2000:].strip()}")
+    return done.stdout
+
+
+def statuses(queue: QueueManager) -> dict[str, int]:
+    """How many tasks are in each status, empty ones left out."""
+    return {str(status): count for status, count in queue.stats().by_status.items() if count}

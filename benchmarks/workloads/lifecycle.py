@@ -1,0 +1,55 @@
+"""A task from its creation to its end: created, claimed, started, completed with one result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.workloads.base import (
+    IDEA,
+    PARAMETERS,
+    TASK_TYPE,
+    Profile,
+    Sample,
+    Workload,
+    each_timed,
+    open_queue,
+    sizes,
+    statuses,
+)
+
+if TYPE_CHECKING:
+    from tubeq import QueueManager
+
+
+class Lifecycle(Workload):
+    """One task a call, in a queue that is otherwise empty but for what was finished before."""
+
+    name = "lifecycle"
+    calls = sizes(200, 5_000, 50_000)
+    batch = 100
+
+    def prepare(self, folder: Path, profile: Profile) -> QueueManager:
+        return open_queue(
+            folder / "queue.db", "create_task", "claim_next_task", "start_task", "complete_task"
+        )
+
+    def work(self, state: QueueManager, calls: int) -> Sample:
+        def live() -> None:
+            state.create_task(TASK_TYPE, PARAMETERS)
+            claim = state.claim_next_task(TASK_TYPE, "w")
+            assert claim is not None
+            state.complete_task(state.start_task(claim), [IDEA])
+
+        return each_timed(live, calls)
+
+    def check(self, state: QueueManager) -> None:
+        stats = state.stats()
+        assert set(statuses(state)) == {"COMPLETED"}, "a task was left behind"
+        assert stats.results == stats.by_status["COMPLETED"], "a result was lost, or written twice"
+
+    def close(self, state: QueueManager) -> None:
+        state.close()
+
+
+WORKLOADS = [Lifecycle()]

@@ -1,0 +1,138 @@
+"""Tasks that reach a worker in another process: how long from the moment they should exist until
+the plugin has them.
+
+`open-loop` creates tasks by a schedule, a hundred a second, whether or not earlier ones are done,
+and counts from the *planned* moment: a stall makes all that were planned during it late, as it
+would be for their users, and not only the one task that met it (G. Tene, "How NOT to measure
+latency": coordinated omission). `wake-up` lets the worker fall idle before each task.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+from time import perf_counter  # of one origin for all processes of a machine
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from benchmarks.workloads.base import (
+    TASK_TYPE,
+    Profile,
+    Sample,
+    Workload,
+    open_queue,
+    public,
+    sizes,
+    statuses,
+)
+from benchmarks.workloads.processes import Crew
+
+if TYPE_CHECKING:
+    from tubeq import QueueManager
+
+_RATE_PER_S = 100
+_FALL_IDLE_S = 0.01
+_WRITTEN_S = 5.0
+
+
+class _State(NamedTuple):
+    queue: QueueManager
+    crew: Crew
+    done: list[int]
+
+
+class _Served(Workload):
+    batch = 0  # sleeps more than it works: a gate would wait for nothing
+    counted_calls = 0
+
+    def prepare(self, folder: Path, profile: Profile) -> _State:
+        path = folder / "queue.db"
+        queue = open_queue(path, "create_task")
+        public("BaseWorker")
+        return _State(queue, Crew(1, _serve, path), [])
+
+    def check(self, state: _State) -> None:
+        wanted = {"COMPLETED": sum(state.done)}
+        until = perf_counter() + _WRITTEN_S
+        while statuses(state.queue) != wanted and perf_counter() < until:
+            time.sleep(0.01)  # the last task was seen by the plugin before it is written down
+        assert statuses(state.queue) == wanted, "a task was lost, or done twice"
+
+    def close(self, state: _State) -> None:
+        state.queue.create_task(TASK_TYPE, {"since": None})  # ends the worker
+        state.crew.dismiss()
+        state.queue.close()
+
+
+class OpenLoop(_Served):
+    """One task a call, at a planned moment."""
+
+    name = "open-loop"
+    calls = sizes(100, 2_000, 20_000)
+
+    def work(self, state: _State, calls: int) -> Sample:
+        state.crew.tell(calls)
+        began = perf_counter() + 0.1
+        for number in range(calls):
+            planned = began + number / _RATE_PER_S
+            while (early_s := planned - perf_counter()) > 0:
+                time.sleep(early_s)
+            state.queue.create_task(TASK_TYPE, {"since": planned})
+        (latencies_s,) = state.crew.answers()
+        state.done.append(calls)
+        # No elapsed time: the schedule's rate is no throughput.
+        return Sample(latencies_s, 0.0, calls)
+
+
+class WakeUp(_Served):
+    """One task a call, created when the worker has nothing to do."""
+
+    name = "wake-up"
+    calls = sizes(50, 1_000, 10_000)
+
+    def work(self, state: _State, calls: int) -> Sample:
+        latencies_s: list[float] = []
+        for _ in range(calls):
+            state.crew.tell(1)
+            time.sleep(_FALL_IDLE_S)
+            state.queue.create_task(TASK_TYPE, {"since": perf_counter()})
+            ((latency_s,),) = state.crew.answers()
+            latencies_s.append(latency_s)
+        state.done.append(calls)
+        return Sample(latencies_s, 0.0, calls)
+
+
+class _Reporter:
+    """A plugin that reports how late each task is, as many together as it is told to."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self.stop = threading.Event()
+        self._pipe = pipe
+        self._wanted = 0
+        self._late_s: list[float] = []
+
+    def scrape(self, since: float | None) -> list[dict[str, Any]]:
+        now = perf_counter()
+        if since is None:
+            self.stop.set()
+            return []
+        self._late_s.append(now - since)
+        if not self._wanted:
+            self._wanted = self._pipe.recv()
+        if len(self._late_s) == self._wanted:
+            self._pipe.send(self._late_s)
+            self._late_s, self._wanted = [], 0
+        return []
+
+
+def _serve(pipe: Connection, path: Path) -> None:
+    plugin = _Reporter(pipe)
+    config = public("WorkerConfig")(worker_id="served", task_type=TASK_TYPE)
+    worker = public("BaseWorker")(config, path, plugin)
+    pipe.send("ready")
+    worker.run(plugin.stop)
+    worker.close()
+
+
+WORKLOADS = [OpenLoop(), WakeUp()]
