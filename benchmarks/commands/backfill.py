@@ -1,52 +1,72 @@
-"""Measure the repository's own commits into the history: today's workloads, yesterday's package.
+"""Measure the packages of the history: instructions, then time as ratios to the anchor.
 
-REV..REV names a range as git does; its commits are taken oldest first, along first parents. Each
-gets an environment of its own. A commit whose package cannot be built, or lacks what a workload
-needs, is skipped and said. What was measured is kept, and not measured again when the command is
-repeated.
+Each distinct package of the range (`src/tubeq` and its dependencies) is measured once and kept,
+its counts in results/counts and its times in results/ratios; what is kept is not measured again, so
+the command can be stopped and repeated. Counting uses both cores and does not mind other programs;
+timing runs one process at a time, the package and the anchor (results/anchor) interleaved, in an
+order that spreads each stretch of time over old and new packages.
 
-Exit code 1 where a workload's work was wrong at some commit; 3 where a workload failed otherwise,
-or nothing could be measured.
+Exit code 1 where a workload's check failed at some package; 3 where nothing could be measured.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import signal
-import subprocess
+import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import git
-from benchmarks.common.exits import ExitCode, InfrastructureError, LabError, ending
-from benchmarks.common.options import check_names, output_folder
+from benchmarks.commands.compare import Teller, no_counters, working_folder
+from benchmarks.common.exits import BadInput, ExitCode, InfrastructureError, LabError
+from benchmarks.common.git import UnknownRevision
+from benchmarks.common.options import minutes, output_folder, whole
 from benchmarks.common.progress import Progress
-from benchmarks.records import history
-from benchmarks.records.environment import python_path
-from benchmarks.records.record import Commit, RunRecord
+from benchmarks.contenders.tubeq import Side, source_tree
+from benchmarks.judging.gate import Settings, WorkloadVerdict
+from benchmarks.judging.rounds import Bench, Duel, HeadLacks
+from benchmarks.measuring.blocks import stock_folder
+from benchmarks.records import ratios
+from benchmarks.records.counts import THE_EIGHT
+from benchmarks.records.environment import fingerprint
+from benchmarks.records.history import RESULTS
+from benchmarks.records.packages import Package, distinct_packages
 
 ROOT = Path(__file__).resolve().parents[2]
+_PAIRS = 8
+_MOST = 1_000_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("range", metavar="REV..REV", help="which commits; one revision for one")
     parser.add_argument(
-        "--workload", action="append", metavar="NAME",
-        help="a workload, may be repeated (default: all, two minutes a commit)",
+        "range", metavar="REV..REV", nargs="?", default="HEAD",
+        help="whose packages, along first parents (default: all up to HEAD)",
     )  # fmt: skip
     parser.add_argument(
-        "--profile", choices=("smoke", "regular"), default="regular", help="how much (regular)"
+        "--newest", type=whole(1, _MOST), metavar="N", help="only the newest N packages of it"
     )
-    parser.add_argument("--again", action="store_true", help="also what the history has already")
-    parser.add_argument("--no-counters", action="store_true", help="leave the counters out")
     parser.add_argument(
-        "--results", type=output_folder, metavar="DIR",
+        "--workload", action="append", metavar="NAME",
+        help="a workload or a pattern (claim-*), may be repeated (default: the eight)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--pairs", type=whole(4, 32), default=_PAIRS, metavar="N",
+        help=f"process pairs a workload ({_PAIRS})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--budget-minutes", type=minutes, metavar="N",
+        help="begin no further workload after so long; run again to go on",
+    )  # fmt: skip
+    parser.add_argument("--again", action="store_true", help="also what is kept already")
+    parser.add_argument(
+        "--results", type=output_folder, default=RESULTS, metavar="DIR",
         help="the results folder (default: results)",
     )  # fmt: skip
     parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
@@ -54,180 +74,147 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carry it out; the exit code."""
-    from benchmarks.records.environment import machine_name
-    from benchmarks.workloads import all_workloads
-
-    names = options.workload or list(all_workloads())
     try:
-        check_names("workload", names, all_workloads())
-        commits = commits_of(options.range)
+        packages = distinct_packages(ROOT, options.range)
+        if options.newest is not None:
+            packages = packages[-options.newest :]
+        anchor = anchor_package(RESULTS / "anchor")
+        names = _chosen(options.workload)
+        return _time(packages, anchor, names, options)
     except LabError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    machine = machine_name()
-    known = {
-        (record.commit.sha, record.workload)
-        for record in history.read(options.results).records
-        if (record.machine, record.profile) == (machine, options.profile) and not options.again
-    }
-    measured = 0
-    kinds: set[str] = set()
-    progress = Progress(options.quiet)
-    for number, commit in enumerate(commits, start=1):
-        print(f"[{number}/{len(commits)}] {commit.sha[:7]} {commit.subject}", flush=True)
-        wanted = [name for name in names if (commit.sha, name) not in known]
-        if not wanted:
-            print("    is in the history already")
-            measured += 1
-            continue
-        progress.tell(f"{commit.sha[:7]}: preparing its environment")
-        try:
-            python, path = _runnable(commit.sha, progress.tell)
-        except InfrastructureError as error:
-            print(f"    skipped: {error}")
-            continue
-        command = [str(python), "-m", "benchmarks.commands.backfill", json.dumps({
-            "commit": asdict(commit), "names": wanted, "profile": options.profile,
-            "counters": not options.no_counters, "machine": machine,
-        })]  # fmt: skip
-        for answer in _answers(command, path, wanted):
-            progress.tell(f"{commit.sha[:7]} {answer['workload']}")
-            if "sample" in answer:
-                _keep(answer, commit, machine, options)
-                measured += 1
-            elif "kind" in answer:
-                name, kind, why = answer["workload"], answer["kind"], answer["why"]
-                print(f"    {name}: {kind}: {why}", flush=True)
-                kinds.add(kind)
-    if not measured:
+
+
+def anchor_package(path: Path) -> Package:
+    """The package that results/anchor names.
+
+    Raises:
+        BadInput: it names none.
+    """
+    try:
+        name = path.read_text(encoding="utf-8").split()[0]
+        return distinct_packages(ROOT, f"{name}~1..{name}")[-1]
+    except (OSError, IndexError, UnknownRevision) as error:
+        raise BadInput(f"{path} names no package of this repository: {error}") from None
+
+
+def spread(packages: Sequence[Package]) -> list[Package]:
+    """The newest first, then in an order whose every stretch has old and new ones: by the van der
+    Corput sequence, the digits of a count in base 2 read backwards."""
+
+    def reversed_bits(number: int) -> int:
+        return int(f"{number:032b}"[::-1], 2)
+
+    newest_first = list(reversed(packages))
+    places = sorted(range(len(packages)), key=reversed_bits)
+    return [newest_first[place] for place in places]
+
+
+def _time(
+    packages: Sequence[Package], anchor: Package, names: Sequence[str], options: argparse.Namespace
+) -> int:
+    environment = ratios.environment(f"anchor {anchor.key}")
+    kept = {} if options.again else ratios.read(options.results, environment)
+    jobs = [
+        (package, name)
+        for package in spread(packages)
+        for name in names
+        if name not in kept.get(package.key, {})
+    ]
+    began = time.monotonic()
+    wrong = done = 0
+    with Progress(options.quiet) as progress, working_folder(None) as place:
+        for number, (package, name) in enumerate(jobs):
+            budget_s = 60 * (options.budget_minutes or _MOST)
+            if time.monotonic() - began > budget_s:
+                break
+            progress.tell(f"{package.sha[:7]} {name}; workloads", number, len(jobs))
+            sides = (side_of(anchor), side_of(package))
+            try:
+                found = measured(*sides, name, options.pairs, place, Teller(progress))
+            except InfrastructureError as error:
+                print(f"{package.sha[:7]} {name}: not measured: {error}", file=sys.stderr)
+                continue
+            if "wrong" in found:
+                wrong += 1
+                print(f"{package.sha[:7]} {name}: wrong: {found['wrong']}", file=sys.stderr)
+                continue
+            ratios.keep(options.results, package, environment, name, found)
+            done += 1
+    if jobs and not done:
         print("error: nothing could be measured", file=sys.stderr)
         return ExitCode.INFRASTRUCTURE
-    if "failed" in kinds:
-        return ExitCode.INFRASTRUCTURE
-    return ExitCode.REGRESSION if "wrong" in kinds else ExitCode.PASS
+    return ExitCode.REGRESSION if wrong else ExitCode.PASS
 
 
-def commits_of(text: str, repository: Path = ROOT) -> list[Commit]:
-    """The commits of a range, or the one that a revision names, oldest first.
-
-    Raises:
-        BadInput: git does not know them, or the range is empty.
-        InfrastructureError: git cannot answer.
-    """
-    if ".." not in text:
-        return [history.commit_of(git.resolve(repository, text), repository)]
-    found = [history.commit_of(sha, repository) for sha in git.commits_in(repository, text)]
-    if not found:
-        raise git.UnknownRevision(f"there is no commit in {text}")
-    return found
+def side_of(package: Package) -> Side:
+    """The package's sources, run by this interpreter beside this environment's dependencies."""
+    source = source_tree(ROOT, package.sha) / "src"
+    return Side(package.sha[:7], package.sha, False, Path(sys.executable), (source,))
 
 
-def _runnable(sha: str, tell: Callable[[str], None]) -> tuple[Path, tuple[Path, ...]]:
-    """An interpreter that has the commit's package, and folders for its path.
-
-    A commit that cannot be built (its README came later, say) is run from its sources by this
-    interpreter.
+def measured(
+    base: Side, head: Side, workload: str, pairs: int, place: Path, watcher: Teller
+) -> dict[str, Any]:
+    """What `records.ratios` keeps of one workload; {"lacks": why}, or {"wrong": why}.
 
     Raises:
-        InfrastructureError: there is no package in it at all.
+        InfrastructureError: it failed.
+        KeyboardInterrupt: Ctrl-C; what was measured by then is not enough.
     """
-    from benchmarks.contenders.tubeq import BuildFailed, folder_side, prepare_side, source_tree
-
+    bench = Bench(
+        ROOT, place, replace(Settings(), looks=(pairs,)), confirms=False, count=no_counters,
+        watcher=watcher, seed=int.from_bytes(os.urandom(4), "big"),
+    )  # fmt: skip
+    load_1m = fingerprint()["load_1m"]
     try:
-        side = prepare_side(ROOT, sha, tell)
-    except BuildFailed as error:
-        print(f"    not built, but run from its sources: {str(error).splitlines()[-1][:200]}")
-        side = folder_side(source_tree(ROOT, sha))
-    return side.python, side.path
+        comparison = Duel(base, head, [workload], bench).run()
+    except HeadLacks as error:
+        return {"lacks": str(error)}
+    finally:
+        shutil.rmtree(stock_folder(place, 1, head, workload), ignore_errors=True)
+    if comparison.interrupted:
+        raise KeyboardInterrupt
+    if comparison.skipped:
+        return {"lacks": comparison.skipped[0]["reason"]}
+    found = comparison.workloads[0]
+    if found.wrong:
+        return {"wrong": found.wrong}
+    return {**as_ratios(found), "load_1m": load_1m}
 
 
-def _answers(
-    command: Sequence[str], path: Iterable[Path], names: Sequence[str]
-) -> Iterator[dict[str, Any]]:
-    """What the process in the commit's environment says, workload by workload.
-
-    Before each workload it says which one; of those left when it ends, that they failed, and how.
-    """
-    left = list(names)
-    environment = {**os.environ, "PYTHONPATH": python_path(ROOT, *path)}
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, env=environment, cwd=ROOT, encoding="utf-8",
-        errors="replace",
-    ) as process:  # fmt: skip
-        assert process.stdout is not None
-        try:
-            for line in process.stdout:
-                answer = _answer(line)
-                if answer:
-                    if set(answer) != {"workload"} and answer["workload"] in left:
-                        left.remove(answer["workload"])
-                    yield answer
-            returncode = process.wait()
-        finally:
-            process.kill()
-    for name in left:
-        yield {"workload": name, "kind": "failed", "why": f"its process {ending(returncode)}"}
+def as_ratios(found: WorkloadVerdict) -> dict[str, Any]:
+    """A workload's figures in the form of records.ratios."""
+    return {
+        "metrics": {
+            each.metric: {
+                "ratio": [_rounded(1 + end) for end in (each.effect, each.low, each.high)],
+                "processes": [_rounded(1 + effect) for effect in each.processes],
+                "value": _rounded(each.head),
+                "companion_value": _rounded(each.base),
+            }
+            for each in found.metrics
+        },
+        "pairs": found.pairs,
+        "calls": found.calls,
+        "confidence": 0.99,
+        "measured_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "elapsed_s": _rounded(found.elapsed_s),
+    }
 
 
-def _answer(line: str) -> dict[str, Any] | None:
-    """A line as an answer; None of what something else printed."""
-    try:
-        answer = json.loads(line)
-    except ValueError:
-        return None
-    return answer if isinstance(answer, dict) and "workload" in answer else None
+def _rounded(value: float) -> float:
+    return float(f"{value:.5g}")
 
 
-def _keep(
-    answer: dict[str, Any], commit: Commit, machine: str, options: argparse.Namespace
-) -> None:
-    """Append what one workload gave."""
-    from benchmarks.records.environment import fingerprint
-    from benchmarks.workloads import Sample
+def _chosen(patterns: Sequence[str] | None) -> list[str]:
+    from benchmarks.workloads import all_workloads
 
-    name = answer["workload"]
-    sample = Sample(**answer["sample"])
-    run_record = RunRecord.of(
-        {name: sample},
-        commit=commit,
-        machine=machine,
-        profile=options.profile,
-        environment=fingerprint(),
-        counters={name: answer["counters"]},
-    )
-    history.append(run_record, options.results)
-    found = run_record.workloads[0].metrics
-    p95 = found.get("latency_p95_ms")
-    shown = f"P95 {p95.value:.4g} ms" if p95 else "measured"
-    print(f"    {name}: {shown}", flush=True)
-
-
-def _child(order: dict[str, Any]) -> None:
-    """In the commit's environment: measure, and print one JSON object a workload."""
-    from benchmarks.measuring.counters import measure_counters
-    from benchmarks.measuring.measure import measure
-    from benchmarks.workloads import Profile, all_workloads
-
-    workloads = all_workloads()
-    for name in order["names"]:
-        answer: dict[str, Any] = {"workload": name}
-        print(json.dumps(answer), flush=True)
-        try:
-            workload = workloads[name]
-            answer["sample"] = asdict(measure(workload, Profile(order["profile"])))
-            counted = order["counters"] and workload.counted_calls
-            answer["counters"] = measure_counters(name) if counted else {}
-        except NotImplementedError as error:
-            answer = {"workload": name, "kind": "skipped", "why": str(error)}
-        except AssertionError as error:
-            answer = {"workload": name, "kind": "wrong", "why": str(error) or "its check failed"}
-        except Exception as error:  # noqa: BLE001 - the other workloads are still measured
-            why = f"{type(error).__name__}: {error}"
-            answer = {"workload": name, "kind": "failed", "why": why}
-        print(json.dumps(answer), flush=True)
-
-
-if __name__ == "__main__":
-    # Ctrl-C reaches both processes; the one that gives orders ends this one.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _child(json.loads(sys.argv[1]))
+    if not patterns:
+        return list(THE_EIGHT)
+    known = [name for name, each in all_workloads().items() if each.batch]
+    chosen = [name for name in known if any(fnmatchcase(name, each) for each in patterns)]
+    if not chosen:
+        raise BadInput(f"no workload is named {' or '.join(patterns)}: have {', '.join(known)}")
+    return chosen

@@ -33,8 +33,8 @@ __all__ = [
 WORK = "WORK"
 """Names the work tree as it is, with what is not committed."""
 LAB_FOLDER = ".lab"
-_KEPT = 24
-"""Trees and environments that are kept; older ones are removed."""
+_KEPT_TREES, _KEPT_ENVIRONMENTS = 200, 24
+"""How many are kept; older ones are removed. A tree is small, and a range takes turns with all."""
 _READY = ".ready"
 _EXTRA = "[demo]"
 
@@ -86,7 +86,7 @@ def prepare_side(repository: Path, name: str, tell: Callable[[str], None] = lamb
     environments = repository / LAB_FOLDER / "environments"
     tree = source_tree(repository, name)
     python = _environment(tree, environments, lambda: tell(f"building {name}"))
-    _forget_oldest(environments)
+    _forget_oldest(environments, _KEPT_ENVIRONMENTS)
     return Side(name, commit, name == WORK, python)
 
 
@@ -114,7 +114,7 @@ def source_tree(repository: Path, name: str) -> Path:
         tree = _snapshot(repository, trees)
     else:
         tree = _export(repository, resolve(repository, name), trees)
-    _forget_oldest(trees)
+    _forget_oldest(trees, _KEPT_TREES)
     return tree
 
 
@@ -285,9 +285,9 @@ def _start_anew(folder: Path) -> None:
     folder.mkdir(parents=True)
 
 
-def _forget_oldest(folder: Path) -> None:
+def _forget_oldest(folder: Path, most: int) -> None:
     kept = sorted((each for each in folder.iterdir() if each.is_dir()), key=_age, reverse=True)
-    for each in kept[_KEPT:]:
+    for each in kept[most:]:
         with suppress(OSError):
             shutil.rmtree(each)
 

@@ -67,6 +67,10 @@ class Bench:
     seed: int = 0
 
 
+class HeadLacks(InfrastructureError):
+    """The head has not what a workload needs."""
+
+
 class Duel:
     """One base against one head, on some workloads.
 
@@ -183,7 +187,8 @@ class Duel:
         elif error.side is self._sides[1] and not isinstance(error, Lacks):
             self._wrong[name] = str(error)
         else:
-            raise InfrastructureError(f"{name} cannot be measured: {error}") from None
+            kind = HeadLacks if isinstance(error, Lacks) else InfrastructureError
+            raise kind(f"{name} cannot be measured: {error}") from None
 
     def _judged(self, results: Mapping[str, Sequence[PairResult]]) -> Verdicts:
         samples = {}

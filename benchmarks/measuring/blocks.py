@@ -239,7 +239,10 @@ def run_pair(
     for contestant in chance.sample(pair, 2):
         place = folders / f"data-{pair.index(contestant)}"
         place.mkdir()
-        answer = contestant.ask("prepare", workload=workload, folder=str(place), profile=profile)
+        stock = stock_folder(folders.parent, pair.index(contestant), contestant.side, workload)
+        answer = contestant.ask(
+            "prepare", workload=workload, folder=str(place), profile=profile, stock=str(stock)
+        )
         calls = answer["batch"]
     if calls <= 0:
         raise InfrastructureError(f"the workload {workload!r} has no batches for a gate")
@@ -256,6 +259,11 @@ def run_pair(
     for contestant in pair:
         contestant.ask("quit")
     return pair_result(*measured)
+
+
+def stock_folder(parent: Path, index: int, side: Side, workload: str) -> Path:
+    """Where a side's filled database is kept while its process pairs come and go."""
+    return parent / f"stock-{index}-{side.commit[:16]}-{workload}"
 
 
 def pair_result(base: Sequence[Batch], head: Sequence[Batch]) -> PairResult:

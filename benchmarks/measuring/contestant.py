@@ -3,7 +3,8 @@
 It imports today's `benchmarks` and the revision's `tubeq`. One JSON object a line comes in, one
 goes out, and nothing runs here but what was just asked for: that is the token of the block method.
 
-    {"do": "prepare", "workload": name, "folder": path, "profile": name}   -> {"batch": calls}
+    {"do": "prepare", "workload": name, "folder": path, "profile": name, "stock": path}
+                                        -> {"batch": calls}; `stock` is filled once, then copied
     {"do": "run", "calls": n}  -> {"latencies": base64 of doubles, "elapsed_s", "operations",
                                    "values"}
     {"do": "check"} -> {}      {"do": "quit"} -> {}
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import base64
 import gc
+import shutil
 import sys
 import traceback
 from array import array
@@ -46,8 +48,13 @@ class Contestant:
             return {"error": traceback.format_exc(limit=-4)}
         return answer
 
-    def _prepare(self, workload: str, folder: str, profile: str) -> dict[str, Any]:
+    def _prepare(self, workload: str, folder: str, profile: str, stock: str = "") -> dict[str, Any]:
         self._workload = all_workloads()[workload]
+        if stock:
+            if not Path(stock).exists():
+                Path(stock).mkdir()
+                self._workload.stock(Path(stock), Profile(profile))
+            shutil.copytree(stock, folder, dirs_exist_ok=True)
         self._state = self._workload.prepare(Path(folder), Profile(profile))
         gc.collect()
         gc.freeze()

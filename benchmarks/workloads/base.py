@@ -100,6 +100,10 @@ class Workload:
         """
         raise NotImplementedError  # pragma: no cover
 
+    def stock(self, folder: Path, profile: Profile) -> None:
+        """Fill a database for `prepare` in an empty folder, where that takes long; nothing stays
+        open. A copy of the folder serves each process that measures, instead of filling again."""
+
     def run(self, state: Any, calls: int) -> Sample:
         """Do `calls` calls and time them. What was used up is put back, untimed."""
         sample = Sample()

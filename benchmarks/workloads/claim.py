@@ -39,10 +39,16 @@ class Claim(Workload):
         self._depth = depth
 
     def prepare(self, folder: Path, profile: Profile) -> _State:
+        path = folder / "queue.db"
+        if not path.exists():
+            self.stock(folder, profile)
+        queue = open_queue(path, "create_tasks", "claim_next_task")
+        return _State(queue, self._depth_of(profile), [])
+
+    def stock(self, folder: Path, profile: Profile) -> None:
         queue = open_queue(folder / "queue.db", "create_tasks", "claim_next_task")
-        depth = min(self._depth, _SMOKE_DEPTH) if profile is Profile.SMOKE else self._depth
-        fill(queue, depth)
-        return _State(queue, depth, [])
+        fill(queue, self._depth_of(profile))
+        queue.close()
 
     def work(self, state: _State, calls: int) -> Sample:
         claim, strategy = state.queue.claim_next_task, self._strategy
@@ -63,6 +69,9 @@ class Claim(Workload):
 
     def close(self, state: _State) -> None:
         state.queue.close()
+
+    def _depth_of(self, profile: Profile) -> int:
+        return min(self._depth, _SMOKE_DEPTH) if profile is Profile.SMOKE else self._depth
 
 
 WORKLOADS = [

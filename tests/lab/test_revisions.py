@@ -80,7 +80,7 @@ def test_not_this_one_is_no_revision(repository: Path) -> None:
 
 
 def test_a_tree_in_use_is_not_the_oldest(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(revisions, "_KEPT", 2)
+    monkeypatch.setattr(revisions, "_KEPT_TREES", 2)
     used = source_tree(repository, "first")
     os.utime(used, (1, 1))
     other = source_tree(repository, "main")
@@ -202,7 +202,7 @@ def test_a_failed_build_is_tried_again(repository: Path, monkeypatch: pytest.Mon
 
 
 def test_old_trees_are_forgotten(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(revisions, "_KEPT", 1)
+    monkeypatch.setattr(revisions, "_KEPT_TREES", 1)
     source_tree(repository, "first")
     source_tree(repository, "main")
     assert len(list((repository / ".lab" / "trees").iterdir())) == 1
