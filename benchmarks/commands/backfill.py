@@ -31,7 +31,7 @@ from benchmarks.common.progress import Progress
 from benchmarks.contenders.tubeq import Side, source_tree
 from benchmarks.judging.gate import Settings, WorkloadVerdict
 from benchmarks.judging.rounds import Bench, Duel, HeadLacks
-from benchmarks.measuring.blocks import stock_folder
+from benchmarks.measuring.interleave import stock_folder
 from benchmarks.records import ratios
 from benchmarks.records.counts import THE_EIGHT
 from benchmarks.records.environment import fingerprint

@@ -142,7 +142,7 @@ def _counted(package: Package, workload: str) -> dict[str, Any]:
     """
     try:
         source = source_tree(ROOT, package.sha) / "src"
-        counters = measure_counters(workload, environment={"PYTHONPATH": str(source)})
+        counters = measure_counters(workload, path=(source,))
         instructions = measure_instructions(workload, seeds=_SEEDS, package=source / "tubeq")
     except NotImplementedError as error:
         return {"lacks": str(error)}

@@ -163,6 +163,29 @@ def commits_after(repository: Path, good: str, bad: str) -> list[str]:
     return listed.split()
 
 
+def merge_base(repository: Path, commit: str, branch: str) -> str:
+    """The newest commit that both have, of a branch that is here or at origin.
+
+    Raises:
+        UnknownRevision: there is no such branch, or nothing in common; HistoryMissing in a shallow
+            clone.
+        InfrastructureError: git cannot answer.
+    """
+    try:
+        tip = resolve(repository, f"refs/remotes/origin/{branch}")
+    except UnknownRevision:
+        tip = resolve(repository, branch)
+    try:
+        return git_text(repository, "merge-base", commit, tip).strip()
+    except GitFailed as error:
+        if error.code != 1:
+            raise
+        told = f"{commit[:10]} and {branch} have no commit in common"
+        if is_shallow(repository):
+            raise HistoryMissing(f"{told} as far as this clone goes; {UNSHALLOW}") from None
+        raise UnknownRevision(f"{told}: name the revision to compare with") from None
+
+
 def commits_in(repository: Path, revisions: str) -> list[str]:
     """The commits of a range such as "v1..main", or all up to one revision, oldest first, along
     first parents.

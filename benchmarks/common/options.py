@@ -55,6 +55,17 @@ def minutes(text: str) -> float:
     return value
 
 
+def share(text: str) -> float:
+    """A share between 0 and 1, which may be given as per cent: "5%" or "0.05"."""
+    try:
+        value = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < 1:  # also refuses NaN
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a share such as 5% or 0.05")
+    return value
+
+
 def existing_folder(text: str) -> Path:
     """A folder that is there."""
     path = _path(text)

@@ -118,6 +118,21 @@ def source_tree(repository: Path, name: str) -> Path:
     return tree
 
 
+def package_folder(repository: Path, name: str) -> Path:
+    """The folder of the package of a revision, of WORK, or of a plain folder; not to be written to.
+
+    Raises:
+        UnknownRevision: as of `prepare_side`.
+    """
+    folder = Path(name)
+    if folder.is_absolute() or name.startswith("."):
+        return folder_side(folder).path[0] / "tubeq"
+    package = source_tree(repository, name) / "src" / "tubeq"
+    if not package.is_dir():
+        raise UnknownRevision(f"there is no src/tubeq in {name}")
+    return package
+
+
 def folder_side(folder: Path) -> Side:
     """A plain folder with `src/tubeq` as a side, run by the running interpreter.
 

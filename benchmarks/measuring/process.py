@@ -35,6 +35,7 @@ from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from weakref import WeakSet
 
 from benchmarks.common.exits import InfrastructureError, ending
 
@@ -50,19 +51,19 @@ class ProcessFailed(InfrastructureError, RuntimeError):
 
 
 class ProcessLacks(NotImplementedError):
-    """What is measured has not what the work needs. `process` says where."""
+    """What is measured has not what the work needs: `why`. `process` says where."""
 
     def __init__(self, process: Any, why: str) -> None:
         super().__init__(f"{process.name}: {why}")
-        self.process = process
+        self.process, self.why = process, why
 
 
 class WrongResult(AssertionError):
-    """The work failed its own check. `process` says where."""
+    """The work failed its own check: `why`. `process` says where."""
 
     def __init__(self, process: Any, why: str) -> None:
         super().__init__(f"{process.name}: wrong results: {why}")
-        self.process = process
+        self.process, self.why = process, why
 
 
 def actor_command(
@@ -82,6 +83,15 @@ def variables(*path: str | Path, hash_seed: int | None = None) -> dict[str, str]
     if hash_seed is not None:
         own["PYTHONHASHSEED"] = str(hash_seed)
     return own
+
+
+_running: WeakSet[Process] = WeakSet()
+
+
+def kill_all() -> None:
+    """Kill all that run now: after Ctrl-C, for threads that wait for answers."""
+    for each in list(_running):
+        each.kill()
 
 
 class Process:
@@ -127,6 +137,7 @@ class Process:
         except OSError as error:
             self._errors.close()
             raise ProcessFailed(f"{name} cannot be started: {error}") from None
+        _running.add(self)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -212,6 +223,7 @@ class Process:
         if not self._reader.is_alive():
             self._process.stdout.close()
         self._errors.close()
+        _running.discard(self)
 
     def __enter__(self) -> Process:
         return self

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import git
+from benchmarks.common.statistics import order_interval
 from benchmarks.records.histograms import BadHistogram, merge_histograms
 from benchmarks.records.record import (
     CLOCK_STEPS,
@@ -34,7 +35,6 @@ from benchmarks.records.record import (
     Measure,
     RunRecord,
     WorkloadRecord,
-    order_interval,
 )
 
 RESULTS = Path(__file__).parents[2] / "results"

@@ -13,7 +13,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.common.git import UnknownRevision, commits_in, describe, git_text, object_names
+from benchmarks.common.exits import InfrastructureError
+from benchmarks.common.git import (
+    UNSHALLOW,
+    UnknownRevision,
+    commits_in,
+    describe,
+    git_text,
+    is_shallow,
+    object_names,
+)
 
 _SOURCE, _PROJECT = "src/tubeq", "pyproject.toml"
 
@@ -64,6 +73,41 @@ def distinct_packages(repository: Path, revisions: str = "HEAD") -> list[Package
     return found
 
 
+def previous_package(repository: Path, revision: str = "HEAD") -> Package:
+    """The distinct package before the revision's own.
+
+    Raises:
+        UnknownRevision: there is none, or the clone does not reach so far.
+    """
+    packages = distinct_packages(repository, revision)
+    if len(packages) < 2:
+        hint = f"; {UNSHALLOW}" if is_shallow(repository) else ""
+        raise UnknownRevision(f"no package came before that of {revision}{hint}")
+    return packages[-2]
+
+
+def content_key(package: Path) -> str:
+    """Names what a package's folder and the dependencies beside it hold: equal ones run alike.
+
+    Raises:
+        InfrastructureError: it cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        for path in sorted(package.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                content = path.read_bytes()
+                name = path.relative_to(package).as_posix()
+                digest.update(f"{name}\0{len(content)}\0".encode("utf-8", "surrogateescape"))
+                digest.update(content)
+        project = package.parents[1] / _PROJECT
+        text = project.read_text(encoding="utf-8") if project.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise InfrastructureError(f"the package in {package} cannot be read: {error}") from None
+    digest.update(_named_dependencies(text).encode())
+    return digest.hexdigest()[:16]
+
+
 def _keys(repository: Path, shas: Iterable[str]) -> Iterator[str | None]:
     """The package of each commit; None where it has none."""
     names = object_names(
@@ -76,13 +120,17 @@ def _keys(repository: Path, shas: Iterable[str]) -> Iterator[str | None]:
 
 
 def _dependencies(repository: Path, blob: str) -> str:
+    """As `_named_dependencies` of a stored file."""
+    return _named_dependencies(git_text(repository, "cat-file", "blob", blob))
+
+
+def _named_dependencies(text: str) -> str:
     """The dependencies that a pyproject.toml names, a line each, sorted; "" where it is none."""
     try:
         import tomllib
     except ImportError:  # Python 3.10
         import tomli as tomllib  # type: ignore[no-redef, import-not-found]
 
-    text = git_text(repository, "cat-file", "blob", blob)
     try:
         return "\n".join(sorted(tomllib.loads(text)["project"]["dependencies"]))
     except (ValueError, KeyError, TypeError):  # no TOML, no such table, no texts

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.measuring.measure import (
+from benchmarks.measuring.sample import (
     calls_needed,
     measure,
     percentile,
