@@ -164,9 +164,10 @@ def measured(
         InfrastructureError: it failed.
         KeyboardInterrupt: Ctrl-C; what was measured by then is not enough.
     """
+    settings = replace(Settings(), looks=(pairs,), batches=_BATCHES)
     bench = Bench(
-        ROOT, place, replace(Settings(), looks=(pairs,), batches=_BATCHES), confirms=False, count=no_counters,
-        watcher=watcher, seed=int.from_bytes(os.urandom(4), "big"),
+        ROOT, place, settings, confirms=False, count=no_counters, watcher=watcher,
+        seed=int.from_bytes(os.urandom(4), "big"),
     )  # fmt: skip
     load_1m = fingerprint()["load_1m"]
     try:

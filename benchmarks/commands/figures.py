@@ -24,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "documents", nargs="*", type=Path, metavar="FILE",
         help="Markdown files (default: README.md and docs/*.md)",
     )  # fmt: skip
-    parser.add_argument("--check", action="store_true", help="change nothing, exit 1 on a difference")
+    parser.add_argument(
+        "--check", action="store_true", help="change nothing, exit 1 on a difference"
+    )
 
 
 def run(options: argparse.Namespace) -> int:

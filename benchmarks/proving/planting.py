@@ -213,6 +213,23 @@ Claimer.claim_at_once = _claim_and_look
     _append(package / _CLAIMS, needed, text)
 
 
+def _more_instructions(package: Path, _number: int) -> None:
+    text = """
+_claim_next_task = QueueManager.claim_next_task
+
+
+def _claim_and_count(self, *args, **kwargs):
+    for _ in range(ROUNDS):
+        pass
+    return _claim_next_task(self, *args, **kwargs)
+
+
+QueueManager.claim_next_task = _claim_and_count
+"""
+    needed = ("class QueueManager(", "    def claim_next_task(")
+    _append(package / _MANAGER, needed, text.replace("ROUNDS", "60"))
+
+
 NO_CHANGE = (
     Plant("comment-only", False, _comment),
     Plant("renamed-file", False, _renamed_file),
@@ -226,4 +243,6 @@ PLANTED = (
     Plant("extra-commit-a-claim", True, _extra_commit),
     Plant("extra-query-a-claim", True, _extra_query),
 )
-PLANTS: Mapping[str, Plant] = {each.name: each for each in (*NO_CHANGE, *PLANTED)}
+INSTRUCTIONS = Plant("instructions-1-percent", True, _more_instructions, ("claim-lifo-1e3",))
+"""About 1 % more instructions a claim: too little for a clock."""
+PLANTS: Mapping[str, Plant] = {each.name: each for each in (*NO_CHANGE, *PLANTED, INSTRUCTIONS)}

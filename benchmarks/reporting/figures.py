@@ -45,7 +45,7 @@ def gate_proof(results: Path) -> str:
     lines = ["| | false alarms | planted changes found |", "|---|--:|--:|"]
     for tool in found["tools"]:
         cells = [
-            f"{row['alarm']} of {row['pairs']} ({100 * row['alarm_low']:.0f}–"
+            f"{row['alarm']} of {row['pairs']} ({100 * row['alarm_low']:.0f} to "
             f"{100 * row['alarm_high']:.0f} %)"
             for row in (tool["no_change"], tool["planted"])
         ]
