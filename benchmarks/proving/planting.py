@@ -16,6 +16,8 @@ PACKAGE = Path("src") / "tubeq"
 _MANAGER = "queue/queue_manager.py"
 _CLAIMS = "storage/sqlite_claims.py"
 _STORAGE = "storage/sqlite.py"
+_LOOP = 4
+"""Turns of an empty loop that are about 1 % of a claim's instructions."""
 
 
 class PlantDoesNotApply(Exception):
@@ -214,20 +216,9 @@ Claimer.claim_at_once = _claim_and_look
 
 
 def _more_instructions(package: Path, _number: int) -> None:
-    text = """
-_claim_next_task = QueueManager.claim_next_task
-
-
-def _claim_and_count(self, *args, **kwargs):
-    for _ in range(ROUNDS):
-        pass
-    return _claim_next_task(self, *args, **kwargs)
-
-
-QueueManager.claim_next_task = _claim_and_count
-"""
-    needed = ("class QueueManager(", "    def claim_next_task(")
-    _append(package / _MANAGER, needed, text.replace("ROUNDS", "60"))
+    line = "        request = ClaimRequest(task_type, worker_id, strategy, lease_s)\n"
+    loop = f"        for _ in range({_LOOP}):\n            pass\n"
+    _edit(package / _MANAGER, line, loop + line)
 
 
 NO_CHANGE = (
