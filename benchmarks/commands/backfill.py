@@ -164,9 +164,10 @@ def measured(
         InfrastructureError: it failed.
         KeyboardInterrupt: Ctrl-C; what was measured by then is not enough.
     """
+    settings = replace(Settings(), looks=(pairs,), batches=_BATCHES)
     bench = Bench(
-        ROOT, place, replace(Settings(), looks=(pairs,), batches=_BATCHES), confirms=False, count=no_counters,
-        watcher=watcher, seed=int.from_bytes(os.urandom(4), "big"),
+        ROOT, place, settings, confirms=False, count=no_counters, watcher=watcher,
+        seed=int.from_bytes(os.urandom(4), "big"),
     )  # fmt: skip
     load_1m = fingerprint()["load_1m"]
     try:
@@ -190,7 +191,7 @@ def as_ratios(found: WorkloadVerdict) -> dict[str, Any]:
     return {
         "metrics": {
             each.metric: {
-                "ratio": [_rounded(1 + end) for end in (each.effect, each.low, each.high)],
+                "ratio": ratios.ratio_of([1 + effect for effect in each.processes]),
                 "processes": [_rounded(1 + effect) for effect in each.processes],
                 "value": _rounded(each.head),
                 "companion_value": _rounded(each.base),
@@ -199,7 +200,7 @@ def as_ratios(found: WorkloadVerdict) -> dict[str, Any]:
         },
         "pairs": found.pairs,
         "calls": found.calls,
-        "confidence": 0.99,
+        "confidence": ratios.CONFIDENCE,
         "measured_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "elapsed_s": _rounded(found.elapsed_s),
     }

@@ -67,10 +67,10 @@ class Estimate:
         return float(_special().stdtr(self.processes - 1, -mean / self.standard_error))
 
 
-def estimate(log_ratios: Sequence[float]) -> Estimate:
+def estimate(log_ratios: Sequence[float], trimmed_from: int = _TRIMMED_FROM) -> Estimate:
     """The mean of one log-ratio per process, with its standard error.
 
-    From 16 processes on an eighth is trimmed from each end (Yuen 1974, "The two-sample trimmed t
+    From `trimmed_from` processes on an eighth is trimmed from each end (Yuen 1974, "The two-sample trimmed t
     for unequal population variances"): a minute in which another program took the machine makes a
     few processes useless, and would make the whole interval so. Without a change the two sides can
     be exchanged, so log-ratios are symmetric about 0 and trimming does not shift their mean.
@@ -79,7 +79,7 @@ def estimate(log_ratios: Sequence[float]) -> Estimate:
     count = len(ordered)
     if count < 2:
         return Estimate(fmean(ordered or [0.0]), math.inf, count)
-    cut = count // 8 if count >= _TRIMMED_FROM else 0
+    cut = count // 8 if count >= trimmed_from else 0
     kept = ordered[cut : count - cut]
     winsorized = [kept[0]] * cut + kept + [kept[-1]] * cut
     error = stdev(winsorized) / (len(kept) / count * math.sqrt(count))
@@ -161,6 +161,14 @@ def clopper_pearson(events: int, trials: int, confidence: float = 0.95) -> tuple
     low = _special().betaincinv(events, trials - events + 1, tail) if events else 0.0
     high = _special().betaincinv(events + 1, trials - events, 1 - tail) if events < trials else 1.0
     return float(low), float(high)
+
+
+def chi_square_interval(sigma: float, count: int, confidence: float = 0.95) -> tuple[float, float]:
+    """The interval of a standard deviation of a normal sample of so many values."""
+    tail = (1.0 - confidence) / 2
+    special, freedom = _special(), count - 1
+    low, high = (special.chdtri(freedom, upper) for upper in (tail, 1.0 - tail))
+    return sigma * math.sqrt(freedom / low), sigma * math.sqrt(freedom / high)
 
 
 def _special() -> Any:

@@ -16,6 +16,8 @@ PACKAGE = Path("src") / "tubeq"
 _MANAGER = "queue/queue_manager.py"
 _CLAIMS = "storage/sqlite_claims.py"
 _STORAGE = "storage/sqlite.py"
+_LOOP = 4
+"""Turns of an empty loop that are about 1 % of a claim's instructions."""
 
 
 class PlantDoesNotApply(Exception):
@@ -213,6 +215,12 @@ Claimer.claim_at_once = _claim_and_look
     _append(package / _CLAIMS, needed, text)
 
 
+def _more_instructions(package: Path, _number: int) -> None:
+    line = "        request = ClaimRequest(task_type, worker_id, strategy, lease_s)\n"
+    loop = f"        for _ in range({_LOOP}):\n            pass\n"
+    _edit(package / _MANAGER, line, loop + line)
+
+
 NO_CHANGE = (
     Plant("comment-only", False, _comment),
     Plant("renamed-file", False, _renamed_file),
@@ -226,4 +234,6 @@ PLANTED = (
     Plant("extra-commit-a-claim", True, _extra_commit),
     Plant("extra-query-a-claim", True, _extra_query),
 )
-PLANTS: Mapping[str, Plant] = {each.name: each for each in (*NO_CHANGE, *PLANTED)}
+INSTRUCTIONS = Plant("instructions-1-percent", True, _more_instructions, ("claim-lifo-1e3",))
+"""About 1 % more instructions a claim: too little for a clock."""
+PLANTS: Mapping[str, Plant] = {each.name: each for each in (*NO_CHANGE, *PLANTED, INSTRUCTIONS)}

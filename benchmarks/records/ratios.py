@@ -14,7 +14,8 @@ something else cannot be compared. A file a package, so that two runs cannot con
                  "elapsed_s", "load_1m"}, or {"lacks": why}
 
 A ratio is package / companion: 1.05 in latency_p95_ms is 5 % slower, 1.05 in throughput_per_s is
-5 % more. `processes` are the ratios of the single process pairs, `value` and `companion_value`
+5 % more. `processes` are the ratios of the single process pairs, of which `ratio` is the trimmed mean of
+their logs with its interval (`ratio_of`); `value` and `companion_value`
 medians in the metric's own unit, kept for whoever wants them; no trend is made of those.
 """
 
@@ -25,17 +26,21 @@ import json
 import math
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from benchmarks.common.exits import BadInput, InfrastructureError
+from benchmarks.common.statistics import estimate
 from benchmarks.records.environment import cores, cpu_model, fingerprint, machine_name
 from benchmarks.records.packages import Package
 
 SCHEMA = 1
+CONFIDENCE = 0.99
+FEWEST_TRIMMED = 8
+_WIDEST = 10.0
 
 
 def environment(companion: str) -> dict[str, Any]:
@@ -59,6 +64,18 @@ def series_name(environment: Mapping[str, Any]) -> str:
     text = json.dumps(environment, sort_keys=True)
     kind = str(environment["companion"]).partition(" ")[0]
     return f"{environment['machine']}-{kind}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def ratio_of(processes: Sequence[float]) -> list[float]:
+    """[value, low, high] of the ratios of process pairs: a mean of logs from which an eighth is
+    trimmed at each end, with its 99 % interval (common/statistics.estimate). Unlike the gate, which
+    measures on while it is undecided, a record has eight pairs and no more: trimmed, one that
+    another program disturbed does not move it (one sigma of P50 fell from 1.04 to 0.88 %, of P95
+    from 2.6 to 2.2 %, over 31 records of one package)."""
+    found = estimate([math.log(each) for each in processes], trimmed_from=FEWEST_TRIMMED)
+    half_width = min(found.half_width((1 - CONFIDENCE) / 2), _WIDEST)
+    ends = (found.mean, found.mean - half_width, found.mean + half_width)
+    return [float(f"{math.exp(end):.5g}") for end in ends]
 
 
 def keep(

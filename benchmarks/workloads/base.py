@@ -28,6 +28,11 @@ _BULK = 1000
 _ROOT = Path(__file__).resolve().parents[2]
 
 
+opens: Callable[..., Any] | None = None
+"""What opens a queue in place of the package's QueueManager: the process that runs workloads on the
+bare reference (contenders/reference_sqlite.py) sets it."""
+
+
 class Lacks(NotImplementedError):
     """The measured package has no such API: an older one, mostly. The workload is skipped.
 
@@ -163,7 +168,7 @@ def open_queue(path: Path, *verbs: str, **settings: Any) -> QueueManager:
     Raises:
         Lacks: this package's QueueManager has no such verb, or takes no such setting.
     """
-    manager = public("QueueManager")
+    manager = opens or public("QueueManager")
     missing = [verb for verb in verbs if not hasattr(manager, verb)]
     if missing:
         raise Lacks(f"this tubeq's QueueManager has no {', '.join(missing)}")
@@ -176,6 +181,9 @@ def open_queue(path: Path, *verbs: str, **settings: Any) -> QueueManager:
 
 def fill(queue: QueueManager, count: int) -> None:
     """Create that many tasks of priorities 1 to 9, in batches."""
+    if opens is not None:
+        queue.fill(count)  # type: ignore[attr-defined]
+        return
     new_task = public("NewTask")
     for first in range(0, count, _BULK):
         size = min(_BULK, count - first)

@@ -1,0 +1,234 @@
+"""The history measured on itself: what it finds of a planted step, and what it finds where none is.
+
+Out of a pool of records of one package, with a plant and without, histories are drawn: the pool, in
+the order in which it was measured, is cut into blocks of neighbours, and blocks are drawn without
+replacement, so that what makes neighbours alike (a phase of load) stays (the block bootstrap;
+Künsch 1989, "The jackknife and the bootstrap for general stationary observations"). A history with
+a step has records without the plant, then with it.
+
+The same series are given to asv's own step detection (asv.step_detect, with the thresholds that its
+configuration here has), as ratios and as the absolute times that the same processes took.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from itertools import pairwise
+from statistics import fmean, stdev
+from typing import Any
+
+from benchmarks.common.statistics import chi_square_interval, clopper_pearson
+from benchmarks.judging.change_points import change_points, points_of
+
+HISTORIES, LENGTH, BLOCK = 40, 30, 5
+STEP_BETWEEN = (10, 20)
+"""A step begins at one of these places of a history: both sides are long enough to be a level."""
+WITHIN = 1
+"""A step counts as found where a change point is at most so many records away from it."""
+ONE_PACKAGE = 40
+"""So many records of one package, in the order they were measured: "commits" without a change."""
+SERIES = ("latency_p50_ms", "latency_p95_ms", "service_time_ms", "throughput_per_s")
+COUNTED = "instructions"
+LIMITS = {"latency_p50_ms": 0.01, "latency_p95_ms": 0.025, COUNTED: 0.002}
+"""The largest spread, one standard deviation, that the history may have."""
+_ASV_THRESHOLD = {COUNTED: 0.01}
+_ASV_RATIO_THRESHOLD = 0.05
+_CONFIDENCE = 0.95
+
+Record = Mapping[str, Any]
+Detect = Callable[[Sequence[float]], list[int]]
+"""The places at which a series has a change point for the worse, or in any direction."""
+
+
+def proof(records: Sequence[Record], seed: int = 20) -> dict[str, Any]:
+    """What the pool proves, as JSON.
+
+    Args:
+        records: lines of the pool, in the order in which they were measured.
+        seed: of the drawing.
+
+    Returns:
+        {"records": numbers of each kind, "spread": {series: {sigma, low, high, limit, ratio_mean}},
+        "one_package": {series: change points in 40 records}, "steps": [{series, by: "ours" | "asv,
+        ratio" | "asv, absolute", step: mean size, histories, found, found_low, found_high,
+        false_alarms, flat_histories, flat_alarms, flat_low, flat_high}], "sizes", "confidence"}.
+    """
+    chance = random.Random(seed)
+    steps = []
+    for series in (*SERIES, COUNTED):
+        real, planted = (_values(records, series, is_planted) for is_planted in (False, True))
+        if len(real) < LENGTH or len(planted) < STEP_BETWEEN[1]:
+            continue
+        drawn = [_history(real, planted, chance) for _ in range(HISTORIES)]
+        flat = [_drawn(real, LENGTH, chance) for _ in range(HISTORIES)]
+        for by, pick, detect in _detectors(series):
+            steps.append(_judged(series, by, pick, detect, drawn, flat))
+    return {
+        "records": {
+            f"{kind}{', planted' if planted else ''}": sum(
+                each["kind"] == kind and each["planted"] is planted for each in records
+            )
+            for kind in ("time", COUNTED)
+            for planted in (False, True)
+        },
+        "loads": sorted({each["load"] for each in records if each["kind"] == "time"}),
+        "packages": sorted({each["package"] for each in records}),
+        "spread": {
+            series: _spread(series, _values(records, series, False))
+            for series in (*SERIES, COUNTED)
+            if len(_values(records, series, False)) > 1
+        },
+        "one_package": {
+            series: len(_ours(series)([each[0] for each in first]))
+            for series in (*SERIES, COUNTED)
+            if len(first := _values(records, series, False)[:ONE_PACKAGE]) == ONE_PACKAGE
+        },
+        "steps": steps,
+        "sizes": {"histories": HISTORIES, "length": LENGTH, "block": BLOCK, "within": WITHIN},
+        "confidence": _CONFIDENCE,
+    }
+
+
+def _values(records: Sequence[Record], series: str, planted: bool) -> list[tuple[float, float]]:
+    """(ratio, absolute) of each record of a series, in order; a count has no other companion than
+    the mean, and is its own absolute."""
+    kind = COUNTED if series == COUNTED else "time"
+    own = [each for each in records if each["kind"] == kind and each["planted"] is planted]
+    if series == COUNTED:
+        return [(each[COUNTED], each[COUNTED]) for each in own]
+    found = [each["metrics"][series] for each in own if series in each["metrics"]]
+    return [(each["ratio"][0], each["value"]) for each in found]
+
+
+def _history(
+    real: Sequence[Any], planted: Sequence[Any], chance: random.Random
+) -> tuple[list[Any], int]:
+    """A history with a step, and the place of the first record with the plant."""
+    place = chance.randint(*STEP_BETWEEN)
+    return [*_drawn(real, place, chance), *_drawn(planted, LENGTH - place, chance)], place
+
+
+def _drawn(pool: Sequence[Any], count: int, chance: random.Random) -> list[Any]:
+    """Blocks of neighbours, without replacement, cut to so many records."""
+    blocks = [pool[first : first + BLOCK] for first in range(0, len(pool), BLOCK)]
+    chance.shuffle(blocks)
+    return [each for block in blocks for each in block][:count]
+
+
+def _ours(series: str) -> Detect:
+    def detect(values: Sequence[float]) -> list[int]:
+        if series == COUNTED:
+            # Counts of the history share their seeds, and are exact; these do not, and are not.
+            return [
+                place
+                for place in range(1, len(values))
+                if abs(values[place] / values[place - 1] - 1) >= _SMALLEST_COUNT
+            ]
+        return [each.index for each in change_points(points_of(values), "time")]
+
+    return detect
+
+
+_SMALLEST_COUNT = 0.006
+
+
+def _asv(threshold: float, higher_is_better: bool) -> Detect:
+    """asv finds steps upward only: a rate is given to it inverted."""
+
+    def detect(values: Sequence[float]) -> list[int]:
+        asv: Any = import_module("asv.step_detect")
+        given = [1 / each if higher_is_better else each for each in values]
+        found = asv.detect_regressions(asv.detect_steps(given), threshold)
+        return [after for _, after, _, _ in found[2]] if found[2] else []
+
+    return detect
+
+
+def _detectors(series: str) -> list[tuple[str, int, Detect]]:
+    threshold = _ASV_THRESHOLD.get(series, _ASV_RATIO_THRESHOLD)
+    asv = _asv(threshold, series.endswith("_per_s"))
+    if series == COUNTED:
+        return [("ours", 0, _ours(series)), ("asv", 0, asv)]
+    return [("ours", 0, _ours(series)), ("asv, ratio", 0, asv), ("asv, absolute", 1, asv)]
+
+
+def _judged(
+    series: str,
+    by: str,
+    pick: int,
+    detect: Detect,
+    drawn: Sequence[tuple[list[Any], int]],
+    flat: Sequence[list[Any]],
+) -> dict[str, Any]:
+    found = false_alarms = 0
+    sizes = []
+    for history, place in drawn:
+        values = [each[pick] for each in history]
+        places = detect(values)
+        hits = [each for each in places if abs(each - place) <= WITHIN]
+        found += bool(hits)
+        false_alarms += len(places) - len(hits)
+        sizes.append(fmean(values[place:]) / fmean(values[:place]) - 1)
+    flat_alarms = sum(bool(detect([each[pick] for each in history])) for history in flat)
+    ends = clopper_pearson(found, len(drawn), _CONFIDENCE)
+    flat_ends = clopper_pearson(flat_alarms, len(flat), _CONFIDENCE)
+    return {
+        "series": series, "by": by, "step": fmean(sizes), "histories": len(drawn),
+        "found": found, "found_low": ends[0], "found_high": ends[1], "false_alarms": false_alarms,
+        "flat_histories": len(flat), "flat_alarms": flat_alarms,
+        "flat_low": flat_ends[0], "flat_high": flat_ends[1],
+    }  # fmt: skip
+
+
+def _spread(series: str, values: Sequence[tuple[float, float]]) -> dict[str, Any]:
+    """The standard deviation of the log-ratio, with its interval (chi-square), beside that of the
+    absolute times."""
+    logs = [math.log(each[0]) for each in values]
+    sigma = stdev(logs)
+    low, high = chi_square_interval(sigma, len(logs), _CONFIDENCE)
+    return {
+        "sigma": sigma, "low": low, "high": high, "limit": LIMITS.get(series),
+        "mean": math.exp(fmean(logs)),
+        "absolute_sigma": stdev(math.log(each[1]) for each in values),
+        "autocorrelation": _autocorrelation(logs),
+    }  # fmt: skip
+
+
+def _autocorrelation(values: Sequence[float]) -> float:
+    """Of neighbours."""
+    middle = fmean(values)
+    total = math.fsum((each - middle) ** 2 for each in values)
+    pairs = math.fsum((a - middle) * (b - middle) for a, b in pairwise(values))
+    return pairs / total if total else 0.0
+
+
+def markdown(found: Mapping[str, Any], command: str) -> str:
+    """The proof as Markdown."""
+    lines = [
+        f"| series | one sigma | limit | absolute times | change points in {ONE_PACKAGE} records |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    for series, row in found["spread"].items():
+        limit = f"{100 * row['limit']:.1f} %" if row["limit"] else ""
+        lines.append(
+            f"| {series} | {100 * row['sigma']:.2f} % ({100 * row['low']:.2f} to "
+            f"{100 * row['high']:.2f} %) | {limit} | {100 * row['absolute_sigma']:.1f} % | "
+            f"{found['one_package'].get(series, '')} |"
+        )
+    lines += [
+        "",
+        "| series | by | step | found | 95 % interval | other alarms | alarms without a step |",
+        "|---|---|--:|--:|--:|--:|--:|",
+    ]
+    for row in found["steps"]:
+        lines.append(
+            f"| {row['series']} | {row['by']} | {100 * row['step']:+.1f} % | {row['found']} of "
+            f"{row['histories']} | {100 * row['found_low']:.0f} to {100 * row['found_high']:.0f} % "
+            f"| {row['false_alarms']} | {row['flat_alarms']} of {row['flat_histories']} |"
+        )
+    numbers = ", ".join(f"{count} {kind}" for kind, count in found["records"].items())
+    lines += ["", f"From {numbers}. Made by `{command}`."]
+    return "\n".join(lines) + "\n"
