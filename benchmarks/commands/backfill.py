@@ -23,14 +23,14 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from benchmarks.commands.compare import Teller, no_counters, working_folder
+from benchmarks.commands.compare import working_folder
 from benchmarks.common.exits import BadInput, ExitCode, InfrastructureError, LabError
 from benchmarks.common.git import UnknownRevision
 from benchmarks.common.options import minutes, output_folder, whole
 from benchmarks.common.progress import Progress
 from benchmarks.contenders.tubeq import Side, source_tree
 from benchmarks.judging.gate import Settings, WorkloadVerdict
-from benchmarks.judging.rounds import Bench, Duel, HeadLacks
+from benchmarks.judging.rounds import HeadLacks, Method, Rounds, Tell
 from benchmarks.measuring.interleave import stock_folder
 from benchmarks.records import ratios
 from benchmarks.records.counts import THE_EIGHT
@@ -133,7 +133,7 @@ def _time(
             progress.tell(f"{package.sha[:7]} {name}; workloads", number, len(jobs))
             sides = (side_of(anchor), side_of(package))
             try:
-                found = measured(*sides, name, options.pairs, place, Teller(progress))
+                found = measured(*sides, name, options.pairs, place, progress.tell)
             except InfrastructureError as error:
                 print(f"{package.sha[:7]} {name}: not measured: {error}", file=sys.stderr)
                 continue
@@ -156,7 +156,7 @@ def side_of(package: Package) -> Side:
 
 
 def measured(
-    base: Side, head: Side, workload: str, pairs: int, place: Path, watcher: Teller
+    base: Side, head: Side, workload: str, pairs: int, place: Path, tell: Tell
 ) -> dict[str, Any]:
     """What `records.ratios` keeps of one workload; {"lacks": why}, or {"wrong": why}.
 
@@ -165,22 +165,20 @@ def measured(
         KeyboardInterrupt: Ctrl-C; what was measured by then is not enough.
     """
     settings = replace(Settings(), looks=(pairs,), batches=_BATCHES)
-    bench = Bench(
-        ROOT, place, settings, confirms=False, count=no_counters, watcher=watcher,
-        seed=int.from_bytes(os.urandom(4), "big"),
-    )  # fmt: skip
+    seed = int.from_bytes(os.urandom(4), "big")
+    method = Method(place, settings, confirms=False, tell=tell, seed=seed)
     load_1m = fingerprint()["load_1m"]
     try:
-        comparison = Duel(base, head, [workload], bench).run()
+        timed = Rounds(base, head, [workload], method).run()
     except HeadLacks as error:
         return {"lacks": str(error)}
     finally:
         shutil.rmtree(stock_folder(place, 1, head, workload), ignore_errors=True)
-    if comparison.interrupted:
+    if timed.interrupted:
         raise KeyboardInterrupt
-    if comparison.skipped:
-        return {"lacks": comparison.skipped[0]["reason"]}
-    found = comparison.workloads[0]
+    if timed.skipped:
+        return {"lacks": timed.skipped[0]["reason"]}
+    found = timed.workloads[0]
     if found.wrong:
         return {"wrong": found.wrong}
     return {**as_ratios(found), "load_1m": load_1m}

@@ -197,7 +197,7 @@ def compare(
         try:
             if counts:
                 countable = [name for name in chosen if all_workloads()[name].counted_calls]
-                counted = count_both(*sources, countable, settings, progress.tell)
+                counted = count_both(sources[0], sources[1], countable, settings, progress.tell)
             if times:
                 wanted = chosen if names or all_times else _to_time(chosen, counted, settings)
                 wanted = [name for name in wanted if name not in {*counted.skipped, *counted.wrong}]
@@ -228,9 +228,7 @@ def _to_time(chosen: Sequence[str], counted: Counted, settings: Settings) -> lis
     return [name for name in chosen if name in moved or name in settings.timed]
 
 
-def _merge(
-    comparison: Comparison, chosen: Sequence[str], counted: Counted, timed: Timed
-) -> None:
+def _merge(comparison: Comparison, chosen: Sequence[str], counted: Counted, timed: Timed) -> None:
     """What was counted and what was timed, as one verdict a workload."""
     times = {each.name: each for each in timed.workloads}
     for name in chosen:

@@ -70,10 +70,11 @@ class Estimate:
 def estimate(log_ratios: Sequence[float], trimmed_from: int = _TRIMMED_FROM) -> Estimate:
     """The mean of one log-ratio per process, with its standard error.
 
-    From `trimmed_from` processes on an eighth is trimmed from each end (Yuen 1974, "The two-sample trimmed t
-    for unequal population variances"): a minute in which another program took the machine makes a
-    few processes useless, and would make the whole interval so. Without a change the two sides can
-    be exchanged, so log-ratios are symmetric about 0 and trimming does not shift their mean.
+    From `trimmed_from` processes on an eighth is trimmed from each end (Yuen 1974, "The two-sample
+    trimmed t for unequal population variances"): a minute in which another program took the machine
+    makes a few processes useless, and would make the whole interval so. Without a change the two
+    sides can be exchanged, so log-ratios are symmetric about 0 and trimming does not shift their
+    mean.
     """
     ordered = sorted(log_ratios)
     count = len(ordered)
@@ -105,9 +106,7 @@ def quantile(ordered: Sequence[float], share: float) -> float:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
-def order_interval(
-    calls: int, quantile: float, confidence: float = 0.95
-) -> tuple[int, int] | None:
+def order_interval(calls: int, quantile: float, confidence: float = 0.95) -> tuple[int, int] | None:
     """Ranks (from 1) of the two order statistics that enclose a quantile, or None if too few calls.
 
     The number of calls below the true quantile is binomial, whatever the latencies' distribution,

@@ -18,8 +18,8 @@ from queue import SimpleQueue
 from typing import Any
 
 from benchmarks.common.exits import InfrastructureError
-from benchmarks.judging.gate import INSTRUCTIONS, Counter, Settings
-from benchmarks.judging.rounds import HeadLacks
+from benchmarks.judging.gate import COUNTS, INSTRUCTIONS, Counter, Settings
+from benchmarks.judging.rounds import HeadLacks, Tell
 from benchmarks.measuring.counters import measure_counters
 from benchmarks.measuring.instructions import (
     SMALLEST_CHANGE,
@@ -35,7 +35,6 @@ from benchmarks.records.environment import cores
 _FIVE_SEEDS = (0, 1, 2, 3, 4)
 _MOST_LANES = 8
 _WAIT_S = 1.0
-Tell = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -152,12 +151,13 @@ def _count(
             base, head = of_both(partial(count, _FIVE_SEEDS))
             noise = SMALLEST_CHANGE_OF_FIVE
         found.append(Counter(INSTRUCTIONS, base, head, True, noise, settings.instructions))
-    decide = ("statements", "transactions", "fsyncs", *(() if lane else ("python_calls",)))
+    decide = (*COUNTS, *(() if lane else ("python_calls",)))
 
     def counters() -> list[Counter]:
         base, head = of_both(lambda package: measure_counters(name, path=(package.parent,)))
+        limits = dict.fromkeys(decide, settings.relevance)
         return [
-            Counter(each, base[each], head[each], limit=settings.relevance * (each in decide) or None)
+            Counter(each, base[each], head[each], limit=limits.get(each))
             for each in base
             if each in head
         ]

@@ -72,6 +72,8 @@ from benchmarks.common.statistics import Estimate, estimate, holm
 
 SCHEMA = 2
 INSTRUCTIONS = "instructions"
+COUNTS = (INSTRUCTIONS, "statements", "transactions", "fsyncs")
+"""Counters that can decide; without instructions, python_calls do too."""
 TAIL = "latency_p99_ms"
 FEWEST_PAIRS = 4
 """Of fewer process pairs no latency is judged: their spread says nothing of the next ones."""

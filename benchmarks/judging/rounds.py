@@ -32,6 +32,8 @@ from benchmarks.measuring.process import ROOT, ProcessLacks, WrongResult
 
 Verdicts = dict[tuple[str, str], MetricVerdict]
 Results = dict[str, list[PairResult]]
+Tell = Callable[[str, int, int], None]
+"""Is given what is done now, and how much of how much is done."""
 _BINS_A_DECADE = 20
 
 
@@ -53,14 +55,14 @@ class Method:
     settings: Settings = field(default_factory=Settings)
     budget_s: float = math.inf
     confirms: bool = True
-    tell: Callable[[str, int, int], None] = lambda _text, _done, _total: None
+    tell: Tell = lambda _text, _done, _total: None
     seed: int = 0
     root: Path = ROOT
 
 
 @dataclass
 class Timed:
-    """What came of it: workloads without counters, those that the base lacks, and an interruption."""
+    """What came of it: workloads, without counters, and those that the base lacks."""
 
     workloads: list[WorkloadVerdict] = field(default_factory=list)
     skipped: list[Mapping[str, str]] = field(default_factory=list)

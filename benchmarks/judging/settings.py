@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from benchmarks.common.exits import BadInput, InfrastructureError
 from benchmarks.common.options import did_you_mean
@@ -45,5 +46,5 @@ def read_settings(path: Path = FILE) -> Settings:
             is_sound = isinstance(value, (int, float)) and 0 < value < 1
         if not is_sound:
             raise BadInput(f"{where} makes no sense: {value!r:.60}")
-    given = {name: tuple(each) if name == "timed" else each for name, each in table.items()}
+    given: dict[str, Any] = {**table, "timed": tuple(table.get("timed", ()))}
     return replace(Settings(), **given)

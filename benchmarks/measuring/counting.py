@@ -287,4 +287,3 @@ def warm_up(workload: Any, state: Any, calls: int) -> None:
 def smallest_profile(workload: Any) -> Any:
     """The smallest of the workload's profiles: counters do not ask for more."""
     return min(workload.calls, key=workload.calls.get)
-

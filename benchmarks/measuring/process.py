@@ -34,7 +34,7 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakSet
 
 from benchmarks.common.exits import InfrastructureError, ending
@@ -86,6 +86,7 @@ def variables(*path: str | Path, hash_seed: int | None = None) -> dict[str, str]
 
 
 _running: WeakSet[Process] = WeakSet()
+Started = TypeVar("Started", bound="Process")
 
 
 def kill_all() -> None:
@@ -225,7 +226,7 @@ class Process:
         self._errors.close()
         _running.discard(self)
 
-    def __enter__(self) -> Process:
+    def __enter__(self: Started) -> Started:
         return self
 
     def __exit__(

@@ -22,24 +22,24 @@ MARKER = "<!-- the lab: comparison -->"
 """The first line, by which the workflow finds its comment again."""
 
 
-def comparison_markdown(comparison: Comparison) -> str:
+def comparison_markdown(found: Comparison) -> str:
     """The report: a sentence, what was timed, what was counted, remarks."""
-    lines = [MARKER, f"### {MARKS[comparison.verdict]}: {sentence(comparison)}", ""]
-    lines += [headline(comparison), ""]
-    if any(workload.metrics for workload in comparison.workloads):
+    lines = [MARKER, f"### {MARKS[found.verdict]}: {sentence(found)}", ""]
+    lines += [headline(found), ""]
+    if any(workload.metrics for workload in found.workloads):
         lines += [
             "| workload | metric | base | head | change | 99 % interval | visible from | verdict |",
             "|---|---|--:|--:|--:|---|--:|---|",
         ]
         lines += [
             _row(workload.name, metric)
-            for workload in comparison.workloads
+            for workload in found.workloads
             for metric in workload.metrics
         ]
         lines.append("")
     counted = [
         (workload.name, counter)
-        for workload in comparison.workloads
+        for workload in found.workloads
         for counter in workload.counters
         if counter.counter == INSTRUCTIONS
     ]
@@ -54,14 +54,14 @@ def comparison_markdown(comparison: Comparison) -> str:
             for name, each in counted
         ]
         lines.append("")
-    lines += [f"- **{name}**: {said}" if name else f"- {said}" for name, said in remarks(comparison)]
-    pairs = sum(workload.pairs for workload in comparison.workloads)
+    lines += [f"- **{name}**: {said}" if name else f"- {said}" for name, said in remarks(found)]
+    pairs = sum(workload.pairs for workload in found.workloads)
     if pairs:
-        lines += [
-            "",
-            f"<sub>{pairs} pairs of processes; false alarms at most {comparison.settings.error:.0%} "
-            "over all rows. Rows in brackets can fail, but do not hold the verdict up.</sub>",
-        ]
+        note = (
+            f"{pairs} pairs of processes; false alarms at most {found.settings.error:.0%} over all "
+            "rows. Rows in brackets can fail, but do not hold the verdict up."
+        )
+        lines += ["", f"<sub>{note}</sub>"]
     return "\n".join(lines) + "\n"
 
 

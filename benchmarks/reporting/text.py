@@ -83,14 +83,11 @@ def _of_metric(workload: WorkloadVerdict, metric: MetricVerdict) -> str:
     if metric.verdict is Verdict.INCONCLUSIVE:
         return f"it cannot be told whether {what} changed: {interval(metric)}"
     size = f"{100 * abs(metric.effect):.2g} %" if abs(metric.effect) < 1 else _times(metric)
-    worse = metric.verdict is Verdict.REGRESSED
-    is_time = metric.metric.startswith(("latency_", "service_time"))
-    direction = (
-        ("slower" if worse else "faster") if is_time else ("higher" if metric.effect > 0 else "lower")
-    )
-    return (
-        f"{what} is {size} {direction}, sure to {metric.confidence:.0%}, {_because(workload)}"
-    )
+    if metric.metric.startswith(("latency_", "service_time")):
+        direction = "slower" if metric.verdict is Verdict.REGRESSED else "faster"
+    else:
+        direction = "higher" if metric.effect > 0 else "lower"
+    return f"{what} is {size} {direction}, sure to {metric.confidence:.0%}, {_because(workload)}"
 
 
 def _times(metric: MetricVerdict) -> str:
@@ -210,7 +207,5 @@ def remarks(comparison: Comparison) -> Iterator[tuple[str, str]]:
     for note in comparison.notes:
         yield "", note
     if comparison.verdict is Verdict.INCONCLUSIVE and not comparison.interrupted:
-        yield "", (
-            "This machine was too busy to tell: try again, give a larger --budget-minutes, or see "
-            "`python -m benchmarks doctor`."
-        )
+        advice = "try again, give a larger --budget-minutes, or see `python -m benchmarks doctor`"
+        yield "", f"This machine was too busy to tell: {advice}."
