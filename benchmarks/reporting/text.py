@@ -72,10 +72,9 @@ def _findings(comparison: Comparison, verdict: Verdict) -> Iterator[tuple[float,
                 weight = abs(math.log1p(metric.effect)) if metric.effect > -1 else math.inf
                 yield weight + metric.decides, _of_metric(workload, metric)
         # What time shows too is its cause, not a finding of its own.
-        if not any(metric.verdict is verdict for metric in workload.metrics):
-            for counter in workload.counters:
-                if counter.verdict is verdict:
-                    yield min(10.0, abs(counter.change)), _of_counter(workload, counter)
+        alone = [each for each in workload.counters if each.verdict is verdict]
+        if alone and not any(metric.verdict is verdict for metric in workload.metrics):
+            yield min(10.0, abs(alone[0].change)), _of_counter(workload, alone[0])
 
 
 def _of_metric(workload: WorkloadVerdict, metric: MetricVerdict) -> str:
@@ -87,7 +86,7 @@ def _of_metric(workload: WorkloadVerdict, metric: MetricVerdict) -> str:
         direction = "slower" if metric.verdict is Verdict.REGRESSED else "faster"
     else:
         direction = "higher" if metric.effect > 0 else "lower"
-    return f"{what} is {size} {direction}, sure to {metric.confidence:.0%}, {_because(workload)}"
+    return f"{what} is {size} {direction}, sure to {100 * metric.confidence:.0f} %, {_because(workload)}"
 
 
 def _times(metric: MetricVerdict) -> str:
@@ -96,8 +95,7 @@ def _times(metric: MetricVerdict) -> str:
 
 def _because(workload: WorkloadVerdict) -> str:
     moved = [each for each in workload.counters if each.has_moved]
-    telling = [each for each in moved if each.limit is not None and each.counter != INSTRUCTIONS]
-    telling = telling or [each for each in moved if each.counter == INSTRUCTIONS] or moved[:1]
+    telling = _telling(workload) or [each for each in moved if each.counter == INSTRUCTIONS]
     if not workload.counters:
         return "and nothing was counted that could say why"
     if not telling:
@@ -113,18 +111,29 @@ def counted(counter: Counter) -> str:
 
 def _of_counter(workload: WorkloadVerdict, counter: Counter) -> str:
     less = "fewer" if counter.change < 0 else "more"
-    if counter.counter == INSTRUCTIONS or abs(counter.change) < 100:
-        size = f"{100 * abs(counter.change):.2g} % {less} {counter.counter}"
-    else:
-        size = f"{abs(counter.head - counter.base):.4g} {less} {counter.counter}"
+    size = f"{abs(counter.head - counter.base):.4g} {less} {counter.counter} an operation"
+    if counter.counter == INSTRUCTIONS:
+        size = f"{100 * abs(counter.change):.1f} % {less} {counter.counter}"
     timed = "its time did not move" if workload.metrics else "its time was not measured"
-    return f"{workload.name} takes {size}, counted exactly; {timed}"
+    others = [counted(each) for each in _telling(workload) if each is not counter]
+    also = f" ({', '.join(others)})" if others else ""
+    return f"{workload.name} takes {size}{also}, counted exactly; {timed}"
+
+
+def _telling(workload: WorkloadVerdict) -> list[Counter]:
+    """What moved that can decide, but for instructions, which say how much and not what."""
+    return [
+        each
+        for each in workload.counters
+        if each.has_moved and each.limit is not None and each.counter != INSTRUCTIONS
+    ]
 
 
 def _all_clear(comparison: Comparison) -> str:
     timed = [each for each in comparison.workloads if each.metrics]
-    numbers = f"{sum(bool(each.counters) for each in comparison.workloads)} workloads counted"
-    found = f"nothing is slower: {numbers}, {len(timed)} timed"
+    number = sum(bool(each.counters) for each in comparison.workloads)
+    plural = "" if number == 1 else "s"
+    found = f"nothing is slower: {number} workload{plural} counted, {len(timed)} timed"
     moved = [
         (abs(each.change), f"{workload.name} {each}")
         for workload in comparison.workloads
@@ -200,7 +209,7 @@ def remarks(comparison: Comparison) -> Iterator[tuple[str, str]]:
     for workload in comparison.workloads:
         for reason in reasons(workload):
             yield workload.name, reason
-        if workload.explanation:
+        if any(each.has_moved and each.limit is not None for each in workload.counters):
             yield workload.name, f"counted {workload.explanation}"
     for skipped in comparison.skipped:
         yield skipped["name"], f"skipped: {skipped['reason']}"
