@@ -1,6 +1,6 @@
 """Measure the packages of the history: instructions, then time as ratios to the anchor.
 
-Each distinct package of the range (`src/tubeq` and its dependencies) is measured once and kept,
+Each distinct package of the range (its source and its dependencies) is measured once and kept,
 its counts in results/counts and its times in results/ratios; what is kept is not measured again, so
 the command can be stopped and repeated. Counting uses both cores and does not mind other programs;
 timing runs one process at a time, the package and the anchor (results/anchor) interleaved, in an
@@ -28,17 +28,17 @@ from benchmarks.common.exits import BadInput, ExitCode, InfrastructureError, Lab
 from benchmarks.common.git import UnknownRevision
 from benchmarks.common.options import minutes, output_folder, whole
 from benchmarks.common.progress import Progress
-from benchmarks.contenders.tubeq import Side, source_tree
+from benchmarks.common.project import project, root
+from benchmarks.contenders.revisions import Side, source_tree
 from benchmarks.judging.gate import Settings, WorkloadVerdict
 from benchmarks.judging.rounds import Bench, Duel, HeadLacks
 from benchmarks.measuring.blocks import stock_folder
 from benchmarks.records import ratios
-from benchmarks.records.counts import THE_EIGHT
 from benchmarks.records.environment import fingerprint
 from benchmarks.records.history import RESULTS
 from benchmarks.records.packages import Package, distinct_packages
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = root()
 _PAIRS, _BATCHES = 8, 20
 """Half of the batches that a gate runs: what differs between processes outweighs them."""
 _MOST = 1_000_000
@@ -151,8 +151,8 @@ def _time(
 
 def side_of(package: Package) -> Side:
     """The package's sources, run by this interpreter beside this environment's dependencies."""
-    source = source_tree(ROOT, package.sha) / "src"
-    return Side(package.sha[:7], package.sha, False, Path(sys.executable), (source,))
+    source = source_tree(ROOT, package.sha) / project().source
+    return Side(package.sha[:7], package.sha, False, Path(sys.executable), (source.parent,))
 
 
 def measured(
@@ -214,7 +214,7 @@ def _chosen(patterns: Sequence[str] | None) -> list[str]:
     from benchmarks.workloads import all_workloads
 
     if not patterns:
-        return list(THE_EIGHT)
+        return list(project().counted)
     known = [name for name, each in all_workloads().items() if each.batch]
     chosen = [name for name in known if any(fnmatchcase(name, each) for each in patterns)]
     if not chosen:

@@ -1,6 +1,6 @@
 """Count instructions and exact counters of this repository's packages, and show where they changed.
 
-Each distinct package of the range (`src/tubeq` and its dependencies) is counted once, newest first,
+Each distinct package of the range (its source and its dependencies) is counted once, newest first,
 and kept in results/counts; what is kept already is not counted again, so the command can be stopped
 and repeated. Counting does not mind other programs: both cores may be used. It takes about a minute
 a package and core, and needs valgrind on Linux, x86-64.
@@ -17,21 +17,21 @@ import sys
 import threading
 from collections.abc import Container, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from pathlib import Path
 from typing import Any
 
 from benchmarks.common.exits import BadInput, ExitCode, LabError
 from benchmarks.common.git import UNSHALLOW, is_shallow
 from benchmarks.common.options import output_folder, whole
 from benchmarks.common.progress import LINE_EVERY_S, Progress
-from benchmarks.contenders.tubeq import source_tree
+from benchmarks.common.project import project, root
+from benchmarks.contenders.revisions import source_tree
 from benchmarks.measuring.counters import measure_counters
 from benchmarks.measuring.instructions import measure_instructions, why_not
 from benchmarks.records import counts
 from benchmarks.records.history import RESULTS
 from benchmarks.records.packages import Package, distinct_packages
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = root()
 _SEEDS = (0, 1, 2)
 _INTERRUPTED_WITHIN_S = 0.5
 
@@ -104,7 +104,7 @@ def _count_missing(
         nonlocal done
         workloads = {}
         try:
-            for name in counts.THE_EIGHT:
+            for name in project().counted:
                 if stopped.is_set():
                     return
                 doing[package.sha[:7]] = name
@@ -141,9 +141,9 @@ def _counted(package: Package, workload: str) -> dict[str, Any]:
         RuntimeError: it failed.
     """
     try:
-        source = source_tree(ROOT, package.sha) / "src"
-        counters = measure_counters(workload, environment={"PYTHONPATH": str(source)})
-        instructions = measure_instructions(workload, seeds=_SEEDS, package=source / "tubeq")
+        source = source_tree(ROOT, package.sha) / project().source
+        counters = measure_counters(workload, environment={"PYTHONPATH": str(source.parent)})
+        instructions = measure_instructions(workload, seeds=_SEEDS, package=source)
     except NotImplementedError as error:
         return {"lacks": str(error)}
     except (OSError, LabError) as error:
@@ -152,7 +152,7 @@ def _counted(package: Package, workload: str) -> dict[str, Any]:
 
 
 def _show(packages: Sequence[Package], kept: Mapping[str, Any], as_json: bool) -> None:
-    found = {name: counts.steps(packages, kept, name) for name in counts.THE_EIGHT}
+    found = {name: counts.steps(packages, kept, name) for name in project().counted}
     if as_json:
         print(json.dumps({name: [_as_json(each) for each in own] for name, own in found.items()}))
         return

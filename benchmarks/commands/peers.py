@@ -1,4 +1,4 @@
-"""Measure tubeq beside other queues, and its every figure beside its target; publish both.
+"""Measure the package beside other queues, and its every figure beside its target; publish both.
 
 Each peer is installed in an environment of its own under .lab/peers; what cannot be installed or
 started is a row that says why. A whole run is written to results/peers (with --quick or --only,

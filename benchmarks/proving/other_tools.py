@@ -14,6 +14,7 @@ from typing import Any
 
 from benchmarks.common.exits import InfrastructureError
 from benchmarks.common.git import run_git
+from benchmarks.common.project import project
 from benchmarks.proving.proof import Outcome
 from benchmarks.records.environment import python_path
 
@@ -105,7 +106,7 @@ class AsvContinuous:
         )
         settings = {
             "version": 1,
-            "project": "tubeq",
+            "project": project().name,
             "repo": str(self._repository),
             "branches": ["main"],
             "environment_type": "virtualenv",
@@ -116,7 +117,7 @@ class AsvContinuous:
             "html_dir": str(folder / "html"),
             "build_command": [build],
             "install_command": [install],
-            "uninstall_command": ["return-code=any python -m pip uninstall -y tubeq"],
+            "uninstall_command": ["return-code=any python -m pip uninstall -y {project}"],
         }
         self._config.write_text(json.dumps(settings), encoding="utf-8")
         self._asv("machine", "--yes")

@@ -33,11 +33,6 @@ from benchmarks.records.environment import cpu_model
 from benchmarks.records.packages import Package
 
 SCHEMA = 1
-THE_EIGHT = (
-    "claim-lifo-1e5", "claim-fifo-1e5", "enqueue", "complete", "lifecycle", "claim-batch",
-    "complete-batch", "worker-fast",
-)  # fmt: skip
-"""The workloads that are counted for every package."""
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from benchmarks.commands import backfill
 from benchmarks.common.exits import InfrastructureError
 from benchmarks.contenders import tubeq as revisions
 from benchmarks.contenders.environments import Launch
+from benchmarks.contenders.revisions import BuildFailed, Side
 from benchmarks.contenders.servers import _conninfo_value
-from benchmarks.contenders.tubeq import BuildFailed, Side
 from benchmarks.measuring import blocks, counters
 from benchmarks.measuring.blocks import Contestant
 from benchmarks.peers.process import DriverFailed, started

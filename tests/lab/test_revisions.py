@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.contenders import tubeq as revisions
-from benchmarks.contenders.tubeq import (
+from benchmarks.contenders.revisions import (
     WORK,
     BuildFailed,
     InfrastructureError,
