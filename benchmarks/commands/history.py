@@ -118,7 +118,6 @@ def as_json(found: Sequence[Group], metric: str | None, problems: Sequence[str])
                         "before": point.before,
                         "after": point.after,
                         "worse": point.worse,
-                        "environment": list(point.environment),
                     }
                     for point in trend.changes
                 ],
@@ -161,9 +160,7 @@ def _print_tables(found: Sequence[Group], metric: str | None, last: int) -> None
 
 def _cells(line: Line, metric: str, trend: Trend, last: int) -> list[str]:
     changes = [
-        f"{trend.commits[point.index]} {words.share(point.change)}"
-        + ("".join(f" ({note})" for note in point.environment))
-        for point in trend.changes
+        f"{trend.commits[point.index]} {words.share(point.change)}" for point in trend.changes
     ]
     return [
         line.name,

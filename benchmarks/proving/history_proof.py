@@ -21,7 +21,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from benchmarks.common.statistics import chi_square_interval, clopper_pearson
-from benchmarks.judging.change_points import change_points
+from benchmarks.judging.change_points import change_points, points_of
 
 HISTORIES, LENGTH, BLOCK = 40, 30, 5
 STEP_BETWEEN = (10, 20)
@@ -127,7 +127,7 @@ def _ours(series: str) -> Detect:
                 for place in range(1, len(values))
                 if abs(values[place] / values[place - 1] - 1) >= _SMALLEST_COUNT
             ]
-        return [each.index for each in change_points(values)]
+        return [each.index for each in change_points(points_of(values), "time")]
 
     return detect
 
