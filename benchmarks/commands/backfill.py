@@ -28,7 +28,7 @@ from benchmarks.common.exits import BadInput, ExitCode, InfrastructureError, Lab
 from benchmarks.common.git import UnknownRevision
 from benchmarks.common.options import minutes, output_folder, whole
 from benchmarks.common.progress import Progress
-from benchmarks.common.project import project, root
+from benchmarks.common.project import LAB, project, root
 from benchmarks.contenders.revisions import Side, source_tree
 from benchmarks.judging.gate import Settings, WorkloadVerdict
 from benchmarks.judging.rounds import Bench, Duel, HeadLacks
@@ -166,7 +166,7 @@ def measured(
     """
     settings = replace(Settings(), looks=(pairs,), batches=_BATCHES)
     bench = Bench(
-        ROOT, place, settings, confirms=False, count=no_counters, watcher=watcher,
+        LAB, place, settings, confirms=False, count=no_counters, watcher=watcher,
         seed=int.from_bytes(os.urandom(4), "big"),
     )  # fmt: skip
     load_1m = fingerprint()["load_1m"]

@@ -24,7 +24,7 @@ from benchmarks.common.options import (
     whole,
 )
 from benchmarks.common.progress import Progress
-from benchmarks.common.project import lab_folder, project, root
+from benchmarks.common.project import LAB, lab_folder, project, root
 from benchmarks.contenders.revisions import WORK, Side, check_side, prepare_side
 from benchmarks.judging.gate import Comparison, Settings, limits_of, unmeasured_limits
 from benchmarks.judging.rounds import Bench, Duel, Watcher
@@ -179,7 +179,7 @@ def compare(
             return count(side, workload)
 
         bench = Bench(
-            ROOT, place, settings or Settings(), budget_s, confirms, counted, Teller(progress)
+            LAB, place, settings or Settings(), budget_s, confirms, counted, Teller(progress)
         )
         comparison = Duel(sides[0], sides[1], chosen, bench).run()
         comparison.machine = fingerprint(place)

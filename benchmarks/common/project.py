@@ -1,8 +1,8 @@
 """What is measured: the repository's `lab.toml` says it, and nothing else in the lab does.
 
     name       the package as pip knows it
-    source     its folder: "src/tubeq"
-    extras     what is installed with it: ["demo"]
+    source     its folder
+    extras     extras that are installed with it
     workloads  the module whose WORKLOADS lists them, or a package of such modules
     counted    workloads whose instructions are counted for every package
     timed      workloads whose time `compare` and `gate` measure unless others are named
@@ -57,7 +57,7 @@ class Project:
 
     @property
     def requirement(self) -> str:
-        """The package with its extras, as pip has it: "tubeq[demo]"."""
+        """The package with its extras, as pip has it: "name[extra]"."""
         return f"{self.name}[{','.join(self.extras)}]" if self.extras else self.name
 
 

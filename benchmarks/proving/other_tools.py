@@ -145,8 +145,9 @@ class AsvContinuous:
         )
 
     def _commit(self, tree: Path, name: str) -> str:
-        shutil.rmtree(self._repository / "src", ignore_errors=True)
-        shutil.copytree(tree / "src", self._repository / "src")
+        sources = Path(project().source).parts[0]
+        shutil.rmtree(self._repository / sources, ignore_errors=True)
+        shutil.copytree(tree / sources, self._repository / sources)
         self._git("add", "--all")
         self._git("commit", "--quiet", "--allow-empty", "--message", name)
         return self._git("rev-parse", "HEAD").strip()
@@ -218,7 +219,7 @@ class PytestBenchmark:
         ]
         # Not an address, for all its looks: what follows "file://" is taken as it is.
         storage = f"--benchmark-storage=file://{(self._folder / 'storage').as_posix()}"
-        path = python_path(tree / "src", self._root)
+        path = python_path((tree / project().source).parent, self._root)
         return _run([*command, storage, *arguments], {"PYTHONPATH": path}, self._folder)
 
     def _ratios(self) -> Mapping[str, float]:

@@ -1,9 +1,9 @@
 """The distinct packages of a history: commits that share one are one thing to measure.
 
 What runs is the source that lab.toml names and the dependencies that `pyproject.toml` names.
-Commits that leave both alone (documents, tests, the lab) cannot be slower or faster than the one before, and share its
-record. A package is named by a hash of both, and stands for the first commit, along first parents,
-that has it.
+Commits that leave both alone (documents, tests, the lab) cannot be slower or faster than the one
+before, and share its record. A package is named by a hash of both, and stands for the first commit,
+along first parents, that has it.
 """
 
 from __future__ import annotations

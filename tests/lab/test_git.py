@@ -14,7 +14,7 @@ from benchmarks.commands import backfill, bisect
 from benchmarks.commands.bisect import run as run_bisect
 from benchmarks.common import git
 from benchmarks.common.exits import BadInput, ExitCode, InfrastructureError
-from benchmarks.contenders import tubeq as revisions
+from benchmarks.contenders import revisions
 from benchmarks.contenders.revisions import WORK, is_dirty, resolve, source_tree
 from benchmarks.records import history
 

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.commands import backfill
 from benchmarks.common.exits import InfrastructureError
-from benchmarks.contenders import tubeq as revisions
+from benchmarks.contenders import revisions
 from benchmarks.contenders.environments import Launch
 from benchmarks.contenders.revisions import BuildFailed, Side
 from benchmarks.contenders.servers import _conninfo_value

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
+import os
 from pathlib import Path
 
 import pytest
 
-from benchmarks.common import project as module
 from benchmarks.common.exits import BadInput
 from benchmarks.common.project import LAB, choose, project, root
 
@@ -22,18 +22,16 @@ ENGINE = ("common", "measuring", "records", "judging", "reporting", "proving", "
 
 
 @pytest.fixture(autouse=True)
-def _again(monkeypatch):
-    monkeypatch.delenv("LAB_PROJECT", raising=False)
-    project.cache_clear()
+def _again():
     yield
-    monkeypatch.delenv("LAB_PROJECT", raising=False)
+    os.environ.pop("LAB_PROJECT", None)
     project.cache_clear()
 
 
 def test_the_labs_own_project_is_read_and_needs_no_variable(monkeypatch):
     monkeypatch.chdir(LAB / "docs")
     choose()
-    assert root() == LAB and "LAB_PROJECT" not in module.os.environ
+    assert root() == LAB and "LAB_PROJECT" not in os.environ
     assert project().package == "tubeq" and project().requirement == "tubeq[demo]"
     assert len(project().counted) == 8 and len(project().timed) == 3
 
@@ -48,7 +46,7 @@ def test_another_project_is_found_above_the_current_folder_or_where_it_is_said(
     assert root() == tmp_path.resolve() and project().package == "other"
     monkeypatch.chdir(LAB)
     choose(tmp_path)
-    assert project().requirement == "other" and module.os.environ["LAB_PROJECT"] == str(root())
+    assert project().requirement == "other" and os.environ["LAB_PROJECT"] == str(root())
 
 
 def test_a_folder_without_a_project_is_refused(tmp_path, monkeypatch):
@@ -92,6 +90,6 @@ def _named(path: Path) -> list[str]:
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             words.append(node.value)
-        words += [str(getattr(node, part)) for part in ("id", "attr", "name") if hasattr(node, part)]
+        words += [str(getattr(node, part, "")) for part in ("id", "attr", "name")]
     marks = ("tubeq", "src/", "[demo]")
     return [word[:80] for word in words if any(mark in word.lower() for mark in marks)]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.contenders import tubeq as revisions
+from benchmarks.contenders import revisions
 from benchmarks.contenders.revisions import (
     WORK,
     BuildFailed,
