@@ -1,6 +1,6 @@
 """Measure the packages of the history: instructions, then time as ratios to the anchor.
 
-Each distinct package of the range (`src/tubeq` and its dependencies) is measured once. A workload
+Each distinct package of the range (its source and its dependencies) is measured once. A workload
 is kept as soon as it is measured, and what is kept is not measured again, so the command can be
 stopped by anything and repeated. Counting uses all cores and does not mind other programs (about a
 minute a package); timing runs one process at a time, the package and the anchor interleaved, in an
@@ -37,11 +37,11 @@ from benchmarks.common.exits import BadInput, ExitCode, InfrastructureError, Lab
 from benchmarks.common.git import UNSHALLOW, is_dirty, is_shallow
 from benchmarks.common.options import minutes, output_folder, whole
 from benchmarks.common.progress import LINE_EVERY_S, Progress
-from benchmarks.contenders.tubeq import LAB_FOLDER, source_tree
+from benchmarks.common.project import lab_folder, project
+from benchmarks.contenders.revisions import source_tree
 from benchmarks.measuring.counters import measure_counters
 from benchmarks.measuring.instructions import measure_instructions, why_not
 from benchmarks.records import counts
-from benchmarks.records.counts import THE_EIGHT
 from benchmarks.records.history import RESULTS
 from benchmarks.records.package_files import keep
 from benchmarks.records.packages import Package, distinct_packages
@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--workload", action="append", metavar="NAME",
-        help="a workload or a pattern (claim-*), may be repeated (default: the eight)",
+        help="a workload or a pattern (claim-*), may be repeated (default: `counted` in lab.toml)",
     )  # fmt: skip
     which.add_argument(
         "--all-workloads", action="store_true", help="every one that can be counted or timed"
@@ -86,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--again", action="store_true", help="also what is kept already")
     parser.add_argument(
-        "--results", type=output_folder, default=ROOT / LAB_FOLDER / "results", metavar="DIR",
+        "--results", type=output_folder, default=lab_folder() / "results", metavar="DIR",
         help="the results folder (default: .lab/results)",
     )  # fmt: skip
     parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
@@ -150,7 +150,7 @@ def _chosen(options: argparse.Namespace, fits: Callable[[Any], int]) -> list[str
     if options.all_workloads:
         return fitting
     if not options.workload:
-        return list(THE_EIGHT)
+        return list(project().counted)
     for pattern in options.workload:
         if not any(fnmatchcase(name, pattern) for name in known):
             raise BadInput(f"no workload is named {pattern}: have {', '.join(known)}")
@@ -217,9 +217,9 @@ def _counted(package: Package, workload: str) -> dict[str, Any]:
         RuntimeError: it failed.
     """
     try:
-        source = source_tree(ROOT, package.sha) / "src"
-        counters = measure_counters(workload, environment={"PYTHONPATH": str(source)})
-        instructions = measure_instructions(workload, seeds=SEEDS, package=source / "tubeq")
+        source = source_tree(ROOT, package.sha) / project().source
+        counters = measure_counters(workload, environment={"PYTHONPATH": str(source.parent)})
+        instructions = measure_instructions(workload, seeds=SEEDS, package=source)
     except NotImplementedError as error:
         return {"lacks": str(error)}
     except (OSError, LabError) as error:

@@ -19,7 +19,8 @@ from benchmarks.commands.compare import no_counters, working_folder
 from benchmarks.common.exits import BadInput, InfrastructureError
 from benchmarks.common.git import UnknownRevision
 from benchmarks.common.progress import Progress
-from benchmarks.contenders.tubeq import Side, source_tree
+from benchmarks.common.project import LAB, project, root
+from benchmarks.contenders.revisions import Side, source_tree
 from benchmarks.judging.gate import Settings, WorkloadVerdict
 from benchmarks.judging.rounds import Bench, Duel, HeadLacks, Watcher
 from benchmarks.measuring.blocks import stock_folder
@@ -30,7 +31,7 @@ from benchmarks.records.history import RESULTS
 from benchmarks.records.package_files import by_package, keep, read
 from benchmarks.records.packages import Package, distinct_packages
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = root()
 _BATCHES = 20
 """Half of the batches that a gate runs: what differs between processes outweighs them."""
 
@@ -209,8 +210,8 @@ class Companions:
 
 def side_of(package: Package) -> Side:
     """The package's sources, run by this interpreter with this environment's dependencies."""
-    source = source_tree(ROOT, package.sha) / "src"
-    return Side(package.sha[:7], package.sha, False, Path(sys.executable), (source,))
+    source = source_tree(ROOT, package.sha) / project().source
+    return Side(package.sha[:7], package.sha, False, Path(sys.executable), (source.parent,))
 
 
 def measured(
@@ -225,7 +226,7 @@ def measured(
     """
     settings = replace(Settings(), looks=(pairs,), batches=_BATCHES)
     bench = Bench(
-        ROOT, place, settings, confirms=False, count=no_counters, watcher=watcher,
+        LAB, place, settings, confirms=False, count=no_counters, watcher=watcher,
         seed=int.from_bytes(os.urandom(4), "big"),
     )  # fmt: skip
     load_1m = fingerprint()["load_1m"]

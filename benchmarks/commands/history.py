@@ -17,13 +17,14 @@ from typing import Any
 from benchmarks.common.exits import ExitCode, LabError
 from benchmarks.common.git import UNSHALLOW, is_shallow
 from benchmarks.common.options import check_names, existing_folder, whole
+from benchmarks.common.project import root
 from benchmarks.judging.change_points import ChangePoint, change_points
 from benchmarks.records import history as old_lines
 from benchmarks.records.package_files import read
 from benchmarks.records.packages import Package, distinct_packages
 from benchmarks.records.series import INSTRUCTIONS, Series, current, read_series
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = root()
 MOST_BEHIND = 20
 _SHOWN = (INSTRUCTIONS, "latency_p50_ms", "latency_p95_ms", "throughput_per_s")
 
@@ -93,8 +94,7 @@ def changes_of(series: Series) -> list[ChangePoint]:
 
 
 def _show(options: argparse.Namespace) -> int:
-    if not (found := current(read_series(options.results, distinct_packages(ROOT)))):
-        print("The history is empty: 'python -m benchmarks backfill' fills it.", file=sys.stderr)
+    found = current(read_series(options.results, distinct_packages(ROOT)))
     check_names("workload", options.workload, {each.workload for each in found})
     found = [each for each in found if not options.workload or each.workload in options.workload]
     if options.metric is not None:
@@ -102,6 +102,8 @@ def _show(options: argparse.Namespace) -> int:
         found = [each for each in found if each.metric == options.metric]
     if is_shallow(ROOT):
         print(f"older packages are not seen: {UNSHALLOW}", file=sys.stderr)
+    if not found:
+        print("the history is empty: 'python -m benchmarks backfill' fills it", file=sys.stderr)
     if options.json:
         print(json.dumps([as_json(each) for each in found]))
         return ExitCode.PASS

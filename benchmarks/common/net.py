@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from benchmarks.common.exits import ExitCode, LabError
+from benchmarks.common.project import lab_folder
 
-DEBUG_VARIABLE = "TUBEQ_LAB_DEBUG"
-LAST_FAILURE = Path(__file__).resolve().parents[2] / ".lab" / "last-failure.txt"
+DEBUG_VARIABLE = "LAB_DEBUG"
 _NOBODY_READS = {errno.EPIPE, errno.EBADF, *([errno.EINVAL] if os.name == "nt" else [])}
 
 
@@ -102,9 +102,10 @@ def _report(error: Exception) -> None:
         _say(text)
     where = f"{DEBUG_VARIABLE}=1 shows where"
     with suppress(OSError):
-        LAST_FAILURE.parent.mkdir(exist_ok=True)
-        LAST_FAILURE.write_text(text, encoding="utf-8", errors="replace")
-        where = f"where: {LAST_FAILURE}"
+        last = lab_folder() / "last-failure.txt"
+        last.parent.mkdir(exist_ok=True)
+        last.write_text(text, encoding="utf-8", errors="replace")
+        where = f"where: {last}"
     _say(f"error: the lab failed: {told[:500]} ({where})")
 
 

@@ -15,7 +15,7 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks.common.statistics import quantile
-from benchmarks.contenders.tubeq import InfrastructureError, Side
+from benchmarks.contenders.revisions import InfrastructureError, Side
 from benchmarks.judging.gate import (
     Comparison,
     Counter,

@@ -18,12 +18,6 @@ from typing import Any
 from benchmarks.records.environment import cpu_model
 from benchmarks.records.package_files import series_name
 
-THE_EIGHT = (
-    "claim-lifo-1e5", "claim-fifo-1e5", "enqueue", "complete", "lifecycle", "claim-batch",
-    "complete-batch", "worker-fast",
-)  # fmt: skip
-"""The workloads that are counted and timed for every package."""
-
 
 def environment(seeds: Sequence[int]) -> dict[str, Any]:
     """What the counts depend on beside the package."""

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import git
+from benchmarks.common.project import root
 from benchmarks.records.histograms import BadHistogram, merge_histograms
 from benchmarks.records.record import (
     CLOCK_STEPS,
@@ -37,7 +38,7 @@ from benchmarks.records.record import (
     order_interval,
 )
 
-RESULTS = Path(__file__).parents[2] / "results"
+RESULTS = root() / "results"
 
 
 @dataclass

@@ -17,7 +17,8 @@ from benchmarks.__main__ import main
 from benchmarks.commands import backfill, backfill_time
 from benchmarks.commands import history as history_command
 from benchmarks.common.exits import BadInput, ExitCode, InfrastructureError
-from benchmarks.contenders.tubeq import Side
+from benchmarks.common.project import project
+from benchmarks.contenders.revisions import Side
 from benchmarks.records import counts, ratios
 from benchmarks.records.package_files import by_package, keep
 from benchmarks.records.packages import Package, distinct_packages
@@ -62,7 +63,7 @@ def test_every_package_is_counted_and_timed_and_not_again(
     own = tmp_path / "own"
     assert run_backfill(own) == ExitCode.PASS
     for what in ("counts", "ratios"):
-        assert kept(own, what) == {each.key: sorted(counts.THE_EIGHT) for each in three}
+        assert kept(own, what) == {each.key: sorted(project().counted) for each in three}
     out, err = capsys.readouterr()
     assert "48 workloads of 3 packages are measured" in out
     assert "commits are measured, not what is uncommitted" not in err
@@ -94,7 +95,7 @@ def test_newest_only_and_patterns_choose(three: list[Package], tmp_path: Path) -
     assert not (own / "counts").exists()
     assert run_backfill(own, "--newest", "1", "--all-workloads", "--only", "instructions") == 0
     (names,) = kept(own, "counts").values()
-    assert set(names) > set(counts.THE_EIGHT)
+    assert set(names) > set(project().counted)
     assert "wake-up" not in names
 
 
@@ -115,11 +116,12 @@ def test_a_package_that_fails_is_a_gap_tried_again(
 
     with monkeypatch.context() as patched:
         patched.setattr(backfill, "_counted", count)
+        patched.setattr(backfill, "_INTERRUPTED_WITHIN_S", 0.01)
         patched.setattr(backfill_time, "measured", measure)
         only = ("--only", "time" if what == "ratios" else "instructions")
         assert run_backfill(tmp_path / "own", *only) == ExitCode.PASS
         err = capsys.readouterr().err
-        assert err.count("d: Traceback: it cannot be imported\n") == len(counts.THE_EIGHT)
+        assert err.count("d: Traceback: it cannot be imported\n") == len(project().counted)
         assert len(kept(tmp_path / "own", what)) == 2
         assert run_backfill(tmp_path / "x", *only, f"{three[1].sha}~1..{three[1].sha}") == (
             ExitCode.INFRASTRUCTURE
@@ -215,7 +217,7 @@ def test_ctrl_c_keeps_what_is_measured_and_calls_nothing_a_failure(
     if what == "ratios":
         assert own == {three[2].key: ["claim-fifo-1e5", "claim-lifo-1e5"]}
     else:
-        assert own[three[2].key] == sorted(counts.THE_EIGHT)
+        assert own[three[2].key] == sorted(project().counted)
         assert own[three[1].key] == ["claim-fifo-1e5", "claim-lifo-1e5"]
 
 

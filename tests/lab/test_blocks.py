@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.contenders.tubeq import InfrastructureError, Side, folder_side
+from benchmarks.contenders.revisions import InfrastructureError, Side, folder_side
 from benchmarks.measuring.blocks import (
     Batch,
     Contestant,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.contenders import tubeq as revisions
-from benchmarks.contenders.tubeq import (
+from benchmarks.contenders import revisions
+from benchmarks.contenders.revisions import (
     WORK,
     BuildFailed,
     InfrastructureError,

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.contenders.tubeq import InfrastructureError, Side
+from benchmarks.contenders.revisions import InfrastructureError, Side
 from benchmarks.judging import rounds
 from benchmarks.judging.gate import ExitCode, Verdict
 from benchmarks.judging.rounds import Bench, Duel, distribution

@@ -40,7 +40,7 @@ class Material:
         peers: what `peers_view` made of each file of results/peers; their page is left out without.
         files: history files to be offered for download.
         asv_html: a folder that `asv publish` wrote, to be copied beside the pages.
-        repository_url: where commits can be seen, such as "https://forge.example/o/tubeq"; "" for
+        repository_url: where commits can be seen, such as "https://forge.example/o/name"; "" for
             nowhere: then nothing on the site leads away from it.
     """
 

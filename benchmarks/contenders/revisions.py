@@ -25,18 +25,17 @@ from benchmarks.common import git
 from benchmarks.common.exits import InfrastructureError, ending
 from benchmarks.common.git import UnknownRevision, is_dirty, resolve
 from benchmarks.common.progress import LINE_EVERY_S
+from benchmarks.common.project import project
 
 __all__ = [
-    "LAB_FOLDER", "WORK", "BuildFailed", "InfrastructureError", "Side", "UnknownRevision",
+    "WORK", "BuildFailed", "InfrastructureError", "Side", "UnknownRevision",
     "check_side", "folder_side", "is_dirty", "prepare_side", "resolve", "source_tree",
 ]  # fmt: skip
 WORK = "WORK"
 """Names the work tree as it is, with what is not committed."""
-LAB_FOLDER = ".lab"
 _KEPT_TREES, _KEPT_ENVIRONMENTS = 200, 24
 """How many are kept; older ones are removed. A tree is small, and a range takes turns with all."""
 _READY = ".ready"
-_EXTRA = "[demo]"
 
 
 class BuildFailed(InfrastructureError):
@@ -72,7 +71,7 @@ def prepare_side(repository: Path, name: str, tell: Callable[[str], None] = lamb
     Args:
         repository: the folder with `.git`.
         name: anything that git resolves to a commit; WORK; or a path (absolute, or beginning with
-            ".") of a folder with `src/tubeq`, which is run from there as it is.
+            ".") of a folder with the package, which is run from there as it is.
         tell: called every few seconds while it is built, which may take a minute.
 
     Raises:
@@ -83,7 +82,7 @@ def prepare_side(repository: Path, name: str, tell: Callable[[str], None] = lamb
     if folder.is_absolute() or name.startswith("."):
         return folder_side(folder)
     commit = resolve(repository, "HEAD" if name == WORK else name)
-    environments = repository / LAB_FOLDER / "environments"
+    environments = repository / ".lab" / "environments"
     tree = source_tree(repository, name)
     python = _environment(tree, environments, lambda: tell(f"building {name}"))
     _forget_oldest(environments, _KEPT_ENVIRONMENTS)
@@ -109,7 +108,7 @@ def source_tree(repository: Path, name: str) -> Path:
     Raises:
         UnknownRevision: git does not know it.
     """
-    trees = repository / LAB_FOLDER / "trees"
+    trees = repository / ".lab" / "trees"
     if name == WORK:
         tree = _snapshot(repository, trees)
     else:
@@ -119,15 +118,15 @@ def source_tree(repository: Path, name: str) -> Path:
 
 
 def folder_side(folder: Path) -> Side:
-    """A plain folder with `src/tubeq` as a side, run by the running interpreter.
+    """A plain folder with the package's source as a side, run by the running interpreter.
 
     Raises:
         UnknownRevision: there is no package in it.
     """
-    source = folder.resolve() / "src"
-    if not (source / "tubeq").is_dir():
-        raise UnknownRevision(f"there is no src/tubeq in the folder {folder}")
-    return Side(str(folder), "", True, Path(sys.executable), (source,))
+    package = folder.resolve() / project().source
+    if not package.is_dir():
+        raise UnknownRevision(f"there is no {project().source} in the folder {folder}")
+    return Side(str(folder), "", True, Path(sys.executable), (package.parent,))
 
 
 def _export(repository: Path, commit: str, trees: Path) -> Path:
@@ -146,15 +145,16 @@ def _export(repository: Path, commit: str, trees: Path) -> Path:
 def _snapshot(repository: Path, trees: Path) -> Path:
     """A copy of the work tree: of what git tracks, and of new files that it does not ignore.
 
-    Only what a build needs is copied: `src` and the files beside it.
+    Only what a build needs is copied: the sources' top folder and the files beside it.
     """
     digest = hashlib.sha256()
+    sources = f"{Path(project().source).parts[0]}/"
     contents: dict[str, bytes] = {}
     for name in git.work_files(repository):
         path = repository / name
         if not _is_text(name):
             continue  # no wheel can hold such a name, so the package is the same without
-        if (name.startswith("src/") or "/" not in name) and path.is_file():
+        if (name.startswith(sources) or "/" not in name) and path.is_file():
             try:
                 contents[name] = path.read_bytes()
             except OSError as error:
@@ -195,7 +195,7 @@ def _environment(tree: Path, environments: Path, tell: Callable[[], None]) -> Pa
     constraints = folder.with_suffix(".constraints")
     constraints.write_text("\n".join(pins), encoding="utf-8")
     # As an address, in which each character of the path has one meaning only: "#", "%", "[" ...
-    package = f"tubeq{_EXTRA} @ {tree.resolve().as_uri()}"
+    package = f"{project().requirement} @ {tree.resolve().as_uri()}"
     uv = shutil.which("uv")
     if uv:
         # The interpreter is the running one's own, not a link to an environment that may go.
@@ -206,7 +206,8 @@ def _environment(tree: Path, environments: Path, tell: Callable[[], None]) -> Pa
         venv = [sys.executable, "-m", "venv", str(folder)]
         install = [str(python), "-m", "pip", "install", "--quiet"]
     _build(venv, tell)
-    _build([*install, "--constraint", str(constraints), package], tell)
+    wanted = [package] if sys.version_info >= (3, 11) else [package, "tomli"]  # reads lab.toml
+    _build([*install, "--constraint", str(constraints), *wanted], tell)
     constraints.unlink()
     (folder / _READY).touch()
     return python
