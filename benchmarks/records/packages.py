@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from benchmarks.common.git import UnknownRevision, commits_in, describe, git_text, object_names
@@ -61,6 +62,11 @@ def distinct_packages(repository: Path, revisions: str = "HEAD") -> list[Package
             committed_at, subject = describe(repository, sha)
             found.append(Package(key, sha, subject, committed_at))
     return found
+
+
+def moment(text: str) -> datetime:
+    """A recorded time; Python 3.10 does not know the Z that others write for +00:00."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 def _keys(repository: Path, shas: Iterable[str]) -> Iterator[str | None]:

@@ -41,7 +41,7 @@ def test_a_dirty_tree_is_no_fact_about_its_commit(tmp_path):
     assert not (tmp_path / "history").exists()
 
 
-def test_corrupt_lines_are_named_kept_aside_and_cost_nothing_else(tmp_path):
+def test_corrupt_lines_are_named_and_cost_nothing_else(tmp_path):
     write_history(tmp_path, 2)
     path = tmp_path / "history" / f"{MACHINE}.ndjson"
     good = path.read_bytes().splitlines()
@@ -54,10 +54,6 @@ def test_corrupt_lines_are_named_kept_aside_and_cost_nothing_else(tmp_path):
         f"{path.name}:{number}" for number in range(2, 7)
     ]
     assert path.read_bytes() == before
-    aside = path.with_name(path.name + ".rejected")
-    assert len(aside.read_text("utf-8").splitlines()) == len(bad)
-    history.read(tmp_path)
-    assert len(aside.read_text("utf-8").splitlines()) == len(bad)
 
 
 def test_after_a_writer_was_killed_within_a_line_the_next_line_is_whole(tmp_path):
@@ -89,27 +85,11 @@ def test_a_series_is_in_the_order_of_commits_not_of_lines(tmp_path):
     assert [record.commit for record in found] == [commit(number) for number in range(3)]
 
 
-def test_repeats_of_a_commit_are_one_point_of_all_calls(tmp_path):
-    first, again = run_of(0, 1, calls=400), run_of(0, 1, calls=600)
-    history.append(first, tmp_path)
-    history.append(again, tmp_path)
+def test_of_a_commit_that_was_measured_twice_the_last_one_is_shown(tmp_path):
+    for calls in (400, 600):
+        history.append(run_of(0, 1, calls=calls), tmp_path)
     (point,) = history.series(history.read(tmp_path).records, WORKLOADS[0])
-    assert point.calls == 1000
-    assert point.metrics["latency_p99_ms"].low is not None
-    p95 = point.metrics["latency_p95_ms"].value
-    ends = sorted(run.workloads[0].metrics["latency_p95_ms"].value for run in (first, again))
-    assert ends[0] * 0.98 <= p95 <= ends[1] * 1.02
-    slowest = max(run.workloads[0].metrics["latency_max_ms"].value for run in (first, again))
-    assert point.metrics["latency_max_ms"].value == pytest.approx(slowest, rel=1e-5)
-
-
-def test_two_broken_histograms_still_make_a_point(tmp_path):
-    run = run_of(0, 1)
-    for _ in range(2):
-        workloads = tuple(replace(record, histogram="broken") for record in run.workloads)
-        history.append(RunRecord(workloads), tmp_path)
-    (point,) = history.series(history.read(tmp_path).records, WORKLOADS[0])
-    assert "latency_p95_ms" in point.metrics
+    assert point.calls == 600
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from typing import Any
 
 from benchmarks.judging.targets import Limits
 from benchmarks.records.histograms import BadHistogram
-from benchmarks.records.history import Reading, moment
+from benchmarks.records.history import Reading
+from benchmarks.records.packages import moment
 from benchmarks.records.record import Commit
 from benchmarks.reporting import plots
 from benchmarks.reporting.site import compared, words
