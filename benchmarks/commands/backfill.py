@@ -35,7 +35,7 @@ from benchmarks.commands.backfill_time import (
 )
 from benchmarks.common.exits import BadInput, ExitCode, InfrastructureError, LabError
 from benchmarks.common.git import UNSHALLOW, is_dirty, is_shallow
-from benchmarks.common.options import minutes, output_folder, whole
+from benchmarks.common.options import did_you_mean, minutes, output_folder, whole
 from benchmarks.common.progress import LINE_EVERY_S, Progress
 from benchmarks.common.project import lab_folder, project
 from benchmarks.contenders.revisions import source_tree
@@ -153,7 +153,7 @@ def _chosen(options: argparse.Namespace, fits: Callable[[Any], int]) -> list[str
         return list(project().counted)
     for pattern in options.workload:
         if not any(fnmatchcase(name, pattern) for name in known):
-            raise BadInput(f"no workload is named {pattern}: have {', '.join(known)}")
+            raise BadInput(f"no workload is named {pattern!r}{did_you_mean(pattern, known)}")
     return [name for name in fitting if any(fnmatchcase(name, each) for each in options.workload)]
 
 

@@ -35,6 +35,12 @@ ROOT = root()
 _BATCHES = 20
 """Half of the batches that a gate runs: what differs between processes outweighs them."""
 
+_NEW_SERIES = (
+    "a new series of ratios begins: the anchor or the machine is another. After a new anchor also "
+    "measure the newest packages with the old one (backfill --only time --newest 3 --anchor OLD), "
+    "so that the two series overlap"
+)
+
 
 class AnchorLacks(Exception):
     """The anchor has not what a workload needs."""
@@ -129,6 +135,10 @@ def time_all(
     folder = ratios.folder_of(options.results, environment)
     folders = (folder, ratios.folder_of(RESULTS, environment))
     jobs = missing(spread(packages), names, folders, options.again)
+    if not any(each.is_dir() for each in folders) and any(
+        True for each in folders for _ in each.parent.glob("*-anchor-*")
+    ):
+        print(_NEW_SERIES, file=sys.stderr)
     companions = Companions(anchor, folders)
     with_histograms = {distinct_packages(ROOT)[-1].key, anchor.key}
     told = _Told(progress, len(jobs))

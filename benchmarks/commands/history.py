@@ -94,7 +94,11 @@ def changes_of(series: Series) -> list[ChangePoint]:
 
 
 def _show(options: argparse.Namespace) -> int:
-    found = current(read_series(options.results, distinct_packages(ROOT)))
+    everything = read_series(options.results, distinct_packages(ROOT))
+    found = current(everything)
+    if apart := {each.name for each in everything} - {each.name for each in found}:
+        told = "series of another anchor or machine are apart, in"
+        print(f"{len(apart)} {told} {', '.join(sorted(apart))}", file=sys.stderr)
     check_names("workload", options.workload, {each.workload for each in found})
     found = [each for each in found if not options.workload or each.workload in options.workload]
     if options.metric is not None:

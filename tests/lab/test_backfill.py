@@ -226,7 +226,21 @@ def test_an_anchor_that_is_none_is_bad_input(three: list[Package], tmp_path: Pat
     with pytest.raises(BadInput, match="names no commit"):
         backfill_time.anchor_package()
     assert run_backfill(tmp_path / "own", "--only", "time") == ExitCode.BAD_INPUT
-    assert run_backfill(tmp_path / "own", "--anchor", three[1].sha[:9], "--newest", "1") == 0
+
+
+def test_a_new_anchor_begins_a_series_and_asks_for_an_overlap(
+    three: list[Package], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = tmp_path / "own"
+    assert run_backfill(own, "--only", "time") == ExitCode.PASS
+    assert "a new series" not in capsys.readouterr().err
+    new = ("--anchor", three[1].sha[:9], "--newest", "1")
+    assert run_backfill(own, "--only", "time", *new) == ExitCode.PASS
+    assert "--newest 3 --anchor OLD" in capsys.readouterr().err
+    assert main(["history", "--results", str(own)]) == ExitCode.PASS
+    out, err = capsys.readouterr()
+    assert "1 series of another anchor or machine are apart" in err
+    assert f"Ratios are to anchor {three[0].sha[:7]} (0)." in out  # the longer one
 
 
 def keep_all(results: Path, some: Sequence[Package], first: float = 1000) -> None:
