@@ -34,7 +34,7 @@ from benchmarks.records.packages import Package, distinct_packages
 ROOT = root()
 _BATCHES = 20
 """Half of the batches that a gate runs: what differs between processes outweighs them."""
-
+_LONG = ("latency_p99_ms", "service_time_ms")
 _NEW_SERIES = (
     "a new series of ratios begins: the anchor or the machine is another. After a new anchor also "
     "measure the newest packages with the old one (backfill --only time --newest 3 --anchor OLD), "
@@ -162,6 +162,8 @@ def time_all(
                 continue
             if package.key not in with_histograms:
                 found.pop("histograms", None)
+            if name not in project().counted:
+                found = short(found)
             keep(folder, package, environment, name, found)
             kept += 1
     forget_histograms(folder, with_histograms)
@@ -280,6 +282,17 @@ def as_ratios(found: WorkloadVerdict) -> dict[str, Any]:
         "measured_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "elapsed_s": _rounded(found.elapsed_s),
     }
+
+
+def short(found: dict[str, Any]) -> dict[str, Any]:
+    """Without what only the workloads that are measured of every package keep: a file stays below
+    20 kB with all workloads in it."""
+    metrics = {
+        metric: {key: value for key, value in each.items() if key != "processes"}
+        for metric, each in found.get("metrics", {}).items()
+        if metric not in _LONG
+    }
+    return {**found, "metrics": metrics} if metrics else found
 
 
 def forget_histograms(folder: Path, but_for: Iterable[str]) -> None:

@@ -181,6 +181,24 @@ def test_histograms_are_of_the_newest_package_and_the_anchor(
     assert having == {three[0].key, three[2].key}
 
 
+def test_with_every_workload_a_package_stays_below_20_kb(
+    three: list[Package], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ratio = {"ratio": [1.0123, 0.98765, 1.0345], "processes": [1.0123] * 8,
+        "value": 0.037521, "companion_value": 0.037521}  # fmt: skip
+    names = ("latency_p50_ms", "latency_p95_ms", "latency_p99_ms", "service_time_ms",
+        "throughput_per_s")  # fmt: skip
+    own = {**timed(1.0), "confidence": 0.99, "measured_at": "2026-11-26T10:05:26+00:00",
+        "elapsed_s": 17.225, "load_1m": 3.27, "metrics": dict.fromkeys(names, ratio)}  # fmt: skip
+    monkeypatch.setattr(backfill_time, "measured", lambda *_: own)
+    assert run_backfill(tmp_path, "--only", "time", "--all-workloads", "--newest", "2") == 0
+    (folder,) = (tmp_path / "ratios").iterdir()
+    assert all(path.stat().st_size < 20_000 for path in folder.iterdir())
+    found = by_package(folder)[three[1].key]
+    assert len(found["enqueue"]["metrics"]["latency_p99_ms"]["processes"]) == 8
+    assert set(found["retry"]["metrics"]) == set(names) - {"latency_p99_ms", "service_time_ms"}
+
+
 def test_each_stretch_of_time_has_old_and_new_packages() -> None:
     order = [int(each.key, 16) for each in backfill_time.spread(packages(16))]
     assert order[0] == 15
