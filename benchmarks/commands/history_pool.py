@@ -18,7 +18,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from benchmarks.commands.backfill import anchor_package, measured, side_of
+from benchmarks.commands.backfill_time import anchor_package, measured, side_of
 from benchmarks.commands.compare import Teller, working_folder
 from benchmarks.common.exits import BadInput
 from benchmarks.common.progress import Progress
@@ -26,7 +26,6 @@ from benchmarks.common.project import project, root
 from benchmarks.contenders.revisions import Side, source_tree
 from benchmarks.measuring.instructions import measure_instructions, why_not
 from benchmarks.proving.planting import PLANTS, plant
-from benchmarks.records.history import RESULTS
 
 ROOT = root()
 WORKLOAD = "claim-lifo-1e3"
@@ -54,7 +53,7 @@ def fill(path: Path, real: int, planted: int, revision: str, quiet: bool = False
         raise BadInput(why_not())
     path.parent.mkdir(parents=True, exist_ok=True)
     source = source_tree(ROOT, revision)
-    anchor = side_of(anchor_package(RESULTS / "anchor"))
+    anchor = side_of(anchor_package())
     with Progress(quiet) as progress, working_folder(None) as place:
         for kind in ("time", "instructions"):
             sides = {

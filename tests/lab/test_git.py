@@ -17,7 +17,8 @@ from benchmarks.common.exits import BadInput, ExitCode, InfrastructureError
 from benchmarks.common.git import is_dirty, resolve
 from benchmarks.contenders import revisions
 from benchmarks.contenders.revisions import WORK, source_tree
-from benchmarks.records import history, packages
+from benchmarks.records import history
+from benchmarks.records.packages import distinct_packages
 
 LATIN = "Gr\xfc\xdfe".encode("latin-1")
 HOSTILE_CONFIGURATION = """
@@ -264,7 +265,7 @@ def test_the_users_configuration_changes_nothing(
         return [
             resolve(repository, "main"),
             history.commit_of("main~1", repository),
-            [each.subject for each in packages.distinct_packages(repository, "main~2..main")],
+            distinct_packages(repository, "main"),
             (tree / "src" / "tubeq" / "__init__.py").read_bytes(),
             sorted(path.name for path in (work / "src" / "tubeq").iterdir()),
             is_dirty(repository),

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 import subprocess
 from dataclasses import replace
 
 import pytest
 
-from benchmarks.commands import backfill
-from benchmarks.commands import history as history_command
+from benchmarks.__main__ import main
 from benchmarks.records import history
 from benchmarks.records.record import RunRecord
 
@@ -148,49 +145,9 @@ def test_what_is_no_revision_is_said(repository, revision):
         history.commit_of(revision, repository)
 
 
-def test_backfill_takes_a_range_oldest_first(repository):
-    assert [each.subject for each in backfill.commits_of("HEAD~1..HEAD", repository)] == ["second"]
-    assert [each.subject for each in backfill.commits_of("HEAD~1", repository)] == [HOSTILE]
-    for wrong in ("no-such..HEAD", "HEAD..HEAD", "--all", "no-such"):
-        with pytest.raises(ValueError, match=r"\w"):
-            backfill.commits_of(wrong, repository)
-
-
-def options(command, *arguments):
-    parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    return parser.parse_args(list(arguments))
-
-
-def test_the_command_prints_series_with_their_changes(tmp_path, capsys):
-    write_history(tmp_path, 24)
-    assert history_command.run(options(history_command, "--results", str(tmp_path))) == 0
+def test_the_old_lines_are_shown_apart(tmp_path, capsys):
+    write_history(tmp_path, 3)
+    assert main(["history", "--old", "--results", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
-    assert all(name in printed for name in WORKLOADS)
-    assert "+2" in printed  # the planted step of 25 %
-
-
-def test_the_command_as_json(tmp_path, capsys):
-    write_history(tmp_path, 24)
-    assert history_command.run(options(history_command, "--json", "--results", str(tmp_path))) == 0
-    found = json.loads(capsys.readouterr().out)
-    (series,) = (
-        each
-        for each in found["series"]
-        if (each["workload"], each["metric"]) == (WORKLOADS[0], "vm_steps")
-    )
-    assert [point["value"] for point in series["points"]] == [112.0] * 12 + [114.0] * 12
-    assert [point["commit"] for point in series["change_points"]] == [commit(12).sha[:7]]
-
-
-def test_the_command_names_what_it_does_not_have(tmp_path, capsys):
-    write_history(tmp_path, 1)
-    assert history_command.run(options(history_command, "nix", "--results", str(tmp_path))) == 2
-    assert "nix" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("values", "shown"), [([1, 2, 3], "▁▄█"), ([5, 5, 5], "▄▄▄"), ([0, 0], "▄▄")]
-)
-def test_a_trend_in_a_line_of_text(values, shown):
-    assert history_command.spark(values).replace("▅", "▄") == shown
+    assert "no trend is made of them" in printed
+    assert "claim-lifo-1e3" in printed
