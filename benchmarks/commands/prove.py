@@ -21,9 +21,10 @@ from typing import Any
 
 from benchmarks.commands.compare import ROOT, compare, report_failure, working_folder
 from benchmarks.common.exits import ExitCode, InfrastructureError, LabError
+from benchmarks.common.git import resolve
 from benchmarks.common.options import minutes, output_folder, whole
 from benchmarks.common.project import LAB
-from benchmarks.contenders.revisions import WORK, resolve, source_tree
+from benchmarks.contenders.revisions import WORK, source_tree
 from benchmarks.judging.gate import Comparison, Verdict
 from benchmarks.proving.planting import NO_CHANGE, PLANTED, Plant, PlantDoesNotApply, plant
 from benchmarks.proving.proof import Outcome, matrix, matrix_markdown, read_outcomes

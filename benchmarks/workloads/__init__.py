@@ -7,7 +7,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from benchmarks.common.exits import BadInput
-from benchmarks.common.project import FILE, project, root
+from benchmarks.common.project import FILE, LAB, project, root
 from benchmarks.workloads.base import Lacks, Profile, Sample, Workload
 
 
@@ -18,8 +18,9 @@ def all_workloads() -> dict[str, Workload]:
         BadInput: the module that lab.toml names cannot be imported, or lists none.
     """
     name = project().workloads
-    if str(root()) not in sys.path:
-        sys.path.append(str(root()))
+    if root() != LAB:  # last: an installed package comes before the work tree's
+        folders = (root(), (root() / project().source).parent)
+        sys.path += [str(each) for each in folders if str(each) not in sys.path]
     try:
         named = import_module(name)
         below = sorted(each.name for each in iter_modules(getattr(named, "__path__", ())))

@@ -14,8 +14,9 @@ from benchmarks.commands import bisect
 from benchmarks.commands.bisect import run as run_bisect
 from benchmarks.common import git
 from benchmarks.common.exits import BadInput, ExitCode, InfrastructureError
+from benchmarks.common.git import is_dirty, resolve
 from benchmarks.contenders import revisions
-from benchmarks.contenders.revisions import WORK, is_dirty, resolve, source_tree
+from benchmarks.contenders.revisions import WORK, source_tree
 from benchmarks.records import history
 from benchmarks.records.packages import distinct_packages
 
@@ -319,6 +320,7 @@ def test_a_subject_and_an_author_in_another_encoding(repository: Path, declared:
     subject = history.commit_of("HEAD", repository).subject
 
     assert subject == ("Gr\xfc\xdfe" if declared else "Gr\ufffd\ufffde")
+    assert git.commits_in(repository, "main~1..main") == [sha]
     assert git.describe(repository, sha)[1] == subject
 
 
