@@ -56,8 +56,10 @@ def anchor_package(revision: str | None = None) -> Package:
     try:
         name = revision or path.read_text(encoding="utf-8").split()[0]
         return distinct_packages(ROOT, name)[-1]
-    except (OSError, IndexError) as error:
-        raise BadInput(f"{path} names no commit to compare with: {error}") from None
+    except (OSError, IndexError):
+        raise BadInput(
+            f"{path} names no commit to compare with: write one into it, or give --anchor REV"
+        ) from None
     except UnknownRevision as error:
         raise BadInput(f"the anchor: {error}") from None
 

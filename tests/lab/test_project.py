@@ -82,6 +82,9 @@ def test_the_engine_knows_numbers_never_this_repository():
     for folder in ENGINE:
         for path in sorted((LAB / "benchmarks" / folder).rglob("*.py")):
             found += [f"{path.relative_to(LAB)}: {each!r}" for each in _named(path)]
+    for path in sorted((LAB / "benchmarks" / "reporting").rglob("*.*")):
+        if path.suffix in {".html", ".css", ".js", ".svg"} and "tubeq" in path.read_text("utf-8"):
+            found.append(str(path.relative_to(LAB)))
     assert not found, "\n".join(found)
 
 

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from benchmarks.common.project import project
 from benchmarks.judging.targets import Limits
 from benchmarks.records.histograms import BadHistogram
 from benchmarks.records.history import Reading
@@ -163,6 +164,7 @@ def templates() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["project"] = project().name
     environment.filters |= {
         "label": words.label,
         "short": words.short,
