@@ -10,7 +10,7 @@ from benchmarks.common.options import Parser, existing_folder
 from benchmarks.common.project import choose
 
 COMMANDS = {
-    "run": "measure workloads: a table, a verdict, a line in the history, a report",
+    "run": "measure workloads: a table, a verdict, a report",
     "compare": "compare two revisions, or one with the work tree",
     "gate": "fail when HEAD is slower than BASE: for CI",
     "bisect": "find the commit that made a workload slower",

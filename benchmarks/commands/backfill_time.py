@@ -151,7 +151,8 @@ def time_all(
                 break
             told.begins(begun, f"{package.sha[:7]} {name}")
             begun += 1
-            compared = partial(_compared, package, name, options.pairs, place, told)
+            keeps_calls = package.key in with_histograms
+            compared = partial(_compared, package, name, options.pairs, place, told, keeps_calls)
             try:
                 found = companions.measure(name, compared)
             except InfrastructureError as error:
@@ -162,8 +163,6 @@ def time_all(
                 wrong += 1
                 print(f"{package.sha[:7]} {name}: wrong: {found['wrong']}", file=sys.stderr)
                 continue
-            if package.key not in with_histograms:
-                found.pop("histograms", None)
             if name not in project().counted:
                 found = short(found)
             keep(folder, package, environment, name, found)
@@ -173,9 +172,15 @@ def time_all(
 
 
 def _compared(
-    package: Package, name: str, pairs: int, place: Path, watcher: Watcher, base: Package
+    package: Package,
+    name: str,
+    pairs: int,
+    place: Path,
+    watcher: Watcher,
+    histograms: bool,
+    base: Package,
 ) -> dict[str, Any]:
-    return measured(side_of(base), side_of(package), name, pairs, place, watcher)
+    return measured(side_of(base), side_of(package), name, pairs, place, watcher, histograms)
 
 
 class Companions:
@@ -229,7 +234,13 @@ def side_of(package: Package) -> Side:
 
 
 def measured(
-    base: Side, head: Side, workload: str, pairs: int, place: Path, watcher: Watcher
+    base: Side,
+    head: Side,
+    workload: str,
+    pairs: int,
+    place: Path,
+    watcher: Watcher,
+    histograms: bool = False,
 ) -> dict[str, Any]:
     """What `records.ratios` keeps of one workload; {"lacks": why}, or {"wrong": why}.
 
@@ -258,12 +269,14 @@ def measured(
     found = comparison.workloads[0]
     if found.wrong:
         return {"wrong": found.wrong}
-    pairs_run = duel.results[workload]
-    histograms = {
-        "package": encode_histogram(call for pair in pairs_run for call in pair.head_calls),
-        "companion": encode_histogram(call for pair in pairs_run for call in pair.base_calls),
-    }
-    return {**as_ratios(found), "histograms": histograms, "load_1m": load_1m}
+    record = {**as_ratios(found), "load_1m": load_1m}
+    if histograms:
+        run = duel.results[workload]
+        record["histograms"] = {
+            "package": encode_histogram(call for pair in run for call in pair.head_calls),
+            "companion": encode_histogram(call for pair in run for call in pair.base_calls),
+        }
+    return record
 
 
 def as_ratios(found: WorkloadVerdict) -> dict[str, Any]:
@@ -298,8 +311,8 @@ def short(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def forget_histograms(folder: Path, but_for: Iterable[str]) -> None:
-    """Take the histograms out of the files of a series, but for those packages': 6 kB each, which
-    a reader opens for the newest package only."""
+    """Take the histograms out of the files of a series, but for those packages': a reader
+    opens the newest package's only."""
     for each in read(folder):
         if each.package.key not in but_for:
             for name, own in each.workloads.items():

@@ -21,7 +21,6 @@ from benchmarks.records.packages import moment
 from benchmarks.records.record import (
     BadRecord,
     Commit,
-    RunRecord,
     WorkloadRecord,
 )
 
@@ -34,34 +33,6 @@ class Reading:
 
     records: list[WorkloadRecord] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-
-
-def append(run: RunRecord, root: Path | None = None) -> Path | None:
-    """Add a run's lines to its machine's file, and say which file that is.
-
-    A run of a dirty tree is no fact about its commit: nothing is written and None returned. All
-    lines go in one write, after a newline if the last writer was killed in the middle of a line.
-
-    Args:
-        root: the results folder; the repository's own if None.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
-    records = [record for record in run.workloads if not record.commit.dirty]
-    if not records:
-        return None
-    folder = (root or RESULTS) / "history"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{file_stem(records[0].machine)}.ndjson"
-    text = "".join(f"{_line(record)}\n" for record in records)
-    with path.open("ab+") as file:
-        if file.seek(0, 2):
-            file.seek(-1, 2)
-            if file.read(1) != b"\n":
-                text = "\n" + text
-        file.write(text.encode("utf-8"))
-    return path
 
 
 def read(root: Path | None = None) -> Reading:
@@ -122,7 +93,3 @@ def commit_of(revision: str = "HEAD", repository: Path | None = None) -> Commit:
 def file_stem(machine: str) -> str:
     """A machine's name as every file system takes it."""
     return re.sub(r"[^a-z0-9._-]+", "-", machine.lower()).strip("-.") or "machine"
-
-
-def _line(record: WorkloadRecord) -> str:
-    return json.dumps(record.to_json(), separators=(",", ":"), sort_keys=True, allow_nan=False)

@@ -172,7 +172,11 @@ def test_histograms_are_of_the_newest_package_and_the_anchor(
     three: list[Package], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = {"package": "HIST", "companion": "HIST"}
-    monkeypatch.setattr(backfill_time, "measured", lambda *_: timed(1.0, histograms=text))
+    monkeypatch.setattr(
+        backfill_time,
+        "measured",
+        lambda *given: timed(1.0, **({"histograms": text} if given[-1] else {})),
+    )
     environment = ratios.environment(f"anchor {three[0].key}")
     folder = ratios.folder_of(tmp_path, environment)
     keep(folder, three[1], environment, "enqueue", timed(1.0, histograms=text))  # once the newest

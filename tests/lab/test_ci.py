@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from benchmarks.commands import backfill
 
 ROOT = Path(__file__).resolve().parents[2]
 CODES = [(0, 0), (1, 1), (2, 2), (3, 3), (4, 0), (130, 130)]
@@ -22,7 +26,13 @@ def tools(tmp_path: Path) -> Path:
     folder = tmp_path / "tools"
     folder.mkdir()
     for name, text in (
-        ("uv", '#!/bin/sh\ncase "$*" in *"benchmarks gate"*) exit "$GATE_CODE";; esac\n'),
+        (
+            "uv",
+            (
+                '#!/bin/sh\ncase "$*" in *"benchmarks gate"*) exit "$GATE_CODE";;'
+                ' *"history --check"*) exit "${HISTORY_CODE:-0}";; esac\n'
+            ),
+        ),
         ("chromium", "#!/bin/sh\n"),
     ):
         (folder / name).write_text(text)
@@ -44,6 +54,13 @@ def test_the_script(tools: Path, tmp_path: Path, code: int, wanted: int) -> None
         shutil.copy(ROOT / name, tmp_path / name)
 
     assert end_of(["bash", ".ci/run"], tools, tmp_path, code) == wanted
+
+
+def test_a_history_that_lags_makes_the_script_red(
+    tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HISTORY_CODE", "1")
+    test_the_script(tools, tmp_path, 0, 1)
 
 
 @pytest.mark.parametrize(("code", "wanted"), CODES)
@@ -126,6 +143,18 @@ def test_where_main_is_protected_it_goes_to_the_branch_results(tmp_path: Path) -
     assert remote.files("main") == {"code"}
     assert remote.measure("two").returncode == 0
     assert {f"results/counts/{n}.json" for n in ("one", "two")} <= remote.files("results")
+
+
+def test_the_workflow_that_measures_gives_options_that_there_are() -> None:
+    text = (ROOT / ".github/workflows/measure.yml").read_text("utf-8")
+    commands = re.findall(r"benchmarks backfill((?:\s+(?:--)?[a-z0-9-]+)+)", text)
+    assert len(commands) == 3
+    for command in commands:
+        parser = argparse.ArgumentParser()
+        backfill.add_arguments(parser)
+        own = command.partition(" - name")[0].partition("\n      -")[0].split()
+        options = parser.parse_args(own)
+        assert (options.range, str(options.results)) == ("HEAD", "results")
 
 
 def test_a_push_that_changes_only_results_is_not_measured() -> None:

@@ -30,7 +30,7 @@ BAD = [
     ["run", "claim-lifo"],
     ["run", "claim-lifo-1e3", "--junit", "{tmp}"],
     ["run", "claim-lifo-1e3", "--report", "{file}"],
-    ["run", "claim-lifo-1e3", "--results", "{file}/results"],
+    ["run", "claim-lifo-1e3", "--report", "{file}/results"],
     ["run", "claim-lifo-1e3", "--profile", "huge"],
     ["compare", "no-such-revision"],
     ["compare", "HEAD", "--folder", "{tmp}/nope"],

@@ -1,44 +1,27 @@
-"""The history: appended to, read whatever is in it, folded without averaging."""
+"""The old absolute lines: read whatever is in them, and shown apart; commits as git knows them."""
 
 from __future__ import annotations
 
 import subprocess
-from dataclasses import replace
 
 import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.records import history
-from benchmarks.records.record import RunRecord
 
-from .synthetic_history import HOSTILE, MACHINE, WORKLOADS, commit, run_of, write_history
+from .synthetic_history import HOSTILE, MACHINE, WORKLOADS, append, commit, run_of, write_history
 
 
 def lines(root):
     return (root / "history" / f"{MACHINE}.ndjson").read_text("utf-8").splitlines()
 
 
-def test_a_run_adds_a_line_a_workload(tmp_path):
+def test_every_line_is_read(tmp_path):
     write_history(tmp_path, 3)
     assert len(lines(tmp_path)) == 3 * len(WORKLOADS)
     reading = history.read(tmp_path)
     assert reading.problems == []
     assert {record.workload for record in reading.records} == set(WORKLOADS)
-
-
-def test_what_is_there_is_never_rewritten(tmp_path):
-    write_history(tmp_path, 1)
-    before = lines(tmp_path)
-    history.append(run_of(1, 2), tmp_path)
-    assert lines(tmp_path)[: len(before)] == before
-
-
-def test_a_dirty_tree_is_no_fact_about_its_commit(tmp_path):
-    run = run_of(0, 1)
-    dirty = replace(commit(0), dirty=True)
-    workloads = tuple(replace(record, commit=dirty) for record in run.workloads)
-    assert history.append(RunRecord(workloads), tmp_path) is None
-    assert not (tmp_path / "history").exists()
 
 
 def test_corrupt_lines_are_named_and_cost_nothing_else(tmp_path):
@@ -56,38 +39,20 @@ def test_corrupt_lines_are_named_and_cost_nothing_else(tmp_path):
     assert path.read_bytes() == before
 
 
-def test_after_a_writer_was_killed_within_a_line_the_next_line_is_whole(tmp_path):
-    write_history(tmp_path, 1)
-    path = tmp_path / "history" / f"{MACHINE}.ndjson"
-    path.write_bytes(path.read_bytes()[:-40])
-    history.append(run_of(1, 2), tmp_path)
-    reading = history.read(tmp_path)
-    assert len(reading.problems) == 1
-    assert len(reading.records) == 2 * len(WORKLOADS) - 1
-
-
 def test_no_history_is_an_empty_one(tmp_path):
     assert history.read(tmp_path).records == []
 
 
-def test_a_machine_cannot_name_a_path(tmp_path):
-    run = run_of(0, 1)
-    workloads = tuple(replace(record, machine="../../Ev il") for record in run.workloads)
-    path = history.append(RunRecord(workloads), tmp_path)
-    assert path is not None
-    assert path.parent == tmp_path / "history"
-
-
 def test_a_series_is_in_the_order_of_commits_not_of_lines(tmp_path):
     for number in (2, 0, 1):
-        history.append(run_of(number, 3), tmp_path)
+        append(run_of(number, 3), tmp_path)
     found = history.series(history.read(tmp_path).records, WORKLOADS[0])
     assert [record.commit for record in found] == [commit(number) for number in range(3)]
 
 
 def test_of_a_commit_that_was_measured_twice_the_last_one_is_shown(tmp_path):
     for calls in (400, 600):
-        history.append(run_of(0, 1, calls=calls), tmp_path)
+        append(run_of(0, 1, calls=calls), tmp_path)
     (point,) = history.series(history.read(tmp_path).records, WORKLOADS[0])
     assert point.calls == 600
 
