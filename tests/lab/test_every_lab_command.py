@@ -200,14 +200,14 @@ def test_no_error_has_the_code_of_a_verdict(
         raise error
 
     monkeypatch.setattr(history_command, "run", fail)
-    monkeypatch.setattr(net, "LAST_FAILURE", tmp_path / "failure.txt")
+    monkeypatch.setattr(net, "lab_folder", lambda: tmp_path)
     assert main(["history"]) == code
     err = capsys.readouterr().err
     assert "Traceback" not in err
     assert err.count("\n") == 1
     if isinstance(error, ZeroDivisionError):
         assert "ZeroDivisionError: two lines" in err
-        assert "Traceback" in (tmp_path / "failure.txt").read_text("utf-8")
+        assert "Traceback" in (tmp_path / "last-failure.txt").read_text("utf-8")
         monkeypatch.setenv(net.DEBUG_VARIABLE, "1")
         assert main(["history"]) == code
         assert "Traceback" in capsys.readouterr().err
