@@ -170,7 +170,7 @@ def _named(companion: str, packages: Sequence[Package]) -> str:
     kind, _, key = companion.partition(" ")
     for each in packages:
         if each.key == key:
-            return f"{kind} {each.sha[:7]} ({each.subject:.60})"
+            return f"the {kind}, the package of {each.sha[:7]} ({each.subject:.60})"
     return companion
 
 

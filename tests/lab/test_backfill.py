@@ -262,7 +262,9 @@ def test_a_new_anchor_begins_a_series_and_asks_for_an_overlap(
     assert main(["history", "--results", str(own)]) == ExitCode.PASS
     out, err = capsys.readouterr()
     assert "1 series of another anchor or machine are apart" in err
-    assert f"Ratios are to anchor {three[0].sha[:7]} (0)." in out  # the longer one
+    assert (
+        f"Ratios are to the anchor, the package of {three[0].sha[:7]} (0)." in out
+    )  # the longer one
 
 
 def keep_all(results: Path, some: Sequence[Package], first: float = 1000) -> None:
