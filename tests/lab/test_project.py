@@ -18,6 +18,7 @@ workloads = "work"
 counted = ["one"]
 timed = ["one"]
 """
+PARTS = ("id", "attr", "name", "module")
 ENGINE = ("common", "measuring", "records", "judging", "reporting", "proving", "commands")
 
 
@@ -102,6 +103,6 @@ def _named(path: Path) -> list[str]:
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             words.append(node.value)
-        words += [str(getattr(node, part, "")) for part in ("id", "attr", "name")]
+        words += [str(getattr(node, part, "")) for part in PARTS]
     marks = ("tubeq", "src/", "[demo]")
     return [word[:80] for word in words if any(mark in word.lower() for mark in marks)]
