@@ -107,7 +107,8 @@ def _show(options: argparse.Namespace) -> int:
     if is_shallow(ROOT):
         print(f"older packages are not seen: {UNSHALLOW}", file=sys.stderr)
     if not found:
-        print("the history is empty: 'python -m benchmarks backfill' fills it", file=sys.stderr)
+        told = "'python -m benchmarks backfill' measures into .lab/results, see --results"
+        print(f"there is no history in {options.results}: {told}", file=sys.stderr)
     if options.json:
         print(json.dumps([as_json(each) for each in found]))
         return ExitCode.PASS

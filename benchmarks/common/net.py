@@ -55,11 +55,10 @@ def guarded(command: Callable[[], int]) -> int:
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()
-    failures = [each.failure for each in outputs if each.failure]
-    full = next((each for each in failures if each.errno not in _NOBODY_READS), None)
-    if full:
-        _say(f"error: the output could not be written: {full.strerror}")
-        return code if code != ExitCode.PASS else ExitCode.INFRASTRUCTURE
+    for each in outputs:
+        if each.failure and each.failure.errno not in _NOBODY_READS:
+            _say(f"error: the output could not be written: {each.failure.strerror}")
+            return code or ExitCode.INFRASTRUCTURE
     if ended:
         raise ended
     return code

@@ -23,7 +23,8 @@ import os
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from importlib import import_module
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from re import fullmatch
 from typing import Any
 
 from benchmarks.common.exits import BadInput, InfrastructureError
@@ -100,7 +101,7 @@ def project() -> Project:
     """What lab.toml says.
 
     Raises:
-        BadInput: it cannot be read, a line is missing, unknown, or of another kind.
+        BadInput: it cannot be read, or a line is missing, unknown, or makes no sense.
     """
     path = root() / FILE
     try:
@@ -112,17 +113,20 @@ def project() -> Project:
     for name, value in lines.items():
         if name not in known:
             raise BadInput(f"{path}: there is no {name!r}; there are {', '.join(known)}")
-        if "tuple" in str(known[name].type):
-            if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-                raise BadInput(f'{path}: {name} is a list of texts, such as {name} = ["one"]')
-            found[name] = tuple(value)
-        elif isinstance(value, str):
-            found[name] = value.rstrip("/")
-        else:
-            raise BadInput(f'{path}: {name} is a text, such as {name} = "one"')
+        kind = list if "tuple" in str(known[name].type) else str
+        texts = value if isinstance(value, list) else [value]
+        if not isinstance(value, kind) or not all(isinstance(each, str) for each in texts):
+            raise BadInput(f"{path}: {name} is a {'list of texts' if kind is list else 'text'}")
+        found[name] = value if kind is str else tuple(value)
     for name, each in known.items():
         if each.default is MISSING and not found.get(name):
             raise BadInput(f"{path}: {name} is missing")
+    if not fullmatch(r"[A-Za-z0-9][\w.-]*", found["name"]):
+        raise BadInput(f"{path}: name = {found['name']!r} is not the name of a package")
+    found["source"] = PurePosixPath(found["source"]).as_posix()
+    inside = root() / found["source"]
+    if ".." in inside.parts or not inside.is_dir() or root() not in inside.parents:
+        raise BadInput(f"{path}: source = {found['source']!r} is not a folder of this repository")
     return Project(root(), **found)
 
 

@@ -7,6 +7,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from benchmarks.common.exits import BadInput
+from benchmarks.common.options import check_names
 from benchmarks.common.project import FILE, LAB, project, root
 from benchmarks.workloads.base import Lacks, Profile, Sample, Workload
 
@@ -31,6 +32,8 @@ def all_workloads() -> dict[str, Workload]:
     found = {each.name: each for module in modules for each in getattr(module, "WORKLOADS", ())}
     if not found:
         raise BadInput(f"{FILE}: workloads = {name!r}: no WORKLOADS = (...) in it")
+    for line, names in (("counted", project().counted), ("timed", project().timed)):
+        check_names(f"workload for {FILE}'s {line}:", names, found)
     return found
 
 

@@ -18,6 +18,7 @@ workloads = "work"
 counted = ["one"]
 timed = ["one"]
 """
+PARTS = ("id", "attr", "name", "module")
 ENGINE = ("common", "measuring", "records", "judging", "reporting", "proving", "commands")
 
 
@@ -40,6 +41,7 @@ def test_another_project_is_found_above_the_current_folder_or_where_it_is_said(
     tmp_path, monkeypatch
 ):
     (tmp_path / "lab.toml").write_text(GOOD)
+    (tmp_path / "src" / "other").mkdir(parents=True)
     (tmp_path / "below").mkdir()
     monkeypatch.chdir(tmp_path / "below")
     choose()
@@ -66,9 +68,17 @@ def test_a_folder_without_a_project_is_refused(tmp_path, monkeypatch):
         (GOOD + "extras = [3]", "extras is a list of texts"),
         (GOOD.replace('"work"', "3"), "workloads is a text"),
         (GOOD.replace('["one"]', "[]"), "counted is missing"),
+        (GOOD.replace('"other"', '"an/other"'), "name = 'an/other' is not the name of a package"),
+        (
+            GOOD.replace("src/other", "src/others"),
+            "'src/others' is not a folder of ",
+        ),
+        (GOOD.replace("src/other", "../x/src"), "'../x/src' is not a folder of this repository"),
+        (GOOD.replace("src/other", "/tmp"), "'/tmp' is not a folder of this repository"),
     ],
 )
 def test_a_wrong_lab_toml_is_refused_in_one_line(tmp_path, lines, why):
+    (tmp_path / "src" / "other").mkdir(parents=True)
     (tmp_path / "lab.toml").write_text(lines)
     choose(tmp_path)
     with pytest.raises(BadInput) as error:
@@ -93,6 +103,6 @@ def _named(path: Path) -> list[str]:
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             words.append(node.value)
-        words += [str(getattr(node, part, "")) for part in ("id", "attr", "name")]
+        words += [str(getattr(node, part, "")) for part in PARTS]
     marks = ("tubeq", "src/", "[demo]")
     return [word[:80] for word in words if any(mark in word.lower() for mark in marks)]
