@@ -155,7 +155,7 @@ def merge_base(repository: Path, commit: str, branch: str) -> str:
 
 
 def _merge_base(repository: Path, what: str, wrong: BadInput, *arguments: str) -> str:
-    """What git merge-base prints; where it says no, `wrong`, or that a shallow clone cannot know."""
+    """What git merge-base prints; on a no `wrong` is raised, in a shallow clone HistoryMissing."""
     try:
         return git_text(repository, "merge-base", *arguments).strip()
     except GitFailed as error:
