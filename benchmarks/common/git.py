@@ -132,9 +132,9 @@ def commits_after(repository: Path, good: str, bad: str) -> list[str]:
     Raises:
         BadInput: `good` is not an ancestor of `bad`; HistoryMissing where the clone cannot tell.
     """
-    told = f"{good[:10]} is not an ancestor of {bad[:10]}"
-    wrong = BadInput(f"{told}: GOOD is to be a commit that BAD is built on")
-    _merge_base(repository, told, wrong, "--is-ancestor", good, bad)
+    what = f"{good[:10]} is not an ancestor of {bad[:10]}"
+    wrong = BadInput(f"{what}: GOOD is to be a commit that BAD is built on")
+    _merge_base(repository, what, wrong, "--is-ancestor", good, bad)
     return _first_parents(repository, f"{good}..{bad}")
 
 
@@ -149,20 +149,20 @@ def merge_base(repository: Path, commit: str, branch: str) -> str:
         tip = resolve(repository, f"refs/remotes/origin/{branch}")
     except UnknownRevision:
         tip = resolve(repository, branch)
-    told = f"{commit[:10]} and {branch} have no commit in common"
-    wrong = UnknownRevision(f"{told}: name the revision to compare with")
-    return _merge_base(repository, told, wrong, commit, tip)
+    what = f"{commit[:10]} and {branch} have no commit in common"
+    wrong = UnknownRevision(f"{what}: name the revision to compare with")
+    return _merge_base(repository, what, wrong, commit, tip)
 
 
-def _merge_base(repository: Path, told: str, wrong: BadInput, *arguments: str) -> str:
-    """What git merge-base says; where it says no, what is told, or why a shallow clone cannot."""
+def _merge_base(repository: Path, what: str, wrong: BadInput, *arguments: str) -> str:
+    """What git merge-base prints; on a no `wrong` is raised, in a shallow clone HistoryMissing."""
     try:
         return git_text(repository, "merge-base", *arguments).strip()
     except GitFailed as error:
         if error.code != 1:
             raise
     if is_shallow(repository):
-        raise HistoryMissing(f"{told} as far as this clone goes; {UNSHALLOW}")
+        raise HistoryMissing(f"{what} as far as this clone goes; {UNSHALLOW}")
     raise wrong
 
 
@@ -264,14 +264,14 @@ def _check_is_own(repository: Path) -> None:
 
 
 def _unknown(repository: Path, name: str) -> UnknownRevision:
-    told = f"git knows no revision {name!r} in this repository"
+    what = f"git knows no revision {name!r} in this repository"
     if not git_text(repository, "rev-list", "--max-count=1", "--all").strip():
-        return UnknownRevision(f"{told}: it has no commit yet")
+        return UnknownRevision(f"{what}: it has no commit yet")
     if is_shallow(repository):
-        return HistoryMissing(f"{told}; {UNSHALLOW}")
+        return HistoryMissing(f"{what}; {UNSHALLOW}")
     names = git_text(repository, "for-each-ref", "--format=%(refname:short)").split()
     close = [each for each in names if each.endswith(f"/{name}")]
     close += get_close_matches(name, names, n=2, cutoff=0.6)
     if close:
-        return UnknownRevision(f"{told}: did you mean {' or '.join(dict.fromkeys(close))}?")
-    return UnknownRevision(f"{told}: see 'git branch --all', 'git tag'")
+        return UnknownRevision(f"{what}: did you mean {' or '.join(dict.fromkeys(close))}?")
+    return UnknownRevision(f"{what}: see 'git branch --all', 'git tag'")

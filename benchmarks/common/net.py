@@ -1,4 +1,4 @@
-"""The net under every command: outputs that fail and errors nobody foresaw end without a traceback.
+"""The net under every command: failing outputs and unforeseen errors end without a traceback.
 
 An exit code of 1 means "regression", which is what Python would end with after any exception. So
 each command runs in `guarded`, which gives what went wrong a line and the code of its own.
@@ -21,7 +21,7 @@ from benchmarks.common.exits import ExitCode, LabError
 from benchmarks.common.project import lab_folder
 
 DEBUG_VARIABLE = "LAB_DEBUG"
-_NOBODY_READS = {errno.EPIPE, errno.EBADF, *([errno.EINVAL] if os.name == "nt" else [])}
+_READER_GONE = {errno.EPIPE, errno.EBADF, *([errno.EINVAL] if os.name == "nt" else [])}
 
 
 class _Output(io.FileIO):
@@ -56,7 +56,7 @@ def guarded(command: Callable[[], int]) -> int:
         with suppress(OSError, ValueError):
             stream.flush()
     for each in outputs:
-        if each.failure and each.failure.errno not in _NOBODY_READS:
+        if each.failure and each.failure.errno not in _READER_GONE:
             _say(f"error: the output could not be written: {each.failure.strerror}")
             return code or ExitCode.INFRASTRUCTURE
     if ended:
@@ -95,7 +95,7 @@ def _terminable() -> Iterator[None]:
 
 def _report(error: Exception) -> None:
     """A line for people, the traceback for developers."""
-    told = " ".join(f"{type(error).__name__}: {error}".split())
+    message = " ".join(f"{type(error).__name__}: {error}".split())
     text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     if os.environ.get(DEBUG_VARIABLE):
         _say(text)
@@ -105,7 +105,7 @@ def _report(error: Exception) -> None:
         last.parent.mkdir(exist_ok=True)
         last.write_text(text, encoding="utf-8", errors="replace")
         where = f"where: {last}"
-    _say(f"error: the lab failed: {told[:500]} ({where})")
+    _say(f"error: the lab failed: {message[:500]} ({where})")
 
 
 def _say(text: str) -> None:

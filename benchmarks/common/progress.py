@@ -1,4 +1,4 @@
-"""Signs of life on standard error while a command measures, without a thread beside the measuring.
+"""Progress on standard error while a command measures, without a thread that could disturb it.
 
 On a terminal one line that is rewritten; elsewhere plain lines, at most one every few seconds.
 """

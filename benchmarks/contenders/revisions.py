@@ -249,10 +249,10 @@ def _build(command: Sequence[str], tell: Callable[[], None]) -> None:
             raise
     if process.returncode:
         words = output.decode(errors="replace").strip()
-        told = f"{' '.join(command[:3])} {ending(process.returncode)}:\n{words[-1500:]}"
+        message = f"{' '.join(command[:3])} {ending(process.returncode)}:\n{words[-1500:]}"
         if process.returncode < 0:  # killed: no word about the package
-            raise InfrastructureError(f"the package of this revision was not installed: {told}")
-        raise BuildFailed(f"the package of this revision cannot be installed: {told}")
+            raise InfrastructureError(f"the package of this revision was not installed: {message}")
+        raise BuildFailed(f"the package of this revision cannot be installed: {message}")
 
 
 def _output(process: subprocess.Popen[bytes], tell: Callable[[], None]) -> bytes:
