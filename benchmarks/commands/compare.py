@@ -24,26 +24,20 @@ from typing import Any
 
 from benchmarks.commands.compare_output import add_outputs, write
 from benchmarks.common.exits import BadInput, ExitCode, LabError
+from benchmarks.common.git import resolve
 from benchmarks.common.options import did_you_mean, existing_folder, minutes, share, whole
 from benchmarks.common.progress import Progress
-from benchmarks.contenders.tubeq import (
-    LAB_FOLDER,
-    WORK,
-    check_side,
-    package_folder,
-    prepare_side,
-    resolve,
-)
+from benchmarks.common.project import lab_folder, project, root
+from benchmarks.contenders.revisions import WORK, check_side, package_folder, prepare_side
 from benchmarks.judging.counted import Counted, Source, count_both
 from benchmarks.judging.gate import Comparison, Settings, WorkloadVerdict
 from benchmarks.judging.rounds import Method, Rounds, Timed
 from benchmarks.judging.settings import read_settings
-from benchmarks.records.counts import THE_EIGHT
 from benchmarks.records.environment import fingerprint
 from benchmarks.records.packages import content_key
 from benchmarks.workloads import all_workloads
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = root()
 MEMORY_FOLDER = Path("/dev/shm")
 _ROOM_BYTES = 2_000_000_000
 _MOST_PAIRS = 10_000
@@ -155,7 +149,6 @@ def compare(
     quiet: bool = False,
     confirms: bool = False,
     even_if_equal: bool = False,
-    root: Path = ROOT,
 ) -> Comparison:
     """Measure two revisions.
 
@@ -170,7 +163,6 @@ def compare(
         quiet: no progress on standard error.
         confirms: whether an alarm is measured again.
         even_if_equal: measure a package against itself too.
-        root: the repository.
 
     Raises:
         BadInput: a revision or a workload is none.
@@ -179,18 +171,18 @@ def compare(
     settings = settings or read_settings()
     chosen = chosen_workloads(names)
     for name in (base, head):
-        check_side(root, name)
+        check_side(ROOT, name)
     began = perf_counter()
     with Progress(quiet) as progress, working_folder(folder) as place:
-        sources = [Source(name, package_folder(root, name)) for name in (base, head)]
+        sources = [Source(name, package_folder(ROOT, name)) for name in (base, head)]
         comparison = Comparison(
-            _as_json(root, base),
-            _as_json(root, head),
+            _as_json(base),
+            _as_json(head),
             datetime.now(timezone.utc).isoformat(timespec="seconds"),
             settings,
             fingerprint(place),
         )
-        if not even_if_equal and len({content_key(each.package) for each in sources}) == 1:
+        if not even_if_equal and _are_equal(sources):
             comparison.equal = True
             return comparison
         counted, timed = Counted(), Timed()
@@ -199,10 +191,10 @@ def compare(
                 countable = [name for name in chosen if all_workloads()[name].counted_calls]
                 counted = count_both(sources[0], sources[1], countable, settings, progress.tell)
             if times:
-                wanted = chosen if names or all_times else _to_time(chosen, counted, settings)
+                wanted = chosen if names or all_times else _to_time(chosen, counted)
                 wanted = [name for name in wanted if name not in {*counted.skipped, *counted.wrong}]
                 progress.tell("preparing environments")
-                sides = [prepare_side(root, name, progress.tell) for name in (base, head)]
+                sides = [prepare_side(ROOT, name, progress.tell) for name in (base, head)]
                 method = Method(place, settings, budget_s, confirms, progress.tell)
                 timed = Rounds(sides[0], sides[1], wanted, method).run()
         except KeyboardInterrupt:
@@ -212,26 +204,31 @@ def compare(
     return comparison
 
 
-def _as_json(root: Path, name: str) -> Mapping[str, Any]:
+def _are_equal(sources: Sequence[Source]) -> bool:
+    deep = len(Path(project().source).parts)
+    return len({content_key(each.package.parents[deep - 1]) for each in sources}) == 1
+
+
+def _as_json(name: str) -> Mapping[str, Any]:
     is_folder = Path(name).is_absolute() or name.startswith(".")
-    commit = "" if is_folder else resolve(root, "HEAD" if name == WORK else name)
+    commit = "" if is_folder else resolve(ROOT, "HEAD" if name == WORK else name)
     return {"name": name, "commit": commit, "dirty": is_folder or name == WORK}
 
 
-def _to_time(chosen: Sequence[str], counted: Counted, settings: Settings) -> list[str]:
+def _to_time(chosen: Sequence[str], counted: Counted) -> list[str]:
     """The usual workloads, and each whose counts moved enough to matter."""
     moved = {
         name
         for name, counters in counted.counters.items()
         if any(each.has_moved and each.limit is not None for each in counters)
     }
-    return [name for name in chosen if name in moved or name in settings.timed]
+    return list(dict.fromkeys([*project().timed, *(each for each in chosen if each in moved)]))
 
 
 def _merge(comparison: Comparison, chosen: Sequence[str], counted: Counted, timed: Timed) -> None:
     """What was counted and what was timed, as one verdict a workload."""
     times = {each.name: each for each in timed.workloads}
-    for name in chosen:
+    for name in dict.fromkeys([*chosen, *times]):
         counters = counted.counters.get(name, [])
         if name in times or counters or name in counted.wrong:
             workload = times.get(name, WorkloadVerdict(name, []))
@@ -250,7 +247,7 @@ def chosen_workloads(names: Sequence[str] | None) -> list[str]:
         BadInput: there is none of that name, or it has no batches.
     """
     if not names:
-        return list(THE_EIGHT)
+        return list(project().counted)
     known = all_workloads()
     usable = {name: None for name, each in known.items() if each.batch}
     chosen: dict[str, None] = {}
@@ -276,7 +273,7 @@ def working_folder(folder: Path | None) -> Iterator[Path]:
     in_memory = os.access(MEMORY_FOLDER, os.W_OK) and (
         shutil.disk_usage(MEMORY_FOLDER).free > _ROOM_BYTES
     )
-    parent = folder or (MEMORY_FOLDER if in_memory else ROOT / LAB_FOLDER)
+    parent = folder or (MEMORY_FOLDER if in_memory else lab_folder())
     parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="tubeq-lab-", dir=parent.resolve()) as place:
+    with tempfile.TemporaryDirectory(prefix="lab-", dir=parent.resolve()) as place:
         yield Path(place)

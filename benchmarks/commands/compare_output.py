@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.common.options import output_file
-from benchmarks.contenders.tubeq import LAB_FOLDER
+from benchmarks.common.project import lab_folder
 from benchmarks.judging.gate import INSTRUCTIONS, Comparison, Counter, WorkloadVerdict
 from benchmarks.reporting.junit import comparison_junit
 from benchmarks.reporting.markdown import comparison_markdown
@@ -28,7 +28,7 @@ from benchmarks.reporting.text import (
     visible,
 )
 
-LAST_COMPARISON = Path(__file__).resolve().parents[2] / LAB_FOLDER / "last-comparison.json"
+LAST_COMPARISON = lab_folder() / "last-comparison.json"
 _COLOURS = {"regressed": "red", "improved": "green", "inconclusive": "yellow"}
 
 
@@ -39,7 +39,7 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
     add("--junit", type=output_file, metavar="FILE", help="write JUnit XML")
     add("--markdown", type=output_file, metavar="FILE", help="write a report for a pull request")
     add("--html", type=output_file, metavar="FILE",
-        help=f"where the comparison's page goes ({LAB_FOLDER}/last-comparison.html)")  # fmt: skip
+        help="where the comparison's page goes (.lab/last-comparison.html)")  # fmt: skip
     add("--open", action="store_true", help="open the page in a browser")
 
 

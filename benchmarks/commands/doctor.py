@@ -21,8 +21,9 @@ from benchmarks.commands.compare import (
     report_failure,
 )
 from benchmarks.common.exits import BadInput, ExitCode, LabError
+from benchmarks.common.project import project
 from benchmarks.common.statistics import Estimate
-from benchmarks.contenders.tubeq import WORK
+from benchmarks.contenders.revisions import WORK
 from benchmarks.judging.gate import FEWEST_PAIRS, Comparison, MetricVerdict, Settings
 from benchmarks.judging.settings import read_settings
 from benchmarks.reporting.text import figure
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_measuring(parser)
     parser.add_argument("--json", action="store_true", help="print what was found as JSON")
-    parser.set_defaults(pairs=8, no_counters=True, workload=list(_WORKLOADS))
+    parser.set_defaults(pairs=8, no_counters=True, workload=None)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -47,7 +48,9 @@ def run(options: argparse.Namespace) -> int:
         chosen["settings"] = replace(chosen["settings"], looks=(options.pairs,))
         if options.pairs < _FEWEST_PAIRS:
             raise BadInput(f"a spread needs at least {_FEWEST_PAIRS} process pairs (--pairs)")
-        comparison = compare(WORK, WORK, names=options.workload, even_if_equal=True, **chosen)
+        comparison = compare(
+            WORK, WORK, names=options.workload or project().timed, even_if_equal=True, **chosen
+        )
         if options.pairs < FEWEST_PAIRS and not comparison.interrupted:
             print(f"note: {options.pairs} process pairs say little", file=sys.stderr)
     except LabError as error:
@@ -98,7 +101,6 @@ def noise(metric: MetricVerdict, settings: Settings) -> dict[str, Any]:
 
 
 _FEWEST_PAIRS = 2
-_WORKLOADS = ("claim-lifo-1e3", "lifecycle")
 _TESTS = 10
 """Metrics that the gate judges together by default: five of each of two workloads."""
 

@@ -13,6 +13,7 @@ from benchmarks.commands.compare import ROOT, add_head, add_measuring, finish, r
 from benchmarks.commands.compare_output import add_outputs
 from benchmarks.common.exits import LabError
 from benchmarks.common.git import is_dirty, merge_base, resolve
+from benchmarks.common.project import project
 from benchmarks.records.packages import previous_package
 
 
@@ -47,7 +48,7 @@ def usual_base() -> str:
         InfrastructureError: git cannot answer.
     """
     head = resolve(ROOT, "HEAD")
-    base = merge_base(ROOT, head, "main")
+    base = merge_base(ROOT, head, project().main)
     if base != head or is_dirty(ROOT, but_for_results=True):
         return base
     return previous_package(ROOT).sha

@@ -80,8 +80,7 @@ def output_folder(text: str) -> Path:
     path = _path(text)
     if path.exists() and not path.is_dir():
         raise argparse.ArgumentTypeError(f"{text!r}: not a folder")
-    _check_can_be_made(text, path)
-    return path
+    return _checked_for_writing(text, path)
 
 
 def output_file(text: str) -> Path:
@@ -89,8 +88,7 @@ def output_file(text: str) -> Path:
     path = _path(text)
     if path.is_dir():
         raise argparse.ArgumentTypeError(f"{text!r}: a folder, not a file")
-    _check_can_be_made(text, path)
-    return path
+    return _checked_for_writing(text, path)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -127,16 +125,20 @@ def _path(text: str) -> Path:
     return path
 
 
-def _check_can_be_made(text: str, path: Path) -> None:
+def _checked_for_writing(text: str, path: Path) -> Path:
     """Now, and not after ten minutes of measuring."""
     try:
         ways = (path, *path.absolute().parents)
         there = next(each for each in ways if each.exists() or each.is_symlink())
     except OSError as error:
         raise argparse.ArgumentTypeError(f"{text!r}: {error.strerror}") from None
+    why = ""
     if not there.exists():
-        raise argparse.ArgumentTypeError(f"{text!r}: {there} is a link to nowhere")
-    if there.is_dir() and not os.access(there, os.W_OK | os.X_OK):
-        raise argparse.ArgumentTypeError(f"{text!r}: {there} cannot be written to")
-    if not there.is_dir() and there != path:
-        raise argparse.ArgumentTypeError(f"{text!r}: {there} is not a folder")
+        why = "is a link to nowhere"
+    elif there.is_dir() and not os.access(there, os.W_OK | os.X_OK):
+        why = "cannot be written to"
+    elif not there.is_dir() and there != path:
+        why = "is not a folder"
+    if why:
+        raise argparse.ArgumentTypeError(f"{text!r}: {there} {why}")
+    return path

@@ -30,6 +30,10 @@ from benchmarks.records.series import Kind, Point
 SMALLEST: Mapping[Kind, float] = {"instructions": SMALLEST_CHANGE, "time": 0.05, "waits": 0.20}
 """A smaller change is none; targets.toml [history] may say otherwise."""
 PENALTY = 8.0
+EXPLAINING = (
+    "statements", "transactions", "fsyncs", "vm_steps", "pages_written", "wal_bytes", "read_bytes",
+    "python_calls", "instructions",
+)  # fmt: skip
 _LEAST_NOISE = 2e-3
 _HALF_WIDTHS = 3.0
 """A record's 99 % interval, of 8 pairs, is so many of its deviations wide to each side."""
@@ -67,6 +71,14 @@ class ChangePoint:
     def range(self) -> str:
         """As git takes it: "83e4bfc..0ab0424"."""
         return f"{self.last.package.sha[:7]}..{self.first.package.sha[:7]}"
+
+    @property
+    def explanation(self) -> str:
+        """What was counted differently, the likeliest cause first: "+1 statements, +2 vm_steps"."""
+        told = [name for name in EXPLAINING if name in self.counters]
+        return ", ".join(
+            f"{self.counters[name][1] - self.counters[name][0]:+.4g} {name}" for name in told
+        )
 
     @property
     def packages(self) -> int:

@@ -102,7 +102,6 @@ class Settings:
         tail_factor: for P99, of which a sample holds few calls, both are that many times larger.
         looks: process pairs after which the gate looks.
         batches: pairs of batches a process pair runs.
-        timed: workloads whose time is measured where none are named; others are if a count moved.
     """
 
     error: float = 0.01
@@ -112,7 +111,6 @@ class Settings:
     tail_factor: float = 2.0
     looks: tuple[int, ...] = (8, 16, 32)
     batches: int = 40
-    timed: tuple[str, ...] = ()
 
     def factor(self, metric: str) -> float:
         """How much wider relevance and resolution are for the metric."""

@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.common.exits import InfrastructureError
 from benchmarks.common.statistics import quantile
-from benchmarks.contenders.tubeq import Side
+from benchmarks.contenders.revisions import Side
 from benchmarks.judging.gate import (
     MetricSample,
     MetricVerdict,
@@ -91,7 +91,7 @@ class Rounds:
         self._confirmed: dict[str, bool] = {}
         self._wrong: dict[str, str] = {}
         self._started = self._done = self._planned = 0
-        self._results: Results = {name: [] for name in workloads}
+        self.results: Results = {name: [] for name in workloads}
         self._timed = Timed()
 
     def run(self) -> Timed:
@@ -104,15 +104,15 @@ class Rounds:
         """
         verdicts: Verdicts = {}
         try:
-            verdicts = self._decide(self._results, list(self._results))
+            verdicts = self._decide(self.results, list(self.results))
             if self._method.confirms:
                 self._confirm(verdicts)
         except KeyboardInterrupt:
             self._timed.interrupted = True
-            verdicts = {**self._judged(self._results), **verdicts}
+            verdicts = {**self._judged(self.results), **verdicts}
         self._timed.workloads = [
             self._workload_verdict(name, verdicts)
-            for name, found in self._results.items()
+            for name, found in self.results.items()
             if found or name in self._wrong
         ]
         return self._timed
@@ -216,7 +216,7 @@ class Rounds:
             )
 
     def _workload_verdict(self, name: str, verdicts: Verdicts) -> WorkloadVerdict:
-        pairs = self._results[name]
+        pairs = self.results[name]
         return replace(
             _workload(name, verdicts),
             pairs=len(pairs),

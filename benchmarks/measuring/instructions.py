@@ -37,6 +37,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
+from benchmarks.common.project import project
 from benchmarks.measuring.counters import PATIENCE_S, REGISTRY, counting_variables
 from benchmarks.measuring.process import Process, ProcessFailed, actor_command
 
@@ -176,7 +177,7 @@ def counting_lane() -> Iterator[Lane]:
     memory = Path("/dev/shm")
     parent = memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
     for number in range(_LANES):
-        folder = parent / f"tubeq-instructions-{os.getuid()}-{number}"
+        folder = parent / f"{project().name}-instructions-{os.getuid()}-{number}"
         lock = _opened(folder)
         if lock is None:
             continue

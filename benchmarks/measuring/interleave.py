@@ -28,7 +28,7 @@ from statistics import fmean, median
 
 from benchmarks.common.exits import InfrastructureError
 from benchmarks.common.statistics import quantile
-from benchmarks.contenders.tubeq import Side
+from benchmarks.contenders.revisions import Side
 from benchmarks.measuring.process import Process, actor_command, unpack, variables
 
 TAIL_CALLS = 1000

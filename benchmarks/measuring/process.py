@@ -38,8 +38,9 @@ from typing import Any, TypeVar
 from weakref import WeakSet
 
 from benchmarks.common.exits import InfrastructureError, ending
+from benchmarks.common.project import LAB
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = LAB
 PATIENCE_S = 300.0
 """How long an answer may take."""
 _LAST_WORDS = 1500

@@ -1,9 +1,9 @@
 """The distinct packages of a history: commits that share one are one thing to measure.
 
-What runs is `src/tubeq` and the dependencies that `pyproject.toml` names. Commits that leave both
-alone (documents, tests, the lab) cannot be slower or faster than the one before, and share its
-record. A package is named by a hash of both, and stands for the first commit, along first parents,
-that has it.
+What runs is the source that lab.toml names and the dependencies that `pyproject.toml` names.
+Commits that leave both alone (documents, tests, the lab) cannot be slower or faster than the one
+before, and share its record. A package is named by a hash of both, and stands for the first commit,
+along first parents, that has it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from benchmarks.common.exits import InfrastructureError
@@ -23,8 +24,7 @@ from benchmarks.common.git import (
     is_shallow,
     object_names,
 )
-
-_SOURCE, _PROJECT = "src/tubeq", "pyproject.toml"
+from benchmarks.common.project import parse_toml, project
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,11 @@ def distinct_packages(repository: Path, revisions: str = "HEAD") -> list[Package
     return found
 
 
+def moment(text: str) -> datetime:
+    """A recorded time; Python 3.10 does not know the Z that others write for +00:00."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
 def previous_package(repository: Path, revision: str = "HEAD") -> Package:
     """The distinct package before the revision's own.
 
@@ -86,52 +91,49 @@ def previous_package(repository: Path, revision: str = "HEAD") -> Package:
     return packages[-2]
 
 
-def content_key(package: Path) -> str:
-    """Names what a package's folder and the dependencies beside it hold: equal ones run alike.
+def content_key(tree: Path) -> str:
+    """Names what the package in a tree and its dependencies are: equal ones run alike.
 
     Raises:
         InfrastructureError: it cannot be read.
     """
     digest = hashlib.sha256()
     try:
-        for path in sorted(package.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                content = path.read_bytes()
-                name = path.relative_to(package).as_posix()
-                digest.update(f"{name}\0{len(content)}\0".encode("utf-8", "surrogateescape"))
-                digest.update(content)
-        project = package.parents[1] / _PROJECT
-        text = project.read_text(encoding="utf-8") if project.exists() else ""
+        for part in (project().source, *project().also):
+            files = [tree / part] if (tree / part).is_file() else sorted((tree / part).rglob("*"))
+            for path in files:
+                if path.is_file() and "__pycache__" not in path.parts:
+                    content = path.read_bytes()
+                    name = f"{path.relative_to(tree).as_posix()}\0{len(content)}\0"
+                    digest.update(name.encode("utf-8", "surrogateescape") + content)
+        described = tree / "pyproject.toml"
+        text = described.read_text("utf-8-sig") if described.exists() else ""
     except (OSError, UnicodeDecodeError) as error:
-        raise InfrastructureError(f"the package in {package} cannot be read: {error}") from None
+        raise InfrastructureError(f"the package in {tree} cannot be read: {error}") from None
     digest.update(_named_dependencies(text).encode())
     return digest.hexdigest()[:16]
 
 
 def _keys(repository: Path, shas: Iterable[str]) -> Iterator[str | None]:
     """The package of each commit; None where it has none."""
-    names = object_names(
-        repository, [f"{sha}:{path}" for sha in shas for path in (_SOURCE, _PROJECT)]
-    )
-    dependencies = {name: _dependencies(repository, name) for name in {*names[1::2]} - {""}}
-    for tree, project in zip(names[::2], names[1::2]):
-        text = f"{tree}\n{dependencies.get(project, '')}"
-        yield hashlib.sha256(text.encode()).hexdigest()[:16] if tree else None
+    paths = (project().source, *project().also, "pyproject.toml")
+    names = object_names(repository, [f"{sha}:{path}" for sha in shas for path in paths])
+    described = {*names[len(paths) - 1 :: len(paths)]} - {""}
+    dependencies = {name: _dependencies(repository, name) for name in described}
+    for first in range(0, len(names), len(paths)):
+        *trees, last = names[first : first + len(paths)]
+        text = "\n".join((*trees, dependencies.get(last, "")))
+        yield hashlib.sha256(text.encode()).hexdigest()[:16] if trees[0] else None
 
 
 def _dependencies(repository: Path, blob: str) -> str:
-    """As `_named_dependencies` of a stored file."""
+    """As `_named_dependencies`, of a stored file."""
     return _named_dependencies(git_text(repository, "cat-file", "blob", blob))
 
 
 def _named_dependencies(text: str) -> str:
     """The dependencies that a pyproject.toml names, a line each, sorted; "" where it is none."""
     try:
-        import tomllib
-    except ImportError:  # Python 3.10
-        import tomli as tomllib  # type: ignore[no-redef, import-not-found]
-
-    try:
-        return "\n".join(sorted(tomllib.loads(text)["project"]["dependencies"]))
+        return "\n".join(sorted(parse_toml(text)["project"]["dependencies"]))
     except (ValueError, KeyError, TypeError):  # no TOML, no such table, no texts
         return ""

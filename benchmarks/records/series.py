@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks.records.package_files import Kept, read
-from benchmarks.records.packages import Package
+from benchmarks.records.packages import Package, moment
 
 INSTRUCTIONS = "instructions"
 Kind = Literal["instructions", "time", "waits"]
@@ -105,11 +104,6 @@ class Series:
         there = {each.place for each in self.points}
         first, last = self.points[0].place, self.points[-1].place
         return [self.packages[place] for place in range(first, last) if place not in there]
-
-
-def moment(text: str) -> datetime:
-    """A recorded time; Python 3.10 does not know the Z that others write for +00:00."""
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 def read_series(results: Path, packages: Sequence[Package]) -> list[Series]:

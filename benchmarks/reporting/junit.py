@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from xml.etree import ElementTree as ET
 
+from benchmarks.common.project import project
 from benchmarks.judging.gate import Comparison, Verdict, WorkloadVerdict
 from benchmarks.reporting.text import figure, metric_sentence
 
@@ -14,7 +15,7 @@ Case = tuple[str, str, str]
 
 def junit(suites: Iterable[tuple[str, Iterable[Case], float]]) -> str:
     """The XML of suites: name, cases, seconds."""
-    root = ET.Element("testsuites", name="benchmarks")
+    root = ET.Element("testsuites", name=f"{project().name} benchmarks")
     for name, cases, elapsed_s in suites:
         suite = ET.SubElement(root, "testsuite", name=name, time=f"{elapsed_s:.1f}")
         for title, outcome, message in cases:

@@ -86,7 +86,8 @@ def _of_metric(workload: WorkloadVerdict, metric: MetricVerdict) -> str:
         direction = "slower" if metric.verdict is Verdict.REGRESSED else "faster"
     else:
         direction = "higher" if metric.effect > 0 else "lower"
-    return f"{what} is {size} {direction}, sure to {100 * metric.confidence:.0f} %, {_because(workload)}"
+    sure = f"sure to {100 * metric.confidence:.0f} %"
+    return f"{what} is {size} {direction}, {sure}, {_because(workload)}"
 
 
 def _times(metric: MetricVerdict) -> str:

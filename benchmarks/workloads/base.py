@@ -18,6 +18,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.common.project import LAB
+
 if TYPE_CHECKING:
     from tubeq import QueueManager
 
@@ -25,7 +27,6 @@ TASK_TYPE = "benchmark"
 PARAMETERS = {"channel_url": "@some_channel_or_other", "max_results": 50, "note": "x" * 60}
 IDEA = {"source_id": "video-1", "title": "A video about a lighthouse", "score": 42.0}
 _BULK = 1000
-_ROOT = Path(__file__).resolve().parents[2]
 
 
 opens: Callable[..., Any] | None = None
@@ -197,7 +198,7 @@ def run_python(*arguments: str) -> str:
         RuntimeError: it failed; the message is the end of what it wrote.
     """
     inherited = os.environ.get("PYTHONPATH")
-    path = os.pathsep.join([str(_ROOT), *([inherited] if inherited else [])])
+    path = os.pathsep.join([str(LAB), *([inherited] if inherited else [])])
     done = subprocess.run(
         [sys.executable, *arguments],
         env={**os.environ, "PYTHONPATH": path},

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.common.exits import InfrastructureError
-from benchmarks.contenders import tubeq as revisions
+from benchmarks.contenders import revisions
 from benchmarks.contenders.environments import Launch
+from benchmarks.contenders.revisions import BuildFailed
 from benchmarks.contenders.servers import _conninfo_value
-from benchmarks.contenders.tubeq import BuildFailed
 from benchmarks.peers.process import DriverFailed, started
 from benchmarks.records.environment import python_path
 

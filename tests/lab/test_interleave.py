@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.contenders.tubeq import Side, folder_side
+from benchmarks.contenders.revisions import Side, folder_side
 from benchmarks.measuring.interleave import Batch, Contender, pair_result, process_pair, run_pair
 from benchmarks.measuring.process import ProcessLacks, WrongResult
 

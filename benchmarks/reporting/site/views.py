@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.judging.change_points import ChangePoint
 from benchmarks.judging.targets import Limits
 from benchmarks.records import history
+from benchmarks.records.packages import moment
 from benchmarks.records.record import Commit, Measure, WorkloadRecord
 from benchmarks.reporting.plots import Trend
 from benchmarks.reporting.site import words
@@ -220,7 +221,7 @@ def _line(
         for metric, trend in {**trends, **counters}.items()
         for point in trend.changes
     ]
-    told.sort(key=lambda change: history.moment(change.commit.committed_at), reverse=True)
+    told.sort(key=lambda change: moment(change.commit.committed_at), reverse=True)
     return Line(
         name=name,
         key=key,
