@@ -30,8 +30,8 @@ from benchmarks.commands.backfill_time import (
     ROOT,
     anchor_package,
     left_in_words,
+    measure_times,
     missing,
-    time_all,
 )
 from benchmarks.common.exits import BadInput, ExitCode, InfrastructureError, LabError
 from benchmarks.common.git import UNSHALLOW, is_dirty, is_shallow
@@ -121,7 +121,7 @@ def _carry_out(options: argparse.Namespace) -> int:
         if options.only != "time" and not why_not():
             done += _count_missing(packages, counted, ends_at, options, progress)
         if anchor is not None:
-            *done_here, wrong = time_all(packages, anchor, timed, ends_at, options, progress)
+            *done_here, wrong = measure_times(packages, anchor, timed, ends_at, options, progress)
             done += done_here
     begun, kept = sum(done[::2]), sum(done[1::2])
     print(f"{kept} workloads of {len(packages)} packages are measured: {options.results}")

@@ -124,7 +124,7 @@ def missing(
     ]
 
 
-def time_all(
+def measure_times(
     packages: Sequence[Package],
     anchor: Package,
     names: Sequence[str],
