@@ -14,8 +14,8 @@ something else cannot be compared. A file a package, so that two runs cannot con
                  "elapsed_s", "load_1m"}, or {"lacks": why}
 
 A ratio is package / companion: 1.05 in latency_p95_ms is 5 % slower, 1.05 in throughput_per_s is
-5 % more. `processes` are the ratios of the single process pairs, of which `ratio` is the trimmed mean of
-their logs with its interval (`ratio_of`); `value` and `companion_value`
+5 % more. `processes` are the ratios of the single process pairs, of which `ratio` is the trimmed
+mean of logs with its interval (`ratio_of`); `value` and `companion_value`
 medians in the metric's own unit, kept for whoever wants them; no trend is made of those.
 """
 
