@@ -71,9 +71,10 @@ def estimate(log_ratios: Sequence[float], trimmed_from: int = _TRIMMED_FROM) -> 
     """The mean of one log-ratio per process, with its standard error.
 
     From `trimmed_from` processes on an eighth is trimmed from each end (Yuen 1974, "The two-sample
-    trimmed t for unequal population variances"): a minute in which another program took the machine makes a
-    few processes useless, and would make the whole interval so. Without a change the two sides can
-    be exchanged, so log-ratios are symmetric about 0 and trimming does not shift their mean.
+    trimmed t for unequal population variances"): a minute in which another program took the machine
+    makes a few processes useless, and would make the whole interval so. Without a change the two
+    sides can be exchanged, so log-ratios are symmetric about 0 and trimming does not shift their
+    mean.
     """
     ordered = sorted(log_ratios)
     count = len(ordered)

@@ -53,6 +53,7 @@ class Side:
         dirty: whether it may hold what no commit does.
         python: the interpreter that has its package.
         path: folders that come before that interpreter's packages.
+        contender: what does the work in place of the package: "reference_sqlite", a module here.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Side:
     dirty: bool
     python: Path
     path: tuple[Path, ...] = ()
+    contender: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """What a comparison says about it."""

@@ -241,8 +241,9 @@ def run_pair(
         place.mkdir()
         stock = stock_folder(folders.parent, pair.index(contestant), contestant.side, workload)
         answer = contestant.ask(
-            "prepare", workload=workload, folder=str(place), profile=profile, stock=str(stock)
-        )
+            "prepare", workload=workload, folder=str(place), profile=profile, stock=str(stock),
+            contender=contestant.side.contender,
+        )  # fmt: skip
         calls = answer["batch"]
     if calls <= 0:
         raise InfrastructureError(f"the workload {workload!r} has no batches for a gate")

@@ -21,11 +21,12 @@ import shutil
 import sys
 import traceback
 from array import array
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring.orders import obey_orders
-from benchmarks.workloads import Lacks, Profile, Workload, all_workloads
+from benchmarks.workloads import Lacks, Profile, Workload, all_workloads, base
 
 
 class Contestant:
@@ -48,8 +49,14 @@ class Contestant:
             return {"error": traceback.format_exc(limit=-4)}
         return answer
 
-    def _prepare(self, workload: str, folder: str, profile: str, stock: str = "") -> dict[str, Any]:
+    def _prepare(
+        self, workload: str, folder: str, profile: str, stock: str = "", contender: str = ""
+    ) -> dict[str, Any]:
         self._workload = all_workloads()[workload]
+        if contender:
+            if not self._workload.has_reference:
+                raise Lacks(f"{contender} has nothing for {workload}")
+            base.opens = import_module(f"benchmarks.contenders.{contender}").OPENS
         if stock:
             if not Path(stock).exists():
                 Path(stock).mkdir()
