@@ -6,21 +6,21 @@ import sys
 from importlib import import_module
 
 from benchmarks.common.net import guarded
-from benchmarks.common.options import Parser
+from benchmarks.common.options import Parser, existing_folder
+from benchmarks.common.project import choose
 
 COMMANDS = {
-    "run": "measure workloads: a table, a verdict, a line in the history, a report",
+    "run": "measure workloads: a table, a verdict, a report",
     "compare": "compare two revisions, or one with the work tree",
     "gate": "fail when HEAD is slower than BASE: for CI",
     "bisect": "find the commit that made a workload slower",
     "history": "show what the history holds",
-    "backfill": "measure this repository's own commits into the history",
-    "count": "count instructions of each package, and show where they changed",
+    "backfill": "measure the packages of the history: instructions, and time as ratios",
     "publish": "build the static site",
     "preview": "show the site on a local port",
     "doctor": "say how noisy this machine is, and what it can see",
     "prove": "measure the gate on itself, with changes planted and none",
-    "peers": "measure other queues beside tubeq, and its figures beside their targets",
+    "peers": "measure other queues, and the package compared with them",
 }
 
 
@@ -28,18 +28,26 @@ def main(arguments: list[str] | None = None) -> int:
     """Parse the command line and carry it out.
 
     Returns:
-        The exit code, see lab.exits: that of every command, and of whatever goes wrong.
+        The exit code, see common/exits.py: that of every command, and of whatever goes wrong.
     """
     return guarded(lambda: _carry_out(arguments))
 
 
 def _carry_out(arguments: list[str] | None) -> int:
+    first = Parser(prog="python -m benchmarks", add_help=False, allow_abbrev=False)
+    first.add_argument(
+        "--project", type=existing_folder, metavar="FOLDER",
+        help="the one with lab.toml (default: the current folder, or the nearest above it)",
+    )  # fmt: skip
+    chosen, given = first.parse_known_args(arguments)
+    if not {"-h", "--help"} & {*given}:
+        choose(chosen.project)
     parser = Parser(
         prog="python -m benchmarks",
-        description="Measures tubeq, compares revisions, guards against regressions.",
+        description="Measures a package, compares revisions, guards against regressions.",
+        parents=[first],
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    given = sys.argv[1:] if arguments is None else arguments
     for name, summary in COMMANDS.items():
         if name in given:  # the others are slow to import, and not needed
             module = import_module(f"benchmarks.commands.{name}")

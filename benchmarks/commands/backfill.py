@@ -1,47 +1,55 @@
 """Measure the packages of the history: instructions, then time as ratios to the anchor.
 
-Each distinct package of the range (`src/tubeq` and its dependencies) is measured once and kept,
-its counts in results/counts and its times in results/ratios; what is kept is not measured again, so
-the command can be stopped and repeated. Counting uses both cores and does not mind other programs;
-timing runs one process at a time, the package and the anchor (results/anchor) interleaved, in an
-order that spreads each stretch of time over old and new packages.
+Each distinct package of the range (its source and its dependencies) is measured once. A workload
+is kept as soon as it is measured, and what is kept is not measured again, so the command can be
+stopped by anything and repeated. Counting uses all cores and does not mind other programs (about a
+minute a package); timing runs one process at a time, the package and the anchor interleaved, in an
+order that spreads each stretch of time over old and new packages (about 2.5 minutes a package).
 
-Exit code 1 where a workload's check failed at some package; 3 where nothing could be measured.
+What is measured here goes to .lab/results, a developer's own; what results/ has is not measured
+again. `--results results` adds to the published history, as the workflow does that measures main.
+Commit what it writes.
+
+A package that cannot be built, or lacks a workload, is a gap, and said. Exit code 1 where a
+workload's check failed at some package; 3 where nothing could be measured.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
+import threading
 import time
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime, timezone
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any
 
-from benchmarks.commands.compare import Teller, no_counters, working_folder
+from benchmarks.commands.backfill_time import (
+    ROOT,
+    anchor_package,
+    left_in_words,
+    measure_times,
+    missing,
+)
 from benchmarks.common.exits import BadInput, ExitCode, InfrastructureError, LabError
-from benchmarks.common.git import UnknownRevision
-from benchmarks.common.options import minutes, output_folder, whole
-from benchmarks.common.progress import Progress
-from benchmarks.contenders.tubeq import Side, source_tree
-from benchmarks.judging.gate import Settings, WorkloadVerdict
-from benchmarks.judging.rounds import Bench, Duel, HeadLacks
-from benchmarks.measuring.blocks import stock_folder
-from benchmarks.records import ratios
-from benchmarks.records.counts import THE_EIGHT
-from benchmarks.records.environment import fingerprint
+from benchmarks.common.git import UNSHALLOW, is_dirty, is_shallow
+from benchmarks.common.options import did_you_mean, minutes, output_folder, whole
+from benchmarks.common.progress import LINE_EVERY_S, Progress
+from benchmarks.common.project import lab_folder, project
+from benchmarks.contenders.revisions import source_tree
+from benchmarks.measuring.counters import measure_counters
+from benchmarks.measuring.instructions import measure_instructions, why_not
+from benchmarks.records import counts
 from benchmarks.records.history import RESULTS
+from benchmarks.records.package_files import keep
 from benchmarks.records.packages import Package, distinct_packages
 
-ROOT = Path(__file__).resolve().parents[2]
-_PAIRS, _BATCHES = 8, 20
-"""Half of the batches that a gate runs: what differs between processes outweighs them."""
+SEEDS = (0, 1, 2)
 _MOST = 1_000_000
+_INTERRUPTED_WITHIN_S = 0.5
+Job = tuple[Package, str]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,16 +58,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "range", metavar="REV..REV", nargs="?", default="HEAD",
         help="whose packages, along first parents (default: all up to HEAD)",
     )  # fmt: skip
+    parser.add_argument("--only", choices=("instructions", "time"), help="one of the two")
     parser.add_argument(
         "--newest", type=whole(1, _MOST), metavar="N", help="only the newest N packages of it"
     )
-    parser.add_argument(
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
         "--workload", action="append", metavar="NAME",
-        help="a workload or a pattern (claim-*), may be repeated (default: the eight)",
+        help="a workload or a pattern (claim-*), may be repeated (default: `counted` in lab.toml)",
     )  # fmt: skip
+    which.add_argument(
+        "--all-workloads", action="store_true", help="every one that can be counted or timed"
+    )
     parser.add_argument(
-        "--pairs", type=whole(4, 32), default=_PAIRS, metavar="N",
-        help=f"process pairs a workload ({_PAIRS})",
+        "--anchor", metavar="REV", help="time compared with this one (default: results/anchor)"
+    )
+    parser.add_argument(
+        "--pairs", type=whole(4, 32), default=8, metavar="N", help="process pairs a workload (8)"
+    )
+    parser.add_argument(
+        "--jobs", type=whole(1, 8), default=min(os.cpu_count() or 1, 8), metavar="N",
+        help="packages counted at once",
     )  # fmt: skip
     parser.add_argument(
         "--budget-minutes", type=minutes, metavar="N",
@@ -67,8 +86,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--again", action="store_true", help="also what is kept already")
     parser.add_argument(
-        "--results", type=output_folder, default=RESULTS, metavar="DIR",
-        help="the results folder (default: results)",
+        "--results", type=output_folder, default=lab_folder() / "results", metavar="DIR",
+        help="the results folder (default: .lab/results)",
     )  # fmt: skip
     parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
 
@@ -76,147 +95,133 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Carry it out; the exit code."""
     try:
-        packages = distinct_packages(ROOT, options.range)
-        if options.newest is not None:
-            packages = packages[-options.newest :]
-        anchor = anchor_package(RESULTS / "anchor")
-        names = _chosen(options.workload)
-        return _time(packages, anchor, names, options)
+        return _carry_out(options)
     except LabError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
 
 
-def anchor_package(path: Path) -> Package:
-    """The package that results/anchor names.
-
-    Raises:
-        BadInput: it names none.
-    """
-    try:
-        name = path.read_text(encoding="utf-8").split()[0]
-        return distinct_packages(ROOT, f"{name}~1..{name}")[-1]
-    except (OSError, IndexError, UnknownRevision) as error:
-        raise BadInput(f"{path} names no package of this repository: {error}") from None
-
-
-def spread(packages: Sequence[Package]) -> list[Package]:
-    """The newest first, then in an order whose every stretch has old and new ones: by the van der
-    Corput sequence, the digits of a count in base 2 read backwards."""
-
-    def reversed_bits(number: int) -> int:
-        return int(f"{number:032b}"[::-1], 2)
-
-    newest_first = list(reversed(packages))
-    places = sorted(range(len(packages)), key=reversed_bits)
-    return [newest_first[place] for place in places]
-
-
-def _time(
-    packages: Sequence[Package], anchor: Package, names: Sequence[str], options: argparse.Namespace
-) -> int:
-    environment = ratios.environment(f"anchor {anchor.key}")
-    kept = {} if options.again else ratios.read(options.results, environment)
-    jobs = [
-        (package, name)
-        for package in spread(packages)
-        for name in names
-        if name not in kept.get(package.key, {})
-    ]
-    began = time.monotonic()
-    wrong = done = 0
-    with Progress(options.quiet) as progress, working_folder(None) as place:
-        for number, (package, name) in enumerate(jobs):
-            budget_s = 60 * (options.budget_minutes or _MOST)
-            if time.monotonic() - began > budget_s:
-                break
-            progress.tell(f"{package.sha[:7]} {name}; workloads", number, len(jobs))
-            sides = (side_of(anchor), side_of(package))
-            try:
-                found = measured(*sides, name, options.pairs, place, Teller(progress))
-            except InfrastructureError as error:
-                print(f"{package.sha[:7]} {name}: not measured: {error}", file=sys.stderr)
-                continue
-            if "wrong" in found:
-                wrong += 1
-                print(f"{package.sha[:7]} {name}: wrong: {found['wrong']}", file=sys.stderr)
-                continue
-            ratios.keep(options.results, package, environment, name, found)
-            done += 1
-    if jobs and not done:
-        print("error: nothing could be measured", file=sys.stderr)
-        return ExitCode.INFRASTRUCTURE
+def _carry_out(options: argparse.Namespace) -> int:
+    if options.only == "instructions" and why_not():
+        raise BadInput(why_not())
+    packages = distinct_packages(ROOT, options.range)
+    if options.newest is not None:
+        packages = packages[-options.newest :]
+    counted, timed = (
+        _chosen(options, lambda each: each.counted_calls),
+        _chosen(options, lambda each: each.batch),
+    )
+    anchor = None if options.only == "instructions" else anchor_package(options.anchor)
+    for line in _remarks(options):
+        print(line, file=sys.stderr)
+    ends_at = time.monotonic() + 60 * (options.budget_minutes or _MOST)
+    done: list[int] = []
+    wrong = 0
+    with Progress(options.quiet) as progress:
+        if options.only != "time" and not why_not():
+            done += _count_missing(packages, counted, ends_at, options, progress)
+        if anchor is not None:
+            *done_here, wrong = measure_times(packages, anchor, timed, ends_at, options, progress)
+            done += done_here
+    begun, kept = sum(done[::2]), sum(done[1::2])
+    print(f"{kept} workloads of {len(packages)} packages are measured: {options.results}")
+    if begun and not kept:
+        raise InfrastructureError("nothing could be measured")
     return ExitCode.REGRESSION if wrong else ExitCode.PASS
 
 
-def side_of(package: Package) -> Side:
-    """The package's sources, run by this interpreter beside this environment's dependencies."""
-    source = source_tree(ROOT, package.sha) / "src"
-    return Side(package.sha[:7], package.sha, False, Path(sys.executable), (source,))
+def _remarks(options: argparse.Namespace) -> list[str]:
+    found = []
+    if is_shallow(ROOT):
+        found.append(f"older packages are not seen: {UNSHALLOW}")
+    if is_dirty(ROOT, but_for_results=True):
+        found.append("commits are measured, not what is uncommitted: see 'compare' for that")
+    if options.only is None and why_not():
+        found.append(f"nothing is counted: {why_not()}")
+    return found
 
 
-def measured(
-    base: Side, head: Side, workload: str, pairs: int, place: Path, watcher: Teller
-) -> dict[str, Any]:
-    """What `records.ratios` keeps of one workload; {"lacks": why}, or {"wrong": why}.
-
-    Raises:
-        InfrastructureError: it failed.
-        KeyboardInterrupt: Ctrl-C; what was measured by then is not enough.
-    """
-    settings = replace(Settings(), looks=(pairs,), batches=_BATCHES)
-    bench = Bench(
-        ROOT, place, settings, confirms=False, count=no_counters, watcher=watcher,
-        seed=int.from_bytes(os.urandom(4), "big"),
-    )  # fmt: skip
-    load_1m = fingerprint()["load_1m"]
-    try:
-        comparison = Duel(base, head, [workload], bench).run()
-    except HeadLacks as error:
-        return {"lacks": str(error)}
-    finally:
-        shutil.rmtree(stock_folder(place, 1, head, workload), ignore_errors=True)
-    if comparison.interrupted:
-        raise KeyboardInterrupt
-    if comparison.skipped:
-        return {"lacks": comparison.skipped[0]["reason"]}
-    found = comparison.workloads[0]
-    if found.wrong:
-        return {"wrong": found.wrong}
-    return {**as_ratios(found), "load_1m": load_1m}
-
-
-def as_ratios(found: WorkloadVerdict) -> dict[str, Any]:
-    """A workload's figures in the form of records.ratios."""
-    return {
-        "metrics": {
-            each.metric: {
-                "ratio": ratios.ratio_of([1 + effect for effect in each.processes]),
-                "processes": [_rounded(1 + effect) for effect in each.processes],
-                "value": _rounded(each.head),
-                "companion_value": _rounded(each.base),
-            }
-            for each in found.metrics
-        },
-        "pairs": found.pairs,
-        "calls": found.calls,
-        "confidence": ratios.CONFIDENCE,
-        "measured_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "elapsed_s": _rounded(found.elapsed_s),
-    }
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.5g}")
-
-
-def _chosen(patterns: Sequence[str] | None) -> list[str]:
+def _chosen(options: argparse.Namespace, fits: Callable[[Any], int]) -> list[str]:
+    """The workloads that were asked for and that fit."""
     from benchmarks.workloads import all_workloads
 
-    if not patterns:
-        return list(THE_EIGHT)
-    known = [name for name, each in all_workloads().items() if each.batch]
-    chosen = [name for name in known if any(fnmatchcase(name, each) for each in patterns)]
-    if not chosen:
-        raise BadInput(f"no workload is named {' or '.join(patterns)}: have {', '.join(known)}")
-    return chosen
+    known = all_workloads()
+    fitting = [name for name, each in known.items() if fits(each)]
+    if options.all_workloads:
+        return fitting
+    if not options.workload:
+        return list(project().counted)
+    for pattern in options.workload:
+        if not any(fnmatchcase(name, pattern) for name in known):
+            raise BadInput(f"no workload is named {pattern!r}{did_you_mean(pattern, known)}")
+    return [name for name in fitting if any(fnmatchcase(name, each) for each in options.workload)]
+
+
+def _count_missing(
+    packages: Sequence[Package],
+    names: Sequence[str],
+    ends_at: float,
+    options: argparse.Namespace,
+    progress: Progress,
+) -> tuple[int, int]:
+    """Count what is not kept, newest first: how many workloads were begun, and are kept."""
+    environment = counts.environment(SEEDS)
+    folder = counts.folder_of(options.results, environment)
+    folders = (folder, counts.folder_of(RESULTS, environment))
+    jobs = missing(reversed(packages), names, folders, options.again)
+    by_key: dict[str, list[Job]] = {}
+    for job in jobs:
+        by_key.setdefault(job[0].key, []).append(job)
+    stopped = threading.Event()
+    doing: dict[str, str] = {}
+    done = {"begun": 0, "kept": 0}
+
+    def count(own: Sequence[Job]) -> None:
+        for package, name in own:
+            if stopped.is_set() or time.monotonic() > ends_at:
+                return
+            doing[package.sha[:7]] = name
+            done["begun"] += 1
+            try:
+                keep(folder, package, environment, name, _counted(package, name))
+                done["kept"] += 1
+            except RuntimeError as error:
+                if not stopped.wait(_INTERRUPTED_WITHIN_S):  # Ctrl-C ends the counting process too
+                    why = " ".join(str(error).split())[-500:]
+                    print(f"{package.sha[:7]} {name}: not counted: {why}", file=sys.stderr)
+            finally:
+                doing.pop(package.sha[:7], None)
+
+    pool = ThreadPoolExecutor(options.jobs)
+    began = time.monotonic()
+    try:
+        left = {pool.submit(count, own) for own in by_key.values()}
+        while left:
+            now = ", ".join(f"{sha} {name}" for sha, name in sorted(doing.items()))
+            ready = done["begun"] - len(doing)
+            about = left_in_words(began, ready, len(jobs))
+            progress.tell(f"counting {now}{about}; workloads", ready, len(jobs))
+            finished, left = wait(left, LINE_EVERY_S, FIRST_EXCEPTION)
+            for each in finished:
+                each.result()  # or why it could not be kept
+    finally:
+        stopped.set()
+        pool.shutdown(cancel_futures=True)
+    return done["begun"], done["kept"]
+
+
+def _counted(package: Package, workload: str) -> dict[str, Any]:
+    """One workload's counts.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    try:
+        source = source_tree(ROOT, package.sha) / project().source
+        counters = measure_counters(workload, environment={"PYTHONPATH": str(source.parent)})
+        instructions = measure_instructions(workload, seeds=SEEDS, package=source)
+    except NotImplementedError as error:
+        return {"lacks": str(error)}
+    except (OSError, LabError) as error:
+        raise RuntimeError(str(error)) from error
+    return {"instructions": round(instructions, 1), "counters": counters}

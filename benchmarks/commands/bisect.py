@@ -19,7 +19,7 @@ from benchmarks.commands.compare import (
 )
 from benchmarks.common.exits import ExitCode, LabError
 from benchmarks.common.git import commits_after, describe, resolve
-from benchmarks.contenders.tubeq import BuildFailed
+from benchmarks.contenders.revisions import BuildFailed
 from benchmarks.judging.gate import Comparison, Verdict
 from benchmarks.reporting.comparison_text import reasons
 

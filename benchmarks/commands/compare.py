@@ -24,15 +24,15 @@ from benchmarks.common.options import (
     whole,
 )
 from benchmarks.common.progress import Progress
-from benchmarks.contenders.tubeq import LAB_FOLDER, WORK, Side, check_side, prepare_side
+from benchmarks.common.project import LAB, lab_folder, project, root
+from benchmarks.contenders.revisions import WORK, Side, check_side, prepare_side
 from benchmarks.judging.gate import Comparison, Settings, limits_of, unmeasured_limits
 from benchmarks.judging.rounds import Bench, Duel, Watcher
 from benchmarks.judging.targets import Limits, read_thresholds
 from benchmarks.records.environment import fingerprint, python_path
 from benchmarks.workloads import all_workloads
 
-ROOT = Path(__file__).resolve().parents[2]
-DEFAULT_WORKLOADS = ("claim-lifo-1e3", "lifecycle")
+ROOT = root()
 MEMORY_FOLDER = Path("/dev/shm")
 _ROOM_BYTES = 2_000_000_000
 _MOST_PAIRS = 10_000
@@ -68,7 +68,7 @@ def add_measuring(parser: argparse.ArgumentParser, *, workloads: bool = True) ->
             "--workload",
             action="append",
             metavar="NAME",
-            help=f"a workload, may be repeated; {' and '.join(DEFAULT_WORKLOADS)} unless given",
+            help="a workload, may be repeated; those of lab.toml's `timed` unless given",
         )
     parser.add_argument(
         "--budget-minutes",
@@ -179,7 +179,7 @@ def compare(
             return count(side, workload)
 
         bench = Bench(
-            ROOT, place, settings or Settings(), budget_s, confirms, counted, Teller(progress)
+            LAB, place, settings or Settings(), budget_s, confirms, counted, Teller(progress)
         )
         comparison = Duel(sides[0], sides[1], chosen, bench).run()
         comparison.machine = fingerprint(place)
@@ -198,7 +198,7 @@ def checked_workloads(names: list[str] | None) -> list[str]:
         BadInput: there is none of that name, or the gate has no use for it.
     """
     known = all_workloads()
-    chosen = list(dict.fromkeys(names or DEFAULT_WORKLOADS))
+    chosen = list(dict.fromkeys(names or project().timed))
     check_names("workload", chosen, known)
     for name in chosen:
         if not known[name].batch:
@@ -269,7 +269,7 @@ def working_folder(folder: Path | None) -> Iterator[Path]:
     in_memory = os.access(MEMORY_FOLDER, os.W_OK) and (
         shutil.disk_usage(MEMORY_FOLDER).free > _ROOM_BYTES
     )
-    parent = folder or (MEMORY_FOLDER if in_memory else ROOT / LAB_FOLDER)
+    parent = folder or (MEMORY_FOLDER if in_memory else lab_folder())
     parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="tubeq-lab-", dir=parent.resolve()) as place:
+    with tempfile.TemporaryDirectory(prefix="lab-", dir=parent.resolve()) as place:
         yield Path(place)

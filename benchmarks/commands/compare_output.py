@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.contenders.tubeq import LAB_FOLDER
+from benchmarks.common.project import lab_folder
 from benchmarks.judging.gate import Comparison, WorkloadVerdict
 from benchmarks.reporting.comparison_text import (
     figure,
@@ -23,7 +23,7 @@ from benchmarks.reporting.comparison_text import (
     visible,
 )
 
-LAST_COMPARISON = Path(__file__).resolve().parents[2] / LAB_FOLDER / "last-comparison.json"
+LAST_COMPARISON = lab_folder() / "last-comparison.json"
 
 
 def write(comparison: Comparison, options: argparse.Namespace) -> None:

@@ -22,7 +22,7 @@ from benchmarks.commands.compare import (
 )
 from benchmarks.common.exits import BadInput, ExitCode, LabError
 from benchmarks.common.statistics import Estimate
-from benchmarks.contenders.tubeq import WORK
+from benchmarks.contenders.revisions import WORK
 from benchmarks.judging.gate import FEWEST_PAIRS, Comparison, MetricVerdict, Settings
 from benchmarks.reporting.comparison_text import figure
 

@@ -13,9 +13,10 @@ import sys
 from pathlib import Path
 
 from benchmarks.common.exits import ExitCode, LabError
+from benchmarks.common.project import root
 from benchmarks.reporting.figures import filled
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = root()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

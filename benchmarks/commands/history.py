@@ -1,6 +1,8 @@
-"""Show what the history holds: each workload's last values, its trend, where it changed.
+"""Show what the history holds: of each workload the newest ratios and instructions, and where they
+changed, between which packages, with the counters that changed too.
 
-A workload, metric, machine or profile that the history has not is bad input.
+`--check` is for CI: exit code 1 where HEAD is more than 20 distinct packages after the newest
+counted one. `--old` shows the absolute times that were kept before 26 November 2026.
 """
 
 from __future__ import annotations
@@ -8,168 +10,213 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
-from benchmarks.common.exits import BadInput, ExitCode
+from benchmarks.common.exits import ExitCode, LabError
+from benchmarks.common.git import UNSHALLOW, is_shallow
 from benchmarks.common.options import check_names, existing_folder, whole
-from benchmarks.records import history
-from benchmarks.records.record import WorkloadRecord
-from benchmarks.reporting.plots import Trend
-from benchmarks.reporting.site import words
-from benchmarks.reporting.site.views import Group, Line, groups
+from benchmarks.common.project import root
+from benchmarks.judging.change_points import ChangePoint, change_points
+from benchmarks.records import history as old_lines
+from benchmarks.records.package_files import read
+from benchmarks.records.packages import Package, distinct_packages
+from benchmarks.records.series import INSTRUCTIONS, Series, current, read_series
 
-_BARS = "▁▂▃▄▅▆▇█"
-_SHOWN = 24
+ROOT = root()
+MOST_BEHIND = 20
+_SHOWN = (INSTRUCTIONS, "latency_p50_ms", "latency_p95_ms", "throughput_per_s")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("workload", nargs="*", help="which ones; all if none is named")
-    parser.add_argument("--metric", metavar="NAME", help="this metric instead of the foremost one")
-    parser.add_argument("--machine", metavar="NAME", help="only this machine's")
-    parser.add_argument("--profile", metavar="NAME", help="only this profile's")
     parser.add_argument(
-        "--last", type=whole(1, 1_000), default=4, metavar="N", help="how many values (4)"
+        "--metric", metavar="NAME", help=f"this metric (default: {', '.join(_SHOWN)})"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument("--json", action="store_true", help="print JSON: all metrics and points")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--old", action="store_true", help="the old absolute times instead")
+    what.add_argument(
+        "--check", action="store_true", help="fail when HEAD is far after the newest counted one"
+    )
     parser.add_argument(
-        "--results", type=existing_folder, metavar="DIR",
-        help="the results folder (default: results)",
+        "--last", type=whole(1, 1_000), default=4, metavar="N", help="how many old values (4)"
+    )
+    parser.add_argument(
+        "--results", type=existing_folder, default=old_lines.RESULTS, metavar="DIR",
+        help="the results folder (default: results; your own: .lab/results)",
     )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
     """Print it; the exit code."""
-    if hasattr(sys.stdout, "reconfigure"):  # a Windows pipe may know no bars
-        sys.stdout.reconfigure(errors="replace")
-    reading = history.read(options.results)
-    for problem in reading.problems:
-        print(f"warning: not read: {problem}", file=sys.stderr)
-    records = [
-        record
-        for record in reading.records
-        if (not options.workload or record.workload in options.workload)
-        and options.machine in {None, record.machine}
-        and options.profile in {None, record.profile}
-    ]
     try:
-        _check_asked(options, reading.records, records)
-        found = groups(records, {}, {})
-        _check_metric(options.metric, found)
-    except BadInput as error:
+        if options.check:
+            return check(options.results)
+        if options.old:
+            return _show_old(options)
+        return _show(options)
+    except LabError as error:
         print(f"error: {error}", file=sys.stderr)
-        return ExitCode.BAD_INPUT
-    except ImportError as error:
-        print(f"error: change points need the lab's packages: {error}", file=sys.stderr)
-        return ExitCode.INFRASTRUCTURE
+        return error.exit_code
+
+
+def check(results: Path) -> int:
+    """Whether main's packages are counted, but for the newest 20."""
+    packages = distinct_packages(ROOT)
+    counted = {each.package.key for each in read(results / "counts")}
+    behind = next(
+        (number for number, each in enumerate(reversed(packages)) if each.key in counted), None
+    )
+    if behind is None and is_shallow(ROOT):
+        print(f"not checked how old the history is, it is not all here: {UNSHALLOW}")
+        return ExitCode.PASS
+    if behind is not None and behind <= MOST_BEHIND:
+        print(f"HEAD is {behind} packages after the newest counted one, of {MOST_BEHIND} allowed")
+        return ExitCode.PASS
+    missing = len(packages) if behind is None else behind
+    print(
+        f"error: HEAD is {missing} packages after the newest counted one, {MOST_BEHIND} are "
+        "allowed: run 'uv run python -m benchmarks backfill --only instructions "
+        f"--newest {missing} --results results' (under a minute a package) and commit results/",
+        file=sys.stderr,
+    )
+    return ExitCode.REGRESSION
+
+
+def changes_of(series: Series) -> list[ChangePoint]:
+    """The change points of a series of the history."""
+    return change_points(
+        series.points, series.kind, higher_is_better=series.metric.endswith("_per_s")
+    )
+
+
+def _show(options: argparse.Namespace) -> int:
+    everything = read_series(options.results, distinct_packages(ROOT))
+    found = current(everything)
+    if apart := {each.name for each in everything} - {each.name for each in found}:
+        told = "series of another anchor or machine are apart, in"
+        print(f"{len(apart)} {told} {', '.join(sorted(apart))}", file=sys.stderr)
+    check_names("workload", options.workload, {each.workload for each in found})
+    found = [each for each in found if not options.workload or each.workload in options.workload]
+    if options.metric is not None:
+        check_names("metric", [options.metric], {each.metric for each in found})
+        found = [each for each in found if each.metric == options.metric]
+    if is_shallow(ROOT):
+        print(f"older packages are not seen: {UNSHALLOW}", file=sys.stderr)
+    if not found:
+        told = "'python -m benchmarks backfill' measures into .lab/results, see --results"
+        print(f"there is no history in {options.results}: {told}", file=sys.stderr)
     if options.json:
-        print(json.dumps(as_json(found, options.metric, reading.problems), indent=2))
-    elif not found:
-        print("The history is empty: 'python -m benchmarks run' or 'backfill' fills it.")
-    else:
-        _print_tables(found, options.metric, options.last)
+        print(json.dumps([as_json(each) for each in found]))
+        return ExitCode.PASS
+    _print_table([each for each in found if options.metric or each.metric in _SHOWN])
+    _print_changes(each for each in found if options.metric or each.metric in _SHOWN)
     return ExitCode.PASS
 
 
-def _check_asked(
-    options: argparse.Namespace,
-    everything: Sequence[WorkloadRecord],
-    chosen: Sequence[WorkloadRecord],
-) -> None:
-    """Refuse names that the history has not, and combinations of which it has nothing."""
-    if options.machine is not None:
-        check_names("machine", [options.machine], {each.machine for each in everything})
-    if options.profile is not None:
-        check_names("profile", [options.profile], {each.profile for each in everything})
-    check_names("workload", options.workload, {each.workload for each in everything})
-    check_names("workload of that machine and profile", options.workload,
-        {each.workload for each in chosen})  # fmt: skip
-    if everything and not chosen:
-        raise BadInput("the history has nothing of that machine in that profile")
-
-
-def _check_metric(metric: str | None, found: Sequence[Group]) -> None:
-    if metric is not None:
-        known = {name for group in found for line in group.lines for name in line.trends}
-        known |= {name for group in found for line in group.lines for name in line.counters}
-        check_names("metric", [metric], known)
-
-
-def as_json(found: Sequence[Group], metric: str | None, problems: Sequence[str]) -> dict[str, Any]:
-    """Series and change points as JSON values."""
+def as_json(series: Series) -> dict[str, Any]:
+    """A series with its points, gaps and change points."""
+    age = series.age
     return {
-        "problems": list(problems),
-        "series": [
-            {
-                "machine": group.machine,
-                "profile": group.profile,
-                "workload": line.name,
-                "metric": name,
-                "points": [
-                    {"commit": commit, "value": value, "low": low, "high": high}
-                    for commit, value, low, high in zip(
-                        trend.commits, trend.values, trend.lows, trend.highs
-                    )
-                ],
-                "change_points": [
-                    {
-                        "commit": trend.commits[point.index],
-                        "before": point.before,
-                        "after": point.after,
-                        "worse": point.worse,
-                        "environment": list(point.environment),
-                    }
-                    for point in trend.changes
-                ],
-            }
-            for group in found
-            for line in group.lines
-            for name, trend in {**line.trends, **line.counters}.items()
-            if metric in {None, name}
+        "workload": series.workload,
+        "metric": series.metric,
+        "kind": series.kind,
+        "companion": series.companion,
+        "environment": dict(series.environment),
+        "age": {"commits": age.commits, "packages": age.packages, "days": round(age.days, 2)},
+        "points": [
+            {"package": each.package.key, "commit": each.package.sha, "value": each.value,
+             "low": each.low, "high": each.high}
+            for each in series.points
         ],
-    }
+        "gaps": [each.sha for each in series.gaps],
+        "change_points": [
+            {"last_good": each.last.package.sha, "first_bad": each.first.package.sha,
+             "packages": each.packages, "before": each.before, "after": each.after,
+             "change": each.change, "low": each.low, "high": each.high, "worse": each.worse,
+             "counters": each.counters, "commands": each.commands(series.workload)}
+            for each in changes_of(series)
+        ],
+    }  # fmt: skip
 
 
-def spark(values: Sequence[float]) -> str:
-    """A trend in a line of text, the lowest value lowest; flat where it moves less than 1 %."""
-    shown = values[-_SHOWN:]
-    low, high = min(shown), max(shown)
-    if high - low <= 0.01 * abs(high):
-        return _BARS[3] * len(shown)
-    return "".join(_BARS[round((value - low) / (high - low) * 7)] for value in shown)
-
-
-def _print_tables(found: Sequence[Group], metric: str | None, last: int) -> None:
-    from rich.console import Console
+def _print_table(found: Sequence[Series]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(width=None if sys.stdout.isatty() else 160)
-    for group in found:
-        table = Table(title=Text(group.name), title_justify="left")
-        for heading in ("workload", "metric", f"last {last}, newest last", "trend", "commits"):
-            table.add_column(heading, overflow="fold")
-        table.add_column("change points", overflow="fold")
-        for line in group.lines:
-            name = metric or line.headline
-            trend = {**line.trends, **line.counters}.get(name)
-            if trend is not None:
-                table.add_row(*(Text(cell) for cell in _cells(line, name, trend, last)))
-        console.print(table)
+    table = Table()
+    for heading in ("workload", "figure", "now", "interval", "packages", "gaps", "age"):
+        table.add_column(heading, overflow="fold")
+    for series in found:
+        now = series.points[-1]
+        if series.kind == INSTRUCTIONS:
+            value, interval = f"{now.value:,.0f}", "exact"
+        else:
+            value, interval = f"{now.value:.3f}x", f"{now.low:.3f} to {now.high:.3f}"
+        cells = (
+            series.workload, series.metric, value, interval, str(len(series.points)),
+            str(len(series.gaps)), str(series.age),
+        )  # fmt: skip
+        table.add_row(*map(Text, cells))
+    _console().print(table)
+    for companion in dict.fromkeys(each.companion for each in found if each.companion):
+        print(f"Ratios are to {_named(companion, found[0].packages)}.")
 
 
-def _cells(line: Line, metric: str, trend: Trend, last: int) -> list[str]:
-    changes = [
-        f"{trend.commits[point.index]} {words.share(point.change)}"
-        + ("".join(f" ({note})" for note in point.environment))
-        for point in trend.changes
-    ]
-    return [
-        line.name,
-        words.short(metric),
-        "  ".join(words.shown(metric, value) for value in trend.values[-last:]),
-        spark(trend.values),
-        str(len(trend.values)),
-        "\n".join(changes) or "none",
-    ]
+def _named(companion: str, packages: Sequence[Package]) -> str:
+    kind, _, key = companion.partition(" ")
+    for each in packages:
+        if each.key == key:
+            return f"the {kind}, the package of {each.sha[:7]} ({each.subject:.60})"
+    return companion
+
+
+def _print_changes(found: Iterable[Series]) -> None:
+    for series in found:
+        changes = changes_of(series)
+        if changes:
+            print(f"\n{series.workload}, {series.metric}:")
+        for each in changes:
+            size = f"{each.change:+7.1%}"
+            if series.kind != INSTRUCTIONS:
+                size += f" ({each.low:+.1%} to {each.high:+.1%})"
+            among = "" if each.packages == 1 else f" one of {each.packages} packages up to"
+            print(f"  {size}  {each.range} {among} {each.first.package.subject:.60}")
+            print(f"           {each.explanation or 'no counter differs'}")
+            print(f"           {each.commands(series.workload)[-1]}")
+
+
+def _show_old(options: argparse.Namespace) -> int:
+    """The lines of results/history: absolute times, of which no trend is made."""
+    from rich.table import Table
+    from rich.text import Text
+
+    reading = old_lines.read(options.results)
+    for problem in reading.problems:
+        print(f"warning: not read: {problem}", file=sys.stderr)
+    check_names("workload", options.workload, {each.workload for each in reading.records})
+    metric = options.metric or "latency_p95_ms"
+    check_names("metric", [metric], {name for each in reading.records for name in each.metrics})
+    table = Table(title="Absolute times, of machines of that day: no trend is made of them")
+    for heading in ("workload", "machine, profile", f"{metric}, last {options.last}", "commits"):
+        table.add_column(heading, overflow="fold")
+    groups = sorted({(each.workload, each.machine, each.profile) for each in reading.records})
+    for workload, machine, profile in groups:
+        points = old_lines.series(reading.records, workload, machine, profile)
+        values = [each.metrics[metric].value for each in points if metric in each.metrics]
+        if values and (not options.workload or workload in options.workload):
+            shown = "  ".join(f"{value:.4g}" for value in values[-options.last :])
+            table.add_row(*map(Text, (workload, f"{machine}, {profile}", shown, str(len(values)))))
+    _console().print(table)
+    return ExitCode.PASS
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    if hasattr(sys.stdout, "reconfigure"):  # a Windows pipe may know no frames
+        sys.stdout.reconfigure(errors="replace")
+    return Console(width=None if sys.stdout.isatty() else 160)

@@ -18,16 +18,16 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from benchmarks.commands.backfill import anchor_package, measured, side_of
+from benchmarks.commands.backfill_time import anchor_package, measured, side_of
 from benchmarks.commands.compare import Teller, working_folder
 from benchmarks.common.exits import BadInput
 from benchmarks.common.progress import Progress
-from benchmarks.contenders.tubeq import Side, source_tree
+from benchmarks.common.project import project, root
+from benchmarks.contenders.revisions import Side, source_tree
 from benchmarks.measuring.instructions import measure_instructions, why_not
 from benchmarks.proving.planting import PLANTS, plant
-from benchmarks.records.history import RESULTS
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = root()
 WORKLOAD = "claim-lifo-1e3"
 PLANT = {"time": "uniform-10-percent", "instructions": "instructions-1-percent"}
 LOADS = (0, 1, 2, 1)
@@ -53,7 +53,7 @@ def fill(path: Path, real: int, planted: int, revision: str, quiet: bool = False
         raise BadInput(why_not())
     path.parent.mkdir(parents=True, exist_ok=True)
     source = source_tree(ROOT, revision)
-    anchor = side_of(anchor_package(RESULTS / "anchor"))
+    anchor = side_of(anchor_package())
     with Progress(quiet) as progress, working_folder(None) as place:
         for kind in ("time", "instructions"):
             sides = {
@@ -103,13 +103,15 @@ def _missing(path: Path, kind: str, real: int, planted: int) -> Iterator[tuple[b
 def _side(source: Path, target: Path, kind: str, wanted: bool) -> Side:
     tree = plant(source, target, PLANTS[PLANT[kind]] if wanted else None)
     name = f"{kind}{'-planted' if wanted else ''}"
-    return Side(name, name, False, Path(sys.executable), (tree / "src",))
+    return Side(name, name, False, Path(sys.executable), ((tree / project().source).parent,))
 
 
 def _counted(side: Side, number: int) -> dict[str, Any]:
     seeds = range(3 * number, 3 * number + 3)
     return {
-        "instructions": measure_instructions(WORKLOAD, seeds=seeds, package=side.path[0] / "tubeq"),
+        "instructions": measure_instructions(
+            WORKLOAD, seeds=seeds, package=side.path[0] / project().package
+        ),
         "seeds": list(seeds),
     }
 

@@ -1,11 +1,12 @@
-"""Measure tubeq beside other queues, and its every figure beside its target; publish both.
+"""Measure the package beside other queues, and its every figure beside its target; publish both.
 
 Each peer is installed in an environment of its own under .lab/peers; what cannot be installed or
 started is a row that says why. A whole run is written to results/peers (with --quick or --only,
 or interrupted, only where --results names a folder), and `publish` makes a page of it.
 
-Exit code 1 where a target is not met (with --quick: where tubeq loses a task or does one twice);
-3 where tubeq or the floor could not be measured. What was measured until Ctrl-C is shown.
+Exit code 1 where a target is not met (with --quick: where the package loses a task
+or does one twice); 3 where the package or the reference could not be measured.
+What was measured until Ctrl-C is shown.
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ from typing import Any
 from benchmarks.common.exits import ExitCode
 from benchmarks.common.options import output_file, output_folder, whole
 from benchmarks.common.progress import Progress
+from benchmarks.common.project import project, root
 from benchmarks.contenders.base import FULL, NORMAL
-from benchmarks.contenders.environments import ROOT
 from benchmarks.contenders.registry import ADAPTERS
 from benchmarks.peers.candidates import FLOOR_NAME, choose
 from benchmarks.peers.measure import Run, measure, steps
 from benchmarks.peers.plan import QUICK, REGULAR, Plan
 from benchmarks.peers.report import markdown, show
 
-RESULTS = ROOT / "results"
+RESULTS = root() / "results"
 _SAFETY = "SIGKILL"
 
 
@@ -101,7 +102,7 @@ def exit_code(document: dict[str, Any], options: argparse.Namespace) -> int:
     """As the command's."""
     if document["interrupted"]:
         return ExitCode.INTERRUPTED
-    own = {FLOOR_NAME, "tubeq"} & {each["name"] for each in document["candidates"]}
+    own = {FLOOR_NAME, project().name} & {each["name"] for each in document["candidates"]}
     measured = {row["candidate"] for row in document["latency"] if row["figures"]}
     if own - measured:
         return ExitCode.INFRASTRUCTURE
@@ -110,7 +111,7 @@ def exit_code(document: dict[str, Any], options: argparse.Namespace) -> int:
 
 
 def _measure_targets(finished: Run, options: argparse.Namespace) -> None:
-    """The figures that need the peers, then those that tubeq is measured for by itself."""
+    """The figures that need the peers, then those that the package is measured for by itself."""
     from benchmarks.peers.targets import peer_targets
     from benchmarks.speed import measure_all
     from benchmarks.speed.bounds import explained

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Serve until Ctrl-C, which is the way to end it and so no failure; the exit code."""
-    with tempfile.TemporaryDirectory(prefix="tubeq-site-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix="lab-site-", ignore_cleanup_errors=True) as folder:
         site = Path(folder) / "site"
         try:
             publish.build(options, site)

@@ -21,8 +21,10 @@ from typing import Any
 
 from benchmarks.commands.compare import ROOT, compare, report_failure, working_folder
 from benchmarks.common.exits import ExitCode, InfrastructureError, LabError
+from benchmarks.common.git import resolve
 from benchmarks.common.options import minutes, output_folder, whole
-from benchmarks.contenders.tubeq import WORK, resolve, source_tree
+from benchmarks.common.project import LAB
+from benchmarks.contenders.revisions import WORK, source_tree
 from benchmarks.judging.gate import Comparison, Verdict
 from benchmarks.proving.planting import NO_CHANGE, PLANTED, Plant, PlantDoesNotApply, plant
 from benchmarks.proving.proof import Outcome, matrix, matrix_markdown, read_outcomes
@@ -182,8 +184,8 @@ def _tool(name: str, place: Path, source: Path, quiet: bool) -> Ask:
     from benchmarks.proving.other_tools import AsvContinuous, PytestBenchmark
 
     if name == "asv":
-        return AsvContinuous(ROOT, place / "asv", source).ask
-    return PytestBenchmark(ROOT, place / "pytest-benchmark").ask
+        return AsvContinuous(LAB, place / "asv", source).ask
+    return PytestBenchmark(LAB, place / "pytest-benchmark").ask
 
 
 def ask_gate(base: Path, head: Path, workload: str, quiet: bool = True) -> Outcome:

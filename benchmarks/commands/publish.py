@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 from benchmarks.common.exits import BadInput, ExitCode
 from benchmarks.common.options import existing_folder, output_folder
 from benchmarks.common.progress import Progress
+from benchmarks.common.project import lab_folder
 from benchmarks.workloads import all_workloads
 
 if TYPE_CHECKING:
     from benchmarks.reporting.publish import Published
 
-ROOT = Path(__file__).resolve().parents[2]
-OUT = ROOT / ".lab" / "site"
-ASV_HTML = ROOT / ".lab" / "asv-html"
-LAST_COMPARISON = ROOT / ".lab" / "last-comparison.json"
+OUT = lab_folder() / "site"
+ASV_HTML = lab_folder() / "asv-html"
+LAST_COMPARISON = lab_folder() / "last-comparison.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""Measure workloads: a table, a verdict against thresholds.toml, a line in the history, a report.
+"""Measure workloads: a table, a verdict against targets.toml, a report.
 
 Exit code 1 also where a limit is on what was not measured. What was measured is kept, also after
 Ctrl-C.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,8 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--profile",
         choices=[str(profile) for profile in Profile],
         default=str(Profile.REGULAR),
-        help="how much: seconds, minutes or hours; smoke shows that all works and is not kept in "
-        "the history",
+        help="how much: seconds, minutes or hours; smoke shows that all works",
     )
     parser.add_argument("--list", action="store_true", help="name the workloads and end")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
@@ -50,13 +49,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"where the report with its plots goes (default: {REPORT_FOLDER})",
     )
     parser.add_argument("--no-report", action="store_true", help="write no report")
-    parser.add_argument("--no-history", action="store_true", help="add no line to the history")
-    parser.add_argument(
-        "--results",
-        type=output_folder,
-        metavar="DIR",
-        help="the folder of the history (default: results)",
-    )
     parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
 
 
@@ -221,8 +213,8 @@ def _record(
 
     try:
         commit = commit_of()
-    except LabError as error:  # a copy without git: a report can be had, a history cannot
-        finished.notes.append(f"no commit is known ({error}): nothing goes into the history")
+    except LabError as error:  # a copy without git: a report can be had all the same
+        finished.notes.append(f"no commit is known ({error})")
         commit = Commit("0" * 40, "unknown", "1970-01-01T00:00:00+00:00", dirty=True)
     finished.record = RunRecord.of(
         samples,
@@ -244,25 +236,10 @@ def _record(
 
 
 def _keep(finished: Run, options: argparse.Namespace) -> None:
-    """The history's lines and the report. Neither may cost what was measured."""
+    """The report, which may not cost what was measured."""
     record = finished.record
     if record is None or not record.workloads:
         return
-    if finished.profile != Profile.SMOKE and not options.no_history:
-        from benchmarks.records.history import append
-
-        sound = {each.name for each in finished.outcomes if not (each.wrong or each.failed)}
-        kept = tuple(each for each in record.workloads if each.workload in sound)
-        try:
-            path = append(replace(record, workloads=kept), options.results)
-        except OSError as error:
-            finished.notes.append(f"the history could not be written: {error}")
-        else:
-            finished.notes.append(
-                f"history: {path}"
-                if path
-                else "not added to the history: the tree has changes that no commit has"
-            )
     if not options.no_report:
         try:
             from benchmarks.reporting.publish import write_report

@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 
 from benchmarks.commands.run import Outcome, Run
 from benchmarks.common.exits import ExitCode
+from benchmarks.common.project import project
 from benchmarks.measuring.measure import calls_needed
 from benchmarks.records.record import CLOCK_STEPS, QUANTILES, Measure, WorkloadRecord
 
@@ -54,7 +55,7 @@ def _print_table(finished: Run) -> None:
 
     # Wide enough for its figures where nobody looks: a pipe, a log of CI.
     console = Console(width=None if sys.stdout.isatty() else 160)
-    table = Table(title=f"tubeq, profile {finished.profile}", title_justify="left")
+    table = Table(title=f"{project().name}, profile {finished.profile}", title_justify="left")
     for heading in _HEADINGS:
         justify: Any = "left" if heading in _TEXTS else "right"
         is_name = heading == "workload"
@@ -72,7 +73,7 @@ def _print_table(finished: Run) -> None:
 def as_markdown(finished: Run) -> str:
     """A table for a pull request, with what is to be said below it."""
     lines = [
-        f"### tubeq, profile {finished.profile}: {_verdict(finished)}",
+        f"### {project().name}, profile {finished.profile}: {_verdict(finished)}",
         "",
         f"| {' | '.join(_HEADINGS)} |",
         f"|{'|'.join('---' if heading in _TEXTS else '---:' for heading in _HEADINGS)}|",

@@ -4,6 +4,8 @@ The user's configuration, environment and language change what git prints: colou
 signatures, another repository from a hook's GIT_DIR. So only plumbing commands are run, with the
 settings that reach them overridden, names separated by NUL, English messages, and answers decoded
 without ever failing: a name or a subject in another encoding is no reason to end.
+
+Every function raises InfrastructureError where git cannot answer.
 """
 
 from __future__ import annotations
@@ -18,35 +20,26 @@ from re import fullmatch
 from benchmarks.common.exits import BadInput, InfrastructureError, ending
 
 _OVERRIDES = (
-    "color.ui=false",
-    "core.fsmonitor=false",
-    "core.quotePath=false",
-    "diff.ignoreSubmodules=none",
-    "i18n.logOutputEncoding=UTF-8",
-    "log.showSignature=false",
-    "status.showUntrackedFiles=normal",
+    "color.ui=false", "core.fsmonitor=false", "core.quotePath=false", "diff.ignoreSubmodules=none",
+    "i18n.logOutputEncoding=UTF-8", "log.showSignature=false", "status.showUntrackedFiles=normal",
     "tar.umask=0002",
-)
+)  # fmt: skip
 _KEPT_VARIABLES = (
     "GIT_CONFIG",  # a prefix: where configuration is, and safe.directory given by the environment
     "GIT_EXEC_PATH",
     "GIT_TEST_ASSUME_DIFFERENT_OWNER",
 )
-_REMEDIES = (
-    (
-        "dubious ownership",
-        "if you trust it: git config --global --add safe.directory '{folder}'",
-    ),
-    (
-        "not a git repository",
-        "no history is here: clone the repository, or compare two folders (./one ./other)",
-    ),
-    ("must be run in a work tree", "a bare repository has no files: add a work tree or clone it"),
-    ("missing blob", "this clone is partial: git fetch --refetch --no-filter"),
-    ("promisor", "this clone is partial: git fetch --refetch --no-filter"),
-    ("bad object", "the repository is damaged, see git fsck"),
-)
-_CLONE_ANEW = "its .git is there, but damaged: clone it again"
+_PARTIAL = "this clone is partial: git fetch --refetch --no-filter"
+_REMEDIES = {
+    "dubious ownership": "if you trust it: git config --global --add safe.directory '{folder}'",
+    "not a git repository": "no history is here: clone the repository, or compare two folders "
+    "(./one ./other)",
+    "must be run in a work tree": "a bare repository has no files: add a work tree or clone it",
+    "missing blob": _PARTIAL,
+    "promisor": _PARTIAL,
+    "bad object": "the repository is damaged, see git fsck",
+}
+_CLONE_AGAIN = "its .git is there, but damaged: clone it again"
 UNSHALLOW = "this clone is shallow: git fetch --unshallow (with actions/checkout: fetch-depth: 0)"
 
 
@@ -63,12 +56,7 @@ class HistoryMissing(UnknownRevision):
 
 
 class GitFailed(InfrastructureError):
-    """Git could not answer at all.
-
-    Args:
-        message: git's own reason and, where one is known, the remedy.
-        code: git's exit code.
-    """
+    """Git ended with an error: its own reason, the remedy where one is known, its exit code."""
 
     def __init__(self, message: str, code: int = 128) -> None:
         super().__init__(message)
@@ -83,24 +71,20 @@ def run_git(
     Args:
         folder: in the repository.
         arguments: a plumbing command.
-        settings: "name=value", beside those that always hold.
+        settings: "name=value", added to those that always hold.
         given: its standard input.
 
     Raises:
         GitFailed: git ended with an error, which the message quotes.
-        InfrastructureError: git cannot be started.
     """
     command = ["git", "--no-pager", "-C", str(folder)]
     for setting in (*_OVERRIDES, *settings):
         command += ["-c", setting]
     try:
         done = subprocess.run(
-            [*command, *arguments],
-            capture_output=True,
-            check=False,
-            env=_environment(),
+            [*command, *arguments], capture_output=True, check=False, env=_environment(),
             input=given,
-        )
+        )  # fmt: skip
     except FileNotFoundError:
         raise InfrastructureError(
             "git is not installed, or not on the PATH: install it, or compare two folders "
@@ -123,7 +107,6 @@ def resolve(repository: Path, name: str) -> str:
 
     Raises:
         UnknownRevision: it means none, with what could be done; HistoryMissing in a shallow clone.
-        InfrastructureError: git cannot answer.
     """
     if not name or name.startswith("-"):
         raise UnknownRevision(f"not a revision: {name!r}")
@@ -148,19 +131,39 @@ def commits_after(repository: Path, good: str, bad: str) -> list[str]:
 
     Raises:
         BadInput: `good` is not an ancestor of `bad`; HistoryMissing where the clone cannot tell.
-        InfrastructureError: git cannot answer.
+    """
+    what = f"{good[:10]} is not an ancestor of {bad[:10]}"
+    wrong = BadInput(f"{what}: GOOD is to be a commit that BAD is built on")
+    _merge_base(repository, what, wrong, "--is-ancestor", good, bad)
+    return _first_parents(repository, f"{good}..{bad}")
+
+
+def merge_base(repository: Path, commit: str, branch: str) -> str:
+    """The newest commit that both have, of a branch that is here or at origin.
+
+    Raises:
+        UnknownRevision: there is no such branch, or nothing in common; HistoryMissing in a shallow
+            clone.
     """
     try:
-        run_git(repository, "merge-base", "--is-ancestor", good, bad)
+        tip = resolve(repository, f"refs/remotes/origin/{branch}")
+    except UnknownRevision:
+        tip = resolve(repository, branch)
+    what = f"{commit[:10]} and {branch} have no commit in common"
+    wrong = UnknownRevision(f"{what}: name the revision to compare with")
+    return _merge_base(repository, what, wrong, commit, tip)
+
+
+def _merge_base(repository: Path, what: str, wrong: BadInput, *arguments: str) -> str:
+    """What git merge-base prints; on a no `wrong` is raised, in a shallow clone HistoryMissing."""
+    try:
+        return git_text(repository, "merge-base", *arguments).strip()
     except GitFailed as error:
         if error.code != 1:
             raise
-        told = f"{good[:10]} is not an ancestor of {bad[:10]}"
-        if is_shallow(repository):
-            raise HistoryMissing(f"{told} as far as this clone goes; {UNSHALLOW}") from None
-        raise BadInput(f"{told}: GOOD is to be a commit that BAD is built on") from None
-    listed = git_text(repository, "rev-list", "--reverse", "--first-parent", f"{good}..{bad}")
-    return listed.split()
+    if is_shallow(repository):
+        raise HistoryMissing(f"{what} as far as this clone goes; {UNSHALLOW}")
+    raise wrong
 
 
 def commits_in(repository: Path, revisions: str) -> list[str]:
@@ -169,37 +172,26 @@ def commits_in(repository: Path, revisions: str) -> list[str]:
 
     Raises:
         UnknownRevision: an end of it is unknown.
-        InfrastructureError: git cannot answer.
     """
-    if ".." not in revisions:
-        end = resolve(repository, revisions)
-        return git_text(repository, "rev-list", "--first-parent", "--reverse", end).split()
-    symmetric = "..." in revisions
-    ends = revisions.split("..." if symmetric else "..", 1)
-    first, last = (resolve(repository, end or "HEAD") for end in ends)
-    between = f"{first}{'...' if symmetric else '..'}{last}"
-    return git_text(repository, "rev-list", "--first-parent", "--reverse", between).split()
+    dots = "..." if "..." in revisions else ".."
+    first, is_range, last = revisions.partition(dots)
+    ends = [resolve(repository, end or "HEAD") for end in ((first, last) if is_range else (first,))]
+    return _first_parents(repository, dots.join(ends))
+
+
+def _first_parents(repository: Path, revisions: str) -> list[str]:
+    return git_text(repository, "rev-list", "--reverse", "--first-parent", revisions).split()
 
 
 def describe(repository: Path, commit: str) -> tuple[str, str]:
-    """A commit's time (strict ISO 8601) and its subject.
-
-    Raises:
-        InfrastructureError: git cannot answer.
-    """
-    shown = git_text(
-        repository, "rev-list", "--max-count=1", "--format=format:%cI%n%s", commit, "--"
-    )
+    """A commit's time (strict ISO 8601) and its subject."""
+    shown = git_text(repository, "rev-list", "-1", "--format=format:%cI%n%s", commit, "--")
     _, committed_at, subject = [*shown.split("\n", 2), "", ""][:3]
     return committed_at.strip(), subject.strip()
 
 
 def object_names(repository: Path, names: Sequence[str]) -> list[str]:
-    """The ids of objects such as "HEAD:src"; "" for those that there are not.
-
-    Raises:
-        InfrastructureError: git cannot answer.
-    """
+    """The ids of objects such as "HEAD:src"; "" for those that there are not."""
     given = "".join(f"{name}\n" for name in names).encode()
     checked = run_git(repository, "cat-file", "--batch-check=%(objectname)", given=given).decode()
     return ["" if line.endswith(" missing") else line for line in checked.splitlines()]
@@ -210,9 +202,6 @@ def is_dirty(repository: Path, *, but_for_results: bool = False) -> bool:
 
     Args:
         but_for_results: only tracked files count, and none under results/, which the lab writes.
-
-    Raises:
-        InfrastructureError: git cannot answer.
     """
     what = ["--untracked-files=normal"]
     if but_for_results:
@@ -229,20 +218,13 @@ def work_files(repository: Path) -> list[str]:
     """The names of what git tracks below the folder, and of new files that it does not ignore.
 
     Bytes that are no text stay what they are (see os.fsdecode).
-
-    Raises:
-        InfrastructureError: git cannot answer.
     """
     listed = run_git(repository, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     return sorted({os.fsdecode(name) for name in listed.split(b"\0") if name})
 
 
 def archive(repository: Path, commit: str) -> bytes:
-    """The commit's files as a tar archive, with the line ends that are stored.
-
-    Raises:
-        InfrastructureError: git cannot answer.
-    """
+    """The commit's files as a tar archive, with the line ends that are stored."""
     stored = ("core.autocrlf=false", "core.eol=lf")
     return run_git(repository, "archive", "--format=tar", commit, settings=stored)
 
@@ -263,10 +245,10 @@ def _environment() -> dict[str, str]:
 
 def _reason(folder: Path, command: str, done: subprocess.CompletedProcess[bytes]) -> str:
     words = done.stderr.decode("utf-8", "replace").strip()
-    for sign, remedy in _REMEDIES:
+    for sign, remedy in _REMEDIES.items():
         if sign in words:
             is_damaged = sign == "not a git repository" and (folder / ".git").exists()
-            advice = _CLONE_ANEW if is_damaged else remedy.format(folder=folder)
+            advice = _CLONE_AGAIN if is_damaged else remedy.format(folder=folder)
             return f"git: {words.splitlines()[0]} ({advice})"
     return f"git {command} {ending(done.returncode)}: {words or 'it gave no reason'}"
 
@@ -282,15 +264,14 @@ def _check_is_own(repository: Path) -> None:
 
 
 def _unknown(repository: Path, name: str) -> UnknownRevision:
-    told = f"git knows no revision {name!r} in this repository"
-    listed = git_text(repository, "for-each-ref", "--format=%(refname:short)")
-    names = listed.split()
+    what = f"git knows no revision {name!r} in this repository"
     if not git_text(repository, "rev-list", "--max-count=1", "--all").strip():
-        return UnknownRevision(f"{told}: it has no commit yet")
+        return UnknownRevision(f"{what}: it has no commit yet")
     if is_shallow(repository):
-        return HistoryMissing(f"{told}; {UNSHALLOW}")
+        return HistoryMissing(f"{what}; {UNSHALLOW}")
+    names = git_text(repository, "for-each-ref", "--format=%(refname:short)").split()
     close = [each for each in names if each.endswith(f"/{name}")]
     close += get_close_matches(name, names, n=2, cutoff=0.6)
     if close:
-        return UnknownRevision(f"{told}: did you mean {' or '.join(dict.fromkeys(close))}?")
-    return UnknownRevision(f"{told}: see 'git branch --all', 'git tag'")
+        return UnknownRevision(f"{what}: did you mean {' or '.join(dict.fromkeys(close))}?")
+    return UnknownRevision(f"{what}: see 'git branch --all', 'git tag'")

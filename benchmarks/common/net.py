@@ -1,4 +1,4 @@
-"""The net under every command: outputs that fail and errors nobody foresaw end without a traceback.
+"""The net under every command: failing outputs and unforeseen errors end without a traceback.
 
 An exit code of 1 means "regression", which is what Python would end with after any exception. So
 each command runs in `guarded`, which gives what went wrong a line and the code of its own.
@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from benchmarks.common.exits import ExitCode, LabError
+from benchmarks.common.project import lab_folder
 
-DEBUG_VARIABLE = "TUBEQ_LAB_DEBUG"
-LAST_FAILURE = Path(__file__).resolve().parents[2] / ".lab" / "last-failure.txt"
-_NOBODY_READS = {errno.EPIPE, errno.EBADF, *([errno.EINVAL] if os.name == "nt" else [])}
+DEBUG_VARIABLE = "LAB_DEBUG"
+_READER_GONE = {errno.EPIPE, errno.EBADF, *([errno.EINVAL] if os.name == "nt" else [])}
 
 
 class _Output(io.FileIO):
@@ -55,11 +55,10 @@ def guarded(command: Callable[[], int]) -> int:
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()
-    failures = [each.failure for each in outputs if each.failure]
-    full = next((each for each in failures if each.errno not in _NOBODY_READS), None)
-    if full:
-        _say(f"error: the output could not be written: {full.strerror}")
-        return code if code != ExitCode.PASS else ExitCode.INFRASTRUCTURE
+    for each in outputs:
+        if each.failure and each.failure.errno not in _READER_GONE:
+            _say(f"error: the output could not be written: {each.failure.strerror}")
+            return code or ExitCode.INFRASTRUCTURE
     if ended:
         raise ended
     return code
@@ -96,16 +95,17 @@ def _terminable() -> Iterator[None]:
 
 def _report(error: Exception) -> None:
     """A line for people, the traceback for developers."""
-    told = " ".join(f"{type(error).__name__}: {error}".split())
+    message = " ".join(f"{type(error).__name__}: {error}".split())
     text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     if os.environ.get(DEBUG_VARIABLE):
         _say(text)
     where = f"{DEBUG_VARIABLE}=1 shows where"
     with suppress(OSError):
-        LAST_FAILURE.parent.mkdir(exist_ok=True)
-        LAST_FAILURE.write_text(text, encoding="utf-8", errors="replace")
-        where = f"where: {LAST_FAILURE}"
-    _say(f"error: the lab failed: {told[:500]} ({where})")
+        last = lab_folder() / "last-failure.txt"
+        last.parent.mkdir(exist_ok=True)
+        last.write_text(text, encoding="utf-8", errors="replace")
+        where = f"where: {last}"
+    _say(f"error: the lab failed: {message[:500]} ({where})")
 
 
 def _say(text: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from benchmarks.common.exits import EXIT_CODES, BadInput, ExitCode
 
 LONGEST_MINUTES = 60.0 * 24 * 365
+_SMALLEST = 1e-9
 
 
 class Parser(argparse.ArgumentParser):
@@ -29,29 +30,33 @@ class Parser(argparse.ArgumentParser):
 
 def whole(least: int, most: int) -> Callable[[str], int]:
     """A whole number from `least` to `most`."""
-
-    def number(text: str) -> int:
-        try:
-            value = int(text) if len(text) < 20 else most + 1
-        except ValueError:
-            value = least - 1
-        if not least <= value <= most:
-            raise argparse.ArgumentTypeError(
-                f"{text[:40]!r} is not a whole number of at least {least} and at most {most}"
-            )
-        return value
-
-    return number
+    what = f"a whole number of at least {least} and at most {most}"
+    return lambda text: int(_number(text, int, least, most, what))
 
 
 def minutes(text: str) -> float:
     """A number of minutes, more than 0."""
+    return _number(text, float, _SMALLEST, LONGEST_MINUTES, "a number of minutes above 0")
+
+
+def share(text: str) -> float:
+    """A share between 0 and 1, which may be given as per cent: "5%" or "0.05"."""
+
+    def parse(text: str) -> float:
+        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+
+    return _number(text, parse, _SMALLEST, 1 - _SMALLEST, "a share such as 5% or 0.05")
+
+
+def _number(
+    text: str, parse: Callable[[str], float], least: float, most: float, what: str
+) -> float:
     try:
-        value = float(text)
+        value = parse(text)
     except ValueError:
         value = math.nan
-    if not 0 < value <= LONGEST_MINUTES:  # also refuses NaN
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a number of minutes above 0")
+    if not least <= value <= most:  # also refuses NaN
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not {what}")
     return value
 
 
@@ -69,8 +74,7 @@ def output_folder(text: str) -> Path:
     path = _path(text)
     if path.exists() and not path.is_dir():
         raise argparse.ArgumentTypeError(f"{text!r}: not a folder")
-    _check_can_be_made(text, path)
-    return path
+    return _checked_for_writing(text, path)
 
 
 def output_file(text: str) -> Path:
@@ -78,8 +82,7 @@ def output_file(text: str) -> Path:
     path = _path(text)
     if path.is_dir():
         raise argparse.ArgumentTypeError(f"{text!r}: a folder, not a file")
-    _check_can_be_made(text, path)
-    return path
+    return _checked_for_writing(text, path)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -116,16 +119,20 @@ def _path(text: str) -> Path:
     return path
 
 
-def _check_can_be_made(text: str, path: Path) -> None:
+def _checked_for_writing(text: str, path: Path) -> Path:
     """Now, and not after ten minutes of measuring."""
     try:
         ways = (path, *path.absolute().parents)
         there = next(each for each in ways if each.exists() or each.is_symlink())
     except OSError as error:
         raise argparse.ArgumentTypeError(f"{text!r}: {error.strerror}") from None
+    why = ""
     if not there.exists():
-        raise argparse.ArgumentTypeError(f"{text!r}: {there} is a link to nowhere")
-    if there.is_dir() and not os.access(there, os.W_OK | os.X_OK):
-        raise argparse.ArgumentTypeError(f"{text!r}: {there} cannot be written to")
-    if not there.is_dir() and there != path:
-        raise argparse.ArgumentTypeError(f"{text!r}: {there} is not a folder")
+        why = "is a link to nowhere"
+    elif there.is_dir() and not os.access(there, os.W_OK | os.X_OK):
+        why = "cannot be written to"
+    elif not there.is_dir() and there != path:
+        why = "is not a folder"
+    if why:
+        raise argparse.ArgumentTypeError(f"{text!r}: {there} {why}")
+    return path

@@ -1,4 +1,4 @@
-"""Signs of life on standard error while a command measures, without a thread beside the measuring.
+"""Progress on standard error while a command measures, without a thread that could disturb it.
 
 On a terminal one line that is rewritten; elsewhere plain lines, at most one every few seconds.
 """
@@ -9,7 +9,6 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import TextIO
 
 LINE_EVERY_S = 5.0
@@ -41,13 +40,10 @@ class Progress:
     def __enter__(self) -> Progress:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.clear()
+    def __exit__(self, *_: object) -> None:
+        """Empty the live line, so that other output does not stand behind it."""
+        if self._is_live and not self._quiet:
+            self._write("\r\x1b[K")
 
     def tell(self, text: str, done: int = 0, total: int = 0) -> None:
         """What is done now; left out if something was said a moment ago.
@@ -57,9 +53,8 @@ class Progress:
             done, total: how far; nothing is said of it where the total is 0.
         """
         now = self._clock()
-        if self._quiet or now - self._said_at < (
-            _REDRAW_EVERY_S if self._is_live else LINE_EVERY_S
-        ):
+        every_s = _REDRAW_EVERY_S if self._is_live else LINE_EVERY_S
+        if self._quiet or now - self._said_at < every_s:
             return
         self._said_at = now
         share = f" {min(done, total)}/{total}" if total else ""
@@ -69,11 +64,6 @@ class Progress:
             self._write(f"\r\x1b[K{line[:width]}")
         else:
             self._write(f"{line}\n")
-
-    def clear(self) -> None:
-        """Make the live line empty, so that other output does not stand behind it."""
-        if self._is_live and not self._quiet:
-            self._write("\r\x1b[K")
 
     def _write(self, text: str) -> None:
         try:

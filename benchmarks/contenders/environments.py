@@ -17,10 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.common.exits import ending
+from benchmarks.common.project import LAB
 from benchmarks.contenders.base import Adapter
 from benchmarks.records.environment import python_path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = LAB
 FOLDER = ROOT / ".lab" / "peers"
 _READY = ".ready"
 _PATIENCE_S = 900.0

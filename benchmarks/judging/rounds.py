@@ -14,8 +14,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from benchmarks.common.exits import InfrastructureError
 from benchmarks.common.statistics import quantile
-from benchmarks.contenders.tubeq import InfrastructureError, Side
+from benchmarks.contenders.revisions import Side
 from benchmarks.judging.gate import (
     Comparison,
     Counter,

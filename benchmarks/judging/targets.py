@@ -9,10 +9,9 @@ from importlib import import_module
 from pathlib import Path
 
 from benchmarks.common.exits import BadInput
+from benchmarks.common.project import parse_toml, project, root
 from benchmarks.measuring.counters import COUNTERS, REGISTRY
 from benchmarks.records.record import QUANTILES, Measure, WorkloadRecord, higher_is_better
-
-THRESHOLDS = Path(__file__).with_name("targets.toml")
 
 Limits = Mapping[str, Mapping[str, float]]
 """By workload, then by metric or counter: the most allowed, the least where higher is better."""
@@ -55,12 +54,12 @@ class Judged:
 
 
 def read_thresholds(
-    path: Path = THRESHOLDS, known: Mapping[str, Collection[str]] | None = None
+    path: Path | None = None, known: Mapping[str, Collection[str]] | None = None
 ) -> Limits:
     """The limits of a file.
 
     Args:
-        path: a TOML file, a table a workload.
+        path: a TOML file, a table a workload; lab.toml's `targets` if None.
         known: by workload, what can be limited; of today's workloads if None.
 
     Raises:
@@ -69,13 +68,13 @@ def read_thresholds(
         OSError: it cannot be read.
         ImportError: Python 3.10, and tomli is not installed.
     """
+    if path is None:
+        if not project().targets:
+            return {}
+        path = root() / project().targets
     known = _known() if known is None else known
     try:
-        toml = import_module("tomllib")
-    except ImportError:
-        toml = import_module("tomli")
-    try:
-        tables = toml.loads(path.read_text("utf-8-sig"))
+        tables = parse_toml(path.read_text("utf-8-sig"))
     except ValueError as error:
         raise BadInput(f"{path.name}: {error}") from error
     limits: dict[str, dict[str, float]] = {}

@@ -34,7 +34,7 @@ from typing import Any
 
 from benchmarks.common.exits import InfrastructureError, ending
 from benchmarks.common.statistics import quantile
-from benchmarks.contenders.tubeq import Side
+from benchmarks.contenders.revisions import Side
 from benchmarks.records.environment import python_path
 
 TAIL_CALLS = 1000

@@ -1,6 +1,6 @@
 """One side of a comparison: a process that a revision's own interpreter runs, and that obeys.
 
-It imports today's `benchmarks` and the revision's `tubeq`. One JSON object a line comes in, one
+It imports today's `benchmarks` and the revision's package. One JSON object a line comes in, one
 goes out, and nothing runs here but what was just asked for: that is the token of the block method.
 
     {"do": "prepare", "workload": name, "folder": path, "profile": name, "stock": path}

@@ -40,6 +40,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common.exits import ending
+from benchmarks.common.project import LAB
 from benchmarks.records.environment import python_path
 
 COUNTERS = (
@@ -47,7 +48,7 @@ COUNTERS = (
     "python_calls", "python_peak_bytes",
 )  # fmt: skip
 REGISTRY = "benchmarks.workloads:all_workloads"
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = LAB
 PATIENCE_S = 600.0
 """How long a process may count: many times what the slowest workload needs."""
 
@@ -67,7 +68,7 @@ def measure_counters(
         workload_name: one of the registry's.
         calls: how many calls are counted, after 11 that warm up; fewer where the workload's
             `counted_calls` says so, since its calls are large.
-        python: the interpreter, and so the environment whose tubeq is measured.
+        python: the interpreter, and so the environment whose package is measured.
         environment: variables for it, beside this process's own.
         root: the folder to import `benchmarks` from.
         registry: "module:function" that gives the workloads by name.

@@ -35,7 +35,7 @@ class _Counts:
         self._is_watching = False
 
     def install(self) -> None:
-        """Take the place of sqlite3.connect and the syncs: before tubeq is imported."""
+        """Take the place of sqlite3.connect and the syncs: before the package is imported."""
         real_connect = sqlite3.connect
 
         def connect(*args: Any, **settings: Any) -> sqlite3.Connection:

@@ -39,6 +39,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from benchmarks.common.exits import ending
+from benchmarks.common.project import project
 from benchmarks.measuring.counters import PATIENCE_S, REGISTRY, ROOT, counting_environment
 
 SMALLEST_CHANGE = 0.006
@@ -83,7 +84,7 @@ def measure_instructions(
         calls: how many calls are counted, after 11 that warm up; fewer where the workload's
             `counted_calls` or `at_once` says so.
         seeds: values of PYTHONHASHSEED, a process each.
-        package: a folder `tubeq` to count instead of the installed one. It is copied to where
+        package: a package's folder to count instead of the installed one. It is copied to where
             every package is counted, so that its own path moves nothing.
         python, environment, root, registry: see counters.measure_counters.
 
@@ -155,7 +156,7 @@ def _count_once(
 def _copied(package: Path, folder: Path) -> Path:
     """The package's new parent folder. Compiled here: under valgrind that takes seconds."""
     copy = folder / "package"
-    shutil.copytree(package, copy / "tubeq", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(package, copy / package.name, ignore=shutil.ignore_patterns("__pycache__"))
     compileall.compile_dir(copy, quiet=2)
     return copy
 
@@ -186,7 +187,7 @@ def _lane() -> Iterator[_Lane]:
     memory = Path("/dev/shm")
     parent = memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
     for number in range(_LANES):
-        folder = parent / f"tubeq-instructions-{os.getuid()}-{number}"
+        folder = parent / f"{project().name}-instructions-{os.getuid()}-{number}"
         lock = _opened(folder)
         if lock is None:
             continue

@@ -70,7 +70,7 @@ def measure(
     # A workload without batches goes in one stretch: to cut it would change what it measures.
     stretch = max(wanted // STRETCHES, workload.batch) if workload.batch else wanted
     # On Windows a file that somebody still looks at (a virus scanner) must not end the measuring.
-    with tempfile.TemporaryDirectory(prefix="tubeq-lab-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix="lab-", ignore_cleanup_errors=True) as folder:
         state = workload.prepare(Path(folder), profile)
         try:
             workload.run(state, warm_up_calls(wanted))

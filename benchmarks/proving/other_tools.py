@@ -14,6 +14,7 @@ from typing import Any
 
 from benchmarks.common.exits import InfrastructureError
 from benchmarks.common.git import run_git
+from benchmarks.common.project import project
 from benchmarks.proving.proof import Outcome
 from benchmarks.records.environment import python_path
 
@@ -105,7 +106,7 @@ class AsvContinuous:
         )
         settings = {
             "version": 1,
-            "project": "tubeq",
+            "project": project().name,
             "repo": str(self._repository),
             "branches": ["main"],
             "environment_type": "virtualenv",
@@ -116,7 +117,7 @@ class AsvContinuous:
             "html_dir": str(folder / "html"),
             "build_command": [build],
             "install_command": [install],
-            "uninstall_command": ["return-code=any python -m pip uninstall -y tubeq"],
+            "uninstall_command": ["return-code=any python -m pip uninstall -y {project}"],
         }
         self._config.write_text(json.dumps(settings), encoding="utf-8")
         self._asv("machine", "--yes")
@@ -144,8 +145,9 @@ class AsvContinuous:
         )
 
     def _commit(self, tree: Path, name: str) -> str:
-        shutil.rmtree(self._repository / "src", ignore_errors=True)
-        shutil.copytree(tree / "src", self._repository / "src")
+        sources = Path(project().source).parts[0]
+        shutil.rmtree(self._repository / sources, ignore_errors=True)
+        shutil.copytree(tree / sources, self._repository / sources)
         self._git("add", "--all")
         self._git("commit", "--quiet", "--allow-empty", "--message", name)
         return self._git("rev-parse", "HEAD").strip()
@@ -217,7 +219,7 @@ class PytestBenchmark:
         ]
         # Not an address, for all its looks: what follows "file://" is taken as it is.
         storage = f"--benchmark-storage=file://{(self._folder / 'storage').as_posix()}"
-        path = python_path(tree / "src", self._root)
+        path = python_path((tree / project().source).parent, self._root)
         return _run([*command, storage, *arguments], {"PYTHONPATH": path}, self._folder)
 
     def _ratios(self) -> Mapping[str, float]:

@@ -1,8 +1,8 @@
 """Changes planted into copies of the package, so that the gate's own errors can be counted.
 
-A plant edits the text of a copied `src`. It must apply: where the sources have moved on, it raises
-rather than plant nothing. Slow-downs are shares of what the call itself took, by spinning, so they
-are the same share on every machine.
+A plant edits the text of a copied package. It must apply: where the sources have moved on, it
+raises rather than plant nothing. Slow-downs are shares of what the call itself took, by spinning,
+so they are the same share on every machine.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-PACKAGE = Path("src") / "tubeq"
+from benchmarks.common.project import project
+
 _MANAGER = "queue/queue_manager.py"
 _CLAIMS = "storage/sqlite_claims.py"
 _STORAGE = "storage/sqlite.py"
@@ -31,7 +32,7 @@ class Plant:
     Args:
         name: lower case, parts joined by '-'.
         is_change: whether the gate has to find it.
-        apply: edits a package folder (`src/tubeq`); the number varies it.
+        apply: edits a package folder; the number varies it.
         workloads: those that it makes slower, or leaves alone. The index of open tasks makes the
             lifecycle of one task in an empty queue slower, not quicker.
     """
@@ -43,10 +44,10 @@ class Plant:
 
 
 def plant(source: Path, target: Path, change: Plant | None, number: int = 0) -> Path:
-    """Copy a tree's `src` and apply a change to the copy.
+    """Copy a tree's sources and apply a change to the copy.
 
     Args:
-        source: a folder with `src/tubeq`.
+        source: a tree of the repository.
         target: a folder that is made anew.
         change: None for a plain copy.
         number: varies the change, where it can be.
@@ -59,12 +60,13 @@ def plant(source: Path, target: Path, change: Plant | None, number: int = 0) -> 
     """
     shutil.rmtree(target, ignore_errors=True)
     ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
-    shutil.copytree(source / "src", target / "src", ignore=ignored)
+    sources = Path(project().source).parts[0]
+    shutil.copytree(source / sources, target / sources, ignore=ignored)
     for each in ("pyproject.toml", "README.md", "LICENSE"):
         if (source / each).exists():
             shutil.copy2(source / each, target)
     if change is not None:
-        change.apply(target / PACKAGE, number)
+        change.apply(target / project().source, number)
     return target
 
 
@@ -106,7 +108,7 @@ def _renamed_file(package: Path, number: int) -> None:
     (storage / f"{old}.py").rename(storage / f"{new}.py")
     for path in package.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
-        moved = text.replace(f"tubeq.storage.{old}", f"tubeq.storage.{new}")
+        moved = text.replace(f"{package.name}.storage.{old}", f"{package.name}.storage.{new}")
         if moved != text:
             path.write_text(moved, encoding="utf-8", newline="\n")
 

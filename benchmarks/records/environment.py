@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.common.exits import InfrastructureError
 
-MACHINE_VARIABLE = "TUBEQ_LAB_MACHINE"
+MACHINE_VARIABLE = "LAB_MACHINE"
 _LONGEST_CPU = 24
 _CLOCK_READS = 1_000
 
@@ -27,7 +27,7 @@ def machine_name() -> str:
 
     Made of what decides the speed and stays: the system, the processor, how many of its cores may
     be used. A new kind of host so begins series of its own; a newer kernel, Python or SQLite does
-    not, and is noted in the series instead. TUBEQ_LAB_MACHINE overrides it.
+    not, and is noted in the series instead. LAB_MACHINE overrides it.
     """
     chosen = _slug(os.environ.get(MACHINE_VARIABLE, ""))
     if chosen:

@@ -1,9 +1,9 @@
 """The distinct packages of a history: commits that share one are one thing to measure.
 
-What runs is `src/tubeq` and the dependencies that `pyproject.toml` names. Commits that leave both
-alone (documents, tests, the lab) cannot be slower or faster than the one before, and share its
-record. A package is named by a hash of both, and stands for the first commit, along first parents,
-that has it.
+What runs is the source that lab.toml names and the dependencies that `pyproject.toml` names.
+Commits that leave both alone (documents, tests, the lab) cannot be slower or faster than the one
+before, and share its record. A package is named by a hash of both, and stands for the first commit,
+along first parents, that has it.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from benchmarks.common.git import UnknownRevision, commits_in, describe, git_text, object_names
-
-_SOURCE, _PROJECT = "src/tubeq", "pyproject.toml"
+from benchmarks.common.project import parse_toml, project
 
 
 @dataclass(frozen=True)
@@ -64,26 +64,27 @@ def distinct_packages(repository: Path, revisions: str = "HEAD") -> list[Package
     return found
 
 
+def moment(text: str) -> datetime:
+    """A recorded time; Python 3.10 does not know the Z that others write for +00:00."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
 def _keys(repository: Path, shas: Iterable[str]) -> Iterator[str | None]:
     """The package of each commit; None where it has none."""
-    names = object_names(
-        repository, [f"{sha}:{path}" for sha in shas for path in (_SOURCE, _PROJECT)]
-    )
-    dependencies = {name: _dependencies(repository, name) for name in {*names[1::2]} - {""}}
-    for tree, project in zip(names[::2], names[1::2]):
-        text = f"{tree}\n{dependencies.get(project, '')}"
-        yield hashlib.sha256(text.encode()).hexdigest()[:16] if tree else None
+    paths = (project().source, *project().also, "pyproject.toml")
+    names = object_names(repository, [f"{sha}:{path}" for sha in shas for path in paths])
+    described = {*names[len(paths) - 1 :: len(paths)]} - {""}
+    dependencies = {name: _dependencies(repository, name) for name in described}
+    for first in range(0, len(names), len(paths)):
+        *trees, last = names[first : first + len(paths)]
+        text = "\n".join((*trees, dependencies.get(last, "")))
+        yield hashlib.sha256(text.encode()).hexdigest()[:16] if trees[0] else None
 
 
 def _dependencies(repository: Path, blob: str) -> str:
     """The dependencies that a pyproject.toml names, a line each, sorted; "" where it is none."""
-    try:
-        import tomllib
-    except ImportError:  # Python 3.10
-        import tomli as tomllib  # type: ignore[no-redef, import-not-found]
-
     text = git_text(repository, "cat-file", "blob", blob)
     try:
-        return "\n".join(sorted(tomllib.loads(text)["project"]["dependencies"]))
+        return "\n".join(sorted(parse_toml(text)["project"]["dependencies"]))
     except (ValueError, KeyError, TypeError):  # no TOML, no such table, no texts
         return ""

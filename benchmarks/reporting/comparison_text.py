@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from benchmarks.common.project import project
 from benchmarks.judging.gate import (
     FEWEST_PAIRS,
     Comparison,
@@ -136,7 +137,7 @@ def markdown(comparison: Comparison) -> str:
 
 def junit(comparison: Comparison) -> str:
     """JUnit XML: a suite a workload, a case a metric or counter; inconclusive is an error."""
-    root = ET.Element("testsuites", name="tubeq benchmarks")
+    root = ET.Element("testsuites", name=f"{project().name} benchmarks")
     for workload in comparison.workloads:
         _suite(root, workload.name, _cases(workload), workload.elapsed_s)
     limits = [

@@ -25,7 +25,7 @@ from benchmarks.reporting.site import build, compared, report
 from benchmarks.reporting.site.peers import peers_view
 from benchmarks.reporting.site.proof import proof_view
 
-MARKER = ".tubeq-performance-lab"
+MARKER = ".performance-lab"
 """Names a folder as one that `publish` may replace."""
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.common.project import LAB
+
 if TYPE_CHECKING:
     from tubeq import QueueManager
 
@@ -28,7 +30,6 @@ COMPLETION = ("storage.port:Completion",)
 CLAIM_REQUEST = ("storage.port:ClaimRequest",)
 """Where the measured package has them, the newest place first."""
 _BULK = 1000
-_ROOT = Path(__file__).resolve().parents[2]
 
 
 opens: Callable[..., Any] | None = None
@@ -219,7 +220,7 @@ def run_python(*arguments: str) -> str:
         RuntimeError: it failed; the message is the end of what it wrote.
     """
     inherited = os.environ.get("PYTHONPATH")
-    path = os.pathsep.join([str(_ROOT), *([inherited] if inherited else [])])
+    path = os.pathsep.join([str(LAB), *([inherited] if inherited else [])])
     done = subprocess.run(
         [sys.executable, *arguments],
         env={**os.environ, "PYTHONPATH": path},

@@ -8,9 +8,9 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
+from benchmarks.common.project import LAB
 from benchmarks.workloads import base
 
 _PATIENCE_S = 120.0
@@ -86,7 +86,7 @@ class Crew:
 @contextmanager
 def _findable() -> Iterator[None]:
     """Spawned processes inherit sys.path, and find `benchmarks` there; asv imports it otherwise."""
-    root = str(Path(__file__).resolve().parents[2])
+    root = str(LAB)
     if root in sys.path:
         yield
         return

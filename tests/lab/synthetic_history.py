@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from dataclasses import dataclass, field
@@ -72,11 +73,20 @@ def run_of(number: int, commits: int, names=WORKLOADS, calls: int = 500) -> RunR
     )
 
 
+def append(run: RunRecord, root: Path) -> Path:
+    """Add a run's lines to its machine's file, as `run` did when it kept absolute times."""
+    path = root / "history" / f"{history.file_stem(run.workloads[0].machine)}.ndjson"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8", newline="\n") as file:
+        file.writelines(f"{json.dumps(each.to_json(), sort_keys=True)}\n" for each in run.workloads)
+    return path
+
+
 def write_history(root: Path, commits: int = 24, names=WORKLOADS, calls: int = 500) -> RunRecord:
     """Append a run for each commit; the last one."""
     for number in range(commits):
         run = run_of(number, commits, names, calls)
-        history.append(run, root)
+        append(run, root)
     return run
 
 

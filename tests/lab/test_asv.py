@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NOT_MEASURED = ("scipy", "numpy", "matplotlib", "ruptures", "hdrh", "pytest", "pytest_benchmark")
+NOT_MEASURED = ("scipy", "numpy", "matplotlib", "hdrh", "pytest", "pytest_benchmark")
 
 _DISCOVER = """
 import json, sys

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.contenders.tubeq import InfrastructureError, Side, folder_side
+from benchmarks.common.exits import InfrastructureError
+from benchmarks.contenders.revisions import Side, folder_side
 from benchmarks.measuring.blocks import (
     Batch,
     Contestant,

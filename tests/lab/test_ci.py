@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from benchmarks.commands import backfill
 
 ROOT = Path(__file__).resolve().parents[2]
 CODES = [(0, 0), (1, 1), (2, 2), (3, 3), (4, 0), (130, 130)]
@@ -22,7 +26,13 @@ def tools(tmp_path: Path) -> Path:
     folder = tmp_path / "tools"
     folder.mkdir()
     for name, text in (
-        ("uv", '#!/bin/sh\ncase "$*" in *"benchmarks gate"*) exit "$GATE_CODE";; esac\n'),
+        (
+            "uv",
+            (
+                '#!/bin/sh\ncase "$*" in *"benchmarks gate"*) exit "$GATE_CODE";;'
+                ' *"history --check"*) exit "${HISTORY_CODE:-0}";; esac\n'
+            ),
+        ),
         ("chromium", "#!/bin/sh\n"),
     ):
         (folder / name).write_text(text)
@@ -46,6 +56,13 @@ def test_the_script(tools: Path, tmp_path: Path, code: int, wanted: int) -> None
     assert end_of(["bash", ".ci/run"], tools, tmp_path, code) == wanted
 
 
+def test_a_history_that_lags_makes_the_script_red(
+    tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HISTORY_CODE", "1")
+    test_the_script(tools, tmp_path, 0, 1)
+
+
 @pytest.mark.parametrize(("code", "wanted"), CODES)
 def test_the_workflow(tools: Path, tmp_path: Path, code: int, wanted: int) -> None:
     lines = (ROOT / ".github/workflows/lab.yml").read_text("utf-8").splitlines()
@@ -59,3 +76,90 @@ def test_the_workflow(tools: Path, tmp_path: Path, code: int, wanted: int) -> No
     assert any("benchmarks gate" in line for line in script)
 
     assert end_of(["bash", "-e", "-c", "\n".join(script)], tools, tmp_path, code) == wanted
+
+
+class Remote:
+    """A bare repository, and a clone of it that has measured something."""
+
+    def __init__(self, folder: Path) -> None:
+        self.bare, self.clone = folder / "bare", folder / "clone"
+        self.git("init", "--quiet", "--bare", "--initial-branch=main", str(self.bare))
+        self.git("clone", "--quiet", str(self.bare), str(self.clone))
+        self.git("-C", str(self.clone), "checkout", "--quiet", "-b", "main")
+        self.write(self.clone, "code")
+        self.git("-C", str(self.clone), "push", "--quiet", "origin", "main")
+
+    def git(self, *arguments: str) -> str:
+        who = ["-c", "user.name=T", "-c", "user.email=t@example.org"]
+        command = ["git", *who, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    def write(self, clone: Path, name: str) -> None:
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        (clone / name).write_text("x")
+        self.git("-C", str(clone), "add", "--all")
+        self.git("-C", str(clone), "commit", "--quiet", "-m", name)
+
+    def measure(self, package: str) -> subprocess.CompletedProcess[str]:
+        path = self.clone / "results" / "counts" / f"{package}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+        who = {f"GIT_{role}_{what}": "t@example.org"
+            for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}  # fmt: skip
+        return subprocess.run(
+            ["bash", str(ROOT / ".ci" / "keep-results")], cwd=self.clone, capture_output=True,
+            env={**os.environ, **who}, text=True, check=False,
+        )  # fmt: skip
+
+    def files(self, branch: str) -> set[str]:
+        return set(self.git("-C", str(self.bare), "ls-tree", "-r", "--name-only", branch).split())
+
+
+def test_what_is_measured_is_pushed_though_others_push_too(tmp_path: Path) -> None:
+    remote = Remote(tmp_path)
+    other = tmp_path / "other"
+    remote.git("clone", "--quiet", str(remote.bare), str(other))
+    remote.write(other, "results/counts/two.json")
+    remote.git("-C", str(other), "push", "--quiet", "origin", "main")
+
+    assert remote.measure("one").returncode == 0
+
+    assert remote.files("main") == {"code", *(f"results/counts/{n}.json" for n in ("one", "two"))}
+    first_parents = remote.git("-C", str(remote.bare), "log", "--first-parent", "--format=%s")
+    assert "results/counts/two.json" in first_parents
+    assert "nothing new" in remote.measure("one").stdout
+
+
+def test_where_main_is_protected_it_goes_to_the_branch_results(tmp_path: Path) -> None:
+    remote = Remote(tmp_path)
+    hook = remote.bare / "hooks" / "update"
+    hook.write_text('#!/bin/sh\n[ "$1" != refs/heads/main ]\n')
+    hook.chmod(0o755)
+
+    done = remote.measure("one")
+
+    assert done.returncode == 0, done.stderr
+    assert "results/counts/one.json" in remote.files("results")
+    assert remote.files("main") == {"code"}
+    assert remote.measure("two").returncode == 0
+    assert {f"results/counts/{n}.json" for n in ("one", "two")} <= remote.files("results")
+
+
+def test_the_workflow_that_measures_gives_options_that_there_are() -> None:
+    text = (ROOT / ".github/workflows/measure.yml").read_text("utf-8")
+    commands = re.findall(r"benchmarks backfill((?:\s+(?:--)?[a-z0-9-]+)+)", text)
+    assert len(commands) == 3
+    for command in commands:
+        parser = argparse.ArgumentParser()
+        backfill.add_arguments(parser)
+        own = command.partition(" - name")[0].partition("\n      -")[0].split()
+        options = parser.parse_args(own)
+        assert (options.range, str(options.results)) == ("HEAD", "results")
+
+
+def test_a_push_that_changes_only_results_is_not_measured() -> None:
+    text = (ROOT / ".github/workflows/measure.yml").read_text("utf-8")
+    _, _, paths = text.partition("paths:")
+    assert [each.strip() for each in paths.partition("schedule:")[0].splitlines() if each] == [
+        '- "src/**"', '- "pyproject.toml"', ""
+    ]  # fmt: skip

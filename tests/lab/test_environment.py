@@ -45,7 +45,7 @@ def test_names_of_processors(model: str, name: str, monkeypatch: pytest.MonkeyPa
     ("given", "name"), [("ci-small", "ci-small"), ("My Machine/1", "my-machine-1")]
 )
 def test_it_can_be_chosen(given: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TUBEQ_LAB_MACHINE", given)
+    monkeypatch.setenv("LAB_MACHINE", given)
 
     assert environment.machine_name() == name
     assert environment.fingerprint()["machine"] == name

@@ -30,7 +30,7 @@ BAD = [
     ["run", "claim-lifo"],
     ["run", "claim-lifo-1e3", "--junit", "{tmp}"],
     ["run", "claim-lifo-1e3", "--report", "{file}"],
-    ["run", "claim-lifo-1e3", "--results", "{file}/results"],
+    ["run", "claim-lifo-1e3", "--report", "{file}/results"],
     ["run", "claim-lifo-1e3", "--profile", "huge"],
     ["compare", "no-such-revision"],
     ["compare", "HEAD", "--folder", "{tmp}/nope"],
@@ -52,23 +52,23 @@ BAD = [
     ["bisect", "HEAD", "HEAD", "claim-lifo"],
     ["bisect", "HEAD", "HEAD", "null"],
     ["history", "--results", "{results}", "no-such-workload"],
-    ["history", "--results", "{results}", "--metric", "latency_p95_msx"],
-    ["history", "--results", "{results}", "--machine", "nope"],
-    ["history", "--results", "{results}", "--profile", "nope"],
+    ["history", "--results", "{results}", "--old", "--metric", "latency_p95_msx"],
+    ["history", "--results", "{results}", "--old", "no-such-workload"],
+    ["history", "--old", "--check"],
     ["history", "--results", "{tmp}/nope"],
     ["history", "--results", "{results}", "--last", "0"],
     ["history", "--results", "{results}", "--last", "-1"],
-    ["count", "no-such..HEAD"],
-    ["count", "HEAD..HEAD"],
-    ["count", "^HEAD"],
-    ["count", "--newest", "0"],
-    ["count", "--jobs", "-1"],
-    ["count", "--results", "{file}/results"],
-    ["count", "--show", "--results", "{tmp}/nope"],
+    ["backfill", "^HEAD"],
+    ["backfill", "--newest", "0"],
+    ["backfill", "--jobs", "-1"],
+    ["backfill", "--results", "{file}/results"],
+    ["backfill", "--anchor", "no-such"],
+    ["backfill", "--only", "memory"],
+    ["backfill", "--all-workloads", "--workload", "claim-*"],
     ["history", "--results", "x" * 300],
     ["gate", "HEAD", "HEAD", "--folder", "x" * 5000],
     ["gate", "HEAD", "HEAD", "--markdown", "x" * 300],
-    ["count", "--results", "x" * 300],
+    ["backfill", "--results", "x" * 300],
     ["backfill", "no-such..HEAD"],
     ["backfill", "HEAD..HEAD"],
     ["backfill", "HEAD", "--workload", "claim-lifo"],
@@ -159,7 +159,7 @@ def test_links_that_lead_nowhere_are_refused(
         for arguments in (
             ["history", "--results", path],
             ["publish", "--out", path],
-            ["count", "--results", path],
+            ["backfill", "--results", path],
             ["gate", "no-such", "--markdown", path],
         ):
             assert ended(arguments) == ExitCode.BAD_INPUT
@@ -171,7 +171,7 @@ def test_links_that_lead_nowhere_are_refused(
 def test_names_that_are_close_are_offered(
     places: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ended(["history", "--results", places["results"], "--metric", "latency_p95_msx"])
+    ended(["history", "--old", "--results", places["results"], "--metric", "latency_p95_msx"])
     assert "did you mean latency_p95_ms" in capsys.readouterr().err
     ended(["gate", "HEAD", "--workload", "claim-lifo"])
     assert "did you mean claim-lifo-1e" in capsys.readouterr().err
@@ -200,14 +200,14 @@ def test_no_error_has_the_code_of_a_verdict(
         raise error
 
     monkeypatch.setattr(history_command, "run", fail)
-    monkeypatch.setattr(net, "LAST_FAILURE", tmp_path / "failure.txt")
+    monkeypatch.setattr(net, "lab_folder", lambda: tmp_path)
     assert main(["history"]) == code
     err = capsys.readouterr().err
     assert "Traceback" not in err
     assert err.count("\n") == 1
     if isinstance(error, ZeroDivisionError):
         assert "ZeroDivisionError: two lines" in err
-        assert "Traceback" in (tmp_path / "failure.txt").read_text("utf-8")
+        assert "Traceback" in (tmp_path / "last-failure.txt").read_text("utf-8")
         monkeypatch.setenv(net.DEBUG_VARIABLE, "1")
         assert main(["history"]) == code
         assert "Traceback" in capsys.readouterr().err
@@ -228,7 +228,7 @@ QUICK = [
     ["run", "--list"],
     ["history", "--results", "{results}"],
     ["history", "--results", "{results}", "--json"],
-    ["count", "--show", "--results", "{results}"],
+    ["history", "--old", "--results", "{results}"],
     ["--help"],
     ["compare", "no-such-revision"],
     ["bisect", "no-such", "HEAD", "claim-lifo-1e3"],
@@ -239,7 +239,7 @@ QUICK = [
     ["prove", "--no-change", "-1"],
     ["peers", "--only", "nope"],
 ]
-READ_ONLY = ("run", "history", "count", "--help")
+READ_ONLY = ("run", "history", "--help")
 OUTPUTS = {"closed": ">&- 2>&-", "full": ">/dev/full 2>/dev/full", "gone": "2>&1 | true"}
 
 
@@ -290,5 +290,5 @@ def test_a_history_of_garbage_is_read_as_far_as_it_goes(
     write_history(tmp_path, 2)
     (tmp_path / "history" / "folder.ndjson").mkdir()
     (tmp_path / "history" / "odd.ndjson").write_bytes(b"\xff\xfe\n[]\n")
-    assert main(["history", "--results", str(tmp_path)]) == ExitCode.PASS
+    assert main(["history", "--old", "--results", str(tmp_path)]) == ExitCode.PASS
     assert "folder.ndjson: " in capsys.readouterr().err

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.commands import backfill, bisect
+from benchmarks.commands import bisect
 from benchmarks.commands.bisect import run as run_bisect
 from benchmarks.common import git
 from benchmarks.common.exits import BadInput, ExitCode, InfrastructureError
-from benchmarks.contenders import tubeq as revisions
-from benchmarks.contenders.tubeq import WORK, is_dirty, resolve, source_tree
+from benchmarks.common.git import is_dirty, resolve
+from benchmarks.contenders import revisions
+from benchmarks.contenders.revisions import WORK, source_tree
 from benchmarks.records import history
+from benchmarks.records.packages import distinct_packages
 
 LATIN = "Gr\xfc\xdfe".encode("latin-1")
 HOSTILE_CONFIGURATION = """
@@ -263,7 +265,7 @@ def test_the_users_configuration_changes_nothing(
         return [
             resolve(repository, "main"),
             history.commit_of("main~1", repository),
-            [each.subject for each in backfill.commits_of("main~2..main", repository)],
+            distinct_packages(repository, "main"),
             (tree / "src" / "tubeq" / "__init__.py").read_bytes(),
             sorted(path.name for path in (work / "src" / "tubeq").iterdir()),
             is_dirty(repository),
@@ -318,7 +320,7 @@ def test_a_subject_and_an_author_in_another_encoding(repository: Path, declared:
     subject = history.commit_of("HEAD", repository).subject
 
     assert subject == ("Gr\xfc\xdfe" if declared else "Gr\ufffd\ufffde")
-    assert [each.subject for each in backfill.commits_of("main~1..main", repository)] == [subject]
+    assert git.commits_in(repository, "main~1..main") == [sha]
     assert git.describe(repository, sha)[1] == subject
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from pathlib import Path
 
 import pytest
 
-from benchmarks.commands import backfill
 from benchmarks.common.exits import InfrastructureError
-from benchmarks.contenders import tubeq as revisions
+from benchmarks.contenders import revisions
 from benchmarks.contenders.environments import Launch
+from benchmarks.contenders.revisions import BuildFailed, Side
 from benchmarks.contenders.servers import _conninfo_value
-from benchmarks.contenders.tubeq import BuildFailed, Side
 from benchmarks.measuring import blocks, counters
 from benchmarks.measuring.blocks import Contestant
 from benchmarks.peers.process import DriverFailed, started
@@ -28,44 +26,6 @@ def script(path: Path, text: str) -> Path:
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)
     return path
-
-
-@posix
-@pytest.mark.parametrize(
-    ("code", "why"),
-    [
-        (KILL, "its process ended by signal 9"),
-        ("raise SystemExit(7)", "its process ended with 7"),
-        ("pass", "its process ended with 0"),
-    ],
-)
-def test_backfill_names_what_was_never_answered(code: str, why: str) -> None:
-    first = """
-import json, sys
-print("something that a library prints")
-print("{not JSON")
-print(json.dumps({"workload": "one"}))
-print(json.dumps({"workload": "one", "sample": {}}))
-print(json.dumps({"workload": "two"}), flush=True)
-"""
-    answers = list(backfill._answers([sys.executable, "-c", first + code], [], ["one", "two", "3"]))
-    assert [each for each in answers if len(each) > 1] == [
-        {"workload": "one", "sample": {}},
-        {"workload": "two", "kind": "failed", "why": why},
-        {"workload": "3", "kind": "failed", "why": why},
-    ]
-
-
-@posix
-def test_ctrl_c_does_not_leave_backfills_process() -> None:
-    code = "import json, time; print(json.dumps({'workload': 'one'}), flush=True); time.sleep(600)"
-    answers = backfill._answers([sys.executable, "-c", code], [], ["one"])
-    next(answers)
-    process = answers.gi_frame.f_locals["process"]  # type: ignore[attr-defined]
-    assert process.poll() is None
-    with pytest.raises(KeyboardInterrupt):
-        answers.throw(KeyboardInterrupt)  # type: ignore[attr-defined]
-    assert process.returncode == -signal.SIGKILL
 
 
 @posix

@@ -1,27 +1,22 @@
-"""The history: appended to, read whatever is in it, folded without averaging."""
+"""The old absolute lines: read whatever is in them, and shown apart; commits as git knows them."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import subprocess
-from dataclasses import replace
 
 import pytest
 
-from benchmarks.commands import backfill
-from benchmarks.commands import history as history_command
+from benchmarks.__main__ import main
 from benchmarks.records import history
-from benchmarks.records.record import RunRecord
 
-from .synthetic_history import HOSTILE, MACHINE, WORKLOADS, commit, run_of, write_history
+from .synthetic_history import HOSTILE, MACHINE, WORKLOADS, append, commit, run_of, write_history
 
 
 def lines(root):
     return (root / "history" / f"{MACHINE}.ndjson").read_text("utf-8").splitlines()
 
 
-def test_a_run_adds_a_line_a_workload(tmp_path):
+def test_every_line_is_read(tmp_path):
     write_history(tmp_path, 3)
     assert len(lines(tmp_path)) == 3 * len(WORKLOADS)
     reading = history.read(tmp_path)
@@ -29,22 +24,7 @@ def test_a_run_adds_a_line_a_workload(tmp_path):
     assert {record.workload for record in reading.records} == set(WORKLOADS)
 
 
-def test_what_is_there_is_never_rewritten(tmp_path):
-    write_history(tmp_path, 1)
-    before = lines(tmp_path)
-    history.append(run_of(1, 2), tmp_path)
-    assert lines(tmp_path)[: len(before)] == before
-
-
-def test_a_dirty_tree_is_no_fact_about_its_commit(tmp_path):
-    run = run_of(0, 1)
-    dirty = replace(commit(0), dirty=True)
-    workloads = tuple(replace(record, commit=dirty) for record in run.workloads)
-    assert history.append(RunRecord(workloads), tmp_path) is None
-    assert not (tmp_path / "history").exists()
-
-
-def test_corrupt_lines_are_named_kept_aside_and_cost_nothing_else(tmp_path):
+def test_corrupt_lines_are_named_and_cost_nothing_else(tmp_path):
     write_history(tmp_path, 2)
     path = tmp_path / "history" / f"{MACHINE}.ndjson"
     good = path.read_bytes().splitlines()
@@ -57,62 +37,24 @@ def test_corrupt_lines_are_named_kept_aside_and_cost_nothing_else(tmp_path):
         f"{path.name}:{number}" for number in range(2, 7)
     ]
     assert path.read_bytes() == before
-    aside = path.with_name(path.name + ".rejected")
-    assert len(aside.read_text("utf-8").splitlines()) == len(bad)
-    history.read(tmp_path)
-    assert len(aside.read_text("utf-8").splitlines()) == len(bad)
-
-
-def test_after_a_writer_was_killed_within_a_line_the_next_line_is_whole(tmp_path):
-    write_history(tmp_path, 1)
-    path = tmp_path / "history" / f"{MACHINE}.ndjson"
-    path.write_bytes(path.read_bytes()[:-40])
-    history.append(run_of(1, 2), tmp_path)
-    reading = history.read(tmp_path)
-    assert len(reading.problems) == 1
-    assert len(reading.records) == 2 * len(WORKLOADS) - 1
 
 
 def test_no_history_is_an_empty_one(tmp_path):
     assert history.read(tmp_path).records == []
 
 
-def test_a_machine_cannot_name_a_path(tmp_path):
-    run = run_of(0, 1)
-    workloads = tuple(replace(record, machine="../../Ev il") for record in run.workloads)
-    path = history.append(RunRecord(workloads), tmp_path)
-    assert path is not None
-    assert path.parent == tmp_path / "history"
-
-
 def test_a_series_is_in_the_order_of_commits_not_of_lines(tmp_path):
     for number in (2, 0, 1):
-        history.append(run_of(number, 3), tmp_path)
+        append(run_of(number, 3), tmp_path)
     found = history.series(history.read(tmp_path).records, WORKLOADS[0])
     assert [record.commit for record in found] == [commit(number) for number in range(3)]
 
 
-def test_repeats_of_a_commit_are_one_point_of_all_calls(tmp_path):
-    first, again = run_of(0, 1, calls=400), run_of(0, 1, calls=600)
-    history.append(first, tmp_path)
-    history.append(again, tmp_path)
+def test_of_a_commit_that_was_measured_twice_the_last_one_is_shown(tmp_path):
+    for calls in (400, 600):
+        append(run_of(0, 1, calls=calls), tmp_path)
     (point,) = history.series(history.read(tmp_path).records, WORKLOADS[0])
-    assert point.calls == 1000
-    assert point.metrics["latency_p99_ms"].low is not None
-    p95 = point.metrics["latency_p95_ms"].value
-    ends = sorted(run.workloads[0].metrics["latency_p95_ms"].value for run in (first, again))
-    assert ends[0] * 0.98 <= p95 <= ends[1] * 1.02
-    slowest = max(run.workloads[0].metrics["latency_max_ms"].value for run in (first, again))
-    assert point.metrics["latency_max_ms"].value == pytest.approx(slowest, rel=1e-5)
-
-
-def test_two_broken_histograms_still_make_a_point(tmp_path):
-    run = run_of(0, 1)
-    for _ in range(2):
-        workloads = tuple(replace(record, histogram="broken") for record in run.workloads)
-        history.append(RunRecord(workloads), tmp_path)
-    (point,) = history.series(history.read(tmp_path).records, WORKLOADS[0])
-    assert "latency_p95_ms" in point.metrics
+    assert point.calls == 600
 
 
 @pytest.fixture
@@ -148,49 +90,9 @@ def test_what_is_no_revision_is_said(repository, revision):
         history.commit_of(revision, repository)
 
 
-def test_backfill_takes_a_range_oldest_first(repository):
-    assert [each.subject for each in backfill.commits_of("HEAD~1..HEAD", repository)] == ["second"]
-    assert [each.subject for each in backfill.commits_of("HEAD~1", repository)] == [HOSTILE]
-    for wrong in ("no-such..HEAD", "HEAD..HEAD", "--all", "no-such"):
-        with pytest.raises(ValueError, match=r"\w"):
-            backfill.commits_of(wrong, repository)
-
-
-def options(command, *arguments):
-    parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    return parser.parse_args(list(arguments))
-
-
-def test_the_command_prints_series_with_their_changes(tmp_path, capsys):
-    write_history(tmp_path, 24)
-    assert history_command.run(options(history_command, "--results", str(tmp_path))) == 0
+def test_the_old_lines_are_shown_apart(tmp_path, capsys):
+    write_history(tmp_path, 3)
+    assert main(["history", "--old", "--results", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
-    assert all(name in printed for name in WORKLOADS)
-    assert "+2" in printed  # the planted step of 25 %
-
-
-def test_the_command_as_json(tmp_path, capsys):
-    write_history(tmp_path, 24)
-    assert history_command.run(options(history_command, "--json", "--results", str(tmp_path))) == 0
-    found = json.loads(capsys.readouterr().out)
-    (series,) = (
-        each
-        for each in found["series"]
-        if (each["workload"], each["metric"]) == (WORKLOADS[0], "vm_steps")
-    )
-    assert [point["value"] for point in series["points"]] == [112.0] * 12 + [114.0] * 12
-    assert [point["commit"] for point in series["change_points"]] == [commit(12).sha[:7]]
-
-
-def test_the_command_names_what_it_does_not_have(tmp_path, capsys):
-    write_history(tmp_path, 1)
-    assert history_command.run(options(history_command, "nix", "--results", str(tmp_path))) == 2
-    assert "nix" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("values", "shown"), [([1, 2, 3], "▁▄█"), ([5, 5, 5], "▄▄▄"), ([0, 0], "▄▄")]
-)
-def test_a_trend_in_a_line_of_text(values, shown):
-    assert history_command.spark(values).replace("▅", "▄") == shown
+    assert "no trend is made of them" in printed
+    assert "claim-lifo-1e3" in printed

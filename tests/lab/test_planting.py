@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.contenders.tubeq import folder_side
+from benchmarks.contenders.revisions import folder_side
 from benchmarks.measuring.blocks import Contestant
 from benchmarks.proving.planting import (
     NO_CHANGE,
-    PACKAGE,
     PLANTED,
     PLANTS,
     PlantDoesNotApply,
@@ -19,6 +18,7 @@ from benchmarks.proving.planting import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = Path("src") / "tubeq"
 CASES = [(each.name, workload) for each in PLANTS.values() for workload in each.workloads]
 
 

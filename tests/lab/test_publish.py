@@ -102,14 +102,6 @@ def test_every_plot_is_there_and_told_in_words(pages):
                 assert "alt" in attributes
 
 
-def test_the_step_is_a_change_point_that_leads_to_its_commit(pages):
-    page = pages[f"workloads/{WORKLOADS[0]}.html"]
-    name = commit(12).sha[:12]
-    assert f"../commits.html#c-{name}" in page.links
-    assert f"c-{name}" in pages["commits.html"].ids
-    assert "112 → 114" in page.text
-
-
 def test_the_newer_sqlite_is_marked(pages):
     assert "marks where the machine itself changed" in pages[f"workloads/{WORKLOADS[0]}.html"].text
 

@@ -10,16 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.contenders import tubeq as revisions
-from benchmarks.contenders.tubeq import (
+from benchmarks.common.exits import InfrastructureError
+from benchmarks.common.git import UnknownRevision, is_dirty, resolve
+from benchmarks.contenders import revisions
+from benchmarks.contenders.revisions import (
     WORK,
     BuildFailed,
-    InfrastructureError,
-    UnknownRevision,
     folder_side,
-    is_dirty,
     prepare_side,
-    resolve,
     source_tree,
 )
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.contenders.tubeq import InfrastructureError, Side
+from benchmarks.common.exits import InfrastructureError
+from benchmarks.contenders.revisions import Side
 from benchmarks.judging import rounds
 from benchmarks.judging.gate import ExitCode, Verdict
 from benchmarks.judging.rounds import Bench, Duel, distribution

@@ -10,9 +10,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from benchmarks.common.project import project
 from benchmarks.judging.targets import Limits
 from benchmarks.records.histograms import BadHistogram
-from benchmarks.records.history import Reading, moment
+from benchmarks.records.history import Reading
+from benchmarks.records.packages import moment
 from benchmarks.records.record import Commit
 from benchmarks.reporting import plots
 from benchmarks.reporting.site import compared, words
@@ -40,7 +42,7 @@ class Material:
         peers: what `peers_view` made of each file of results/peers; their page is left out without.
         files: history files to be offered for download.
         asv_html: a folder that `asv publish` wrote, to be copied beside the pages.
-        repository_url: where commits can be seen, such as "https://forge.example/o/tubeq"; "" for
+        repository_url: where commits can be seen, such as "https://forge.example/o/name"; "" for
             nowhere: then nothing on the site leads away from it.
     """
 
@@ -162,6 +164,7 @@ def templates() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["project"] = project().name
     environment.filters |= {
         "label": words.label,
         "short": words.short,

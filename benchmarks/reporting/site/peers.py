@@ -1,4 +1,4 @@
-"""tubeq beside other queues as its page shows it, from the JSON that `peers` writes.
+"""The package compared with other queues as its page shows it, from the JSON that `peers` writes.
 
 It is read as plain values, described at the top of benchmarks/peers/measure.py: which queues were
 measured, and how, is not known here.

@@ -1,10 +1,11 @@
-"""The pictures of the page that shows tubeq beside other queues."""
+"""The pictures of the page of other queues."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchmarks.common.project import project
 from benchmarks.reporting.site.svg import (
     PAINT,
     Picture,
@@ -69,7 +70,7 @@ def lifecycles(rows: Rows, name: str) -> Picture | None:
     for place, (title, row) in enumerate(reversed(kept)):
         rate = row["figures"]["lifecycles_per_s"]
         ratio = row["ratios"].get("lifecycles_per_s")
-        paint = "one" if row["candidate"].startswith("tubeq") else "muted"
+        paint = "one" if row["candidate"].startswith(project().name) else "muted"
         axes.barh([place], [rate], height=0.62, color=PAINT[paint])
         text = number(rate) if ratio is None else f"{number(rate)}  ({ratio:.2f})"
         axes.annotate(text, (rate, place), xytext=(4, 0), textcoords="offset points",

@@ -183,7 +183,7 @@ def _settings() -> Any:
     ink = PAINT["ink"]
     return {
         "svg.fonttype": "none",
-        "svg.hashsalt": "tubeq",
+        "svg.hashsalt": "lab",
         "font.size": 12,
         "text.color": ink,
         "axes.labelcolor": PAINT["muted"],

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from benchmarks.judging import change_points as changes
 from benchmarks.judging.change_points import ChangePoint
 from benchmarks.judging.targets import Limits
 from benchmarks.records import history
-from benchmarks.records.record import Commit, Measure, WorkloadRecord, higher_is_better
+from benchmarks.records.packages import moment
+from benchmarks.records.record import Commit, Measure, WorkloadRecord
 from benchmarks.reporting.plots import Trend
 from benchmarks.reporting.site import words
 from benchmarks.reporting.site.rows import Bound, Row, bounds_of, row_of, sparkline
@@ -152,11 +152,6 @@ def trend_of(
     ]
     place = {index: position for position, (index, _) in enumerate(kept)}
     notes = {place[index]: note for index, note in environments.items() if index in place}
-    found = changes.change_points(
-        [measure.value for measure in measures],
-        higher_is_better=higher_is_better(metric),
-        exact=counter,
-    )
     return Trend(
         workload=points[0].workload,
         metric=metric,
@@ -166,10 +161,28 @@ def trend_of(
         commits=[record.commit.sha[:7] for _, record in kept],
         subjects=[record.commit.subject for _, record in kept],
         links=[links + record.commit.sha[:12] for _, record in kept],
-        changes=changes.annotated(found, notes),
         environments=notes,
         limit=limit,
     )
+
+
+NOTED = ("cpu", "kernel", "python", "sqlite", "system", "filesystem", "machine")
+"""What of an environment is noted where it changed; load and free memory change all the time."""
+
+
+def environment_changes(environments: Sequence[Mapping[str, Any]]) -> dict[int, tuple[str, ...]]:
+    """By index of a series, what changed since the point before: "sqlite 3.40.1 → 3.46.0"."""
+    found = {}
+    for index in range(1, len(environments)):
+        before, after = environments[index - 1], environments[index]
+        notes = tuple(
+            f"{name} {before[name]} → {after[name]}"
+            for name in before
+            if name.lower().startswith(NOTED) and name in after and before[name] != after[name]
+        )
+        if notes:
+            found[index] = notes
+    return found
 
 
 def _line(
@@ -187,7 +200,7 @@ def _line(
     headline = next(
         (metric for metric in HEADLINES if metric in last.metrics), next(iter(last.metrics), "")
     )
-    environments = changes.environment_changes([record.environment for record in points])
+    environments = environment_changes([record.environment for record in points])
     others = [metric for metric in order if metric not in TABLE]
     wanted = dict.fromkeys([headline, *TRENDS, *others])
     trends: dict[str, Trend] = {}
@@ -208,7 +221,7 @@ def _line(
         for metric, trend in {**trends, **counters}.items()
         for point in trend.changes
     ]
-    told.sort(key=lambda change: history.moment(change.commit.committed_at), reverse=True)
+    told.sort(key=lambda change: moment(change.commit.committed_at), reverse=True)
     return Line(
         name=name,
         key=key,

@@ -1,8 +1,8 @@
 """Revisions as trees and environments: each side of a comparison has its own of both.
 
 A tree holds the revision's files (`git archive`, which leaves no work tree registered in the
-repository); an environment has the package built from it, and beside it exactly the dependencies of
-the running environment, so that two sides differ in the package only. Both are kept under `.lab/`.
+repository); an environment has the package built from it, with exactly the dependencies of the
+running environment, so that two sides differ in the package only. Both are kept under `.lab/`.
 """
 
 from __future__ import annotations
@@ -18,25 +18,22 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 from benchmarks.common import git
 from benchmarks.common.exits import InfrastructureError, ending
-from benchmarks.common.git import UnknownRevision, is_dirty, resolve
+from benchmarks.common.git import UnknownRevision, resolve
 from benchmarks.common.progress import LINE_EVERY_S
+from benchmarks.common.project import project
 
-__all__ = [
-    "LAB_FOLDER", "WORK", "BuildFailed", "InfrastructureError", "Side", "UnknownRevision",
-    "check_side", "folder_side", "is_dirty", "prepare_side", "resolve", "source_tree",
-]  # fmt: skip
 WORK = "WORK"
 """Names the work tree as it is, with what is not committed."""
-LAB_FOLDER = ".lab"
 _KEPT_TREES, _KEPT_ENVIRONMENTS = 200, 24
-"""How many are kept; older ones are removed. A tree is small, and a range takes turns with all."""
+"""How many are kept; older ones are removed. A tree is small, and a range is measured in an order
+that needs all of its trees."""
 _READY = ".ready"
-_EXTRA = "[demo]"
 
 
 class BuildFailed(InfrastructureError):
@@ -74,18 +71,17 @@ def prepare_side(repository: Path, name: str, tell: Callable[[str], None] = lamb
     Args:
         repository: the folder with `.git`.
         name: anything that git resolves to a commit; WORK; or a path (absolute, or beginning with
-            ".") of a folder with `src/tubeq`, which is run from there as it is.
+            ".") of a folder with the package, which is run from there as it is.
         tell: called every few seconds while it is built, which may take a minute.
 
     Raises:
-        UnknownRevision: git does not know it, and it is no folder either.
+        UnknownRevision: git does not know it, and it is not a folder either.
         BuildFailed: it cannot be built; the message has the builder's last words.
     """
-    folder = Path(name)
-    if folder.is_absolute() or name.startswith("."):
-        return folder_side(folder)
+    if _is_folder(name):
+        return folder_side(Path(name))
     commit = resolve(repository, "HEAD" if name == WORK else name)
-    environments = repository / LAB_FOLDER / "environments"
+    environments = repository / ".lab" / "environments"
     tree = source_tree(repository, name)
     python = _environment(tree, environments, lambda: tell(f"building {name}"))
     _forget_oldest(environments, _KEPT_ENVIRONMENTS)
@@ -98,9 +94,8 @@ def check_side(repository: Path, name: str) -> None:
     Raises:
         UnknownRevision: as of `prepare_side`.
     """
-    folder = Path(name)
-    if folder.is_absolute() or name.startswith("."):
-        folder_side(folder)
+    if _is_folder(name):
+        folder_side(Path(name))
     else:
         resolve(repository, "HEAD" if name == WORK else name)
 
@@ -111,7 +106,7 @@ def source_tree(repository: Path, name: str) -> Path:
     Raises:
         UnknownRevision: git does not know it.
     """
-    trees = repository / LAB_FOLDER / "trees"
+    trees = repository / ".lab" / "trees"
     if name == WORK:
         tree = _snapshot(repository, trees)
     else:
@@ -120,16 +115,31 @@ def source_tree(repository: Path, name: str) -> Path:
     return tree
 
 
+def package_folder(repository: Path, name: str) -> Path:
+    """The folder of the package of a revision, of WORK, or of a plain folder; not to be written to.
+
+    Raises:
+        UnknownRevision: as of `prepare_side`, or there is no package in it.
+    """
+    tree = Path(name).resolve() if _is_folder(name) else source_tree(repository, name)
+    package = tree / project().source
+    if not package.is_dir():
+        raise UnknownRevision(f"there is no {project().source} in {name}")
+    return package
+
+
 def folder_side(folder: Path) -> Side:
-    """A plain folder with `src/tubeq` as a side, run by the running interpreter.
+    """A plain folder with the package's source as a side, run by the running interpreter.
 
     Raises:
         UnknownRevision: there is no package in it.
     """
-    source = folder.resolve() / "src"
-    if not (source / "tubeq").is_dir():
-        raise UnknownRevision(f"there is no src/tubeq in the folder {folder}")
-    return Side(str(folder), "", True, Path(sys.executable), (source,))
+    package = package_folder(folder, str(folder.resolve()))
+    return Side(str(folder), "", True, Path(sys.executable), (package.parent,))
+
+
+def _is_folder(name: str) -> bool:
+    return Path(name).is_absolute() or name.startswith(".")
 
 
 def _export(repository: Path, commit: str, trees: Path) -> Path:
@@ -148,15 +158,16 @@ def _export(repository: Path, commit: str, trees: Path) -> Path:
 def _snapshot(repository: Path, trees: Path) -> Path:
     """A copy of the work tree: of what git tracks, and of new files that it does not ignore.
 
-    Only what a build needs is copied: `src` and the files beside it.
+    Only what a build needs is copied: the sources' top folder and the files next to it.
     """
     digest = hashlib.sha256()
     contents: dict[str, bytes] = {}
+    sources = f"{Path(project().source).parts[0]}/"
     for name in git.work_files(repository):
         path = repository / name
-        if not _is_text(name):
-            continue  # no wheel can hold such a name, so the package is the same without
-        if (name.startswith("src/") or "/" not in name) and path.is_file():
+        if any("\ud800" <= each <= "\udfff" for each in name):
+            continue  # not text: no wheel can hold such a name, so the package is the same without
+        if (name.startswith(sources) or "/" not in name) and path.is_file():
             try:
                 contents[name] = path.read_bytes()
             except OSError as error:
@@ -173,14 +184,6 @@ def _snapshot(repository: Path, trees: Path) -> Path:
     return tree
 
 
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _environment(tree: Path, environments: Path, tell: Callable[[], None]) -> Path:
     """The interpreter of an environment that has the tree's package.
 
@@ -193,11 +196,10 @@ def _environment(tree: Path, environments: Path, tell: Callable[[], None]) -> Pa
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if python.exists() and _is_kept(folder):
         return python
-    _start_anew(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     constraints = folder.with_suffix(".constraints")
     constraints.write_text("\n".join(pins), encoding="utf-8")
-    # As an address, in which each character of the path has one meaning only: "#", "%", "[" ...
-    package = f"tubeq{_EXTRA} @ {tree.resolve().as_uri()}"
     uv = shutil.which("uv")
     if uv:
         # The interpreter is the running one's own, not a link to an environment that may go.
@@ -207,8 +209,12 @@ def _environment(tree: Path, environments: Path, tell: Callable[[], None]) -> Pa
     else:
         venv = [sys.executable, "-m", "venv", str(folder)]
         install = [str(python), "-m", "pip", "install", "--quiet"]
+    # As an address, in which each character of the path has one meaning only: "#", "%", "[" ...
+    wanted = [f"{project().requirement} @ {tree.resolve().as_uri()}"]
+    if sys.version_info < (3, 11):
+        wanted.append("tomli")  # reads lab.toml
     _build(venv, tell)
-    _build([*install, "--constraint", str(constraints), package], tell)
+    _build([*install, "--constraint", str(constraints), *wanted], tell)
     constraints.unlink()
     (folder / _READY).touch()
     return python
@@ -216,8 +222,6 @@ def _environment(tree: Path, environments: Path, tell: Callable[[], None]) -> Pa
 
 def _pins() -> list[str]:
     """The exact versions of the running environment's packages, without those built from files."""
-    from importlib.metadata import distributions
-
     pins = {
         f"{each.name}=={each.version}"
         for each in distributions()
@@ -228,35 +232,31 @@ def _pins() -> list[str]:
 
 def _build(command: Sequence[str], tell: Callable[[], None]) -> None:
     # What the caller's environment says about packages must not reach the builder.
-    kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    kept.pop("VIRTUAL_ENV", None)
+    not_kept = {"PYTHONPATH", "VIRTUAL_ENV"}
+    kept = {key: value for key, value in os.environ.items() if key not in not_kept}
     try:
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=kept,
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=kept,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
     except OSError as error:
         raise InfrastructureError(f"{command[0]} cannot be started: {error}") from None
+    output = None
     with process:
-        try:
-            output, errors = _communicate(process, tell)
-        except BaseException:
-            process.kill()
-            raise
+        while output is None:
+            try:
+                output, _ = process.communicate(timeout=LINE_EVERY_S)
+            except subprocess.TimeoutExpired:
+                tell()
+            except BaseException:
+                process.kill()
+                raise
     if process.returncode:
-        words = (errors or output).decode(errors="replace").strip()
-        told = f"{' '.join(command[:3])} {ending(process.returncode)}:\n{words[-1500:]}"
+        words = output.decode(errors="replace").strip()
+        message = f"{' '.join(command[:3])} {ending(process.returncode)}:\n{words[-1500:]}"
         if process.returncode < 0:  # killed: no word about the package
-            raise InfrastructureError(f"the package of this revision was not installed: {told}")
-        raise BuildFailed(f"the package of this revision cannot be installed: {told}")
-
-
-def _communicate(process: subprocess.Popen[bytes], tell: Callable[[], None]) -> tuple[bytes, bytes]:
-    while True:
-        try:
-            return process.communicate(timeout=LINE_EVERY_S)
-        except subprocess.TimeoutExpired:
-            tell()
+            raise InfrastructureError(f"the package of this revision was not installed: {message}")
+        raise BuildFailed(f"the package of this revision cannot be installed: {message}")
 
 
 def _is_kept(folder: Path) -> bool:
@@ -282,20 +282,8 @@ def _made_whole(tree: Path) -> Iterator[Path]:
         shutil.rmtree(new, ignore_errors=True)
 
 
-def _start_anew(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-
-
 def _forget_oldest(folder: Path, most: int) -> None:
-    kept = sorted((each for each in folder.iterdir() if each.is_dir()), key=_age, reverse=True)
-    for each in kept[most:]:
-        with suppress(OSError):
-            shutil.rmtree(each)
-
-
-def _age(folder: Path) -> float:
-    try:
-        return folder.stat().st_mtime
-    except OSError:
-        return 0.0
+    with suppress(OSError):  # another process may remove them too
+        folders = (each for each in folder.iterdir() if each.is_dir())
+        for each in sorted(folders, key=lambda each: each.stat().st_mtime)[:-most]:
+            shutil.rmtree(each, ignore_errors=True)

@@ -1,0 +1,146 @@
+"""What is measured: the repository's `lab.toml` says it, and nothing else in the lab does.
+
+    name       the package as pip knows it
+    source     its folder
+    extras     extras that are installed with it
+    workloads  the module whose WORKLOADS lists them, or a package of such modules
+    counted    workloads whose instructions are counted for every package
+    timed      workloads whose time `compare` and `gate` measure unless others are named
+    main       the branch that others are compared with
+    results    the folder of what is kept
+    targets    the file of limits; "" for none
+    also       further files and folders whose change makes a new package; `source` and the
+               dependencies in pyproject.toml always do
+
+A command finds it in the current folder or above, or is given `--project FOLDER`; processes that it
+starts find it by the variable LAB_PROJECT. Without either (asv, pytest) it is the lab's own.
+Only the standard library is used here: asv imports this file in the environment of an older commit.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
+from importlib import import_module
+from pathlib import Path, PurePosixPath
+from re import fullmatch
+from typing import Any
+
+from benchmarks.common.exits import BadInput, InfrastructureError
+
+FILE = "lab.toml"
+LAB = Path(__file__).resolve().parents[2]
+"""The folder that `benchmarks` is imported from."""
+_VARIABLE = "LAB_PROJECT"
+
+
+@dataclass(frozen=True)
+class Project:
+    """The lines of lab.toml, see above, and the folder that it is in."""
+
+    root: Path
+    name: str
+    source: str
+    workloads: str
+    counted: tuple[str, ...]
+    timed: tuple[str, ...]
+    extras: tuple[str, ...] = ()
+    main: str = "main"
+    results: str = "results"
+    targets: str = ""
+    also: tuple[str, ...] = ()
+
+    @property
+    def package(self) -> str:
+        """The name that is imported."""
+        return Path(self.source).name
+
+    @property
+    def requirement(self) -> str:
+        """The package with its extras, as pip has it: "name[extra]"."""
+        return f"{self.name}[{','.join(self.extras)}]" if self.extras else self.name
+
+
+def choose(folder: Path | None = None) -> None:
+    """Find the project for this process and those that it starts, at the start of a command.
+
+    Args:
+        folder: the one with lab.toml; None for the current folder or the nearest one above.
+
+    Raises:
+        BadInput: there is no lab.toml.
+    """
+    here = (folder or Path.cwd()).resolve()
+    ways = [here] if folder else [here, *here.parents]
+    found = next((each for each in ways if (each / FILE).is_file()), None)
+    if found is None:
+        where = f"in {here}" if folder else f"in {here} or above"
+        raise BadInput(
+            f"there is no {FILE} {where}: go to the repository, or give --project FOLDER "
+            f"(docs/lab-elsewhere.md says how to write one)"
+        )
+    os.environ.pop(_VARIABLE, None)
+    if found != LAB:
+        os.environ[_VARIABLE] = str(found)
+    project.cache_clear()
+
+
+def root() -> Path:
+    """The repository's folder; found without reading lab.toml."""
+    return Path(os.environ.get(_VARIABLE) or LAB)
+
+
+def lab_folder() -> Path:
+    """The folder for all that can be made again; git ignores it."""
+    return root() / ".lab"
+
+
+@cache
+def project() -> Project:
+    """What lab.toml says.
+
+    Raises:
+        BadInput: it cannot be read, or a line is missing, unknown, or makes no sense.
+    """
+    path = root() / FILE
+    try:
+        lines = parse_toml(path.read_text("utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path}: {error}") from None
+    known = {each.name: each for each in fields(Project) if each.name != "root"}
+    found: dict[str, Any] = {}
+    for name, value in lines.items():
+        if name not in known:
+            raise BadInput(f"{path}: there is no {name!r}; there are {', '.join(known)}")
+        kind = list if "tuple" in str(known[name].type) else str
+        texts = value if isinstance(value, list) else [value]
+        if not isinstance(value, kind) or not all(isinstance(each, str) for each in texts):
+            raise BadInput(f"{path}: {name} is a {'list of texts' if kind is list else 'text'}")
+        found[name] = value if kind is str else tuple(value)
+    for name, each in known.items():
+        if each.default is MISSING and not found.get(name):
+            raise BadInput(f"{path}: {name} is missing")
+    if not fullmatch(r"[A-Za-z0-9][\w.-]*", found["name"]):
+        raise BadInput(f"{path}: name = {found['name']!r} is not the name of a package")
+    found["source"] = PurePosixPath(found["source"]).as_posix()
+    inside = root() / found["source"]
+    if ".." in inside.parts or not inside.is_dir() or root() not in inside.parents:
+        raise BadInput(f"{path}: source = {found['source']!r} is not a folder of this repository")
+    return Project(root(), **found)
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """A TOML document.
+
+    Raises:
+        ValueError: it is none.
+        InfrastructureError: Python 3.10, and tomli is not installed.
+    """
+    for name in ("tomllib", "tomli"):
+        try:
+            parsed: dict[str, Any] = import_module(name).loads(text)
+        except ImportError:
+            continue
+        return parsed
+    raise InfrastructureError("reading TOML needs Python 3.11 or tomli: uv sync --group lab")

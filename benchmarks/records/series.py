@@ -1,0 +1,215 @@
+"""The history as series: a figure of a workload over the packages, in the order of their commits.
+
+Nothing is mixed: another environment, companion or workload is another series. What is newest is
+`current`; older series of the same figure stay readable apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from benchmarks.records.package_files import Kept, read
+from benchmarks.records.packages import Package, moment
+
+INSTRUCTIONS = "instructions"
+Kind = Literal["instructions", "time", "waits"]
+"""Counted; a ratio to the anchor; a ratio to the bare reference, of work that waits."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A figure of one package.
+
+    Args:
+        package: which.
+        place: its place among the packages of the history, from 0: neighbours of a series whose
+            places differ by more than 1 have a gap between them.
+        value: a ratio, or instructions.
+        low, high: the ends of its interval; the value itself where it was counted.
+        counters: exact counters of the package, instructions among them, where it was counted.
+        record: what its file has of the workload: pairs, calls, measured_at, absolute values ...
+    """
+
+    package: Package
+    place: int
+    value: float
+    low: float
+    high: float
+    counters: Mapping[str, float] = field(default_factory=dict)
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Age:
+    """How far the newest package of a series is behind the newest of the history.
+
+    Args:
+        commits: that came after the last one which has the measured package.
+        packages: distinct ones that came after it.
+        days: between the two packages' first commits.
+    """
+
+    commits: int
+    packages: int
+    days: float
+
+    def __str__(self) -> str:
+        if not self.packages:
+            return "up to date"
+        return f"{self.commits} commits, {self.packages} packages, {self.days:.1f} days behind"
+
+
+@dataclass(frozen=True)
+class Series:
+    """One figure over the packages.
+
+    Args:
+        workload: its name.
+        metric: "instructions", or "latency_p95_ms" and the like as a ratio.
+        kind: how it is judged.
+        name: the folder it is kept in.
+        environment: what it depends on.
+        companion: what the ratio is to; "" for instructions.
+        points: oldest first; at least one.
+        packages: all of the history, oldest first.
+    """
+
+    workload: str
+    metric: str
+    kind: Kind
+    name: str
+    environment: Mapping[str, Any]
+    companion: str
+    points: Sequence[Point]
+    packages: Sequence[Package]
+
+    @property
+    def age(self) -> Age:
+        """Of the newest point."""
+        newest = self.points[-1]
+        later = self.packages[newest.place + 1 :]
+        last = self.packages[-1]
+        return Age(
+            sum(each.commits for each in later), len(later),
+            (moment(last.committed_at) - moment(newest.package.committed_at)).total_seconds()
+            / 86_400,
+        )  # fmt: skip
+
+    @property
+    def gaps(self) -> list[Package]:
+        """Packages between the oldest and the newest point that have none."""
+        there = {each.place for each in self.points}
+        first, last = self.points[0].place, self.points[-1].place
+        return [self.packages[place] for place in range(first, last) if place not in there]
+
+
+def read_series(results: Path, packages: Sequence[Package]) -> list[Series]:
+    """Every series of a results folder: by workload, then metric, newest series first.
+
+    Args:
+        results: the results folder.
+        packages: `distinct_packages(root)`, oldest first; [] takes those that the records name, in
+            the order of their commits' times.
+
+    Raises:
+        BadInput: a file was written by a newer lab.
+    """
+    counted = [*read(results / "counts")]
+    timed = [*read(results / "ratios")]
+    order = list(packages) or _named((*counted, *timed))
+    found = [
+        *_series(counted, order, {}),
+        *_series(timed, order, _counters_by_package(counted, order)),
+    ]
+    return sorted(found, key=lambda each: (each.workload, each.metric, -each.points[-1].place,
+        -len(each.points), each.name))  # fmt: skip
+
+
+def current(series: Iterable[Series]) -> list[Series]:
+    """Of each workload and metric the series that reaches furthest; the longest of those."""
+    chosen: dict[tuple[str, str], Series] = {}
+    for each in series:
+        chosen.setdefault((each.workload, each.metric), each)
+    return list(chosen.values())
+
+
+def _named(kept: Iterable[Kept]) -> list[Package]:
+    packages = {each.package.key: each.package for each in kept}
+    return sorted(packages.values(), key=lambda each: (moment(each.committed_at), each.key))
+
+
+def _counters_by_package(
+    counted: Sequence[Kept], order: Sequence[Package]
+) -> dict[str, Mapping[str, Mapping[str, float]]]:
+    """Of the longest series of counts: by package, then workload."""
+    known = {each.key for each in order}
+    sizes: dict[str, int] = {}
+    for each in counted:
+        sizes[each.series] = sizes.get(each.series, 0) + (each.package.key in known)
+    longest = max(sizes, key=lambda name: (sizes[name], name), default="")
+    return {
+        each.package.key: {
+            name: _counters(own) for name, own in each.workloads.items() if "lacks" not in own
+        }
+        for each in counted
+        if each.series == longest
+    }
+
+
+def _counters(counted: Mapping[str, Any]) -> dict[str, float]:
+    return {INSTRUCTIONS: counted[INSTRUCTIONS], **counted["counters"]}
+
+
+def _series(
+    kept: Iterable[Kept],
+    order: Sequence[Package],
+    counters: Mapping[str, Mapping[str, Mapping[str, float]]],
+) -> list[Series]:
+    places: dict[str, list[int]] = {}
+    for place, package in enumerate(order):
+        places.setdefault(package.key, []).append(place)
+    found: dict[tuple[str, str, str, str], tuple[Kept, list[Point]]] = {}
+    for each in kept:
+        for name, own in each.workloads.items():
+            known = counters.get(each.package.key, {}).get(name, {})
+            for metric, ends, exact in _figures(own):
+                key = (name, metric, each.series, _companion(each, own))
+                _, points = found.setdefault(key, (each, []))
+                points += [
+                    Point(order[place], place, *ends, exact or known, own)
+                    for place in places.get(each.package.key, ())
+                ]
+    return [
+        Series(
+            name, metric, _kind(metric, companion), series, first.environment, companion,
+            sorted(points, key=lambda point: point.place), order,
+        )
+        for (name, metric, series, companion), (first, points) in found.items()
+        if points
+    ]  # fmt: skip
+
+
+def _figures(
+    own: Mapping[str, Any],
+) -> Iterable[tuple[str, tuple[float, float, float], Mapping[str, float]]]:
+    if INSTRUCTIONS in own:
+        yield INSTRUCTIONS, (own[INSTRUCTIONS],) * 3, _counters(own)
+    for metric, measured in own.get("metrics", {}).items():
+        value, low, high = measured["ratio"]
+        yield metric, (value, low, high), {}
+
+
+def _companion(kept: Kept, own: Mapping[str, Any]) -> str:
+    if INSTRUCTIONS in own:
+        return ""
+    instead = own.get("companion")
+    return f"anchor {instead['key']}" if instead else str(kept.environment.get("companion", ""))
+
+
+def _kind(metric: str, companion: str) -> Kind:
+    if metric == INSTRUCTIONS:
+        return "instructions"
+    return "time" if companion.startswith("anchor") else "waits"
