@@ -107,13 +107,14 @@ def proof(records: Sequence[Record], seed: int = 20) -> dict[str, Any]:
 
 def _values(records: Sequence[Record], series: str, planted: bool) -> list[Value]:
     """The figures of a series' records, in order; a count is its own absolute."""
-    kind: Kind = "instructions" if series == COUNTED else "time"
+    kind = COUNTED if series == COUNTED else "time"
     own = [each for each in records if each["kind"] == kind and each["planted"] is planted]
     if series == COUNTED:
         counts = [float(each[COUNTED]) for each in own]
         return [Value(each, each, each, each) for each in counts]
     found = [each["metrics"][series] for each in own if series in each["metrics"]]
-    return [Value(*each["ratio"], each["value"]) for each in found]
+    found_ratios = [(each["ratio"], each["value"]) for each in found]
+    return [Value(ratio[0], ratio[1], ratio[2], value) for ratio, value in found_ratios]
 
 
 def _history(
@@ -132,7 +133,7 @@ def _drawn(pool: Sequence[Any], count: int, chance: random.Random) -> list[Any]:
 
 
 def _ours(series: str) -> Detect:
-    kind = COUNTED if series == COUNTED else "time"
+    kind: Kind = "instructions" if series == COUNTED else "time"
 
     def detect(values: Sequence[Value]) -> list[int]:
         points = [
