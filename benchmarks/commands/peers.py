@@ -111,19 +111,11 @@ def exit_code(document: dict[str, Any], options: argparse.Namespace) -> int:
 
 
 def _measure_targets(finished: Run, options: argparse.Namespace) -> None:
-    """The figures that need the peers, then those that the package is measured for by itself."""
+    """The figures that need the peers."""
     from benchmarks.peers.targets import peer_targets
-    from benchmarks.speed import measure_all
-    from benchmarks.speed.bounds import explained
 
     if not options.no_peers:
-        beside_peers = map(explained, peer_targets(finished.document()))
-        finished.targets += [row.as_json() for row in beside_peers]
-    with Progress(options.quiet) as progress:
-        progress.tell("figures beside their targets")
-        for row in measure_all(options.quick, big=options.ten_million):
-            finished.targets.append(row.as_json())
-            progress.tell(f"{row.table}: {row.what}")
+        finished.targets += [row.as_json() for row in peer_targets(finished.document())]
 
 
 def _show(document: dict[str, Any], options: argparse.Namespace) -> None:

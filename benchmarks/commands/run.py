@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "workload",
         nargs="*",
-        help="names or patterns such as 'claim-*', all of the profile's if none; '--list' names them",
+        help="names or patterns such as 'claim-*', all of the profile's if none; see --list",
     )
     parser.add_argument(
         "--profile",

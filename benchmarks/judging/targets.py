@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from benchmarks.common.exits import BadInput
 from benchmarks.common.project import parse_toml, project, root
@@ -118,7 +119,7 @@ def read_targets(
     return found
 
 
-def _limit(where: str, value: object) -> tuple[float, str]:
+def _limit(where: str, value: Any) -> tuple[float, str]:
     """A number, or [a number, "why"]."""
     allowed, why = value if isinstance(value, list) and len(value) == 2 else (value, "")
     is_number = isinstance(allowed, (int, float)) and not isinstance(allowed, bool)
@@ -131,8 +132,10 @@ def _known() -> Mapping[str, Collection[str]]:
     """By workload, its metrics: of the registry, by name, since the lab is below the workloads."""
     module, _, function = REGISTRY.partition(":")
     workloads = getattr(import_module(module), function)()
-    return {name: (*METRICS, *(REFERENCE if each.has_reference else ()), *each.figures)
-        for name, each in workloads.items()}
+    return {
+        name: (*METRICS, *(REFERENCE if each.has_reference else ()), *each.figures)
+        for name, each in workloads.items()
+    }
 
 
 def _close(name: str, known: Collection[str]) -> str:

@@ -13,7 +13,7 @@ It becomes results/peers/<machine>.json, an object with
         claim_p99_us, slowest_ms, jain, double_claims, errors}}],
     crash: [{candidate, recovery, note, figures: {tasks, kills, lost, doubly_completed,
         worked_twice, errors, from_record, examples}}],
-    targets: rows of benchmarks.speed, ahead: sentences, lead_table: {figures, rows: [{title,
+    targets: rows of judging/rows.py, ahead: sentences, lead_table: {figures, rows: [{title,
         cells, price}]}, leads: [{peer, figure, where, theirs, ours, factor}]
 
 `table` is "normal" or "full": beside which durability a row stands. A note says why figures are
@@ -52,7 +52,7 @@ class Run:
     """What a run has measured so far; rows are JSON values.
 
     Args:
-        targets: figures beside their targets, rows of benchmarks.speed.
+        targets: figures beside their targets, rows of judging/rows.py.
     """
 
     plan: Plan

@@ -8,8 +8,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.contenders.base import BATCH
+from benchmarks.judging.rows import Row, as_markdown
 from benchmarks.peers.ahead import lacks, lead_table
-from benchmarks.speed.rows import Row, as_markdown
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from benchmarks.judging.rows import Row
 from benchmarks.peers.ahead import OWN, Document, beside, survivors
-from benchmarks.speed.rows import Row
 
 _CLAIM_P50, _CLAIM_P95, _VERB_P50 = 1.25, 1.5, 1.4
 _LIFECYCLE, _BEST_PEER, _BY_DEPTH = 1.0, 1.5, 1.2

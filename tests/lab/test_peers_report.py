@@ -10,7 +10,6 @@ from benchmarks.peers.ahead import cases, lacks, lead_table, statements, survivo
 from benchmarks.peers.report import markdown
 from benchmarks.peers.targets import peer_targets
 from benchmarks.reporting.publish import publish
-from benchmarks.speed.guards import guards_of
 
 from .html_page import Page
 from .synthetic_history import write_history
@@ -121,7 +120,6 @@ def test_the_batch_row_says_by_what_and_stands_beside_the_best_safe_peer(synthet
     assert "## Whole lifecycles, in batches of 100; WAL, synchronous NORMAL" in text
     assert "| Slow | 25,000 | 30 / 50 | 0.40 | addMany <all> |" in text
     rows = {(row.table, row.what): row for row in peer_targets(synthetic)}
-    assert all(map(guards_of, rows.values()))
     found = rows["whole lifecycle, in batches of 100", "1,000 queued, NORMAL"]
     assert found.figures["/ best safe peer"] == 1.2
     assert found.limits == {"/ best safe peer": 1.5}
