@@ -31,7 +31,8 @@ _COUNTERS = {"vm_steps": "VM steps", "statements": "SQL", "transactions": "commi
 _HEADINGS = ("workload", "P50 ms", "P95 ms", "P99 ms", "per s", *_COUNTERS.values(), "other", "")
 _TARGET_HEADINGS = ("workload", "what", "measured", "limit", "why", "")
 _TEXTS = ("workload", "what", "other", "why", "")
-_STYLES = {"passed": "green", "met": "green", "measured": "", "skipped": "yellow"}
+_STYLES = {"passed": "green", "met": "green", "measured": "", "skipped": "yellow",
+           "undecided": "yellow"}  # fmt: skip
 _NOT_OTHER = {"throughput_per_s", "latency_max_ms", "latency_mean_ms"}
 _DASH = "\N{EN DASH}"
 
@@ -93,12 +94,11 @@ def _target_rows(finished: Run) -> list[list[str]]:
     rows = []
     for outcome in finished.outcomes:
         for each in outcome.judged:
-            verdict = "not met" if each.is_broken else "not measured" if each.is_missing else "met"
             sign = ">=" if higher_is_better(each.name) else "<="
             _, why = targets.get(outcome.name, {}).get(each.name, (0.0, ""))
             measured = _with_interval(each.measured)
             limit = f"{sign} {each.allowed:,g}"
-            rows.append([outcome.name, each.name, measured, limit, why, verdict])
+            rows.append([outcome.name, each.name, measured, limit, why, each.word])
     return rows
 
 

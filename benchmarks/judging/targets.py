@@ -61,6 +61,20 @@ class Judged:
             return (value if high is None else high) < self.allowed
         return (value if low is None else low) > self.allowed
 
+    @property
+    def word(self) -> str:
+        """One word: undecided where the limit lies inside of the interval."""
+        if self.measured is None:
+            return "not measured"
+        if self.is_broken:
+            return "not met"
+        value, low, high = self.measured.value, self.measured.low, self.measured.high
+        if higher_is_better(self.name):
+            is_met = (value if low is None else low) >= self.allowed
+        else:
+            is_met = (value if high is None else high) <= self.allowed
+        return "met" if is_met else "undecided"
+
     def __str__(self) -> str:
         found = "not measured" if self.measured is None else f"{self.measured.value:.4g}"
         sign = ">=" if higher_is_better(self.name) else "<="

@@ -171,11 +171,9 @@ def test_ctrl_c_keeps_what_was_measured(
     assert "interrupted" in output
 
 
-def test_an_unknown_workload_has_close_matches(
-    run: Run, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run("stedy") == 2
-    assert "there is no workload 'stedy': did you mean steady" in capsys.readouterr().err
+def test_an_unknown_workload_has_close_matches(run: Run) -> None:
+    with pytest.raises(BadInput, match="did you mean steady"):
+        run("stedy")
 
 
 def test_json_junit_markdown_and_githubs_summary(
@@ -298,6 +296,11 @@ def test_targets_are_a_table_with_reasons_and_ratios(
     assert run("--targets") == 1
     output = capsys.readouterr().out
     assert "Python" in output and "not met" in output
+    wide = {"reference_p50": Measure(2.0, 1.0, 4.0)}
+    monkeypatch.setattr(reference, "ratios_to_reference", lambda *_, **__: wide)
+    assert run("--targets") == 0
+    assert "undecided" in capsys.readouterr().out, "the interval has the limit in it"
+    monkeypatch.setattr(reference, "ratios_to_reference", lambda *_, **__: slow)
     assert "wrong" not in output, "what has no limit is not measured"
     assert run("--targets", "--report-only") == 0
     assert run("--targets", "--json") == 1
