@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from benchmarks.common.exits import EXIT_CODES, BadInput, ExitCode
 
 LONGEST_MINUTES = 60.0 * 24 * 365
+_SMALLEST = 1e-9
 
 
 class Parser(argparse.ArgumentParser):
@@ -29,40 +30,33 @@ class Parser(argparse.ArgumentParser):
 
 def whole(least: int, most: int) -> Callable[[str], int]:
     """A whole number from `least` to `most`."""
-
-    def number(text: str) -> int:
-        try:
-            value = int(text) if len(text) < 20 else most + 1
-        except ValueError:
-            value = least - 1
-        if not least <= value <= most:
-            raise argparse.ArgumentTypeError(
-                f"{text[:40]!r} is not a whole number of at least {least} and at most {most}"
-            )
-        return value
-
-    return number
+    what = f"a whole number of at least {least} and at most {most}"
+    return lambda text: int(_number(text, int, least, most, what))
 
 
 def minutes(text: str) -> float:
     """A number of minutes, more than 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value <= LONGEST_MINUTES:  # also refuses NaN
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a number of minutes above 0")
-    return value
+    return _number(text, float, _SMALLEST, LONGEST_MINUTES, "a number of minutes above 0")
 
 
 def share(text: str) -> float:
     """A share between 0 and 1, which may be given as per cent: "5%" or "0.05"."""
+
+    def parse(text: str) -> float:
+        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+
+    return _number(text, parse, _SMALLEST, 1 - _SMALLEST, "a share such as 5% or 0.05")
+
+
+def _number(
+    text: str, parse: Callable[[str], float], least: float, most: float, what: str
+) -> float:
     try:
-        value = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+        value = parse(text)
     except ValueError:
         value = math.nan
-    if not 0 < value < 1:  # also refuses NaN
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a share such as 5% or 0.05")
+    if not least <= value <= most:  # also refuses NaN
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not {what}")
     return value
 
 

@@ -241,26 +241,22 @@ def _build(command: Sequence[str], tell: Callable[[], None]) -> None:
         )  # fmt: skip
     except OSError as error:
         raise InfrastructureError(f"{command[0]} cannot be started: {error}") from None
+    output = None
     with process:
-        try:
-            output = _output(process, tell)
-        except BaseException:
-            process.kill()
-            raise
+        while output is None:
+            try:
+                output, _ = process.communicate(timeout=LINE_EVERY_S)
+            except subprocess.TimeoutExpired:
+                tell()
+            except BaseException:
+                process.kill()
+                raise
     if process.returncode:
         words = output.decode(errors="replace").strip()
         message = f"{' '.join(command[:3])} {ending(process.returncode)}:\n{words[-1500:]}"
         if process.returncode < 0:  # killed: no word about the package
             raise InfrastructureError(f"the package of this revision was not installed: {message}")
         raise BuildFailed(f"the package of this revision cannot be installed: {message}")
-
-
-def _output(process: subprocess.Popen[bytes], tell: Callable[[], None]) -> bytes:
-    while True:
-        try:
-            return process.communicate(timeout=LINE_EVERY_S)[0]
-        except subprocess.TimeoutExpired:
-            tell()
 
 
 def _is_kept(folder: Path) -> bool:

@@ -78,6 +78,7 @@ def read_thresholds(
     except ValueError as error:
         raise BadInput(f"{path.name}: {error}") from error
     limits: dict[str, dict[str, float]] = {}
+    tables.pop("gate", None)  # settings.py reads that
     for workload, table in tables.items():
         if not isinstance(table, dict):
             raise BadInput(
