@@ -46,6 +46,10 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
         "--asv", type=existing_folder, default=ASV_HTML, metavar="DIR",
         help="what 'asv publish' wrote, to be put beside the pages (default: .lab/asv-html)",
     )  # fmt: skip
+    parser.add_argument(
+        "--repository-url", default="", metavar="URL",
+        help="where the web shows the repository, for links to commits (default: no such links)",
+    )  # fmt: skip
     parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
 
 
@@ -85,6 +89,7 @@ def build(options: argparse.Namespace, out: Path) -> Published:
             about=descriptions(),
             last_comparison=LAST_COMPARISON if is_own else None,
             asv_html=options.asv,
+            repository_url=options.repository_url,
             progress=progress.tell,
         )
     for problem in published.problems:

@@ -64,6 +64,7 @@ def publish(
     about: Mapping[str, str] | None = None,
     last_comparison: Path | None = None,
     asv_html: Path | None = None,
+    repository_url: str = "",
     progress: Callable[[str], None] = lambda _: None,
 ) -> Published:
     """Build the site from a results folder.
@@ -79,6 +80,7 @@ def publish(
         about: by workload, a sentence on what it does.
         last_comparison: JSON of a comparison that is not among results/comparisons.
         asv_html: what `asv publish` wrote; left out if there is no such folder.
+        repository_url: https:// address under which /commit/<sha> shows a commit.
         progress: told what is being done.
 
     Raises:
@@ -90,6 +92,8 @@ def publish(
     out = out.resolve()
     if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / MARKER).exists())):
         raise NotOurs(f"{out} is not a site published earlier: choose another folder")
+    if repository_url and not repository_url.startswith(("https://", "http://")):
+        raise NotOurs(f"not a web address: {repository_url}")
     progress("reading the history")
     old = history.read(root)
     series = current(read_series(root, packages)) or current(read_series(root, []))
@@ -110,6 +114,7 @@ def publish(
         problems=[*problems, *of_peers],
         asv_html=asv_html if has_asv else None,
         anchor=_anchor(root, series),
+        repository_url=repository_url,
     )
     out.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
@@ -159,9 +164,7 @@ def _comparisons(root: Path, last: Path | None, problems: list[str]) -> list[dic
     return [by_time[moment] for moment in sorted(by_time, reverse=True)]
 
 
-def _view(
-    path: Path, view: Callable[[Mapping[str, Any]], _T], problems: list[str]
-) -> _T | None:
+def _view(path: Path, view: Callable[[Mapping[str, Any]], _T], problems: list[str]) -> _T | None:
     """What a page shows of a JSON file; None where there is none, or it is not one of that kind."""
     if not path.is_file():
         return None
@@ -176,11 +179,11 @@ def _view(
 
 
 def _anchor(root: Path, series: Sequence[Series]) -> str:
-    """The anchor's short commit: of the ratios, else of results/anchor."""
-    for each in series:
-        key = each.companion.rpartition(" ")[2]
-        for package in each.packages:
-            if key and package.key == key:
-                return package.sha[:7]
+    """The anchor's short commit: as results/anchor names it, the package's first commit while
+    series of two anchors are current."""
+    keys = {each.companion.rpartition(" ")[2] for each in series if each.companion}
     path = root / "anchor"
-    return path.read_text("utf-8").strip()[:12] if path.is_file() else "commit"
+    if len(keys) <= 1 and path.is_file():
+        return path.read_text("utf-8").strip()[:12]
+    packages = series[0].packages if series else ()
+    return next((each.sha[:7] for each in packages if each.key in keys), "commit")

@@ -21,8 +21,8 @@ from benchmarks.reporting.site.filling import ASSETS, templates
 from benchmarks.reporting.site.overview import SHOWN, Found, Workload
 
 _MOST_ON_FRONT = 6
-_UNSTABLE = 0.05
-"""A workload that cannot show so small a change by P50, or by P95, is said to be unstable."""
+_UNSTABLE = 0.075
+"""Half as much again as the change that counts: what only shows larger ones is unstable."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Material:
         peers: what `peers_view` made of each file of results/peers; their page is left out without.
         asv_html: a folder that `asv publish` wrote, to be copied to asv/.
         anchor: a name of the commit that ratios are to.
+        repository_url: where commits can be seen; "" for nowhere: then nothing leads away.
     """
 
     series: Sequence[Series]
@@ -53,6 +54,7 @@ class Material:
     peers: Sequence[Mapping[str, Any]] = ()
     asv_html: Path | None = None
     anchor: str = ""
+    repository_url: str = ""
 
 
 def build(
@@ -66,7 +68,7 @@ def build(
     progress("looking for change points")
     found = overview.workloads(material.series, material.limits, material.about)
     events = overview.events(found)
-    write = _Writer(out, _pages(material))
+    write = _Writer(out, _pages(material), material.repository_url.rstrip("/"))
     write.page("index.html", "index.html", **_index(material, found, events))
     write.page("changes.html", "changes.html", events=events)
     _write_workloads(material, found, write, progress)
@@ -94,10 +96,11 @@ def build(
 
 
 class _Writer:
-    def __init__(self, out: Path, pages: Sequence[Mapping[str, str]]) -> None:
+    def __init__(self, out: Path, pages: Sequence[Mapping[str, str]], repository: str) -> None:
         self.written: list[Path] = []
         self._out = out
         self._environment = templates()
+        self._environment.globals["repository"] = repository
         self._pages = pages
         self._built_at = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
 
@@ -232,7 +235,7 @@ def _counters(own: Workload) -> list[dict[str, Any]]:
     return [
         {
             "label": words.label(name), "now": words.count(value),
-            "anchor": words.count(anchor[name]) if name in anchor else "–",
+            "anchor": words.count(anchor[name]) if name in anchor else "",
             "limit": words.count(own.limits[name]) if name in own.limits else "",
             "within": value <= own.limits.get(name, value),
         }

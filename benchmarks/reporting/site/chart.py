@@ -17,6 +17,8 @@ from benchmarks.reporting.site.words import count, number, scale, share, short, 
 
 WIDTH = 440.0
 BAR = 24.0
+_LABELLED = 0.03
+"""A smaller change has its stripe, and no number, in a trend."""
 Span = tuple[float, float]
 PAINTS = {"regressed": "worse", "improved": "better", "inconclusive": "three"}
 
@@ -92,7 +94,7 @@ class Canvas:
     ) -> None:  # fmt: skip
         """Text at a place of the picture, not of the data."""
         self.marks.append(
-            f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="12.5" '
+            f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="13" '
             f'font-weight="{weight}" fill="var(--plot-{paint})">{escape(text)}</text>'
         )
 
@@ -136,10 +138,8 @@ def trend(
 ) -> Picture:
     """A figure over the packages: intervals, levels, the range of each change, what is not measured
     yet at the right; a limit where there is one."""
-    points, factor = series.points, 1.0
-    values = [each.value for each in points]
-    if counted := series.metric == INSTRUCTIONS:
-        factor = 1e-3
+    points, counted = series.points, series.metric == INSTRUCTIONS
+    values, factor = [each.value for each in points], 1e-3 if counted else 1.0
     reach = 1.3 * max(values)
     ends = [*values, *(max(0.0, each.low) for each in points),
             *(min(each.high, reach) for each in points), *([limit] if limit else [])]  # fmt: skip
@@ -152,13 +152,7 @@ def trend(
     canvas.y_ticks((lambda v: f"{tick(v)}k") if counted else (lambda v: f"{v:.3g}x"))
     if points[-1].place < last:
         canvas.box((points[-1].place + 0.5, last + 0.5), (bottom, top), "muted", 0.1)
-    for each in changes:
-        span = (each.last.place, each.first.place)
-        canvas.box(span, (bottom, top), "worse" if each.worse else "better", 0.2)
-        right = canvas.x(each.first.place) > WIDTH - 90
-        canvas.text(canvas.x(each.first.place) + (-4 if right else 4), canvas.top + 10,
-                    share(each.change), "end" if right else "start",
-                    "worse" if each.worse else "better", 700)  # fmt: skip
+    _draw_changes(canvas, changes, (bottom, top))
     for run in runs(points):
         if not counted:
             canvas.band([(p.place, p.low * factor, p.high * factor) for p in run], "one")
@@ -173,13 +167,14 @@ def trend(
     for start, end in pairwise(edges):
         level = sorted(values[start:end])[(end - start) // 2] * factor
         canvas.line([(points[start].place, level), (points[end - 1].place, level)], "ink", 1.6)
-    for value, paint in ((limit, "worse"), (None if counted else 1.0, "muted")):
-        if value is not None:
-            canvas.line([(points[0].place, value * factor), (last, value * factor)], paint, 1.2,
+    for at, paint in ((limit, "worse"), (None if counted else 1.0, "muted")):
+        if at is not None:
+            canvas.line([(points[0].place, at * factor), (last, at * factor)], paint, 1.2,
                         "5 3")  # fmt: skip
     places = sorted({points[0].place, (points[0].place + last) // 2, points[-1].place})
     canvas.x_ticks([(place, series.packages[place].sha[:7]) for place in places])
-    what = "Instructions an operation" if counted else f"{short(series.metric)}, ratio to the {_to(series)}"
+    what = f"{short(series.metric)}, ratio to the {series.companion.split(' ')[0]}"
+    what = "Instructions an operation" if counted else what
     told = "; ".join(f"{share(each.change)} in {each.range}" for each in changes)
     newest = f"{values[-1]:,.0f}" if counted else f"{values[-1]:.3f}x"
     return canvas.picture(
@@ -188,8 +183,18 @@ def trend(
     )  # fmt: skip
 
 
-def _to(series: Series) -> str:
-    return series.companion.split(" ")[0]
+def _draw_changes(canvas: Canvas, changes: Sequence[ChangePoint], y: Span) -> None:
+    """The range of each as a stripe; the size where there is room for it."""
+    labelled = -99.0
+    for each in changes:
+        paint = "worse" if each.worse else "better"
+        canvas.box((each.last.place, each.first.place), y, paint, 0.2)
+        place = canvas.x(each.first.place)
+        if abs(each.change) >= _LABELLED and place - labelled > 56:
+            labelled = place
+            right = place > WIDTH - 90
+            canvas.text(place + (-4 if right else 4), canvas.top + 10, share(each.change),
+                        "end" if right else "start", paint, 700)  # fmt: skip
 
 
 def runs(points: Sequence[Point]) -> list[list[Point]]:
@@ -204,7 +209,8 @@ def runs(points: Sequence[Point]) -> list[list[Point]]:
 
 
 def spark(series: Series, changes: Sequence[ChangePoint], limit: float | None = None) -> str:
-    """A trend of the newest 40 points in the size of a word: its noise, its changes. Safe markup."""
+    """A trend of the newest 40 points in the size of a word: its noise and changes.
+    Safe markup."""
     points = series.points[-40:]
     offset = len(series.points) - len(points)
     values = [each.value for each in points]
@@ -276,8 +282,8 @@ def forest(
         span = (-reach, reach)
     left = min(230.0, 16 + 6.6 * max((len(row[0]) for row in rows), default=0))
     canvas = Canvas(BAR * len(rows) + 66, span, (0.0, float(len(rows))), left=left)
-    ticks = round_places(*span, most=4)
-    canvas.x_ticks([(each, f"{100 * each:+.0f}%" if span[0] < 0 else f"{100 * each:.0f}%")
+    ticks = round_places(*span, most=5)
+    canvas.x_ticks([(each, _percent(each) if span[0] < 0 else f"{100 * each:.0f}%")
                     for each in ticks], grid=True)  # fmt: skip
     if band:
         canvas.box((-band, band), (0, len(rows)), "muted", 0.12)
@@ -294,6 +300,10 @@ def forest(
     return canvas.picture(name, headline, title, told or "nothing")
 
 
+def _percent(value: float) -> str:
+    return "0%" if abs(value) < 1e-9 else f"{100 * value:+.0f}%".replace("-", "\u2212")
+
+
 def shift(latencies: Mapping[str, Any], workload: str, name: str) -> Picture | None:
     """How much later (above 0) or sooner the head's calls end, at each quantile; None without."""
     base, head = (
@@ -306,7 +316,7 @@ def shift(latencies: Mapping[str, Any], workload: str, name: str) -> Picture | N
     inner = [after / before - 1 if before else 0.0 for before, after in zip(base, head)][1:-1]
     reach = max(0.08, *(min(1.0, 1.1 * abs(each)) for each in inner))
     canvas = Canvas(220, (0, 100), (-reach, reach))
-    canvas.y_ticks(lambda value: f"{100 * value:+.0f}%")
+    canvas.y_ticks(_percent)
     canvas.x_ticks([(each, f"P{each}") for each in (25, 50, 75, 95)])
     canvas.box((0, 100), (-0.05, 0.05), "muted", 0.12)
     canvas.line([(0, 0), (100, 0)], "ink", 1.0)

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.judging.gate import COUNTS
 from benchmarks.reporting.site import chart, words
 from benchmarks.reporting.site.filling import ASSETS, templates
 
@@ -86,22 +87,21 @@ def _rows(comparison: Mapping[str, Any]) -> list[dict[str, Any]]:
                 f"{words.share(own['high'])}", "visible": words.share(
                 own["smallest_visible_change"]).lstrip("+"),
                 "base": words.shown(own["metric"], own["base"]),
-                "head": words.shown(own["metric"], own["head"]), "low": own["low"],
-                "high": own["high"], "paint": chart.PAINTS.get(own["verdict"], "one"),
+                "head": words.shown(own["metric"], own["head"]),
             })  # fmt: skip
         for own in each["counters"]:
             moved = own["head"] - own["base"]
             if not moved or not own["exact"]:
                 continue
             effect = moved / own["base"] if own["base"] else math.inf
-            is_noise = abs(effect) < (own.get("noise") or 0.0)
+            noise = own.get("noise") or 0.0
+            decides = own["counter"] in COUNTS and abs(effect) > noise
+            way = ("regressed" if moved > 0 else "improved") if decides else "unchanged"
             rows.append({
-                "workload": each["name"], "what": words.label(own["counter"]),
-                "verdict": "unchanged" if is_noise else "regressed" if moved > 0 else "improved",
-                "relevant": not is_noise, "effect": effect, "interval": "counted",
-                "visible": words.share(own.get("noise") or 0.0).lstrip("+"),
+                "workload": each["name"], "what": words.label(own["counter"]), "verdict": way,
+                "relevant": decides, "effect": effect, "interval": "counted",
+                "visible": words.share(noise).lstrip("+") if noise else "any",
                 "base": words.count(own["base"]), "head": words.count(own["head"]),
-                "low": effect, "high": effect, "paint": "worse" if moved > 0 else "better",
             })  # fmt: skip
     return sorted(rows, key=lambda row: -abs(row["effect"]))
 
@@ -145,4 +145,6 @@ def _sentence(comparison: Mapping[str, Any]) -> str:
     own = max(worst["metrics"], key=lambda own: (own["verdict"] == "regressed",
                                                  abs(own["effect"])))  # fmt: skip
     why = f", because of {worst['explanation'].replace('_', ' ')}" if worst["explanation"] else ""
-    return f"{worst['name']} {words.short(own['metric'])}: {words.share(own['effect'])}{why}. {text}"
+    return (
+        f"{worst['name']} {words.short(own['metric'])}: {words.share(own['effect'])}{why}. {text}"
+    )

@@ -110,9 +110,7 @@ def visible(series: Series) -> float:
     return max(SMALLEST[series.kind], median(widths))
 
 
-def workloads(
-    series: Sequence[Series], limits: Limits, about: Mapping[str, str]
-) -> list[Workload]:
+def workloads(series: Sequence[Series], limits: Limits, about: Mapping[str, str]) -> list[Workload]:
     """Every workload that has a series, those that lab.toml counts first."""
     found: dict[str, dict[str, Series]] = {}
     for each in series:
@@ -190,16 +188,21 @@ class Event:
     @property
     def is_small(self) -> bool:
         """Whether it is left to the page of all changes."""
-        return all(abs(each.change.change) < WORTH_TELLING for each in self.found)
+        return abs(self.foremost.change.change) < WORTH_TELLING
 
     @property
     def sentence(self) -> str:
-        """ "claim-batch: +4.8 % instructions, +7.7 % P50 (...); and 3 other workloads"."""
+        """ "claim-batch: +4.8 % instructions, +7.7 % P50 (...); other workloads: 3 worse"."""
         own = [each for each in self.found if each.workload is self.foremost.workload]
-        others = {each.workload.name for each in self.found} - {self.foremost.workload.name}
         text = f"{self.foremost.workload.name}: {', '.join(each.size for each in own)}"
-        plural = "" if len(others) == 1 else "s"
-        return f"{text}; and {len(others)} other workload{plural}" if others else text
+        others = {
+            each.workload.name: each.way
+            for each in self.found
+            if each.workload is not own[0].workload
+        }
+        ways = [*others.values()]
+        told = [f"{ways.count(way)} {way}" for way in ("worse", "better") if way in ways]
+        return f"{text}; other workloads: {', '.join(told)}" if told else text
 
     @property
     def explanation(self) -> str:
@@ -255,8 +258,12 @@ def sentence(workload: Workload, anchor: str) -> str:
     where = "HEAD" if series.age.packages == 0 else point.package.sha[:7]
     value = newest(point, metric) + (f" of the anchor {anchor}" if metric != INSTRUCTIONS else "")
     sure = (point.high - point.low) / 2 / point.value
-    text = f"{workload.name} {short(metric)} at {where}: {value}, unchanged in {commits} commits"
+    text = f"{workload.name} {short(metric)} at {where}: {value}, unchanged in {_commits(commits)}"
     text += f", sure to {100 * sure:.2g} %" if sure else ""
     if series.age.packages:
-        text += f"; HEAD is not measured, it is {series.age.commits} commits later"
+        text += f"; HEAD is not measured, it is {_commits(series.age.commits)} later"
     return f"{text}."
+
+
+def _commits(number: int) -> str:
+    return f"{number} commit{'' if number == 1 else 's'}"

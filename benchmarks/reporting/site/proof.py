@@ -33,9 +33,7 @@ def proof_view(table: Mapping[str, Any]) -> dict[str, Any]:
     return {"tools": tools, "overall": overall}
 
 
-def _rates(
-    rows: Sequence[tuple[str, float, float, float, bool]], name: str, title: str
-) -> Picture:
+def _rates(rows: Sequence[tuple[str, float, float, float, bool]], name: str, title: str) -> Picture:
     """How often each was called a regression: name, rate, low, high, whether that is right."""
     drawn = [(*row[:4], "better" if row[4] else "worse") for row in rows]
     told = "Called a regression: green is right, red is wrong"
@@ -155,5 +153,7 @@ def history_view(table: Mapping[str, Any]) -> dict[str, Any]:
         }
         for name, each in table["spread"].items()
     ]
-    picture = _rates(rows, "proof-history", "Planted steps that the history found") if rows else None
+    picture = (
+        _rates(rows, "proof-history", "Planted steps that the history found") if rows else None
+    )
     return {"steps": steps, "spread": spread, "picture": picture, "records": table["records"]}
