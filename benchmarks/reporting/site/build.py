@@ -178,7 +178,7 @@ def _write_workloads(
         own = names.get(name)
         write.page(
             "workload.html", f"workloads/{history.file_stem(name)}.html", name=name, each=own,
-            about=material.about.get(name, ""), old=old.get(name, []),
+            about=material.about.get(name, ""), old=old.get(name, []), anchor=material.anchor,
             **(_workload(own) if own else {}),
         )  # fmt: skip
 

@@ -208,7 +208,7 @@ def runs(points: Sequence[Point]) -> list[list[Point]]:
     return found
 
 
-def spark(series: Series, changes: Sequence[ChangePoint], limit: float | None = None) -> str:
+def spark(series: Series, changes: Sequence[ChangePoint]) -> str:
     """A trend of the newest 40 points in the size of a word: its noise and changes.
     Safe markup."""
     points = series.points[-40:]
@@ -231,8 +231,6 @@ def spark(series: Series, changes: Sequence[ChangePoint], limit: float | None = 
         for each in changes
         if each.index > offset
     )
-    if limit is not None and low <= limit <= high:
-        marks += f'<polyline class="worse" points="{at(first, limit)} {at(last, limit)}"/>'
     path = " ".join(at(p.place, p.value) for p in points)
     x, y = at(points[-1].place, values[-1]).split(",")
     told = f"{len(points)} packages, {len(changes)} change point{'' if len(changes) == 1 else 's'}"
