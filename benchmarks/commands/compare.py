@@ -153,7 +153,7 @@ def compare(
     """Measure two revisions.
 
     Args:
-        base, head: see contenders.tubeq.prepare_side.
+        base, head: see contenders.revisions.prepare_side.
         names: of workloads, or patterns, all counted and timed; the usual ones where None.
         all_times: whether to time all that are counted.
         settings: how strict; as of targets.toml where None.

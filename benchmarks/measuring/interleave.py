@@ -143,8 +143,9 @@ def run_pair(
         place.mkdir()
         stock = stock_folder(folders.parent, index, contender.side, workload)
         calls = contender.ask(
-            "prepare", workload=workload, folder=str(place), profile=profile, stock=str(stock)
-        )
+            "prepare", workload=workload, folder=str(place), profile=profile, stock=str(stock),
+            contender=contender.side.contender,
+        )  # fmt: skip
     if calls <= 0:
         raise InfrastructureError(f"the workload {workload!r} has no batches for a gate")
     for _ in range(WARM_UP_BATCHES):

@@ -17,11 +17,12 @@ import tempfile
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring.process import pack
-from benchmarks.workloads import Profile, Workload, all_workloads
+from benchmarks.workloads import Lacks, Profile, Workload, all_workloads, base
 
 WARM_UP_SHARE = 0.1
 MOST_WARM_UP_CALLS = 50
@@ -35,13 +36,21 @@ class WorkloadActor:
         self._workload: Workload | None = None
         self._state: Any = None
 
-    def prepare(self, workload: str, folder: str, profile: str, stock: str = "") -> int:
+    def prepare(
+        self, workload: str, folder: str, profile: str, stock: str = "", contender: str = ""
+    ) -> int:
         """Make what the workload needs, in an empty folder; how many calls a batch of it has.
 
         Args:
             stock: a folder that is filled once, then copied.
+            contender: a module of `benchmarks.contenders` whose queue does the work in place of the
+                package.
         """
         self._workload = all_workloads()[workload]
+        if contender:
+            if not self._workload.has_reference:
+                raise Lacks(f"{contender} has nothing for {workload}")
+            base.opens = import_module(f"benchmarks.contenders.{contender}").OPENS
         if stock:
             if not Path(stock).exists():
                 Path(stock).mkdir()
