@@ -20,6 +20,7 @@ COMMANDS = {
     "preview": "show the site on a local port",
     "doctor": "say how noisy this machine is, and what it can see",
     "prove": "measure the gate on itself, with changes planted and none",
+    "figures": "write the figures in documents from results/, or check them",
     "peers": "measure other queues, and the package compared with them",
 }
 
