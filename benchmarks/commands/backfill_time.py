@@ -303,7 +303,7 @@ def short(found: dict[str, Any]) -> dict[str, Any]:
     """Without what only the workloads that are measured of every package keep: a file stays below
     20 kB with all workloads in it."""
     metrics = {
-        metric: {key: value for key, value in each.items() if key != "processes"}
+        metric: {"ratio": each["ratio"], "value": each["value"]}
         for metric, each in found.get("metrics", {}).items()
         if metric not in _LONG
     }

@@ -90,10 +90,7 @@ def publish(
     """
     root = results or history.RESULTS
     out = out.resolve()
-    if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / MARKER).exists())):
-        raise NotOurs(f"{out} is not a site published earlier: choose another folder")
-    if repository_url and not repository_url.startswith(("https://", "http://")):
-        raise NotOurs(f"not a web address: {repository_url}")
+    _check(out, repository_url)
     progress("reading the history")
     old = history.read(root)
     series = current(read_series(root, packages)) or current(read_series(root, []))
@@ -116,6 +113,20 @@ def publish(
         anchor=_anchor(root, series),
         repository_url=repository_url,
     )
+    pages = _put(out, material, progress)
+    return Published(out / "index.html", pages, tuple(material.problems))
+
+
+def _check(out: Path, repository_url: str) -> None:
+    """Refuse a folder that is not ours to replace, and what is no address."""
+    if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / MARKER).exists())):
+        raise NotOurs(f"{out} is not a site published earlier: choose another folder")
+    if repository_url and not repository_url.startswith(("https://", "http://")):
+        raise NotOurs(f"not a web address: {repository_url}")
+
+
+def _put(out: Path, material: build.Material, progress: Callable[[str], None]) -> int:
+    """Build the site next to its place, then put it there; how many pages it has."""
     out.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
@@ -128,7 +139,7 @@ def publish(
     except BaseException:
         shutil.rmtree(made, ignore_errors=True)
         raise
-    return Published(out / "index.html", len(pages), tuple(material.problems))
+    return len(pages)
 
 
 def write_report(run: RunRecord, folder: Path) -> Report:

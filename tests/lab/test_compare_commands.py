@@ -76,6 +76,7 @@ def test_gate_fails_by_a_counter_however_noisy(
     assert "+1 statement" in capsys.readouterr().out
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")
 def test_two_per_cent_more_instructions_are_found_by_counts_alone(
     trees: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]

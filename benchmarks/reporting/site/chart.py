@@ -322,7 +322,7 @@ def shift(latencies: Mapping[str, Any], workload: str, name: str) -> Picture | N
         ends = [max(0.0, sign * each) * sign for each in inner]
         canvas.band([(x, min(0, y), max(0, y)) for x, y in zip(places, ends)], paint)
     canvas.line([*zip(places, inner)], "one", 2.0)
-    at = [inner[min(len(inner) - 1, round(q * len(inner)))] for q in (0.5, 0.95)]
+    at = [min(zip(places, inner), key=lambda each: abs(each[0] - q))[1] for q in (50, 95)]
     return canvas.picture(
         name, "Shift of the head's calls at each quantile", f"Quantile shift of {workload}",
         f"{share(at[0])} at the median, {share(at[1])} at 95 %; within 5 % no change counts",
