@@ -77,6 +77,7 @@ def read_thresholds(
         tables = parse_toml(path.read_text("utf-8-sig"))
     except ValueError as error:
         raise BadInput(f"{path.name}: {error}") from error
+    tables.pop("peers", None)  # judging/peers.py reads it
     limits: dict[str, dict[str, float]] = {}
     for workload, table in tables.items():
         if not isinstance(table, dict):
