@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring.counters import measure_counters
-from benchmarks.measuring.measure import measure, percentiles
+from benchmarks.measuring.sample import measure
+from benchmarks.records.environment import clock_resolution_s
+from benchmarks.records.record import QUANTILES, latency_metrics
 from benchmarks.workloads import Profile, Workload, all_workloads
 
 _WORKLOADS = all_workloads()
@@ -48,8 +50,10 @@ def _figures_of(workload: Workload) -> dict[str, float]:
         calls = min(_CALLS, workload.calls[Profile.REGULAR])
         sample = measure(workload, Profile.REGULAR, calls=calls)
         found = dict(sample.values)
-        for name, each in percentiles(sample.latencies_s).items():
-            found[f"{name}_ms"] = math.nan if each.value_s is None else each.value_s * 1e3
+        metrics = latency_metrics(sample.latencies_s, clock_resolution_s() * 1e9)
+        for name in QUANTILES:
+            each = metrics.get(f"latency_{name}_ms")
+            found[f"{name}_ms"] = math.nan if each is None else each.value
         if sample.operations:
             found["s_per_1000"] = 1e3 * sample.elapsed_s / sample.operations
         if workload.counted_calls:

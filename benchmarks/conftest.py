@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.measuring.counters import measure_counters
-from benchmarks.measuring.measure import percentiles, warm_up_calls
-from benchmarks.records.environment import machine_name
+from benchmarks.measuring.sample import warm_up_calls
+from benchmarks.records.environment import clock_resolution_s, machine_name
+from benchmarks.records.record import latency_metrics
 from benchmarks.workloads import Lacks, Profile, Sample, Workload, all_workloads
 
 if TYPE_CHECKING:
@@ -105,13 +106,11 @@ def _extra_info(workload: Workload, profile: Profile, sample: Sample) -> dict[st
         "machine": machine_name(),
         "calls": len(sample.latencies_s),
     }
-    for name, each in percentiles(sample.latencies_s).items():
-        if each.value_s is not None and each.low_s is not None and each.high_s is not None:
-            info[f"{name}_ms"] = each.value_s * 1e3
-            info[f"{name}_low_ms"] = each.low_s * 1e3
-            info[f"{name}_high_ms"] = each.high_s * 1e3
-    if sample.latencies_s:
-        info["max_ms"] = max(sample.latencies_s) * 1e3
+    for name, each in latency_metrics(sample.latencies_s, clock_resolution_s() * 1e9).items():
+        short = name.removeprefix("latency_").removesuffix("_ms")
+        info[f"{short}_ms"] = each.value
+        if each.low is not None:
+            info |= {f"{short}_low_ms": each.low, f"{short}_high_ms": each.high}
     if sample.operations and sample.elapsed_s:
         info["throughput_per_s"] = sample.operations / sample.elapsed_s
     if workload.counted_calls:

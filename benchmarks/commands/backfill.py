@@ -218,7 +218,7 @@ def _counted(package: Package, workload: str) -> dict[str, Any]:
     """
     try:
         source = source_tree(ROOT, package.sha) / project().source
-        counters = measure_counters(workload, environment={"PYTHONPATH": str(source.parent)})
+        counters = measure_counters(workload, path=(source.parent,))
         instructions = measure_instructions(workload, seeds=SEEDS, package=source)
     except NotImplementedError as error:
         return {"lacks": str(error)}

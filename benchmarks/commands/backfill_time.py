@@ -15,15 +15,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.commands.compare import no_counters, working_folder
+from benchmarks.commands.compare import working_folder
 from benchmarks.common.exits import BadInput, InfrastructureError
 from benchmarks.common.git import UnknownRevision
 from benchmarks.common.progress import Progress
-from benchmarks.common.project import LAB, project, root
+from benchmarks.common.project import project, root
 from benchmarks.contenders.revisions import Side, source_tree
 from benchmarks.judging.gate import Settings, WorkloadVerdict
-from benchmarks.judging.rounds import Bench, Duel, HeadLacks, Watcher
-from benchmarks.measuring.blocks import stock_folder
+from benchmarks.judging.rounds import HeadLacks, Method, Rounds, Tell
+from benchmarks.measuring.interleave import stock_folder
 from benchmarks.records import ratios
 from benchmarks.records.environment import fingerprint
 from benchmarks.records.histograms import encode_histogram
@@ -76,7 +76,7 @@ def spread(packages: Sequence[Package]) -> list[Package]:
     return [newest_first[place] for place in places]
 
 
-class _Told(Watcher):
+class _Told:
     """Tells on standard error which of all workloads is measured, and when the last one will be."""
 
     def __init__(self, progress: Progress, total: int) -> None:
@@ -87,9 +87,9 @@ class _Told(Watcher):
     def begins(self, number: int, name: str) -> None:
         """Workload `number`, from 0."""
         self._number, self._name = number, name
-        self.batch_is_done("")
+        self.batch_is_done("", 0, 0)
 
-    def batch_is_done(self, workload: str) -> None:
+    def batch_is_done(self, _text: str, _done: int, _total: int) -> None:
         """One pair of batches of it is done."""
         about = left_in_words(self._began, self._number, self._total)
         self._progress.tell(f"timing {self._name}{about}; workloads", self._number, self._total)
@@ -152,7 +152,9 @@ def measure_times(
             told.begins(begun, f"{package.sha[:7]} {name}")
             begun += 1
             keeps_calls = package.key in with_histograms
-            compared = partial(_compared, package, name, options.pairs, place, told, keeps_calls)
+            compared = partial(
+                _compared, package, name, options.pairs, place, told.batch_is_done, keeps_calls
+            )
             try:
                 found = companions.measure(name, compared)
             except InfrastructureError as error:
@@ -176,11 +178,11 @@ def _compared(
     name: str,
     pairs: int,
     place: Path,
-    watcher: Watcher,
+    tell: Tell,
     histograms: bool,
     base: Package,
 ) -> dict[str, Any]:
-    return measured(side_of(base), side_of(package), name, pairs, place, watcher, histograms)
+    return measured(side_of(base), side_of(package), name, pairs, place, tell, histograms)
 
 
 class Companions:
@@ -239,7 +241,7 @@ def measured(
     workload: str,
     pairs: int,
     place: Path,
-    watcher: Watcher,
+    tell: Tell,
     histograms: bool = False,
 ) -> dict[str, Any]:
     """What `records.ratios` keeps of one workload; {"lacks": why}, or {"wrong": why}.
@@ -250,28 +252,26 @@ def measured(
         KeyboardInterrupt: Ctrl-C; what was measured by then is not enough.
     """
     settings = replace(Settings(), looks=(pairs,), batches=_BATCHES)
-    bench = Bench(
-        LAB, place, settings, confirms=False, count=no_counters, watcher=watcher,
-        seed=int.from_bytes(os.urandom(4), "big"),
-    )  # fmt: skip
+    seed = int.from_bytes(os.urandom(4), "big")
+    method = Method(place, settings, confirms=False, tell=tell, seed=seed)
     load_1m = fingerprint()["load_1m"]
-    duel = Duel(base, head, [workload], bench)
+    rounds = Rounds(base, head, [workload], method)
     try:
-        comparison = duel.run()
+        timed = rounds.run()
     except HeadLacks as error:
         return {"lacks": str(error)}
     finally:
         shutil.rmtree(stock_folder(place, 1, head, workload), ignore_errors=True)
-    if comparison.interrupted:
+    if timed.interrupted:
         raise KeyboardInterrupt
-    if comparison.skipped:
-        raise AnchorLacks(comparison.skipped[0]["reason"])
-    found = comparison.workloads[0]
+    if timed.skipped:
+        raise AnchorLacks(timed.skipped[0]["reason"])
+    found = timed.workloads[0]
     if found.wrong:
         return {"wrong": found.wrong}
     record = {**as_ratios(found), "load_1m": load_1m}
     if histograms:
-        run = duel.results[workload]
+        run = rounds.results[workload]
         record["histograms"] = {
             "package": encode_histogram(call for pair in run for call in pair.head_calls),
             "companion": encode_histogram(call for pair in run for call in pair.base_calls),

@@ -1,4 +1,8 @@
-"""Find the commit that made a workload slower: a bisection that the gate decides at each step."""
+"""Find the commit that made a workload slower: a bisection that the gate decides at each step.
+
+Where the change can be counted (instructions, statements), counts alone decide each step: exact,
+and a matter of seconds. Otherwise time is measured at each step.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from typing import Any
 from benchmarks.commands.compare import (
     ROOT,
     add_measuring,
-    checked_workloads,
+    chosen_workloads,
     compare,
     measuring,
     report_failure,
@@ -21,7 +25,7 @@ from benchmarks.common.exits import ExitCode, LabError
 from benchmarks.common.git import commits_after, describe, resolve
 from benchmarks.contenders.revisions import BuildFailed
 from benchmarks.judging.gate import Comparison, Verdict
-from benchmarks.reporting.comparison_text import reasons
+from benchmarks.reporting.text import reasons, sentence
 
 Judge = Callable[[str], Verdict]
 """What the gate says of a commit against the good one."""
@@ -53,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bad", metavar="BAD", help="a later one that is slow")
     parser.add_argument("workload", metavar="WORKLOAD", nargs=1, help="what became slow")
     add_measuring(parser, workloads=False)
+    parser.add_argument("--json", action="store_true", help="print what was found as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -62,38 +67,66 @@ def run(options: argparse.Namespace) -> int:
         0 when one commit was found, 1 when BAD is no slower than GOOD, 4 when several are left or
         BAD could not be judged.
     """
-    comparisons: dict[str, Comparison] = {}
-
-    def judge(commit: str) -> Verdict:
-        if not options.quiet:
-            print(f"{commit[:10]} {_subject(commit)}", file=sys.stderr, flush=True)
-        try:
-            comparison = compare(
-                good, commit, names=options.workload, **measuring(options), confirms=True
-            )
-        except BuildFailed as error:
-            print(f"  skipped: {error}", file=sys.stderr)
-            return Verdict.INCONCLUSIVE
-        if comparison.interrupted:
-            raise KeyboardInterrupt
-        comparisons[commit] = comparison
-        if not options.quiet:
-            print(f"  {comparison.verdict}", file=sys.stderr, flush=True)
-        return comparison.verdict
-
     try:
-        checked_workloads(options.workload)
+        chosen_workloads(options.workload)
         good = resolve(ROOT, options.good)
-        found = bisect(commits_after(ROOT, good, resolve(ROOT, options.bad)), judge)
+        commits = commits_after(ROOT, good, resolve(ROOT, options.bad))
+        steps = _Steps(good, options)
+        found = bisect(commits, steps.judge)
     except LabError as error:
         return report_failure(error)
     if options.json:
-        print(json.dumps(_as_json(found, comparisons), indent=1))
+        print(json.dumps(_as_json(found, steps.comparisons), indent=1))
     else:
-        _show(found, comparisons)
+        _show(found, steps.comparisons)
     if found.first_bad:
         return ExitCode.PASS
     return ExitCode.INCONCLUSIVE if found.suspects or found.is_unclear else ExitCode.REGRESSION
+
+
+class _Steps:
+    """Compares commits with the good one. By counts alone, once those tell good from bad."""
+
+    def __init__(self, good: str, options: argparse.Namespace) -> None:
+        self.comparisons: dict[str, Comparison] = {}
+        self._good = good
+        self._options = options
+        self._how = measuring(options)
+        self._counts_decide = False
+
+    def judge(self, commit: str) -> Verdict:
+        """What is said of a commit against the good one."""
+        self._say(f"{commit[:10]} {_subject(commit)}")
+        try:
+            comparison = self._counted(commit) if self._how["counts"] else None
+            if comparison is None:
+                how = {**self._how, "counts": False}
+                comparison = self._compare(commit, confirms=True, **how)
+        except BuildFailed as error:
+            self._say(f"  skipped: {error}")
+            return Verdict.INCONCLUSIVE
+        self.comparisons[commit] = comparison
+        self._say(f"  {comparison.verdict}: {sentence(comparison)}")
+        return comparison.verdict
+
+    def _counted(self, commit: str) -> Comparison | None:
+        """What counts alone say; None where time must be measured."""
+        comparison = self._compare(commit, **{**self._how, "times": False})
+        is_found = comparison.verdict is Verdict.REGRESSED
+        self._counts_decide = self._counts_decide or is_found
+        if self._counts_decide or comparison.equal or not self._how["times"]:
+            return comparison
+        return None
+
+    def _compare(self, commit: str, **how: Any) -> Comparison:
+        comparison = compare(self._good, commit, names=self._options.workload, **how)
+        if comparison.interrupted:
+            raise KeyboardInterrupt
+        return comparison
+
+    def _say(self, text: str) -> None:
+        if not self._options.quiet:
+            print(text, file=sys.stderr, flush=True)
 
 
 def bisect(commits: list[str], judge: Judge) -> Found:

@@ -1,4 +1,9 @@
-"""Compare two revisions: measured side by side, here and now."""
+"""Compare two revisions, measured here and now: counted exactly, and timed interleaved.
+
+First instructions and counters of the eight workloads that matter are counted, on all cores; then
+the time of three of them is measured, and of each whose counts moved. One sentence says what
+became of HEAD, tables and a page say the rest.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +13,28 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime, timezone
+from fnmatch import fnmatchcase
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
-from benchmarks.commands.compare_output import write
-from benchmarks.common.exits import BadInput, ExitCode, InfrastructureError, LabError
-from benchmarks.common.options import (
-    check_names,
-    existing_folder,
-    minutes,
-    output_file,
-    whole,
-)
+from benchmarks.commands.compare_output import add_outputs, write
+from benchmarks.common.exits import BadInput, ExitCode, LabError
+from benchmarks.common.git import resolve
+from benchmarks.common.options import did_you_mean, existing_folder, minutes, share, whole
 from benchmarks.common.progress import Progress
-from benchmarks.common.project import LAB, lab_folder, project, root
-from benchmarks.contenders.revisions import WORK, Side, check_side, prepare_side
-from benchmarks.judging.gate import Comparison, Settings, limits_of, unmeasured_limits
-from benchmarks.judging.rounds import Bench, Duel, Watcher
-from benchmarks.judging.targets import Limits, read_thresholds
-from benchmarks.records.environment import fingerprint, python_path
+from benchmarks.common.project import lab_folder, project, root
+from benchmarks.contenders.revisions import WORK, check_side, package_folder, prepare_side
+from benchmarks.judging.counted import Counted, Source, count_both
+from benchmarks.judging.gate import Comparison, Settings, WorkloadVerdict
+from benchmarks.judging.rounds import Method, Rounds, Timed
+from benchmarks.judging.settings import read_settings
+from benchmarks.records.environment import fingerprint
+from benchmarks.records.packages import content_key
 from benchmarks.workloads import all_workloads
 
 ROOT = root()
@@ -40,18 +45,19 @@ _MOST_PAIRS = 10_000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    add_sides(parser)
+    parser.add_argument("base", metavar="BASE", help="what to compare with: a branch, tag, commit")
+    add_head(parser)
     add_measuring(parser)
+    add_outputs(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Measure, show, and keep. 0 whatever the verdict: to fail on one is `gate`'s."""
-    return finish(options, confirms=False, judges=False)
+    return finish(options, confirms=False)
 
 
-def add_sides(parser: argparse.ArgumentParser) -> None:
-    """Add BASE and HEAD."""
-    parser.add_argument("base", metavar="BASE", help="what to compare with: a branch, tag, commit")
+def add_head(parser: argparse.ArgumentParser) -> None:
+    """Add HEAD, and what is measured of it."""
     parser.add_argument(
         "head",
         metavar="HEAD",
@@ -59,58 +65,46 @@ def add_sides(parser: argparse.ArgumentParser) -> None:
         default=WORK,
         help=f"what is compared; {WORK}, the work tree as it is, unless given",
     )
+    parser.add_argument(
+        "--all", action="store_true", help="measure the time of all eight that are counted"
+    )
 
 
 def add_measuring(parser: argparse.ArgumentParser, *, workloads: bool = True) -> None:
-    """Add what says how to measure and where to write."""
+    """Add what says how to measure."""
+    add = parser.add_argument
     if workloads:
-        parser.add_argument(
-            "--workload",
-            action="append",
-            metavar="NAME",
-            help="a workload, may be repeated; those of lab.toml's `timed` unless given",
-        )
-    parser.add_argument(
-        "--budget-minutes",
-        type=minutes,
-        default=10.0,
-        metavar="N",
-        help="begin no further round of measuring that would take longer (10)",
-    )
-    parser.add_argument(
-        "--pairs",
-        type=whole(1, _MOST_PAIRS),
-        default=32,
-        metavar="N",
-        help="at most so many process pairs a workload; it looks after 8, 16 and 32 (32); of fewer "
-        "than 4 nothing can be told but what is counted",
-    )
-    parser.add_argument(
-        "--folder",
-        type=existing_folder,
+        add("--workload", action="append", metavar="NAME",
+            help="a workload or a pattern ('claim-*'), may be repeated: counted and timed in place "
+            "of the usual ones")  # fmt: skip
+    add("--no-counters", action="store_true", help="count nothing")
+    add("--no-time", action="store_true", help="measure no time: counts alone decide, in a minute")
+    add("--relevance", type=share, metavar="N%", help="a smaller change of a time does not count")
+    add("--error", type=share, metavar="N%", help="probability of any false alarm")
+    add("--budget-minutes", type=minutes, default=10.0, metavar="N",
+        help="begin no further round of measuring that would take longer (10)")  # fmt: skip
+    add("--pairs", type=whole(1, _MOST_PAIRS), default=32, metavar="N",
+        help="at most so many process pairs a workload; judged after 8, 16 and 32 (32); of fewer "
+        "than 4 nothing can be told but what is counted")  # fmt: skip
+    add("--folder", type=existing_folder,
         help="where databases go; a folder in memory where there is one, so that the code is "
-        "measured and not the disk",
-    )
-    parser.add_argument("--no-counters", action="store_true", help="leave the counters out")
-    parser.add_argument("--json", action="store_true", help="print the comparison as JSON")
-    parser.add_argument("--junit", type=output_file, metavar="FILE", help="write JUnit XML")
-    parser.add_argument("--markdown", type=output_file, metavar="FILE", help="write a report")
-    parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
+        "measured and not the disk")  # fmt: skip
+    add("--quiet", action="store_true", help="no progress on standard error")
 
 
-def finish(options: argparse.Namespace, *, confirms: bool, judges: bool) -> int:
+def finish(options: argparse.Namespace, *, confirms: bool) -> int:
     """Compare as asked for, write what was asked for; the exit code."""
     try:
         comparison = compare(
-            options.base, options.head, names=options.workload, **measuring(options),
-            confirms=confirms, judges=judges,
+            options.base, options.head, names=options.workload, all_times=options.all,
+            **measuring(options), confirms=confirms,
         )  # fmt: skip
     except LabError as error:
         return report_failure(error)
     write(comparison, options)
     if comparison.interrupted:
         raise KeyboardInterrupt
-    return int(comparison.exit_code) if judges else ExitCode.PASS
+    return int(comparison.exit_code) if confirms else ExitCode.PASS
 
 
 def report_failure(error: LabError) -> int:
@@ -120,13 +114,23 @@ def report_failure(error: LabError) -> int:
 
 
 def measuring(options: argparse.Namespace) -> dict[str, Any]:
-    """The keyword arguments of `compare` that the options stand for."""
-    looks = (*(each for each in Settings().looks if each < options.pairs), options.pairs)
+    """The keyword arguments of `compare` that the options stand for.
+
+    Raises:
+        BadInput: the [gate] table makes no sense, or nothing is left to measure.
+    """
+    settings = read_settings()
+    given = {name: getattr(options, name) for name in ("relevance", "error")}
+    looks = (*(each for each in settings.looks if each < options.pairs), options.pairs)
+    given = {name: value for name, value in given.items() if value is not None}
+    if options.no_counters and options.no_time:
+        raise BadInput("--no-counters and --no-time leave nothing to measure")
     return {
-        "settings": replace(Settings(), looks=looks),
+        "settings": replace(settings, looks=looks, **given),
         "budget_s": 60 * options.budget_minutes,
         "folder": options.folder,
         "counts": not options.no_counters,
+        "times": not options.no_time,
         "quiet": options.quiet,
     }
 
@@ -135,128 +139,128 @@ def compare(
     base: str,
     head: str = WORK,
     *,
-    names: list[str] | None = None,
+    names: Sequence[str] | None = None,
+    all_times: bool = False,
     settings: Settings | None = None,
     budget_s: float = math.inf,
     folder: Path | None = None,
     counts: bool = True,
+    times: bool = True,
     quiet: bool = False,
     confirms: bool = False,
-    judges: bool = False,
-    root: Path = ROOT,
+    even_if_equal: bool = False,
 ) -> Comparison:
-    """Measure two revisions side by side.
+    """Measure two revisions.
 
     Args:
-        base, head: see lab.revisions.prepare_side.
-        names: of workloads; the default ones where None.
-        settings: how strict.
-        budget_s: seconds, see lab.rounds.Bench.
+        base, head: see contenders.revisions.prepare_side.
+        names: of workloads, or patterns, all counted and timed; the usual ones where None.
+        all_times: whether to time all that are counted.
+        settings: how strict; as of targets.toml where None.
+        budget_s: seconds, see Method.
         folder: where databases go.
-        counts: whether to measure counters too.
+        counts, times: whether to count, and to time.
         quiet: no progress on standard error.
-        confirms: whether an alarm is measured anew.
-        judges: whether absolute limits count.
-        root: the repository.
+        confirms: whether an alarm is measured again.
+        even_if_equal: measure a package against itself too.
 
     Raises:
-        BadInput: a revision, a workload or a limit is none.
+        BadInput: a revision or a workload is none.
         InfrastructureError: a build or the measuring failed; the message says why.
     """
-    chosen = checked_workloads(names)
-    limits = allowed_limits() if judges else {}
+    settings = settings or read_settings()
+    chosen = chosen_workloads(names)
     for name in (base, head):
-        check_side(root, name)
+        check_side(ROOT, name)
+    began = perf_counter()
     with Progress(quiet) as progress, working_folder(folder) as place:
-        sides = []
-        for name in (base, head):
-            progress.tell(f"preparing {name}")
-            sides.append(prepare_side(root, name, progress.tell))
-        count = counters_of if counts else no_counters
-
-        def counted(side: Side, workload: str) -> Mapping[str, float]:
-            progress.tell(f"counting {workload} of {side.name}")
-            return count(side, workload)
-
-        bench = Bench(
-            LAB, place, settings or Settings(), budget_s, confirms, counted, Teller(progress)
+        sources = [Source(name, package_folder(ROOT, name)) for name in (base, head)]
+        comparison = Comparison(
+            _as_json(base),
+            _as_json(head),
+            datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            settings,
+            fingerprint(place),
         )
-        comparison = Duel(sides[0], sides[1], chosen, bench).run()
-        comparison.machine = fingerprint(place)
-    for workload in comparison.workloads:
-        allowed = limits.get(workload.name, {})
-        comparison.limits += limits_of(workload, allowed)
-        if not comparison.interrupted:
-            comparison.unmeasured += unmeasured_limits(workload, allowed, counts)
+        if not even_if_equal and _are_equal(sources):
+            comparison.equal = True
+            return comparison
+        counted, timed = Counted(), Timed()
+        try:
+            if counts:
+                countable = [name for name in chosen if all_workloads()[name].counted_calls]
+                counted = count_both(sources[0], sources[1], countable, settings, progress.tell)
+            if times:
+                wanted = chosen if names or all_times else _to_time(chosen, counted)
+                wanted = [name for name in wanted if name not in {*counted.skipped, *counted.wrong}]
+                progress.tell("preparing environments")
+                sides = [prepare_side(ROOT, name, progress.tell) for name in (base, head)]
+                method = Method(place, settings, budget_s, confirms, progress.tell)
+                timed = Rounds(sides[0], sides[1], wanted, method).run()
+        except KeyboardInterrupt:
+            comparison.interrupted = True
+    _merge(comparison, chosen, counted, timed)
+    comparison.elapsed_s = perf_counter() - began
     return comparison
 
 
-def checked_workloads(names: list[str] | None) -> list[str]:
-    """The workloads of those names, each once.
+def _are_equal(sources: Sequence[Source]) -> bool:
+    deep = len(Path(project().source).parts)
+    return len({content_key(each.package.parents[deep - 1]) for each in sources}) == 1
+
+
+def _as_json(name: str) -> Mapping[str, Any]:
+    is_folder = Path(name).is_absolute() or name.startswith(".")
+    commit = "" if is_folder else resolve(ROOT, "HEAD" if name == WORK else name)
+    return {"name": name, "commit": commit, "dirty": is_folder or name == WORK}
+
+
+def _to_time(chosen: Sequence[str], counted: Counted) -> list[str]:
+    """The usual workloads, and each whose counts moved enough to matter."""
+    moved = {
+        name
+        for name, counters in counted.counters.items()
+        if any(each.has_moved and each.limit is not None for each in counters)
+    }
+    return list(dict.fromkeys([*project().timed, *(each for each in chosen if each in moved)]))
+
+
+def _merge(comparison: Comparison, chosen: Sequence[str], counted: Counted, timed: Timed) -> None:
+    """What was counted and what was timed, as one verdict a workload."""
+    times = {each.name: each for each in timed.workloads}
+    for name in dict.fromkeys([*chosen, *times]):
+        counters = counted.counters.get(name, [])
+        if name in times or counters or name in counted.wrong:
+            workload = times.get(name, WorkloadVerdict(name, []))
+            wrong = workload.wrong or counted.wrong.get(name, "")
+            comparison.workloads.append(replace(workload, counters=counters, wrong=wrong))
+    skipped = {**counted.skipped, **{each["name"]: each["reason"] for each in timed.skipped}}
+    comparison.skipped = [{"name": name, "reason": why} for name, why in skipped.items()]
+    comparison.notes = counted.notes
+    comparison.interrupted = comparison.interrupted or timed.interrupted
+
+
+def chosen_workloads(names: Sequence[str] | None) -> list[str]:
+    """The workloads of those names and patterns, each once; the eight of None.
 
     Raises:
-        BadInput: there is none of that name, or the gate has no use for it.
+        BadInput: there is none of that name, or it has no batches.
     """
+    if not names:
+        return list(project().counted)
     known = all_workloads()
-    chosen = list(dict.fromkeys(names or project().timed))
-    check_names("workload", chosen, known)
-    for name in chosen:
-        if not known[name].batch:
-            having = ", ".join(each for each in known if known[each].batch)
-            raise BadInput(f"the workload {name!r} has no batches for a comparison; have: {having}")
-    return chosen
-
-
-def allowed_limits() -> Limits:
-    """Tier 0: the limits of benchmarks/judging/targets.toml.
-
-    Raises:
-        BadInput: they make no sense.
-        InfrastructureError: the file cannot be read.
-    """
-    try:
-        return read_thresholds()
-    except (OSError, ImportError) as error:
-        raise InfrastructureError(f"the limits cannot be read: {error}") from error
-
-
-def counters_of(side: Side, workload: str) -> Mapping[str, float]:
-    """Counters per operation, {} where they mean nothing or cannot be had."""
-    if not all_workloads()[workload].counted_calls:
-        return {}
-    from benchmarks.measuring.counters import measure_counters
-
-    path = python_path(*side.path)
-    environment = {"PYTHONPATH": path} if path else {}
-    try:
-        return measure_counters(workload, python=side.python, environment=environment)
-    except NotImplementedError:
-        return {}
-    except RuntimeError as error:
-        print(f"no counters of {side.name}: {error}", file=sys.stderr)
-        return {}
-
-
-def no_counters(_side: Side, _workload: str) -> Mapping[str, float]:
-    """Counts nothing."""
-    return {}
-
-
-class Teller(Watcher):
-    """Tells of batches on standard error."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._total = self._done = 0
-        self._what = ""
-
-    def round_begins(self, batches: int, what: str) -> None:
-        self._total += batches
-        self._what = what
-
-    def batch_is_done(self, workload: str) -> None:
-        self._done += 1
-        self._progress.tell(f"{workload}, {self._what}, batches", self._done, self._total)
+    usable = {name: None for name, each in known.items() if each.batch}
+    chosen: dict[str, None] = {}
+    for name in names:
+        if name in known and name not in usable:
+            raise BadInput(
+                f"the workload {name!r} has no batches for a comparison; have: {', '.join(usable)}"
+            )
+        found = [each for each in usable if fnmatchcase(each, name)]
+        if not found:
+            raise BadInput(f"there is no workload {name!r}{did_you_mean(name, usable)}")
+        chosen |= dict.fromkeys(found)
+    return list(chosen)
 
 
 @contextmanager

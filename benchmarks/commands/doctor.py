@@ -21,16 +21,19 @@ from benchmarks.commands.compare import (
     report_failure,
 )
 from benchmarks.common.exits import BadInput, ExitCode, LabError
+from benchmarks.common.project import project
 from benchmarks.common.statistics import Estimate
 from benchmarks.contenders.revisions import WORK
 from benchmarks.judging.gate import FEWEST_PAIRS, Comparison, MetricVerdict, Settings
-from benchmarks.reporting.comparison_text import figure
+from benchmarks.judging.settings import read_settings
+from benchmarks.reporting.text import figure
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_measuring(parser)
-    parser.set_defaults(pairs=8, no_counters=True)
+    parser.add_argument("--json", action="store_true", help="print what was found as JSON")
+    parser.set_defaults(pairs=8, no_counters=True, workload=None)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,19 +42,21 @@ def run(options: argparse.Namespace) -> int:
     Returns:
         0 when the gate can decide here, 4 when it cannot, even with all the samples it may take.
     """
-    chosen = measuring(options)
-    # One look only: this is about the noise, not about a verdict.
-    chosen["settings"] = replace(chosen["settings"], looks=(options.pairs,))
     try:
+        chosen = measuring(options)
+        # One look only: this is about the noise, not about a verdict.
+        chosen["settings"] = replace(chosen["settings"], looks=(options.pairs,))
         if options.pairs < _FEWEST_PAIRS:
             raise BadInput(f"a spread needs at least {_FEWEST_PAIRS} process pairs (--pairs)")
-        comparison = compare(WORK, WORK, names=options.workload, **chosen)
+        comparison = compare(
+            WORK, WORK, names=options.workload or project().timed, even_if_equal=True, **chosen
+        )
         if options.pairs < FEWEST_PAIRS and not comparison.interrupted:
             print(f"note: {options.pairs} process pairs say little", file=sys.stderr)
     except LabError as error:
         return report_failure(error)
     rows = [
-        {"workload": workload.name, **noise(metric, Settings())}
+        {"workload": workload.name, **noise(metric, read_settings())}
         for workload in comparison.workloads
         for metric in workload.metrics
         if len(metric.processes) >= _FEWEST_PAIRS  # after Ctrl-C there may be fewer

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.commands.backfill_time import anchor_package, measured, side_of
-from benchmarks.commands.compare import Teller, working_folder
+from benchmarks.commands.compare import working_folder
 from benchmarks.common.exits import BadInput
 from benchmarks.common.progress import Progress
 from benchmarks.common.project import project, root
@@ -66,7 +66,7 @@ def fill(path: Path, real: int, planted: int, revision: str, quiet: bool = False
                     began, now = time.monotonic(), load()
                     if kind == "time":
                         found = measured(
-                            anchor, sides[wanted], WORKLOAD, _PAIRS, place, Teller(progress)
+                            anchor, sides[wanted], WORKLOAD, _PAIRS, place, progress.tell
                         )
                     else:
                         found = _counted(sides[wanted], number)

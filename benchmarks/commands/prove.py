@@ -191,7 +191,12 @@ def _tool(name: str, place: Path, source: Path, quiet: bool) -> Ask:
 def ask_gate(base: Path, head: Path, workload: str, quiet: bool = True) -> Outcome:
     """What the gate, as it is by default, says of two trees."""
     comparison = compare(
-        str(base), str(head), names=[workload], confirms=True, judges=True, quiet=quiet
+        str(base),
+        str(head),
+        names=[workload],
+        confirms=True,
+        quiet=quiet,
+        even_if_equal=True,
     )
     if comparison.interrupted:
         raise KeyboardInterrupt
@@ -202,8 +207,7 @@ def outcome_of(comparison: Comparison) -> Outcome:
     """The comparison of one workload as an outcome."""
     workload = comparison.workloads[0]
     by = [each.metric for each in workload.metrics if each.verdict is Verdict.REGRESSED]
-    by += [each.counter for each in workload.counters if each.has_regressed(workload.relevance)]
-    by += [each.limit for each in comparison.limits if each.broken]
+    by += [each.counter for each in workload.counters if each.verdict is Verdict.REGRESSED]
     details: dict[str, Any] = {
         "by": by,
         "pairs": workload.pairs,

@@ -172,7 +172,7 @@ def _measure_all(
     chosen: Sequence[Workload], profile: Profile, limits: Limits, progress: Progress
 ) -> Run:
     from benchmarks.measuring.counters import measure_counters
-    from benchmarks.measuring.measure import measure
+    from benchmarks.measuring.sample import measure
 
     finished = Run(str(profile))
     samples: dict[str, Sample] = {}

@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 from benchmarks.commands.run import Outcome, Run
 from benchmarks.common.exits import ExitCode
 from benchmarks.common.project import project
-from benchmarks.measuring.measure import calls_needed
+from benchmarks.common.statistics import calls_needed
 from benchmarks.records.record import CLOCK_STEPS, QUANTILES, Measure, WorkloadRecord
 
 _PERCENTILES = ("p50", "p95", "p99")

@@ -70,10 +70,11 @@ class Estimate:
 def estimate(log_ratios: Sequence[float], trimmed_from: int = _TRIMMED_FROM) -> Estimate:
     """The mean of one log-ratio per process, with its standard error.
 
-    From `trimmed_from` processes on an eighth is trimmed from each end (Yuen 1974, "The two-sample trimmed t
-    for unequal population variances"): a minute in which another program took the machine makes a
-    few processes useless, and would make the whole interval so. Without a change the two sides can
-    be exchanged, so log-ratios are symmetric about 0 and trimming does not shift their mean.
+    From `trimmed_from` processes on an eighth is trimmed from each end (Yuen 1974, "The two-sample
+    trimmed t for unequal population variances"): a minute in which another program took the machine
+    makes a few processes useless, and would make the whole interval so. Without a change the two
+    sides can be exchanged, so log-ratios are symmetric about 0 and trimming does not shift their
+    mean.
     """
     ordered = sorted(log_ratios)
     count = len(ordered)
@@ -103,6 +104,47 @@ def holm(p_values: Mapping[Key, float]) -> dict[Key, float]:
 def quantile(ordered: Sequence[float], share: float) -> float:
     """The smallest value that at least that share of a sorted, non-empty sample does not exceed."""
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def order_interval(calls: int, quantile: float, confidence: float = 0.95) -> tuple[int, int] | None:
+    """Ranks (from 1) of the two order statistics that enclose a quantile, or None if too few calls.
+
+    The number of calls below the true quantile is binomial, whatever the latencies' distribution,
+    so the interval needs no assumption but independence (David & Nagaraja, Order Statistics, 7.1).
+    """
+    tail = (1 - confidence) / 2
+    if calls < 1 or quantile**calls > tail or (1 - quantile) ** calls > tail:
+        return None
+    spread = math.sqrt(calls * quantile * (1 - quantile))
+    start = max(0, int(calls * quantile - 10 * spread))  # what lies before has no weight
+    log_odds = math.log(quantile) - math.log1p(-quantile)
+    log_mass = (
+        math.lgamma(calls + 1) - math.lgamma(start + 1) - math.lgamma(calls - start + 1)
+        + start * math.log(quantile) + (calls - start) * math.log1p(-quantile)
+    )  # fmt: skip
+    low, high, below = max(1, start), calls, 0.0
+    for rank in range(start + 1, calls + 1):
+        below += math.exp(log_mass)  # P(fewer than `rank` calls are below the quantile)
+        if below <= tail:
+            low = rank
+        if below >= 1 - tail:
+            high = rank
+            break
+        log_mass += math.log((calls - rank + 1) / rank) + log_odds
+    return low, high
+
+
+def calls_needed(share: float) -> int:
+    """The fewest calls of which that percentile is given: 72 for P95, 368 for P99.
+
+    Below, even the slowest call lies below the true percentile with more than 2.5 % chance, so no
+    order statistic can be the upper end of a 95 % interval (David and Nagaraja, "Order
+    Statistics", 3rd ed., section 7.1).
+    """
+    calls = 1
+    while order_interval(calls, share) is None:
+        calls += 1
+    return calls
 
 
 def clopper_pearson(events: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:

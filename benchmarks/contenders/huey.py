@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from benchmarks.contenders.base import SYNCHRONOUS
-from benchmarks.contenders.base import RESULT, Queue
+from benchmarks.contenders.base import RESULT, SYNCHRONOUS, Queue
 
 _RESULT = json.dumps(RESULT).encode()
 _INSERT = "insert into task (queue, data, priority) values (?, ?, 0)"

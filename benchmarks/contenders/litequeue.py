@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from benchmarks.contenders.base import SYNCHRONOUS
-from benchmarks.contenders.base import Queue
+from benchmarks.contenders.base import SYNCHRONOUS, Queue
 
 
 class Litequeue(Queue):

@@ -7,8 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contenders.base import SYNCHRONOUS
-from benchmarks.contenders.base import Queue
+from benchmarks.contenders.base import SYNCHRONOUS, Queue
 
 
 class PersistFifo(Queue):

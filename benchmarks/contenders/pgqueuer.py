@@ -10,8 +10,8 @@ from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
-from benchmarks.contenders.reference_postgres import settle
 from benchmarks.contenders.base import DEFAULT, FULL, SERVER, TASK_TYPE, Queue
+from benchmarks.contenders.reference_postgres import settle
 
 
 class Pgqueuer(Queue):

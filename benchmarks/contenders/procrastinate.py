@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from benchmarks.contenders.reference_postgres import settle
 from benchmarks.contenders.base import DEFAULT, FULL, SERVER, Queue
+from benchmarks.contenders.reference_postgres import settle
 
 _SILENCE_S = 2.0
 

@@ -1,4 +1,4 @@
-"""The reference as a queue: bare SQLite, one transaction a verb (contenders/reference_sqlite.py)."""
+"""The reference as a queue: bare SQLite, one transaction a verb, by reference_sqlite.py."""
 
 from __future__ import annotations
 

@@ -147,6 +147,9 @@ class ReferenceQueue:
         durability: "fast": no sync at a commit; "balanced": creations and completions are on the
             disk when they return; "full": claims and starts too.
         timeout_s: how long SQLite itself waits for other writers (its busy_timeout).
+
+    Raises:
+        RuntimeError: a claim would scan the table.
     """
 
     def __init__(
@@ -167,6 +170,7 @@ class ReferenceQueue:
         self._execute("COMMIT")
         if is_new:
             self.connection.executescript(SCHEMA)
+        self._check_plans()
 
     def __enter__(self) -> ReferenceQueue:
         return self
@@ -251,6 +255,13 @@ class ReferenceQueue:
             by_status={**dict.fromkeys(states, 0), **dict(found.fetchall())}, results=results
         )
 
+    def _check_plans(self) -> None:
+        """A reference that scans its table would flatter whatever is compared with it."""
+        for statement in CLAIMS.values():
+            plan = self._execute(f"EXPLAIN QUERY PLAN {statement}", ("w", _AT, 0.0, 0.0))
+            if any(str(step[-1]).startswith("SCAN") for step in plan.fetchall()):
+                raise RuntimeError(f"the reference scans its table: {statement.strip()}")
+
     def _begin(self, level: str) -> None:
         if level != self._level:
             self._execute(f"PRAGMA synchronous = {level}")
@@ -288,15 +299,5 @@ class _Claimed(tuple[Any, ...]):
         return str(self[1])
 
 
-def check_plans(queue: ReferenceQueue) -> None:
-    """A reference that scans the table would flatter whatever is compared with it.
-
-    Raises:
-        RuntimeError: it does.
-    """
-    for statement in CLAIMS.values():
-        plan = queue.connection.execute(
-            f"EXPLAIN QUERY PLAN {statement}", ("w", _AT, 0.0, 0.0)
-        ).fetchall()
-        if any(str(step[-1]).startswith("SCAN") for step in plan):
-            raise RuntimeError(f"the reference scans its table: {statement.strip()}")
+OPENS = ReferenceQueue
+"""What a workload opens in place of the package's QueueManager."""

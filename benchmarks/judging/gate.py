@@ -2,7 +2,7 @@
 
 The JSON form of a comparison (`Comparison.to_json`, written to `.lab/last-comparison.json`):
 
-    schema            1
+    schema            2 (1 had limits, and counters without `noise` and `limit`)
     base, head        {name, commit ("" for a folder), dirty}
     started_at        "2026-11-22T20:00:00+00:00"
     elapsed_s         seconds
@@ -11,16 +11,18 @@ The JSON form of a comparison (`Comparison.to_json`, written to `.lab/last-compa
     verdict           improved | unchanged | regressed | inconclusive
     exit_code         0 pass, 1 regression, 4 inconclusive (2, bad input, and 3, the lab failed,
                       write no comparison)
+    equal             whether both are the same package, so that nothing was measured
     skipped           [{name, reason}]: workloads that the base lacks
-    limits            [{workload, limit, allowed, base, head, missed, broken}]: tier 0;
-                      missed: by the head; broken: and not by the base
-    unmeasured        [{workload, limit, allowed}]: limits on what was not measured, each a failure
+    notes             what else is to be said, such as why instructions were not counted
     workloads         a list of
-        name, verdict, pairs (process pairs), calls (per side), elapsed_s
+        name, verdict, pairs (process pairs; 0 where only counts were taken), calls (per side),
+        elapsed_s
         wrong         how the head failed the workload's own check; else ""
         confirmed     true | false after a first alarm was measured anew, else null
         explanation   "+2 vm_steps, +1 statements per operation"; "" where no counter differs
-        counters      [{counter, base, head, exact}] per operation; exact: alike in every repetition
+        counters      [{counter, base, head, exact, noise, limit}] per operation; exact: alike in
+                      every repetition; noise: a smaller relative change is none; limit: a larger
+                      relative rise is a regression by itself, null where the counter only explains
         metrics       a list of
             metric           latency_p50_ms | latency_p95_ms | latency_p99_ms | service_time_ms |
                              throughput_per_s | a name from Sample.values
@@ -51,8 +53,9 @@ P99 does not hold a verdict up (`decides` is false): on a busy machine it is oth
 more than the head's. It can turn a verdict to `regressed`, at twice the relevance threshold, and it
 says how small a change it could have shown.
 
-Of the counters, statements, transactions and fsyncs decide too, without any noise: a head that does
-more of them an operation, by more than the relevance threshold, has regressed. The others explain.
+What is counted exactly decides too, without any noise: a head that does more statements,
+transactions or fsyncs an operation, or executes more instructions, by more than the counter's
+limit, has regressed. The other counters explain.
 """
 
 from __future__ import annotations
@@ -66,10 +69,11 @@ from typing import Any
 
 from benchmarks.common.exits import ExitCode
 from benchmarks.common.statistics import Estimate, estimate, holm
-from benchmarks.measuring.counters import COUNTERS
 
-SCHEMA = 1
-DECIDING_COUNTERS = ("statements", "transactions", "fsyncs")
+SCHEMA = 2
+INSTRUCTIONS = "instructions"
+COUNTS = (INSTRUCTIONS, "statements", "transactions", "fsyncs")
+"""Counters that can decide; without instructions, python_calls do too."""
 TAIL = "latency_p99_ms"
 FEWEST_PAIRS = 4
 """Of fewer process pairs no latency is judged: their spread says nothing of the next ones."""
@@ -93,6 +97,7 @@ class Settings:
     Args:
         error: probability of any false alarm over all workloads, metrics and looks.
         relevance: a smaller effect is no change that counts.
+        instructions: a larger rise of the instructions an operation is a regression by itself.
         resolution: the half-width that an interval must reach before "unchanged" is said.
         tail_factor: for P99, of which a sample holds few calls, both are that many times larger.
         looks: process pairs after which the gate looks.
@@ -101,6 +106,7 @@ class Settings:
 
     error: float = 0.01
     relevance: float = 0.05
+    instructions: float = 0.015
     resolution: float = 0.04
     tail_factor: float = 2.0
     looks: tuple[int, ...] = (8, 16, 32)
@@ -157,30 +163,39 @@ class MetricSample:
 
 @dataclass(frozen=True)
 class Counter:
-    """A deterministic cost per operation, on both sides."""
+    """A deterministic cost per operation, on both sides. See the top of this file."""
 
     counter: str
     base: float
     head: float
     exact: bool = True
+    noise: float = 0.0
+    limit: float | None = None
 
-    def has_regressed(self, relevance: float) -> bool:
-        """Whether this alone makes the head worse."""
-        costs = self.counter in DECIDING_COUNTERS
-        return costs and self.exact and self.head > self.base * (1 + relevance) + 1e-9
+    @property
+    def change(self) -> float:
+        """The head's relative change; infinite where the base has none."""
+        if self.base == self.head:
+            return 0.0
+        return self.head / self.base - 1 if self.base else math.inf
 
+    @property
+    def has_moved(self) -> bool:
+        """Whether the sides differ by more than chance."""
+        return self.exact and abs(self.change) > self.noise + 1e-9
 
-@dataclass(frozen=True)
-class Limit:
-    """An absolute limit of tier 0, as measured."""
+    @property
+    def verdict(self) -> Verdict:
+        """What this alone says of the head; unchanged where it only explains."""
+        if not self.has_moved or self.limit is None or abs(self.change) <= self.limit:
+            return Verdict.UNCHANGED
+        return Verdict.REGRESSED if self.change > 0 else Verdict.IMPROVED
 
-    workload: str
-    limit: str
-    allowed: float
-    base: float
-    head: float
-    missed: bool
-    broken: bool
+    def __str__(self) -> str:
+        """Its change: "+1 statements", "+2.1 % instructions"."""
+        if self.counter == INSTRUCTIONS:
+            return f"{100 * self.change:+.1f} % instructions"
+        return f"{self.head - self.base:+.6g} {self.counter}"
 
 
 @dataclass(frozen=True)
@@ -196,27 +211,23 @@ class WorkloadVerdict:
     counters: Sequence[Counter] = ()
     latencies: Mapping[str, Any] = field(default_factory=dict)
     wrong: str = ""
-    relevance: float = 0.05
 
     @property
     def verdict(self) -> Verdict:
         """The worst of its metrics; improved where one is and none is worse or unknown."""
-        if self.wrong or any(counter.has_regressed(self.relevance) for counter in self.counters):
+        if self.wrong:
             return Verdict.REGRESSED
-        return overall(
+        timed = [
             metric.verdict
             for metric in self.metrics
             if metric.decides or metric.verdict is not Verdict.INCONCLUSIVE
-        )
+        ]
+        return overall([*timed, *(counter.verdict for counter in self.counters)])
 
     @property
     def explanation(self) -> str:
         """Which counters differ, such as "+2 vm_steps per operation"."""
-        changes = [
-            f"{each.head - each.base:+.6g} {each.counter}"
-            for each in self.counters
-            if each.exact and not math.isclose(each.base, each.head, rel_tol=1e-9, abs_tol=1e-9)
-        ]
+        changes = [str(each) for each in self.counters if each.has_moved]
         return f"{', '.join(changes)} per operation" if changes else ""
 
 
@@ -230,22 +241,20 @@ class Comparison:
     settings: Settings
     machine: Mapping[str, Any] = field(default_factory=dict)
     workloads: list[WorkloadVerdict] = field(default_factory=list)
-    limits: list[Limit] = field(default_factory=list)
-    unmeasured: list[Mapping[str, Any]] = field(default_factory=list)
     skipped: list[Mapping[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     elapsed_s: float = 0.0
+    equal: bool = False
     interrupted: bool = False
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of its workloads; a limit broken or not measured counts as a regression.
+        """The worst of its workloads.
 
         Where the base lacks all that was asked for there is nothing to hold against the head.
         """
-        if self.unmeasured or any(limit.broken for limit in self.limits):
-            return Verdict.REGRESSED
         verdicts = [workload.verdict for workload in self.workloads]
-        if self.interrupted or not (verdicts or self.skipped):
+        if self.interrupted or not (verdicts or self.skipped or self.equal):
             verdicts.append(Verdict.INCONCLUSIVE)
         return overall(verdicts)
 
@@ -341,42 +350,3 @@ _WIDEST = 50.0
 
 def _share(log_ratio: float) -> float:
     return math.expm1(max(-_WIDEST, min(_WIDEST, log_ratio)))
-
-
-def limits_of(workload: WorkloadVerdict, allowed: Mapping[str, float]) -> list[Limit]:
-    """Tier 0: the workload's absolute limits, as of `benchmarks/judging/targets.toml`.
-
-    A limit that the base misses too, here and now, is the machine's or the base's doing: it is
-    shown, and not held against the head.
-    """
-    measured = {each.metric: (each.base, each.head) for each in workload.metrics}
-    measured |= {each.counter: (each.base, each.head) for each in workload.counters}
-    limits = []
-    for name, value in allowed.items():
-        if name in measured:
-            base, head = measured[name]
-            sign = -1 if name.endswith("_per_s") else 1
-            base_misses, head_misses = (sign * side > sign * value for side in (base, head))
-            broken = head_misses and not base_misses
-            limits.append(Limit(workload.name, name, value, base, head, head_misses, broken))
-    return limits
-
-
-def unmeasured_limits(
-    workload: WorkloadVerdict, allowed: Mapping[str, float], has_counters: bool = True
-) -> list[Mapping[str, Any]]:
-    """Limits on what was not measured, each a failure: a limit that nothing can break is none.
-
-    Args:
-        workload: as measured.
-        allowed: its limits.
-        has_counters: false where the user left the counters out: then theirs are no failure.
-    """
-    measured = {each.metric for each in workload.metrics}
-    measured |= {each.counter for each in workload.counters}
-    left_out = set() if has_counters else set(COUNTERS)
-    return [
-        {"workload": workload.name, "limit": name, "allowed": value}
-        for name, value in allowed.items()
-        if name not in measured | left_out
-    ]

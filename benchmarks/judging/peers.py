@@ -101,9 +101,7 @@ def judge_peers(document: Document, limits: Mapping[str, float], own: str) -> li
 def safe_queues(document: Document) -> set[str]:
     """Those that lost nothing and completed nothing twice when workers were killed, and gave no
     task to two of several processes."""
-    doubling = {
-        row["queue"] for row in document["contention"] if row["figures"].get("done_twice")
-    }
+    doubling = {row["queue"] for row in document["contention"] if row["figures"].get("done_twice")}
     return {
         row["queue"]
         for row in document["crash"]

@@ -1,4 +1,7 @@
-"""Measuring until it is decided: process pairs in rounds, a look after each, a second opinion."""
+"""Measuring until it is decided: process pairs in rounds, a judgement after each, a second opinion.
+
+A first alarm is measured again, on fresh processes; those decide.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ import tempfile
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -18,8 +20,6 @@ from benchmarks.common.exits import InfrastructureError
 from benchmarks.common.statistics import quantile
 from benchmarks.contenders.revisions import Side
 from benchmarks.judging.gate import (
-    Comparison,
-    Counter,
     MetricSample,
     MetricVerdict,
     Settings,
@@ -27,124 +27,115 @@ from benchmarks.judging.gate import (
     WorkloadVerdict,
     judge,
 )
-from benchmarks.measuring.blocks import Lacks, PairResult, Unfit, contestants, run_pair
+from benchmarks.measuring.interleave import PairResult, process_pair, run_pair
+from benchmarks.measuring.process import ROOT, ProcessLacks, WrongResult
 
 Verdicts = dict[tuple[str, str], MetricVerdict]
+Results = dict[str, list[PairResult]]
+Tell = Callable[[str, int, int], None]
+"""Is given what is done now, and how much of how much is done."""
 _BINS_A_DECADE = 20
 
 
-class Watcher:
-    """Told how the measuring goes on; does nothing with it."""
-
-    def round_begins(self, batches: int, what: str) -> None:
-        """So many more pairs of batches are planned."""
-
-    def batch_is_done(self, workload: str) -> None:
-        """One of them is done."""
-
-
 @dataclass(frozen=True)
-class Bench:
+class Method:
     """Where and how two sides are measured.
 
     Args:
-        root: the folder that has today's `benchmarks`.
         folder: where databases go; exists.
-        settings: how strict the gate is.
+        settings: how strict.
         budget_s: a further round begins only if it is likely to end within so many seconds.
-        confirms: whether an alarm is measured anew before it counts.
-        count: measures counters: (side, workload) to figures by name, empty where it cannot.
-        watcher: told of each batch.
+        confirms: whether an alarm is measured again before it counts.
+        tell: called with what is done, how many batches are done, and of how many.
         seed: of the order of batches.
+        root: the folder that has today's `benchmarks`.
     """
 
-    root: Path
     folder: Path
     settings: Settings = field(default_factory=Settings)
     budget_s: float = math.inf
     confirms: bool = True
-    count: Callable[[Side, str], Mapping[str, float]] = lambda _side, _workload: {}
-    watcher: Watcher = field(default_factory=Watcher)
+    tell: Tell = lambda _text, _done, _total: None
     seed: int = 0
+    root: Path = ROOT
+
+
+@dataclass
+class Timed:
+    """What came of it: workloads, without counters, and those that the base lacks."""
+
+    workloads: list[WorkloadVerdict] = field(default_factory=list)
+    skipped: list[Mapping[str, str]] = field(default_factory=list)
+    interrupted: bool = False
 
 
 class HeadLacks(InfrastructureError):
     """The head has not what a workload needs."""
 
 
-class Duel:
-    """One base against one head, on some workloads.
+class Rounds:
+    """The process pairs of one base and one head, on some workloads.
 
     Args:
         base, head: the two sides.
         workloads: their names.
-        bench: where and how.
+        method: where and how.
     """
 
-    def __init__(self, base: Side, head: Side, workloads: Sequence[str], bench: Bench) -> None:
+    def __init__(self, base: Side, head: Side, workloads: Sequence[str], method: Method) -> None:
         self._sides = (base, head)
-        self._bench = bench
+        self._method = method
         self._began = perf_counter()
-        self._chance = random.Random(bench.seed)
+        self._chance = random.Random(method.seed)
         self._seconds = dict.fromkeys(workloads, 0.0)
         self._confirmed: dict[str, bool] = {}
         self._wrong: dict[str, str] = {}
-        self._counters: dict[str, list[Counter]] = {}
-        self._started = 0
-        self.results: dict[str, list[PairResult]] = {name: [] for name in workloads}
-        self.comparison = Comparison(
-            base.to_json(),
-            head.to_json(),
-            datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            bench.settings,
-        )
+        self._started = self._done = self._planned = 0
+        self.results: Results = {name: [] for name in workloads}
+        self._timed = Timed()
 
-    def run(self) -> Comparison:
+    def run(self) -> Timed:
         """Measure until every workload is decided, or the budget is used up.
 
-        Ctrl-C ends it early: the comparison then says `interrupted`, and has what was measured.
+        Ctrl-C ends it early: `interrupted` says so, and what was measured is there.
 
         Raises:
             InfrastructureError: a side cannot be run.
         """
         verdicts: Verdicts = {}
         try:
-            self._count_all()
             verdicts = self._decide(self.results, list(self.results))
-            if self._bench.confirms:
+            if self._method.confirms:
                 self._confirm(verdicts)
         except KeyboardInterrupt:
-            self.comparison.interrupted = True
-            measured = {name: found for name, found in self.results.items() if found}
-            verdicts = {**self._judged(measured), **verdicts}
-        self.comparison.workloads = [
+            self._timed.interrupted = True
+            verdicts = {**self._judged(self.results), **verdicts}
+        self._timed.workloads = [
             self._workload_verdict(name, verdicts)
             for name, found in self.results.items()
             if found or name in self._wrong
         ]
-        self.comparison.elapsed_s = perf_counter() - self._began
-        return self.comparison
+        return self._timed
 
-    def _decide(self, results: dict[str, list[PairResult]], undecided: list[str]) -> Verdicts:
+    def _decide(self, results: Results, undecided: list[str]) -> Verdicts:
         """Rounds of process pairs until the verdicts of all those workloads stand."""
         verdicts: Verdicts = {}
-        for look in self._bench.settings.looks:
+        for look in self._method.settings.looks:
             planned = sum(look - len(results[name]) for name in undecided)
             if verdicts and not self._has_time_for(planned):
                 break
-            batches = self._bench.settings.batches
-            self._bench.watcher.round_begins(planned * batches, f"{look} process pairs")
+            self._planned += planned * self._method.settings.batches
             for number in range(look):
                 for name in list(undecided):
-                    if len(results[name]) <= number and not self._measure(name, results):
+                    if len(results[name]) <= number and not self._measure(name, results, look):
                         undecided.remove(name)
-            found = self._judged({name: each for name, each in results.items() if each})
-            # A verdict once given stands: the next look is for the undecided alone.
+            # A verdict once given stands: the next round is for the undecided alone.
+            found = self._judged(results)
             verdicts |= {key: each for key, each in found.items() if key[0] in undecided}
             undecided = [
                 name
                 for name in undecided
-                if self._workload(name, verdicts).verdict is Verdict.INCONCLUSIVE
+                if _workload(name, verdicts).verdict is Verdict.INCONCLUSIVE
             ]
             if not undecided:
                 break
@@ -153,27 +144,25 @@ class Duel:
     def _has_time_for(self, pairs: int) -> bool:
         """Whether so many more pairs are likely to end within the budget."""
         per_pair_s = sum(self._seconds.values()) / max(1, self._started)
-        return perf_counter() - self._began + pairs * per_pair_s <= self._bench.budget_s
+        return perf_counter() - self._began + pairs * per_pair_s <= self._method.budget_s
 
-    def _measure(self, name: str, results: dict[str, list[PairResult]]) -> bool:
-        """One process pair; False where a side lacks what the workload needs."""
+    def _measure(self, name: str, results: Results, look: int) -> bool:
+        """One process pair; False where a side cannot do the workload, or not rightly."""
         began = perf_counter()
-        bench = self._bench
-        place = Path(tempfile.mkdtemp(prefix="pair-", dir=bench.folder))
+        method = self._method
+        place = Path(tempfile.mkdtemp(prefix="pair-", dir=method.folder))
         self._started += 1
+
+        def batch_is_done() -> None:
+            self._done += 1
+            method.tell(f"{name}, {look} process pairs, batches", self._done, self._planned)
+
         try:
-            with contestants(*self._sides, bench.root, place, self._started) as pair:
-                results[name].append(
-                    run_pair(
-                        pair,
-                        name,
-                        place,
-                        bench.settings.batches,
-                        self._chance,
-                        progress=lambda: bench.watcher.batch_is_done(name),
-                    )
-                )
-        except Unfit as error:
+            with process_pair(*self._sides, method.root, place, self._started) as pair:
+                batches = method.settings.batches
+                found = run_pair(pair, name, place, batches, self._chance, progress=batch_is_done)
+            results[name].append(found)
+        except (ProcessLacks, WrongResult) as error:
             self._drop(name, error)
             return False
         finally:
@@ -181,35 +170,36 @@ class Duel:
             self._seconds[name] += perf_counter() - began
         return True
 
-    def _drop(self, name: str, error: Unfit) -> None:
+    def _drop(self, name: str, error: ProcessLacks | WrongResult) -> None:
         """What a side that cannot do a workload means: a base may be too old, a head may not."""
-        if error.side is self._sides[0] and isinstance(error, Lacks):
-            self.comparison.skipped.append({"name": name, "reason": str(error)})
-        elif error.side is self._sides[1] and not isinstance(error, Lacks):
+        is_base = error.process.side is self._sides[0]
+        if isinstance(error, ProcessLacks) and is_base:
+            self._timed.skipped.append({"name": name, "reason": str(error)})
+        elif isinstance(error, WrongResult) and not is_base:
             self._wrong[name] = str(error)
         else:
-            kind = HeadLacks if isinstance(error, Lacks) else InfrastructureError
+            kind = HeadLacks if isinstance(error, ProcessLacks) else InfrastructureError
             raise kind(f"{name} cannot be measured: {error}") from None
 
     def _judged(self, results: Mapping[str, Sequence[PairResult]]) -> Verdicts:
         samples = {}
         for name, pairs in results.items():
-            for metric in pairs[0].log_ratios:
+            for metric in pairs[0].log_ratios if pairs else ():
                 having = [pair for pair in pairs if metric in pair.log_ratios]
                 samples[name, metric] = MetricSample(
                     [pair.log_ratios[metric] for pair in having],
                     [pair.base[metric] for pair in having],
                     [pair.head[metric] for pair in having],
                 )
-        return judge(samples, self._bench.settings)
+        return judge(samples, self._method.settings)
 
     def _confirm(self, verdicts: Verdicts) -> None:
-        """Measure alarms anew, on fresh processes; for the metrics concerned these decide."""
+        """Measure alarms again, on fresh processes; for the metrics concerned these decide."""
         alarms = [key for key, each in verdicts.items() if each.verdict is Verdict.REGRESSED]
         names = sorted({name for name, _ in alarms})
         if not names:
             return
-        again: dict[str, list[PairResult]] = {name: [] for name in names}
+        again: Results = {name: [] for name in names}
         try:
             second = self._decide(again, list(names))
         except KeyboardInterrupt:
@@ -225,40 +215,24 @@ class Duel:
                 verdicts[name, metric].verdict is Verdict.REGRESSED for metric in metrics
             )
 
-    def _count_all(self) -> None:
-        for name in self.results:
-            counters = self._counted(name)
-            if any(each.base != each.head for each in counters):
-                again = self._counted(name)
-                counters = [replace(each, exact=each in again) for each in counters]
-            self._counters[name] = counters
-
-    def _counted(self, name: str) -> list[Counter]:
-        base, head = (self._bench.count(side, name) for side in self._sides)
-        return [Counter(each, base[each], head[each]) for each in base if each in head]
-
     def _workload_verdict(self, name: str, verdicts: Verdicts) -> WorkloadVerdict:
         pairs = self.results[name]
         return replace(
-            self._workload(name, verdicts),
+            _workload(name, verdicts),
             pairs=len(pairs),
             calls=sum(len(pair.base_calls) for pair in pairs),
             elapsed_s=self._seconds[name],
             confirmed=self._confirmed.get(name),
+            wrong=self._wrong.get(name, ""),
             latencies={
                 "base": distribution(pair.base_calls for pair in pairs),
                 "head": distribution(pair.head_calls for pair in pairs),
             },
         )
 
-    def _workload(self, name: str, verdicts: Verdicts) -> WorkloadVerdict:
-        return WorkloadVerdict(
-            name,
-            [each for key, each in verdicts.items() if key[0] == name],
-            counters=self._counters.get(name, ()),
-            wrong=self._wrong.get(name, ""),
-            relevance=self._bench.settings.relevance,
-        )
+
+def _workload(name: str, verdicts: Verdicts) -> WorkloadVerdict:
+    return WorkloadVerdict(name, [each for key, each in verdicts.items() if key[0] == name])
 
 
 def distribution(samples: Iterable[array[float]]) -> dict[str, Any]:

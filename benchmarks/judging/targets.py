@@ -79,6 +79,7 @@ def read_thresholds(
         raise BadInput(f"{path.name}: {error}") from error
     tables.pop("peers", None)  # judging/peers.py reads it
     limits: dict[str, dict[str, float]] = {}
+    tables.pop("gate", None)  # settings.py reads that
     for workload, table in tables.items():
         if not isinstance(table, dict):
             raise BadInput(

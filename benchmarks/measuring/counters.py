@@ -31,24 +31,18 @@ Only the standard library is used here: this file also runs in the environment o
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from benchmarks.common.exits import ending
-from benchmarks.common.project import LAB
-from benchmarks.records.environment import python_path
+from benchmarks.measuring.process import ROOT, Process, actor_command, variables
 
 COUNTERS = (
     "vm_steps", "statements", "transactions", "fsyncs", "wal_bytes", "pages_written", "read_bytes",
     "python_calls", "python_peak_bytes",
 )  # fmt: skip
 REGISTRY = "benchmarks.workloads:all_workloads"
-ROOT = LAB
 PATIENCE_S = 600.0
 """How long a process may count: many times what the slowest workload needs."""
 
@@ -58,8 +52,7 @@ def measure_counters(
     calls: int = 100,
     *,
     python: str | os.PathLike[str] = sys.executable,
-    environment: Mapping[str, str] | None = None,
-    root: Path = ROOT,
+    path: tuple[Path, ...] = (),
     registry: str = REGISTRY,
 ) -> dict[str, float]:
     """Counters per operation, by name: see the top of this file.
@@ -69,55 +62,26 @@ def measure_counters(
         calls: how many calls are counted, after 11 that warm up; fewer where the workload's
             `counted_calls` says so, since its calls are large.
         python: the interpreter, and so the environment whose package is measured.
-        environment: variables for it, beside this process's own.
-        root: the folder to import `benchmarks` from.
+        path: folders that come before that environment's packages.
         registry: "module:function" that gives the workloads by name.
 
     Raises:
-        NotImplementedError: the measured package lacks what the workload needs.
-        RuntimeError: the process failed; the message says how, with the end of what it wrote.
+        ProcessLacks, WrongResult, ProcessFailed: as of Process.answer.
     """
-    command = [os.fspath(python), "-m", "benchmarks.measuring.counting", registry, workload_name]
-    try:
-        done = subprocess.run(
-            [*command, str(calls)],
-            env=counting_environment(root, environment or {}),
-            cwd=root,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-            stdin=subprocess.DEVNULL,
-            timeout=PATIENCE_S,
+    command = actor_command("benchmarks.measuring.counting:Counting", python=python)
+    with Process(
+        command, name=f"counting {workload_name}", environment=counting_variables(path)
+    ) as process:
+        found = process.ask(
+            "count", PATIENCE_S, registry=registry, workload=workload_name, calls=calls
         )
-    except OSError as error:
-        raise RuntimeError(f"counting {workload_name} cannot be started: {error}") from None
-    except subprocess.TimeoutExpired:
-        raise RuntimeError(
-            f"counting {workload_name} did not end within {PATIENCE_S:g} s"
-        ) from None
-    words = done.stderr[-2000:].strip()
-    if done.returncode:
-        how = ending(done.returncode)
-        raise RuntimeError(f"counting {workload_name} failed, its process {how}: {words}")
-    try:
-        answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    except (ValueError, IndexError):
-        raise RuntimeError(f"counting {workload_name} gave no answer: {words}") from None
-    if "lacks" in answer:
-        raise NotImplementedError(answer["lacks"])
-    return dict(answer["counters"])
+    return dict(found)
 
 
-def counting_environment(
-    root: Path, environment: Mapping[str, str], seed: int = 0
-) -> dict[str, str]:
+def counting_variables(path: tuple[Path, ...], seed: int = 0) -> Mapping[str, str]:
     """The variables of a process in which something is counted. A coverage tool that watches the
     tests would be counted along, so it is left behind."""
-    own = {"PYTHONHASHSEED": str(seed), "PYTHONPATH": python_path(root)}
     inherited = os.environ.get("PYTHONPATH")
-    given = dict(environment)
-    if "PYTHONPATH" in given or inherited:
-        own["PYTHONPATH"] += os.pathsep + given.pop("PYTHONPATH", inherited or "")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    return {**kept, **given, **own}
+    later = path or ((Path(inherited),) if inherited else ())
+    found = variables(ROOT, *later, hash_seed=seed)
+    return {name: value for name, value in found.items() if not name.startswith("COVERAGE_")}

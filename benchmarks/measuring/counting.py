@@ -1,4 +1,4 @@
-"""The process in which counters are taken: `python -m ...counting REGISTRY NAME CALLS`.
+"""What the process in which counters are taken does.
 
 See counters.py for what they are and why all that is done here. Modules that take something which
 is replaced here are imported afterwards, inside functions. Only the standard library is used.
@@ -6,7 +6,6 @@ is replaced here are imported afterwards, inside functions. Only the standard li
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import struct
@@ -245,29 +244,38 @@ def _python_counters(workload: Any, state: Any, calls: int) -> dict[str, float]:
     return {"python_calls": called[0] / operations, "python_peak_bytes": peak - before}
 
 
-def _count(registry: str, name: str, calls: int) -> dict[str, Any]:
-    import tempfile
+class Counting:
+    """The actor that counts: time and chance stand still from its start on."""
 
+    def __init__(self) -> None:
+        stop_chance()
+
+    def count(self, registry: str, workload: str, calls: int) -> dict[str, float]:
+        """Counters per operation."""
+        import tempfile
+
+        counts = _Counts()
+        counts.install()
+        chosen = named_workload(registry, workload)
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            state = chosen.prepare(Path(folder), smallest_profile(chosen))
+            try:
+                calls = min(calls, chosen.counted_calls)
+                warm_up(chosen, state, calls)
+                # Python first: after many writes each one would call for the checkpointer's thread.
+                python = _python_counters(chosen, state, min(calls, _PYTHON_CALLS))
+                found = _sqlite_counters(chosen, state, calls, Path(folder), counts)
+                chosen.restore(state, calls)
+                chosen.check(state)
+            finally:
+                chosen.close(state)
+        return {**found, **python}
+
+
+def named_workload(registry: str, name: str) -> Any:
+    """The workload of that name, from "module:function"."""
     module, _, function = registry.partition(":")
-    counts = _Counts()
-    counts.install()
-    workload = getattr(import_module(module), function)()[name]
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        try:
-            state = workload.prepare(Path(folder), smallest_profile(workload))
-        except NotImplementedError as error:
-            return {"lacks": str(error)}
-        try:
-            calls = min(calls, workload.counted_calls)
-            warm_up(workload, state, calls)
-            # Python first: after many writes each one would call for the checkpointer's thread.
-            python = _python_counters(workload, state, min(calls, _PYTHON_CALLS))
-            found = _sqlite_counters(workload, state, calls, Path(folder), counts)
-            workload.restore(state, calls)
-            workload.check(state)
-        finally:
-            workload.close(state)
-    return {"counters": {**found, **python}}
+    return getattr(import_module(module), function)()[name]
 
 
 def warm_up(workload: Any, state: Any, calls: int) -> None:
@@ -279,8 +287,3 @@ def warm_up(workload: Any, state: Any, calls: int) -> None:
 def smallest_profile(workload: Any) -> Any:
     """The smallest of the workload's profiles: counters do not ask for more."""
     return min(workload.calls, key=workload.calls.get)
-
-
-if __name__ == "__main__":
-    stop_chance()
-    print(json.dumps(_count(sys.argv[1], sys.argv[2], int(sys.argv[3]))))

@@ -90,9 +90,7 @@ def crash_run(session: Session, peer: Peer) -> Crash:
     return crash
 
 
-def _warm_up(
-    session: Session, peer: Peer, durability: str, spares: list[Process]
-) -> None:
+def _warm_up(session: Session, peer: Peer, durability: str, spares: list[Process]) -> None:
     """Let them load their packages on another queue: a killed worker's place is taken at once."""
     with session.place(peer) as elsewhere:
         first, *others = spares
@@ -169,9 +167,7 @@ class _Workers:
 
     def _opened(self) -> Process:
         worker = self._spares.pop()
-        self._peer.open(
-            worker, self._durability, self._place, create=False, lease_s=_LEASE_S
-        )
+        self._peer.open(worker, self._durability, self._place, create=False, lease_s=_LEASE_S)
         return worker
 
     def _set_to_work(self, worker: Process) -> None:

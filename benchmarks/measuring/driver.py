@@ -83,7 +83,7 @@ class Driver:
         return pack(array("q", (each // size for each in lifecycles)))
 
     def work_until(self, start_at: float, seconds: float) -> dict[str, Any]:
-        """From a moment on (epoch seconds) claim and complete for so long, or until nothing is left.
+        """From a moment on (epoch seconds) claim and complete for so long, or until none is left.
 
         A latency is that of one task: claimed and completed.
         """

@@ -24,26 +24,27 @@ from __future__ import annotations
 
 import compileall
 import ctypes
-import json
+import hashlib
 import mmap
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from benchmarks.common.exits import ending
 from benchmarks.common.project import project
-from benchmarks.measuring.counters import PATIENCE_S, REGISTRY, ROOT, counting_environment
+from benchmarks.measuring.counters import PATIENCE_S, REGISTRY, counting_variables
+from benchmarks.measuring.process import Process, ProcessFailed, actor_command
 
 SMALLEST_CHANGE = 0.006
 """The smallest relative change to believe, of counts with one hash seed."""
+SMALLEST_CHANGE_OF_FIVE = 0.003
+"""The same of the median of five."""
 _LANES = 8
 _FIRST_LOCK = 100
 _REQUEST = bytes.fromhex(
@@ -73,9 +74,9 @@ def measure_instructions(
     seeds: Sequence[int] = (0,),
     package: Path | None = None,
     python: str | os.PathLike[str] = sys.executable,
-    environment: Mapping[str, str] | None = None,
-    root: Path = ROOT,
+    path: tuple[Path, ...] = (),
     registry: str = REGISTRY,
+    lane: Lane | None = None,
 ) -> float:
     """Instructions per operation, the median over the hash seeds.
 
@@ -86,23 +87,23 @@ def measure_instructions(
         seeds: values of PYTHONHASHSEED, a process each.
         package: a package's folder to count instead of the installed one. It is copied to where
             every package is counted, so that its own path moves nothing.
-        python, environment, root, registry: see counters.measure_counters.
+        python, path, registry: see counters.measure_counters.
+        lane: where to count, for two packages that are to be compared.
 
     Raises:
         NotImplementedError: the measured package lacks what the workload needs, or `why_not`.
-        RuntimeError: the workload failed; the message says how, with the end of what it wrote.
+        WrongResult, ProcessFailed: as of Process.answer.
         OSError: there is no room, or no permission, to count in.
     """
     if why_not():
         raise NotImplementedError(why_not())
-    with _lane() as lane:
-        found = []
-        given = dict(environment or {})
+    with nullcontext(lane) if lane else counting_lane() as own:
         if package is not None:
-            given["PYTHONPATH"] = str(_copied(package, lane.folder))
+            path = (_copied(package, own.folder),)
+        found = []
         for seed in seeds:
-            variables = counting_environment(root, given, seed)
-            found.append(_count_once(registry, workload_name, calls, python, variables, lane))
+            variables = counting_variables(path, seed)
+            found.append(_count_once(registry, workload_name, calls, python, variables, own))
     return median(found)
 
 
@@ -112,7 +113,7 @@ def _count_once(
     calls: int,
     python: str | os.PathLike[str],
     variables: Mapping[str, str],
-    lane: _Lane,
+    lane: Lane,
 ) -> float:
     folder = lane.folder
     out, data = folder / "callgrind", folder / "data"
@@ -121,54 +122,43 @@ def _count_once(
     shutil.rmtree(data, ignore_errors=True)
     data.mkdir()
     command = ["valgrind", "-q", "--tool=callgrind", "--instr-atstart=no"]
-    command += [f"--callgrind-out-file={out}", os.fspath(python), "-m", __spec__.name]
+    command += [f"--callgrind-out-file={out}"]
+    command += actor_command("benchmarks.measuring.instructions:Counting", python=python)
+    order = {"registry": registry, "workload": name, "calls": calls, "folder": str(data)}
+    what = f"counting instructions of {name}"
+    with Process(
+        command, name=what, folder=folder, environment=variables, pass_fds=[lane.lock]
+    ) as process:
+        operations = process.ask("count", PATIENCE_S, **order)
     try:
-        done = subprocess.run(
-            [*command, registry, name, str(calls), str(data)],
-            env=variables,
-            cwd=folder,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-            stdin=subprocess.DEVNULL,
-            pass_fds=(lane.lock,),
-            timeout=PATIENCE_S,
-        )
-    except subprocess.TimeoutExpired:
-        raise RuntimeError(
-            f"counting instructions of {name} did not end within {PATIENCE_S:g} s"
-        ) from None
-    words = done.stderr[-2000:].strip()
-    failed = f"counting instructions of {name} failed, its process {ending(done.returncode)}"
-    if done.returncode:
-        raise RuntimeError(f"{failed}: {words}")
-    try:
-        answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        if "lacks" not in answer:
-            # Dump 1 ends before the work begins, dump 2 with it.
-            return _total(Path(f"{out}.2")) / float(answer["operations"])
-    except (IndexError, KeyError, OSError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise RuntimeError(f"{failed} and gave no count ({error}): {words}") from None
-    raise NotImplementedError(answer["lacks"])
+        # Dump 1 ends before the work begins, dump 2 with it.
+        return _total(Path(f"{out}.2")) / float(operations)
+    except (OSError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise ProcessFailed(f"{what} gave no count ({error})") from None
 
 
 def _copied(package: Path, folder: Path) -> Path:
-    """The package's new parent folder. Compiled here: under valgrind that takes seconds."""
-    copy = folder / "package"
-    shutil.copytree(package, copy / package.name, ignore=shutil.ignore_patterns("__pycache__"))
-    compileall.compile_dir(copy, quiet=2)
-    return copy
+    """The package's new parent folder, the same for every package. Compiled here, once: under
+    valgrind that takes seconds."""
+    target = folder / "package"
+    compiled = folder / "compiled" / hashlib.sha256(os.fsencode(package)).hexdigest()[:16]
+    if not compiled.exists():
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(package, compiled / package.name, ignore=ignored)
+        compileall.compile_dir(compiled, ddir=os.fspath(target), quiet=2)
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(compiled, target)
+    return target
 
 
 def _total(dump: Path) -> int:
     for line in dump.read_text().splitlines():
         if line.startswith("totals:"):
             return int(line.split()[1])
-    raise RuntimeError(f"{dump.name} has no totals: is this another version of callgrind?")
+    raise ValueError(f"{dump.name} has no totals: is this another version of callgrind?")
 
 
-class _Lane(NamedTuple):
+class Lane(NamedTuple):
     """A folder of a fixed name, and the open file whose lock says that it is used."""
 
     folder: Path
@@ -176,7 +166,7 @@ class _Lane(NamedTuple):
 
 
 @contextmanager
-def _lane() -> Iterator[_Lane]:
+def counting_lane() -> Iterator[Lane]:
     """A folder of a fixed name that nobody else uses now.
 
     The process under valgrind shares the lock, so that one which outlives this process, killed in
@@ -198,7 +188,7 @@ def _lane() -> Iterator[_Lane]:
             continue
         try:
             _empty(folder)
-            yield _Lane(folder, lock)
+            yield Lane(folder, lock)
         finally:
             _empty(folder)
             os.close(lock)
@@ -263,38 +253,34 @@ class _Requests:
             self.send(_STOP)
 
 
-def _work(registry: str, name: str, calls: int, folder: Path) -> dict[str, Any]:
-    """What the process under valgrind does."""
-    import gc
-    from importlib import import_module
+class Counting:
+    """The actor under valgrind: time and chance stand still from its start on."""
 
-    from benchmarks.measuring.counting import smallest_profile, warm_up
+    def __init__(self) -> None:
+        from benchmarks.measuring.counting import stop_chance
 
-    requests = _Requests()
-    if not requests.send(_RUNNING_ON_VALGRIND):
-        raise RuntimeError("this process does not run under valgrind")
-    module, _, function = registry.partition(":")
-    workload = getattr(import_module(module), function)()[name]
-    try:
-        state = workload.prepare(folder, smallest_profile(workload))
-    except NotImplementedError as error:
-        return {"lacks": str(error)}
-    try:
-        calls = min(calls, workload.counted_calls, workload.at_once)
-        warm_up(workload, state, calls)
-        gc.collect()
-        gc.disable()
-        sample = requests.count(lambda: workload.work(state, calls))
-        gc.enable()
-        workload.restore(state, calls)
-        workload.check(state)
-    finally:
-        workload.close(state)
-    return {"operations": sample.operations}
+        stop_chance()
 
+    def count(self, registry: str, workload: str, calls: int, folder: str) -> int:
+        """Count the work; how many operations it was."""
+        import gc
 
-if __name__ == "__main__":
-    from benchmarks.measuring.counting import stop_chance
+        from benchmarks.measuring.counting import named_workload, smallest_profile, warm_up
 
-    stop_chance()
-    print(json.dumps(_work(sys.argv[1], sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]))))
+        requests = _Requests()
+        if not requests.send(_RUNNING_ON_VALGRIND):
+            raise RuntimeError("this process does not run under valgrind")
+        chosen = named_workload(registry, workload)
+        state = chosen.prepare(Path(folder), smallest_profile(chosen))
+        try:
+            calls = min(calls, chosen.counted_calls, chosen.at_once)
+            warm_up(chosen, state, calls)
+            gc.collect()
+            gc.disable()
+            sample = requests.count(lambda: chosen.work(state, calls))
+            gc.enable()
+            chosen.restore(state, calls)
+            chosen.check(state)
+        finally:
+            chosen.close(state)
+        return int(sample.operations)

@@ -34,7 +34,8 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
+from weakref import WeakSet
 
 from benchmarks.common.exits import InfrastructureError, ending
 from benchmarks.common.project import LAB
@@ -51,19 +52,19 @@ class ProcessFailed(InfrastructureError, RuntimeError):
 
 
 class ProcessLacks(NotImplementedError):
-    """What is measured has not what the work needs. `process` says where."""
+    """What is measured has not what the work needs: `why`. `process` says where."""
 
     def __init__(self, process: Any, why: str) -> None:
         super().__init__(f"{process.name}: {why}")
-        self.process = process
+        self.process, self.why = process, why
 
 
 class WrongResult(AssertionError):
-    """The work failed its own check. `process` says where."""
+    """The work failed its own check: `why`. `process` says where."""
 
     def __init__(self, process: Any, why: str) -> None:
         super().__init__(f"{process.name}: wrong results: {why}")
-        self.process = process
+        self.process, self.why = process, why
 
 
 def actor_command(
@@ -83,6 +84,16 @@ def variables(*path: str | Path, hash_seed: int | None = None) -> dict[str, str]
     if hash_seed is not None:
         own["PYTHONHASHSEED"] = str(hash_seed)
     return own
+
+
+_running: WeakSet[Process] = WeakSet()
+Started = TypeVar("Started", bound="Process")
+
+
+def kill_all() -> None:
+    """Kill all that run now: after Ctrl-C, for threads that wait for answers."""
+    for each in list(_running):
+        each.kill()
 
 
 class Process:
@@ -128,6 +139,7 @@ class Process:
         except OSError as error:
             self._errors.close()
             raise ProcessFailed(f"{name} cannot be started: {error}") from None
+        _running.add(self)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -213,8 +225,9 @@ class Process:
         if not self._reader.is_alive():
             self._process.stdout.close()
         self._errors.close()
+        _running.discard(self)
 
-    def __enter__(self) -> Process:
+    def __enter__(self: Started) -> Started:
         return self
 
     def __exit__(

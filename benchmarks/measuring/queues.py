@@ -119,7 +119,13 @@ class Peer:
             yield [stack.enter_context(self.start()) for _ in range(count)]
 
     def open(
-        self, process: Process, durability: str, place: str, *, create: bool, lease_s: float = LEASE_S
+        self,
+        process: Process,
+        durability: str,
+        place: str,
+        *,
+        create: bool,
+        lease_s: float = LEASE_S,
     ) -> None:
         """Open its queue in a driver, and note what that says of it.
 

@@ -102,9 +102,7 @@ def _fill(session: Session, stack: ExitStack, entry: Entry, depth: int) -> None:
         process = stack.enter_context(peer.start())
         peer.open(process, entry.durability, place, create=True)
         patience_s = plan.fill_budget_s + _SETTLE_S
-        filled = process.ask(
-            "fill", patience_s, first=0, count=depth, budget_s=plan.fill_budget_s
-        )
+        filled = process.ask("fill", patience_s, first=0, count=depth, budget_s=plan.fill_budget_s)
         entry.filled = entry.next_task = filled
         if filled < depth:
             entry.note = f"not filled within {plan.fill_budget_s:.0f} s: {filled:,} only"

@@ -15,13 +15,15 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from itertools import pairwise
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.common.statistics import chi_square_interval, clopper_pearson
 from benchmarks.judging.change_points import change_points, points_of
+from benchmarks.records.series import Kind
 
 HISTORIES, LENGTH, BLOCK = 40, 30, 5
 STEP_BETWEEN = (10, 20)
@@ -39,8 +41,19 @@ _ASV_RATIO_THRESHOLD = 0.05
 _CONFIDENCE = 0.95
 
 Record = Mapping[str, Any]
-Detect = Callable[[Sequence[float]], list[int]]
-"""The places at which a series has a change point for the worse, or in any direction."""
+
+
+class Value(NamedTuple):
+    """A record's ratio with its interval, and the absolute figure beside it."""
+
+    ratio: float
+    low: float
+    high: float
+    absolute: float
+
+
+Detect = Callable[[Sequence[Value]], list[int]]
+"""The places at which a series has a change point; asv finds those for the worse alone."""
 
 
 def proof(records: Sequence[Record], seed: int = 20) -> dict[str, Any]:
@@ -64,8 +77,8 @@ def proof(records: Sequence[Record], seed: int = 20) -> dict[str, Any]:
             continue
         drawn = [_history(real, planted, chance) for _ in range(HISTORIES)]
         flat = [_drawn(real, LENGTH, chance) for _ in range(HISTORIES)]
-        for by, pick, detect in _detectors(series):
-            steps.append(_judged(series, by, pick, detect, drawn, flat))
+        for by, detect in _detectors(series).items():
+            steps.append(_judged(series, by, detect, drawn, flat))
     return {
         "records": {
             f"{kind}{', planted' if planted else ''}": sum(
@@ -82,7 +95,7 @@ def proof(records: Sequence[Record], seed: int = 20) -> dict[str, Any]:
             if len(_values(records, series, False)) > 1
         },
         "one_package": {
-            series: len(_ours(series)([each[0] for each in first]))
+            series: len(_ours(series)(first))
             for series in (*SERIES, COUNTED)
             if len(first := _values(records, series, False)[:ONE_PACKAGE]) == ONE_PACKAGE
         },
@@ -92,15 +105,16 @@ def proof(records: Sequence[Record], seed: int = 20) -> dict[str, Any]:
     }
 
 
-def _values(records: Sequence[Record], series: str, planted: bool) -> list[tuple[float, float]]:
-    """(ratio, absolute) of each record of a series, in order; a count has no other companion than
-    the mean, and is its own absolute."""
+def _values(records: Sequence[Record], series: str, planted: bool) -> list[Value]:
+    """The figures of a series' records, in order; a count is its own absolute."""
     kind = COUNTED if series == COUNTED else "time"
     own = [each for each in records if each["kind"] == kind and each["planted"] is planted]
     if series == COUNTED:
-        return [(each[COUNTED], each[COUNTED]) for each in own]
+        counts = [float(each[COUNTED]) for each in own]
+        return [Value(each, each, each, each) for each in counts]
     found = [each["metrics"][series] for each in own if series in each["metrics"]]
-    return [(each["ratio"][0], each["value"]) for each in found]
+    found_ratios = [(each["ratio"], each["value"]) for each in found]
+    return [Value(ratio[0], ratio[1], ratio[2], value) for ratio, value in found_ratios]
 
 
 def _history(
@@ -119,46 +133,40 @@ def _drawn(pool: Sequence[Any], count: int, chance: random.Random) -> list[Any]:
 
 
 def _ours(series: str) -> Detect:
-    def detect(values: Sequence[float]) -> list[int]:
-        if series == COUNTED:
-            # Counts of the history share their seeds, and are exact; these do not, and are not.
-            return [
-                place
-                for place in range(1, len(values))
-                if abs(values[place] / values[place - 1] - 1) >= _SMALLEST_COUNT
-            ]
-        return [each.index for each in change_points(points_of(values), "time")]
+    kind: Kind = "instructions" if series == COUNTED else "time"
+
+    def detect(values: Sequence[Value]) -> list[int]:
+        points = [
+            replace(point, low=value.low, high=value.high)
+            for point, value in zip(points_of([each.ratio for each in values]), values)
+        ]
+        return [each.index for each in change_points(points, kind)]
 
     return detect
 
 
-_SMALLEST_COUNT = 0.006
-
-
-def _asv(threshold: float, higher_is_better: bool) -> Detect:
+def _asv(series: str, field: str) -> Detect:
     """asv finds steps upward only: a rate is given to it inverted."""
+    threshold = _ASV_THRESHOLD.get(series, _ASV_RATIO_THRESHOLD)
 
-    def detect(values: Sequence[float]) -> list[int]:
+    def detect(values: Sequence[Value]) -> list[int]:
         asv: Any = import_module("asv.step_detect")
-        given = [1 / each if higher_is_better else each for each in values]
+        figures = [getattr(each, field) for each in values]
+        given = [1 / each if series.endswith("_per_s") else each for each in figures]
         found = asv.detect_regressions(asv.detect_steps(given), threshold)
         return [after for _, after, _, _ in found[2]] if found[2] else []
 
     return detect
 
 
-def _detectors(series: str) -> list[tuple[str, int, Detect]]:
-    threshold = _ASV_THRESHOLD.get(series, _ASV_RATIO_THRESHOLD)
-    asv = _asv(threshold, series.endswith("_per_s"))
-    if series == COUNTED:
-        return [("ours", 0, _ours(series)), ("asv", 0, asv)]
-    return [("ours", 0, _ours(series)), ("asv, ratio", 0, asv), ("asv, absolute", 1, asv)]
+def _detectors(series: str) -> dict[str, Detect]:
+    found = {"ours": _ours(series), "asv, ratio": _asv(series, "ratio")}
+    return found if series == COUNTED else {**found, "asv, absolute": _asv(series, "absolute")}
 
 
 def _judged(
     series: str,
     by: str,
-    pick: int,
     detect: Detect,
     drawn: Sequence[tuple[list[Any], int]],
     flat: Sequence[list[Any]],
@@ -166,13 +174,13 @@ def _judged(
     found = false_alarms = 0
     sizes = []
     for history, place in drawn:
-        values = [each[pick] for each in history]
-        places = detect(values)
+        places = detect(history)
         hits = [each for each in places if abs(each - place) <= WITHIN]
         found += bool(hits)
         false_alarms += len(places) - len(hits)
-        sizes.append(fmean(values[place:]) / fmean(values[:place]) - 1)
-    flat_alarms = sum(bool(detect([each[pick] for each in history])) for history in flat)
+        ratios = [each.ratio for each in history]
+        sizes.append(fmean(ratios[place:]) / fmean(ratios[:place]) - 1)
+    flat_alarms = sum(bool(detect(history)) for history in flat)
     ends = clopper_pearson(found, len(drawn), _CONFIDENCE)
     flat_ends = clopper_pearson(flat_alarms, len(flat), _CONFIDENCE)
     return {
@@ -183,16 +191,16 @@ def _judged(
     }  # fmt: skip
 
 
-def _spread(series: str, values: Sequence[tuple[float, float]]) -> dict[str, Any]:
-    """The standard deviation of the log-ratio, with its interval (chi-square), beside that of the
+def _spread(series: str, values: Sequence[Value]) -> dict[str, Any]:
+    """The standard deviation of the log-ratio, with its interval (chi-square), and that of the
     absolute times."""
-    logs = [math.log(each[0]) for each in values]
+    logs = [math.log(each.ratio) for each in values]
     sigma = stdev(logs)
     low, high = chi_square_interval(sigma, len(logs), _CONFIDENCE)
     return {
         "sigma": sigma, "low": low, "high": high, "limit": LIMITS.get(series),
         "mean": math.exp(fmean(logs)),
-        "absolute_sigma": stdev(math.log(each[1]) for each in values),
+        "absolute_sigma": stdev(math.log(each.absolute) for each in values),
         "autocorrelation": _autocorrelation(logs),
     }  # fmt: skip
 

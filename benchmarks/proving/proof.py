@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common.statistics import clopper_pearson
-from benchmarks.judging.gate import DECIDING_COUNTERS
+from benchmarks.judging.gate import COUNTS
 
 COMMAND = "python -m benchmarks prove"
 _COLUMNS = ("alarm", "undecided", "passed")
@@ -103,7 +103,7 @@ def _tool(tool: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 def _is_by_counters_alone(outcome: Outcome) -> bool:
     by = outcome.details.get("by", ())
-    return outcome.alarm and bool(by) and all(each in DECIDING_COUNTERS for each in by)
+    return outcome.alarm and bool(by) and all(each in COUNTS for each in by)
 
 
 def _row(outcomes: Iterable[Outcome]) -> dict[str, Any]:

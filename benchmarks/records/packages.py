@@ -14,7 +14,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from benchmarks.common.git import UnknownRevision, commits_in, describe, git_text, object_names
+from benchmarks.common.exits import InfrastructureError
+from benchmarks.common.git import (
+    UNSHALLOW,
+    UnknownRevision,
+    commits_in,
+    describe,
+    git_text,
+    is_shallow,
+    object_names,
+)
 from benchmarks.common.project import parse_toml, project
 
 
@@ -69,6 +78,42 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
+def previous_package(repository: Path, revision: str = "HEAD") -> Package:
+    """The distinct package before the revision's own.
+
+    Raises:
+        UnknownRevision: there is none, or the clone does not reach so far.
+    """
+    packages = distinct_packages(repository, revision)
+    if len(packages) < 2:
+        hint = f"; {UNSHALLOW}" if is_shallow(repository) else ""
+        raise UnknownRevision(f"no package came before that of {revision}{hint}")
+    return packages[-2]
+
+
+def content_key(tree: Path) -> str:
+    """Names what the package in a tree and its dependencies are: equal ones run alike.
+
+    Raises:
+        InfrastructureError: it cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        for part in (project().source, *project().also):
+            files = [tree / part] if (tree / part).is_file() else sorted((tree / part).rglob("*"))
+            for path in files:
+                if path.is_file() and "__pycache__" not in path.parts:
+                    content = path.read_bytes()
+                    name = f"{path.relative_to(tree).as_posix()}\0{len(content)}\0"
+                    digest.update(name.encode("utf-8", "surrogateescape") + content)
+        described = tree / "pyproject.toml"
+        text = described.read_text("utf-8-sig") if described.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise InfrastructureError(f"the package in {tree} cannot be read: {error}") from None
+    digest.update(_named_dependencies(text).encode())
+    return digest.hexdigest()[:16]
+
+
 def _keys(repository: Path, shas: Iterable[str]) -> Iterator[str | None]:
     """The package of each commit; None where it has none."""
     paths = (project().source, *project().also, "pyproject.toml")
@@ -82,8 +127,12 @@ def _keys(repository: Path, shas: Iterable[str]) -> Iterator[str | None]:
 
 
 def _dependencies(repository: Path, blob: str) -> str:
+    """As `_named_dependencies`, of a stored file."""
+    return _named_dependencies(git_text(repository, "cat-file", "blob", blob))
+
+
+def _named_dependencies(text: str) -> str:
     """The dependencies that a pyproject.toml names, a line each, sorted; "" where it is none."""
-    text = git_text(repository, "cat-file", "blob", blob)
     try:
         return "\n".join(sorted(parse_toml(text)["project"]["dependencies"]))
     except (ValueError, KeyError, TypeError):  # no TOML, no such table, no texts

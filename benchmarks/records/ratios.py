@@ -1,7 +1,7 @@
 """results/ratios/<series>/<package>.json: times of each package as ratios to one companion.
 
 An absolute time is as much the machine's as the package's. A ratio is measured: the package and its
-companion run interleaved, in pairs of processes (measuring/blocks.py), so that what slows the
+companion run interleaved, in pairs of processes (measuring/interleave.py), so that what slows the
 machine slows both. The companion of a series is one anchor package, or the bare reference of
 `contenders/`; each of them, the CPU, Python and SQLite begin another series, since ratios to
 something else cannot be compared. The form of a file is in package_files.py; of a workload it has

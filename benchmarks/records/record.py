@@ -19,11 +19,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Protocol
 
+from benchmarks.common.statistics import order_interval, quantile
 from benchmarks.records.histograms import encode_histogram
 
 SCHEMA_VERSION = 1
 QUANTILES: Mapping[str, float] = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
-CONFIDENCE = 0.95
 CLOCK_STEPS = 10
 
 
@@ -213,36 +213,6 @@ def higher_is_better(metric: str) -> bool:
     return metric.endswith("_per_s")
 
 
-def order_interval(
-    calls: int, quantile: float, confidence: float = CONFIDENCE
-) -> tuple[int, int] | None:
-    """Ranks (from 1) of the two order statistics that enclose a quantile, or None if too few calls.
-
-    The number of calls below the true quantile is binomial, whatever the latencies' distribution,
-    so the interval needs no assumption but independence (David & Nagaraja, Order Statistics, 7.1).
-    """
-    tail = (1 - confidence) / 2
-    if calls < 1 or quantile**calls > tail or (1 - quantile) ** calls > tail:
-        return None
-    spread = math.sqrt(calls * quantile * (1 - quantile))
-    start = max(0, int(calls * quantile - 10 * spread))  # what lies before has no weight
-    log_odds = math.log(quantile) - math.log1p(-quantile)
-    log_mass = (
-        math.lgamma(calls + 1) - math.lgamma(start + 1) - math.lgamma(calls - start + 1)
-        + start * math.log(quantile) + (calls - start) * math.log1p(-quantile)
-    )  # fmt: skip
-    low, high, below = max(1, start), calls, 0.0
-    for rank in range(start + 1, calls + 1):
-        below += math.exp(log_mass)  # P(fewer than `rank` calls are below the quantile)
-        if below <= tail:
-            low = rank
-        if below >= 1 - tail:
-            high = rank
-            break
-        log_mass += math.log((calls - rank + 1) / rank) + log_odds
-    return low, high
-
-
 def latency_metrics(
     latencies_s: Sequence[float], clock_resolution_ns: float = 0.0
 ) -> dict[str, Measure]:
@@ -254,14 +224,12 @@ def latency_metrics(
     if not ordered:
         return {}
     metrics = {}
-    for name, quantile in QUANTILES.items():
-        ranks = order_interval(len(ordered), quantile)
-        at = ordered[math.ceil(quantile * len(ordered)) - 1]
-        if ranks is not None and at * 1e9 >= CLOCK_STEPS * clock_resolution_ns:
-            value, low, high = (
-                ordered[rank - 1] * 1000 for rank in (math.ceil(quantile * len(ordered)), *ranks)
-            )
-            metrics[f"latency_{name}_ms"] = Measure(value, low, high)
+    for name, share in QUANTILES.items():
+        ranks = order_interval(len(ordered), share)
+        value = quantile(ordered, share)
+        if ranks is not None and value * 1e9 >= CLOCK_STEPS * clock_resolution_ns:
+            low, high = (ordered[rank - 1] * 1000 for rank in ranks)
+            metrics[f"latency_{name}_ms"] = Measure(value * 1000, low, high)
     metrics["latency_max_ms"] = Measure(ordered[-1] * 1000)
     metrics["latency_mean_ms"] = Measure(math.fsum(ordered) / len(ordered) * 1000)
     return metrics

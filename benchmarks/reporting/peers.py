@@ -15,7 +15,7 @@ DURABILITIES = {
     "normal": "no fsync at a commit; servers at their defaults",
     "full": "an fsync at every commit",
 }
-_NONE = "–"
+_NONE = "\u2013"
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,8 @@ def _contention(document: Document) -> Iterator[Table]:
 
 def _faults(row: Mapping[str, Any]) -> str:
     figures = row["figures"]
-    faults = [f"{figures[name]:,.0f} {words}" for name, words in
-              (("done_twice", "done twice"), ("errors", "errors")) if figures.get(name)]  # fmt: skip
+    kinds = {"done_twice": "done twice", "errors": "errors"}
+    faults = [f"{count(figures[each])} {kinds[each]}" for each in kinds if figures.get(each)]
     return "; ".join([*faults, *([row["note"]] if row["note"] else [])])
 
 
@@ -130,7 +130,7 @@ def _verbs(document: Document) -> Iterator[Table]:
                 name: (lambda row, key=key: _figure(row, f"{key}_us", short))
                 for name, key in names.items()
             },
-            lambda row: "",
+            lambda _: "",
         )
 
 
@@ -155,11 +155,12 @@ def _versions(document: Document) -> Table:
 def markdown(document: Document) -> str:
     """The whole run."""
     environment = document["environment"]
-    parts = [
+    heading = (
         f"# Compared with other queues\n\n{document['measured_at'][:16].replace('T', ' ')} UTC on "
         f"{environment['cpu']}, {environment['cores']} cores. Medians of interleaved rounds; x is "
         "the ratio to bare SQLite (the reference) in the same round."
-    ]
+    )
+    parts = [heading]
     for table in tables(document):
         columns = [each.strip() for each in table.columns]
         lines = [f"## {table.title}", "", _line(columns), "|---" * len(columns) + "|"]

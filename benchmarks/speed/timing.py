@@ -19,7 +19,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks.measuring.measure import settled_garbage
+from benchmarks.measuring.sample import settled_garbage
 
 Key = TypeVar("Key", bound=Hashable)
 Rounds = Sequence[Sequence[float]]

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 TASK_TYPE = "benchmark"
 PARAMETERS = {"channel_url": "@some_channel_or_other", "max_results": 50, "note": "x" * 60}
 IDEA = {"source_id": "video-1", "title": "A video about a lighthouse", "score": 42.0}
+COMPLETION = ("storage.port:Completion",)
+CLAIM_REQUEST = ("storage.port:ClaimRequest",)
+"""Where the measured package has them, the newest place first."""
 _BULK = 1000
 
 
@@ -98,6 +101,9 @@ class Workload:
     """How many calls counters are taken of; 0 where they mean nothing: several processes or
     threads, or not the same work each time."""
 
+    has_reference: bool = False
+    """Whether it also runs on the bare reference, so that its time can be a ratio to that."""
+
     def prepare(self, folder: Path, profile: Profile) -> Any:
         """Make what the run needs, in an empty folder of its own.
 
@@ -150,17 +156,23 @@ def each_timed(call: Callable[[], object], calls: int) -> Sample:
     return Sample(latencies, sum(latencies), calls)
 
 
-def public(path: str) -> Any:
-    """A public name of the measured package, such as "NewTask" or "workers.runner:Runner".
+def public(*places: str) -> Any:
+    """A public name of the measured package: "NewTask", or "workers.runner:Runner".
+
+    Args:
+        places: where it is; where it was in older packages, the newest place first.
 
     Raises:
-        Lacks: it has none.
+        Lacks: it is at none of them.
     """
-    module, _, name = path.rpartition(":")
-    try:
-        return getattr(import_module(f"tubeq.{module}".rstrip(".")), name)
-    except (ImportError, AttributeError) as error:
-        raise Lacks(f"this tubeq has no {path}: {error}") from error
+    why = ""
+    for place in places:
+        module, _, name = place.rpartition(":")
+        try:
+            return getattr(import_module(f"tubeq.{module}".rstrip(".")), name)
+        except (ImportError, AttributeError) as error:
+            why = str(error)
+    raise Lacks(f"this tubeq has no {places[0]}: {why}")
 
 
 def open_queue(path: Path, *verbs: str, **settings: Any) -> QueueManager:
@@ -178,6 +190,16 @@ def open_queue(path: Path, *verbs: str, **settings: Any) -> QueueManager:
     except TypeError as error:
         raise Lacks(f"this tubeq's QueueManager is opened otherwise: {error}") from error
     return queue
+
+
+def named(name: str, durability: str | None) -> str:
+    """The name of a workload at a durability that is not the package's default."""
+    return f"{name}-{durability}" if durability else name
+
+
+def settings_of(durability: str | None) -> dict[str, str]:
+    """What `open_queue` is called with for it."""
+    return {"durability": durability} if durability else {}
 
 
 def fill(queue: QueueManager, count: int) -> None:

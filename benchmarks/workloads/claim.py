@@ -29,6 +29,7 @@ class Claim(Workload):
             workload works.
     """
 
+    has_reference = True
     calls = sizes(400, 10_000, 50_000)
 
     def __init__(self, strategy: str, depth: int) -> None:

@@ -31,6 +31,7 @@ class _State(NamedTuple):
 class ClaimBatch(Workload):
     """A hundred claims a call, from ten thousand tasks; throughput counts the tasks."""
 
+    has_reference = True
     name = "claim-batch"
     calls = sizes(20, 500, 5_000)
     batch = 10

@@ -13,7 +13,9 @@ from benchmarks.workloads.base import (
     Sample,
     Workload,
     fill,
+    named,
     open_queue,
+    settings_of,
     sizes,
     statuses,
 )
@@ -29,14 +31,23 @@ class _State(NamedTuple):
 
 
 class Complete(Workload):
-    """One completion a call; as many tasks are created and claimed after it, untimed."""
+    """One completion a call; as many tasks are created and claimed after it, untimed.
 
-    name = "complete"
+    Args:
+        durability: of the queue; the package's own default if None.
+    """
+
+    has_reference = True
     calls = sizes(200, 5_000, 50_000)
     at_once = 500
 
+    def __init__(self, durability: str | None = None) -> None:
+        self.name = named("complete", durability)
+        self._settings = settings_of(durability)
+
     def prepare(self, folder: Path, profile: Profile) -> _State:
-        queue = open_queue(folder / "queue.db", "create_tasks", "claim_tasks", "complete_task")
+        verbs = ("create_tasks", "claim_tasks", "complete_task")
+        queue = open_queue(folder / "queue.db", *verbs, **self._settings)
         state = _State(queue, [], [])
         self._hold(state, self.at_once)
         return state
@@ -69,4 +80,4 @@ class Complete(Workload):
         state.queue.close()
 
 
-WORKLOADS = [Complete()]
+WORKLOADS = [Complete(), Complete("fast")]

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.workloads.base import (
+    CLAIM_REQUEST,
     IDEA,
     TASK_TYPE,
     Lacks,
@@ -44,7 +45,7 @@ class CompleteAndClaimNext(Workload):
     at_once = 500  # so that the depth stays about the same
 
     def prepare(self, folder: Path, profile: Profile) -> _State:
-        request = public("storage.port:ClaimRequest")(TASK_TYPE, "w", start=True, lease_s=3600.0)
+        request = public(*CLAIM_REQUEST)(TASK_TYPE, "w", start=True, lease_s=3600.0)
         queue = open_queue(folder / "queue.db", "create_tasks", "claim_next_task", "complete_task")
         if "then" not in signature(queue.complete_task).parameters:
             queue.close()

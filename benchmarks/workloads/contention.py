@@ -41,6 +41,7 @@ class Contention(Workload):
         work_s: how long each works on a task before it claims the next.
     """
 
+    has_reference = True
     calls = sizes(1_000, 10_000, 100_000)
     figures = ("unfairness",)
     batch = 0  # its spread is that of the scheduler: too much for a gate

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from benchmarks.workloads import base
 from benchmarks.workloads.base import (
     PARAMETERS,
     TASK_TYPE,
@@ -12,8 +13,10 @@ from benchmarks.workloads.base import (
     Sample,
     Workload,
     each_timed,
+    named,
     open_queue,
     public,
+    settings_of,
     sizes,
     statuses,
 )
@@ -33,10 +36,14 @@ class Enqueue(Workload):
 
     Args:
         size: how many tasks each has.
+        durability: of the queue; the package's own default if None.
     """
 
-    def __init__(self, size: int) -> None:
-        self.name = "enqueue" if size == 1 else f"enqueue-bulk-{size}"
+    has_reference = True
+
+    def __init__(self, size: int, durability: str | None = None) -> None:
+        self.name = named("enqueue" if size == 1 else f"enqueue-bulk-{size}", durability)
+        self._settings = settings_of(durability)
         per_call = 1 if size == 1 else size // 10
         self.calls = sizes(max(200 // per_call, 5), 5_000 // per_call, 50_000 // per_call)
         self.batch = 200 if size == 1 else 0
@@ -44,8 +51,8 @@ class Enqueue(Workload):
         self._size = size
 
     def prepare(self, folder: Path, profile: Profile) -> _State:
-        queue = open_queue(folder / "queue.db", "create_task", "create_tasks")
-        task = public("NewTask")(TASK_TYPE, PARAMETERS, 5)
+        queue = open_queue(folder / "queue.db", "create_task", "create_tasks", **self._settings)
+        task: Any = None if base.opens else public("NewTask")(TASK_TYPE, PARAMETERS, 5)
         return _State(queue, [task] * self._size, [])
 
     def work(self, state: _State, calls: int) -> Sample:
@@ -65,4 +72,4 @@ class Enqueue(Workload):
         state.queue.close()
 
 
-WORKLOADS = [Enqueue(1), Enqueue(1000)]
+WORKLOADS = [Enqueue(1), Enqueue(1000), Enqueue(1, "fast"), Enqueue(1000, "fast")]

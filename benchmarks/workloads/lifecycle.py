@@ -13,7 +13,9 @@ from benchmarks.workloads.base import (
     Sample,
     Workload,
     each_timed,
+    named,
     open_queue,
+    settings_of,
     sizes,
     statuses,
 )
@@ -23,16 +25,23 @@ if TYPE_CHECKING:
 
 
 class Lifecycle(Workload):
-    """One task a call, in a queue that is otherwise empty but for what was finished before."""
+    """One task a call, in a queue that is otherwise empty but for what was finished before.
 
-    name = "lifecycle"
+    Args:
+        durability: of the queue; the package's own default if None.
+    """
+
+    has_reference = True
     calls = sizes(200, 5_000, 50_000)
     batch = 100
 
+    def __init__(self, durability: str | None = None) -> None:
+        self.name = named("lifecycle", durability)
+        self._settings = settings_of(durability)
+
     def prepare(self, folder: Path, profile: Profile) -> QueueManager:
-        return open_queue(
-            folder / "queue.db", "create_task", "claim_next_task", "start_task", "complete_task"
-        )
+        verbs = ("create_task", "claim_next_task", "start_task", "complete_task")
+        return open_queue(folder / "queue.db", *verbs, **self._settings)
 
     def work(self, state: QueueManager, calls: int) -> Sample:
         def live() -> None:
@@ -52,4 +61,4 @@ class Lifecycle(Workload):
         state.close()
 
 
-WORKLOADS = [Lifecycle()]
+WORKLOADS = [Lifecycle(), Lifecycle("fast"), Lifecycle("full")]

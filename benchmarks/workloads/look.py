@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.workloads.base import (
+    COMPLETION,
     IDEA,
     TASK_TYPE,
     Profile,
@@ -43,7 +44,7 @@ class Look(Workload):
     def prepare(self, folder: Path, profile: Profile) -> _State:
         verbs = ("get_task", "get_task_history", "list_tasks", "rescue", "complete_tasks")
         queue = open_queue(folder / "queue.db", *verbs, durability="fast")
-        completion = public("storage.port:Completion")
+        completion = public(*COMPLETION)
         for _ in range(0, _FINISHED, _BATCH):
             fill(queue, _BATCH)
             claims = queue.claim_tasks(TASK_TYPE, "w", _BATCH)

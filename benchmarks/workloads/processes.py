@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from benchmarks.common.project import LAB
+from benchmarks.workloads import base
 
 _PATIENCE_S = 120.0
 
@@ -35,7 +36,9 @@ class Crew:
         try:
             for _ in range(count):
                 near, far = context.Pipe()
-                process = context.Process(target=_work, args=(far, job, *arguments), daemon=True)
+                process = context.Process(
+                    target=_work, args=(far, base.opens, job, *arguments), daemon=True
+                )
                 with _findable():
                     process.start()
                 far.close()
@@ -99,7 +102,8 @@ class _Failure:
         self.text = text
 
 
-def _work(pipe: Connection, job: Callable[..., None], *arguments: Any) -> None:
+def _work(pipe: Connection, opens: Any, job: Callable[..., None], *arguments: Any) -> None:
+    base.opens = opens
     try:
         job(pipe, *arguments)
     except (EOFError, BrokenPipeError, KeyboardInterrupt):

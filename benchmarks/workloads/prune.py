@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.workloads.base import (
+    COMPLETION,
     IDEA,
     TASK_TYPE,
     Profile,
@@ -60,7 +61,7 @@ class Prune(Workload):
         return sample
 
     def restore(self, state: _State, calls: int) -> None:
-        completion = public("storage.port:Completion")
+        completion = public(*COMPLETION)
         for _ in range(calls):
             fill(state.queue, _SIZE)
             # The oldest, since the newest row of a file is never removed: its id would come again.

@@ -9,6 +9,8 @@ latency": coordinated omission). `wake-up` lets the worker fall idle before each
 
 from __future__ import annotations
 
+import json
+import socket
 import threading
 import time
 from multiprocessing.connection import Connection
@@ -16,6 +18,7 @@ from pathlib import Path
 from time import perf_counter  # of one origin for all processes of a machine
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from benchmarks.workloads import base
 from benchmarks.workloads.base import (
     TASK_TYPE,
     Profile,
@@ -37,18 +40,25 @@ _WRITTEN_S = 5.0
 
 
 class _State(NamedTuple):
-    queue: QueueManager
+    queue: Any  # a QueueManager, or _Notifying
     crew: Crew
     done: list[int]
 
 
 class _Served(Workload):
+    has_reference = True
     batch = 0  # sleeps more than it works: a gate would wait for nothing
     counted_calls = 0
 
     def prepare(self, folder: Path, profile: Profile) -> _State:
         path = folder / "queue.db"
         queue = open_queue(path, "create_task")
+        if base.opens:
+            receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            receiver.bind(("127.0.0.1", 0))
+            address = receiver.getsockname()
+            receiver.close()
+            return _State(_Notifying(queue, address), Crew(1, _serve_bare, path, address), [])
         public("BaseWorker")
         return _State(queue, Crew(1, _serve, path), [])
 
@@ -124,6 +134,43 @@ class _Reporter:
             self._pipe.send(self._late_s)
             self._late_s, self._wanted = [], 0
         return []
+
+
+class _Notifying:
+    """The bare reference, with a datagram for each task that it creates: no process on this machine
+    can be woken sooner. It has no parameters, so the datagram carries them."""
+
+    def __init__(self, queue: QueueManager, address: tuple[str, int]) -> None:
+        self._queue = queue
+        self._address = address
+        self._sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.stats, self.create = queue.stats, queue.create_task
+
+    def create_task(self, task_type: str, parameters: dict[str, Any]) -> None:
+        """Create a task, and wake the process that waits for one."""
+        self.create(task_type, parameters)
+        self._sender.sendto(json.dumps(parameters).encode(), self._address)
+
+    def close(self) -> None:
+        """Close the queue and the socket."""
+        self._sender.close()
+        self._queue.close()
+
+
+def _serve_bare(pipe: Connection, path: Path, address: tuple[str, int]) -> None:
+    plugin = _Reporter(pipe)
+    with (
+        open_queue(path) as queue,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver,
+    ):
+        receiver.bind(address)
+        pipe.send("ready")
+        while not plugin.stop.is_set():
+            parameters = json.loads(receiver.recv(1000))
+            claim = queue.claim_next_task(TASK_TYPE, "w")
+            assert claim is not None, "there was no task to claim"
+            plugin.scrape(**parameters)
+            queue.complete_task(claim)
 
 
 def _serve(pipe: Connection, path: Path) -> None:

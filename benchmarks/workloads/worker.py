@@ -8,6 +8,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from benchmarks.workloads import base
 from benchmarks.workloads.base import (
     IDEA,
     TASK_TYPE,
@@ -37,9 +38,28 @@ class NullPlugin:
         return [IDEA]
 
 
+class _BareWorker:
+    """What a worker does on the bare reference: claim, and complete with one result."""
+
+    def __init__(self, queue: QueueManager, plugin: NullPlugin) -> None:
+        self._queue = queue
+        self._plugin = plugin
+
+    def run(self, *, until_idle: bool) -> int:
+        """Work until no task is left; how many were done."""
+        done = 0
+        while claim := self._queue.claim_next_task(TASK_TYPE, "w"):
+            self._queue.complete_task(claim, self._plugin.scrape())
+            done += 1
+        return done
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 class _State(NamedTuple):
     queue: QueueManager
-    worker: BaseWorker
+    worker: BaseWorker | _BareWorker
     plugin: NullPlugin
     done: list[int]
 
@@ -54,6 +74,7 @@ class Worker(Workload):
         durability: of the worker's writes.
     """
 
+    has_reference = True
     calls = sizes(200, 5_000, 50_000)
     counted_calls = 100  # heartbeats, another thread's, are not counted
 
@@ -63,8 +84,11 @@ class Worker(Workload):
 
     def prepare(self, folder: Path, profile: Profile) -> _State:
         path = folder / "queue.db"
-        queue = open_queue(path, "create_tasks", durability="fast")
         plugin = NullPlugin()
+        if base.opens:
+            queue = open_queue(path, durability=self._durability)
+            return _State(queue, _BareWorker(queue, plugin), plugin, [])
+        queue = open_queue(path, "create_tasks", durability="fast")
         config = public("WorkerConfig")(
             worker_id="w", task_type=TASK_TYPE, durability=self._durability
         )

@@ -12,8 +12,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from benchmarks.commands import bisect, compare, compare_output, doctor, gate
-from benchmarks.judging import rounds
+from benchmarks.judging import counted, rounds
 from benchmarks.judging.gate import ExitCode, Settings
+from benchmarks.measuring.instructions import why_not
 from benchmarks.proving.planting import PLANTS, plant
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,7 +24,7 @@ CLAIM = ("--workload", "claim-lifo-1e3", "--quiet")
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Few and short batches, and no file outside of the test's folder."""
-    monkeypatch.setattr(compare, "Settings", partial(Settings, batches=5))
+    monkeypatch.setattr(compare, "read_settings", partial(Settings, batches=5))
     last = tmp_path / ".lab" / "last-comparison.json"
     monkeypatch.setattr(compare_output, "LAST_COMPARISON", last)
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
@@ -72,7 +73,50 @@ def test_gate_fails_by_a_counter_however_noisy(
     trees: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(gate, *trees, *CLAIM, "--pairs", "2") == ExitCode.REGRESSION
-    assert "+1 statements" in capsys.readouterr().out
+    assert "+1 statement" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")
+def test_two_per_cent_more_instructions_are_found_by_counts_alone(
+    trees: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = plant(ROOT, tmp_path / "busy", None)
+    manager = head / "src" / "tubeq" / "queue" / "queue_manager.py"
+    line = "        request = ClaimRequest(task_type, worker_id, strategy, lease_s)\n"
+    text = manager.read_text("utf-8")
+    assert text.count(line) == 1
+    busy = "        for _ in range(33):\n            pass\n"  # about 2 % of a claim
+    manager.write_text(text.replace(line, busy + line), "utf-8")
+    assert run(gate, trees[0], str(head), *CLAIM, "--no-time") == ExitCode.REGRESSION
+    found = json.loads(compare_output.LAST_COMPARISON.read_text("utf-8"))
+    instructions = found["workloads"][0]["counters"][0]
+    assert instructions["counter"] == "instructions"
+    assert instructions["noise"] == 0.003  # counted with five seeds
+    assert 1.015 < instructions["head"] / instructions["base"] < 1.05
+    assert capsys.readouterr().out.startswith("claim-lifo-1e3 takes 2")
+
+
+def test_without_valgrind_python_calls_decide_and_that_is_said_once(
+    trees: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(counted, "why_not", lambda: "instructions need valgrind")
+    claims = ("--workload", "claim-[lf]ifo-1e3", "--quiet")
+    assert run(gate, *trees, *claims, "--no-time") == ExitCode.REGRESSION
+    out = capsys.readouterr().out
+    assert out.count("instructions need valgrind") == 1
+    assert "claim-fifo-1e3" in out
+    counters = json.loads(compare_output.LAST_COMPARISON.read_text("utf-8"))["workloads"][0]
+    limits = {each["counter"]: each["limit"] for each in counters["counters"]}
+    assert limits["python_calls"] == limits["statements"] == 0.05
+    assert limits["vm_steps"] is None
+
+
+def test_equal_packages_are_answered_at_once(
+    trees: tuple[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compare, "count_both", lambda *_: pytest.fail("it was measured"))
+    assert run(gate, trees[0], trees[0], "--quiet") == ExitCode.PASS
+    assert "the same package" in capsys.readouterr().out
 
 
 def test_an_interruption_is_passed_on_after_writing(
@@ -92,6 +136,8 @@ def test_an_interruption_is_passed_on_after_writing(
     [
         (("no-such-branch",), "git knows no revision 'no-such-branch'"),
         (("HEAD", "--workload", "nope"), "no workload 'nope'; there are"),
+        (("HEAD", "--workload", "nope-*"), "no workload 'nope-*'"),
+        (("HEAD", "--no-time", "--no-counters"), "nothing to measure"),
         (("HEAD", "--workload", "null"), "has no batches"),
         (("./nowhere",), "no src/tubeq"),
     ],

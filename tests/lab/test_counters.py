@@ -62,7 +62,7 @@ def plant(tmp_path: Path) -> PlantedPackage:
 
 
 def counted(folder: Path) -> dict[str, float]:
-    return measure_counters("claim-lifo-1e3", CALLS, environment={"PYTHONPATH": str(folder)})
+    return measure_counters("claim-lifo-1e3", CALLS, path=(folder,))
 
 
 CLAIM = (
@@ -130,7 +130,7 @@ def test_what_cannot_be_counted_says_so(tmp_path: Path) -> None:
     (tmp_path / "tubeq/__init__.py").write_text("")
 
     with pytest.raises(NotImplementedError, match="QueueManager"):
-        measure_counters("lifecycle", 1, environment={"PYTHONPATH": str(tmp_path)})
+        measure_counters("lifecycle", 1, path=(tmp_path,))
     with pytest.raises(RuntimeError, match="no-such-workload"):
         measure_counters("no-such-workload", 1)
 

@@ -47,7 +47,6 @@ BAD = [
     ["gate", "HEAD", "--pairs", "9" * 5000],
     ["gate", "HEAD", "--workload", "nope"],
     ["gate", "HEAD", "--workload", "null"],
-    ["gate"],
     ["bisect", "no-such", "HEAD", "claim-lifo-1e3"],
     ["bisect", "HEAD", "HEAD", "claim-lifo"],
     ["bisect", "HEAD", "HEAD", "null"],

@@ -11,10 +11,8 @@ import pytest
 from benchmarks.common.exits import InfrastructureError
 from benchmarks.contenders import revisions
 from benchmarks.contenders.environments import Launch
-from benchmarks.contenders.revisions import BuildFailed, Side
+from benchmarks.contenders.revisions import BuildFailed
 from benchmarks.contenders.servers import _conninfo_value
-from benchmarks.measuring import blocks, counters
-from benchmarks.measuring.blocks import Contestant
 from benchmarks.peers.process import DriverFailed, started
 from benchmarks.records.environment import python_path
 
@@ -26,56 +24,6 @@ def script(path: Path, text: str) -> Path:
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)
     return path
-
-
-@posix
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("kill -9 $$", "here ended by signal 9 at 'check'"),
-        ("echo no disk >&2; exit 7", "here ended with 7 at 'check':\nno disk"),
-        ("read order; echo nonsense; read order", "here gave no answer to 'check': b'nonsense"),
-        ("exec sleep 600", "did not answer 'check' within 0.3 s"),
-    ],
-)
-def test_a_contestant_that_does_not_answer(text: str, words: str, tmp_path: Path) -> None:
-    side = Side("here", "", True, script(tmp_path / "python", text))
-    contestant = Contestant(side, tmp_path, tmp_path, 0)
-    try:
-        with pytest.raises(InfrastructureError) as caught:
-            contestant.ask("check", patience_s=0.3 if "sleep" in text else blocks._PATIENCE_S)
-        assert words in str(caught.value)
-    finally:
-        contestant.close()
-
-
-@posix
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("kill -9 $$", "its process ended by signal 9"),
-        ("echo no disk >&2; exit 7", "its process ended with 7: no disk"),
-        ("exit 0", "gave no answer"),
-        ("echo nonsense", "gave no answer"),
-    ],
-)
-def test_counting_that_does_not_answer(text: str, words: str, tmp_path: Path) -> None:
-    python = script(tmp_path / "python", text)
-    with pytest.raises(RuntimeError, match=words):
-        counters.measure_counters("claim-lifo-1e3", python=python)
-
-
-@posix
-def test_counting_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counters, "PATIENCE_S", 0.5)
-    python = script(tmp_path / "python", "exec sleep 60")
-    with pytest.raises(RuntimeError, match="did not end within"):
-        counters.measure_counters("claim-lifo-1e3", python=python)
-
-
-def test_counting_without_an_interpreter(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="cannot be started"):
-        counters.measure_counters("claim-lifo-1e3", python=tmp_path / "python")
 
 
 @posix

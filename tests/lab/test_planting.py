@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.contenders.revisions import folder_side
-from benchmarks.measuring.blocks import Contestant
+from benchmarks.measuring.interleave import Contender
 from benchmarks.proving.planting import (
     NO_CHANGE,
     PLANTED,
@@ -43,14 +43,10 @@ def test_what_it_leaves_still_works(name: str, workload: str, tmp_path: Path) ->
     side = folder_side(plant(ROOT, tmp_path / "copy", PLANTS[name], 1))
     data = tmp_path / "data"
     data.mkdir()
-    contestant = Contestant(side, ROOT, tmp_path, 0)
-    try:
-        contestant.ask("prepare", workload=workload, folder=str(data), profile="smoke")
-        assert contestant.batch(60).operations == 60
-        contestant.ask("check")
-        contestant.ask("quit")
-    finally:
-        contestant.close()
+    with Contender(side, ROOT, tmp_path, 0) as contender:
+        contender.ask("prepare", workload=workload, folder=str(data), profile="smoke")
+        assert contender.batch(60).operations == 60
+        contender.ask("check")
 
 
 def test_other_sources_are_refused(tmp_path: Path) -> None:

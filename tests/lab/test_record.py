@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from benchmarks.common.statistics import order_interval
 from benchmarks.records.histograms import BadHistogram, encode_histogram, merge_histograms
 from benchmarks.records.record import (
     BadRecord,
@@ -15,7 +16,6 @@ from benchmarks.records.record import (
     WorkloadRecord,
     higher_is_better,
     latency_metrics,
-    order_interval,
 )
 
 from .synthetic_history import FakeSample, commit, latencies, run_of

@@ -9,6 +9,7 @@ from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,9 +17,10 @@ import pytest
 from benchmarks.common.exits import InfrastructureError
 from benchmarks.contenders.revisions import Side
 from benchmarks.judging import rounds
-from benchmarks.judging.gate import ExitCode, Verdict
-from benchmarks.judging.rounds import Bench, Duel, distribution
-from benchmarks.measuring.blocks import Lacks, PairResult, WrongResult
+from benchmarks.judging.gate import Verdict, overall
+from benchmarks.judging.rounds import Method, Rounds, Timed, distribution
+from benchmarks.measuring.interleave import PairResult
+from benchmarks.measuring.process import ProcessLacks, WrongResult
 
 BASE = Side("main", "a" * 40, False, Path(sys.executable))
 HEAD = Side("WORK", "b" * 40, True, Path(sys.executable))
@@ -35,11 +37,11 @@ class Machine:
         self.stop_after: float = math.inf
         self.failure: Exception | None = None
         self._chance = random.Random(5)
-        monkeypatch.setattr(rounds, "contestants", self._contestants)
+        monkeypatch.setattr(rounds, "process_pair", self._process_pair)
         monkeypatch.setattr(rounds, "run_pair", self._run_pair)
 
     @contextmanager
-    def _contestants(self, *_: Any) -> Iterator[None]:
+    def _process_pair(self, *_: Any) -> Iterator[None]:
         yield None
 
     def _run_pair(self, _pair: Any, _workload: str, *_: Any, **__: Any) -> PairResult:
@@ -60,47 +62,56 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     return Machine(monkeypatch)
 
 
-def bench(tmp_path: Path, **changes: Any) -> Bench:
-    return Bench(tmp_path, tmp_path, **changes)
+def measured(tmp_path: Path, *names: str, **changes: Any) -> Timed:
+    return Rounds(BASE, HEAD, names or ("claim",), Method(tmp_path, **changes)).run()
+
+
+def verdict(found: Timed) -> Verdict:
+    return overall(each.verdict for each in found.workloads)
+
+
+def of(side: Side) -> SimpleNamespace:
+    """Stands for the process of a side."""
+    return SimpleNamespace(name=side.name, side=side)
 
 
 def test_a_quiet_pair_needs_one_round(machine: Machine, tmp_path: Path) -> None:
-    found = Duel(BASE, HEAD, ["claim"], bench(tmp_path)).run()
-    assert (found.verdict, machine.pairs) == (Verdict.UNCHANGED, 8)
+    found = measured(tmp_path)
+    assert (verdict(found), machine.pairs) == (Verdict.UNCHANGED, 8)
     assert found.workloads[0].calls == 16
     assert found.workloads[0].confirmed is None
 
 
 def test_noise_takes_more_rounds(machine: Machine, tmp_path: Path) -> None:
     machine.noise = 0.05
-    found = Duel(BASE, HEAD, ["claim"], bench(tmp_path)).run()
-    assert found.verdict is Verdict.UNCHANGED
+    found = measured(tmp_path)
+    assert verdict(found) is Verdict.UNCHANGED
     assert machine.pairs in (16, 32)
 
 
 def test_too_much_noise_ends_undecided(machine: Machine, tmp_path: Path) -> None:
     machine.noise = 1.0
-    found = Duel(BASE, HEAD, ["claim"], bench(tmp_path)).run()
-    assert (found.exit_code, machine.pairs) == (ExitCode.INCONCLUSIVE, 32)
+    found = measured(tmp_path)
+    assert (verdict(found), machine.pairs) == (Verdict.INCONCLUSIVE, 32)
 
 
 def test_the_budget_ends_it_after_a_round(machine: Machine, tmp_path: Path) -> None:
     machine.noise = 1.0
-    found = Duel(BASE, HEAD, ["claim"], bench(tmp_path, budget_s=0.0)).run()
-    assert (found.exit_code, machine.pairs) == (ExitCode.INCONCLUSIVE, 8)
+    found = measured(tmp_path, budget_s=0.0)
+    assert (verdict(found), machine.pairs) == (Verdict.INCONCLUSIVE, 8)
 
 
 def test_an_alarm_is_confirmed(machine: Machine, tmp_path: Path) -> None:
     machine.change = SLOWER
-    found = Duel(BASE, HEAD, ["claim"], bench(tmp_path)).run()
-    assert (found.exit_code, machine.pairs) == (ExitCode.REGRESSION, 16)
+    found = measured(tmp_path)
+    assert (verdict(found), machine.pairs) == (Verdict.REGRESSED, 16)
     assert found.workloads[0].confirmed is True
 
 
 def test_an_alarm_that_is_not_seen_again_does_not_count(machine: Machine, tmp_path: Path) -> None:
     machine.change = lambda pair: SLOWER if pair <= 8 else 0.0  # type: ignore[assignment]
-    found = Duel(BASE, HEAD, ["claim"], bench(tmp_path)).run()
-    assert found.exit_code is ExitCode.PASS
+    found = measured(tmp_path)
+    assert verdict(found) is Verdict.UNCHANGED
     assert found.workloads[0].confirmed is False
 
 
@@ -116,7 +127,7 @@ def test_only_the_undecided_are_measured_further(
         return usual(pair, workload, *rest, **more)
 
     monkeypatch.setattr(rounds, "run_pair", noisy_lifecycle)
-    found = Duel(BASE, HEAD, ["claim", "lifecycle"], bench(tmp_path)).run()
+    found = measured(tmp_path, "claim", "lifecycle")
     assert [each.verdict for each in found.workloads] == [
         Verdict.UNCHANGED,
         Verdict.INCONCLUSIVE,
@@ -126,51 +137,37 @@ def test_only_the_undecided_are_measured_further(
 
 def test_an_interruption_keeps_what_was_measured(machine: Machine, tmp_path: Path) -> None:
     machine.stop_after = 5
-    found = Duel(BASE, HEAD, ["claim"], bench(tmp_path)).run()
+    found = measured(tmp_path)
     assert found.interrupted
     assert found.workloads[0].pairs == 5
-    assert found.exit_code is ExitCode.INCONCLUSIVE
 
 
 def test_an_interrupted_confirmation_is_no_alarm(machine: Machine, tmp_path: Path) -> None:
     machine.change, machine.stop_after = SLOWER, 10
-    found = Duel(BASE, HEAD, ["claim"], bench(tmp_path)).run()
-    assert found.exit_code is ExitCode.INCONCLUSIVE
+    found = measured(tmp_path)
+    assert verdict(found) is Verdict.INCONCLUSIVE
 
 
 def test_a_base_that_lacks_a_workload_is_skipped(machine: Machine, tmp_path: Path) -> None:
-    machine.failure = Lacks(BASE, "no claim_many")
-    found = Duel(BASE, HEAD, ["claim"], bench(tmp_path)).run()
+    machine.failure = ProcessLacks(of(BASE), "no claim_many")
+    found = measured(tmp_path)
     assert found.skipped == [{"name": "claim", "reason": "main: no claim_many"}]
     assert found.workloads == []
-    assert found.exit_code is ExitCode.PASS  # said, not failed
 
 
 def test_a_head_that_lacks_a_workload_is_an_error(machine: Machine, tmp_path: Path) -> None:
-    machine.failure = Lacks(HEAD, "no claim_many")
+    machine.failure = ProcessLacks(of(HEAD), "no claim_many")
     with pytest.raises(InfrastructureError, match="no claim_many"):
-        Duel(BASE, HEAD, ["claim"], bench(tmp_path)).run()
+        measured(tmp_path)
 
 
 def test_wrong_results_of_the_head_fail_it(machine: Machine, tmp_path: Path) -> None:
-    machine.failure = WrongResult(HEAD, "claimed twice")
-    found = Duel(BASE, HEAD, ["claim"], bench(tmp_path)).run()
-    assert found.exit_code is ExitCode.REGRESSION
-    machine.failure = WrongResult(BASE, "claimed twice")
+    machine.failure = WrongResult(of(HEAD), "claimed twice")
+    found = measured(tmp_path)
+    assert verdict(found) is Verdict.REGRESSED
+    machine.failure = WrongResult(of(BASE), "claimed twice")
     with pytest.raises(InfrastructureError, match="claimed twice"):
-        Duel(BASE, HEAD, ["claim"], bench(tmp_path)).run()
-
-
-def test_counters_that_do_not_repeat_are_not_exact(machine: Machine, tmp_path: Path) -> None:
-    drawn = iter(range(100))
-
-    def count(side: Side, _workload: str) -> dict[str, float]:
-        return {"statements": 3.0 if side is BASE else 4.0, "vm_steps": float(next(drawn))}
-
-    found = Duel(BASE, HEAD, ["claim"], bench(tmp_path, count=count)).run()
-    exact = {each.counter: each.exact for each in found.workloads[0].counters}
-    assert exact == {"statements": True, "vm_steps": False}
-    assert found.exit_code is ExitCode.REGRESSION
+        measured(tmp_path)
 
 
 def test_distributions_hold_every_call() -> None:

@@ -84,7 +84,7 @@ def test_the_commands_refuse_it_before_they_measure(
 
 def test_each_reviewed_limit_is_on_what_its_smallest_run_measures() -> None:
     """So CI's smoke run judges every one of them."""
-    from benchmarks.measuring.measure import calls_needed
+    from benchmarks.common.statistics import calls_needed
     from benchmarks.records.record import QUANTILES
 
     for name, limits in read_thresholds().items():

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.measuring.measure import measure
+from benchmarks.measuring.sample import measure
 from benchmarks.workloads import Lacks, Profile, Sample, Workload, all_workloads
 from benchmarks.workloads.base import open_queue, public
 from benchmarks.workloads.processes import Crew

@@ -1,83 +1,14 @@
-"""Percentiles: refused from too few samples, and intervals that cover as often as they say."""
+"""Measuring in this process: what is timed, thrown away, checked and closed."""
 
 from __future__ import annotations
 
 import gc
-import random
 from pathlib import Path
 
 import pytest
 
-from benchmarks.measuring.measure import (
-    calls_needed,
-    measure,
-    percentile,
-    percentiles,
-    warm_up_calls,
-)
+from benchmarks.measuring.sample import measure, warm_up_calls
 from benchmarks.workloads.base import Profile, Sample, Workload, sizes
-
-
-@pytest.mark.parametrize(("quantile", "calls"), [(0.5, 6), (0.9, 36), (0.95, 72), (0.99, 368)])
-def test_the_fewest_calls_of_a_percentile(quantile: float, calls: int) -> None:
-    """Where the chance that all calls are below it falls to 2.5 %: quantile ** calls <= 0.025."""
-    assert quantile**calls <= 0.025 < quantile ** (calls - 1)
-    assert calls_needed(quantile) == calls
-
-
-def test_a_percentile_of_too_few_calls_is_refused_with_its_reason() -> None:
-    enough = [1.0 + number for number in range(72)]
-
-    assert percentile(enough, 0.95).value_s is not None
-    refused = percentile(enough[1:], 0.95)
-    assert (refused.value_s, refused.low_s, refused.high_s) == (None, None, None)
-    assert refused.refusal == "P95 needs 72 calls, not 71"
-
-
-def test_a_percentile_that_the_clock_cannot_tell_is_refused() -> None:
-    refused = percentile([4e-7] * 1000, 0.95, resolution_s=1e-7)
-
-    assert refused.value_s is None
-    assert "clock" in refused.refusal
-
-
-def test_no_calls_have_no_percentiles() -> None:
-    assert percentiles([]) == {}
-
-
-def test_it_is_an_order_statistic_whatever_the_order() -> None:
-    ordered = [float(number) for number in range(1, 1001)]
-    shuffled = ordered.copy()
-    random.Random(1).shuffle(shuffled)
-
-    found = {name: each.value_s for name, each in percentiles(shuffled).items()}
-
-    assert found == {"p50": 500.0, "p90": 900.0, "p95": 950.0, "p99": 990.0}
-
-
-@pytest.mark.parametrize("calls", [100, 400, 2_000])
-@pytest.mark.parametrize("quantile", [0.5, 0.95])
-def test_intervals_cover_as_often_as_they_say(quantile: float, calls: int) -> None:
-    """2,000 simulated runs of a skewed distribution: at least 95 %, less 3 standard errors."""
-    runs = 2_000 if calls < 1_000 else 500
-    chance = random.Random(1)
-    truth = _lognormal_quantile(quantile)
-    covered = 0
-    for _ in range(runs):
-        found = percentile(
-            [chance.lognormvariate(0.0, 1.0) for _ in range(calls)], quantile, resolution_s=1e-9
-        )
-        assert found.low_s is not None
-        assert found.high_s is not None
-        covered += found.low_s <= truth <= found.high_s
-    assert covered / runs >= 0.95 - 3 * (0.95 * 0.05 / runs) ** 0.5
-
-
-def _lognormal_quantile(quantile: float) -> float:
-    from math import exp
-    from statistics import NormalDist
-
-    return exp(NormalDist().inv_cdf(quantile))
 
 
 class _Counting(Workload):

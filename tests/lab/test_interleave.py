@@ -5,23 +5,14 @@ from __future__ import annotations
 import random
 import shutil
 import sys
-import time
 from array import array
 from pathlib import Path
 
 import pytest
 
-from benchmarks.common.exits import InfrastructureError
 from benchmarks.contenders.revisions import Side, folder_side
-from benchmarks.measuring.blocks import (
-    Batch,
-    Contestant,
-    Lacks,
-    WrongResult,
-    contestants,
-    pair_result,
-    run_pair,
-)
+from benchmarks.measuring.interleave import Batch, Contender, pair_result, process_pair, run_pair
+from benchmarks.measuring.process import ProcessLacks, WrongResult
 
 ROOT = Path(__file__).resolve().parents[2]
 CLAIM = "claim-lifo-1e3"
@@ -89,7 +80,7 @@ def side() -> Side:
 
 def test_a_pair_of_processes_is_measured(side: Side, tmp_path: Path) -> None:
     done = []
-    with contestants(side, side, ROOT, tmp_path, 1) as pair:
+    with process_pair(side, side, ROOT, tmp_path, 1) as pair:
         found = run_pair(
             pair, CLAIM, tmp_path, 6, random.Random(0), "smoke", lambda: done.append(1)
         )
@@ -99,19 +90,14 @@ def test_a_pair_of_processes_is_measured(side: Side, tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"one", "two", "data-0", "data-1"}
 
 
-def started(side: Side, folder: Path) -> Contestant:
-    return Contestant(side, ROOT, folder, 0)
-
-
 def test_a_package_without_the_verbs_lacks_the_workload(tmp_path: Path) -> None:
     (tmp_path / "src" / "tubeq").mkdir(parents=True)
     (tmp_path / "src" / "tubeq" / "__init__.py").touch()
-    contestant = started(folder_side(tmp_path), tmp_path)
-    try:
-        with pytest.raises(Lacks, match="QueueManager"):
-            contestant.ask("prepare", workload=CLAIM, folder=str(tmp_path), profile="smoke")
-    finally:
-        contestant.close()
+    with Contender(folder_side(tmp_path), ROOT, tmp_path, 0) as contender:
+        contender.tell("prepare", workload=CLAIM, folder=str(tmp_path), profile="smoke")
+        with pytest.raises(ProcessLacks, match="QueueManager") as lacks:
+            contender.answer()
+    assert lacks.value.process.side is contender.side
 
 
 def test_a_package_that_does_it_wrong_is_found_out(tmp_path: Path) -> None:
@@ -120,47 +106,10 @@ def test_a_package_that_does_it_wrong_is_found_out(tmp_path: Path) -> None:
     wrong = "\n\nfrom functools import cache\n"
     wrong += "QueueManager.claim_next_task = cache(QueueManager.claim_next_task)\n"
     manager.write_text(manager.read_text("utf-8") + wrong, encoding="utf-8")
-    contestant = started(folder_side(tmp_path), tmp_path)
     data = tmp_path / "data"
     data.mkdir()
-    try:
-        contestant.ask("prepare", workload=CLAIM, folder=str(data), profile="smoke")
-        contestant.batch(2)
+    with Contender(folder_side(tmp_path), ROOT, tmp_path, 0) as contender:
+        contender.ask("prepare", workload=CLAIM, folder=str(data), profile="smoke")
+        contender.batch(2)
         with pytest.raises(WrongResult, match="claimed twice"):
-            contestant.ask("check")
-    finally:
-        contestant.close()
-
-
-def test_a_process_that_dies_is_named_with_its_last_words(side: Side, tmp_path: Path) -> None:
-    contestant = started(side, tmp_path)
-    contestant._process.kill()
-    contestant._process.wait()
-    with pytest.raises(InfrastructureError, match="here ended"):
-        contestant.ask("check")
-    contestant.close()
-
-
-def test_a_process_that_hangs_is_ended(side: Side, tmp_path: Path) -> None:
-    contestant = started(side, tmp_path)
-    data = tmp_path / "data"
-    data.mkdir()
-    contestant.ask("prepare", workload=CLAIM, folder=str(data), profile="smoke")
-    began = time.monotonic()
-    with pytest.raises(InfrastructureError, match="did not answer 'run'"):
-        contestant.ask("run", patience_s=0.3, calls=10_000_000)
-    contestant.close()
-    assert time.monotonic() - began < 10
-
-
-def test_an_error_is_told_with_its_trace(side: Side, tmp_path: Path) -> None:
-    contestant = started(side, tmp_path)
-    with pytest.raises(InfrastructureError, match="KeyError"):
-        contestant.ask("prepare", workload="no-such", folder=str(tmp_path), profile="smoke")
-    contestant.close()
-
-
-def test_an_interpreter_that_is_not_there(tmp_path: Path) -> None:
-    nowhere = Side("gone", "", True, tmp_path / "python")
-    with pytest.raises(InfrastructureError, match="gone cannot be started"):
-        started(nowhere, tmp_path)
+            contender.ask("check")

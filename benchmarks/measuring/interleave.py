@@ -1,7 +1,7 @@
-"""The block method: base and head measured side by side, in pairs of fresh processes.
+"""The block method: base and head measured interleaved, in pairs of fresh processes.
 
-Each side of a pair is a persistent process (`contestant.py`) with database files of its own. Only
-one of them works at a time. Batches come in pairs, in random order within the pair, so
+Each side of a pair is a persistent process (`sample.WorkloadActor`) with database files of its own,
+and only one of them works at a time. Batches come in pairs, in random order within the pair, so
 that what slows the machine for longer than a batch slows both alike and falls out of their ratio.
 A process pair yields one figure a metric, the median of its batches' log-ratios; the next pair has
 the folders swapped. Pairs share a PYTHONHASHSEED, and each has another, so that the layout of
@@ -17,48 +17,25 @@ in 50 calls it cannot see; throughput, from whole batches, and P99 can.
 
 from __future__ import annotations
 
-import base64
-import json
 import math
-import os
 import random
-import subprocess
-import threading
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, median
-from typing import Any
 
-from benchmarks.common.exits import InfrastructureError, ending
+from benchmarks.common.exits import InfrastructureError
 from benchmarks.common.statistics import quantile
 from benchmarks.contenders.revisions import Side
-from benchmarks.records.environment import python_path
+from benchmarks.measuring.process import Process, actor_command, unpack, variables
 
 TAIL_CALLS = 1000
 """Calls that P99 is taken from at a time."""
 SERVICE_CALLS = 50
 """Calls that service time is taken from at a time."""
 WARM_UP_BATCHES = 3
-_PATIENCE_S = 300.0
-
-
-class Unfit(Exception):
-    """A side cannot do a workload, or not rightly."""
-
-    def __init__(self, side: Side, why: str) -> None:
-        super().__init__(f"{side.name}: {why}")
-        self.side = side
-
-
-class Lacks(Unfit):
-    """A revision has not what a workload needs; the message says what."""
-
-
-class WrongResult(Unfit):
-    """A side's work did not stand the workload's check."""
 
 
 @dataclass
@@ -88,7 +65,7 @@ class PairResult:
     head_calls: array[float]
 
 
-class Contestant:
+class Contender(Process):
     """The process of one side.
 
     Args:
@@ -98,123 +75,47 @@ class Contestant:
         hash_seed: its PYTHONHASHSEED.
 
     Raises:
-        InfrastructureError: it cannot be started.
+        ProcessFailed: it cannot be started.
     """
 
     def __init__(self, side: Side, benchmarks_root: Path, folder: Path, hash_seed: int) -> None:
         self.side = side
-        path = python_path(*side.path, benchmarks_root)
-        self._errors = (folder / "stderr.txt").open("w+b")
-        environment = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": str(hash_seed)}
-        environment.pop("VIRTUAL_ENV", None)
-        try:
-            self._process = subprocess.Popen(
-                [str(side.python), "-m", "benchmarks.measuring.contestant"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                cwd=folder,
-                env=environment,
-            )
-        except OSError as error:
-            self._errors.close()
-            raise InfrastructureError(f"{side.name} cannot be started: {error}") from None
-
-    def ask(self, verb: str, patience_s: float = _PATIENCE_S, **command: Any) -> dict[str, Any]:
-        """Give a command and wait for the answer.
-
-        Raises:
-            Lacks: the revision lacks what the workload needs.
-            WrongResult: a check failed.
-            InfrastructureError: it ended, failed, or did not answer in time.
-        """
-        process = self._process
-        assert process.stdin and process.stdout
-        is_late = threading.Event()
-
-        def end() -> None:
-            is_late.set()
-            process.kill()
-
-        timer = threading.Timer(patience_s, end)
-        timer.start()
-        try:
-            process.stdin.write(json.dumps({"do": verb, **command}).encode() + b"\n")
-            process.stdin.flush()
-            line = process.stdout.readline()
-        except OSError:
-            line = b""
-        finally:
-            timer.cancel()
-        if not line:
-            how = f"did not answer {verb!r} within {patience_s:g} s"
-            if not is_late.is_set():
-                with suppress(subprocess.TimeoutExpired):
-                    how = f"{ending(process.wait(5))} at {verb!r}"
-            raise InfrastructureError(f"{self.side.name} {how}:\n{self._last_words()}")
-        try:
-            answer: dict[str, Any] = json.loads(line)
-        except ValueError:
-            raise InfrastructureError(
-                f"{self.side.name} gave no answer to {verb!r}: {line[:200]!r}"
-            ) from None
-        if "lacks" in answer:
-            raise Lacks(self.side, answer["lacks"])
-        if "wrong" in answer:
-            raise WrongResult(self.side, f"wrong results: {answer['wrong']}")
-        if "error" in answer:
-            raise InfrastructureError(f"{self.side.name} failed:\n{answer['error']}")
-        return answer
+        super().__init__(
+            actor_command("benchmarks.measuring.sample:WorkloadActor", python=side.python),
+            name=side.name,
+            folder=folder,
+            environment=variables(*side.path, benchmarks_root, hash_seed=hash_seed),
+        )
 
     def batch(self, calls: int) -> Batch:
         """Run one batch."""
         answer = self.ask("run", calls=calls)
-        latencies = array("d")
-        latencies.frombytes(base64.b64decode(answer["latencies"]))
-        return Batch(latencies, answer["elapsed_s"], answer["operations"], answer["values"])
+        return Batch(**{**answer, "latencies_s": unpack(answer["latencies_s"])})
 
-    def close(self) -> None:
-        """End the process, by force where it does not go."""
-        process = self._process
-        assert process.stdin and process.stdout
-        try:
-            with suppress(OSError):
-                process.stdin.close()
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        finally:
-            process.stdout.close()
-            self._errors.close()
 
-    def _last_words(self) -> str:
-        self._errors.seek(0)
-        return self._errors.read().decode(errors="replace")[-1500:]
+Pair = tuple[Contender, Contender]
 
 
 @contextmanager
-def contestants(
+def process_pair(
     base: Side, head: Side, benchmarks_root: Path, folder: Path, number: int
-) -> Iterator[tuple[Contestant, Contestant]]:
+) -> Iterator[Pair]:
     """The processes of pair `number`, with folders under `folder` that swap with each pair."""
     folders = [folder / "one", folder / "two"]
     for each in folders:
         each.mkdir(parents=True)
     if number % 2:
         folders.reverse()
-    started: list[Contestant] = []
-    try:
-        for side, place in zip((base, head), folders):
-            started.append(Contestant(side, benchmarks_root, place, number))
-        yield started[0], started[1]
-    finally:
-        for each_process in started:
-            each_process.close()
+    with ExitStack() as stack:
+        one, two = (
+            Contender(side, benchmarks_root, place, number)
+            for side, place in zip((base, head), folders)
+        )
+        yield stack.enter_context(one), stack.enter_context(two)
 
 
 def run_pair(
-    pair: tuple[Contestant, Contestant],
+    pair: Pair,
     workload: str,
     folders: Path,
     batches: int,
@@ -232,32 +133,31 @@ def run_pair(
         progress: called after each pair of batches.
 
     Raises:
-        Lacks, WrongResult, InfrastructureError: as of Contestant.ask.
+        ProcessLacks, WrongResult, ProcessFailed: as of Process.answer.
     """
     calls = 0
     # Which side makes its files first swaps too.
-    for contestant in chance.sample(pair, 2):
-        place = folders / f"data-{pair.index(contestant)}"
+    for contender in chance.sample(pair, 2):
+        index = pair.index(contender)
+        place = folders / f"data-{index}"
         place.mkdir()
-        stock = stock_folder(folders.parent, pair.index(contestant), contestant.side, workload)
-        answer = contestant.ask(
-            "prepare", workload=workload, folder=str(place), profile=profile, stock=str(stock)
-        )
-        calls = answer["batch"]
+        stock = stock_folder(folders.parent, index, contender.side, workload)
+        calls = contender.ask(
+            "prepare", workload=workload, folder=str(place), profile=profile, stock=str(stock),
+            contender=contender.side.contender,
+        )  # fmt: skip
     if calls <= 0:
         raise InfrastructureError(f"the workload {workload!r} has no batches for a gate")
     for _ in range(WARM_UP_BATCHES):
-        for contestant in pair:
-            contestant.batch(calls)
+        for contender in pair:
+            contender.batch(calls)
     measured: tuple[list[Batch], list[Batch]] = ([], [])
     for _ in range(batches):
         for index in chance.sample((0, 1), 2):
             measured[index].append(pair[index].batch(calls))
         progress()
-    for contestant in pair:
-        contestant.ask("check")
-    for contestant in pair:
-        contestant.ask("quit")
+    for contender in pair:
+        contender.ask("check")
     return pair_result(*measured)
 
 

@@ -1,0 +1,144 @@
+"""Measuring one workload: in this process, or as what a process of the block method obeys.
+
+In this process: in an empty temporary folder; after a tenth as many calls, at most 50, whose
+times are thrown away (caches fill, code is compiled, connections open); garbage collected and
+frozen before, so that what the workload does is not charged for what others left, and collected
+as usual meanwhile, because a user's process does so too. The clock is time.perf_counter.
+
+Only the standard library is used here: this also runs in an older commit's environment.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import shutil
+import tempfile
+from array import array
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measuring.process import pack
+from benchmarks.workloads import Lacks, Profile, Workload, all_workloads, base
+
+WARM_UP_SHARE = 0.1
+MOST_WARM_UP_CALLS = 50
+STRETCHES = 20
+
+
+class WorkloadActor:
+    """One workload in a process of its own: what `Process` may ask for, in this order."""
+
+    def __init__(self) -> None:
+        self._workload: Workload | None = None
+        self._state: Any = None
+
+    def prepare(
+        self, workload: str, folder: str, profile: str, stock: str = "", contender: str = ""
+    ) -> int:
+        """Make what the workload needs, in an empty folder; how many calls a batch of it has.
+
+        Args:
+            stock: a folder that is filled once, then copied.
+            contender: a module of `benchmarks.contenders` whose queue does the work in place of the
+                package.
+        """
+        self._workload = all_workloads()[workload]
+        if contender:
+            if not self._workload.has_reference:
+                raise Lacks(f"{contender} has nothing for {workload}")
+            base.opens = import_module(f"benchmarks.contenders.{contender}").OPENS
+        if stock:
+            if not Path(stock).exists():
+                Path(stock).mkdir()
+                self._workload.stock(Path(stock), Profile(profile))
+            shutil.copytree(stock, folder, dirs_exist_ok=True)
+        self._state = self._workload.prepare(Path(folder), Profile(profile))
+        gc.collect()
+        gc.freeze()
+        return self._workload.batch
+
+    def run(self, calls: int) -> dict[str, Any]:
+        """Do so many calls: latencies_s (packed doubles), elapsed_s, operations, values."""
+        assert self._workload is not None, "prepare comes first"
+        # Each batch begins with the same garbage, none; what it makes itself counts.
+        gc.collect()
+        sample = self._workload.run(self._state, calls)
+        return {
+            "latencies_s": pack(array("d", sample.latencies_s)),
+            "elapsed_s": sample.elapsed_s,
+            "operations": sample.operations,
+            "values": dict(sample.values),
+        }
+
+    def check(self) -> None:
+        """Make sure that the work was done right."""
+        assert self._workload is not None, "prepare comes first"
+        self._workload.check(self._state)
+
+    def close(self) -> None:
+        """Let go of what `prepare` opened."""
+        if self._workload is not None and self._state is not None:
+            self._workload.close(self._state)
+
+
+def measure(
+    workload: Any,
+    profile: Any,
+    *,
+    calls: int | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _calls: None,
+) -> Any:
+    """Measure a workload in a folder of its own, check its work, and clear up.
+
+    Args:
+        workload: a `benchmarks.workloads.base.Workload`.
+        profile: decides how large it is.
+        calls: how many calls; None for as many as the profile has.
+        progress: told how many calls of how many are done.
+
+    Returns:
+        Its Sample.
+
+    Raises:
+        NotImplementedError: the measured package lacks what the workload needs.
+        AssertionError: the work was not done right.
+    """
+    wanted: int = workload.calls[profile] if calls is None else calls
+    # A workload without batches goes in one stretch: to cut it would change what it measures.
+    stretch = max(wanted // STRETCHES, workload.batch) if workload.batch else wanted
+    # On Windows a file that somebody still looks at (a virus scanner) must not end the measuring.
+    with tempfile.TemporaryDirectory(prefix="lab-", ignore_cleanup_errors=True) as folder:
+        state = workload.prepare(Path(folder), profile)
+        try:
+            workload.run(state, warm_up_calls(wanted))
+            with settled_garbage():
+                sample = workload.run(state, min(stretch, wanted))
+                progress(min(stretch, wanted), wanted)
+                for first in range(stretch, wanted, stretch):
+                    count = min(stretch, wanted - first)
+                    sample.add(workload.run(state, count))
+                    progress(first + count, wanted)
+            workload.check(state)
+        finally:
+            workload.close(state)
+    return sample
+
+
+def warm_up_calls(calls: int) -> int:
+    """How many calls come before so many that are timed."""
+    return min(max(1, math.ceil(calls * WARM_UP_SHARE)), MOST_WARM_UP_CALLS)
+
+
+@contextmanager
+def settled_garbage() -> Iterator[None]:
+    """Collect garbage, and leave alone what is there, so that collections in between are short."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
