@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.contenders.base import REFERENCE, RESULT, Queue
-from benchmarks.contenders.reference_sqlite import ReferenceQueue, check_plans
+from benchmarks.contenders.reference_sqlite import ReferenceQueue
 
 _DURABILITY = {"normal": "fast", "full": "full"}
 _COMPLETED = "SELECT id - 1 FROM task_queue WHERE status = 'COMPLETED'"
@@ -26,7 +26,6 @@ class Reference(Queue):
 
     def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
         self._queue = ReferenceQueue(Path(place), durability=_DURABILITY[durability])
-        check_plans(self._queue)
         self.settings = f"WAL, durability {_DURABILITY[durability]}, BEGIN IMMEDIATE"
 
     def put(self, encoded: Mapping[str, Any]) -> None:

@@ -68,7 +68,7 @@ def _crash(document: Document) -> Table:
     columns = {"Lost": "lost", "Done twice": "doubly_completed", "Begun twice": "worked_twice"}
     return _table(
         document, f"Workers killed with SIGKILL, {kills} times", rows,
-        {name: (lambda row, key=key: _figure(row, key, count)) for name, key in columns.items()},
+        {name: _reader(key, count) for name, key in columns.items()},
         lambda row: "; ".join(filter(None, (row["recovery"], row["note"]))),
     )  # fmt: skip
 
@@ -126,10 +126,7 @@ def _verbs(document: Document) -> Iterator[Table]:
             document,
             f"One verb, P50 in µs, {depth:,} queued, {DURABILITIES[durability]}",
             [row for row in rows if "claim_p50_us" in row["figures"]],
-            {
-                name: (lambda row, key=key: _figure(row, f"{key}_us", short))
-                for name, key in names.items()
-            },
+            {name: _reader(f"{key}_us", short) for name, key in names.items()},
             lambda _: "",
         )
 
@@ -238,6 +235,10 @@ def _rows(
 
 def _figure(row: Mapping[str, Any], name: str, text: Callable[[float], str]) -> str:
     return text(row["figures"][name]) if name in row["figures"] else _NONE
+
+
+def _reader(name: str, text: Callable[[float], str]) -> Callable[[Any], str]:
+    return lambda row: _figure(row, name, text)
 
 
 def _ratio(row: Mapping[str, Any], name: str) -> str:

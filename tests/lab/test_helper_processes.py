@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from benchmarks.peers.process import DriverFailed, started
 
 from benchmarks.common.exits import InfrastructureError
 from benchmarks.contenders import revisions
 from benchmarks.contenders.environments import Launch
 from benchmarks.contenders.revisions import BuildFailed
 from benchmarks.contenders.servers import _conninfo_value
-from benchmarks.peers.process import DriverFailed, started
 from benchmarks.records.environment import python_path
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals, shell scripts")
