@@ -37,9 +37,10 @@ def figure(value: float) -> str:
 
 def named(side: Mapping[str, Any]) -> str:
     """A side's name, with its commit where that is another word."""
-    commit = str(side.get("commit", ""))[:10]
-    is_plain = commit and not side["name"].startswith(commit) and commit != side["name"][:10]
-    return f"{side['name']} ({commit})" if is_plain else str(side["name"])
+    name, commit = str(side["name"]), str(side.get("commit", ""))
+    if not commit:
+        return name
+    return name[:10] if commit.startswith(name) else f"{name} ({commit[:10]})"
 
 
 def sentence(comparison: Comparison) -> str:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import quantiles
 
+from benchmarks.common.statistics import quantile
 from benchmarks.judging.targets import Limits, judge
 from benchmarks.records.record import Measure, WorkloadRecord
 from benchmarks.reporting.plots import Trend
@@ -121,6 +121,7 @@ def _doubt(measure: Measure, old: Measure, earlier: Sequence[float]) -> str:
         return "too few commits to tell"
     if measure.value <= 0 or old.value <= 0:
         return ""
-    first, _, third = quantiles(changes, n=4)
+    ordered = sorted(changes)
+    first, third = quantile(ordered, 0.25), quantile(ordered, 0.75)
     usual = third + 3 * (third - first)
     return "" if abs(math.log(measure.value / old.value)) > usual else "its usual spread"
