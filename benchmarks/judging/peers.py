@@ -91,11 +91,12 @@ def judge_peers(document: Document, limits: Mapping[str, float], own: str) -> li
     ):  # fmt: skip
         found.setdefault(name, []).append((value, where))
     targets = []
-    value: float | None
     for name, limit in limits.items():
         worst = min if name in _HIGHER_IS_BETTER else max
-        value, where = worst(found[name]) if name in found else (None, "not measured")
-        targets.append(Target(name, limit, value, where))
+        if name in found:
+            targets.append(Target(name, limit, *worst(found[name])))
+        else:
+            targets.append(Target(name, limit, None, "not measured"))
     return targets
 
 

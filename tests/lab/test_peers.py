@@ -337,8 +337,7 @@ def test_a_completion_counts_from_the_log_or_from_the_queues_own_record():
 
 
 def test_batches_share_their_time_among_their_tasks(tmp_path):
-    adapter = load(QUEUES["tubeq"])
-    driver = Driver(adapter)
+    driver = Driver(QUEUES["tubeq"])
     driver.open(str(tmp_path / "queue.db"), "normal", True, 60.0)
     try:
         found = unpack(driver.batches(0, 2, 50), "q")
