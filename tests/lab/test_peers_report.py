@@ -9,7 +9,10 @@ import pytest
 from benchmarks.common.exits import BadInput
 from benchmarks.judging.peers import judge_peers, read_limits, safe_queues
 from benchmarks.reporting.peers import markdown
-from benchmarks.reporting.publish import read_peers
+from benchmarks.reporting.publish import publish, read_peers
+
+from .html_page import Page
+from .synthetic_history import write_history
 
 
 def queue(name, **changes):
@@ -89,3 +92,15 @@ def test_the_page_begins_with_a_picture_and_an_older_record_is_named(document, t
     assert "Quick: 5,000 lifecycles/s, loses 9" in view["picture"].description
     assert "Tubeq: P99 5 ms, slowest 80 ms" in view["picture"].description
     assert problem.startswith("old.json")
+
+
+def test_the_page_is_published_with_every_table(document, tmp_path):
+    write_history(tmp_path, 3)
+    (tmp_path / "peers").mkdir()
+    (tmp_path / "peers" / "here.json").write_text(json.dumps(document), "utf-8")
+    assert publish(tmp_path / "site", tmp_path).problems == ()
+    page = Page(tmp_path / "site" / "peers.html")
+    for text in ("Workers killed with SIGKILL", "8 processes claim and complete", "a <cpu>",
+                 "keep a claimed task", "2 errors"):  # fmt: skip
+        assert text in page.text
+    assert "peers.html" in Page(tmp_path / "site" / "index.html").links
