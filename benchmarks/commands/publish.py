@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.common.exits import BadInput, ExitCode
+from benchmarks.common.exits import BadInput, ExitCode, LabError
+from benchmarks.common.git import is_shallow
 from benchmarks.common.options import existing_folder, output_folder
 from benchmarks.common.progress import Progress
-from benchmarks.common.project import lab_folder
+from benchmarks.common.project import lab_folder, root
+from benchmarks.records.packages import Package, distinct_packages
 from benchmarks.workloads import all_workloads
 
 if TYPE_CHECKING:
@@ -69,8 +71,8 @@ def build(options: argparse.Namespace, out: Path) -> Published:
     """Publish from the sources that the options name; say on stderr what could not be read.
 
     Raises:
-        BadInput: `out` is not ours to replace, or thresholds.toml is wrong.
-        ImportError: matplotlib, jinja2 or another package of the lab is missing.
+        BadInput: `out` is not ours to replace, or targets.toml is wrong.
+        ImportError: jinja2 or another package of the lab is missing.
         OSError: it cannot be written.
     """
     from benchmarks.judging.targets import read_thresholds
@@ -82,6 +84,7 @@ def build(options: argparse.Namespace, out: Path) -> Published:
         published = publish(
             out,
             options.results,
+            packages=_packages(),
             limits=limits,
             about=descriptions(),
             last_comparison=LAST_COMPARISON if is_own else None,
@@ -92,6 +95,14 @@ def build(options: argparse.Namespace, out: Path) -> Published:
     for problem in published.problems:
         print(f"warning: not read: {problem}", file=sys.stderr)
     return published
+
+
+def _packages() -> list[Package]:
+    """Of the repository's history; [] where it is not all here, so that ages are of the records."""
+    try:
+        return [] if is_shallow(root()) else distinct_packages(root())
+    except LabError:
+        return []
 
 
 def descriptions() -> Mapping[str, str]:

@@ -3,8 +3,8 @@
     publish(out: Path, results: Path | None = None, ...) -> Published
     write_report(run: RunRecord, folder: Path) -> Report      # .html, .markdown, .pictures
 
-Both need matplotlib and jinja2 (ImportError without). What they write opens from a file: no server,
-no script that is needed to read, nothing loaded from elsewhere.
+What they write opens from a file: no server, no script that is needed to read, nothing loaded from
+elsewhere.
 """
 
 from __future__ import annotations
@@ -12,21 +12,25 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks.common.exits import BadInput
 from benchmarks.judging.targets import Limits
 from benchmarks.records import history
+from benchmarks.records.packages import Package
 from benchmarks.records.record import RunRecord
-from benchmarks.reporting.site import build, compared, report
+from benchmarks.records.series import Series, current, read_series
+from benchmarks.reporting.site import build, report
+from benchmarks.reporting.site.comparison_page import normal
 from benchmarks.reporting.site.peers import peers_view
-from benchmarks.reporting.site.proof import proof_view
+from benchmarks.reporting.site.proof import history_view, proof_view
 
 MARKER = ".performance-lab"
 """Names a folder as one that `publish` may replace."""
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ def publish(
     out: Path,
     results: Path | None = None,
     *,
+    packages: Sequence[Package] = (),
     limits: Limits | None = None,
     about: Mapping[str, str] | None = None,
     last_comparison: Path | None = None,
@@ -64,13 +69,14 @@ def publish(
 ) -> Published:
     """Build the site from a results folder.
 
-    It is built beside `out` and then put in its place, so that a reader never sees half of one and
-    an interrupted run leaves the old one.
+    It is built in a folder of its own and then put in its place, so that a reader never sees half
+    of one and an interrupted run leaves the old one.
 
     Args:
         out: made, or replaced if an earlier call made it, or it is empty.
         results: the results folder; the repository's own if None.
-        limits: as of lab.thresholds.
+        packages: the distinct ones of the history, oldest first; those of the records without.
+        limits: as of judging.targets.
         about: by workload, a sentence on what it does.
         last_comparison: JSON of a comparison that is not among results/comparisons.
         asv_html: what `asv publish` wrote; left out if there is no such folder.
@@ -78,7 +84,8 @@ def publish(
         progress: told what is being done.
 
     Raises:
-        NotOurs: `out` holds something that is not a published site.
+        BadInput: `out` holds something that is not a published site (NotOurs), or a newer lab wrote
+            a file of the history.
         OSError: it cannot be written.
     """
     root = results or history.RESULTS
@@ -88,21 +95,25 @@ def publish(
     if repository_url and not repository_url.startswith(("https://", "http://")):
         raise NotOurs(f"not a web address: {repository_url}")
     progress("reading the history")
-    reading = history.read(root)
-    comparisons, problems = read_comparisons(root, last_comparison)
-    proof, proof_problems = read_proof(root / "proof" / "matrix.json")
-    peers, peers_problems = read_peers(root / "peers")
-    reading.problems += [*problems, *proof_problems, *peers_problems]
+    old = history.read(root)
+    series = current(read_series(root, packages)) or current(read_series(root, []))
+    problems = list(old.problems)
+    comparisons = _comparisons(root, last_comparison, problems)
+    peers, of_peers = read_peers(root / "peers")
     has_asv = asv_html is not None and (asv_html / "index.html").is_file()
+    proof = root / "proof"
     material = build.Material(
-        reading=reading,
+        series=series,
+        old=old.records,
         limits=limits or {},
         about=about or {},
         comparisons=comparisons,
-        proof=proof,
+        proof=_view(proof / "matrix.json", proof_view, problems),
+        history_proof=_view(proof / "history.json", history_view, problems),
         peers=peers,
-        files=sorted((root / "history").glob("*.ndjson")),
+        problems=[*problems, *of_peers],
         asv_html=asv_html if has_asv else None,
+        anchor=_anchor(root, series),
         repository_url=repository_url,
     )
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -117,7 +128,7 @@ def publish(
     except BaseException:
         shutil.rmtree(made, ignore_errors=True)
         raise
-    return Published(out / "index.html", len(pages), tuple(reading.problems))
+    return Published(out / "index.html", len(pages), tuple(material.problems))
 
 
 def write_report(run: RunRecord, folder: Path) -> Report:
@@ -138,60 +149,41 @@ def write_report(run: RunRecord, folder: Path) -> Report:
     return Report(folder / "report.html", folder / "report.md", tuple(paths))
 
 
-def read_comparisons(
-    results: Path, last: Path | None = None
-) -> tuple[list[Mapping[str, Any]], list[str]]:
-    """The comparisons of results/comparisons and the last one, newest first; what is unreadable."""
-    found: dict[str, Mapping[str, Any]] = {}
-    problems: list[str] = []
-    paths = sorted((results / "comparisons").glob("*.json"))
-    for path in [*paths, *([last] if last is not None else [])]:
-        comparison, wrong = _json(path)
-        problems += wrong
-        if comparison is not None:
-            try:
-                whole = compared.normal(comparison)
-            except (KeyError, TypeError, ValueError) as error:
-                problems.append(f"{path.name}: not a comparison: {type(error).__name__}: {error}")
-            else:
-                found[whole["started_at"]] = whole
-    return [found[moment] for moment in sorted(found, reverse=True)], problems
-
-
-def read_proof(path: Path) -> tuple[dict[str, Any] | None, list[str]]:
-    """The proof as its page needs it, None where there is none; and why it cannot be read."""
-    table, problems = _json(path)
-    if table is None or not table.get("tools"):
-        return None, problems
-    try:
-        return proof_view(table), problems
-    except (KeyError, TypeError, AttributeError) as error:
-        return None, [f"{path.name}: not a proof's matrix: {type(error).__name__}: {error}"]
-
-
 def read_peers(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """Each machine's comparison with other queues as its page needs it; what is unreadable."""
-    views = []
     problems: list[str] = []
-    for path in sorted(folder.glob("*.json")):
-        document, wrong = _json(path)
-        problems += wrong
-        if document is None:
-            continue
-        try:
-            views.append(peers_view(document))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            problems.append(f"{path.name}: not of peers: {type(error).__name__}: {error}")
-    return views, problems
+    views = [_view(path, peers_view, problems) for path in sorted(folder.glob("*.json"))]
+    return [each for each in views if each is not None], problems
 
 
-def _json(path: Path) -> tuple[dict[str, Any] | None, list[str]]:
+def _comparisons(root: Path, last: Path | None, problems: list[str]) -> list[dict[str, Any]]:
+    """Those of results/comparisons and the last one, newest first."""
+    paths = [*sorted((root / "comparisons").glob("*.json")), *([last] if last else [])]
+    found = [_view(path, normal, problems) for path in paths]
+    by_time = {each["started_at"]: each for each in found if each is not None}
+    return [by_time[moment] for moment in sorted(by_time, reverse=True)]
+
+
+def _view(path: Path, view: Callable[[Mapping[str, Any]], _T], problems: list[str]) -> _T | None:
+    """What a page shows of a JSON file; None where there is none, or it is not one of that kind."""
     if not path.is_file():
-        return None, []
+        return None
     try:
         value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        return None, [f"{path.name}: {error}"]
-    if not isinstance(value, dict):
-        return None, [f"{path.name}: not a JSON object"]
-    return value, []
+        if isinstance(value, dict):
+            return view(value)
+        problems.append(f"{path.name}: not a JSON object")
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+        problems.append(f"{path.name}: {type(error).__name__}: {error}")
+    return None
+
+
+def _anchor(root: Path, series: Sequence[Series]) -> str:
+    """The anchor's short commit: as results/anchor names it, the package's first commit while
+    series of two anchors are current."""
+    keys = {each.companion.rpartition(" ")[2] for each in series if each.companion}
+    path = root / "anchor"
+    if len(keys) <= 1 and path.is_file():
+        return path.read_text("utf-8").strip()[:12]
+    packages = series[0].packages if series else ()
+    return next((each.sha[:7] for each in packages if each.key in keys), "commit")

@@ -7,41 +7,56 @@ import json
 import threading
 import time
 import urllib.request
-from dataclasses import replace
 from urllib.parse import unquote, urldefrag
 
 import pytest
 
 from benchmarks.commands import preview
 from benchmarks.commands import publish as publish_command
-from benchmarks.records.record import Measure, RunRecord
-from benchmarks.reporting import plots
+from benchmarks.records.histograms import encode_histogram
+from benchmarks.records.packages import Package
+from benchmarks.records.record import RunRecord
 from benchmarks.reporting.publish import MARKER, NotOurs, publish, write_report
-from benchmarks.reporting.site.rows import row_of
+from benchmarks.reporting.site import comparison_page
 
 from .html_page import Page
 from .synthetic_history import (
     HOSTILE,
     WORKLOADS,
-    FakeSample,
-    commit,
     comparison,
     latencies,
     proof_matrix,
     run_of,
     write_history,
 )
+from .synthetic_packages import counted, keep_counts, keep_ratios, packages, timed
 
-LIMITS = {
-    WORKLOADS[0]: {"latency_p95_ms": 0.2, "vm_steps": 113},
-    "enqueue": {"throughput_per_s": 5},
-}
+NAMES = ("claim-lifo-1e5", "enqueue")
+LIMITS = {NAMES[0]: {"statements": 1}, "enqueue": {"statements": 2}}
+HISTOGRAMS = {name: encode_histogram(latencies(1)) for name in ("package", "companion")}
+
+
+def write_packages(root, count, names=NAMES, last=None):
+    """The first workload becomes 20 % slower halfway by a statement more; the time of the newest
+    is not measured, and not that of every second package."""
+    some = packages(count)
+    for index, name in enumerate(names):
+        slower = [index == 0 and number >= count // 2 for number in range(count)]
+        keep_counts(root, some, [
+            counted(120_000 if each else 100_000, statements=2.0 if each else 1.0, fsyncs=1.0)
+            for each in slower
+        ], name)  # fmt: skip
+        keep_ratios(root, some[:-1:2], [
+            timed(1.2 if each else 1.0, histograms=HISTOGRAMS) for each in slower[:-1:2]
+        ], name)  # fmt: skip
+    return some
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     root = tmp_path_factory.mktemp("results")
-    write_history(root, 24)
+    write_history(root, 4)
+    write_packages(root, 24)
     (root / "comparisons").mkdir()
     (root / "comparisons" / "one.json").write_text(json.dumps(comparison()), "utf-8")
     (root / "proof").mkdir()
@@ -51,7 +66,7 @@ def site(tmp_path_factory):
     (asv / "index.html").write_text("<!doctype html><title>asv</title>", "utf-8")
     out = tmp_path_factory.mktemp("site") / "out"
     published = publish(
-        out, root, limits=LIMITS, about={WORKLOADS[0]: HOSTILE}, asv_html=asv,
+        out, root, limits=LIMITS, about={NAMES[0]: HOSTILE}, asv_html=asv,
         repository_url="https://forge.example/tubeq",
     )  # fmt: skip
     assert published.problems == ()
@@ -67,33 +82,59 @@ def pages(site):
     }
 
 
+COMPARISON = "comparisons/2026-11-22t20-00-00-00-00.html"
+
+
 def test_every_workload_has_its_row_and_its_page(pages):
-    for name in WORKLOADS:
+    for name in NAMES:
         assert name in pages["index.html"].text
         assert name in pages[f"workloads/{name}.html"].text
 
 
 def test_every_page_is_there(pages):
-    others = {"index", "comparison", "proof", "commits", "method"}
-    assert set(pages) == {f"{name}.html" for name in others} | {
-        f"workloads/{name}.html" for name in WORKLOADS
+    others = {"index", "changes", "comparisons", "proof", "method"}
+    workloads = {*NAMES, *WORKLOADS}
+    assert set(pages) == {f"{name}.html" for name in others} | {COMPARISON} | {
+        f"workloads/{name}.html" for name in workloads
     }
 
 
-def test_every_plot_is_there_and_told_in_words(pages):
-    def titles(page):
-        return page.text
+def test_the_overview_says_in_one_sentence_what_is_known_and_of_which_commit(pages):
+    text = pages["index.html"].text
+    assert "claim-lifo-1e5 P95 at 0000016: 1.200x of the anchor" in text
+    assert "HEAD is not measured, it is 1 commit later" in text
+    assert "Behind HEAD: time, 1 commits, 1 packages" in text
 
-    workload = titles(pages[f"workloads/{WORKLOADS[0]}.html"])
-    for part in ("P95 latency", "P50 latency", "P99 latency", "Throughput"):
-        assert f"{part}" in workload
-        assert f"of {WORKLOADS[0]} across commits" in workload
+
+def test_what_got_worse_is_shown_with_its_range_its_cause_and_its_commands(site, pages):
+    text = pages["index.html"].text
+    assert "+20 % instructions" in text.replace("\u202f", " ")
+    assert "000000b..000000c" in text
+    assert "Counted: +1 statements" in text
+    assert "benchmarks compare 000000b 000000c --workload claim-lifo-1e5" in text
+    assert "target broken: Statements 2, at most 1" in text
+    feed = (site / "feed.xml").read_text("utf-8")
+    assert "000000b..000000c" in feed
+    assert "1.200x of" in (site / "badge.svg").read_text("utf-8")
+
+
+def test_counters_are_told_apart_from_change_points_and_old_times_from_both(pages):
+    text = pages[f"workloads/{NAMES[0]}.html"].text
+    assert text.index("Change points") < text.index("Counted per operation")
+    assert "Absolute times of" in pages[f"workloads/{WORKLOADS[0]}.html"].text
+    assert "Absolute times of" not in text
+
+
+def test_every_plot_is_there_and_told_in_words(pages):
+    workload = pages[f"workloads/{NAMES[0]}.html"].text
+    for part in ("Instructions an operation", "P95, ratio to the anchor", "P50, ratio to"):
+        assert part in workload
     assert "Percentiles of" in workload
-    assert "Counters per operation of" in workload
-    compared = titles(pages["comparison.html"])
-    for part in ("Quantile shift", "Cumulative distribution (ECDF)", "Effects on"):
+    assert "Counters of" in workload
+    compared = pages[COMPARISON].text
+    for part in ("Quantile shift", "Effects on"):
         assert part in compared
-    assert "Error rates of the tools" in titles(pages["proof.html"])
+    assert "Error rates of the tools" in pages["proof.html"].text
     for page in pages.values():
         for tag, attributes in page.tags:
             if tag == "svg":
@@ -102,27 +143,33 @@ def test_every_plot_is_there_and_told_in_words(pages):
                 assert "alt" in attributes
 
 
-def test_the_newer_sqlite_is_marked(pages):
-    assert "marks where the machine itself changed" in pages[f"workloads/{WORKLOADS[0]}.html"].text
-
-
-def test_limits_are_judged(pages):
-    assert "1 of 3 broken" in pages["index.html"].text
-    assert "met: ≤ 200 µs" in pages[f"workloads/{WORKLOADS[0]}.html"].text
-    assert "broken: ≤ 113" in pages[f"workloads/{WORKLOADS[0]}.html"].text
-
-
 def test_the_comparison_and_the_proof_speak_plainly(pages):
-    assert "+2 vm steps per operation" in pages["comparison.html"].text
-    assert "confirmed on fresh processes" in pages["comparison.html"].text
+    assert "+2 vm steps per operation" in pages[COMPARISON].text
+    assert "confirmed on fresh processes" in pages[COMPARISON].text
     assert "60 pairs that differ in nothing" in pages["proof.html"].text
     assert "no false alarms" in pages["proof.html"].text
+
+
+def test_a_comparison_is_one_file_that_needs_nothing(tmp_path):
+    path = comparison_page.write(comparison(), tmp_path / "new" / "page.html")
+    page = Page(path)
+    assert not {"script", "link", "img"} & ({tag for tag, _ in page.tags} - {"link"})
+    assert page.text.index("regressed") < page.text.index("Effects on")
+    assert all(link.startswith(("#", "data:")) for link in page.links)
+
+
+@pytest.mark.parametrize("missing", ["workloads", "base", "started_at"])
+def test_what_is_no_comparison_makes_no_page(tmp_path, missing):
+    broken = {key: value for key, value in comparison().items() if key != missing}
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        comparison_page.write(broken, tmp_path / "page.html")
+    assert not (tmp_path / "page.html").exists()
 
 
 def test_links_lead_somewhere(site, pages):
     for name, page in pages.items():
         for link in page.links:
-            if link.startswith("https://forge.example/tubeq/commit/"):
+            if link.startswith(("https://forge.example/tubeq/commit/", "data:,")):
                 continue
             assert "://" not in link, f"{name} leads away to {link}"
             place, fragment = urldefrag(unquote(link))
@@ -140,6 +187,8 @@ def test_identifiers_are_unique(pages):
 
 def test_nothing_comes_from_elsewhere_and_nothing_runs_that_is_not_ours(site, pages):
     for page in pages.values():
+        if page.path.parent.name == "comparisons":
+            continue
         scripts = [found for tag, found in page.tags if tag == "script"]
         assert len(scripts) == 1
         assert scripts[0]["src"].endswith("assets/site.js")
@@ -154,9 +203,8 @@ def test_nothing_comes_from_elsewhere_and_nothing_runs_that_is_not_ours(site, pa
 
 def test_hostile_texts_are_shown_as_they_are(pages):
     plain = " ".join(HOSTILE.split())
-    assert plain in pages["commits.html"].text
-    assert plain in pages["comparison.html"].text
-    assert plain in pages[f"workloads/{WORKLOADS[0]}.html"].text
+    assert plain in pages[COMPARISON].text
+    assert plain in pages[f"workloads/{NAMES[0]}.html"].text
     for page in pages.values():
         assert not any(a.get("src") == "x" for _, a in page.tags)
         assert "49" not in [text.strip() for text in page.texts]
@@ -172,20 +220,14 @@ def test_tables_have_headers_and_pages_a_way_past_the_menu(pages):
                 assert attributes.get("scope") in {"col", "row"}
 
 
-def test_the_data_are_offered(site, pages):
-    files = list((site / "data").iterdir())
-    assert len(files) == 1
-    assert f"data/{files[0].name}" in pages["method.html"].links
-
-
 def test_it_is_the_same_site_twice_but_for_the_moment(tmp_path):
     root = tmp_path / "results"
-    write_history(root, 3, WORKLOADS[:1])
+    write_packages(root, 3)
     texts = []
     for number in range(2):
         out = tmp_path / str(number)
         publish(out, root)
-        page = (out / "workloads" / f"{WORKLOADS[0]}.html").read_text("utf-8")
+        page = (out / "workloads" / f"{NAMES[0]}.html").read_text("utf-8")
         texts.append("\n".join(line for line in page.splitlines() if "Built from" not in line))
     assert texts[0] == texts[1]
 
@@ -195,7 +237,7 @@ def test_a_young_history_makes_a_site_too(tmp_path, commits):
     root = tmp_path / "results"
     root.mkdir()
     if commits:
-        write_history(root, commits)
+        write_packages(root, commits)
     index = publish(tmp_path / "site", root).index
     page = Page(index)
     assert ("Nothing is measured yet" in page.text) is (commits == 0)
@@ -286,55 +328,18 @@ def test_the_preview_is_for_this_machine_only(site):
             thread.join()
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_two_hundred_commits_and_forty_metrics_in_thirty_seconds(tmp_path):
+def test_two_hundred_packages_and_forty_figures_in_thirty_seconds(tmp_path):
     root = tmp_path / "results"
-    names = [f"workload-{number}" for number in range(10)]
-    write_history(root, 200, names, calls=400)
+    some = [
+        Package(f"{n:016x}", f"{n:07x}{n:033x}", "x", f"2026-01-01T{n // 60:02}:{n % 60:02}:00Z")
+        for n in range(200)
+    ]
+    for number in range(14):
+        keep_counts(root, some, [counted(1e5, statements=1.0)] * 200, f"workload-{number}")
+        keep_ratios(root, some, [timed(1.0)] * 200, f"workload-{number}")
     began, began_cpu_s = time.monotonic(), time.process_time()
-    published = publish(tmp_path / "site", root)
+    publish(tmp_path / "site", root)
     elapsed_s = time.monotonic() - began
     # On a busy machine the time that others take is not the site's.
     assert min(elapsed_s, time.process_time() - began_cpu_s) < 30
-    page = Page(published.index.parent / "workloads" / "workload-3.html")
-    metrics = ("P50 latency", "P95 latency", "P99 latency", "Throughput", "VM steps", "Fsyncs")
-    assert sum(metric in page.text for metric in metrics) >= 4
-
-
-def series_of(*values, spread=0.01):
-    """Points of one metric, each with an interval of that half-width."""
-    return [
-        replace(
-            run_of(number, 1, WORKLOADS[:1]).workloads[0],
-            metrics={"latency_p95_ms": Measure(value, value * (1 - spread), value * (1 + spread))},
-        )
-        for number, value in enumerate(values)
-    ]
-
-
-@pytest.mark.parametrize(
-    ("values", "spread", "doubt"),
-    [
-        ((1.0, 1.5), 0.01, "too few commits to tell"),
-        ((1.0, 1.02, 0.99, 1.01, 1.0, 1.02, 1.5), 0.01, ""),
-        ((1.0, 1.02, 0.99, 1.01, 1.0, 1.02, 1.03), 0.05, "intervals overlap"),
-        ((1.0, 1.4, 1.0, 1.4, 1.0, 1.4, 1.0), 0.01, "its usual spread"),
-        ((1.0,), 0.01, ""),
-    ],
-)
-def test_a_change_that_may_be_chance_is_not_coloured(values, spread, doubt):
-    row = row_of("latency_p95_ms", series_of(*values, spread=spread), {})
-    assert row.doubt == doubt
-    assert row.clear is (len(values) > 1 and not doubt)
-
-
-def test_a_long_tail_is_drawn_on_a_log_scale():
-    taken = latencies(1, 5000) + [0.05] * 60
-    run = RunRecord.of(
-        {"x": FakeSample(taken, sum(taken), len(taken))},
-        commit=commit(0), machine="m", profile="smoke", environment={},
-    )  # fmt: skip
-    drawn = plots.percentiles(run.workloads, ["x"], "tail")
-    assert "0.1" in drawn.body
-    assert "x: 50" in drawn.description

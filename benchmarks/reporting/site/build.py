@@ -5,28 +5,24 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common.project import project
 from benchmarks.judging.targets import Limits
+from benchmarks.records import history
 from benchmarks.records.histograms import BadHistogram
-from benchmarks.records.history import Reading
 from benchmarks.records.packages import moment
-from benchmarks.records.record import Commit
-from benchmarks.reporting import plots
-from benchmarks.reporting.site import compared, words
-from benchmarks.reporting.site.svg import Picture
-from benchmarks.reporting.site.views import Change, Group, Line, gathered, groups
+from benchmarks.records.record import WorkloadRecord
+from benchmarks.records.series import INSTRUCTIONS, Series
+from benchmarks.reporting.site import chart, comparison_page, feed, overview, words
+from benchmarks.reporting.site.filling import ASSETS, templates
+from benchmarks.reporting.site.overview import SHOWN, Found, Workload
 
-HERE = Path(__file__).parent
-_NEWEST_CHANGES = 5
-_SMALLEST_COUNTED = 0.01
-"""Of counters, what moves by less is left to the workload's own page."""
-COLUMNS = ("latency_p50_ms", "latency_p95_ms", "throughput_per_s")
-"""Of the table of all commits."""
+_MOST_ON_FRONT = 6
+_UNSTABLE = 0.075
+"""Half as much again as the change that counts: what only shows larger ones is unstable."""
 
 
 @dataclass(frozen=True)
@@ -34,26 +30,30 @@ class Material:
     """What a site is built from.
 
     Args:
-        reading: the history.
-        limits: by workload and metric, as of thresholds.toml.
+        series: the current series of the history.
+        old: absolute times of earlier days.
+        problems: what could not be read.
+        limits: by workload and counter, as of targets.toml.
         about: by workload, a sentence on what it does.
-        comparisons: JSON of lab.gate, the newest first.
-        proof: what `proof_view` made of the proof's JSON; None without.
+        comparisons: their JSON, the newest first.
+        proof, history_proof: what `proof_view` and `history_view` made; None without.
         peers: what `peers_view` made of each file of results/peers; their page is left out without.
-        files: history files to be offered for download.
-        asv_html: a folder that `asv publish` wrote, to be copied beside the pages.
-        repository_url: where commits can be seen, such as "https://forge.example/o/name"; "" for
-            nowhere: then nothing on the site leads away from it.
+        asv_html: a folder that `asv publish` wrote, to be copied to asv/.
+        anchor: a name of the commit that ratios are to.
+        repository_url: where commits can be seen; "" for nowhere: then nothing leads away.
     """
 
-    reading: Reading
-    limits: Limits
-    about: Mapping[str, str]
+    series: Sequence[Series]
+    old: Sequence[WorkloadRecord] = ()
+    problems: Sequence[str] = ()
+    limits: Limits = field(default_factory=dict)
+    about: Mapping[str, str] = field(default_factory=dict)
     comparisons: Sequence[Mapping[str, Any]] = ()
     proof: Mapping[str, Any] | None = None
+    history_proof: Mapping[str, Any] | None = None
     peers: Sequence[Mapping[str, Any]] = ()
-    files: Sequence[Path] = ()
     asv_html: Path | None = None
+    anchor: str = ""
     repository_url: str = ""
 
 
@@ -61,225 +61,183 @@ def build(
     material: Material, out: Path, progress: Callable[[str], None] = lambda _: None
 ) -> list[Path]:
     """Write the site into a folder that exists and is empty; every page written."""
-    shutil.copytree(HERE / "assets", out / "assets")
+    shutil.copytree(ASSETS, out / "assets")
     (out / "workloads").mkdir()
-    (out / "data").mkdir()
-    for file in material.files:
-        shutil.copyfile(file, out / "data" / file.name)
     if material.asv_html is not None:
         shutil.copytree(material.asv_html, out / "asv")
     progress("looking for change points")
-    found = groups(material.reading.records, material.limits, material.about)
-    changes = sorted(
-        (change for group in found for line in group.lines for change in line.changes),
-        key=lambda change: (moment(change.commit.committed_at), change.metric),
-        reverse=True,
-    )
-    commits = _commits(found, changes)
-    pages = _pages(has_peers=bool(material.peers), has_asv=material.asv_html is not None)
-    writer = _Writer(out, templates(), pages)
-    writer.page(
-        "index.html", "index.html",
-        groups=found, changes=[entry for entry in commits if entry["changes"]][:_NEWEST_CHANGES],
-        problems=material.reading.problems, facts=_facts(found, material.comparisons),
-    )  # fmt: skip
-    for name in sorted({line.name for group in found for line in group.lines}):
-        lines = [(group, line) for group in found for line in group.lines if line.name == name]
-        progress(f"drawing {name}")
-        views = [_workload_view(group, line) for group, line in lines]
-        writer.page(
-            "workload.html", f"workloads/{lines[0][1].page}",
-            name=name, about=lines[0][1].about, views=views,
-        )  # fmt: skip
+    found = overview.workloads(material.series, material.limits, material.about)
+    events = overview.events(found)
+    write = _Writer(out, _pages(material), material.repository_url.rstrip("/"))
+    write.page("index.html", "index.html", **_index(material, found, events))
+    write.page("changes.html", "changes.html", events=events)
+    _write_workloads(material, found, write, progress)
     progress("writing the other pages")
-    writer.page(
-        "commits.html", "commits.html",
-        commits=commits, repository_url=material.repository_url.rstrip("/"),
-    )  # fmt: skip
-    writer.page(
-        "comparison.html", "comparison.html", earlier=material.comparisons[1:],
-        **comparison_view(material.comparisons[0] if material.comparisons else None),
-    )  # fmt: skip
-    writer.page("proof.html", "proof.html", proof=material.proof)
+    kept = []
+    for each in material.comparisons:
+        href = f"comparisons/{words.slug(each['started_at'])}.html"
+        comparison_page.write(each, out / href, back="../comparisons.html")
+        write.written.append(out / href)
+        kept.append((href, each))
+    write.page("comparisons.html", "comparisons.html", comparisons=kept)
+    write.page("proof.html", "proof.html", proof=material.proof, history=material.history_proof)
     if material.peers:
-        writer.page("peers.html", "peers.html", peers=material.peers)
-    writer.page("method.html", "method.html", files=[file.name for file in material.files])
-    return writer.written
-
-
-def comparison_view(comparison: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What the comparison's template needs: each workload with its pictures."""
-    if comparison is None:
-        return {"comparison": None, "views": [], "overall": None}
-    views = []
-    strongest = []
-    for number, workload in enumerate(comparison.get("workloads", ())):
-        name, latencies = workload["name"], workload.get("latencies") or {}
-        rows = compared.metric_rows(workload)
-        pictures = [
-            compared.effects(rows, f"effects-{number}", f"Effects on {name}") if rows else None,
-            compared.quantile_shift(name, latencies, f"shift-{number}"),
-            compared.cumulative(name, latencies, f"ecdf-{number}"),
-        ]
-        views.append({"workload": workload, "pictures": [each for each in pictures if each]})
-        headline = next((row for row in rows if row[0] == "P95"), rows[0] if rows else None)
-        if headline:
-            strongest.append((f"{name} {headline[0]}", headline[1]))
-    overall = None
-    if len(strongest) > 1:
-        overall = compared.effects(strongest, "overall", "Effect on each workload")
-    return {"comparison": comparison, "views": views, "overall": overall}
+        write.page("peers.html", "peers.html", peers=material.peers)
+    write.page("method.html", "method.html")
+    (out / "feed.xml").write_text(feed.atom(events), encoding="utf-8", newline="\n")
+    left, right = "speed", "not measured"
+    if found:
+        lead = found[0].lead
+        left = f"{found[0].name} {words.short(lead.metric)}"
+        right = overview.newest(lead.points[-1], lead.metric)
+        right += f" of {material.anchor}" if lead.metric != INSTRUCTIONS else ""
+    (out / "badge.svg").write_text(feed.badge(left, right), encoding="utf-8", newline="\n")
+    return write.written
 
 
 class _Writer:
-    def __init__(self, out: Path, environment: Any, pages: Sequence[Mapping[str, str]]) -> None:
+    def __init__(self, out: Path, pages: Sequence[Mapping[str, str]], repository: str) -> None:
         self.written: list[Path] = []
         self._out = out
-        self._environment = environment
+        self._environment = templates()
+        self._environment.globals["repository"] = repository
         self._pages = pages
         self._built_at = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
 
     def page(self, template: str, href: str, **values: Any) -> None:
         """Fill a template into a page."""
         text = self._environment.get_template(template).render(
-            up="../" * href.count("/"),
-            here=href,
-            pages=self._pages,
-            built_at=self._built_at,
+            up="../" * href.count("/"), here=href, pages=self._pages, built_at=self._built_at,
             **values,
-        )
+        )  # fmt: skip
         path = self._out / href
         path.write_text(text, encoding="utf-8", newline="\n")
         self.written.append(path)
 
 
-def templates() -> Any:
-    """The templates, with autoescape, the filters of `words`, and an error for what is missing."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals["project"] = project().name
-    environment.filters |= {
-        "label": words.label,
-        "short": words.short,
-        "shown": words.shown,
-        "share": words.share,
-        "count": words.count,
-        "side": lambda name: "the work tree" if name == "WORK" else name,
-        "fingerprint": fingerprint,
-    }
-    return environment
-
-
-def fingerprint(environment: Mapping[str, Any]) -> str:
-    """What of a machine matters to its figures, in one line."""
-    named = {
-        "cpu": "{}", "cores": "{} cores", "kernel": "kernel {}", "python": "{}",
-        "sqlite": "SQLite {}", "filesystem": "{}", "load_1m": "load {}",
+def _pages(material: Material) -> list[dict[str, str]]:
+    names = {
+        "index": "Overview", "changes": "Changes", "comparisons": "Comparisons",
+        **({"peers": "Peers"} if material.peers else {}), "proof": "Proof", "method": "Method",
+        **({"asv/index": "asv"} if material.asv_html is not None else {}),
     }  # fmt: skip
-    found = [text.format(environment[key]) for key, text in named.items() if environment.get(key)]
-    return " · ".join(found)
+    return [{"href": f"{href}.html", "name": name} for href, name in names.items()]
 
 
-def _pages(*, has_peers: bool, has_asv: bool) -> list[dict[str, str]]:
-    pages = [
-        {"href": "index.html", "name": "Overview"},
-        *([{"href": "peers.html", "name": "Peers"}] if has_peers else []),
-        {"href": "comparison.html", "name": "Comparison"},
-        {"href": "proof.html", "name": "Proof"},
-        {"href": "commits.html", "name": "Commits"},
-        {"href": "method.html", "name": "Method"},
+def _index(
+    material: Material, found: Sequence[Workload], events: Sequence[overview.Event]
+) -> dict[str, Any]:
+    newest = len(found[0].lead.packages) if found else 0
+    told = [each for each in events if not each.is_small]
+    recent = [each for each in told if each.span[1] >= newest - overview.LATELY]
+    unstable = [
+        (each.name, words.share(overview.visible(series)).lstrip("+"))
+        for each in found
+        for series in [each.lead]
+        if overview.visible(series) > _UNSTABLE
     ]
-    return [*pages, {"href": "asv/index.html", "name": "asv"}] if has_asv else pages
-
-
-def _facts(found: Sequence[Group], comparisons: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    lines = [line for group in found for line in group.lines]
-    commits = {record.commit.sha: record.commit for line in lines for record in line.points}
-    judged = [bound for line in lines for bound in line.bounds.values()]
+    stale: dict[str, list[str]] = {}
+    for each in found:
+        for kind, metrics in (("time", (each.lead.metric,)), ("instructions", (INSTRUCTIONS,))):
+            series = each.series.get(metrics[0])
+            if series is not None and series.age.packages:
+                stale.setdefault(f"{kind}, {series.age}", []).append(each.name)
+    behind = max((each.age.packages for one in found for each in one.series.values()), default=0)
     return {
-        "workloads": len({line.name for line in lines}),
-        "commits": len(commits),
-        "newest": max(
-            commits.values(), key=lambda commit: moment(commit.committed_at), default=None
-        ),
-        "limits": len(judged),
-        "beyond": sum(not bound.within for bound in judged),
-        "verdict": comparisons[0]["verdict"] if comparisons else "",
+        "workloads": found,
+        "sentence": overview.sentence(found[0], material.anchor) if found else "",
+        "anchor": material.anchor,
+        "worse": [each for each in recent if each.foremost.change.worse][:_MOST_ON_FRONT],
+        "better": [each for each in told if not each.foremost.change.worse][:_MOST_ON_FRONT],
+        "stale": [f"{text}: {', '.join(names)}" for text, names in stale.items()],
+        "newest_missing": behind,
+        "unstable": unstable,
+        "lately": overview.LATELY,
+        "total": len(events),
+        "problems": material.problems,
+        "sparks": {
+            each.name: chart.spark(each.lead, each.changes[each.lead.metric]) for each in found
+        },
     }
 
 
-def _workload_view(group: Group, line: Line) -> dict[str, Any]:
-    key = line.key
-    pictures: list[Picture] = []
-    timed = [record for record in line.points if record.histogram]
-    if timed and timed[-1] is line.last:
-        kept = dict(zip(("now", "before", "first"), dict.fromkeys(
-            index for index in (len(timed) - 1, len(timed) - 2, 0) if index >= 0)))  # fmt: skip
-        with suppress(BadHistogram):  # the percentiles are in the table all the same
-            pictures.append(
-                plots.percentiles(
-                    [timed[index] for index in kept.values()],
-                    [f"{text} ({timed[i].commit.sha[:7]})" for text, i in kept.items()],
-                    f"{key}-percentiles",
-                )
-            )
-    for metric, trend in line.trends.items():
-        if metric != line.headline:
-            pictures.append(plots.trend(trend, f"{key}-{metric}"))
-    whole = {
-        counter: trend.values
-        for counter, trend in line.counters.items()
-        if len(trend.values) == len(next(iter(line.counters.values())).values)
-    }
-    if whole:
-        commits = next(iter(line.counters.values())).commits
-        pictures.append(plots.counters(line.name, whole, commits, f"{key}-counters"))
-    headline = line.trends.get(line.headline)
-    columns = [
-        metric for metric in dict.fromkeys((*COLUMNS, line.headline)) if metric in line.last.metrics
-    ]
+def _write_workloads(
+    material: Material,
+    found: Sequence[Workload],
+    write: _Writer,
+    progress: Callable[[str], None],
+) -> None:
+    names = {each.name: each for each in found}
+    old: dict[str, list[WorkloadRecord]] = {}
+    for record in sorted(
+        material.old, key=lambda each: moment(each.commit.committed_at), reverse=True
+    ):
+        old.setdefault(record.workload, []).append(record)
+    for name in sorted({*names, *old}):
+        progress(f"drawing {name}")
+        own = names.get(name)
+        write.page(
+            "workload.html", f"workloads/{history.file_stem(name)}.html", name=name, each=own,
+            about=material.about.get(name, ""), old=old.get(name, []), anchor=material.anchor,
+            **(_workload(own) if own else {}),
+        )  # fmt: skip
+
+
+def _workload(own: Workload) -> dict[str, Any]:
+    slug = words.slug(own.name)
+    pictures = [
+        chart.trend(series, own.changes[metric], f"{slug}-{words.slug(metric)}",
+                    own.limits.get(metric) if metric == INSTRUCTIONS else None)
+        for metric, series in own.series.items()
+        if metric in SHOWN
+    ]  # fmt: skip
+    curve = next((
+        each.record["histograms"] for each in own.lead.points[::-1]
+        if each.record.get("histograms")), None)  # fmt: skip
+    if curve is not None:
+        named = {"the package": curve["package"], "its companion": curve["companion"]}
+        with suppress(BadHistogram):
+            pictures.append(chart.percentiles(named, own.name, f"{slug}-percentiles"))
+    changes = [Found(own, metric, each) for metric in own.series for each in own.changes[metric]]
+    changes.sort(key=lambda each: each.change.first.place, reverse=True)
+    counted = own.series.get(INSTRUCTIONS)
+    counters = [each for each in own.counters if each != INSTRUCTIONS]
     return {
-        "group": group,
-        "line": line,
         "pictures": pictures,
-        "columns": columns,
-        "headline_wide": plots.trend(headline, f"{key}-wide", wide=True) if headline else None,
-        "headline_narrow": plots.trend(headline, f"{key}-narrow") if headline else None,
+        "rows": [_row(own, metric) for metric in own.series],
+        "changes": changes,
+        "counters": _counters(own),
+        "counted": chart.steps(counted.points, counters, own.name, f"{slug}-counters")
+        if counted and counters
+        else None,
     }
 
 
-def _matters(change: Change) -> bool:
-    """Whether the overview tells it: P99, as in the gate, is too much other programs' doing."""
-    if change.counted:
-        return abs(change.point.change) >= _SMALLEST_COUNTED
-    return change.metric != "latency_p99_ms"
+def _row(own: Workload, metric: str) -> dict[str, str]:
+    series = own.series[metric]
+    measured = series.points[-1].record.get("metrics", {}).get(metric, {})
+    value, companion = (
+        words.shown(metric, measured[key]) if key in measured else ""
+        for key in ("value", "companion_value")
+    )
+    return {
+        "label": words.label(metric), "now": own.now(metric), "interval": own.interval(metric),
+        "visible": words.share(overview.visible(series)).lstrip("+"), "value": value,
+        "companion": companion,
+    }  # fmt: skip
 
 
-def _commits(found: Sequence[Group], changes: Sequence[Change]) -> list[dict[str, Any]]:
-    commits: dict[str, Commit] = {}
-    workloads: dict[str, set[str]] = {}
-    begun: dict[str, list[Change]] = {}
-    for change in gathered([change for change in changes if _matters(change)]):
-        begun.setdefault(change.commit.sha, []).append(change)
-    for group in found:
-        for line in group.lines:
-            for record in line.points:
-                commits[record.commit.sha] = record.commit
-                workloads.setdefault(record.commit.sha, set()).add(line.name)
+def _counters(own: Workload) -> list[dict[str, Any]]:
+    key = own.lead.companion.rpartition(" ")[2]
+    counted = own.series.get(INSTRUCTIONS)
+    points = counted.points if counted else ()
+    anchor = next((each.counters for each in points if each.package.key == key), {})
     return [
         {
-            "commit": commit,
-            "count": len(workloads[commit.sha]),
-            "changes": begun.get(commit.sha, []),
+            "label": words.label(name), "now": words.count(value),
+            "anchor": words.count(anchor[name]) if name in anchor else "",
+            "limit": words.count(own.limits[name]) if name in own.limits else "",
+            "within": value <= own.limits.get(name, value),
         }
-        for commit in sorted(
-            commits.values(), key=lambda commit: moment(commit.committed_at), reverse=True
-        )
-    ]
+        for name, value in own.counters.items()
+    ]  # fmt: skip

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.reporting.site import compared, words
+from benchmarks.common.statistics import clopper_pearson
+from benchmarks.reporting.site import chart, words
+from benchmarks.reporting.site.svg import Picture
 
 _NAMES = {"gate": "This gate", "asv": "asv continuous", "pytest-benchmark": "pytest-benchmark"}
 _CELLS = ("alarm", "undecided", "passed")
@@ -27,8 +29,15 @@ def proof_view(table: Mapping[str, Any]) -> dict[str, Any]:
     ]
     overall = None
     if rows:
-        overall = compared.rates(rows, "proof-tools", "Error rates of the tools, with intervals")
+        overall = _rates(rows, "proof-tools", "Error rates of the tools, with intervals")
     return {"tools": tools, "overall": overall}
+
+
+def _rates(rows: Sequence[tuple[str, float, float, float, bool]], name: str, title: str) -> Picture:
+    """How often each was called a regression: name, rate, low, high, whether that is right."""
+    drawn = [(*row[:4], "better" if row[4] else "worse") for row in rows]
+    told = "Called a regression: green is right, red is wrong"
+    return chart.forest(drawn, name, told, title, span=(0.0, 1.0))
 
 
 def _name(tool: Mapping[str, Any]) -> str:
@@ -40,7 +49,7 @@ def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
         {**_row(each), "name": f"{each['plant'].replace('-', ' ')}, {each['workload']}"}
         for each in tool["plants"]
     ]
-    picture = compared.rates(
+    picture = _rates(
         _by_plant(tool), f"proof-{words.slug(tool['tool'])}",
         f"How often {_name(tool)} called each planted change a regression",
     )  # fmt: skip
@@ -59,10 +68,6 @@ def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
 
 def _by_plant(tool: Mapping[str, Any]) -> list[tuple[str, float, float, float, bool]]:
     """A row for each plant, all workloads together."""
-    from benchmarks.common.statistics import (
-        clopper_pearson,  # scipy, which asv's environments have not
-    )
-
     found: dict[tuple[str, bool], tuple[int, int]] = {}
     for each in tool["plants"]:
         key = (each["plant"].replace("-", " ").replace("percent", "%"), bool(each["is_change"]))
@@ -115,3 +120,40 @@ def _sentence(tool: Mapping[str, Any]) -> str:
         )
     told.append(f"A pair took it {words.number(tool['elapsed_s'])} s on average.")
     return " ".join(told)
+
+
+def history_view(table: Mapping[str, Any]) -> dict[str, Any]:
+    """What the template needs of results/proof/history.json, see proving/history_proof.py.
+
+    Raises:
+        KeyError, TypeError: it is not that proof.
+    """
+    steps = [
+        {
+            "name": words.short(each["series"]),
+            "by": each["by"],
+            "step": words.share(each["step"]),
+            "found": f"{each['found']} of {each['histories']}",
+            "false": each["false_alarms"],
+            "flat": f"{each['flat_alarms']} of {each['flat_histories']}",
+        }
+        for each in table["steps"]
+    ]
+    rows = [
+        (f"{words.short(each['series'])}, {each['by']}"[:34], each["found"] / each["histories"],
+         each["found_low"], each["found_high"], True)
+        for each in table["steps"]
+    ]  # fmt: skip
+    spread = [
+        {
+            "name": words.short(name),
+            "sigma": f"{100 * each['sigma']:.2f} %",
+            "limit": f"{100 * each['limit']:.1f} %" if each.get("limit") else "",
+            "within": None if not each.get("limit") else each["sigma"] <= each["limit"],
+        }
+        for name, each in table["spread"].items()
+    ]
+    picture = (
+        _rates(rows, "proof-history", "Planted steps that the history found") if rows else None
+    )
+    return {"steps": steps, "spread": spread, "picture": picture, "records": table["records"]}

@@ -138,13 +138,6 @@ def share(change: float) -> str:
     return text.replace("-", "\u2212")
 
 
-def direction(metric: str, change: float) -> str:
-    """ "better", "worse" or "same", to be shown by more than a colour."""
-    if change == 0:
-        return "same"
-    return "better" if (change > 0) == higher_is_better(metric) else "worse"
-
-
 def slug(text: str) -> str:
     """A text as a file name or an identifier."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
