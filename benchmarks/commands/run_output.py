@@ -7,7 +7,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -16,13 +16,23 @@ from benchmarks.commands.run import Outcome, Run
 from benchmarks.common.exits import ExitCode
 from benchmarks.common.project import project
 from benchmarks.common.statistics import calls_needed
-from benchmarks.records.record import CLOCK_STEPS, QUANTILES, Measure, WorkloadRecord
+from benchmarks.judging.targets import read_targets
+from benchmarks.records.record import (
+    CLOCK_STEPS,
+    QUANTILES,
+    Measure,
+    WorkloadRecord,
+    higher_is_better,
+)
 
 _PERCENTILES = ("p50", "p95", "p99")
 _COUNTERS = {"vm_steps": "VM steps", "statements": "SQL", "transactions": "commits",
              "fsyncs": "syncs"}  # fmt: skip
 _HEADINGS = ("workload", "P50 ms", "P95 ms", "P99 ms", "per s", *_COUNTERS.values(), "other", "")
-_TEXTS = ("workload", "other", "")
+_TARGET_HEADINGS = ("workload", "what", "measured", "limit", "why", "")
+_TEXTS = ("workload", "what", "other", "why", "")
+_STYLES = {"passed": "green", "met": "green", "measured": "", "skipped": "yellow",
+           "undecided": "yellow"}  # fmt: skip
 _NOT_OTHER = {"throughput_per_s", "latency_max_ms", "latency_mean_ms"}
 _DASH = "\N{EN DASH}"
 
@@ -32,10 +42,10 @@ def show(finished: Run, options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(as_json(finished), indent=2))
     else:
-        _print_table(finished)
+        _print_tables(finished, options.targets)
     if options.junit:
         _write(options.junit, as_junit(finished))
-    text = as_markdown(finished)
+    text = as_markdown(finished, options.targets)
     if options.markdown:
         _write(options.markdown, text)
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
@@ -49,38 +59,58 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _print_table(finished: Run) -> None:
+def _print_tables(finished: Run, with_targets: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    # Wide enough for its figures where nobody looks: a pipe, a log of CI.
+    # Wide enough for its figures in a pipe or a log of CI.
     console = Console(width=None if sys.stdout.isatty() else 160)
-    table = Table(title=f"{project().name}, profile {finished.profile}", title_justify="left")
-    for heading in _HEADINGS:
-        justify: Any = "left" if heading in _TEXTS else "right"
-        is_name = heading == "workload"
-        table.add_column(heading, justify=justify, overflow="fold", no_wrap=is_name)
-    styles = {"passed": "green", "measured": "", "skipped": "yellow"}
-    for outcome in finished.outcomes:
-        style = styles.get(outcome.verdict, "bold red")
-        *cells, verdict = _cells(outcome)
-        table.add_row(*cells, f"[{style}]{verdict}[/]" if style else verdict)
-    console.print(table)
+    for title, headings, rows in _tables(finished, with_targets):
+        table = Table(title=title, title_justify="left")
+        for heading in headings:
+            justify: Any = "left" if heading in _TEXTS else "right"
+            is_name = heading == "workload"
+            table.add_column(heading, justify=justify, overflow="fold", no_wrap=is_name)
+        for *cells, verdict in rows:
+            style = _STYLES.get(verdict, "bold red")
+            table.add_row(*cells, f"[{style}]{verdict}[/]" if style else verdict)
+        console.print(table)
     for line in _remarks(finished):
         console.print(line, markup=False, highlight=False)
 
 
-def as_markdown(finished: Run) -> str:
-    """A table for a pull request, with what is to be said below it."""
-    lines = [
-        f"### {project().name}, profile {finished.profile}: {_verdict(finished)}",
-        "",
-        f"| {' | '.join(_HEADINGS)} |",
-        f"|{'|'.join('---' if heading in _TEXTS else '---:' for heading in _HEADINGS)}|",
-    ]
+def _tables(
+    finished: Run, with_targets: bool
+) -> Iterator[tuple[str, Sequence[str], list[list[str]]]]:
+    """Title, headings and rows of each table; a row's last cell is its verdict."""
+    title = f"{project().name}, profile {finished.profile}"
+    yield title, _HEADINGS, [_cells(each) for each in finished.outcomes]
+    if with_targets:
+        yield "targets", _TARGET_HEADINGS, _target_rows(finished)
+
+
+def _target_rows(finished: Run) -> list[list[str]]:
+    targets = read_targets()
+    rows = []
     for outcome in finished.outcomes:
-        cells = [cell.replace("|", "\\|").replace("\n", " ") for cell in _cells(outcome)]
-        lines.append(f"| {' | '.join(cells)} |")
+        for each in outcome.judged:
+            sign = ">=" if higher_is_better(each.name) else "<="
+            _, why = targets.get(outcome.name, {}).get(each.name, (0.0, ""))
+            measured = _with_interval(each.measured)
+            limit = f"{sign} {each.allowed:,g}"
+            rows.append([outcome.name, each.name, measured, limit, why, each.word])
+    return rows
+
+
+def as_markdown(finished: Run, with_targets: bool = False) -> str:
+    """Tables for a pull request, with what is to be said below them."""
+    lines = [f"### {project().name}, profile {finished.profile}: {_verdict(finished)}"]
+    for _, headings, rows in _tables(finished, with_targets):
+        lines += ["", f"| {' | '.join(headings)} |"]
+        lines.append(f"|{'|'.join('---' if each in _TEXTS else '---:' for each in headings)}|")
+        for row in rows:
+            cells = [cell.replace("|", "\\|").replace("\n", " ") for cell in row]
+            lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, "", *(f"- {line}" for line in _remarks(finished)), ""])
 
 

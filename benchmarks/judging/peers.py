@@ -10,10 +10,11 @@ from typing import Any
 
 from benchmarks.common.exits import BadInput
 from benchmarks.common.project import parse_toml, project, root
+from benchmarks.judging.targets import limit_of
 
 Document = Mapping[str, Any]
 _HIGHER_IS_BETTER = frozenset(
-    {"lifecycles_per_s", "best_safe_peer", "best_safe_peer_batches", "jain"}
+    {"lifecycles_per_s", "best_safe_peer", "best_safe_peer_batches", "scaling", "jain"}
 )
 NAMES = {
     "claim_p50": "claim P50, ratio to the reference",
@@ -23,6 +24,7 @@ NAMES = {
     "lifecycles_per_s": "lifecycles a second, ratio to the reference",
     "best_safe_peer": "lifecycles a second, ratio to the best safe peer",
     "best_safe_peer_batches": "the same in batches of 100",
+    "scaling": "tasks a second of several processes, ratio to one",
     "slowest_ms": "slowest task of several processes, ms",
     "jain": "fairness (Jain)",
     "done_twice": "tasks done twice by several processes",
@@ -70,13 +72,11 @@ def read_limits(path: Path | None = None) -> dict[str, float]:
         table = parse_toml(path.read_text("utf-8-sig")).get("peers", {})
     except (OSError, ValueError) as error:
         raise BadInput(f"{path.name}: {error}") from None
-    for name, limit in table.items():
+    for name in table:
         if name not in NAMES:
             close = get_close_matches(name, NAMES, n=1) or list(NAMES)
             raise BadInput(f"{path.name}: [peers] has no {name!r}: there is {', '.join(close)}")
-        if isinstance(limit, bool) or not isinstance(limit, (int, float)):
-            raise BadInput(f"{path.name}: [peers] {name} is not a number: {limit!r:.60}")
-    return {name: float(limit) for name, limit in table.items()}
+    return {name: limit_of(f"{path.name}: [peers] {name}", table[name])[0] for name in table}
 
 
 def judge_peers(document: Document, limits: Mapping[str, float], own: str) -> list[Target]:
@@ -152,12 +152,20 @@ def _rates(document: Document, own: str) -> Iterator[tuple[str, float, str]]:
 
 
 def _safety(document: Document, own: str) -> Iterator[tuple[str, float, str]]:
-    for row in document["contention"]:
-        if not row["queue"].startswith(own) or not row["figures"]:
+    rows = [row for row in document["contention"] if row["queue"].startswith(own)]
+    single = {
+        (row["queue"], row["durability"]): row["figures"]["tasks_per_s"]
+        for row in rows
+        if row["processes"] == 1 and row["figures"]
+    }
+    for row in rows:
+        if row["processes"] == 1 or not row["figures"]:
             continue
         where = f"{row['queue']}, {row['processes']} processes, {row['durability']}"
         yield "done_twice", row["figures"]["done_twice"], where
         yield "jain", row["figures"]["jain"], where
+        if alone := single.get((row["queue"], row["durability"])):
+            yield "scaling", row["figures"]["tasks_per_s"] / alone, where
         if row["durability"] == "normal":
             yield "slowest_ms", row["figures"]["slowest_ms"], where
     for row in document["crash"]:

@@ -18,7 +18,6 @@ from benchmarks.__main__ import COMMANDS, main
 from benchmarks.commands import history as history_command
 from benchmarks.common import net
 from benchmarks.common.exits import BadInput, ExitCode, InfrastructureError
-from benchmarks.speed.__main__ import main as speed_main
 
 from .synthetic_history import write_history
 
@@ -136,13 +135,6 @@ def test_every_command_is_among_them_and_tells_its_codes(
     for name in COMMANDS:
         assert ended([name, "--help"]) == 0
         assert "4 undecided" in " ".join(capsys.readouterr().out.split())
-
-
-def test_speed_refuses_alike(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        speed_main(["--only", "nothing"])
-    assert caught.value.code == ExitCode.BAD_INPUT
-    assert capsys.readouterr().err.startswith("error: ")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links")

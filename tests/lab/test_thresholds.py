@@ -3,19 +3,23 @@ is limited is measured."""
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.commands import compare, publish
+from benchmarks.commands import publish
 from benchmarks.commands import run as run_command
 from benchmarks.common.exits import BadInput, ExitCode
 from benchmarks.judging import targets as thresholds
-from benchmarks.judging.targets import read_thresholds
+from benchmarks.judging.targets import REFERENCE, judge, read_targets, read_thresholds
 from benchmarks.measuring.counters import COUNTERS, measure_counters
+from benchmarks.records.record import Commit, Measure, WorkloadRecord
 from benchmarks.workloads import Profile, all_workloads
 
+ROOT = Path(__file__).resolve().parents[2]
+REFERENCE_SHA256 = "c3f015f6fc1574918ad8c7c98e1712fac6339928b18795cc8dda64578b843cfe"
 MISTAKES = [
     ("[claim-lifo-1e33]\nlatency_p95_ms = 1", "did you mean claim-lifo-1e"),
     ("[no-such-thing]\nlatency_p95_ms = 1", "there is no workload 'no-such-thing'"),
@@ -32,6 +36,9 @@ MISTAKES = [
     ("[claim-lifo-1e3]\nfsyncs = 1\n[claim-lifo-1e3]\nfsyncs = 2", "limits.toml"),
     ("claim-lifo-1e3 = 1", "outside of a workload's table"),
     ("[[claim-lifo-1e3]]\nfsyncs = 1", "outside of a workload's table"),
+    ("[claim-lifo-1e3]\nfsyncs = ['why', 1]", "not a number"),
+    ("[claim-lifo-1e3]\nfsyncs = [1, 2]", '[number, "why"]'),
+    ("[prune]\nreference_p50 = 2", "has no metric 'reference_p50'"),
 ]
 
 
@@ -55,7 +62,7 @@ def test_an_editor_that_marks_utf_8_or_ends_lines_otherwise_changes_nothing(
     assert read_thresholds(path) == {"claim-lifo-1e3": {"fsyncs": 1.0}}
 
 
-@pytest.mark.parametrize("name", ["run", "gate", "publish"])
+@pytest.mark.parametrize("name", ["run", "publish"])
 def test_the_commands_refuse_it_before_they_measure(
     name: str,
     tmp_path: Path,
@@ -68,18 +75,38 @@ def test_the_commands_refuse_it_before_they_measure(
     def read() -> thresholds.Limits:
         return read_thresholds(path)
 
-    for module in (run_command, compare, thresholds):
+    for module in (run_command, thresholds):
         monkeypatch.setattr(module, "read_thresholds", read)
     monkeypatch.setattr(publish, "OUT", tmp_path / "site")
     arguments = {
         "run": ["run", "claim-lifo-1e3"],
-        "gate": ["gate", "HEAD"],
         "publish": ["publish", "--out", str(tmp_path / "site")],
     }[name]
 
     assert main(arguments) == ExitCode.BAD_INPUT
     assert "did you mean latency_p95_ms" in capsys.readouterr().err
     assert not (tmp_path / "site").exists()
+
+
+def test_every_limit_has_a_reason_and_ratios_are_of_what_can_be_compared() -> None:
+    for workload, limits in read_targets().items():
+        for name, (_, why) in limits.items():
+            assert why, f"{workload}: {name} has no reason"
+            assert name not in REFERENCE or all_workloads()[workload].batch, (workload, name)
+
+
+def test_ratios_are_judged_only_where_they_were_measured() -> None:
+    record = WorkloadRecord(
+        "enqueue", Commit("a" * 40, "s", "2026-11-22T20:00:00+00:00"), "m", "smoke", "now"
+    )
+    limits = {"enqueue": {"reference_p50": 2.0}}
+
+    assert judge(record, limits) == []
+    assert [each.is_missing for each in judge(record, limits, {})] == [True]
+    (slow,) = judge(record, limits, {"reference_p50": Measure(2.2, 2.1, 2.3)})
+    assert slow.is_broken
+    (unsure,) = judge(record, limits, {"reference_p50": Measure(2.2, 1.9, 2.5)})
+    assert not unsure.is_broken
 
 
 def test_each_reviewed_limit_is_on_what_its_smallest_run_measures() -> None:
@@ -98,3 +125,10 @@ def test_each_reviewed_limit_is_on_what_its_smallest_run_measures() -> None:
 
 def test_the_counters_have_the_names_that_can_be_limited() -> None:
     assert set(measure_counters("claim-lifo-1e3", 5)) <= set(COUNTERS)
+
+
+def test_the_reference_is_frozen() -> None:
+    """Another file is another series: published ratios to the older one cannot be compared."""
+    source = (ROOT / "benchmarks/contenders/reference_sqlite.py").read_bytes()
+
+    assert sha256(source).hexdigest() == REFERENCE_SHA256

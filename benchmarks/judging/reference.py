@@ -1,0 +1,79 @@
+"""The package's time as a multiple of what bare statements take: the ratio to a frozen reference.
+
+Both do the same workload, interleaved, in pairs of fresh processes (measuring/interleave.py).
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.common.statistics import estimate
+from benchmarks.contenders.revisions import Side
+from benchmarks.judging.targets import REFERENCE
+from benchmarks.measuring.interleave import PairResult, process_pair, run_pair
+from benchmarks.measuring.process import ROOT
+from benchmarks.records.record import Measure
+
+CONTENDER = "reference_sqlite"
+PAIRS, BATCHES = 6, 20
+_ERROR = 0.05
+
+
+def ratios_to_reference(
+    workload: str,
+    tell: Callable[[int, int], None] = lambda _done, _total: None,
+    pairs: int = PAIRS,
+    batches: int = BATCHES,
+) -> dict[str, Measure]:
+    """Measure them, by the names of REFERENCE: above 1 the package is slower.
+
+    Args:
+        workload: one that has a reference.
+        tell: is given how many batches are done, and of how many.
+        pairs: of fresh processes.
+        batches: pairs of batches for each.
+
+    Raises:
+        ProcessLacks, WrongResult, InfrastructureError: as of run_pair.
+    """
+    python = Path(sys.executable)
+    reference = Side(CONTENDER, "", False, python, contender=CONTENDER)
+    package = Side("the package", "", True, python)
+    chance = random.Random(0)
+    found: list[PairResult] = []
+    done = 0
+
+    def batch_is_done() -> None:
+        nonlocal done
+        done += 1
+        tell(done, pairs * batches)
+
+    with tempfile.TemporaryDirectory(prefix="lab-", ignore_cleanup_errors=True) as folder:
+        for number in range(pairs):
+            place = Path(tempfile.mkdtemp(prefix="pair-", dir=folder))
+            with process_pair(reference, package, ROOT, place, number) as pair:
+                found.append(
+                    run_pair(pair, workload, place, batches, chance, progress=batch_is_done)
+                )
+            shutil.rmtree(place, ignore_errors=True)
+    return {
+        name: _measure([each.log_ratios[metric] for each in found])
+        for name, metric in REFERENCE.items()
+        if all(metric in each.log_ratios for each in found)
+    }
+
+
+def _measure(log_ratios: list[float]) -> Measure:
+    """A ratio with its 95 % interval; log-ratios are above 0 where the package is worse."""
+    if len(log_ratios) < 2:
+        return Measure(math.exp(log_ratios[0]))
+    found = estimate(log_ratios)
+    half_width = found.half_width(_ERROR / 2)
+    ends = (found.mean, found.mean - half_width, found.mean + half_width)
+    return Measure(*(math.exp(end) for end in ends))
