@@ -60,7 +60,10 @@ class Queue:
     script: ClassVar[str] = ""
     """A driver for node instead of Python's: a file in this folder."""
     lifecycle_only: ClassVar[bool] = False
-    """Another way to call a queue whose single verbs are measured under its other name."""
+    """Single verbs are not timed: they are under its other name, or it has none."""
+    completes_later: ClassVar[bool] = False
+    """Whether the queue accepts a completion after `complete` has returned: then the run with
+    SIGKILL goes by the queue's own record only."""
     crash_only: ClassVar[bool] = False
     """Another way to work, which the run with SIGKILL alone is to prove; its worker claims and
     completes BATCH tasks at once."""

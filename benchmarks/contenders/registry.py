@@ -24,6 +24,7 @@ QUEUES = {
     "postgres": f"{_HERE}.reference_postgres:ReferencePostgres",
     "procrastinate": f"{_HERE}.procrastinate:Procrastinate",
     "pgqueuer": f"{_HERE}.pgqueuer:Pgqueuer",
+    "awa-pg": f"{_HERE}.awa_pg:AwaPg",
     "rq": f"{_HERE}.rq:Rq",
 }
 

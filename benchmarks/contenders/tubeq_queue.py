@@ -99,6 +99,7 @@ class TubeqNext(Tubeq):
     name = "tubeq-next"
     title = "tubeq, complete(then=…)"
     lifecycle_only = True
+    many = ""
 
     def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
         super().__init__(place, durability, create=create, lease_s=lease_s)

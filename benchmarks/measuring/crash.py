@@ -125,7 +125,8 @@ class _Workers:
         self._spares = spares
         self._log_of: dict[Process, Path] = {}
         tasks = range(session.plan.crash_tasks)
-        self._expected = sum(2 * len(f"W {number}\n") for number in tasks)
+        lines = 1 if peer.queue.completes_later else 2
+        self._expected = sum(lines * len(f"W {number}\n") for number in tasks)
 
     def work_under_fire(self) -> int:
         """Until the queue is empty; how many were killed while there was work.

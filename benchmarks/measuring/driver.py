@@ -178,7 +178,7 @@ def _work(queue: Queue, held: Any, file: int, work_s: float) -> Any | None:
     os.write(file, f"W {number}\n".encode())
     time.sleep(work_s)
     accepted, following = queue.complete_and_claim(held)
-    if accepted:
+    if accepted and not queue.completes_later:
         os.write(file, f"C {number}\n".encode())
     return following
 

@@ -65,7 +65,7 @@ class Entry:
     def measure_batches(self) -> Sequence[int]:
         """What each task of some batches took; [] where the queue has nothing for many tasks."""
         assert self.process is not None
-        if not self.peer.queue.many or self.peer.queue.lifecycle_only:
+        if not self.peer.queue.many:
             return []
         first = self._take(self.batches * BATCH)
         answer = self.process.ask("batches", first=first, calls=self.batches, size=BATCH)
