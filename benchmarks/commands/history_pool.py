@@ -8,7 +8,6 @@ of its own, since the same seeds would give the same count to the last instructi
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
@@ -20,16 +19,19 @@ from typing import Any
 
 from benchmarks.commands.backfill_time import anchor_package, measured, side_of
 from benchmarks.commands.compare import working_folder
-from benchmarks.common.exits import BadInput
+from benchmarks.common.exits import BadInput, InfrastructureError
 from benchmarks.common.progress import Progress
 from benchmarks.common.project import project, root
 from benchmarks.contenders.revisions import Side, source_tree
 from benchmarks.measuring.instructions import measure_instructions, why_not
+from benchmarks.proving.history_proof import KINDS, Record
 from benchmarks.proving.planting import PLANTS, plant
+from benchmarks.proving.proof import append_line, read_lines
+from benchmarks.records.packages import content_key
 
 ROOT = root()
 WORKLOAD = "claim-lifo-1e3"
-PLANT = {"time": "uniform-10-percent", "instructions": "instructions-1-percent"}
+PLANT = dict(zip(KINDS, ("uniform-10-percent", "instructions-1-percent")))
 LOADS = (0, 1, 2, 1)
 """How many busy programs there are, phase after phase."""
 PHASE_S = 150.0
@@ -37,62 +39,81 @@ _BUSY = "while True: pass"
 _PAIRS = 8
 
 
-def fill(path: Path, real: int, planted: int, revision: str, quiet: bool = False) -> None:
+def fill(
+    path: Path, real: int, planted: int, revision: str, budget_s: float, quiet: bool = False
+) -> bool:
     """Append records until there are so many of each kind; what is there is kept.
 
     Args:
         path: a file of JSON lines {kind: time | instructions, planted, number, at, load, ...}.
         real, planted: how many of each.
         revision: whose package is measured.
+        budget_s: no further record is begun after so long.
+
+    Returns:
+        Whether all are there.
 
     Raises:
-        BadInput: the revision is none, or nothing can be counted here.
+        BadInput: the revision is none, nothing can be counted here, or the records that are there
+            are those of another package.
         InfrastructureError: a record cannot be measured.
     """
+    missing = {kind: list(_missing(read_lines(path), kind, real, planted)) for kind in KINDS}
+    total = sum(map(len, missing.values()))
+    if not total:
+        return True
+    source = source_tree(ROOT, revision)
+    package = content_key(source)
+    if {each["package"] for each in read_lines(path)} - {package}:
+        raise BadInput(
+            f"{path} has records of another package than {revision}: delete it, name their commit "
+            "with --revision, or give another --output"
+        )
     if why_not():
         raise BadInput(why_not())
     path.parent.mkdir(parents=True, exist_ok=True)
-    source = source_tree(ROOT, revision)
     anchor = side_of(anchor_package())
+    began, done = time.monotonic(), 0
     with Progress(quiet) as progress, working_folder(None) as place:
-        for kind in ("time", "instructions"):
-            sides = {
-                wanted: _side(source, place / f"{kind}-{int(wanted)}", kind, wanted)
-                for wanted in (False, True)
-            }
+        for kind, left in missing.items():
+            sides = {wanted: _side(source, place, kind, wanted) for wanted in (False, True)}
             with _changing_load(kind == "time") as load:
-                for wanted, number in _missing(path, kind, real, planted):
-                    progress.tell(f"{kind}, {'planted' if wanted else 'real'} {number}")
-                    began, now = time.monotonic(), load()
+                for wanted, number in left:
+                    spent_s = time.monotonic() - began
+                    if spent_s > budget_s:
+                        return False
+                    rest = f", {spent_s / done / 60 * (total - done):.0f} min left" if done else ""
+                    what = f"{kind} of the {'planted' if wanted else 'real'} package{rest}; record"
+                    progress.tell(what, done, total)
+                    now, at = load(), datetime.now(timezone.utc)
                     if kind == "time":
                         found = measured(
-                            anchor, sides[wanted], WORKLOAD, _PAIRS, place, progress.tell
+                            anchor, sides[wanted], WORKLOAD, _PAIRS, place, _say_nothing
                         )
                     else:
                         found = _counted(sides[wanted], number)
-                    _append(path, {
+                    why = found.get("lacks") or found.get("wrong")
+                    if why:
+                        raise InfrastructureError(f"{WORKLOAD} cannot be measured: {why}")
+                    append_line(path, {
                         "kind": kind, "planted": wanted, "number": number, "load": now,
-                        "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-                        "took_s": round(time.monotonic() - began, 1), "package": source.name,
+                        "at": at.isoformat(timespec="seconds"), "package": package,
                         "workload": WORKLOAD, **found,
                     })  # fmt: skip
+                    done += 1
+    return True
 
 
-def read(path: Path) -> list[dict[str, Any]]:
-    """The records of a file; a line that was cut off is left out, and measured again."""
-    records = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-        try:
-            records.append(json.loads(line))
-        except ValueError:
-            continue
-    return records
+def _say_nothing(text: str, done: int = 0, total: int = 0) -> None:
+    """A record's own progress would hide that of the pool."""
 
 
-def _missing(path: Path, kind: str, real: int, planted: int) -> Iterator[tuple[bool, int]]:
+def _missing(
+    records: Sequence[Record], kind: str, real: int, planted: int
+) -> Iterator[tuple[bool, int]]:
     """What is to be measured: two real ones, then one with the plant, so that each phase of load
     has both."""
-    have = {(each["planted"], each["number"]) for each in read(path) if each["kind"] == kind}
+    have = {(each["planted"], each["number"]) for each in records if each["kind"] == kind}
     planned = [
         *((False, number) for number in range(real)), *((True, number) for number in range(planted))
     ]  # fmt: skip
@@ -100,9 +121,9 @@ def _missing(path: Path, kind: str, real: int, planted: int) -> Iterator[tuple[b
     yield from (each for each in planned if each not in have)
 
 
-def _side(source: Path, target: Path, kind: str, wanted: bool) -> Side:
-    tree = plant(source, target, PLANTS[PLANT[kind]] if wanted else None)
+def _side(source: Path, place: Path, kind: str, wanted: bool) -> Side:
     name = f"{kind}{'-planted' if wanted else ''}"
+    tree = plant(source, place / name, PLANTS[PLANT[kind]] if wanted else None)
     return Side(name, name, False, Path(sys.executable), ((tree / project().source).parent,))
 
 
@@ -114,11 +135,6 @@ def _counted(side: Side, number: int) -> dict[str, Any]:
         ),
         "seeds": list(seeds),
     }
-
-
-def _append(path: Path, record: dict[str, Any]) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(record, sort_keys=True) + "\n")
 
 
 @contextmanager
@@ -147,7 +163,3 @@ def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
         each.kill()
     for each in processes:
         each.wait()
-
-
-if __name__ == "__main__":
-    fill(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), "HEAD")

@@ -1,8 +1,10 @@
-"""Measure the gate on itself: changes planted and none, how often it is wrong. Resumable.
+"""Measure the gate on itself (with --history, the history): how often each is wrong. Resumable.
 
 Each trial copies the package twice, plants a change into one copy (or what is no change), and asks
 the gate. The outcomes are appended to results/proof/outcomes.ndjson as they come; trials that are
 there already are not repeated. Then asv and pytest-benchmark answer the same question on some.
+With --history, one package and a planted copy are measured as `backfill` measures, under changing
+load, into history-pool.ndjson, and what the history's change points find in it is judged.
 """
 
 from __future__ import annotations
@@ -20,14 +22,25 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.commands.compare import ROOT, compare, report_failure, working_folder
+from benchmarks.commands.history_pool import fill
 from benchmarks.common.exits import ExitCode, InfrastructureError, LabError
 from benchmarks.common.git import resolve
 from benchmarks.common.options import minutes, output_folder, whole
 from benchmarks.common.project import LAB
 from benchmarks.contenders.revisions import WORK, source_tree
 from benchmarks.judging.gate import Comparison, Verdict
+from benchmarks.proving.history_proof import markdown as history_markdown
+from benchmarks.proving.history_proof import proof
 from benchmarks.proving.planting import NO_CHANGE, PLANTED, Plant, PlantDoesNotApply, plant
-from benchmarks.proving.proof import Outcome, matrix, matrix_markdown, read_outcomes
+from benchmarks.proving.proof import (
+    COMMAND,
+    Outcome,
+    append_line,
+    matrix,
+    matrix_markdown,
+    read_lines,
+    read_outcomes,
+)
 from benchmarks.records.environment import fingerprint
 
 GATE = "gate"
@@ -57,13 +70,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add = parser.add_argument
     trials = whole(0, _MOST_TRIALS)
-    add(
-        "--no-change",
-        type=trials,
-        default=60,
-        metavar="N",
-        help="pairs that differ in nothing (60)",
-    )
+    add("--history", action="store_true", help="prove the history instead of the gate")
+    add("--records", type=trials, default=120, metavar="N",
+        help="of the history's proof; half as many more with a plant (120)")  # fmt: skip
+    add("--no-change", type=trials, default=60, metavar="N",
+        help="pairs that differ in nothing (60)")  # fmt: skip
     add("--planted", type=trials, default=60, metavar="N", help="pairs with a planted change (60)")
     add("--tools-runs", type=trials, default=12, metavar="N",
         help="pairs of each kind that asv and pytest-benchmark judge (12)")  # fmt: skip
@@ -80,9 +91,11 @@ def run(options: argparse.Namespace) -> int:
     """Put all trials that have no outcome yet, and write the matrix.
 
     Returns:
-        0 when the gate was never wrong, 1 when it was, 4 when trials are left. To be undecided is
-        not to be wrong; the matrix has it in a column of its own.
+        0 when the gate was never wrong (the history's claims hold), 1 when it was, 4 when trials
+        are left. To be undecided is not to be wrong; the matrix has it in a column of its own.
     """
+    if options.history:
+        return _history(options)
     outcomes_file = options.output / "outcomes.ndjson"
     trials = list(planned(options.no_change, options.planted, options.tools_runs))
     try:
@@ -104,6 +117,28 @@ def run(options: argparse.Namespace) -> int:
     if wrong:
         return ExitCode.REGRESSION
     return ExitCode.PASS if finished else ExitCode.INCONCLUSIVE
+
+
+def _history(options: argparse.Namespace) -> int:
+    """Fill the pool, judge it, and write history.json and history.md."""
+    pool = options.output / "history-pool.ndjson"
+    try:
+        finished = fill(pool, options.records, -(-options.records // 2), options.revision,
+                        60 * options.budget_minutes, options.quiet)  # fmt: skip
+    except LabError as error:
+        return report_failure(error)
+    found = proof(read_lines(pool))
+    texts = {
+        "json": json.dumps(found, indent=1) + "\n",
+        "md": history_markdown(found, f"{COMMAND} --history"),
+    }
+    for suffix, text in texts.items():
+        path = options.output / f"history.{suffix}"
+        path.write_text(text, encoding="utf-8", newline="\n")
+    print(texts["json" if options.json else "md"])
+    if not finished or not found["steps"]:
+        return ExitCode.INCONCLUSIVE
+    return ExitCode.PASS if all(each["holds"] for each in found["claims"]) else ExitCode.REGRESSION
 
 
 def planned(no_change: int, planted: int, tools_runs: int) -> Iterator[Trial]:
@@ -158,14 +193,15 @@ def _work_off(
                 "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
                 "load_1m": fingerprint()["load_1m"],
             }
-            with outcomes.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(record) + "\n")
+            append_line(outcomes, record)
             _write_matrix(outcomes.parent)
             if not options.quiet:
                 right = "right" if outcome.alarm is trial.plant.is_change else "wrong"
                 judged = "undecided" if outcome.undecided else right
                 said = f"{outcome.verdict} in {outcome.elapsed_s:.0f} s, {judged}"
-                print(f"{position}/{len(left)} {trial.key}: {said}", file=sys.stderr, flush=True)
+                rest_s = (time.monotonic() - began) / position * (len(left) - position)
+                told = f"{position}/{len(left)} {trial.key}: {said}; {rest_s / 60:.0f} min left"
+                print(told, file=sys.stderr, flush=True)
     return True
 
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from itertools import pairwise
-from statistics import fmean, stdev
+from statistics import fmean, median, stdev
 from typing import Any, NamedTuple
 
 from benchmarks.common.statistics import chi_square_interval, clopper_pearson
@@ -34,6 +34,11 @@ ONE_PACKAGE = 40
 """So many records of one package, in the order they were measured: "commits" without a change."""
 SERIES = ("latency_p50_ms", "latency_p95_ms", "service_time_ms", "throughput_per_s")
 COUNTED = "instructions"
+KINDS = ("time", COUNTED)
+FOUND_OF_40 = 38
+"""Steps that have to be found, of 40 histories, by the median time and by instructions."""
+EXACT_STEP = 1.10
+"""The planted times are also scaled to just this step: the plant itself costs a little more."""
 LIMITS = {"latency_p50_ms": 0.01, "latency_p95_ms": 0.025, COUNTED: 0.002}
 """The largest spread, one standard deviation, that the history may have."""
 _ASV_THRESHOLD = {COUNTED: 0.01}
@@ -41,6 +46,7 @@ _ASV_RATIO_THRESHOLD = 0.05
 _CONFIDENCE = 0.95
 
 Record = Mapping[str, Any]
+SCALED = "ours, scaled to a step of 10 %"
 
 
 class Value(NamedTuple):
@@ -65,7 +71,8 @@ def proof(records: Sequence[Record], seed: int = 20) -> dict[str, Any]:
 
     Returns:
         {"records": numbers of each kind, "spread": {series: {sigma, low, high, limit, ratio_mean}},
-        "one_package": {series: change points in 40 records}, "steps": [{series, by: "ours" | "asv,
+        "one_package": {series: change points in 40 records}, "load_1m":
+        [lowest, median, highest], "claims": see `claims`, "steps": [{series, by: "ours" | "asv,
         ratio" | "asv, absolute", step: mean size, histories, found, found_low, found_high,
         false_alarms, flat_histories, flat_alarms, flat_low, flat_high}], "sizes", "confidence"}.
     """
@@ -79,15 +86,20 @@ def proof(records: Sequence[Record], seed: int = 20) -> dict[str, Any]:
         flat = [_drawn(real, LENGTH, chance) for _ in range(HISTORIES)]
         for by, detect in _detectors(series).items():
             steps.append(_judged(series, by, detect, drawn, flat))
-    return {
+        if series != COUNTED:
+            planted = _scaled(planted, real, inverted=series.endswith("_per_s"))
+            drawn = [_history(real, planted, chance) for _ in range(HISTORIES)]
+            steps.append(_judged(series, SCALED, _ours(series), drawn, flat))
+    found = {
         "records": {
             f"{kind}{', planted' if planted else ''}": sum(
                 each["kind"] == kind and each["planted"] is planted for each in records
             )
-            for kind in ("time", COUNTED)
+            for kind in KINDS
             for planted in (False, True)
         },
         "loads": sorted({each["load"] for each in records if each["kind"] == "time"}),
+        "load_1m": _range([each["load_1m"] for each in records if "load_1m" in each]),
         "packages": sorted({each["package"] for each in records}),
         "spread": {
             series: _spread(series, _values(records, series, False))
@@ -103,6 +115,38 @@ def proof(records: Sequence[Record], seed: int = 20) -> dict[str, Any]:
         "sizes": {"histories": HISTORIES, "length": LENGTH, "block": BLOCK, "within": WITHIN},
         "confidence": _CONFIDENCE,
     }
+    return {**found, "claims": claims(found)}
+
+
+def claims(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the history is to keep to: {what, found, holds}; what has no records yet is left out."""
+    told = [
+        (f"spread of {series} at most {100 * row['limit']:.1f} %", f"{100 * row['sigma']:.2f} %",
+         row["sigma"] <= row["limit"])
+        for series, row in found["spread"].items() if row["limit"]
+    ] + [
+        (f"no change point of {series} in {ONE_PACKAGE} records of one package", str(count),
+         not count)
+        for series, count in found["one_package"].items()
+    ] + [
+        (f"a step of {100 * row['step']:+.0f} % of {row['series']} found in {FOUND_OF_40} of 40",
+         f"{row['found']} of {row['histories']}",
+         40 * row["found"] >= FOUND_OF_40 * row["histories"])
+        for row in found["steps"]
+        if (row["series"], row["by"]) in ((SERIES[0], SCALED), (COUNTED, "ours"))
+    ]  # fmt: skip
+    return [dict(zip(("what", "found", "holds"), each)) for each in told]
+
+
+def _range(values: Sequence[float]) -> list[float]:
+    return [min(values), median(values), max(values)] if values else []
+
+
+def _scaled(planted: Sequence[Value], real: Sequence[Value], inverted: bool) -> list[Value]:
+    """The planted values with their spread as it is, and their mean moved to `EXACT_STEP`."""
+    means = [fmean(math.log(each.ratio) for each in values) for values in (planted, real)]
+    factor = math.exp(means[1] - means[0]) * (1 / EXACT_STEP if inverted else EXACT_STEP)
+    return [Value(*(factor * figure for figure in each)) for each in planted]
 
 
 def _values(records: Sequence[Record], series: str, planted: bool) -> list[Value]:
@@ -215,7 +259,12 @@ def _autocorrelation(values: Sequence[float]) -> float:
 
 def markdown(found: Mapping[str, Any], command: str) -> str:
     """The proof as Markdown."""
-    lines = [
+    lines = ["| claim | measured | |", "|---|--:|---|"]
+    for each in found["claims"]:
+        verdict = "holds" if each["holds"] else "**missed**"
+        lines.append(f"| {each['what']} | {each['found']} | {verdict} |")
+    lines += [
+        "",
         f"| series | one sigma | limit | absolute times | change points in {ONE_PACKAGE} records |",
         "|---|--:|--:|--:|--:|",
     ]
@@ -239,4 +288,7 @@ def markdown(found: Mapping[str, Any], command: str) -> str:
         )
     numbers = ", ".join(f"{count} {kind}" for kind, count in found["records"].items())
     lines += ["", f"From {numbers}. Made by `{command}`."]
+    if found["load_1m"]:
+        low, middle, high = found["load_1m"]
+        lines.append(f"The load average meanwhile: {low} to {high}, in the median {middle:.3g}.")
     return "\n".join(lines) + "\n"

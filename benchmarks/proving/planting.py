@@ -7,6 +7,7 @@ so they are the same share on every machine.
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,9 +15,14 @@ from pathlib import Path
 
 from benchmarks.common.project import project
 
-_MANAGER = "queue/queue_manager.py"
-_CLAIMS = "storage/sqlite_claims.py"
-_STORAGE = "storage/sqlite.py"
+_MANAGER = ("queue/queue_manager.py",)
+_CLAIMS = ("storage/sqlite/claims.py", "storage/sqlite_claims.py")
+_STORAGE = ("storage/sqlite/storage.py", "storage/sqlite.py")
+_SESSION = ("storage/sqlite/file/session.py", "storage/session.py")
+_ROWS = ("storage/sqlite/rows.py", "storage/sqlite_rows.py")
+_WRITE_LOCK = ("storage/sqlite/file/write_lock.py", "storage/write_lock.py")
+_MODELS = ("domain/models.py",)
+"""Where a module is, by the names that it has had, newest first."""
 _LOOP = 4
 """Turns of an empty loop that are about 1 % of a claim's instructions."""
 
@@ -70,6 +76,14 @@ def plant(source: Path, target: Path, change: Plant | None, number: int = 0) -> 
     return target
 
 
+def module_path(package: Path, names: tuple[str, ...]) -> Path:
+    """The module by the newest of its names that there is."""
+    for name in names:
+        if (package / name).is_file():
+            return package / name
+    raise PlantDoesNotApply(f"there is no {' or '.join(names)} in {package.name}")
+
+
 def _edit(path: Path, old: str, new: str) -> None:
     text = path.read_text(encoding="utf-8")
     if text.count(old) != 1:
@@ -89,26 +103,24 @@ def _append(path: Path, needed: tuple[str, ...], text: str) -> None:
 
 
 def _comment(package: Path, number: int) -> None:
-    files = (_STORAGE, _CLAIMS, _MANAGER, "storage/session.py", "domain/models.py")
-    path = package / files[number % len(files)]
+    files = (_STORAGE, _CLAIMS, _MANAGER, _SESSION, _MODELS)
+    path = module_path(package, files[number % len(files)])
     imports = "from __future__ import annotations\n"
     remarks = "".join(f"# A remark, the {each + 1}th of them.\n" for each in range(1 + number % 7))
     _edit(path, imports, imports + "\n" + remarks)
 
 
 def _renamed_file(package: Path, number: int) -> None:
-    old, new = (
-        ("sqlite_rows", "sqlite_row_shapes"),
-        ("write_lock", "writers_lock"),
-        ("sqlite_claims", "claims_on_sqlite"),
-    )[number % 3]
-    storage = package / "storage"
-    if not (storage / f"{old}.py").exists():
-        raise PlantDoesNotApply(f"there is no {old}.py any more")
-    (storage / f"{old}.py").rename(storage / f"{new}.py")
+    old = module_path(package, (_ROWS, _WRITE_LOCK, _CLAIMS)[number % 3])
+    new = old.with_stem(f"{old.stem}_moved")
+    old.rename(new)
+    dotted = [
+        ".".join((package.name, *path.relative_to(package).with_suffix("").parts))
+        for path in (old, new)
+    ]
     for path in package.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
-        moved = text.replace(f"{package.name}.storage.{old}", f"{package.name}.storage.{new}")
+        moved = re.sub(rf"\b{re.escape(dotted[0])}\b", dotted[1], text)
         if moved != text:
             path.write_text(moved, encoding="utf-8", newline="\n")
 
@@ -155,7 +167,7 @@ def _slowed(share: float, every: int) -> Callable[[Path, int], None]:
         verbs = ("create_task", "claim_next_task", "start_task", "complete_task")
         needed = tuple(f"    def {verb}(" for verb in verbs)
         text = _SPIN.replace("{share}", str(share)).replace("{every}", str(every))
-        _append(package / _MANAGER, ("class QueueManager(", *needed), text)
+        _append(module_path(package, _MANAGER), ("class QueueManager(", *needed), text)
 
     return apply
 
@@ -192,7 +204,7 @@ SQLiteStorage.claim = _claim_and_commit
         "    def claim(self, request: ClaimRequest, limit: int = 1)",
         "self._session.write(durable=",
     )
-    _append(package / _STORAGE, needed, text)
+    _append(module_path(package, _STORAGE), needed, text)
 
 
 def _extra_query(package: Path, _number: int) -> None:
@@ -214,13 +226,13 @@ Claimer.claim_at_once = _claim_and_look
         "    def claim_at_once(\n        self, session: Session, request: ClaimRequest, *, durable",
         '_SQL = load_queries("sqlite")',
     )
-    _append(package / _CLAIMS, needed, text)
+    _append(module_path(package, _CLAIMS), needed, text)
 
 
 def _more_instructions(package: Path, _number: int) -> None:
     line = "        request = ClaimRequest(task_type, worker_id, strategy, lease_s)\n"
     loop = f"        for _ in range({_LOOP}):\n            pass\n"
-    _edit(package / _MANAGER, line, loop + line)
+    _edit(module_path(package, _MANAGER), line, loop + line)
 
 
 NO_CHANGE = (

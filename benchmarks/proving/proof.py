@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,6 +13,8 @@ from benchmarks.common.statistics import clopper_pearson
 from benchmarks.judging.gate import COUNTS
 
 COMMAND = "python -m benchmarks prove"
+ENGINE = 2
+"""Of the gate that was asked. Raised when it changes: outcomes of another one are not mixed in."""
 _COLUMNS = ("alarm", "undecided", "passed")
 
 
@@ -27,6 +30,7 @@ class Outcome:
         details: what else is worth keeping.
         key, tool, plant, is_change, workload: which trial this was.
         commit: what the change was planted into.
+        engine: see `ENGINE`.
     """
 
     verdict: str
@@ -40,6 +44,7 @@ class Outcome:
     is_change: bool = False
     workload: str = ""
     commit: str = ""
+    engine: int = ENGINE
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object with the fields."""
@@ -49,17 +54,39 @@ class Outcome:
 def read_outcomes(path: Path) -> list[Outcome]:
     """The outcomes in a file of JSON lines; [] where there is none.
 
-    A line that is no outcome (the last one of a run that was cut off) is left out: its trial is
-    put again.
+    A line that is no outcome (the last one of a run that was cut off), or one of another engine, is
+    left out: its trial is put again.
     """
     outcomes = []
+    for found in read_lines(path):
+        try:
+            outcome = Outcome(**{name: found[name] for name in Outcome.__annotations__})
+        except (KeyError, TypeError):
+            continue
+        if outcome.engine == ENGINE:
+            outcomes.append(outcome)
+    return outcomes
+
+
+def read_lines(path: Path) -> list[Any]:
+    """The JSON lines of a file, [] where there is none; what was cut off is left out."""
+    found = []
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         try:
-            found = json.loads(line)
-            outcomes.append(Outcome(**{name: found[name] for name in Outcome.__annotations__}))
-        except (ValueError, KeyError, TypeError):
+            found.append(json.loads(line))
+        except ValueError:
             continue
-    return outcomes
+    return found
+
+
+def append_line(path: Path, record: Mapping[str, Any]) -> None:
+    """Append a JSON line, on a line of its own even where the last one was cut off."""
+    with path.open("ab+") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                file.write(b"\n")
+        file.write(f"{json.dumps(record, sort_keys=True)}\n".encode())
 
 
 def matrix(outcomes: Sequence[Outcome]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from benchmarks.proving.planting import (
     PLANTED,
     PLANTS,
     PlantDoesNotApply,
+    module_path,
     plant,
 )
 
@@ -62,3 +63,14 @@ def test_other_sources_are_refused(tmp_path: Path) -> None:
         (migrations.parent / "schema.sql").write_text("")
         with pytest.raises(PlantDoesNotApply):
             each.apply(package, 0)
+
+
+def test_a_module_is_found_by_its_newest_name(tmp_path: Path) -> None:
+    package = tmp_path / "package"
+    names = ("storage/sqlite/claims.py", "storage/sqlite_claims.py")
+    for name in reversed(names):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).touch()
+        assert module_path(package, names) == package / name
+    with pytest.raises(PlantDoesNotApply, match="there is no storage/x"):
+        module_path(package, ("storage/x.py",))

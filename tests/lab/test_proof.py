@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from benchmarks.commands.prove import planned
-from benchmarks.proving.proof import Outcome, matrix, matrix_markdown, read_outcomes
+from benchmarks.proving.proof import (
+    ENGINE,
+    Outcome,
+    append_line,
+    matrix,
+    matrix_markdown,
+    read_lines,
+    read_outcomes,
+)
 
 
 def outcome(tool: str, is_change: bool, alarm: bool, undecided: bool = False) -> Outcome:
@@ -71,3 +79,19 @@ def test_the_matrix_counts_and_bounds() -> None:
     assert "| gate | 60 x no change | 0 | 2 | 58 | 0 % (0.0 to 4.9 %) |" in matrix_markdown(
         matrix(outcomes)
     )
+
+
+def test_outcomes_of_another_engine_are_asked_again(tmp_path: Path) -> None:
+    path = tmp_path / "outcomes.ndjson"
+    now = outcome("gate", True, True)
+    older = {name: each for name, each in now.to_json().items() if name != "engine"}
+    for record in (older, {**older, "engine": ENGINE - 1}, now.to_json()):
+        append_line(path, record)
+    assert read_outcomes(path) == [now]
+
+
+def test_a_line_after_one_that_was_cut_off_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "outcomes.ndjson"
+    path.write_text('{"key": "ga')
+    append_line(path, {"key": "gate"})
+    assert read_lines(path) == [{"key": "gate"}]
