@@ -31,6 +31,7 @@ from benchmarks.commands.backfill_time import (
     anchor_package,
     left_in_words,
     measure_times,
+    measure_waiting,
     missing,
 )
 from benchmarks.common.exits import BadInput, ExitCode, InfrastructureError, LabError
@@ -107,9 +108,10 @@ def _carry_out(options: argparse.Namespace) -> int:
     packages = distinct_packages(ROOT, options.range)
     if options.newest is not None:
         packages = packages[-options.newest :]
-    counted, timed = (
+    counted, timed, waiting = (
         _chosen(options, lambda each: each.counted_calls),
-        _chosen(options, lambda each: each.batch),
+        _chosen(options, lambda each: each.batch and not _waits(each)),
+        _chosen(options, _waits, ()),
     )
     anchor = None if options.only == "instructions" else anchor_package(options.anchor)
     for line in _remarks(options):
@@ -123,6 +125,9 @@ def _carry_out(options: argparse.Namespace) -> int:
         if anchor is not None:
             *done_here, wrong = measure_times(packages, anchor, timed, ends_at, options, progress)
             done += done_here
+            *done_here, more = measure_waiting(packages, waiting, ends_at, options, progress)
+            done += done_here
+            wrong += more
     begun, kept = sum(done[::2]), sum(done[1::2])
     print(f"{kept} workloads of {len(packages)} packages are measured: {options.results}")
     if begun and not kept:
@@ -141,8 +146,17 @@ def _remarks(options: argparse.Namespace) -> list[str]:
     return found
 
 
-def _chosen(options: argparse.Namespace, fits: Callable[[Any], int]) -> list[str]:
-    """The workloads that were asked for and that fit."""
+def _waits(workload: Any) -> bool:
+    """Whether it waits for other processes, so that only the reference is a fair companion."""
+    return bool(workload.has_reference and not workload.counted_calls)
+
+
+def _chosen(
+    options: argparse.Namespace,
+    fits: Callable[[Any], int],
+    default: Sequence[str] | None = None,
+) -> list[str]:
+    """The workloads that were asked for and that fit; `counted` of lab.toml where none were."""
     from benchmarks.workloads import all_workloads
 
     known = all_workloads()
@@ -150,7 +164,7 @@ def _chosen(options: argparse.Namespace, fits: Callable[[Any], int]) -> list[str
     if options.all_workloads:
         return fitting
     if not options.workload:
-        return list(project().counted)
+        return list(project().counted if default is None else default)
     for pattern in options.workload:
         if not any(fnmatchcase(name, pattern) for name in known):
             raise BadInput(f"no workload is named {pattern!r}{did_you_mean(pattern, known)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import shutil
 import sys
@@ -15,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks import contenders
 from benchmarks.commands.compare import working_folder
 from benchmarks.common.exits import BadInput, InfrastructureError
 from benchmarks.common.git import UnknownRevision
@@ -22,6 +24,7 @@ from benchmarks.common.progress import Progress
 from benchmarks.common.project import project, root
 from benchmarks.contenders.revisions import Side, source_tree
 from benchmarks.judging.gate import Settings, WorkloadVerdict
+from benchmarks.judging.reference import CONTENDER
 from benchmarks.judging.rounds import HeadLacks, Method, Rounds, Tell
 from benchmarks.measuring.interleave import stock_folder
 from benchmarks.records import ratios
@@ -32,8 +35,10 @@ from benchmarks.records.package_files import by_package, keep, read
 from benchmarks.records.packages import Package, distinct_packages
 
 ROOT = root()
+ROOT_OF_REFERENCE = Path(contenders.__file__).parent
 _BATCHES = 20
 """Half of the batches that a gate runs: what differs between processes outweighs them."""
+_WAITING_BATCHES = 5
 _LONG = ("latency_p99_ms", "service_time_ms")
 _NEW_SERIES = (
     "a new series of ratios begins: the anchor or the machine is another. After a new anchor also "
@@ -143,6 +148,50 @@ def measure_times(
         print(_NEW_SERIES, file=sys.stderr)
     companions = Companions(anchor, folders)
     with_histograms = {distinct_packages(ROOT)[-1].key, anchor.key}
+
+    def compared(package: Package, name: str, place: Path, tell: Tell) -> dict[str, Any]:
+        keeps_calls = package.key in with_histograms
+        return companions.measure(
+            name, partial(_compared, package, name, options.pairs, place, tell, keeps_calls)
+        )
+
+    done = _work_off(jobs, compared, ends_at, folder, environment, progress)
+    forget_histograms(folder, with_histograms)
+    return done
+
+
+def measure_waiting(
+    packages: Sequence[Package],
+    names: Sequence[str],
+    ends_at: float,
+    options: argparse.Namespace,
+    progress: Progress,
+) -> tuple[int, int, int]:
+    """Measure what waits as ratios to the bare reference; the numbers as of `measure_times`."""
+    frozen = hashlib.sha256((ROOT_OF_REFERENCE / f"{CONTENDER}.py").read_bytes()).hexdigest()[:16]
+    environment = ratios.environment(f"{CONTENDER} {frozen}")
+    folder = ratios.folder_of(options.results, environment)
+    folders = (folder, ratios.folder_of(RESULTS, environment))
+    reference = Side(CONTENDER, "", False, Path(sys.executable), contender=CONTENDER)
+
+    def compared(package: Package, name: str, place: Path, tell: Tell) -> dict[str, Any]:
+        return measured(
+            reference, side_of(package), name, options.pairs, place, tell, batches=_WAITING_BATCHES
+        )
+
+    jobs = missing(spread(packages), names, folders, options.again)
+    return _work_off(jobs, compared, ends_at, folder, environment, progress)
+
+
+def _work_off(
+    jobs: Sequence[tuple[Package, str]],
+    compared: Callable[[Package, str, Path, Tell], dict[str, Any]],
+    ends_at: float,
+    folder: Path,
+    environment: Mapping[str, Any],
+    progress: Progress,
+) -> tuple[int, int, int]:
+    """Measure and keep one after the other: how many were begun, are kept, and were wrong."""
     told = _Told(progress, len(jobs))
     begun = kept = wrong = 0
     with working_folder(None) as place:
@@ -151,12 +200,8 @@ def measure_times(
                 break
             told.begins(begun, f"{package.sha[:7]} {name}")
             begun += 1
-            keeps_calls = package.key in with_histograms
-            compared = partial(
-                _compared, package, name, options.pairs, place, told.batch_is_done, keeps_calls
-            )
             try:
-                found = companions.measure(name, compared)
+                found = compared(package, name, place, told.batch_is_done)
             except InfrastructureError as error:
                 why = " ".join(str(error).split())[-500:]
                 print(f"{package.sha[:7]} {name}: not measured: {why}", file=sys.stderr)
@@ -169,7 +214,6 @@ def measure_times(
                 found = short(found)
             keep(folder, package, environment, name, found)
             kept += 1
-    forget_histograms(folder, with_histograms)
     return begun, kept, wrong
 
 
@@ -243,6 +287,7 @@ def measured(
     place: Path,
     tell: Tell,
     histograms: bool = False,
+    batches: int = _BATCHES,
 ) -> dict[str, Any]:
     """What `records.ratios` keeps of one workload; {"lacks": why}, or {"wrong": why}.
 
@@ -251,7 +296,7 @@ def measured(
         InfrastructureError: it failed.
         KeyboardInterrupt: Ctrl-C; what was measured by then is not enough.
     """
-    settings = replace(Settings(), looks=(pairs,), batches=_BATCHES)
+    settings = replace(Settings(), looks=(pairs,), batches=batches)
     seed = int.from_bytes(os.urandom(4), "big")
     method = Method(place, settings, confirms=False, tell=tell, seed=seed)
     load_1m = fingerprint()["load_1m"]

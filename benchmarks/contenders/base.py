@@ -1,4 +1,4 @@
-"""What a queue must offer to be compared: one small class a queue, in benchmarks/peers/adapters.
+"""What a queue must offer to be compared: one small class a queue, in this folder.
 
 It is imported twice: by the command, which reads what it needs and how it is called, and by the
 process that measures it, in an environment of its own. So packages are imported when the queue is
@@ -16,11 +16,13 @@ from typing import Any, ClassVar
 RESULT = {"source_id": "video-1", "title": "A video about a lighthouse", "score": 42.0}
 """What a completion stores, where a queue stores results."""
 TASK_TYPE = "benchmark"
-FLOOR, LIBRARY, SERVER = "floor", "library", "server"
+REFERENCE, LIBRARY, SERVER = "reference", "library", "server"
 BATCH = 100
 """How many tasks a batch has."""
 NORMAL, FULL, DEFAULT = "normal", "full", "default"
 """Durabilities: WAL with synchronous NORMAL (no fsync a commit), FULL (one), a server's own."""
+SYNCHRONOUS = {NORMAL: "NORMAL", FULL: "FULL"}
+"""SQLite's."""
 
 
 def payload(number: int) -> dict[str, Any]:
@@ -33,7 +35,7 @@ def payload(number: int) -> dict[str, Any]:
     }
 
 
-class Adapter:
+class Queue:
     """One open queue. A subclass imports its packages in `__init__`.
 
     Args:
@@ -49,16 +51,19 @@ class Adapter:
     requirements: ClassVar[Sequence[str]] = ()
     """pip's, each pinned to a version; none: the lab's own environment serves."""
     packages: ClassVar[Sequence[str]] = ()
-    """Whose versions are told."""
+    """Whose versions are recorded."""
     python: ClassVar[tuple[int, int]] = (3, 10)
     """The oldest Python that the requirements install on."""
     server: ClassVar[str] = ""
-    """What must run beside it: "postgres" or "redis"."""
+    """What it needs to run: "postgres" or "redis"."""
     durabilities: ClassVar[Sequence[str]] = (NORMAL, FULL)
     script: ClassVar[str] = ""
-    """A driver for node instead of Python's: a file beside the adapter."""
+    """A driver for node instead of Python's: a file in this folder."""
     lifecycle_only: ClassVar[bool] = False
-    """Another way to call a queue whose single verbs are measured under its other name."""
+    """Single verbs are not timed: they are under its other name, or it has none."""
+    completes_later: ClassVar[bool] = False
+    """Whether the queue accepts a completion after `complete` has returned: then the run with
+    SIGKILL goes by the queue's own record only."""
     crash_only: ClassVar[bool] = False
     """Another way to work, which the run with SIGKILL alone is to prove; its worker claims and
     completes BATCH tasks at once."""
@@ -66,13 +71,13 @@ class Adapter:
     """What it uses for a batch of tasks, in words; "" where its API takes them one at a time."""
     completes: ClassVar[bool] = True
     """Whether there is anything to complete: else that verb has no figures."""
-    beside: ClassVar[str] = ""
-    """With which durability of tubeq's a server's defaults are compared."""
+    compared_with: ClassVar[str] = ""
+    """The durability of files that a server's defaults amount to."""
 
     acknowledges: ClassVar[bool] = True
     """Whether a claimed task stays stored until it is completed: else a crash loses it."""
     fenced: ClassVar[bool] = False
-    """Whether a completion is refused from who no longer holds the task."""
+    """Whether a completion is refused from a process that no longer holds the task."""
     stores_results: ClassVar[bool] = False
     keeps_history: ClassVar[bool] = False
     """Whether each change of a task's state, in earlier attempts too, can be read later."""
@@ -115,16 +120,16 @@ class Adapter:
         """End it; and the next one where the queue gives that in the same call, else None."""
         return self.complete(held), None
 
-    def live(self, encoded: Any) -> None:
-        """A task's whole life: put, claimed, begun, completed."""
+    def lifecycle(self, encoded: Any) -> None:
+        """One task: put, claimed, started, completed."""
         self.put(encoded)
         held = self.claim()
         if held is None:
             raise RuntimeError("a task that was put cannot be claimed")
         self.complete(held)
 
-    def live_many(self, encoded: Sequence[Any]) -> None:
-        """The whole lives of a batch, by `many`: put, claimed, begun, completed."""
+    def lifecycle_batch(self, encoded: Sequence[Any]) -> None:
+        """The lifecycles of a batch, by `many`: put, claimed, started, completed."""
         raise NotImplementedError  # pragma: no cover
 
     def claim_many(self) -> Sequence[Any]:
@@ -147,7 +152,7 @@ class Adapter:
         """Bring back what killed workers held.
 
         Args:
-            alone: nobody else works, so that all that is held is a dead worker's.
+            alone: no other process works, so that all that is held is a dead worker's.
         """
 
     def is_waiting(self) -> bool:
@@ -159,14 +164,14 @@ class Adapter:
         return None
 
     def close(self) -> None:
-        """Let go."""
+        """Close it."""
 
     def version(self) -> str:
         """Its packages with their versions, and SQLite's where it uses the standard library's."""
-        told = [f"{package} {version(package)}" for package in self.packages]
+        parts = [f"{package} {version(package)}" for package in self.packages]
         if self.kind != SERVER:
-            told += self.sqlite_version()
-        return ", ".join([*told, f"Python {platform.python_version()}"])
+            parts += self.sqlite_version()
+        return ", ".join([*parts, f"Python {platform.python_version()}"])
 
     def sqlite_version(self) -> list[str]:
         """The SQLite that it uses."""

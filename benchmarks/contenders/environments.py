@@ -1,4 +1,4 @@
-"""Where a candidate runs: an environment of its own under .lab/peers, made when it is missing.
+"""Where a queue runs: an environment of its own under .lab/peers, made when it is missing.
 
 Versions are pinned, and part of the folder's name, so that an environment that is there is right.
 What cannot be had is a `CannotRun` with the reason, never a failure of the whole.
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.common.exits import ending
 from benchmarks.common.project import LAB
-from benchmarks.contenders.base import Adapter
+from benchmarks.contenders.base import Queue
 from benchmarks.records.environment import python_path
 
 ROOT = LAB
@@ -34,39 +34,37 @@ class CannotRun(Exception):
 
 @dataclass(frozen=True)
 class Launch:
-    """How to start a candidate's driver."""
+    """How to start its driver: a whole command for node, else the interpreter."""
 
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: Path = ROOT
 
 
-def prepare(adapter: type[Adapter], place: str, extra_path: Path | None = None) -> Launch:
-    """Make sure that the candidate can run, installing what it needs.
+def prepare(queue: type[Queue], extra_path: Path | None = None) -> Launch:
+    """Make sure that the queue can run, installing what it needs.
 
     Args:
-        adapter: the candidate.
-        place: "module:Class" of it.
         extra_path: where its module is found, if not in this repository.
 
     Raises:
         CannotRun: it cannot be installed.
     """
-    if adapter.script:
-        folder = _node_packages(adapter)
-        script = Path(__file__).parent / adapter.script
+    if queue.script:
+        folder = _node_packages(queue)
+        script = Path(__file__).parent / queue.script
         return Launch([_tool("node"), str(script)], dict(os.environ), folder)
     paths = [each for each in (ROOT, extra_path) if each is not None]
-    python = _environment(adapter) if adapter.requirements else Path(sys.executable)
+    python = _environment(queue) if queue.requirements else Path(sys.executable)
     environment = {**os.environ, "PYTHONPATH": python_path(*paths)}
     environment.pop("VIRTUAL_ENV", None)
-    return Launch([str(python), "-m", "benchmarks.peers.driver", place], environment)
+    return Launch([str(python)], environment)
 
 
-def _environment(adapter: type[Adapter]) -> Path:
-    """The interpreter of the candidate's virtual environment."""
-    base = _interpreter(adapter.python)
-    folder = FOLDER / _folder_name(adapter.requirements, f"py{_version_of(base)}")
+def _environment(queue: type[Queue]) -> Path:
+    """The interpreter of the queue's virtual environment."""
+    base = _interpreter(queue.python)
+    folder = FOLDER / _folder_name(queue.requirements, f"py{_version_of(base)}")
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if (folder / _READY).exists():
         return python
@@ -75,10 +73,10 @@ def _environment(adapter: type[Adapter]) -> Path:
     uv = shutil.which("uv")
     if uv:
         _run([uv, "venv", "--quiet", "--no-project", "--python", base, str(folder)])
-        _run([uv, "pip", "install", "--quiet", "--python", str(python), *adapter.requirements])
+        _run([uv, "pip", "install", "--quiet", "--python", str(python), *queue.requirements])
     else:
         _run([base, "-m", "venv", str(folder)])
-        _run([str(python), "-m", "pip", "install", "--quiet", *adapter.requirements])
+        _run([str(python), "-m", "pip", "install", "--quiet", *queue.requirements])
     (folder / _READY).touch()
     return python
 
@@ -123,16 +121,16 @@ def _version_of(python: str) -> str:
     return _run([python, "-c", code]).strip()
 
 
-def _node_packages(adapter: type[Adapter]) -> Path:
-    """A folder with the candidate's npm packages, those in C++ compiled against node's headers."""
+def _node_packages(queue: type[Queue]) -> Path:
+    """A folder with the queue's npm packages, those in C++ compiled against node's headers."""
     node, npm = _tool("node"), _tool("npm")
     version = _run([node, "--version"]).strip()
-    folder = FOLDER / _folder_name(adapter.requirements, f"node{version}")
+    folder = FOLDER / _folder_name(queue.requirements, f"node{version}")
     if (folder / _READY).exists():
         return folder
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    names = dict(each.rsplit("@", 1) for each in adapter.requirements)
+    names = dict(each.rsplit("@", 1) for each in queue.requirements)
     package = {"private": True, "dependencies": names}
     (folder / "package.json").write_text(json.dumps(package), encoding="utf-8")
     environment = dict(os.environ)
@@ -176,13 +174,13 @@ def _run(
     except OSError as error:
         raise CannotRun(f"not installed: {error.strerror or error}") from None
     if done.returncode:
-        words = told(done.stderr or done.stdout)
+        words = gist_of(done.stderr or done.stdout)
         how = f" ({ending(done.returncode)})" if done.returncode < 0 else ""
         raise CannotRun(f"not installed: {words}{how}")
     return done.stdout
 
 
-def told(text: str) -> str:
+def gist_of(text: str) -> str:
     """The gist of an error, fit for a page: no addresses, no folders of this machine."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if re.search(r"error|cause|because", line, re.IGNORECASE)]

@@ -8,14 +8,13 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from benchmarks.contenders.bare_sql import SYNCHRONOUS
-from benchmarks.contenders.base import RESULT, Adapter
+from benchmarks.contenders.base import RESULT, SYNCHRONOUS, Queue
 
 _RESULT = json.dumps(RESULT).encode()
 _INSERT = "insert into task (queue, data, priority) values (?, ?, 0)"
 
 
-class HueyStorage(Adapter):
+class HueyStorage(Queue):
     """SqliteStorage: enqueue, dequeue (which deletes), put_data for the result."""
 
     name = "huey-storage"

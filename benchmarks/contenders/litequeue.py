@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from benchmarks.contenders.bare_sql import SYNCHRONOUS
-from benchmarks.contenders.base import Adapter
+from benchmarks.contenders.base import SYNCHRONOUS, Queue
 
 
-class Litequeue(Adapter):
+class Litequeue(Queue):
     """put, pop, done; a message stays in its table, and its claim has a number."""
 
     name = "litequeue"
@@ -47,7 +46,7 @@ class Litequeue(Adapter):
     def complete(self, held: Any) -> bool:
         return bool(self._queue.done(held.message_id, claim_id=held.claim_id))
 
-    def live_many(self, encoded: Sequence[str]) -> None:
+    def lifecycle_batch(self, encoded: Sequence[str]) -> None:
         """A pop begins a transaction of its own, which cannot stand within another."""
         with self._queue.transaction(mode="IMMEDIATE"):
             for each in encoded:

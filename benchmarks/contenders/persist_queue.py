@@ -7,11 +7,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contenders.bare_sql import SYNCHRONOUS
-from benchmarks.contenders.base import Adapter
+from benchmarks.contenders.base import SYNCHRONOUS, Queue
 
 
-class PersistFifo(Adapter):
+class PersistFifo(Queue):
     """put and get; there is nothing to complete."""
 
     name = "persist-queue"
@@ -62,7 +61,7 @@ class PersistFifo(Adapter):
     def complete(self, held: Any) -> bool:
         return True
 
-    def live_many(self, encoded: Sequence[Mapping[str, Any]]) -> None:
+    def lifecycle_batch(self, encoded: Sequence[Mapping[str, Any]]) -> None:
         """Through a second handle that deletes at task_done only, all up to the last one got."""
         if self._lazy is None:
             self._lazy = self._open(auto_commit=False)

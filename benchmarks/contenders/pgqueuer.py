@@ -10,11 +10,11 @@ from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
-from benchmarks.contenders.bare_postgres import settle
-from benchmarks.contenders.base import DEFAULT, FULL, SERVER, TASK_TYPE, Adapter
+from benchmarks.contenders.base import DEFAULT, FULL, SERVER, TASK_TYPE, Queue
+from benchmarks.contenders.reference_postgres import settle
 
 
-class Pgqueuer(Adapter):
+class Pgqueuer(Queue):
     """enqueue, dequeue, log_jobs, which moves a job to the log; no results."""
 
     name = "pgqueuer"
@@ -24,7 +24,7 @@ class Pgqueuer(Adapter):
     packages = ("pgqueuer", "psycopg")
     server = "postgres"
     durabilities = (DEFAULT,)
-    beside = FULL
+    compared_with = FULL
     recovery = "dequeue takes over jobs without a heartbeat for 1 s"
     patience_s = 2.5
     many = "enqueue with lists, dequeue(100), log_jobs with a list"
@@ -68,7 +68,7 @@ class Pgqueuer(Adapter):
         self._wait(self._queries.log_jobs([(held, "successful", None)]))
         return True
 
-    def live_many(self, encoded: Sequence[bytes]) -> None:
+    def lifecycle_batch(self, encoded: Sequence[bytes]) -> None:
         many = len(encoded)
         self._wait(self._queries.enqueue([TASK_TYPE] * many, list(encoded), [0] * many))
         held = self._wait(

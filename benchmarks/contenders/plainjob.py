@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from benchmarks.contenders.base import Adapter
+from benchmarks.contenders.base import Queue
 
 
-class Plainjob(Adapter):
+class Plainjob(Queue):
     """add, getAndMarkJobAsProcessing with getJobById, markJobAsDone; no results."""
 
     name = "plainjob"

@@ -1,4 +1,4 @@
-// The driver of benchmarks/peers/driver.py for plainjob: the same orders, the same answers.
+// The driver of benchmarks/measuring/driver.py for plainjob: the same orders, the same answers.
 // Run in the folder where its packages are installed.
 import fs from "node:fs";
 import { createRequire } from "node:module";
@@ -82,7 +82,7 @@ const orders = {
       queue.addMany(TYPE, Array.from({ length: size }, (_, each) => payload(first + filled + each)));
       filled += size;
     }
-    return { filled, seconds: (clock() - began) / 1e9 };
+    return filled;
   },
   verbs({ first, calls }) {
     const payloads = Array.from({ length: calls }, (_, each) => payload(first + each));
@@ -91,51 +91,48 @@ const orders = {
     const completions = timed(held, complete);
     return { put: base64(put), claim: base64(claims), complete: base64(completions) };
   },
-  lifecycle({ first, calls }) {
+  lifecycles({ first, calls }) {
     const payloads = Array.from({ length: calls }, (_, each) => payload(first + each));
-    return {
-      lifecycle: base64(
-        timed(payloads, (each) => {
-          queue.add(TYPE, each);
-          complete(claim());
-        }),
-      ),
-    };
+    return base64(
+      timed(payloads, (each) => {
+        queue.add(TYPE, each);
+        complete(claim());
+      }),
+    );
   },
   batches({ first, calls, size }) {
     const batches = Array.from({ length: calls }, (_, batch) =>
       Array.from({ length: size }, (__, each) => payload(first + batch * size + each)),
     );
-    const lives = timed(batches, (batch) => {
+    const lifecycles = timed(batches, (batch) => {
       queue.addMany(TYPE, batch);
       const held = connection.transaction(() => batch.map(() => claim()))();
       connection.transaction(() => held.forEach(complete))();
     });
-    return { batch: base64(lives.map((each) => each / size)) };
+    return base64(lifecycles.map((each) => each / size));
   },
-  claim_until({ start_at: startAt, seconds }) {
-    const claims = [];
-    const held = [];
+  work_until({ start_at: startAt, seconds }) {
+    const latencies = [];
+    const tasks = [];
     while (Date.now() / 1000 < startAt) rest(0.2);
     const start = clock();
     const ends = start + seconds * 1e9;
     let errors = 0;
     let error = "";
-    while (clock() < ends && errors < 100) {
-      const began = clock();
+    for (let began = clock(); began < ends && errors < 100; began = clock()) {
       try {
         const job = claim();
         if (!job) break;
-        held.push(job);
+        const accepted = complete(job);
+        latencies.push(clock() - began);
+        if (accepted) tasks.push(numberOf(job));
       } catch (failure) {
         errors += 1;
         error = String(failure);
       }
-      claims.push(clock() - began);
     }
     const elapsed = (clock() - start) / 1e9;
-    const tasks = base64(held.map(numberOf));
-    return { claim: base64(claims), tasks, elapsed_s: elapsed, errors, error };
+    return { latencies: base64(latencies), tasks: base64(tasks), elapsed_s: elapsed, errors, error };
   },
   work({ log, work_s: work, idle_s: idle, limit_s: limit, alone }) {
     const file = fs.openSync(log, "a");
@@ -165,30 +162,28 @@ const orders = {
       }
     }
     fs.closeSync(file);
-    return {};
+    return false;
   },
   completed() {
     const rows = database.prepare("SELECT data FROM plainjob_jobs WHERE status = ?").all(DONE);
-    return { completed: rows.map(numberOf) };
+    return rows.map(numberOf);
   },
   close() {
     if (queue) queue.close();
     queue = undefined;
-    return {};
+    return null;
   },
-  quit: () => orders.close(),
 };
 
-process.on("SIGINT", () => {}); // Ctrl-C reaches the whole group; who gives orders decides
+process.on("SIGINT", () => {}); // Ctrl-C reaches the whole group; the process that orders decides
 for await (const line of readline.createInterface({ input: process.stdin })) {
   const { do: verb, ...order } = JSON.parse(line);
   let answer;
   try {
-    answer = orders[verb](order);
+    answer = { ok: orders[verb](order) };
   } catch (error) {
     answer = { error: String(error.stack ?? error) };
   }
   fs.writeSync(1, `${JSON.stringify(answer)}\n`);
-  if (verb === "quit") break;
 }
 process.exit(0);

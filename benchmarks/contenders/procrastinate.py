@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from benchmarks.contenders.bare_postgres import settle
-from benchmarks.contenders.base import DEFAULT, FULL, SERVER, Adapter
+from benchmarks.contenders.base import DEFAULT, FULL, SERVER, Queue
+from benchmarks.contenders.reference_postgres import settle
 
 _SILENCE_S = 2.0
 
 
-class Procrastinate(Adapter):
+class Procrastinate(Queue):
     """defer, fetch_job, finish_job; it keeps finished jobs with their events, and no results."""
 
     name = "procrastinate"
@@ -23,7 +23,7 @@ class Procrastinate(Adapter):
     packages = ("procrastinate", "psycopg")
     server = "postgres"
     durabilities = (DEFAULT,)
-    beside = FULL
+    compared_with = FULL
     recovery = f"jobs of workers without a heartbeat for {_SILENCE_S:g} s are retried by the others"
     patience_s = 5.0
     many = "batch_defer; fetch_job and finish_job one at a time"
@@ -60,7 +60,7 @@ class Procrastinate(Adapter):
         self._wait(self._manager.finish_job(held, self._succeeded, delete_job=False))
         return True
 
-    def live_many(self, encoded: Sequence[Mapping[str, Any]]) -> None:
+    def lifecycle_batch(self, encoded: Sequence[Mapping[str, Any]]) -> None:
         self._wait(self._task.batch_defer_async(*encoded))
         held = [self.claim() for _ in encoded]
         for job in held:

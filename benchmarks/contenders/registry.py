@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from benchmarks.contenders.base import Adapter
+from benchmarks.contenders.base import Queue
 
 _HERE = "benchmarks.contenders"
-ADAPTERS = {
-    "sqlite3": f"{_HERE}.bare_sqlite3:Sqlite3Floor",
-    "apsw": f"{_HERE}.bare_apsw:ApswFloor",
+REFERENCE = "reference"
+"""What ratios are to; always measured."""
+QUEUES = {
+    REFERENCE: f"{_HERE}.reference:Reference",
     "tubeq": f"{_HERE}.tubeq_queue:Tubeq",
     "tubeq-next": f"{_HERE}.tubeq_queue:TubeqNext",
     "tubeq-batch": f"{_HERE}.tubeq_queue:TubeqBatch",
@@ -20,19 +21,20 @@ ADAPTERS = {
     "persist-queue": f"{_HERE}.persist_queue:PersistFifo",
     "persist-queue-ack": f"{_HERE}.persist_queue:PersistAck",
     "plainjob": f"{_HERE}.plainjob:Plainjob",
-    "postgres": f"{_HERE}.bare_postgres:RawPostgres",
+    "postgres": f"{_HERE}.reference_postgres:ReferencePostgres",
     "procrastinate": f"{_HERE}.procrastinate:Procrastinate",
     "pgqueuer": f"{_HERE}.pgqueuer:Pgqueuer",
+    "awa-pg": f"{_HERE}.awa_pg:AwaPg",
     "rq": f"{_HERE}.rq:Rq",
 }
 
 
-def load(place: str) -> type[Adapter]:
-    """The adapter at "module:Class".
+def load(place: str) -> type[Queue]:
+    """The queue at "module:Class".
 
     Raises:
         ImportError, AttributeError: there is none.
     """
     module, _, name = place.partition(":")
-    adapter: type[Adapter] = getattr(import_module(module), name)
-    return adapter
+    found: type[Queue] = getattr(import_module(module), name)
+    return found

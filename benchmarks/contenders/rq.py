@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from benchmarks.contenders.base import DEFAULT, NORMAL, RESULT, SERVER, Adapter
+from benchmarks.contenders.base import DEFAULT, NORMAL, RESULT, SERVER, Queue
 
 _FUNCTION = "benchmarks.contenders.rq.work"
 _TIMEOUT_S = 180
@@ -17,7 +17,7 @@ _PATIENCE_S = 300.0
 _POLL_S = 0.1
 
 
-class Rq(Adapter):
+class Rq(Queue):
     """enqueue; dequeue_any with both preparations; handle_job_success with the result."""
 
     name = "rq"
@@ -27,7 +27,7 @@ class Rq(Adapter):
     packages = ("rq", "redis")
     server = "redis"
     durabilities = (DEFAULT,)
-    beside = NORMAL
+    compared_with = NORMAL
     stores_results = True
     recovery = "Retry(3) and the cleaning of its registries, once nobody else works"
     patience_s = 3.0
@@ -76,7 +76,7 @@ class Rq(Adapter):
         self._worker.handle_job_success(held, self._queue, self._queue.started_job_registry)
         return True
 
-    def live_many(self, encoded: Sequence[Mapping[str, Any]]) -> None:
+    def lifecycle_batch(self, encoded: Sequence[Mapping[str, Any]]) -> None:
         self.fill(encoded)
         held = [self.claim() for _ in encoded]
         for job in held:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from benchmarks.contenders.environments import FOLDER, CannotRun, told
+from benchmarks.contenders.environments import FOLDER, CannotRun, gist_of
 
 _PATIENCE_S = 30.0
 _DATABASES = 64
@@ -53,7 +53,7 @@ class Servers:
     def leave(self, server: str, place: str) -> None:
         """Done with a place: Redis, which keeps all in memory and saves all, forgets it.
 
-        A server that is gone is none of this one's business: who asks it next is told.
+        A server that is gone is no error here: the next use of it fails.
         """
         if server != "redis":
             return
@@ -152,7 +152,7 @@ class Servers:
         while not is_ready():
             if self._running[name].poll() is not None or time.monotonic() > ends:
                 log = self._home(name) / "log"
-                reason = told(log.read_text("utf-8", "replace"))
+                reason = gist_of(log.read_text("utf-8", "replace"))
                 raise CannotRun(f"its server does not start: {reason}")
             time.sleep(0.05)
 
@@ -214,7 +214,7 @@ def _run(command: Sequence[str | Path], account: str) -> None:
     except OSError as error:
         raise CannotRun(f"its server does not start: {error.strerror or error}") from None
     if done.returncode:
-        raise CannotRun(f"its server does not start: {told(done.stderr)}")
+        raise CannotRun(f"its server does not start: {gist_of(done.stderr)}")
 
 
 def _succeeds(command: Sequence[str | Path]) -> bool:

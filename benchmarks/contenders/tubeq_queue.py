@@ -6,13 +6,13 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.contenders.base import BATCH, RESULT, TASK_TYPE, Adapter
+from benchmarks.contenders.base import BATCH, RESULT, TASK_TYPE, Queue
 
 _IDEAS: Any = [RESULT]
 _DURABILITY = {"normal": "fast", "full": "full"}
 
 
-class Tubeq(Adapter):
+class Tubeq(Queue):
     """Three transactions a task: created, claimed and started, completed with one idea."""
 
     name = "tubeq"
@@ -56,7 +56,7 @@ class Tubeq(Adapter):
         except ClaimLost:
             return False, None
 
-    def live_many(self, encoded: Sequence[Mapping[str, Any]]) -> None:
+    def lifecycle_batch(self, encoded: Sequence[Mapping[str, Any]]) -> None:
         """Three transactions a batch."""
         self.fill(encoded)
         held = self._queue.storage.claim(self._request, len(encoded))
@@ -99,6 +99,7 @@ class TubeqNext(Tubeq):
     name = "tubeq-next"
     title = "tubeq, complete(then=…)"
     lifecycle_only = True
+    many = ""
 
     def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
         super().__init__(place, durability, create=create, lease_s=lease_s)
@@ -108,7 +109,7 @@ class TubeqNext(Tubeq):
     def complete_and_claim(self, held: Any) -> tuple[bool, Any | None]:
         return self._complete(held, self._request)
 
-    def live(self, encoded: Mapping[str, Any]) -> None:
+    def lifecycle(self, encoded: Mapping[str, Any]) -> None:
         """One task more is put and one more completed; the one claimed waits for the next call."""
         self.put(encoded)
         held = self._held or self.claim()

@@ -129,12 +129,16 @@ def read_targets(
         for name, value in table.items():
             if name not in known[workload]:
                 raise BadInput(f"{where} has no metric {_close(name, known[workload])}")
-            found.setdefault(workload, {})[name] = _limit(f"{where} {name}", value)
+            found.setdefault(workload, {})[name] = limit_of(f"{where} {name}", value)
     return found
 
 
-def _limit(where: str, value: Any) -> tuple[float, str]:
-    """A number, or [a number, "why"]."""
+def limit_of(where: str, value: Any) -> tuple[float, str]:
+    """A number, or [a number, "why"].
+
+    Raises:
+        BadInput: it is neither.
+    """
     allowed, why = value if isinstance(value, list) and len(value) == 2 else (value, "")
     is_number = isinstance(allowed, (int, float)) and not isinstance(allowed, bool)
     if not is_number or not 0 <= allowed <= _LARGEST or not isinstance(why, str):  # NaN too

@@ -59,7 +59,7 @@ class WorkloadActor:
         self._state = self._workload.prepare(Path(folder), Profile(profile))
         gc.collect()
         gc.freeze()
-        return self._workload.batch
+        return self._workload.batch or self._workload.reference_batch
 
     def run(self, calls: int) -> dict[str, Any]:
         """Do so many calls: latencies_s (packed doubles), elapsed_s, operations, values."""

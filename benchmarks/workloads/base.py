@@ -101,6 +101,9 @@ class Workload:
     """How many calls counters are taken of; 0 where they mean nothing: several processes or
     threads, or not the same work each time."""
 
+    reference_batch: int = 0
+    """How many calls a batch has where it is compared with the bare reference, though the gate has
+    no use for it: what waits differs too much from process to process."""
     has_reference: bool = False
     """Whether it also runs on the bare reference, so that its time can be a ratio to that."""
 

@@ -44,6 +44,7 @@ class Contention(Workload):
     has_reference = True
     calls = sizes(1_000, 10_000, 100_000)
     figures = ("unfairness",)
+    reference_batch = 1_000
     batch = 0  # its spread is that of the scheduler: too much for a gate
     counted_calls = 0
 

@@ -99,6 +99,7 @@ class WakeUp(_Served):
     """One task a call, created when the worker has nothing to do."""
 
     name = "wake-up"
+    reference_batch = 25
     calls = sizes(50, 1_000, 10_000)
 
     def work(self, state: _State, calls: int) -> Sample:

@@ -194,9 +194,10 @@ def test_with_every_workload_a_package_stays_below_20_kb(
         "throughput_per_s")  # fmt: skip
     own = {**timed(1.0), "confidence": 0.99, "measured_at": "2026-11-26T10:05:26+00:00",
         "elapsed_s": 17.225, "load_1m": 3.27, "metrics": dict.fromkeys(names, ratio)}  # fmt: skip
-    monkeypatch.setattr(backfill_time, "measured", lambda *_: own)
+    monkeypatch.setattr(backfill_time, "measured", lambda *_, **__: own)
     assert run_backfill(tmp_path, "--only", "time", "--all-workloads", "--newest", "2") == 0
-    (folder,) = (tmp_path / "ratios").iterdir()
+    folder, of_reference = sorted((tmp_path / "ratios").iterdir())
+    assert set(by_package(of_reference)[three[1].key]) >= {"contention-8", "wake-up"}
     assert all(path.stat().st_size < 20_000 for path in folder.iterdir())
     found = by_package(folder)[three[1].key]
     assert len(found["enqueue"]["metrics"]["latency_p99_ms"]["processes"]) == 8

@@ -92,6 +92,7 @@ BAD = [
     ["peers", "--only", "no-such-queue"],
     ["peers", "--depth", "-1"],
     ["peers", "--markdown", "{tmp}"],
+    ["figures", "{tmp}/nope.md"],
     ["no-such-command"],
     [],
 ]  # fmt: skip

@@ -10,10 +10,8 @@ import pytest
 
 from benchmarks.common.exits import InfrastructureError
 from benchmarks.contenders import revisions
-from benchmarks.contenders.environments import Launch
 from benchmarks.contenders.revisions import BuildFailed
 from benchmarks.contenders.servers import _conninfo_value
-from benchmarks.peers.process import DriverFailed, started
 from benchmarks.records.environment import python_path
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals, shell scripts")
@@ -33,16 +31,6 @@ def test_a_builder_that_is_killed_says_nothing_about_the_package(tmp_path: Path)
     assert not isinstance(caught.value, BuildFailed)
     with pytest.raises(InfrastructureError, match="cannot be started"):
         revisions._build([str(tmp_path / "uv")], lambda: None)
-
-
-@posix
-def test_a_peer_that_talks_nonsense_is_a_row(tmp_path: Path) -> None:
-    command = [str(script(tmp_path / "driver", "read order; echo nonsense; read order"))]
-    with (
-        pytest.raises(DriverFailed, match="no answer"),
-        started(Launch(command, {}, tmp_path)) as it,
-    ):
-        it.ask("open")
 
 
 def test_a_path_that_no_pythonpath_can_hold(tmp_path: Path) -> None:

@@ -15,53 +15,50 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.contenders.environments import CannotRun, _by_pyenv, prepare, told
-from benchmarks.contenders.registry import ADAPTERS, load
+from benchmarks.contenders.environments import CannotRun, _by_pyenv, gist_of, prepare
+from benchmarks.contenders.registry import QUEUES, load
 from benchmarks.contenders.servers import Servers
-from benchmarks.peers.candidates import choose
-from benchmarks.peers.driver import Driver
-from benchmarks.peers.figures import (
-    Contest,
-    contention_figures,
-    crash_counts,
-    jain,
-    latency_figures,
-    ratios,
-    turns,
-)
-from benchmarks.peers.measure import Run, measure
-from benchmarks.peers.plan import Plan
-from benchmarks.peers.process import numbers, started
-from benchmarks.peers.report import markdown
-from benchmarks.peers.targets import peer_targets
+from benchmarks.judging.peers import judge_peers, read_limits
+from benchmarks.measuring.contention import Contest, contention_figures, jain
+from benchmarks.measuring.crash import crash_counts
+from benchmarks.measuring.driver import Driver
+from benchmarks.measuring.peers import Run, measure
+from benchmarks.measuring.process import unpack
+from benchmarks.measuring.queues import Peer, Plan, Session, choose
+from benchmarks.measuring.verbs import ratios, verb_figures
+from benchmarks.reporting.peers import markdown
 from benchmarks.reporting.publish import read_peers
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = Plan(
-    depths=(300,), rounds=3, calls=30, turn_s=0.1, fill_budget_s=10.0, processes=(1, 2),
-    claim_s=0.1, contention_rounds=1, most_filled=4_000, crash_tasks=300, crash_workers=2, kills=4,
-    work_s=0.002, durabilities=("normal",),
+    depths=(300,), rounds=3, calls=30, round_s=0.1, fill_budget_s=10.0, processes=(1, 2),
+    work_s=0.1, contention_rounds=1, most_filled=4_000, crash_tasks=300, crash_workers=2, kills=4,
+    task_s=0.002, durabilities=("normal",),
 )  # fmt: skip
 UNSAFE = '''
 """Deletes a task when it is claimed: what a worker is killed with is lost."""
 
-import json
-from benchmarks.contenders.bare_sqlite3 import Sqlite3Floor
+from benchmarks.contenders.reference import Reference
 
 
-class Unsafe(Sqlite3Floor):
+class Unsafe(Reference):
     name = "unsafe"
     title = "unsafe"
     kind = "library"
     acknowledges = False
 
     def claim(self):
-        self._execute("BEGIN IMMEDIATE")
-        rows = self._execute(
-            "DELETE FROM task WHERE id = (SELECT min(id) FROM task) RETURNING id, payload"
+        rows = self._queue.connection.execute(
+            "DELETE FROM task_queue WHERE id = (SELECT min(id) FROM task_queue) RETURNING id"
         ).fetchall()
-        self._execute("COMMIT")
         return rows[0] if rows else None
+
+    def number_of(self, held):
+        return held[0] - 1
+
+    def lifecycle_batch(self, encoded):
+        for each in encoded:
+            self.lifecycle(each)
 
     def complete(self, held):
         return True
@@ -70,10 +67,10 @@ class Unsafe(Sqlite3Floor):
         return None
 '''
 NEEDY = """
-from benchmarks.contenders.base import Adapter
+from benchmarks.contenders.base import Queue
 
 
-class Needy(Adapter):
+class Needy(Queue):
     name = "needy"
     title = "needy"
     requirements = ("./there-is-no-such-folder",)
@@ -93,48 +90,49 @@ def document(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))
         measure(run, chosen, told_steps.append, extra_path=folder, seed=7)
-    run.targets += [row.as_json() for row in peer_targets(run.document())]
     assert "installing huey-storage" in told_steps
-    return json.loads(json.dumps(run.document()))
+    document = run.document()
+    document["targets"] = [each.as_json() for each in judge_peers(document, read_limits(), "tubeq")]
+    return json.loads(json.dumps(document))
 
 
 def rows_of(document, stage, name):
-    return [row for row in document[stage] if row["candidate"] == name]
+    return [row for row in document[stage] if row["queue"] == name]
 
 
 @pytest.mark.slow
 def test_every_verb_of_every_candidate_is_timed(document):
-    for name in ("sqlite3", "tubeq", "unsafe"):
-        (row,) = rows_of(document, "latency", name)
+    for name in ("reference", "tubeq", "unsafe"):
+        (row,) = rows_of(document, "verbs", name)
         assert row["rounds"] == TINY.rounds
         for verb in ("put", "claim", "complete", "lifecycle"):
             assert 0 < row["figures"][f"{verb}_p50_us"] <= row["figures"][f"{verb}_p95_us"]
         assert row["ratios"]["lifecycles_per_s"] > 0
-    (floor,) = rows_of(document, "latency", "sqlite3")
+    (floor,) = rows_of(document, "verbs", "reference")
     assert set(floor["ratios"].values()) == {1.0}
-    for name in ("sqlite3", "tubeq"):
-        (row,) = rows_of(document, "latency", name)
+    for name in ("reference", "tubeq"):
+        (row,) = rows_of(document, "verbs", name)
         assert row["figures"]["batch_lifecycles_per_s"] > row["figures"]["lifecycles_per_s"]
-    assert not rows_of(document, "latency", "tubeq-batch")
+    assert not rows_of(document, "verbs", "tubeq-batch")
     assert not rows_of(document, "contention", "tubeq-batch")
-    (chained,) = rows_of(document, "latency", "tubeq-next")
+    (chained,) = rows_of(document, "verbs", "tubeq-next")
     assert "claim_p50_us" not in chained["figures"]
     assert chained["figures"]["lifecycles_per_s"] > 0
 
 
 @pytest.mark.slow
 def test_a_peer_is_measured_in_an_environment_of_its_own_or_says_why_not(document):
-    (peer,) = [each for each in document["candidates"] if each["name"] == "huey-storage"]
+    (peer,) = [each for each in document["queues"] if each["name"] == "huey-storage"]
     if peer["reason"]:  # no package registry
         pytest.skip(peer["reason"])
     assert "huey 3.5.4" in peer["version"]
     assert "synchronous NORMAL" in peer["settings"]["normal"]
-    assert rows_of(document, "latency", "huey-storage")[0]["figures"]
+    assert rows_of(document, "verbs", "huey-storage")[0]["figures"]
 
 
 @pytest.mark.slow
 def test_what_cannot_be_installed_is_named_and_told(document):
-    (needy,) = [each for each in document["candidates"] if each["name"] == "needy"]
+    (needy,) = [each for each in document["queues"] if each["name"] == "needy"]
     assert needy["reason"].startswith("not installed")
     assert "/" not in needy["reason"]
     assert needy["reason"] in markdown(document)
@@ -142,12 +140,12 @@ def test_what_cannot_be_installed_is_named_and_told(document):
 
 @pytest.mark.slow
 def test_processes_share_one_queue_and_no_task_goes_to_two(document):
-    for name in ("sqlite3", "tubeq"):
+    for name in ("reference", "tubeq"):
         found = {row["processes"]: row["figures"] for row in rows_of(document, "contention", name)}
         assert set(found) == {1, 2}
         for figures in found.values():
-            assert figures["claims_per_s"] > 0
-            assert figures["double_claims"] == figures["errors"] == 0
+            assert figures["tasks_per_s"] > 0
+            assert figures["done_twice"] == figures["errors"] == 0
             assert 0 < figures["jain"] <= 1
 
 
@@ -169,20 +167,19 @@ def test_tubeq_loses_nothing_to_sigkill_and_an_unsafe_queue_does(document):
 
 @pytest.mark.slow
 def test_the_run_says_what_targets_are_met_and_makes_a_page(document, tmp_path):
-    met = {row["what"]: row["met"] for row in document["targets"] if row["table"] == "SIGKILL"}
-    assert len(met) == 3
-    assert all(met.values())
+    met = {row["name"]: row["met"] for row in document["targets"]}
+    assert all(met[name] for name in ("lost", "doubly_completed", "done_twice"))
     (tmp_path / "peers").mkdir()
     (tmp_path / "peers" / "one.json").write_text(json.dumps(document), "utf-8")
     views, problems = read_peers(tmp_path / "peers")
     assert problems == []
-    assert views[0]["crash"][0]["title"] == "floor: sqlite3"
+    assert views[0]["tables"][0].rows[0][0] == "reference: bare SQLite"
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no Ctrl-C for a single process")
 def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(tmp_path):
-    command = [sys.executable, "-m", "benchmarks", "peers", "--quick", "--no-targets", "--json",
+    command = [sys.executable, "-m", "benchmarks", "peers", "--quick", "--json",
                "--only", "tubeq", "--results", str(tmp_path)]  # fmt: skip
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
@@ -202,18 +199,18 @@ def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="its server listens on a Unix socket")
 def test_redis_is_saved_beside_a_save_and_forgets_a_place_that_was_left(tmp_path):
-    adapter, servers = load(ADAPTERS["rq"]), Servers()
+    adapter, servers = load(QUEUES["rq"]), Servers()
     try:
-        launch = prepare(adapter, ADAPTERS["rq"])
+        launch = prepare(adapter)
         place = servers.place("redis")
     except CannotRun as error:  # no package registry, or no server
         servers.stop()
         pytest.skip(str(error))
     try:
-        with started(launch) as driver:
+        with Peer("rq", QUEUES["rq"], adapter, launch).start() as driver:
             driver.ask("open", place=place, durability="default", create=True, lease_s=60.0)
             _redis(place, "BGSAVE")
-            assert driver.ask("fill", first=0, count=300, budget_s=20.0)["filled"] == 300
+            assert driver.ask("fill", first=0, count=300, budget_s=20.0) == 300
             assert int(_redis(place, "DBSIZE").strip(":\r\n")) > 300
             driver.ask("close")
         servers.leave("redis", place)
@@ -240,7 +237,7 @@ def test_an_unknown_name_is_refused_with_the_known_ones(capsys):
     assert main(["peers", "--only", "celery"]) == 2
     error = capsys.readouterr().err
     assert "celery" in error
-    for name in ADAPTERS:
+    for name in QUEUES:
         assert name in error
 
 
@@ -251,25 +248,25 @@ def test_a_depth_of_nothing_is_refused(capsys):
     assert "at least 1" in capsys.readouterr().err
 
 
-def test_the_floor_is_always_among_the_chosen():
-    assert list(choose(["huey"])) == ["sqlite3", "huey"]
-    assert list(choose([])) == list(ADAPTERS)
+def test_the_reference_is_always_among_the_chosen():
+    assert list(choose(["huey"])) == ["reference", "huey"]
+    assert list(choose([])) == list(QUEUES)
 
 
 def test_every_adapter_can_be_read_without_its_packages():
     titles = set()
-    for name, place in ADAPTERS.items():
+    for name, place in QUEUES.items():
         adapter = load(place)
         assert adapter.name == name
         assert all("=" in each or "@" in each for each in adapter.requirements), "not pinned"
         titles.add(adapter.title)
-    assert len(titles) == len(ADAPTERS)
+    assert len(titles) == len(QUEUES)
 
 
 def test_a_queue_for_a_newer_python_says_so(monkeypatch):
-    adapter = type("Newer", (load(ADAPTERS["huey"]),), {"python": (3, 99)})
+    adapter = type("Newer", (load(QUEUES["huey"]),), {"python": (3, 99)})
     with pytest.raises(CannotRun, match=r"needs Python 3\.99"):
-        prepare(adapter, "nowhere:Newer")
+        prepare(adapter)
 
 
 def test_a_python_of_pyenv_serves_where_it_is_new_enough(monkeypatch, tmp_path):
@@ -284,7 +281,7 @@ def test_a_python_of_pyenv_serves_where_it_is_new_enough(monkeypatch, tmp_path):
 
 def test_reasons_bear_no_addresses_and_no_folders():
     text = "error: cannot reach https://registry.example/simple of /home/someone/.lab/peers/x"
-    assert told(text) == "error: cannot reach an address of x"
+    assert gist_of(text) == "error: cannot reach an address of x"
 
 
 # Arithmetic --------------------------------------------------------------------------------------
@@ -292,7 +289,7 @@ def test_reasons_bear_no_addresses_and_no_folders():
 
 def test_each_round_has_every_candidate_once_in_an_order_of_its_own():
     names = ["a", "b", "c", "d", "e"]
-    found = turns(names, 30, random.Random(1))
+    found = Session(TINY, [], Servers(), Path(), random.Random(1), print).order(names, 30)
     assert all(sorted(each) == names for each in found)
     assert len({tuple(each) for each in found}) > 15
     assert {each[0] for each in found} == set(names)
@@ -313,9 +310,9 @@ def test_ratios_are_medians_over_rounds_that_both_were_in():
 
 
 def test_figures_are_medians_over_rounds_and_p99_needs_many_calls():
-    few = latency_figures([{"claim": [1000, 1000, 9000]}, {"claim": [3000] * 3}])
+    few = verb_figures([{"claim": [1000, 1000, 9000]}, {"claim": [3000] * 3}])
     assert few == {"claim_p50_us": 2.0, "claim_p95_us": 6.0}
-    many = latency_figures([{"lifecycle": [1000] * 400}])
+    many = verb_figures([{"lifecycle": [1000] * 400}])
     assert many["lifecycle_p99_us"] == 1.0
     assert many["lifecycles_per_s"] == pytest.approx(1e6)
 
@@ -326,9 +323,9 @@ def test_jain_and_double_claims():
     assert jain([0, 0]) == 0
     contest = Contest([[1_000_000], [2_000_000, 3_000_000]], [1, 2, 2], 0.5, errors=1)
     figures = contention_figures([contest])
-    assert figures["claims_per_s"] == 6
+    assert figures["tasks_per_s"] == 6
     assert figures["slowest_ms"] == 3
-    assert (figures["double_claims"], figures["errors"]) == (1, 1)
+    assert (figures["done_twice"], figures["errors"]) == (1, 1)
 
 
 def test_a_completion_counts_from_the_log_or_from_the_queues_own_record():
@@ -340,13 +337,12 @@ def test_a_completion_counts_from_the_log_or_from_the_queues_own_record():
 
 
 def test_batches_share_their_time_among_their_tasks(tmp_path):
-    adapter = load(ADAPTERS["tubeq"])
-    driver = Driver(adapter)
-    driver.do_open(str(tmp_path / "queue.db"), "normal", True, 60.0)
+    driver = Driver(QUEUES["tubeq"])
+    driver.open(str(tmp_path / "queue.db"), "normal", True, 60.0)
     try:
-        found = numbers(driver.do_batches(0, 2, 50)["batch"])
-        assert driver.do_completed() == {"completed": list(range(99, -1, -1))}
+        found = unpack(driver.batches(0, 2, 50), "q")
+        assert driver.completed() == list(range(99, -1, -1))
     finally:
-        driver.do_close()
+        driver.close()
     assert len(found) == 2
     assert all(1_000 < each < 1e9 for each in found)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from benchmarks.contenders.base import DEFAULT, FULL, RESULT, SERVER, Adapter
+from benchmarks.contenders.base import DEFAULT, FULL, RESULT, SERVER, Queue
 
 _RESULT = json.dumps(RESULT)
 _SCHEMA = """
@@ -35,17 +35,17 @@ _CLAIM_MANY = _CLAIM.replace("WHERE id = (", "WHERE id IN (").replace("LIMIT 1",
 _COMPLETE_MANY = _COMPLETE.replace("id = %s", "id = ANY(%s)")
 
 
-class RawPostgres(Adapter):
+class ReferencePostgres(Queue):
     """One statement, and so one transaction, for each of put, claim, and complete with result."""
 
     name = "postgres"
-    title = "PostgreSQL, raw"
+    title = "reference: bare PostgreSQL"
     kind = SERVER
     requirements = ("psycopg[binary]==3.3.9",)
     packages = ("psycopg",)
     server = "postgres"
     durabilities = (DEFAULT,)
-    beside = FULL
+    compared_with = FULL
     stores_results = True
     encodes = False
     recovery = "none: it is bare SQL"
@@ -75,7 +75,7 @@ class RawPostgres(Adapter):
         self._connection.execute(_COMPLETE, (held[0], _RESULT))
         return True
 
-    def live_many(self, encoded: Sequence[str]) -> None:
+    def lifecycle_batch(self, encoded: Sequence[str]) -> None:
         """Three transactions a batch."""
         self._insert_many(encoded)
         held = self._connection.execute(_CLAIM_MANY, ("w", len(encoded))).fetchall()

@@ -1,0 +1,180 @@
+"""The limits that only a comparison can judge: [peers] of targets.toml, and a run's figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from benchmarks.common.exits import BadInput
+from benchmarks.common.project import parse_toml, project, root
+from benchmarks.judging.targets import limit_of
+
+Document = Mapping[str, Any]
+_HIGHER_IS_BETTER = frozenset(
+    {"lifecycles_per_s", "best_safe_peer", "best_safe_peer_batches", "scaling", "jain"}
+)
+NAMES = {
+    "claim_p50": "claim P50, ratio to the reference",
+    "claim_p95": "claim P95, ratio to the reference",
+    "put_p50": "put P50, ratio to the reference",
+    "complete_p50": "complete P50, ratio to the reference",
+    "lifecycles_per_s": "lifecycles a second, ratio to the reference",
+    "best_safe_peer": "lifecycles a second, ratio to the best safe peer",
+    "best_safe_peer_batches": "the same in batches of 100",
+    "scaling": "tasks a second of several processes, ratio to one",
+    "slowest_ms": "slowest task of several processes, ms",
+    "jain": "fairness (Jain)",
+    "done_twice": "tasks done twice by several processes",
+    "lost": "tasks lost to SIGKILL",
+    "doubly_completed": "tasks completed twice after SIGKILL",
+}
+"""What can be limited, in words."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One limit and the figure that is furthest from keeping it; `value` is None where none is."""
+
+    name: str
+    limit: float
+    value: float | None
+    where: str
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the figure keeps to it."""
+        if self.value is None:
+            return False
+        at_least = self.name in _HIGHER_IS_BETTER
+        return self.value >= self.limit if at_least else self.value <= self.limit
+
+    def as_json(self) -> dict[str, Any]:
+        """For the record, with the words of a page."""
+        sign = "≥" if self.name in _HIGHER_IS_BETTER else "≤"
+        words = {"what": NAMES[self.name], "sign": sign, "met": self.is_met}
+        return {**asdict(self), **words}
+
+
+def read_limits(path: Path | None = None) -> dict[str, float]:
+    """The [peers] table of lab.toml's `targets`, or of a file; {} where there is none.
+
+    Raises:
+        BadInput: it is not TOML, or limits what is not measured.
+    """
+    if path is None:
+        if not project().targets:
+            return {}
+        path = root() / project().targets
+    try:
+        table = parse_toml(path.read_text("utf-8-sig")).get("peers", {})
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path.name}: {error}") from None
+    for name in table:
+        if name not in NAMES:
+            close = get_close_matches(name, NAMES, n=1) or list(NAMES)
+            raise BadInput(f"{path.name}: [peers] has no {name!r}: there is {', '.join(close)}")
+    return {name: limit_of(f"{path.name}: [peers] {name}", table[name])[0] for name in table}
+
+
+def judge_peers(document: Document, limits: Mapping[str, float], own: str) -> list[Target]:
+    """Each limit with the worst figure of the package's.
+
+    Args:
+        own: the package's name: its queues' names begin with it.
+    """
+    found: dict[str, list[tuple[float, str]]] = {}
+    for name, value, where in (
+        *_verbs(document, own), *_rates(document, own), *_safety(document, own),
+    ):  # fmt: skip
+        found.setdefault(name, []).append((value, where))
+    targets = []
+    for name, limit in limits.items():
+        worst = min if name in _HIGHER_IS_BETTER else max
+        if name in found:
+            targets.append(Target(name, limit, *worst(found[name])))
+        else:
+            targets.append(Target(name, limit, None, "not measured"))
+    return targets
+
+
+def safe_queues(document: Document) -> set[str]:
+    """Those that lost nothing and completed nothing twice when workers were killed, and gave no
+    task to two of several processes."""
+    doubling = {row["queue"] for row in document["contention"] if row["figures"].get("done_twice")}
+    return {
+        row["queue"]
+        for row in document["crash"]
+        if row["figures"] and not (row["figures"]["lost"] or row["figures"]["doubly_completed"])
+    } - doubling
+
+
+def _verbs(document: Document, own: str) -> Iterator[tuple[str, float, str]]:
+    for row in document["verbs"]:
+        if row["queue"] == own:
+            for name in ("claim_p50", "claim_p95", "put_p50", "complete_p50"):
+                if name in row["ratios"]:
+                    yield name, row["ratios"][name], _where(row)
+
+
+def _rates(document: Document, own: str) -> Iterator[tuple[str, float, str]]:
+    """The better of the package's ways, compared with the reference and with the best safe peer."""
+    safe = safe_queues(document)
+    queues = {each["name"]: each for each in document["queues"]}
+    for durability, depth in dict.fromkeys(
+        (row["durability"], row["depth"]) for row in document["verbs"]
+    ):
+        rows = [row for row in document["verbs"] if row["depth"] == depth]
+        mine = [r for r in rows if r["queue"].startswith(own) and r["durability"] == durability]
+        peers = [
+            row
+            for row in rows
+            if row["queue"] in safe
+            and not row["queue"].startswith(own)
+            and queues[row["queue"]]["kind"] != "reference"
+            and (queues[row["queue"]]["compared_with"] or row["durability"]) == durability
+        ]
+        for name, rate in (
+            ("best_safe_peer", "lifecycles_per_s"),
+            ("best_safe_peer_batches", "batch_lifecycles_per_s"),
+        ):
+            ours = [row["figures"][rate] for row in mine if rate in row["figures"]]
+            theirs = [(r["figures"][rate], r["queue"]) for r in peers if rate in r["figures"]]
+            if ours and theirs:
+                best, queue = max(theirs)
+                where = f"{queues[queue]['title']}, {depth:,} queued, {durability}"
+                yield name, max(ours) / best, where
+        bare = [r["ratios"]["lifecycles_per_s"] for r in mine if "lifecycles_per_s" in r["ratios"]]
+        if bare:
+            yield "lifecycles_per_s", max(bare), f"{depth:,} queued, {durability}"
+
+
+def _safety(document: Document, own: str) -> Iterator[tuple[str, float, str]]:
+    rows = [row for row in document["contention"] if row["queue"].startswith(own)]
+    single = {
+        (row["queue"], row["durability"]): row["figures"]["tasks_per_s"]
+        for row in rows
+        if row["processes"] == 1 and row["figures"]
+    }
+    for row in rows:
+        if row["processes"] == 1 or not row["figures"]:
+            continue
+        where = f"{row['queue']}, {row['processes']} processes, {row['durability']}"
+        yield "done_twice", row["figures"]["done_twice"], where
+        yield "jain", row["figures"]["jain"], where
+        if alone := single.get((row["queue"], row["durability"])):
+            yield "scaling", row["figures"]["tasks_per_s"] / alone, where
+        if row["durability"] == "normal":
+            yield "slowest_ms", row["figures"]["slowest_ms"], where
+    for row in document["crash"]:
+        if row["queue"].startswith(own):
+            where = f"{row['queue']}: {row['note'] or 'workers killed'}"
+            for name in ("lost", "doubly_completed"):
+                # A run that failed has proved nothing.
+                yield name, row["figures"].get(name, float("inf")), where
+
+
+def _where(row: Mapping[str, Any]) -> str:
+    return f"{row['depth']:,} queued, {row['durability']}"

@@ -1,0 +1,225 @@
+"""The queues of a comparison: which can run here, where each keeps its tasks, their processes."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from benchmarks.contenders.base import DEFAULT, FULL, NORMAL, Queue
+from benchmarks.contenders.environments import CannotRun, Launch, prepare
+from benchmarks.contenders.registry import QUEUES, REFERENCE, load
+from benchmarks.contenders.servers import Servers
+from benchmarks.measuring.process import Process, actor_command
+
+_DRIVER = "benchmarks.measuring.driver:Driver"
+LEASE_S = 600.0
+"""Long enough that no lease expires while something is timed."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sizes of a run; seconds and counts.
+
+    Args:
+        depths: how many tasks are queued while one process is timed.
+        rounds: how often each queue is measured at a depth.
+        calls, batches: at most so many calls of each verb, and batches of lifecycles, in a round.
+        round_s, batch_round_s: a slow queue has fewer, so that they take about so long.
+        fill_budget_s: then a queue counts as not to be filled.
+        queue_budget_s: a queue slower than that at a depth gets three rounds at least.
+        processes: how many claim and complete at once.
+        work_s: for how long; contention_rounds: how often.
+        most_filled: tasks that wait for them, at most.
+        crash_tasks, crash_workers, kills: of the run with SIGKILL.
+        task_s: what a task's work takes in it.
+        recovery_wait_s: how long a recovery that is known to be due is waited for.
+    """
+
+    depths: Sequence[int] = (1_000, 100_000)
+    rounds: int = 9
+    calls: int = 200
+    round_s: float = 0.4
+    batches: int = 15
+    batch_round_s: float = 0.15
+    fill_budget_s: float = 120.0
+    queue_budget_s: float = 30.0
+    processes: Sequence[int] = (1, 4, 8)
+    work_s: float = 1.0
+    contention_rounds: int = 3
+    most_filled: int = 90_000
+    crash_tasks: int = 2_000
+    crash_workers: int = 4
+    kills: int = 10
+    task_s: float = 0.002
+    recovery_wait_s: float = 75.0
+    durabilities: Sequence[str] = (NORMAL, FULL)
+
+
+REGULAR = Plan()
+QUICK = Plan(
+    depths=(1_000,), rounds=2, calls=50, round_s=0.1, batch_round_s=0.05, fill_budget_s=10.0,
+    queue_budget_s=5.0, processes=(1, 4), work_s=0.2, contention_rounds=1, most_filled=12_000,
+    crash_tasks=400, kills=3, task_s=0.001, recovery_wait_s=2.0, durabilities=(NORMAL,),
+)  # fmt: skip
+"""A check that all of it works; its figures say little."""
+
+
+@dataclass
+class Peer:
+    """One of the queues that are compared.
+
+    Args:
+        place: "module:Class" of it.
+        launch: how to start its driver; None where it cannot run.
+        reason: why it cannot.
+        version, settings: as its driver says, settings by durability.
+    """
+
+    name: str
+    place: str
+    queue: type[Queue]
+    launch: Launch | None = None
+    reason: str = ""
+    version: str = ""
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def durability(self, wanted: str) -> str | None:
+        """With which one it is opened where `wanted` is measured; None where it has no part there.
+
+        Servers are measured once, at their defaults.
+        """
+        if wanted in self.queue.durabilities:
+            return wanted
+        return DEFAULT if wanted == NORMAL and DEFAULT in self.queue.durabilities else None
+
+    def start(self) -> Process:
+        """Start its driver.
+
+        Raises:
+            ProcessFailed: it cannot be started.
+        """
+        assert self.launch is not None
+        command = list(self.launch.command)
+        if not self.queue.script:
+            command = actor_command(_DRIVER, self.place, python=command[0])
+        launch = self.launch
+        return Process(
+            command, name=self.name, folder=launch.folder, environment=launch.environment
+        )
+
+    @contextmanager
+    def started(self, count: int) -> Iterator[list[Process]]:
+        """So many drivers of it."""
+        with ExitStack() as stack:
+            yield [stack.enter_context(self.start()) for _ in range(count)]
+
+    def open(
+        self,
+        process: Process,
+        durability: str,
+        place: str,
+        *,
+        create: bool,
+        lease_s: float = LEASE_S,
+    ) -> None:
+        """Open its queue in a driver, and note what that says of it.
+
+        Raises:
+            ProcessFailed: it cannot be opened.
+        """
+        answer = process.ask(
+            "open", place=place, durability=durability, create=create, lease_s=lease_s
+        )
+        self.version = answer["version"]
+        self.settings[durability] = answer["settings"]
+
+
+@dataclass
+class Session:
+    """What the stages of a run share.
+
+    Args:
+        say: called before each step with what comes.
+    """
+
+    plan: Plan
+    peers: Sequence[Peer]
+    servers: Servers
+    folder: Path
+    chance: random.Random
+    say: Callable[[str], None]
+
+    @property
+    def ready(self) -> list[Peer]:
+        """Those that can run."""
+        return [each for each in self.peers if each.launch is not None]
+
+    def timed(self, durability: str) -> dict[str, Peer]:
+        """By name, those whose verbs are timed at a durability."""
+        return {
+            each.name: each
+            for each in self.ready
+            if not each.queue.crash_only and each.durability(durability) is not None
+        }
+
+    def order(self, names: Sequence[str], rounds: int) -> list[list[str]]:
+        """Every name once in each round, each round in a random order of its own."""
+        return [self.chance.sample(names, len(names)) for _ in range(rounds)]
+
+    def with_plan(self, **changes: float) -> Session:
+        """The same with another plan."""
+        return replace(self, plan=replace(self.plan, **changes))  # type: ignore[arg-type]
+
+    @contextmanager
+    def place(self, peer: Peer) -> Iterator[str]:
+        """An empty place for its tasks; files are removed afterwards.
+
+        Raises:
+            CannotRun: its server is not to be had.
+        """
+        if server := peer.queue.server:
+            place = self.servers.place(server)
+            try:
+                yield place
+            finally:
+                self.servers.leave(server, place)
+            return
+        folder = Path(tempfile.mkdtemp(prefix=f"{peer.name}-", dir=self.folder))
+        try:
+            yield str(folder / "queue.db")
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def choose(names: Sequence[str], known: Mapping[str, str] = QUEUES) -> dict[str, str]:
+    """By name, where the queues are: of these names, the reference with them; of none, all.
+
+    Raises:
+        ValueError: there is no such queue; the message names those that there are.
+    """
+    for name in names:
+        if name not in known:
+            raise ValueError(f"there is no queue {name!r}: choose from {', '.join(known)}")
+    wanted = {REFERENCE, *names} if names else set(known)
+    return {name: place for name, place in known.items() if name in wanted}
+
+
+def prepare_all(
+    chosen: Mapping[str, str], say: Callable[[str], None], extra_path: Path | None = None
+) -> list[Peer]:
+    """Install what each needs; one that cannot be installed says why."""
+    found = []
+    for name, place in chosen.items():
+        say(f"installing {name}")
+        peer = Peer(name, place, load(place))
+        try:
+            peer.launch = prepare(peer.queue, extra_path)
+        except CannotRun as error:
+            peer.reason = str(error)
+        found.append(peer)
+    return found

@@ -1,0 +1,203 @@
+"""One process: every verb of every queue timed, at several depths, interleaved."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import chain
+from statistics import median
+from typing import Any
+
+from benchmarks.common.statistics import quantile
+from benchmarks.contenders.base import BATCH
+from benchmarks.contenders.environments import CannotRun
+from benchmarks.contenders.registry import REFERENCE
+from benchmarks.measuring.process import Process, ProcessFailed, unpack
+from benchmarks.measuring.queues import Peer, Session
+
+VERBS = ("put", "claim", "complete", "lifecycle", "batch")
+_RATES = {"lifecycle": "lifecycles_per_s", "batch": "batch_lifecycles_per_s"}
+FEWEST_FOR_P99 = 368
+"""Fewer calls have no interval of their P99."""
+_FEWEST_CALLS = 5
+_SETTLE_S = 300.0
+_FEWEST_ROUNDS = 3
+
+Round = Mapping[str, Sequence[int]]
+"""By verb, the latencies of its calls in nanoseconds; of "batch", what each batch took for each of
+its tasks."""
+
+
+@dataclass
+class Entry:
+    """A queue at one depth.
+
+    Args:
+        calls, batches: of a round.
+        rounds: by number.
+        note: why it has fewer figures than others.
+    """
+
+    peer: Peer
+    durability: str
+    process: Process | None = None
+    filled: int = 0
+    calls: int = _FEWEST_CALLS
+    batches: int = 1
+    next_task: int = 0
+    spent_s: float = 0.0
+    rounds: dict[int, Round] = field(default_factory=dict)
+    note: str = ""
+
+    def measure(self) -> Round:
+        """One round."""
+        assert self.process is not None
+        queue, verbs = self.peer.queue, {}
+        if not queue.lifecycle_only:
+            answer = self.process.ask("verbs", first=self._take(self.calls), calls=self.calls)
+            timed = ("put", "claim", "complete") if queue.completes else ("put", "claim")
+            verbs = {verb: unpack(answer[verb], "q") for verb in timed}
+        answer = self.process.ask("lifecycles", first=self._take(self.calls), calls=self.calls)
+        return {**verbs, "lifecycle": unpack(answer, "q")}
+
+    def measure_batches(self) -> Sequence[int]:
+        """What each task of some batches took; [] where the queue has nothing for many tasks."""
+        assert self.process is not None
+        if not self.peer.queue.many:
+            return []
+        first = self._take(self.batches * BATCH)
+        answer = self.process.ask("batches", first=first, calls=self.batches, size=BATCH)
+        return unpack(answer, "q")
+
+    def _take(self, tasks: int) -> int:
+        self.next_task += tasks
+        return self.next_task - tasks
+
+
+def measure_verbs(
+    session: Session, durability: str, depth: int, rows: list[dict[str, Any]]
+) -> None:
+    """Add a row for every queue at this durability and depth; what an interrupt left, too."""
+    entries: dict[str, Entry] = {}
+    with ExitStack() as stack:
+        stack.callback(lambda: rows.extend(_rows(entries, durability, depth)))
+        for name, peer in session.timed(durability).items():
+            session.say(f"filling {name} with {depth:,} ({durability})")
+            entries[name] = Entry(peer, peer.durability(durability) or "")
+            _fill(session, stack, entries[name], depth)
+        names = [name for name, each in entries.items() if each.process is not None]
+        for number, order in enumerate(session.order(names, session.plan.rounds)):
+            for name in order:
+                session.say(f"{name}, {depth:,} queued ({durability})")
+                _measure_round(session, entries[name], number)
+
+
+def _fill(session: Session, stack: ExitStack, entry: Entry, depth: int) -> None:
+    """Open and fill its queue, and see how many calls fit a round."""
+    plan, peer = session.plan, entry.peer
+    try:
+        place = stack.enter_context(session.place(peer))
+        process = stack.enter_context(peer.start())
+        peer.open(process, entry.durability, place, create=True)
+        patience_s = plan.fill_budget_s + _SETTLE_S
+        filled = process.ask("fill", patience_s, first=0, count=depth, budget_s=plan.fill_budget_s)
+        entry.filled = entry.next_task = filled
+        if filled < depth:
+            entry.note = f"not filled within {plan.fill_budget_s:.0f} s: {filled:,} only"
+            return
+        entry.process = process
+        began = time.monotonic()
+        entry.measure()
+        took_s = (time.monotonic() - began) / entry.calls
+        entry.calls = max(_FEWEST_CALLS, min(plan.calls, int(plan.round_s / took_s)))
+        began = time.monotonic()
+        entry.measure_batches()
+        took_s = time.monotonic() - began
+        entry.batches = max(1, min(plan.batches, int(plan.batch_round_s / took_s)))
+    except (CannotRun, ProcessFailed) as error:
+        entry.note, entry.process = short(error), None
+
+
+def _measure_round(session: Session, entry: Entry, number: int) -> None:
+    if entry.process is None:
+        return
+    budget_s = session.plan.queue_budget_s
+    if entry.spent_s > budget_s and len(entry.rounds) >= _FEWEST_ROUNDS:
+        entry.note = f"{len(entry.rounds)} rounds: slower than {budget_s:.0f} s together"
+        return
+    began = time.monotonic()
+    try:
+        verbs = entry.measure()
+        # A queue that has nothing for many tasks takes them one at a time: measured already.
+        single: Sequence[int] = [] if entry.peer.queue.lifecycle_only else verbs["lifecycle"]
+        entry.rounds[number] = {**verbs, "batch": entry.measure_batches() or single}
+    except ProcessFailed as error:
+        entry.note, entry.process = short(error), None
+    entry.spent_s += time.monotonic() - began
+
+
+def _rows(entries: dict[str, Entry], durability: str, depth: int) -> Iterator[dict[str, Any]]:
+    reference = entries[REFERENCE].rounds if REFERENCE in entries else {}
+    for name, each in entries.items():
+        own = list(each.rounds.values())
+        yield {
+            "queue": name,
+            "durability": durability,
+            "depth": depth,
+            "rounds": len(own),
+            "calls": sum(len(found["lifecycle"]) for found in own),
+            "figures": verb_figures(own),
+            "ratios": ratios(each.rounds, reference),
+            "note": each.note,
+        }
+
+
+def percentile_us(latencies: Sequence[int], share: float) -> float:
+    """A percentile in microseconds."""
+    return quantile(sorted(latencies), share) / 1e3
+
+
+def rate_per_s(latencies: Sequence[int]) -> float:
+    """Calls a second, one after the other."""
+    return len(latencies) / (sum(latencies) / 1e9)
+
+
+def verb_figures(rounds: Sequence[Round]) -> dict[str, float]:
+    """Medians over rounds of P50, P95 and rate; P99 of all calls, where there are enough."""
+    figures: dict[str, float] = {}
+    for verb in VERBS:
+        own = [each[verb] for each in rounds if each.get(verb)]
+        if not own:
+            continue
+        for name, share in (("p50", 0.5), ("p95", 0.95)):
+            figures[f"{verb}_{name}_us"] = median(percentile_us(each, share) for each in own)
+        calls = [*chain(*own)]
+        if len(calls) >= FEWEST_FOR_P99:
+            figures[f"{verb}_p99_us"] = percentile_us(calls, 0.99)
+        if verb in _RATES:
+            figures[_RATES[verb]] = median(rate_per_s(each) for each in own)
+    return figures
+
+
+def ratios(own: Mapping[int, Round], reference: Mapping[int, Round]) -> dict[str, float]:
+    """Medians of the ratio to the reference of the same round, of latencies and rates.
+
+    Args:
+        own, reference: rounds by number.
+    """
+    found: dict[str, list[float]] = {}
+    for number in own.keys() & reference.keys():
+        mine, bare = (verb_figures([each[number]]) for each in (own, reference))
+        for name in mine.keys() & bare.keys():
+            if not name.endswith("_p99_us"):
+                found.setdefault(name.removesuffix("_us"), []).append(mine[name] / bare[name])
+    return {name: median(each) for name, each in sorted(found.items())}
+
+
+def short(error: Exception) -> str:
+    """Why there are no figures, fit for a row: the last line of what it said."""
+    from benchmarks.contenders.environments import gist_of
+
+    return gist_of(str(error))
