@@ -278,10 +278,10 @@ def markdown(found: Mapping[str, Any], command: str) -> str:
     for each in found["claims"]:
         verdict = "holds" if each["holds"] else "**missed**"
         lines.append(f"| {each['what']} | {each['found']} | {verdict} |")
+    alarms = f"change points in {ONE_PACKAGE} records"
     lines += [
         "",
-        "| series | one sigma | limit | with the plant | absolute times "
-        f"| change points in {ONE_PACKAGE} records |",
+        f"| series | one sigma | limit | with the plant | absolute times | {alarms} |",
         "|---|--:|--:|--:|--:|--:|",
     ]
     for series, row in found["spread"].items():
