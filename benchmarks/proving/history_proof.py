@@ -46,7 +46,10 @@ _ASV_RATIO_THRESHOLD = 0.05
 _CONFIDENCE = 0.95
 
 Record = Mapping[str, Any]
-SCALED = "ours, scaled to a step of 10 %"
+SCALED = "ours, plant scaled to 10 %"
+"""The planted records, with their own spread."""
+ADDED = "ours, 10 % added"
+"""Records without the plant, later ones multiplied: a step that does not change the spread."""
 
 
 class Value(NamedTuple):
@@ -90,6 +93,9 @@ def proof(records: Sequence[Record], seed: int = 20) -> dict[str, Any]:
             planted = _scaled(planted, real, inverted=series.endswith("_per_s"))
             drawn = [_history(real, planted, chance) for _ in range(HISTORIES)]
             steps.append(_judged(series, SCALED, _ours(series), drawn, flat))
+            factor = 1 / EXACT_STEP if series.endswith("_per_s") else EXACT_STEP
+            drawn = [_stepped(each, factor, chance) for each in flat]
+            steps.append(_judged(series, ADDED, _ours(series), drawn, flat))
     found = {
         "records": {
             f"{kind}{', planted' if planted else ''}": sum(
@@ -102,7 +108,7 @@ def proof(records: Sequence[Record], seed: int = 20) -> dict[str, Any]:
         "load_1m": _range([each["load_1m"] for each in records if "load_1m" in each]),
         "packages": sorted({each["package"] for each in records}),
         "spread": {
-            series: _spread(series, _values(records, series, False))
+            series: _spread(series, _values(records, series, False), _values(records, series, True))
             for series in (*SERIES, COUNTED)
             if len(_values(records, series, False)) > 1
         },
@@ -147,6 +153,14 @@ def _scaled(planted: Sequence[Value], real: Sequence[Value], inverted: bool) -> 
     means = [fmean(math.log(each.ratio) for each in values) for values in (planted, real)]
     factor = math.exp(means[1] - means[0]) * (1 / EXACT_STEP if inverted else EXACT_STEP)
     return [Value(*(factor * figure for figure in each)) for each in planted]
+
+
+def _stepped(
+    flat: Sequence[Value], factor: float, chance: random.Random
+) -> tuple[list[Value], int]:
+    place = chance.randint(*STEP_BETWEEN)
+    later = [Value(*(factor * figure for figure in each)) for each in flat[place:]]
+    return [*flat[:place], *later], place
 
 
 def _values(records: Sequence[Record], series: str, planted: bool) -> list[Value]:
@@ -235,9 +249,9 @@ def _judged(
     }  # fmt: skip
 
 
-def _spread(series: str, values: Sequence[Value]) -> dict[str, Any]:
-    """The standard deviation of the log-ratio, with its interval (chi-square), and that of the
-    absolute times."""
+def _spread(series: str, values: Sequence[Value], planted: Sequence[Value]) -> dict[str, Any]:
+    """The standard deviation of the log-ratio, with its interval (chi-square), that of the
+    absolute times, and that with the plant, which has a spread of its own."""
     logs = [math.log(each.ratio) for each in values]
     sigma = stdev(logs)
     low, high = chi_square_interval(sigma, len(logs), _CONFIDENCE)
@@ -245,6 +259,7 @@ def _spread(series: str, values: Sequence[Value]) -> dict[str, Any]:
         "sigma": sigma, "low": low, "high": high, "limit": LIMITS.get(series),
         "mean": math.exp(fmean(logs)),
         "absolute_sigma": stdev(math.log(each.absolute) for each in values),
+        "planted_sigma": stdev(math.log(each.ratio) for each in planted) if planted[1:] else None,
         "autocorrelation": _autocorrelation(logs),
     }  # fmt: skip
 
@@ -263,17 +278,19 @@ def markdown(found: Mapping[str, Any], command: str) -> str:
     for each in found["claims"]:
         verdict = "holds" if each["holds"] else "**missed**"
         lines.append(f"| {each['what']} | {each['found']} | {verdict} |")
+    alarms = f"change points in {ONE_PACKAGE} records"
     lines += [
         "",
-        f"| series | one sigma | limit | absolute times | change points in {ONE_PACKAGE} records |",
-        "|---|--:|--:|--:|--:|",
+        f"| series | one sigma | limit | with the plant | absolute times | {alarms} |",
+        "|---|--:|--:|--:|--:|--:|",
     ]
     for series, row in found["spread"].items():
         limit = f"{100 * row['limit']:.1f} %" if row["limit"] else ""
+        planted = f"{100 * row['planted_sigma']:.2f} %" if row["planted_sigma"] else ""
         lines.append(
             f"| {series} | {100 * row['sigma']:.2f} % ({100 * row['low']:.2f} to "
-            f"{100 * row['high']:.2f} %) | {limit} | {100 * row['absolute_sigma']:.1f} % | "
-            f"{found['one_package'].get(series, '')} |"
+            f"{100 * row['high']:.2f} %) | {limit} | {planted} "
+            f"| {100 * row['absolute_sigma']:.1f} % | {found['one_package'].get(series, '')} |"
         )
     lines += [
         "",

@@ -13,7 +13,7 @@ from benchmarks.__main__ import main
 from benchmarks.commands import history_pool
 from benchmarks.commands.history_pool import fill
 from benchmarks.common.exits import BadInput
-from benchmarks.proving.history_proof import SCALED, SERIES, claims, markdown, proof
+from benchmarks.proving.history_proof import ADDED, SCALED, SERIES, claims, markdown, proof
 from benchmarks.proving.proof import read_lines
 from benchmarks.records.packages import content_key
 
@@ -54,6 +54,7 @@ def test_a_step_is_found_and_nothing_else() -> None:
         assert (ours["found"], ours["flat_alarms"]) == (40, 0)
         assert ours["step"] == pytest.approx(step, rel=0.1)
     assert row(found, "latency_p50_ms", SCALED)["step"] == pytest.approx(0.10, abs=0.003)
+    assert row(found, "latency_p95_ms", ADDED)["found"] >= 38
     assert row(found, "throughput_per_s", SCALED)["step"] == pytest.approx(-0.091, abs=0.003)
     assert row(found, "latency_p50_ms", "asv, ratio")["found"] >= 38
     assert row(found, "latency_p50_ms", "asv, absolute")["found"] <= 10
