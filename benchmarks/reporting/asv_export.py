@@ -4,7 +4,7 @@
     asv publish --config benchmarks/asv.published.conf.json
 
 Nothing is measured for it, so asv cannot contradict the lab: a package's figures stand at the first
-commit that has it, in commit order, and its names are not those of `asv run` (bench_queue.py),
+commit that has it, in commit order, and its names are not those of `asv run` (bench_workloads.py),
 whose figures are compared with the bare reference. A benchmark is a workload and a figure, lower is
 better, as asv needs it:
 
