@@ -44,7 +44,7 @@ class Workloads:
 
     def setup_cache(self) -> str:
         """The folder that keeps what was measured of this commit."""
-        return os.getcwd()
+        return str(Path.cwd())
 
     def track_p50_to_reference(self, folder: str, name: str) -> float:
         """The median latency."""

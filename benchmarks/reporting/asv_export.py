@@ -137,7 +137,7 @@ def _machine(series: Sequence[Series]) -> dict[str, str]:
     return {
         "machine": known.get("machine", "counted"), "cpu": known.get("cpu", ""),
         "num_cpu": known.get("cores", ""), "arch": "", "os": "", "ram": "",
-        "python": known["python"], "sqlite": known["sqlite"],
+        "python": known.get("python", ""), "sqlite": known.get("sqlite", ""),
     }  # fmt: skip
 
 

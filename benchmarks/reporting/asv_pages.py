@@ -24,6 +24,7 @@ from xml.etree import ElementTree as ET
 from benchmarks.common.exits import LabError
 from benchmarks.common.git import git_text
 from benchmarks.common.project import LAB, lab_folder, project, root
+from benchmarks.records.series import INSTRUCTIONS
 from benchmarks.reporting.asv_export import export
 
 CONFIGURATION = LAB / "benchmarks" / "asv.published.conf.json"
@@ -144,16 +145,17 @@ def _confirms(
     workload, _, figure = name.rpartition(".")
     for each in comparison.get("workloads", ()):
         if each["name"] == workload:
-            if figure == "instructions" or new / old - 1 < SMALLEST_TIMED_STEP:
+            if figure == INSTRUCTIONS or new / old - 1 < SMALLEST_TIMED_STEP:
                 return any(_is_more(counter) for counter in each.get("counters", ()))
-            return any(figure.removesuffix("_ratio") in metric["metric"] and metric["verdict"] == "regressed"
-                       for metric in each["metrics"])  # fmt: skip
+            short = figure.removesuffix("_ratio")
+            slower = [m["metric"] for m in each["metrics"] if m["verdict"] == "regressed"]
+            return any(short in metric for metric in slower)
     return False
 
 
 def _is_more(counter: Mapping[str, Any]) -> bool:
     more = counter["head"] > counter["base"] * (1 + counter.get("noise", 0))
-    return counter["counter"] == "instructions" and more
+    return counter["counter"] == INSTRUCTIONS and more
 
 
 def _use_local(html: Path, packages: Path) -> None:
