@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from benchmarks.reporting.publish import Published
 
 OUT = lab_folder() / "site"
-ASV_HTML = lab_folder() / "asv-html"
 LAST_COMPARISON = lab_folder() / "last-comparison.json"
 
 
@@ -43,8 +42,8 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
         help="the results folder (default: results)",
     )  # fmt: skip
     parser.add_argument(
-        "--asv", type=existing_folder, default=ASV_HTML, metavar="DIR",
-        help="what 'asv publish' wrote, to be put beside the pages (default: .lab/asv-html)",
+        "--asv", type=existing_folder, metavar="DIR",
+        help="what 'asv publish' wrote (default: asv's pages are made of the records)",
     )  # fmt: skip
     parser.add_argument(
         "--repository-url", default="", metavar="URL",
@@ -88,13 +87,24 @@ def build(options: argparse.Namespace, out: Path) -> Published:
             limits=limits,
             about=descriptions(),
             last_comparison=LAST_COMPARISON if is_own else None,
-            asv_html=options.asv,
+            asv_html=options.asv or _asv(options, progress),
             repository_url=options.repository_url,
             progress=progress.tell,
         )
     for problem in published.problems:
         print(f"warning: not read: {problem}", file=sys.stderr)
     return published
+
+
+def _asv(options: argparse.Namespace, progress: Progress) -> Path | None:
+    """asv's pages of the results; None where they cannot be made, and why is said."""
+    from benchmarks.reporting.asv_pages import NoPages, asv_pages
+
+    try:
+        return asv_pages(options.results or root() / "results", progress.tell)
+    except NoPages as error:
+        print(f"note: {error}", file=sys.stderr)
+        return None
 
 
 def _packages() -> list[Package]:
