@@ -155,7 +155,7 @@ def _confirms(
 
 def _is_more(counter: Mapping[str, Any]) -> bool:
     more = counter["head"] > counter["base"] * (1 + counter.get("noise", 0))
-    return counter["counter"] == INSTRUCTIONS and more
+    return bool(counter["counter"] == INSTRUCTIONS and more)
 
 
 def _use_local(html: Path, packages: Path) -> None:

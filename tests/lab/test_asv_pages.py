@@ -61,7 +61,7 @@ def repository(tmp_path_factory):
     (results / "comparisons").mkdir()
     compared = {
         "base": {"commit": shas[PLANTED - 1]}, "head": {"commit": shas[PLANTED]},
-        "workloads": [{"name": "planted", 
+        "workloads": [{"name": "planted",
             "metrics": [{"metric": "latency_p50_ms", "verdict": "regressed"},
                         {"metric": "latency_p95_ms", "verdict": "inconclusive"}],
             "counters": [{"counter": "instructions", "base": 100_000, "head": 120_000,
