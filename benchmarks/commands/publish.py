@@ -75,8 +75,9 @@ def build(options: argparse.Namespace, out: Path) -> Published:
         OSError: it cannot be written.
     """
     from benchmarks.judging.targets import read_thresholds
-    from benchmarks.reporting.publish import publish
+    from benchmarks.reporting.publish import check, publish
 
+    check(out, options.repository_url)
     is_own = options.results is None
     limits = read_thresholds()
     with Progress(options.quiet) as progress:

@@ -90,7 +90,7 @@ def publish(
     """
     root = results or history.RESULTS
     out = out.resolve()
-    _check(out, repository_url)
+    check(out, repository_url)
     progress("reading the history")
     old = history.read(root)
     series = current(read_series(root, packages)) or current(read_series(root, []))
@@ -117,8 +117,12 @@ def publish(
     return Published(out / "index.html", pages, tuple(material.problems))
 
 
-def _check(out: Path, repository_url: str) -> None:
-    """Refuse a folder that is not ours to replace, and what is no address."""
+def check(out: Path, repository_url: str = "") -> None:
+    """Refuse a folder that is not ours to replace, and what is no address.
+
+    Raises:
+        NotOurs: it is one of these.
+    """
     if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / MARKER).exists())):
         raise NotOurs(f"{out} is not a site published earlier: choose another folder")
     if repository_url and not repository_url.startswith(("https://", "http://")):
