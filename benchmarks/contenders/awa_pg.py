@@ -16,7 +16,6 @@ from benchmarks.contenders.base import BATCH, DEFAULT, FULL, SERVER, Queue
 
 _EMPTY_S = 2.0
 _QUEUE, _BATCHES = "peers", "batches"
-_MOST_LISTED = 100_000
 
 
 class AwaPg(Queue):
@@ -32,7 +31,6 @@ class AwaPg(Queue):
     compared_with = FULL
     lifecycle_only = True
     completes_later = True
-    keeps_history = True
     recovery = "its workers' rescue of jobs without a heartbeat for 1 s"
     patience_s = 5.0
     many = "enqueue_many_copy; a worker with a hundred slots"
@@ -63,6 +61,9 @@ class AwaPg(Queue):
     def put(self, encoded: Any) -> None:
         self._wait(self._client.insert(encoded, queue=_QUEUE))
 
+    def get_ready(self) -> None:
+        self._wait(self._start())
+
     def claim(self) -> Any | None:
         self._wait(self._start())
         try:
@@ -88,13 +89,6 @@ class AwaPg(Queue):
     def fill(self, batch: Sequence[Mapping[str, Any]]) -> None:
         jobs = [self.encode(each) for each in batch]
         self._wait(self._client.enqueue_many_copy(jobs, queue=_QUEUE))
-
-    def is_waiting(self) -> bool:
-        return any(each.running for each in self._wait(self._client.queue_stats()))
-
-    def completed(self) -> list[int]:
-        jobs = self._wait(self._client.list_jobs(state="completed", limit=_MOST_LISTED))
-        return [int(job.args["task"]) for job in jobs]
 
     def close(self) -> None:
         if self._is_started:

@@ -62,8 +62,8 @@ class Queue:
     lifecycle_only: ClassVar[bool] = False
     """Single verbs are not timed: they are under its other name, or it has none."""
     completes_later: ClassVar[bool] = False
-    """Whether the queue accepts a completion after `complete` has returned: then the run with
-    SIGKILL goes by the queue's own record only."""
+    """Whether the queue accepts a completion after `complete` has returned, and forgets it soon:
+    then the run with SIGKILL cannot tell what is lost."""
     crash_only: ClassVar[bool] = False
     """Another way to work, which the run with SIGKILL alone is to prove; its worker claims and
     completes BATCH tasks at once."""
@@ -103,6 +103,9 @@ class Queue:
     def put(self, encoded: Any) -> None:
         """Store one task, in a transaction of its own."""
         raise NotImplementedError  # pragma: no cover
+
+    def get_ready(self) -> None:
+        """Before several processes begin together: start what the first claim would start."""
 
     def claim(self) -> Any | None:
         """Take the oldest task, with its payload, and mark it as begun; None where none is left."""

@@ -91,6 +91,7 @@ class Driver:
         latencies, tasks = array("q"), array("q")
         held: Any | None = None
         errors, error = 0, ""
+        queue.get_ready()
         gc.collect()
         while time.time() < start_at:
             time.sleep(0.0002)
@@ -178,7 +179,7 @@ def _work(queue: Queue, held: Any, file: int, work_s: float) -> Any | None:
     os.write(file, f"W {number}\n".encode())
     time.sleep(work_s)
     accepted, following = queue.complete_and_claim(held)
-    if accepted and not queue.completes_later:
+    if accepted:
         os.write(file, f"C {number}\n".encode())
     return following
 
