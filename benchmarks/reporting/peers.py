@@ -65,7 +65,7 @@ def titles(document: Document) -> dict[str, str]:
 def _crash(document: Document) -> Table:
     rows = [row for row in document["crash"] if row["figures"] or row["note"]]
     kills = max((row["figures"].get("kills", 0) for row in rows), default=0)
-    columns = {"Lost": "lost", "Done twice": "doubly_completed", "Begun twice": "worked_twice"}
+    columns = {"Lost": "lost", "Twice": "doubly_completed", "Again": "worked_twice"}
     return _table(
         document, f"Workers killed with SIGKILL, {kills} times", rows,
         {name: _reader(key, count) for name, key in columns.items()},
@@ -101,8 +101,8 @@ def _contention(document: Document) -> Iterator[Table]:
                 {
                     "Tasks/s": lambda row: _figure(row, "tasks_per_s", count),
                     "P99 ms": lambda row: _figure(row, "p99_ms", short),
-                    "Slowest ms": lambda row: _figure(row, "slowest_ms", short),
-                    "Fairness": lambda row: _figure(row, "jain", "{:.2f}".format),
+                    "Max ms": lambda row: _figure(row, "slowest_ms", short),
+                    "Fair": lambda row: _figure(row, "jain", "{:.2f}".format),
                 },
                 _faults,
             )

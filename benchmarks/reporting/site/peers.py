@@ -82,7 +82,7 @@ def overview(document: Mapping[str, Any], name: str) -> Picture | None:
             textcoords="offset points", fontsize=10, color=PAINT["ink"],
         )  # fmt: skip
         description.append(f"{names[queue]}: {count(rates[queue])} lifecycles/s, {loses}")
-    axes.set_xlim(0, max(rates.values()) * 1.9)
+    axes.set_xlim(0, max(rates.values()) * 2.3)
     axes.xaxis.set_major_formatter(lambda value, _: tick(value))
     axes.locator_params(axis="x", nbins=3)
     axes.set_title("Lifecycles/s, and tasks lost to SIGKILL", loc="left", fontsize=11)
