@@ -79,7 +79,7 @@ def asv_pages(results: Path, tell: Callable[[str], None] = lambda _: None) -> Pa
         keep_confirmed(html, [json.loads(path.read_text("utf-8")) for path in comparisons])
         _use_local(html, scripts)
         note.write_text(made_of)
-    except (LabError, OSError, ValueError) as error:
+    except (LabError, OSError, ValueError, KeyError, TypeError) as error:
         raise NoPages(f"asv's pages are left out: {error}") from None
     return html
 
