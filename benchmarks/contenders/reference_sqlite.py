@@ -6,7 +6,7 @@ nothing, encodes no JSON, decodes no rows, fences nothing and makes no ids but a
 between the two is what tubeq does in Python, and its locks.
 
 **Frozen.** A ratio is only comparable with others to the same file, so its SHA-256 is part of each
-record and a test pins it: whoever changes it begins a new series. It therefore imports nothing of
+record and a test pins it: a change begins a new series. It therefore imports nothing of
 this repository. One claim, creation or completion is one transaction, BEGIN IMMEDIATE to COMMIT.
 """
 
@@ -130,13 +130,6 @@ _STORE = """
 INSERT INTO results (result_id, task_id, source_id, title, score, created_at)
 VALUES (?, ?, ?, ?, ?, ?)
 """
-_FINISHED = f"""
-WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)
-INSERT INTO task_queue (task_id, task_type, status, priority, claim_token, created_at, worker_id,
-    claimed_at, started_at, completed_at, last_heartbeat, parameters, result)
-SELECT printf('%020x', n), '{TASK_TYPE}', 'COMPLETED', 5, 1, '{_AT}', 'w', '{_AT}', '{_AT}',
-    '{_AT}', 1767225600.0, '{_PAYLOAD}', '{_RESULT}' FROM numbers
-"""
 
 
 class ReferenceQueue:
@@ -199,10 +192,6 @@ class ReferenceQueue:
         for first in range(0, size, _BULK):
             numbers = range(first, min(first + _BULK, size))
             self._insert([self._new(1 + number % 9) for number in numbers])
-
-    def add_finished(self, size: int) -> None:
-        """Put so many finished tasks in the file."""
-        self._execute(_FINISHED, (size,))
 
     def claim_next_task(
         self, _task_type: str = "", _worker_id: str = "", strategy: str = "lifo"

@@ -110,7 +110,7 @@ def measure(
     wanted: int = workload.calls[profile] if calls is None else calls
     # A workload without batches goes in one stretch: to cut it would change what it measures.
     stretch = max(wanted // STRETCHES, workload.batch) if workload.batch else wanted
-    # On Windows a file that somebody still looks at (a virus scanner) must not end the measuring.
+    # On Windows a file that a virus scanner still has open must not end the measuring.
     with tempfile.TemporaryDirectory(prefix="lab-", ignore_cleanup_errors=True) as folder:
         state = workload.prepare(Path(folder), profile)
         try:

@@ -15,7 +15,7 @@ something else cannot be compared. The form of a file is in package_files.py; of
 A ratio is package / companion: 1.05 in latency_p95_ms is 5 % slower, 1.05 in throughput_per_s is
 5 % more. `processes` are the ratios of the single process pairs, of which `ratio` is the trimmed
 mean of their logs with its interval (`ratio_of`); `value` and `companion_value` are medians in the
-metric's own unit, kept for whoever wants them; no trend is made of those.
+metric's own unit, kept for readers who want them; no trend is made of those.
 """
 
 from __future__ import annotations

@@ -145,6 +145,18 @@ def test_they_are_made_once_until_something_changes(html, repository, monkeypatc
     assert asv_pages.asv_pages(repository / "results") == html
 
 
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"base": 1, "head": {}, "workloads": []}'])
+def test_a_comparison_that_makes_no_sense_leaves_them_out(
+    text, repository, scripts, monkeypatch, tmp_path
+):
+    (tmp_path / "npm").symlink_to(repository / ".lab" / "npm")
+    monkeypatch.setattr(asv_pages, "lab_folder", lambda: tmp_path)
+    results = shutil.copytree(repository / "results", tmp_path / "results")
+    (results / "comparisons" / "broken.json").write_text(text)
+    with pytest.raises(NoPages, match="asv's pages are left out"):
+        asv_pages.asv_pages(results)
+
+
 def test_without_npm_it_is_said_once_and_the_rest_is_published(
     repository, monkeypatch, tmp_path, capsys
 ):

@@ -9,8 +9,6 @@ from pathlib import Path
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 OWN = BENCHMARKS / "common" / "statistics.py"
 NAMES = {"quantile", "percentile", "order_interval", "bootstrap", "confidence_interval"}
-_DISSOLVING = ("speed", "peers")
-"""Folders whose modules move into the one engine; the names go with them."""
 SOURCES = {"scipy", "stdtrit", "stdtr", "betaincinv", "NormalDist", "lgamma"}
 
 
@@ -47,7 +45,7 @@ def test_there_is_no_second_one() -> None:
     found = [
         f"{path.relative_to(BENCHMARKS)}: {what}"
         for path in sorted(BENCHMARKS.rglob("*.py"))
-        if path != OWN and path.relative_to(BENCHMARKS).parts[0] not in _DISSOLVING
+        if path != OWN
         for what in second_statistics(ast.parse(path.read_text("utf-8")))
     ]
     assert found == []

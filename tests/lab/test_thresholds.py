@@ -19,7 +19,7 @@ from benchmarks.records.record import Commit, Measure, WorkloadRecord
 from benchmarks.workloads import Profile, all_workloads
 
 ROOT = Path(__file__).resolve().parents[2]
-REFERENCE_SHA256 = "c3f015f6fc1574918ad8c7c98e1712fac6339928b18795cc8dda64578b843cfe"
+REFERENCE_SHA256 = "6ebc850ee76241a233b935cd9c756769635df79ce4c41c2c0b37e40250031221"
 MISTAKES = [
     ("[claim-lifo-1e33]\nlatency_p95_ms = 1", "did you mean claim-lifo-1e"),
     ("[no-such-thing]\nlatency_p95_ms = 1", "there is no workload 'no-such-thing'"),
