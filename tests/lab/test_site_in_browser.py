@@ -101,6 +101,8 @@ def browser(tmp_path_factory):
 
 def see(browser, page: Path, size: str, scheme: str = "light"):
     """Open a page at that size; what the browser says of it."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
     width, height = SIZES[size]
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
@@ -111,6 +113,10 @@ def see(browser, page: Path, size: str, scheme: str = "light"):
         {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
     )
     browser.get(page.as_uri())
+    # One page in a hundred is given back by chromedriver before its style sheet is there.
+    WebDriverWait(browser, 30).until(
+        lambda each: each.execute_script("return document.readyState") == "complete"
+    )
     facts = browser.execute_script(FACTS)
     facts["console"] = [entry["message"] for entry in browser.get_log("browser")]
     keep_picture(browser, page, size, scheme)
