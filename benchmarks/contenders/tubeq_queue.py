@@ -26,8 +26,9 @@ class Tubeq(Queue):
     keeps_history = True
 
     def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
-        from tubeq import ClaimStrategy, QueueManager
         from tubeq.storage.port import ClaimRequest
+
+        from tubeq import ClaimStrategy, QueueManager
 
         self._queue = QueueManager(place, durability=_DURABILITY[durability])
         self._request = ClaimRequest(

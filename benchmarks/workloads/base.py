@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 TASK_TYPE = "benchmark"
 PARAMETERS = {"channel_url": "@some_channel_or_other", "max_results": 50, "note": "x" * 60}
 IDEA = {"source_id": "video-1", "title": "A video about a lighthouse", "score": 42.0}
-COMPLETION = ("storage.port:Completion",)
-CLAIM_REQUEST = ("storage.port:ClaimRequest",)
+COMPLETION = ("storage.ports.tasks:Completion", "storage.port:Completion")
+CLAIM_REQUEST = ("storage.ports.tasks:ClaimRequest", "storage.port:ClaimRequest")
 """Where the measured package has them, the newest place first."""
 _BULK = 1000
 

@@ -23,8 +23,9 @@ from benchmarks.workloads.base import (
 )
 
 if TYPE_CHECKING:
+    from tubeq.storage.ports.tasks import ClaimRequest
+
     from tubeq import QueueManager, Task
-    from tubeq.storage.port import ClaimRequest
 
 _DEPTH = 1_000
 

@@ -172,9 +172,9 @@ class Classification(Workload):
             videos.append((video_id, code))
         resources = ExitStack()
         server = resources.enter_context(public("testing.youtube:SimulatedYouTube")(world))
-        plugin = public("plugins.video_plugin:YouTubeVideoPlugin")(
-            proxy=server.proxy_url, ca_file=server.ca_file
-        )
+        plugin = public(
+            "plugins.youtube.video:YouTubeVideoPlugin", "plugins.video_plugin:YouTubeVideoPlugin"
+        )(proxy=server.proxy_url, ca_file=server.ca_file)
         resources.callback(plugin.close)
         return _Refused(server, plugin, videos, [], resources)
 

@@ -93,7 +93,7 @@ class Settings:
             InvalidParameters: it cannot be reached so: a file is missing, a proxy is none; or no
                 such scoring is installed.
         """
-        from tubeq.plugins.access import Access  # which takes ssl along
+        from tubeq.plugins.youtube.access import Access  # which takes ssl along
 
         access = Access(
             self.proxy, self.ca_file, self.cookies_file, self.socket_timeout_s, self.deadline_s

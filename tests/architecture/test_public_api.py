@@ -22,7 +22,7 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 @pytest.mark.parametrize(
-    "module", ["tubeq", "tubeq.plugins.channel_plugin", "tubeq.workers.runner", "tubeq.cli.main"]
+    "module", ["tubeq", "tubeq.plugins.youtube.channel", "tubeq.workers.runner", "tubeq.cli.main"]
 )
 def test_nothing_imports_yt_dlp_before_it_is_used(module):
     code = f"import sys, {module}; sys.exit('yt_dlp' in sys.modules)"

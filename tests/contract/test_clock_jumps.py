@@ -18,7 +18,7 @@ from tubeq.domain.models import Idea
 from tubeq.domain.policies import ClaimStrategy
 from tubeq.domain.states import TaskStatus
 from tubeq.storage import Storage, open_storage
-from tubeq.storage.port import Rescue, WorkerInfo
+from tubeq.storage.ports.tasks import Rescue, WorkerInfo
 
 HOUR_S, YEAR_S = 3600.0, 365 * 86_400.0
 DELAY_S = 30.0

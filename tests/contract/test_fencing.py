@@ -13,7 +13,7 @@ from tubeq.domain.errors import ClaimLost, TaskNotFound
 from tubeq.domain.models import Idea, Task
 from tubeq.domain.states import TaskStatus
 from tubeq.storage import Storage
-from tubeq.storage.port import Completion
+from tubeq.storage.ports.tasks import Completion
 
 LATE = Idea("late", title="must never be seen")
 

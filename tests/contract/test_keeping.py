@@ -19,7 +19,7 @@ from tubeq.domain.errors import StorageError, TaskNotFound
 from tubeq.domain.models import Idea
 from tubeq.domain.states import TaskStatus
 from tubeq.storage import Storage
-from tubeq.storage.port import WorkerInfo
+from tubeq.storage.ports.tasks import WorkerInfo
 
 NONE = {status.value: 0 for status in TaskStatus}
 

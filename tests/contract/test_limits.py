@@ -14,7 +14,7 @@ from tubeq.domain.errors import StorageError
 from tubeq.domain.limits import Grant, Holder, LimitRule, Refusal
 from tubeq.domain.states import TaskStatus
 from tubeq.storage import Storage, open_storage
-from tubeq.storage.limits_port import Limits
+from tubeq.storage.ports.limits import Limits
 
 ANN, BOB, EVE = Holder("ann", 1, 1), Holder("bob", 2, 1), Holder("eve", 3, 1)
 LEASE_S = 30.0

@@ -34,7 +34,7 @@ PROBE = "from yt_dlp.networking.common import _REQUEST_HANDLERS as found; print(
 HANDLERS = {"alone": ["Urllib"], "with all": ["Requests", "Urllib", "Websockets"]}
 TOO_OLD = """
 from tubeq.domain.errors import PluginError
-from tubeq.plugins.channel_plugin import YouTubeChannelPlugin
+from tubeq.plugins.youtube.channel import YouTubeChannelPlugin
 try:
     YouTubeChannelPlugin()
 except PluginError as error:

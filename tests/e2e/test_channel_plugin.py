@@ -25,7 +25,7 @@ from tests.e2e.proxies import proxy_that_says
 from tubeq.domain.clock import from_timestamp
 from tubeq.domain.errors import PermanentError, PluginError, TaskCancelled, TransientError
 from tubeq.plugins.base import running
-from tubeq.plugins.channel_plugin import YouTubeChannelPlugin
+from tubeq.plugins.youtube.channel import YouTubeChannelPlugin
 from tubeq.testing.youtube import RequestKind, SimulatedYouTube, World, faults
 
 MakePlugin = Callable[..., YouTubeChannelPlugin]
@@ -376,7 +376,7 @@ def test_a_listing_has_a_deadline(
 # --- the way there -------------------------------------------------------------------------------
 
 FROM_ENVIRONMENT = """
-from tubeq.plugins.channel_plugin import YouTubeChannelPlugin
+from tubeq.plugins.youtube.channel import YouTubeChannelPlugin
 print(len(YouTubeChannelPlugin(socket_timeout_s=5).scrape(channel_url="@lighthouse")))
 """
 

@@ -18,8 +18,8 @@ from tests.conftest import FakeClock
 from tests.e2e.conftest import MakePlugin, Work
 from tubeq.domain.models import Task
 from tubeq.domain.states import TaskStatus
-from tubeq.plugins.access import Access
-from tubeq.plugins.youtube import YouTube
+from tubeq.plugins.youtube.access import Access
+from tubeq.plugins.youtube.client import YouTube
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.testing.youtube import RequestKind, SimulatedYouTube, World, faults, problems
 from tubeq.workers.base_worker import BaseWorker, WorkerConfig

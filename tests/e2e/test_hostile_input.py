@@ -268,7 +268,7 @@ def test_a_video_that_is_listed_twice_is_stored_once(
 MEASURED = """
 import re
 from tubeq.domain.errors import PluginError
-from tubeq.plugins.channel_plugin import YouTubeChannelPlugin
+from tubeq.plugins.youtube.channel import YouTubeChannelPlugin
 try:
     print(len(YouTubeChannelPlugin().scrape(channel_url="@lighthouse", max_results=60)))
 except PluginError as error:

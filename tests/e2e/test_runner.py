@@ -17,7 +17,7 @@ from tests.e2e.runner_support import Running, Scene, is_gone, until, use_log
 from tubeq.domain.errors import PluginError, PluginNotFound, StorageError, StorageFull
 from tubeq.domain.states import TaskStatus
 from tubeq.queue.queue_manager import QueueManager
-from tubeq.storage.port import Rescue
+from tubeq.storage.ports.tasks import Rescue
 from tubeq.workers.config import RunnerConfig, WorkerConfig
 from tubeq.workers.report import RunnerEvent
 from tubeq.workers.runner import Runner

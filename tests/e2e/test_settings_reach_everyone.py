@@ -24,11 +24,11 @@ pytestmark = pytest.mark.integration
 
 PROBE = """
     import json, os
-    from tubeq.plugins.access import Access
+    from tubeq.plugins.youtube.access import Access
     from tubeq.plugins.base import current_keeper
-    from tubeq.plugins.channel_plugin import YouTubeChannelPlugin
+    from tubeq.plugins.youtube.channel import YouTubeChannelPlugin
     from tubeq.plugins.saving import ChildTask, save
-    from tubeq.plugins.video_plugin import YouTubeVideoPlugin
+    from tubeq.plugins.youtube.video import YouTubeVideoPlugin
 
     def report(name):
         keeper = current_keeper()

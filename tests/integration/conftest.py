@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.integration.support import TASK_TYPE, Scripted, item
-from tubeq.plugins.channel_plugin import YouTubeChannelPlugin
+from tubeq.plugins.youtube.channel import YouTubeChannelPlugin
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.testing.youtube import SimulatedYouTube, World
 from tubeq.workers.base_worker import BaseWorker, WorkerConfig

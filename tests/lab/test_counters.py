@@ -72,7 +72,7 @@ CLAIM = (
 
 
 def test_a_comment_and_another_folder_change_nothing(plant: PlantedPackage) -> None:
-    same = counted(plant("storage/sqlite.py", CLAIM, f"            # a remark\n{CLAIM}"))
+    same = counted(plant("storage/sqlite/storage.py", CLAIM, f"            # a remark\n{CLAIM}"))
 
     assert same == measure_counters("claim-lifo-1e3", CALLS)
 
@@ -82,7 +82,7 @@ def test_they_see_one_extra_query(plant: PlantedPackage) -> None:
     query = '            self._session.read("SELECT 1")\n'
     base = measure_counters("claim-lifo-1e3", CALLS)
 
-    head = counted(plant("storage/sqlite.py", CLAIM, query + CLAIM))
+    head = counted(plant("storage/sqlite/storage.py", CLAIM, query + CLAIM))
 
     steps = head["vm_steps"] - base["vm_steps"]
     assert steps == int(steps)
@@ -97,7 +97,7 @@ def test_they_see_one_redundant_predicate(plant: PlantedPackage) -> None:
     base = measure_counters("claim-lifo-1e3", CALLS)
 
     head = counted(
-        plant("storage/sql/sqlite/queries.sql", pick, pick.replace("?", "? AND +id > -1"))
+        plant("storage/sqlite/sql/queries.sql", pick, pick.replace("?", "? AND +id > -1"))
     )
 
     assert 1 <= head["vm_steps"] - base["vm_steps"] <= 4
@@ -112,7 +112,7 @@ def test_they_see_one_extra_commit_and_sync(plant: PlantedPackage) -> None:
     )
     base = measure_counters("claim-lifo-1e3", CALLS)
 
-    head = counted(plant("storage/sqlite.py", CLAIM, write + CLAIM))
+    head = counted(plant("storage/sqlite/storage.py", CLAIM, write + CLAIM))
 
     assert head["transactions"] - base["transactions"] == 1
     assert head["fsyncs"] - base["fsyncs"] == 1
@@ -122,7 +122,7 @@ def test_they_see_one_extra_commit_and_sync(plant: PlantedPackage) -> None:
 def test_they_see_that_sqlite_itself_would_sync(plant: PlantedPackage) -> None:
     normal, full = "PRAGMA synchronous = NORMAL", "PRAGMA synchronous = FULL"
 
-    assert counted(plant("storage/connection.py", normal, full))["fsyncs"] == 1
+    assert counted(plant("storage/sqlite/file/connection.py", normal, full))["fsyncs"] == 1
 
 
 def test_what_cannot_be_counted_says_so(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ import pytest
 from tubeq import QueueManager
 from tubeq.domain.errors import SchemaMismatch
 from tubeq.domain.states import TaskStatus
-from tubeq.storage import migrate
-from tubeq.storage.port import ClaimRequest
+from tubeq.storage.ports.tasks import ClaimRequest
+from tubeq.storage.sqlite import migrate
 
 SEED_SCHEMA = """
 CREATE TABLE task_queue (

@@ -8,8 +8,8 @@ import pytest
 
 from tubeq import QueueManager
 from tubeq.storage.queries import load_queries
-from tubeq.storage.sqlite_children import _SQL as CHILDREN
-from tubeq.storage.sqlite_claims import CLAIM_MANY, CLAIM_ONE
+from tubeq.storage.sqlite.children import _SQL as CHILDREN
+from tubeq.storage.sqlite.claims import CLAIM_MANY, CLAIM_ONE
 
 SQL = load_queries("sqlite")
 

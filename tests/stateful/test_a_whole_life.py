@@ -21,7 +21,7 @@ from tubeq.domain.limits import Grant, Holder, LimitRule
 from tubeq.domain.models import EncodedTask, Idea, Task
 from tubeq.domain.policies import Durability
 from tubeq.storage import Storage, open_storage
-from tubeq.storage.port import ClaimRequest
+from tubeq.storage.ports.tasks import ClaimRequest
 
 KEYS = ("type:video", "type:channel", "channel:@a")
 types = st.sampled_from(["video", "channel"])

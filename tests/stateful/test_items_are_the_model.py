@@ -17,7 +17,7 @@ from tubeq.domain.items import Item, ItemQuery, ItemSort
 from tubeq.domain.models import EncodedTask, Idea
 from tubeq.domain.policies import Durability
 from tubeq.storage import Storage, open_storage
-from tubeq.storage.port import ClaimRequest
+from tubeq.storage.ports.tasks import ClaimRequest
 
 words = st.sampled_from(["", "tea", "Tea time", "tea time for all", "tea…", "café",
                          "[Private video]"])  # fmt: skip

@@ -29,7 +29,7 @@ from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, Result, Task
 from tubeq.domain.policies import ClaimStrategy, Durability
 from tubeq.domain.states import TRANSITIONS, TaskStatus
 from tubeq.storage import Storage, open_storage
-from tubeq.storage.port import ClaimRequest, Completion, WorkerInfo
+from tubeq.storage.ports.tasks import ClaimRequest, Completion, WorkerInfo
 
 LEASE_S = 60
 types = st.sampled_from(["video", "video", "channel"])

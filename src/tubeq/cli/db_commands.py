@@ -20,7 +20,7 @@ from tubeq.cli.options import (
 )
 from tubeq.cli.render import size
 from tubeq.domain.errors import InvalidParameters, StorageCorrupt
-from tubeq.storage.sqlite_damage import damage_of
+from tubeq.storage.sqlite.damage import damage_of
 
 
 def doctor(as_json: JsonOption = False, db_path: DatabaseOption = None) -> None:

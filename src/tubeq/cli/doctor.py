@@ -16,16 +16,16 @@ from typing import NamedTuple
 from tubeq.cli.render import size
 from tubeq.domain.errors import TubeqError
 from tubeq.plugins.registry import plugin_types
-from tubeq.plugins.ytdlp_version import installed_version, version_problem
+from tubeq.plugins.youtube.ytdlp_version import installed_version, version_problem
 from tubeq.queue.coverage import is_live, types_without_worker
 from tubeq.settings import Settings
-from tubeq.storage.connection import require_usable_place
 from tubeq.storage.database_file import SIDE_FILES, access_problem, real_path, side_file
-from tubeq.storage.port import WorkerInfo
+from tubeq.storage.ports.tasks import WorkerInfo
 from tubeq.storage.queries import load_queries
-from tubeq.storage.sqlite_damage import damage_of, open_read_only
-from tubeq.storage.sqlite_housekeeping import open_types_from
-from tubeq.storage.sqlite_version import MINIMUM, wal_reset_bug
+from tubeq.storage.sqlite.damage import damage_of, open_read_only
+from tubeq.storage.sqlite.file.connection import require_usable_place
+from tubeq.storage.sqlite.file.version import MINIMUM, wal_reset_bug
+from tubeq.storage.sqlite.maintenance import open_types_from
 
 _ENOUGH_FREE_BYTES = 16_000_000
 _CHECK_S = 3.0

@@ -34,7 +34,7 @@ from tubeq.queue.export import export as write_export
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.settings import Settings
 from tubeq.storage.database_file import SIDE_FILES, real_path, side_file
-from tubeq.storage.items_port import OnProgress
+from tubeq.storage.ports.items import OnProgress
 
 _NEWS_FROM = 2_000
 """So many and more to do are worth telling of."""

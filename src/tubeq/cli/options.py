@@ -191,7 +191,7 @@ def moment(text: str) -> float:
 def channel_name(text: str) -> str:
     """A channel as items and limits name it: an address, or an escaped handle, stands for the name
     in it; any other text for itself."""
-    from tubeq.plugins.addresses import read
+    from tubeq.plugins.youtube.addresses import read
 
     channel = read(text).channel
     return text if channel is None else channel.path.removeprefix("channel/")

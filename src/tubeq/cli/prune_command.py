@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from tubeq.storage.port import PruneCount
+    from tubeq.storage.ports.tasks import PruneCount
 
 
 def prune(

@@ -11,7 +11,7 @@ from tubeq.cli.console import safe_text
 from tubeq.domain.clock import from_timestamp
 from tubeq.domain.models import HistoryEntry, QueueStats, Result, Task
 from tubeq.domain.states import ACTIVE, FINISHED, TaskStatus
-from tubeq.storage.port import WorkerInfo
+from tubeq.storage.ports.tasks import WorkerInfo
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -151,7 +151,7 @@ _ThreadsOption = Annotated[
 
 def _typer_parameter(each: Declared, about: ScrapeCommand) -> inspect.Parameter:
     """Values come as text: the parameter's own kind reads them, and its own words refuse them."""
-    from tubeq.plugins.kinds import Flag
+    from tubeq.plugins.parameter_types import Flag
 
     if each.name == about.argument:
         metavar = each.name.removesuffix("_url").upper()
@@ -166,7 +166,7 @@ def _typer_parameter(each: Declared, about: ScrapeCommand) -> inspect.Parameter:
 
 
 def _help(each: Declared) -> str:
-    from tubeq.plugins.kinds import Flag, Whole
+    from tubeq.plugins.parameter_types import Flag, Whole
 
     if each.required or isinstance(each.kind, Flag):
         return each.help

@@ -18,7 +18,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, NamedTuple, TypeVar
 
 from tubeq.domain.errors import InvalidParameters
-from tubeq.plugins.kinds import Implied, Kind, Refused
+from tubeq.plugins.parameter_types import Implied, Kind, Refused
 from tubeq.plugins.text import plain_text, redacted
 
 _P = TypeVar("_P", bound="Parameters")

@@ -4,10 +4,10 @@ A package adds a task type by naming a factory, a class as a rule, and a named v
 naming a Preset:
 
     [project.entry-points."tubeq.plugins"]
-    youtube_channel = "tubeq.plugins.channel_plugin:YouTubeChannelPlugin"
+    youtube_channel = "tubeq.plugins.youtube.channel:YouTubeChannelPlugin"
 
     [project.entry-points."tubeq.presets"]
-    "youtube_channel.shorts" = "tubeq.plugins.channel_plugin:SHORTS"
+    "youtube_channel.shorts" = "tubeq.plugins.youtube.channel:SHORTS"
 
 Nothing is imported before it is used, so that another plugin costs those nothing who do not use it.
 """

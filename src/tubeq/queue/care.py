@@ -15,9 +15,9 @@ from tubeq.queue.wakeup import SLOTS, Waker
 from tubeq.storage import Storage
 
 if TYPE_CHECKING:
-    from tubeq.storage.items_port import OnProgress
-    from tubeq.storage.port import PruneCount
-    from tubeq.storage.seed_import import Imported
+    from tubeq.storage.ports.items import OnProgress
+    from tubeq.storage.ports.tasks import PruneCount
+    from tubeq.storage.sqlite.legacy_import import Imported
 
 
 class Care:

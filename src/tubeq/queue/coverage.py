@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from tubeq.domain.processes import process_exists
 from tubeq.queue.queue_manager import QueueManager
-from tubeq.storage.port import OpenType, WorkerInfo
+from tubeq.storage.ports.tasks import OpenType, WorkerInfo
 
 _SILENT_S = 60.0
 """A worker's heartbeat comes every second or so, and none while another program holds the

@@ -23,7 +23,7 @@ from tubeq.domain.json_format import SCHEMA, iso_time
 from tubeq.domain.models import Result
 from tubeq.queue.csv_rows import csv_rows, csv_writer
 from tubeq.storage import Storage
-from tubeq.storage.items_port import OnProgress
+from tubeq.storage.ports.items import OnProgress
 
 _PAGE = 500
 _RAW_CONTROLS = re.compile("[\x7f-\x9f]")

@@ -37,7 +37,7 @@ from tubeq.queue.validation import (
 )
 from tubeq.queue.wakeup import SLOTS, Waker
 from tubeq.storage import Storage, open_storage
-from tubeq.storage.port import ClaimRequest, Completion, Rescue, WorkerInfo
+from tubeq.storage.ports.tasks import ClaimRequest, Completion, Rescue, WorkerInfo
 
 
 class QueueManager(Care):

@@ -20,7 +20,7 @@ from tubeq.domain.numbers import (
 )
 from tubeq.domain.states import TaskStatus
 from tubeq.storage.encoding import encode
-from tubeq.storage.port import ClaimRequest
+from tubeq.storage.ports.tasks import ClaimRequest
 
 MAX_PARAMETERS_BYTES = 64 * 1024
 MAX_IDEMPOTENCY_KEY_LENGTH = 200

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from tubeq.domain.clock import Clock, SystemClock
 from tubeq.domain.policies import Durability
-from tubeq.storage.port import Storage
+from tubeq.storage.ports.tasks import Storage
 
 if TYPE_CHECKING:
-    from tubeq.storage.items_port import OnProgress
-    from tubeq.storage.sqlite_restore import Restored
+    from tubeq.storage.ports.items import OnProgress
+    from tubeq.storage.sqlite.restore import Restored
 
 
 def open_storage(
@@ -42,11 +42,11 @@ def open_storage(
     """
     clock = clock or SystemClock()
     if str(target) == ":memory:":
-        from tubeq.storage.memory import MemoryStorage
+        from tubeq.storage.memory.storage import MemoryStorage
 
         return MemoryStorage(clock=clock)
     from tubeq.storage.database_file import require_path
-    from tubeq.storage.sqlite import SQLiteStorage
+    from tubeq.storage.sqlite.storage import SQLiteStorage
 
     require_path(target)  # as it was given: Path("") is the current folder
     return SQLiteStorage(
@@ -80,7 +80,7 @@ def restore(
         InvalidParameters: there is no such backup, or it is the database itself.
         StorageError: one of its kinds; the database is as it was.
     """
-    from tubeq.storage.sqlite_restore import restore as restore_sqlite
+    from tubeq.storage.sqlite.restore import restore as restore_sqlite
 
     return restore_sqlite(
         Path(path), Path(backup), force=force, progress=progress, clock=clock or SystemClock()

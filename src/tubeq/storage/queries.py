@@ -15,10 +15,10 @@ def load_queries(backend: str, file: str = "queries") -> dict[str, str]:
     `$pick` and `$change` are left in place: the claims fill them.
 
     Args:
-        backend: the folder under tubeq/storage/sql.
+        backend: the package under tubeq.storage with the folder sql.
         file: the name of the file in it, without ".sql": one a subject.
     """
-    text = files("tubeq.storage").joinpath("sql", backend, f"{file}.sql").read_text("utf-8")
+    text = files(f"tubeq.storage.{backend}").joinpath("sql", f"{file}.sql").read_text("utf-8")
     _, *parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)
     queries: dict[str, str] = {}
     for name, body in zip(parts[::2], parts[1::2]):

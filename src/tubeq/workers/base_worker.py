@@ -37,15 +37,15 @@ from tubeq.domain.states import TaskStatus
 from tubeq.plugins.base import running
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.queue.wakeup import SLOTS, Waiter, Waker
-from tubeq.storage.port import ClaimRequest
-from tubeq.workers.board import Board
+from tubeq.storage.ports.tasks import ClaimRequest
 from tubeq.workers.config import WAIT_SCHEDULED_S, WorkerConfig, new_worker_id
-from tubeq.workers.keeper import AttemptKeeper
 from tubeq.workers.opening import opened_queue, worker_info
 from tubeq.workers.outlook import is_work_left
 from tubeq.workers.patience import StoragePatience
-from tubeq.workers.politeness import POSTPONED, Politeness
+from tubeq.workers.progress_saver import AttemptKeeper
+from tubeq.workers.rate_limiting import POSTPONED, Politeness
 from tubeq.workers.scraping import scraped_ideas
+from tubeq.workers.shared_stats import Board
 from tubeq.workers.turns import Turns, requests_of
 from tubeq.workers.watch import Attempt, Reason, Watch, lost, record_end
 

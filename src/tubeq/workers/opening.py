@@ -9,7 +9,7 @@ import time
 from tubeq.domain.clock import to_timestamp
 from tubeq.domain.errors import InvalidParameters
 from tubeq.queue.queue_manager import QueueManager
-from tubeq.storage.port import WorkerInfo
+from tubeq.storage.ports.tasks import WorkerInfo
 from tubeq.workers.config import WorkerConfig
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import NamedTuple
 
-from tubeq.storage.port import OpenType, Storage
+from tubeq.storage.ports.tasks import OpenType, Storage
 
 PauseOf = Callable[[str], float]
 """For how many seconds no task of a type should begin; mostly 0."""

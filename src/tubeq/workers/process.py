@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.sharedctypes import RawArray
 
-from tubeq.workers.board import Board
-from tubeq.workers.child import Assignment, supervised_signals, work
 from tubeq.workers.config import RunnerConfig, thread_ids
+from tubeq.workers.process_main import Assignment, supervised_signals, work
+from tubeq.workers.shared_stats import Board
 
 # Never fork: an SQLite handle or a lock that another thread holds must not be carried over.
 _context = multiprocessing.get_context("spawn")

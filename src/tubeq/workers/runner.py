@@ -31,14 +31,14 @@ from tubeq.domain.models import Task
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.queue.wakeup import SLOTS, Waker
 from tubeq.storage.database_file import require_path
-from tubeq.workers.child import HURRY, STOP, Assignment, supervised_signals
 from tubeq.workers.config import RunnerConfig, new_worker_id
-from tubeq.workers.crew import EXIT_DONE, EXIT_ENDED_TASK
 from tubeq.workers.idling import Idling
 from tubeq.workers.opening import worker_info
 from tubeq.workers.outlook import left_words
 from tubeq.workers.process import WorkerProcess
+from tubeq.workers.process_main import HURRY, STOP, Assignment, supervised_signals
 from tubeq.workers.report import RunnerEvent, RunSummary
+from tubeq.workers.worker_threads import EXIT_DONE, EXIT_ENDED_TASK
 
 _TICK_S = 0.2
 _PROGRESS_INTERVAL_S = 0.2

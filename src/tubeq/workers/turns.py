@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tubeq.domain.models import Task
-from tubeq.storage.port import ClaimRequest, Storage
+from tubeq.storage.ports.tasks import ClaimRequest, Storage
 from tubeq.workers.config import WorkerConfig
 
 

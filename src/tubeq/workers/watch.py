@@ -26,8 +26,8 @@ from tubeq.domain.errors import (
 )
 from tubeq.domain.models import Task, TaskResult
 from tubeq.queue.queue_manager import QueueManager
-from tubeq.workers.board import Board
 from tubeq.workers.config import WorkerConfig
+from tubeq.workers.shared_stats import Board
 
 _TICK_S = 0.25
 _IDLE_TICK_S = 1.0  # between attempts: each look costs an idle worker as much as anything it does

@@ -9,7 +9,7 @@ import pytest
 from tubeq.domain.breaker import BreakerPolicy, Verdict
 from tubeq.domain.json_format import iso_time
 from tubeq.domain.limits import Holder, LimitRule
-from tubeq.plugins.channel_plugin import ChannelParameters
+from tubeq.plugins.youtube.channel import ChannelParameters
 from tubeq.queue.queue_manager import QueueManager
 
 from .conftest import Command

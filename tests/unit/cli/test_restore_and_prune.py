@@ -18,7 +18,7 @@ from tests.unit.cli.conftest import Command
 from tubeq.domain.errors import StorageCorrupt
 from tubeq.domain.models import Idea
 from tubeq.queue.queue_manager import QueueManager
-from tubeq.storage.port import WorkerInfo
+from tubeq.storage.ports.tasks import WorkerInfo
 
 TYPE = "anything"
 

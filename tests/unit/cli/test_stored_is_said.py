@@ -10,7 +10,7 @@ import pytest
 
 from tubeq.domain.errors import StorageFull
 from tubeq.queue.queue_manager import QueueManager
-from tubeq.storage.connection import ConnectionFactory
+from tubeq.storage.sqlite.file.connection import ConnectionFactory
 
 from .conftest import Command
 

@@ -35,7 +35,7 @@ def test_a_broken_plugin_does_not_hide_the_others(
             metadata.EntryPoint("broken", "no_such_module:Plugin", registry.GROUP),
             metadata.EntryPoint("broken.too", "no_such_module:PRESET", registry.PRESET_GROUP),
             metadata.EntryPoint(
-                "youtube_video", "tubeq.plugins.video_plugin:YouTubeVideoPlugin", registry.GROUP
+                "youtube_video", "tubeq.plugins.youtube.video:YouTubeVideoPlugin", registry.GROUP
             ),
         ]
     )

@@ -148,7 +148,7 @@ def test_demo_never_touches_a_database_that_is_there(tubeq: Command, queue: Queu
 
 
 def test_workers_and_stop(tubeq: Command, queue: QueueManager) -> None:
-    from tubeq.storage.port import WorkerInfo
+    from tubeq.storage.ports.tasks import WorkerInfo
 
     assert tubeq("workers").err == "no workers are running\n"
     assert tubeq("stop").err == "no workers are running\n"

@@ -10,7 +10,7 @@ import pytest
 from yt_dlp.cookies import YoutubeDLCookieJar
 
 from tubeq.domain.errors import InvalidParameters
-from tubeq.plugins.cookies import read_cookies, values_of
+from tubeq.plugins.youtube.cookies import read_cookies, values_of
 
 OURS = ".youtube.com\tTRUE\t/\tTRUE\t1900000000\tSID\thunter2hunter2"
 HTTP_ONLY = "#HttpOnly_www.youtube.com\tFALSE\t/\tFALSE\t0\tHSID\thunter3hunter3"

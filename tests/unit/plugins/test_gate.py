@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from tubeq.domain.errors import PermanentError, TransientError
-from tubeq.plugins.gate import MOST_BYTES, Gate, is_youtube
+from tubeq.plugins.youtube.request_guard import MOST_BYTES, Gate, is_youtube
 
 
 class Refused(Exception):

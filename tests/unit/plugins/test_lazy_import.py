@@ -7,7 +7,9 @@ import sys
 
 PROGRAM = """
 import sys
-from tubeq.plugins import base, channel_plugin, registry, youtube
+from tubeq.plugins import base, registry
+from tubeq.plugins.youtube import channel as channel_plugin
+from tubeq.plugins.youtube import client as youtube
 plugin = channel_plugin.YouTubeChannelPlugin(proxy="http://127.0.0.1:1")
 try:
     plugin.scrape(max_results=5)

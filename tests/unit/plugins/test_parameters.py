@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tubeq.domain.errors import InvalidParameters
-from tubeq.plugins.kinds import Choice, Day, Flag, Kind, Text, Whole
+from tubeq.plugins.parameter_types import Choice, Day, Flag, Kind, Text, Whole
 from tubeq.plugins.parameters import Parameters, declared, parameter, shown
 
 

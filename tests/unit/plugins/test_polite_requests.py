@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tubeq.plugins.base import running
-from tubeq.plugins.polite_requests import PoliteRequests
+from tubeq.plugins.youtube.request_slots import PoliteRequests
 
 
 class Limits:

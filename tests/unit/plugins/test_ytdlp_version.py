@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tubeq.domain.errors import PluginError
-from tubeq.plugins.ytdlp_version import check_version, installed_version, version_problem
+from tubeq.plugins.youtube.ytdlp_version import check_version, installed_version, version_problem
 
 
 @pytest.mark.parametrize(

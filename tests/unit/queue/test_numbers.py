@@ -22,7 +22,7 @@ from tubeq.domain.limits import LimitRule
 from tubeq.domain.models import NewTask
 from tubeq.domain.policies import RetryPolicy
 from tubeq.settings import Settings
-from tubeq.storage.port import ClaimRequest
+from tubeq.storage.ports.tasks import ClaimRequest
 from tubeq.workers.config import RunnerConfig, WorkerConfig
 
 NEVER = [

@@ -18,7 +18,7 @@ from tubeq.domain.models import Idea, NewTask, Task
 from tubeq.domain.policies import ClaimStrategy, RetryPolicy
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.storage import open_storage
-from tubeq.storage.port import ClaimRequest, WorkerInfo
+from tubeq.storage.ports.tasks import ClaimRequest, WorkerInfo
 
 
 @pytest.fixture

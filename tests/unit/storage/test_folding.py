@@ -17,8 +17,8 @@ import pytest
 
 from tubeq import Completion, Idea, NewTask, QueueManager
 from tubeq.domain.items import ItemQuery, ItemSort
-from tubeq.storage import sqlite_item_index
 from tubeq.storage.queries import load_queries
+from tubeq.storage.sqlite import search_index as sqlite_item_index
 
 SQL = load_queries("sqlite", "items")
 
@@ -299,7 +299,7 @@ def test_inserting_a_result_costs_not_one_step_more(path: Path) -> None:
     ],
 )
 def test_a_listing_goes_through_its_index(path: Path, query: ItemQuery, index: str) -> None:
-    from tubeq.storage.sqlite_items import _listing
+    from tubeq.storage.sqlite.items import _listing
 
     with QueueManager(path) as queue:
         queue.storage.items.fold()

@@ -7,10 +7,10 @@ import threading
 import time
 
 import pytest
+from tubeq.storage.sqlite.storage.file import futex
 
-from tubeq.storage import futex
-from tubeq.storage.byte_lock import LockFile
-from tubeq.storage.futex import Word
+from tubeq.storage.sqlite.file.futex import Word
+from tubeq.storage.sqlite.file.lock_file import LockFile
 
 LONG_S = 20.0
 

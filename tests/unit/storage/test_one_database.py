@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from tubeq.storage.sqlite.storage.file import connection
 
 from tubeq import QueueManager
 from tubeq.domain.errors import InvalidParameters, StorageError, UnsafeStorage
 from tubeq.queue.wakeup import Waiter, Waker
-from tubeq.storage import connection, open_storage, restore
+from tubeq.storage import open_storage, restore
 
 posix = pytest.mark.skipif(os.name != "posix", reason="links need POSIX, or rights on Windows")
 

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tubeq.storage.sqlite.storage.file import connection, session
 
 from tubeq.domain.errors import (
     SchemaMismatch,
@@ -22,11 +23,11 @@ from tubeq.domain.errors import (
     UnsafeStorage,
 )
 from tubeq.domain.models import EncodedTask
-from tubeq.storage import connection, open_storage, session
-from tubeq.storage.byte_lock import LockFile
-from tubeq.storage.migrate import is_current
-from tubeq.storage.port import ClaimRequest
-from tubeq.storage.write_lock import OPEN_BYTE
+from tubeq.storage import open_storage
+from tubeq.storage.ports.tasks import ClaimRequest
+from tubeq.storage.sqlite.file.lock_file import LockFile
+from tubeq.storage.sqlite.file.write_lock import OPEN_BYTE
+from tubeq.storage.sqlite.migrate import is_current
 
 
 @pytest.fixture

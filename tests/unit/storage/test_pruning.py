@@ -11,8 +11,8 @@ import pytest
 
 from tubeq import ClaimRequest, Completion, Idea, NewTask, QueueManager
 from tubeq.domain.models import EncodedTask
-from tubeq.storage import sqlite_prune
-from tubeq.storage.session import Session
+from tubeq.storage.sqlite import prune as sqlite_prune
+from tubeq.storage.sqlite.file.session import Session
 
 RESULTS = 700
 

@@ -16,7 +16,7 @@ from tubeq.domain.errors import StorageError, StorageReadOnly, StorageReplaced
 from tubeq.domain.items import ItemQuery, ItemSort
 from tubeq.domain.models import EncodedTask, Idea
 from tubeq.storage import open_storage
-from tubeq.storage.port import ClaimRequest
+from tubeq.storage.ports.tasks import ClaimRequest
 
 NAMES = ["queue.db", "a?b#c%20d.db", "tea ☕.db"] + (
     [os.fsdecode(b"latin-\xe9.db")] if sys.platform == "linux" else []
@@ -171,7 +171,7 @@ def test_none_is_made(tmp_path):
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows lets nobody replace open files")
 def test_a_replaced_one_is_noticed(plain, monkeypatch):
-    monkeypatch.setattr("tubeq.storage.session.LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("tubeq.storage.sqlite.file.session.LOOK_EVERY_S", 0.0)
     shutil.copyfile(plain, plain.with_name("copy.db"))
     with closing(open_storage(plain, read_only=True)) as storage:
         plain.with_name("copy.db").replace(plain)

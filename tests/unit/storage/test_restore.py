@@ -20,9 +20,11 @@ from tubeq.domain.errors import SchemaMismatch, StorageBusy, StorageCorrupt
 from tubeq.domain.limits import Grant, Holder, LimitRule
 from tubeq.domain.models import Task
 from tubeq.domain.states import TaskEvent, TaskStatus
-from tubeq.storage import migrate, restore, sqlite_restore
-from tubeq.storage.kept_names import count_own_links
-from tubeq.storage.port import WorkerInfo
+from tubeq.storage import restore
+from tubeq.storage.ports.tasks import WorkerInfo
+from tubeq.storage.sqlite import migrate
+from tubeq.storage.sqlite import restore as sqlite_restore
+from tubeq.storage.sqlite.file.kept_names import count_own_links
 
 TYPE = "video"
 

@@ -15,10 +15,10 @@ from tubeq.domain.clock import SystemClock
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.models import EncodedTask, Idea
 from tubeq.storage import open_storage
-from tubeq.storage.connection import ConnectionFactory
-from tubeq.storage.port import ClaimRequest
-from tubeq.storage.session import Session
-from tubeq.storage.sqlite import SQLiteStorage
+from tubeq.storage.ports.tasks import ClaimRequest
+from tubeq.storage.sqlite.file.connection import ConnectionFactory
+from tubeq.storage.sqlite.file.session import Session
+from tubeq.storage.sqlite.storage import SQLiteStorage
 
 UNSTORABLE = [Idea("a", views=2**70), Idea("a", title="\ud800"), Idea("a", extra={"b": object()})]
 

@@ -7,8 +7,8 @@ import pytest
 from tubeq.domain.models import EncodedTask
 from tubeq.domain.policies import ClaimStrategy
 from tubeq.storage import open_storage
-from tubeq.storage.port import ClaimRequest
-from tubeq.storage.sqlite_claims import Claimer
+from tubeq.storage.ports.tasks import ClaimRequest
+from tubeq.storage.sqlite.claims import Claimer
 
 WEIGHTED = ClaimRequest("scrape", "weighted", ClaimStrategy.WEIGHTED_RANDOM)
 NEWEST = ClaimRequest("scrape", "newest")

@@ -7,11 +7,11 @@ import threading
 import time
 
 import pytest
+from tubeq.storage.sqlite.storage.file import write_lock
 
 from tubeq.domain.errors import StorageBusy
-from tubeq.storage import write_lock
-from tubeq.storage.byte_lock import FRONT_WORD, LINE_WORD, LockFile
-from tubeq.storage.write_lock import FRONT_BYTE, WriteLock
+from tubeq.storage.sqlite.file.lock_file import FRONT_WORD, LINE_WORD, LockFile
+from tubeq.storage.sqlite.file.write_lock import FRONT_BYTE, WriteLock
 
 pytestmark = pytest.mark.skipif(
     not hasattr(LockFile, "_LOCK") and not hasattr(__import__("os"), "O_BINARY"),

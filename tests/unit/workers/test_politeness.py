@@ -27,7 +27,7 @@ from tubeq.domain.states import TaskStatus
 from tubeq.plugins.base import permit
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.workers.base_worker import BaseWorker
-from tubeq.workers.politeness import _verdict
+from tubeq.workers.rate_limiting import _verdict
 
 from .support import GOOD, Plugin, background, claimed, counts, raising, until, worker_on
 

@@ -15,8 +15,8 @@ from tubeq.domain.states import TaskStatus
 from tubeq.plugins.base import check_stop, stop_requested
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.workers.base_worker import BaseWorker
-from tubeq.workers.board import Board
 from tubeq.workers.config import WorkerConfig
+from tubeq.workers.shared_stats import Board
 from tubeq.workers.watch import Attempt, Reason
 
 from .support import GOOD, Plugin, attempt, background, claimed, until, worker_on

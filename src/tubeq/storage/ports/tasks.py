@@ -1,0 +1,417 @@
+"""What a storage promises. Every back end keeps these promises under one contract suite.
+
+A *claim* is the Task that `claim` returned: it has the row id, the task's id and the claim token.
+Verbs that take a claim are fenced: they raise ClaimLost, and change nothing, unless that very task
+is still held under that very token. Every verb is one transaction: all of it happens, or nothing. A
+storage may be shared by the threads of one process; another process opens its own.
+
+No wall clock that was set, in either direction, ends what is renewed, or keeps anything waiting for
+longer than its own lease or delay. A lease ends by the monotonic clock for processes of the same
+boot; one of an earlier boot of this host has ended; for the rest the wall clock decides. A delay
+that the queue set (a retry's, a release's) begins again where it was set later than now; a date
+that was given with a task stays. See domain/leases.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, QueueStats, Result, Task
+from tubeq.domain.policies import ClaimStrategy
+from tubeq.domain.states import TaskStatus
+from tubeq.storage.ports.children import Children
+from tubeq.storage.ports.items import ItemStore
+from tubeq.storage.ports.limits import Limits
+
+
+class ClaimRequest(NamedTuple):
+    """Who claims what.
+
+    `start` takes the task straight to RUNNING, in the same transaction. `lease_s` is how long the
+    claim holds without a heartbeat, in seconds.
+    """
+
+    task_type: str
+    worker_id: str
+    strategy: ClaimStrategy = ClaimStrategy.LIFO
+    lease_s: float = 60.0
+    start: bool = False
+
+
+class Completion(NamedTuple):
+    """One of many tasks to complete: what `Storage.complete` takes of it."""
+
+    claim: Task
+    ideas: Sequence[Idea] = ()
+    result: Mapping[str, Any] | None = None
+
+
+class Rescue(NamedTuple):
+    """What a sweep did: task ids that went back to QUEUED, to FAILED (dead letters), or to
+    CANCELLED (a cancel was asked for before the worker died)."""
+
+    requeued: list[str]
+    dead: list[str]
+    cancelled: list[str]
+
+
+class PruneCount(NamedTuple):
+    """What a prune would remove of one type in one status: how many tasks, between which times
+    they finished (timestamps), and how many results they have."""
+
+    task_type: str
+    status: str
+    tasks: int
+    oldest: str
+    newest: str
+    results: int
+
+
+class OpenType(NamedTuple):
+    """A task type with tasks that are not finished: whether any is due, whether a worker holds
+    any, and when the next scheduled one falls due (epoch seconds, None without one)."""
+
+    task_type: str
+    is_due: bool
+    is_held: bool
+    next_due_at: float | None
+
+
+class WorkerInfo(NamedTuple):
+    """A registered worker. `last_seen` is epoch seconds; `task_type` lists several types with
+    commas between them."""
+
+    worker_id: str
+    task_type: str
+    host: str
+    pid: int
+    started_at: str
+    last_seen: float
+    stop_requested: bool
+
+    @property
+    def task_types(self) -> list[str]:
+        """The types that it works."""
+        return self.task_type.split(",")
+
+
+class Storage(Protocol):
+    """The verbs."""
+
+    @property
+    def limits(self) -> Limits:
+        """How much at once and how often, and what is paused: see `limits_port`."""
+        ...
+
+    @property
+    def children(self) -> Children:
+        """The verbs about tasks that have children."""
+        ...
+
+    @property
+    def items(self) -> ItemStore:
+        """One item a source id, over the results of all tasks."""
+        ...
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether it was opened to be read: what would write raises StorageReadOnly."""
+        ...
+
+    def create(
+        self, tasks: Sequence[EncodedTask], *, when_visible: Callable[[], None] | None = None
+    ) -> list[str]:
+        """Store tasks as QUEUED, in order, all or none, and return their ids in that order.
+
+        `when_visible` is called as soon as workers can claim them: before they are durable.
+
+        A task whose idempotency key is already stored (or came earlier in `tasks`) is not
+        created: the id of the first one stands in its place. Durable when it returns, unless
+        durability is `fast`.
+        """
+        ...
+
+    def get(self, task_id: str) -> Task:
+        """The task as it is now.
+
+        Raises:
+            TaskNotFound: there is none.
+        """
+        ...
+
+    def list_tasks(
+        self,
+        *,
+        status: TaskStatus | None = None,
+        task_type: str | None = None,
+        limit: int = 100,
+        before: str | None = None,
+        error_code: str | None = None,
+    ) -> list[Task]:
+        """Tasks, newest first, at most `limit`, older than the task with the id `before`.
+
+        `error_code` leaves those whose last attempt failed for it: for good, or until the retry.
+
+        Raises:
+            TaskNotFound: `before` names no task.
+        """
+        ...
+
+    def claim(self, request: ClaimRequest, limit: int = 1) -> list[Task]:
+        """Claim up to `limit` due QUEUED tasks: no task is ever returned to two callers.
+
+        Each returned task is CLAIMED (RUNNING with `request.start`), bears a claim token larger
+        than any before it, and a lease until now + `request.lease_s`. An empty list means that
+        nothing was due. A task whose `run_after` has passed is returned at once when nothing else
+        is due, and otherwise competes within 0.1 s of falling due.
+        """
+        ...
+
+    def start(self, claim: Task) -> Task:
+        """CLAIMED to RUNNING; the claim as it is then.
+
+        Raises:
+            ClaimLost: the claim is no longer held.
+            IllegalTransition: it is RUNNING already.
+        """
+        ...
+
+    def heartbeat(self, claim: Task, lease_s: float) -> bool:
+        """Hold the claim for another `lease_s` seconds from now.
+
+        Returns:
+            Whether somebody asked for the task to be cancelled.
+
+        Raises:
+            ClaimLost: the claim is no longer held.
+        """
+        ...
+
+    def complete(
+        self,
+        claim: Task,
+        ideas: Sequence[Idea] = (),
+        result: Mapping[str, Any] | None = None,
+        *,
+        then: ClaimRequest | None = None,
+    ) -> Task | None:
+        """COMPLETED, with its ideas and result, and with `then` the next claim: one transaction.
+
+        Ideas are stored once per `source_id` of a task; the last one wins. Clears the error of
+        earlier attempts. Durable when it returns, unless durability is `fast`.
+
+        Returns:
+            The task that `then` claimed, or None.
+
+        Raises:
+            ClaimLost: the claim is no longer held; no idea is stored, nothing is claimed.
+        """
+        ...
+
+    def complete_many(self, completions: Sequence[Completion]) -> list[Task]:
+        """Complete many tasks with one transaction, and one sync; each is fenced on its own.
+
+        Returns:
+            The claims that were no longer held: of those nothing is written.
+
+        Raises:
+            InvalidParameters: something of one of them cannot be stored: none is completed.
+        """
+        ...
+
+    def fail(
+        self,
+        claim: Task,
+        code: str,
+        message: str,
+        *,
+        retry_at: float | None = None,
+        counted: bool = True,
+        deferred: bool = False,
+        dated: bool = False,
+    ) -> Task:
+        """An attempt failed: FAILED, or QUEUED again where `retry_at` (epoch seconds) is given.
+
+        `counted` adds one to `retry_count`: permanent errors are not counted, nor is "not yet".
+        With `deferred` the history calls it that, not retried. With `dated`, `retry_at` is a date
+        that was given, such as a premiere's, and no delay that begins now. A `retry_at` that has
+        passed makes the task claimable at once. A failure where a cancel was asked for ends
+        CANCELLED instead of being retried. Durable like `complete`.
+
+        Returns:
+            The task as it is then.
+
+        Raises:
+            ClaimLost: the claim is no longer held.
+        """
+        ...
+
+    def release(self, claim: Task, *, until: float | None = None, why: str | None = None) -> Task:
+        """Hand a task back unharmed, for any worker to claim at once: nothing is counted.
+
+        With `until` (epoch seconds) it is not due before; `why` is kept in the history. Where a
+        cancel was asked for, it ends CANCELLED.
+
+        Raises:
+            ClaimLost: the claim is no longer held.
+        """
+        ...
+
+    def confirm_cancel(self, claim: Task) -> Task:
+        """The worker ended a task for which a cancel was asked: CANCELLED.
+
+        Raises:
+            ClaimLost: the claim is no longer held.
+        """
+        ...
+
+    def cancel(self, task_id: str) -> Task:
+        """QUEUED becomes CANCELLED; a task that a worker holds is marked, and the worker sees it
+        at its next heartbeat. Marking twice is no error.
+
+        Raises:
+            TaskNotFound: there is none.
+            IllegalTransition: it is finished already.
+        """
+        ...
+
+    def requeue(self, task_id: str) -> Task:
+        """A finished task back to QUEUED, due at once, its counters and error cleared, its
+        earlier results kept until it completes again. It begins anew: its cursor is forgotten,
+        and its finished children are let go, so that it may create them once more.
+
+        Raises:
+            TaskNotFound: there is none.
+            IllegalTransition: it is not finished.
+        """
+        ...
+
+    def set_status(
+        self,
+        task_id: str,
+        status: TaskStatus,
+        *,
+        worker_id: str | None = None,
+        error_message: str | None = None,
+        result: Mapping[str, Any] | None = None,
+        lease_s: float = 60.0,
+    ) -> Task:
+        """An administrator's unfenced transition, checked against TRANSITIONS.
+
+        To CLAIMED raises the token and starts a lease, as a claim does, whoever held it before
+        loses it.
+
+        Raises:
+            TaskNotFound: there is none.
+            IllegalTransition: no transition leads there.
+        """
+        ...
+
+    def store_results(self, task_id: str, ideas: Sequence[Idea], claim: Task | None = None) -> None:
+        """Store ideas of a task before, or without, its completion; once per `source_id`.
+
+        Raises:
+            TaskNotFound: there is none.
+            ClaimLost: `claim` is given and no longer held.
+        """
+        ...
+
+    def results(self, task_id: str | None = None, *, limit: int = 1_000_000) -> list[Result]:
+        """Stored ideas in the order in which they were first stored: of one task, or of all.
+
+        Raises:
+            TaskNotFound: `task_id` names no task.
+        """
+        ...
+
+    def history(self, task_id: str) -> list[HistoryEntry]:
+        """Every transition of the task, oldest first.
+
+        Raises:
+            TaskNotFound: there is none.
+        """
+        ...
+
+    def rescue(self, *, worker_id: str | None = None, crash_limit: int = 3) -> Rescue:
+        """Take back what dead workers held: every lease that has ended, or, with `worker_id`, all
+        that this worker holds, whatever its leases say (for a supervisor that saw it die):
+        permits and probes, too.
+
+        Each adds one to `crash_count`; at `crash_limit` the task is a dead letter: FAILED with
+        the code "dead_letter". Its token stays, so the late worker's writes are refused from then
+        on: QUEUED is not a held state, and the next claim raises the token.
+        """
+        ...
+
+    def held_by(self, worker_id: str) -> list[Task]:
+        """The tasks that this worker holds."""
+        ...
+
+    def has_open_tasks(self, task_type: str) -> bool:
+        """Whether a task of that type is QUEUED, due or not, or held by anybody."""
+        ...
+
+    def next_due_at(self, task_type: str) -> float | None:
+        """When the next scheduled task of that type falls due: epoch seconds, or None."""
+        ...
+
+    def open_types(self) -> list[OpenType]:
+        """The types of all tasks that are not finished, sorted: of one moment, and at a cost that
+        grows with the number of types, not of tasks."""
+        ...
+
+    def count_queued(self, task_type: str) -> tuple[int, int]:
+        """How many QUEUED tasks of that type are due, and how many are scheduled for later."""
+        ...
+
+    def stats(self) -> QueueStats:
+        """Counts over the whole queue."""
+        ...
+
+    def prune(self, finished_before: float, *, limit: int | None = None) -> int:
+        """Delete finished tasks older than that (epoch seconds), with results and history, at
+        most `limit`; the number of deleted tasks. The newest task is always kept, so that row ids
+        are never used again. So are a child whose parent is not finished, as that would create it
+        once more, and a parent with a child that is not. What the results told stays in `items`.
+
+        Others wait for milliseconds at most, so the rows of one task may go in several
+        transactions, the task itself last: while it runs, a task may be seen without its results.
+        """
+        ...
+
+    def preview_prune(
+        self, finished_before: float, *, limit: int | None = None
+    ) -> list[PruneCount]:
+        """What `prune` would delete now: a row for each type and status, in that order. It
+        changes nothing."""
+        ...
+
+    def register_worker(self, info: WorkerInfo) -> None:
+        """Make a worker known, or replace what is known of it."""
+        ...
+
+    def worker_seen(self, worker_id: str) -> bool:
+        """Note that the worker lives; whether it is asked to stop. False for an unknown one."""
+        ...
+
+    def forget_worker(self, worker_id: str) -> None:
+        """Take a worker off the list. Unknown ones are no error."""
+        ...
+
+    def request_stop(self, worker_id: str | None = None) -> int:
+        """Ask one worker, or all, to stop after the running task; how many were asked."""
+        ...
+
+    def workers(self) -> list[WorkerInfo]:
+        """The registered workers, by id."""
+        ...
+
+    def check(self) -> list[str]:
+        """What is wrong with the stored data, a sentence each; empty when all is well."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the storage. Closing twice is no error; any other verb then raises
+        StorageError."""
+        ...

@@ -1,0 +1,192 @@
+"""Who writes next: a fair line in front of SQLite's write lock.
+
+SQLite lets waiting writers sleep for up to 100 ms at a time, so under load some wait for a second
+while others write. Here a writer tries SQLite's lock once, and if another has it stands in line.
+Correctness never depends on the line: SQLite's lock alone keeps writers apart, and other programs
+take only that.
+
+The writer at the front of the line (it holds a lock on the front byte of a side file) sleeps until
+the one who wrote wakes it; the others sleep until the front is free. A writer that was let in may
+come back again and again for the length of a turn, since to hand the lock on costs as much as
+several writes (two switches of processes, and SQLite's page cache); then it must stand in line. So
+no wait is longer than a turn a competitor. A newcomer, who did not write just before, tries the
+lock first: he will be gone again before a sleeper is awake, and if he were not let by, every write
+would cost a sleeper's awakening (a lock convoy). Only where the one at the front starves must he
+stand in line as well; that is the rule of Go's sync.Mutex.
+
+Every sleep ends of its own accord, so a wake-up that is lost (its process was killed) costs
+milliseconds. A stopped process (SIGSTOP, a laptop's lid) at the front holds nothing up for long:
+whoever waited long enough also tries the lock itself.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tubeq.domain.errors import StorageBusy
+from tubeq.storage.sqlite.file.lock_file import BYTES, FRONT_WORD, LAST_IN_TURN, LINE_WORD, LockFile
+
+FRONT_BYTE, CHECKPOINT_BYTE, OPEN_BYTE, SYNC_BYTE = range(BYTES)
+
+TURN_S = 0.005
+_BACK_AT_ONCE_S = 0.0002
+"""A writer whose last write is not longer ago will come back at once, as it did before."""
+_GONE_AFTER_S = 0.0005
+"""A writer in his turn who was thought to come back at once, and did not: others go on."""
+_STARVED_AFTER_S = 0.002
+"""Who is at the front so long without the lock: newcomers no longer pass him by."""
+_WAITING, _STARVING = 1, 2
+_FRONT_SLEEP_S = 0.0005
+_LINE_SLEEP_S = 0.1
+_OUT_OF_LINE_SLEEP_S = 0.0001
+_PATIENCE_S = 0.1
+
+Attempt = Callable[..., sqlite3.Cursor]
+
+
+class WriteLock:
+    """SQLite's write lock, as one handle takes it; its threads take turns outside of this.
+
+    Args:
+        file: the side file of the database.
+        timeout_s: seconds to wait at most.
+    """
+
+    def __init__(self, file: LockFile, timeout_s: float) -> None:
+        self._file = file
+        self._timeout_s = timeout_s
+        # Other than 0 while somebody may be asleep on them.
+        self._front, self._line = file.words[FRONT_WORD], file.words[LINE_WORD]
+        self._turn_ends = 0.0
+        self._released_at = 0.0
+        self._comes_back = False
+        self._owes_wake_up = False
+
+    def take(self, execute: Attempt, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
+        """Execute a statement that takes SQLite's lock, as soon as it is this handle's turn.
+
+        Args:
+            execute: of a connection that does not wait for the lock itself.
+            sql: BEGIN IMMEDIATE, or a whole change.
+            parameters: those of the statement.
+
+        Raises:
+            StorageBusy: the lock was not had within the timeout.
+            sqlite3.Error: whatever else the statement met.
+        """
+        now = time.monotonic()
+        in_turn = now < self._turn_ends
+        self._comes_back = comes_back = now - self._released_at < _BACK_AT_ONCE_S
+        waiting = self._front.value
+        if in_turn or not waiting or (waiting != _STARVING and not comes_back):
+            cursor = _try(execute, sql, parameters)
+            if cursor is not None:
+                if not in_turn:
+                    self._turn_ends = now + TURN_S
+                return cursor
+        if self._owes_wake_up:
+            self._hand_on()  # the turn has ended since the last write
+        cursor = self._stand_in_line(now, execute, sql, parameters)
+        now = time.monotonic()
+        self._turn_ends = now + TURN_S
+        if comes_back:
+            self._file.numbers[LAST_IN_TURN] = int(now * 1e9)
+        return cursor
+
+    def take_out_of_line(self, execute: Attempt, sql: str) -> sqlite3.Cursor:
+        """As `take`, for who has little to do that would grow while it waits: between two writes
+        of another's turn.
+
+        Raises:
+            StorageBusy: the lock was not had within the timeout.
+        """
+        began = time.monotonic()
+        while True:
+            cursor = _try(execute, sql, ())
+            if cursor is not None:
+                return cursor
+            self._waited_s(began)
+            time.sleep(_OUT_OF_LINE_SLEEP_S)
+
+    def given_back(self) -> None:
+        """Called when SQLite's lock is free again: lets the next writer know."""
+        self._released_at = now = time.monotonic()
+        if self._comes_back and now < self._turn_ends:
+            # To wake anybody now would be in vain: the one at the front looks by itself.
+            self._file.numbers[LAST_IN_TURN] = int(now * 1e9)
+            self._owes_wake_up = True
+            return
+        self._hand_on()
+
+    def _hand_on(self) -> None:
+        self._owes_wake_up = False
+        self._file.numbers[LAST_IN_TURN] = 0
+        self._front.pass_on()
+
+    def _stand_in_line(
+        self, began: float, execute: Attempt, sql: str, parameters: Any
+    ) -> sqlite3.Cursor:
+        behind_others = bool(self._line.value)
+        while behind_others or not self._file.try_lock(FRONT_BYTE):
+            if not behind_others:
+                self._line.value = 1
+                if self._file.try_lock(FRONT_BYTE):
+                    break
+            self._line.wait(1, min(_LINE_SLEEP_S, self._timeout_s))
+            behind_others = False
+            if self._waited_s(began) > _PATIENCE_S:
+                cursor = _try(execute, sql, parameters)
+                if cursor is not None:
+                    self._line.pass_on()  # it may have been this one's turn to come to the front
+                    return cursor
+        try:
+            while True:
+                waiting = _WAITING if self._waited_s(began) < _STARVED_AFTER_S else _STARVING
+                self._front.value = waiting
+                if not self._is_turn_of_another():
+                    cursor = _try(execute, sql, parameters)
+                    if cursor is not None:
+                        return cursor
+                self._front.wait(waiting, _FRONT_SLEEP_S)
+        finally:
+            self._file.unlock(FRONT_BYTE)
+            self._line.pass_on()
+
+    def _is_turn_of_another(self) -> bool:
+        """Whether somebody wrote just now and will come back at once. (After a restart of the
+        machine the last time may lie ahead.)"""
+        since_ns = time.monotonic() * 1e9 - self._file.numbers[LAST_IN_TURN]
+        return 0 <= since_ns < _GONE_AFTER_S * 1e9
+
+    def _waited_s(self, began: float) -> float:
+        """How long the wait has lasted.
+
+        Raises:
+            StorageBusy: too long.
+        """
+        waited = time.monotonic() - began
+        if waited > self._timeout_s:
+            raise StorageBusy(
+                f"another process has been writing to the database for {self._timeout_s:g} s: "
+                "it may be suspended; end or resume it, or raise busy_timeout_s "
+                "(TUBEQ_BUSY_TIMEOUT_S)"
+            )
+        return waited
+
+
+def is_busy(error: sqlite3.OperationalError) -> bool:
+    """Whether another connection holds what the statement needs, so that to try again helps."""
+    return "locked" in str(error)  # Python 3.10 does not give the codes
+
+
+def _try(execute: Attempt, sql: str, parameters: Any) -> sqlite3.Cursor | None:
+    """The cursor, or None where another writer has the lock."""
+    try:
+        return execute(sql, parameters)
+    except sqlite3.OperationalError as error:
+        if not is_busy(error):
+            raise
+        return None
