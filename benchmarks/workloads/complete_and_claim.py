@@ -23,9 +23,8 @@ from benchmarks.workloads.base import (
 )
 
 if TYPE_CHECKING:
-    from tubeq.storage.ports.tasks import ClaimRequest
-
     from tubeq import QueueManager, Task
+    from tubeq.storage.ports.tasks import ClaimRequest
 
 _DEPTH = 1_000
 
