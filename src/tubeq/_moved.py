@@ -54,7 +54,8 @@ class _MovedFinder:
                 DeprecationWarning,
                 stacklevel=2,
             )
-        return ModuleSpec(fullname, _MovedLoader())
+        # A Loader by its methods; importlib.abc would have to be imported for the name.
+        return ModuleSpec(fullname, _MovedLoader())  # type: ignore[arg-type]
 
 
 class _MovedLoader:
