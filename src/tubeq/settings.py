@@ -48,8 +48,8 @@ class Settings:
         lease_s: how long a task stays with a worker that gives no sign of life.
         task_timeout_s: a task that takes longer is ended, and retried; each time that it saves it
             has as long again.
-        breaker_pause_s: how long nobody begins a task of a type after YouTube said that it is too
-            much; twice as long each further time in a row; 0 is never.
+        breaker_pause_s: how long no task of a type begins after YouTube said "too many
+            requests"; twice as long each further time in a row; 0 is never.
         scoring: the formula by which videos are scored: see tubeq.plugins.scoring.
     """
 
@@ -145,7 +145,7 @@ def _from_file(path: Path) -> dict[str, Any]:
     if not os.path.lexists(path):
         return {}
     if not path.is_file():
-        raise InvalidParameters(f"{FILE_NAME} is no file, or a link to none")
+        raise InvalidParameters(f"{FILE_NAME} is not a file, or a link to nothing")
     toml = _toml_reader(path)
     try:
         table = toml.loads(path.read_text(encoding="utf-8-sig"))  # Windows' editors begin with that
@@ -179,12 +179,12 @@ def _checked(name: str, value: Any, origin: str) -> Any:
     """The value as Settings holds it.
 
     Raises:
-        InvalidParameters: it is no such value; the message bears `origin`.
+        InvalidParameters: the value is wrong; the message has `origin`.
     """
     if name in ("db_path", "ca_file", "cookies_file", "proxy", "durability", "scoring"):
         if not isinstance(value, str) or not value:
             given = "" if name == "proxy" else f", not {value!r:.60}"  # it may hold a password
-            raise InvalidParameters(f"{origin} must be a text{given}")
+            raise InvalidParameters(f"{origin} must be a string{given}")
         if name in ("proxy", "scoring"):
             return value
         if name == "durability":

@@ -1,10 +1,10 @@
-"""The circuit breaker of a key: a pause for all workers after the site said that it is too much.
+"""The circuit breaker of a key: a pause for all workers after the site said "too many requests".
 
 CLOSED, tasks go through: then there is no Breaker. OPEN, nothing goes through until the pause is
 over. Then exactly one task goes through as the probe (PROBING): its success closes the breaker, its
-failure opens it again for twice as long, and where it ends without telling anything, the next task
-is the probe. A probe belongs to a holder for as long as its lease, so that a dead worker keeps
-nobody waiting. All of it is pure: storages keep the values, and change them in one transaction.
+failure opens it again for twice as long, and where it ends without saying anything about the site,
+the next task is the probe. A probe belongs to a holder for as long as its lease, so that a dead
+worker delays no task for longer. All of it is pure: storages keep the values, and change them in one transaction.
 (M. Nygard, "Release It!", 2007, describes the pattern.)
 """
 
@@ -20,7 +20,7 @@ from tubeq.domain.limits import Holder
 from tubeq.domain.numbers import checked_span
 
 BLOCKING_CODES = frozenset({"bot_check", "rate_limited"})
-"""Error codes by which a site says that it is too much."""
+"""Error codes by which a site says "too many requests"."""
 _PROBE_LOOK_S = 1.0
 
 
@@ -48,10 +48,10 @@ class BreakerPolicy:
 
 
 class Verdict(Enum):
-    """What the end of a task tells about the site."""
+    """What the end of a task says about the site."""
 
     SUCCEEDED = "succeeded"
-    BLOCKED = "blocked"  # the site said that it is too much
+    BLOCKED = "blocked"  # the site said "too many requests"
     FAILED = "failed"  # in some other way, which may have the same cause
     SILENT = "silent"  # nothing: handed back, cancelled, or wrong in itself
 
@@ -67,7 +67,7 @@ class State(str, Enum):
 
 
 class Probe(NamedTuple):
-    """Who may find out, and until when (epoch seconds) without a sign of life."""
+    """The task that tests the site, and until when (epoch seconds) without a heartbeat."""
 
     holder: Holder
     lease_s: float
@@ -123,14 +123,14 @@ class Admission(NamedTuple):
 
 
 def is_out_of_time(breaker: Breaker, now: float) -> bool:
-    """Whether it bears times that only a clock that was set back explains."""
+    """Whether it has times that only a clock that was set back explains."""
     probe = breaker.probe
     return breaker.opened_at > now + SLACK_S or (
         probe is not None and probe.expires_at > now + probe.lease_s + SLACK_S
     )
 
 
-def mended(breaker: Breaker, now: float) -> Breaker:
+def clamped(breaker: Breaker, now: float) -> Breaker:
     """The breaker as if it, and its probe, had begun now where the clock was set back since: no
     pause is longer than it was meant by more than it already lasted. To be stored."""
     probe = breaker.probe
@@ -143,7 +143,7 @@ def admitted(
     breaker: Breaker, holder: Holder, lease_s: float, now: float
 ) -> tuple[Breaker, Admission]:
     """Whether the holder's task may go, and the breaker as it is then, to be stored."""
-    breaker = mended(breaker, now)
+    breaker = clamped(breaker, now)
     if breaker.state(now) is not State.DUE:
         return breaker, Admission(wait_s=max(breaker.wait_s(now), SLACK_S))
     probe = Probe(holder, lease_s, now + lease_s)
@@ -180,7 +180,7 @@ def after(
 
 
 def extended(breaker: Breaker, holder: Holder, lease_s: float, now: float) -> Breaker:
-    """The breaker after a sign of life of the holder."""
+    """The breaker after a heartbeat of the holder."""
     if breaker.probe is None or breaker.probe.holder != holder:
         return breaker
     return breaker._replace(probe=Probe(holder, lease_s, now + lease_s))

@@ -35,7 +35,7 @@ class EncodedChild(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """What saving came to.
+    """What saving did.
 
     `new_ideas` and `new_tasks` count what the task did not have before, by source id. `cancelled`
     says that a cancel was asked for: then nothing was written.
@@ -52,7 +52,7 @@ class Progress:
 
     Args:
         by_status: how many are in each status; every status is a key.
-        errors: how many of the FAILED ones bear each error code, most frequent first.
+        errors: how many of the FAILED ones have each error code, most frequent first.
     """
 
     by_status: Mapping[str, int]

@@ -1,7 +1,7 @@
 """Every error that tubeq raises on purpose.
 
 TubeqError
- +-- TaskNotFound            no task bears that id
+ +-- TaskNotFound            no task has that id
  +-- IllegalTransition       the task's status does not allow that event
  +-- ClaimLost               the claim is no longer held: nothing was written
  +-- InvalidParameters       a caller's value is wrong; the message names it
@@ -19,7 +19,7 @@ TubeqError
       +-- PluginNotFound     no plugin is registered for that task type
       +-- TransientError     may pass: the task is retried (after `retry_after_s`, if given)
       +-- PermanentError     will not pass: the task is never retried
-           +-- TaskCancelled somebody asked for the running task to end
+           +-- TaskCancelled the running task was asked to end
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class StorageReplaced(StorageError):
 
 
 class StorageNotSynced(StorageError):
-    """The change is stored and visible to everybody, but the disk reported an error before it
+    """The change is stored and visible to all, but the disk reported an error before it
     confirmed it: a power cut may lose it. Do not repeat the call."""
 
     code = "storage_not_synced"

@@ -144,12 +144,16 @@ class Sighting(NamedTuple):
 def known_from(seen: Sighting) -> Item:
     """What is known after the first sighting."""
     (source_id, at, title, description, score, url, views, duration_s, published_at, extra) = seen
-    extra_json, told = _extra(None, extra)
-    views, likes, comments = _whole(views), _whole(told.get("likes")), _whole(told.get("comments"))
+    extra_json, stated = _extra(None, extra)
+    views, likes, comments = (
+        _whole(views),
+        _whole(stated.get("likes")),
+        _whole(stated.get("comments")),
+    )
     counted = views is not None or likes is not None or comments is not None
     return Item(
-        source_id, _text(title) or "", _text(description) or "", _text(told.get("channel")),
-        _text(told.get("channel_id")), _text(told.get("handle")), _text(url), _number(duration_s),
+        source_id, _text(title) or "", _text(description) or "", _text(stated.get("channel")),
+        _text(stated.get("channel_id")), _text(stated.get("handle")), _text(url), _number(duration_s),
         _text(published_at), extra_json, at, _number(score), views, likes, comments,
         _exact(views, extra), at, 1, at if counted else None, 0,
     )  # fmt: skip
@@ -171,10 +175,10 @@ def merged(item: Item, seen: Sighting, now: str = _NEVER) -> Item:
     first, second = (seen, item) if newer else (item, seen)
     own_page = _is_own_page(seen.extra_json)
     if seen.extra_json is not None and seen.extra_json != extra_json:
-        extra_json, told = _extra(item.extra_json, seen.extra_json, newer=newer)
-        channel, channel_id, handle = (_text(told.get(name)) for name in _CHANNEL)
+        extra_json, stated = _extra(item.extra_json, seen.extra_json, newer=newer)
+        channel, channel_id, handle = (_text(stated.get(name)) for name in _CHANNEL)
         likes, comments = (
-            _finer(known, _whole(told.get(name)))
+            _finer(known, _whole(stated.get(name)))
             for name, known in (("likes", likes), ("comments", comments))
         )
     if newer or views is None:
@@ -231,16 +235,16 @@ def _finer(known: int | None, seen: int | None) -> int | None:
 
 
 ROUNDED = "views_rounded"
-"""What is told beside views that may be rounded: it is no fact of the item's."""
+"""What comes with views that may be rounded: it is not a fact about the item."""
 
 
-def _exact(views: int | None, told_json: Any) -> int | None:
+def _exact(views: int | None, stated_json: Any) -> int | None:
     """See `Count`."""
     if views is None or step_of(views, 0) == 1:
         return None
-    if _is_own_page(told_json):
+    if _is_own_page(stated_json):
         return 1
-    return 0 if type(told_json) is str and f'"{ROUNDED}"' in told_json else None
+    return 0 if type(stated_json) is str and f'"{ROUNDED}"' in stated_json else None
 
 
 _PAGE_ONLY = ("likes", "comments", "tags", "categories")
@@ -248,14 +252,14 @@ _PAGE_ONLY = ("likes", "comments", "tags", "categories")
 
 
 def _is_own_page(extra_json: Any) -> bool:
-    """Whether it is, or holds, what a video's own page told."""
+    """Whether it is, or holds, what a video's own page said."""
     if type(extra_json) is not str or not any(map(extra_json.__contains__, _PAGE_ONLY)):
         return False
-    return _tells_page(_decoded(extra_json))
+    return _says_page(_decoded(extra_json))
 
 
-def _tells_page(told: Mapping[str, Any]) -> bool:
-    return any(_says(told.get(name)) for name in _PAGE_ONLY)
+def _says_page(stated: Mapping[str, Any]) -> bool:
+    return any(_says(stated.get(name)) for name in _PAGE_ONLY)
 
 
 def _title(item: Item, seen: Sighting, own_page: bool, newer: bool) -> str:
@@ -314,19 +318,19 @@ def _whole(value: Any) -> int | None:
 
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
-_decode = json.JSONDecoder(parse_constant=lambda _: None).decode  # NaN, which is no JSON
+_decode = json.JSONDecoder(parse_constant=lambda _: None).decode  # NaN, which is not JSON
 
 
 def _extra(
     known: str | None, seen: Any, *, newer: bool = True
 ) -> tuple[str | None, Mapping[str, Any]]:
     """What is known beyond the columns, as JSON and decoded: key by key, as of the columns."""
-    told = _decoded(seen)
-    rounded = told.pop(ROUNDED, None)
-    if known is None and rounded is None and told and all(map(_says, told.values())):
-        return seen, told
+    stated = _decoded(seen)
+    rounded = stated.pop(ROUNDED, None)
+    if known is None and rounded is None and stated and all(map(_says, stated.values())):
+        return seen, stated
     before = _decoded(known)
-    first, second = (before, told) if newer else (told, before)
+    first, second = (before, stated) if newer else (stated, before)
     both = {name: each for part in (first, second) for name, each in part.items() if _says(each)}
     _settle_channel(both, newer=second, older=first)
     return (_encode(both) if both else None), both
@@ -348,7 +352,7 @@ def _settle_channel(
     if not newer_id:
         both.update({name: older[name] for name in _CHANNEL if _says(older.get(name))})
         return
-    is_partner = _tells_page(older) and not _tells_page(newer)
+    is_partner = _says_page(older) and not _says_page(newer)
     source = older if is_partner else newer
     for name in _CHANNEL:
         if _says(source.get(name)):

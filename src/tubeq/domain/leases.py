@@ -52,7 +52,7 @@ class Lease(NamedTuple):
         """When it ends, by the wall clock as it is now, and not as it was when it was set."""
         if self._is_of_boot(moment):
             expires_at = moment.now + (self.ends_uptime_s - moment.uptime_s)
-            # Where nobody set the clock there is no difference but that of rounding.
+            # Where the clock was not set there is no difference but that of rounding.
             return self.expires_at if abs(expires_at - self.expires_at) < SLACK_S else expires_at
         return min(self.expires_at, moment.now) if self._is_of_host(moment) else self.expires_at
 

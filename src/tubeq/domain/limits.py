@@ -1,6 +1,6 @@
 """How much at once, and how often: rules for keys, and the arithmetic that keeps them.
 
-A key names what is to be spared: `host:<name>`, `channel:<id or handle>`, `type:<task type>`. A
+A key names what is limited: `host:<name>`, `channel:<id or handle>`, `type:<task type>`. A
 rule names a key, or with a `*` at its end all keys that begin so, each of which is then counted by
 itself; the exact rule goes before a prefix, a longer prefix before a shorter one.
 
@@ -128,7 +128,7 @@ class Permit(NamedTuple):
     """One of the places that a rule's concurrency has. Times are epoch seconds.
 
     It ends when it is released, when its worker is known to be dead, or at `expires_at`, `lease_s`
-    after its holder last gave a sign of life. Its id is never used again.
+    after its holder last heartbeat. Its id is never used again.
     """
 
     permit_id: str
@@ -151,8 +151,8 @@ class Refusal(NamedTuple):
 
     Args:
         key: which of the keys was short.
-        retry_after_s: when to ask again: exact where a rate refused, if nobody else comes first;
-            where all places are taken it is a guess, since nobody knows when one is given back.
+        retry_after_s: when to ask again: exact where a rate refused, if no other worker comes
+            first; where all places are taken it is a guess, since nothing tells when one is released.
         why: for people.
     """
 
@@ -169,7 +169,7 @@ class Standing(NamedTuple):
     due_at: float | None
 
 
-def mended(standing: Standing, now: float) -> Standing:
+def clamped(standing: Standing, now: float) -> Standing:
     """The standing without what has expired, and without times that no holder can have written.
 
     Those come from a clock that was set back, or from a rule that was slower. They are brought as
@@ -190,7 +190,7 @@ def mended(standing: Standing, now: float) -> Standing:
 
 
 def is_out_of_time(standing: Standing, now: float) -> bool:
-    """Whether `mended` would bring some time closer."""
+    """Whether `clamped` would bring some time closer."""
     rule, permits, due_at = standing
     latest_s = rule.burst * rule.interval_s + SLACK_S
     return (due_at is not None and due_at > now + latest_s) or any(
@@ -199,7 +199,7 @@ def is_out_of_time(standing: Standing, now: float) -> bool:
 
 
 def judged(standings: Mapping[str, Standing], now: float) -> Refusal | None:
-    """Why the keys cannot be had now, or None where all of them can. The standings are mended.
+    """Why the keys cannot be had now, or None where all of them can. The standings are clamped.
 
     Of several reasons it is the one that will last longest.
     """

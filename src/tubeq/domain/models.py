@@ -163,7 +163,7 @@ class Idea:
         """An idea from what a plugin returned: keys that are no field go to `extra`.
 
         Raises:
-            InvalidParameters: the item is no mapping, or bears no `source_id`.
+            InvalidParameters: the item is not a mapping, or has no `source_id`.
         """
         if isinstance(item, Idea):
             return item
@@ -242,7 +242,7 @@ class TaskResult:
         ideas_count: how many ideas were stored.
         error_message: why not, where `success` is False.
         error_code: the same for machines.
-        claim_lost: somebody else holds, or finished, the task: nothing was written.
+        claim_lost: another worker holds, or finished, the task: nothing was written.
     """
 
     success: bool
@@ -262,7 +262,7 @@ class QueueStats:
         scheduled: QUEUED tasks that are not yet due.
         results: stored ideas.
         oldest_queued_s: seconds that the oldest due task has waited; None without one.
-        errors: how many FAILED tasks bear each error code.
+        errors: how many FAILED tasks have each error code.
     """
 
     by_status: Mapping[str, int]

@@ -31,9 +31,9 @@ class ClaimStrategy(_Named):
     """Which of the due tasks of a type is claimed next. Each is one constant SQL statement.
 
     LIFO: newest first. FIFO: oldest first. PRIORITY: largest priority first, then oldest.
-    WEIGHTED_RANDOM: a random one, drawn with a chance in proportion to 1 + priority from a hat of
-    64 neighbours in the order of creation. The hat is filled from a random place of the queue,
-    anew when half of it was drawn, so that the cost does not grow with the queue; a hat that
+    WEIGHTED_RANDOM: a random one, drawn with a chance in proportion to 1 + priority from a sample
+    of 64 neighbours in the order of creation. The sample is taken at a random place of the queue,
+    again when half of it was drawn, so that the cost does not grow with the queue; a sample that
     cannot be filled holds all due tasks. LIFO and FIFO disregard the priority.
     """
 
@@ -46,8 +46,8 @@ class ClaimStrategy(_Named):
 class Durability(_Named):
     """What is on the disk, not only in the operating system's cache, when a call returns.
 
-    FULL: every write. BALANCED: what somebody was told, that is a created task and a finished one
-    with its results; a power cut may undo a claim or a heartbeat, and the task is done again.
+    FULL: every write. BALANCED: what a caller was promised: created tasks, and finished ones with their
+    results; a power cut may undo a claim or a heartbeat, and the task is done again.
     FAST: nothing at once; a power cut may undo the last writes, in order, never out of order.
     A killed process loses nothing under any of them, and none of them can corrupt the file.
     """
@@ -58,9 +58,9 @@ class Durability(_Named):
 
 
 MOST_WAITS = 30
-"""How often in a row a task may be told "not yet"."""
+"""How often in a row a task may be deferred ("not yet")."""
 NEVER_CAME = "never_came"
-"""The code of a task that was told so once more."""
+"""The code of a task that was deferred once more."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 60.0, 86_400.0
 
 

@@ -7,7 +7,7 @@ import sys
 
 
 def process_exists(pid: int) -> bool:
-    """Whether there is a process of that number, as far as can be told; of whomever it is."""
+    """Whether a process of that number exists, as far as can be seen; whichever user's it is."""
     if sys.platform == "win32":  # where asking would be killing
         return True
     try:

@@ -30,7 +30,7 @@ _MOST_IN_LIST = 100
 def idea_of(entry: Mapping[str, Any], now: float) -> Idea:
     """An idea from what is, in the end, a stranger's page: every value is checked.
 
-    `extra` holds what the page told of: channel, channel_id, handle, live_status, availability,
+    `extra` holds what the page said: channel, channel_id, handle, live_status, availability,
     likes, comments, tags, categories; and of a listing's views, that they may be rounded. What
     YouTube writes where it has nothing to tell is left out: see `tubeq.domain.items`.
 
@@ -68,7 +68,7 @@ def idea_of(entry: Mapping[str, Any], now: float) -> Idea:
 
 def _title(entry: Mapping[str, Any]) -> str:
     """The title; none for what stands in for one, such as "[Private video]", in any language: then
-    nothing else is told either."""
+    nothing else is given either."""
     title = plain_text(str(entry.get("title") or ""), 500)
     is_bare = not any(entry.get(name) for name in ("view_count", "duration", "channel_id"))
     return "" if is_bare and (is_stand_in(title) or re.fullmatch(r"\[.*\]", title)) else title

@@ -1,4 +1,4 @@
-"""Kinds of parameters: which values each takes, how it reads them, and how it tells of them."""
+"""Types of parameters: which values each takes, how it reads them, and what it calls them."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ class Text(_AsWritten):
 
     @property
     def wanted(self) -> str:
-        return f"a text of 1 to {self.most} characters, none of them a control character"
+        return f"text of 1 to {self.most} characters, none of them a control character"
 
     metavar = "TEXT"
 

@@ -1,4 +1,4 @@
-"""What a task may be told: each parameter of a task type declared once.
+"""What a task takes: each parameter of a task type declared once.
 
     @dataclass(frozen=True)
     class TeaParameters(Parameters):
@@ -7,7 +7,7 @@
 
 From that come the check when a task is created, the same check when it is done, the command line's
 options, every error text, and a JSON schema. It is plain data classes, since what is left to do
-beside whole numbers is reading YouTube's names, which no schema library does.
+besides whole numbers is reading YouTube's names, which no schema library does.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Parameters:
         return made
 
     def check_together(self) -> None:
-        """What no parameter can tell alone.
+        """What cannot be checked for one parameter alone.
 
         Raises:
             InvalidParameters: they contradict each other.

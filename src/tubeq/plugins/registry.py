@@ -31,7 +31,7 @@ PRESET_GROUP = "tubeq.presets"
 
 around_plugins: Callable[[], AbstractContextManager[object]] = nullcontext
 """Entered around whatever is imported here, which may print: a program whose standard output must
-not bear that, such as `tubeq`, puts its own in the place of this one."""
+stay clean, such as `tubeq`, replaces this."""
 
 Checker = Callable[[Mapping[str, Any]], "tuple[str, dict[str, Any]]"]
 
@@ -77,7 +77,7 @@ def importable_types() -> tuple[list[str], dict[str, str]]:
 
 
 def parameters_of(task_type: str) -> type[Parameters] | None:
-    """What tasks of this type may be told; None where the plugin does not say.
+    """The parameters that tasks of this type take; None where the plugin does not say.
 
     Raises:
         PluginNotFound: as `get_plugin`.
@@ -111,21 +111,21 @@ def checker(name: str) -> Checker:
         the message says why.
 
     Raises:
-        PluginNotFound: nothing bears that name, or it cannot be imported.
+        PluginNotFound: nothing has that name, or it cannot be imported.
     """
     preset = get_preset(name) if name in preset_names() else None
     task_type = name if preset is None else preset.task_type
     declared = parameters_of(task_type)
 
     def check(parameters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-        told = {**({} if preset is None else preset.parameters), **parameters}
+        given = {**({} if preset is None else preset.parameters), **parameters}
         if declared is not None:
-            declared.of(told)
-            told = {
+            declared.of(given)
+            given = {
                 name: composed(value) if isinstance(value, str) else value
-                for name, value in told.items()
+                for name, value in given.items()
             }
-        return task_type, told
+        return task_type, given
 
     return check
 

@@ -1,5 +1,5 @@
-"""Saving while a task runs: for plugins that find more than they could hold, or than one attempt
-could bear to lose.
+"""Saving while a task runs: for plugins that find more than they can hold, or than one attempt
+should lose.
 
     def scrape(self, channel):
         reached = cursor() or {"page": 0}
@@ -49,8 +49,8 @@ def save(
     or nothing, with one transaction.
 
     Ideas are stored once per `source_id`, and so are child tasks created, whatever attempt saves
-    them. Saving is a sign of life: the task's time limit begins anew, and if anything was new, so
-    do its counts of failures. Outside of a worker it does nothing.
+    them. Saving counts as a heartbeat: the task's time limit starts again, and if anything was new,
+    so do its counts of failures. Outside of a worker it does nothing.
 
     Args:
         ideas: as a plugin may return them.
@@ -61,11 +61,11 @@ def save(
         How many of them the task did not have yet.
 
     Raises:
-        ClaimLost: another worker has the task: nothing was written. Let it pass.
-        TaskCancelled: somebody asked for the task to end: nothing was written. Let it pass.
-        PermanentError: an item is no idea.
+        ClaimLost: another worker has the task: nothing was written. Do not catch it.
+        TaskCancelled: the task was asked to end: nothing was written. Do not catch it.
+        PermanentError: an item is not an idea.
         InvalidParameters: a task or the cursor cannot be stored.
-        StorageError: the database cannot be written. Let it pass: the task is handed back.
+        StorageError: the database cannot be written. Do not catch it: the task is released.
     """
     keeper = current_keeper()
     return Saved(0, 0) if keeper is None else keeper.save(ideas, tasks, cursor)

@@ -1,4 +1,4 @@
-"""How YouTube is reached: what a plugin is told, else what the environment says.
+"""How YouTube is reached: what a plugin is given, else what the environment says.
 
 The environment, as a worker's process has nothing else of the settings. A task's parameters never
 say any of it.

@@ -104,7 +104,7 @@ class Channel(NamedTuple):
 
 @dataclass(frozen=True)
 class Found:
-    """What a text names: perhaps a video and the playlist that it was watched in.
+    """What a string names: perhaps a video and the playlist that it was watched in.
 
     Args:
         query: the words of a search.

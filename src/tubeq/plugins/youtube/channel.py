@@ -26,7 +26,7 @@ _DAY_S = 86_400
 
 @dataclass(frozen=True)
 class ChannelParameters(Parameters):
-    """What a task may be told; `channel_url` is read as the channel's path."""
+    """What a task takes; `channel_url` is read as the channel's path."""
 
     channel_url: str = parameter(CHANNEL, "@handle, channel id, or the page's address.")
     max_results: int = max_results(", newest first")
@@ -34,7 +34,7 @@ class ChannelParameters(Parameters):
         Choice(("videos", "shorts", "streams")), "Which of the channel's tabs.", default="videos"
     )
     since: date | None = parameter(
-        Day(), "Nothing older than this day, as far as the listing tells ages.", default=None
+        Day(), "Nothing older than this day, as far as the listing gives ages.", default=None
     )
     max_age_days: int | None = parameter(
         Whole(1, 36_500), "Nothing older than so many days, likewise.", default=None
@@ -51,7 +51,7 @@ class ChannelParameters(Parameters):
         if self.tab == "shorts" and (self.since is not None or self.max_age_days is not None):
             name = "max_age_days" if self.since is None else "since"
             raise InvalidParameters(
-                f"{name} goes with the tabs videos and streams: the listing of shorts tells no ages"
+                f"{name} goes with the tabs videos and streams: the listing of shorts has no ages"
             )
 
     @property
@@ -67,7 +67,7 @@ class ChannelParameters(Parameters):
 
     def oldest(self, now: float) -> float | None:
         """The epoch second of which nothing older is wanted; None for any age. It begins a day,
-        since listings tell no more of most videos."""
+        since listings give no more for most videos."""
         if self.since is not None:
             return datetime.combine(self.since, datetime.min.time(), timezone.utc).timestamp()
         return None if self.max_age_days is None else (now // _DAY_S - self.max_age_days) * _DAY_S

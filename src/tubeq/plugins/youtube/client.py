@@ -65,7 +65,7 @@ class PageFailed(Exception):
 
 def suspect_empty() -> TransientError:
     """yt-dlp says nothing where it does not know a page's layout, and does not show the page
-    either: a tab that is truly empty cannot be told from one that it cannot read."""
+    either: a tab that is truly empty cannot be found from one that it cannot read."""
     return TransientError("the listing came back empty", code="suspect_empty")
 
 
@@ -106,7 +106,7 @@ class YouTube:
             start: a token that came with an entry: go on with its page.
 
         Raises:
-            PageFailed: a page could not be got; bears its token and the error.
+            PageFailed: a page could not be fetched; has its token and the error.
             TaskCancelled: the task is to stop.
         """
         client = self._client()
@@ -156,7 +156,7 @@ class YouTube:
     def _beginning_of(self, url: str) -> float | None:
         """When a video that is announced begins, epoch seconds; None where its page says nothing.
 
-        One request more: yt-dlp tells nothing beside the error that it raises.
+        One request more: yt-dlp says nothing besides the error that it raises.
         """
         try:
             return self._ask(lambda client: client.beginning_of(url))
@@ -346,7 +346,7 @@ class _Client:
                 yield Placed(entry, page)
 
     def video(self, url: str) -> Entry:
-        # Unprocessed: without formats that could be played, which need not concern anybody here,
+        # Unprocessed: without formats that could be played, which do not matter here,
         # processing would fail. That a video cannot be seen at all is found out before.
         video: Entry | None = self._ydl.extract_info(url, download=False, process=False)
         if video and video.get("_type") == "url":
@@ -354,16 +354,16 @@ class _Client:
                 "only its trailer can be seen: it must be paid", code="members_only"
             )
         if not video or not video.get("title"):
-            raise TransientError("YouTube told nothing of the video", code="bad_response")
+            raise TransientError("YouTube said nothing about the video", code="bad_response")
         return video
 
     def beginning_of(self, url: str) -> float | None:
         self._ydl.params["ignore_no_formats_error"] = True
         try:
-            told = self._ydl.extract_info(url, download=False, process=False) or {}
+            found = self._ydl.extract_info(url, download=False, process=False) or {}
         finally:
             self._ydl.params["ignore_no_formats_error"] = False
-        begins_at = told.get("release_timestamp")
+        begins_at = found.get("release_timestamp")
         return float(begins_at) if isinstance(begins_at, (int, float)) else None
 
     def check_time(self) -> None:

@@ -1,4 +1,4 @@
-"""A file with cookies, by which YouTube takes a scraper for somebody who is logged in.
+"""A file with cookies, with which YouTube takes a scraper for a user who is logged in.
 
 It is read, never written: yt-dlp is given a copy in memory, as it would save what YouTube sets. Of
 its cookies only YouTube's are taken, and only they are judged: a browser exports those of every
@@ -111,7 +111,7 @@ def _text(path: Path) -> str:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise InvalidParameters(f"{shown} is no file")
+            raise InvalidParameters(f"{shown} is not a file")
         if os.name == "posix" and status.st_mode & (stat.S_IROTH | stat.S_IWOTH):
             # ssh treats keys likewise. Of the group nothing is said: services are given files so.
             raise InvalidParameters(

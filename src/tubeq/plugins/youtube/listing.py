@@ -159,7 +159,7 @@ class _Streaming:
             return True
         self._batch.setdefault(entry["id"], entry)
         if self._found + len(self._batch) >= self._wanted.max_results or not self._saved_at:
-            self._save(page)  # the very first one at once: somebody may be waiting for it
+            self._save(page)  # the very first one at once: a user may be waiting for it
         return self._found >= self._wanted.max_results
 
     def _save_if_due(self, page: str | None) -> None:

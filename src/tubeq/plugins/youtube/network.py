@@ -21,7 +21,7 @@ _PROXY_SCHEMES = frozenset({"http", "https", "socks4", "socks4a", "socks5", "soc
 def check_ca_file(ca_file: str | os.PathLike[str]) -> None:
     """
     Raises:
-        InvalidParameters: it is no file of certificate authorities.
+        InvalidParameters: it is not a file of certificate authorities.
     """
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(ca_file)
@@ -57,7 +57,8 @@ class Connections:
     Args:
         check_time: raises a TubeqError when the client is to stop; called before every read, and
             while it waits.
-        received: is told how many bytes have come; raises a TubeqError when that is too much.
+        received: called with the number of bytes received so far; raises a TubeqError when that is
+            too much.
         ca_file: certificate authorities to trust besides the usual ones.
     """
 
@@ -105,7 +106,7 @@ class Connections:
 
     def _patiently(self, connection: ssl.SSLSocket, wait: Callable[[], _T]) -> _T:
         """Wait for the server as long as the connection's timeout says, in slices: between these
-        the client may be told to stop. It is looked at before the first one as well, which ends an
+        the client may be asked to stop. It is looked at before the first one as well, which ends an
         answer that drips slowly enough never to time out."""
         timeout_s = connection.gettimeout()
         give_up_at = math.inf if timeout_s is None else time.monotonic() + timeout_s

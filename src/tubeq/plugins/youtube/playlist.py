@@ -14,7 +14,7 @@ from tubeq.plugins.youtube.names import PLAYLIST, SITE
 
 @dataclass(frozen=True)
 class PlaylistParameters(Parameters):
-    """What a task may be told; `playlist` is read as the playlist's id."""
+    """What a task takes; `playlist` is read as the playlist's id."""
 
     playlist: str = parameter(PLAYLIST, "The playlist's id (PL...), or its address.")
     max_results: int = max_results(", in the playlist's order")

@@ -120,7 +120,7 @@ class Gate:
         """The body of an answer.
 
         Raises:
-            Exception: it is too large, or packed in a way that nobody asked for.
+            Exception: it is too large, or packed in a way that was not asked for.
         """
         if encoding.strip().lower() not in ("gzip", "x-gzip"):
             message = "YouTube answered in an encoding that was not asked for"

@@ -19,7 +19,7 @@ class PoliteRequests:
 
     Args:
         check_stop: raises when the client is to stop; called while waiting for a permit.
-        waited: told how many seconds each wait took: they are not the server's.
+        waited: called with how many seconds each wait took: they are not the server's.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class PoliteRequests:
         close = answer.close
 
         def close_and_give_back() -> None:
-            # Of this request: an answer that nobody read is closed when it is forgotten.
+            # Of this request: an answer that was not read is closed when it is forgotten.
             try:
                 close()
             finally:

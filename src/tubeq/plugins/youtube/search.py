@@ -18,7 +18,7 @@ from tubeq.plugins.youtube.search_filters import DURATION, SORT, UPLOADED, encod
 
 @dataclass(frozen=True)
 class SearchParameters(Parameters):
-    """What a task may be told."""
+    """What a task takes."""
 
     query: str = parameter(QUERY, "The words to search for, or the address of a page of results.")
     max_results: int = max_results("")

@@ -17,7 +17,7 @@ from tubeq.plugins.youtube.search import results_url
 
 @dataclass(frozen=True)
 class TrendingParameters(Parameters):
-    """What a task may be told."""
+    """What a task takes."""
 
     substitute: bool = parameter(
         Flag(), "Search this week's videos, the most viewed first, instead.", default=False

@@ -16,7 +16,7 @@ from tubeq.plugins.youtube.plugin import YouTubePlugin
 
 @dataclass(frozen=True)
 class VideoParameters(Parameters):
-    """What a task may be told; `video` is read as the video's id."""
+    """What a task takes; `video` is read as the video's id."""
 
     video: str = parameter(VIDEO, "The video's id, or its address.")
 

@@ -23,7 +23,7 @@ def version_problem(version: str | None) -> str | None:
         return f"not installed: {install}"
     match = re.match(r"(\d{4})\.(\d{1,2})\.(\d{1,2})(?!\d)", version, re.ASCII)
     if match is None:
-        return f"{version!r:.40} is no version that can be told from old ones: {install}"
+        return f"{version!r:.40} is not a version that can be told apart from old ones: {install}"
     if tuple(map(int, match.groups())) < OLDEST:
         return f"{version:.40} has known security holes, {wanted} is the oldest without: {install}"
     return None

@@ -117,7 +117,7 @@ class MemoryLimits:
     def _mended(self, key: str, rule: LimitRule, now: float) -> Standing:
         mine = [permit for permit in self._permits.values() if permit.key == key]
         due_at = None if rule.per_s is None else self._due_at.get(key)
-        standing = limits.mended(Standing(rule, mine, due_at), now)
+        standing = limits.clamped(Standing(rule, mine, due_at), now)
         if standing.due_at is not None:
             self._due_at[key] = standing.due_at
         for permit in mine:

@@ -113,14 +113,14 @@ class SQLiteLimits:
         standings = self._standings(query, self._rules_for(keys, rules), moment)
         for key, standing in standings.items():
             if limits.is_out_of_time(standing, now):
-                self._store_mended(session, key, limits.mended(standing, now), moment)
+                self._store_mended(session, key, limits.clamped(standing, now), moment)
         refusal = _judged(standings, now)
         if refusal is not None:
             return refusal
         session.execute(_SQL["delete_expired_permits"], moment._asdict())
         permit_ids = []
         for key, standing in standings.items():
-            due_at = limits.due_after(limits.mended(standing, now), now)
+            due_at = limits.due_after(limits.clamped(standing, now), now)
             if due_at is not None:
                 session.execute(_SQL["put_due_at"], (key, due_at))
             if standing.rule.concurrency is not None:
@@ -266,7 +266,7 @@ class SQLiteLimits:
 
 
 def _judged(standings: Mapping[str, Standing], now: float) -> Refusal | None:
-    return limits.judged({key: limits.mended(each, now) for key, each in standings.items()}, now)
+    return limits.judged({key: limits.clamped(each, now) for key, each in standings.items()}, now)
 
 
 # Times are read as the wall clock shows them now, and written with those of the monotonic clock.

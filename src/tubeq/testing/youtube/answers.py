@@ -87,7 +87,7 @@ def continuation(*what: str | int) -> Json:
 
 
 def continued(token: str) -> list[Any]:
-    """What `continuation` was told.
+    """What `continuation` was given.
 
     Raises:
         ValueError: the token is none of ours.

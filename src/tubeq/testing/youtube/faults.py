@@ -153,7 +153,7 @@ def html_page() -> Fault:
 
 
 def unknown_layout() -> Fault:
-    """The renderers bear names that no yt-dlp knows yet: its listing comes back empty."""
+    """The renderers have names that no yt-dlp knows yet: its listing comes back empty."""
     return _renamed("richItemRenderer", "itemSectionRenderer", "continuationItemRenderer")
 
 
@@ -178,7 +178,7 @@ def no_player_response() -> Fault:
 
 
 def _renamed(*names: str) -> Fault:
-    """The same with other keys, which nobody knows."""
+    """The same with other keys, which are unknown."""
 
     def fault(response: Response) -> Response:
         body = response.body

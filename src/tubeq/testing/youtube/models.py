@@ -77,7 +77,7 @@ class Playlist:
     """One playlist.
 
     Args:
-        videos: in its order. Those that cannot be watched are hidden, or bear a stand-in for a
+        videos: in its order. Those that cannot be watched are hidden, or have a stand-in for a
             title where `shows_all`.
         alert: what the page says instead, such as "The playlist does not exist."
     """

@@ -30,7 +30,7 @@ from tubeq.testing.youtube.world import World
 class SimulatedYouTube:
     """Serves a world until it is closed. Listens from the beginning; use it in a `with` block.
 
-    `unexpected_hosts` are those that somebody wanted to reach through it; `cookies` are the Cookie
+    `unexpected_hosts` are those that a client wanted to reach through it; `cookies` are the Cookie
     headers of all requests, in their order, "" where there was none.
 
     Args:

@@ -37,7 +37,7 @@ def _player(video: Video | None) -> Json:
     if problem is not None and begins_at is not None and begins_at + problem.late_s <= time.time():
         problem = None
     data: Json = {"playabilityStatus": _playability(problem)}
-    if video is None or (problem is not None and not problem.tells_details):
+    if video is None or (problem is not None and not problem.gives_details):
         return data
     data["videoDetails"] = {
         "videoId": video.video_id,
@@ -104,7 +104,7 @@ def published(video: Video) -> datetime:
 
 
 def _rest(video: Video | None) -> Json:
-    if video is None or (video.problem is not None and not video.problem.tells_details):
+    if video is None or (video.problem is not None and not video.problem.gives_details):
         contents: list[Json] = []
     else:
         contents = [

@@ -28,7 +28,7 @@ class World:
     Args:
         seed: another seed, other videos.
         any_channel: a channel that was not added exists nevertheless, with `default_videos`.
-        default_videos: how many videos a channel, a playlist or a query has unless it is told.
+        default_videos: how many videos a channel, a playlist or a query has unless given.
     """
 
     seed: int = 0
@@ -146,7 +146,7 @@ class World:
         Raises:
             ValueError: too many videos.
         """
-        made = self._made(playlist_id, videos, _SOMEBODY, titles)
+        made = self._made(playlist_id, videos, _ANYONE, titles)
         playlist = Playlist(playlist_id, f"Playlist {playlist_id}", made, alert, shows_all)
         with self._lock:
             self._playlists[playlist_id] = playlist
@@ -172,7 +172,7 @@ class World:
         Raises:
             ValueError: too many videos.
         """
-        made = self._made(f"?{words}", videos, _SOMEBODY, titles)
+        made = self._made(f"?{words}", videos, _ANYONE, titles)
         with self._lock:
             self._queries[words] = made
         return made
@@ -202,7 +202,7 @@ class World:
         with self._lock:
             video = self._videos.get(video_id)
             if video is None:
-                video = replace(self._video(video_id, 0, _SOMEBODY), video_id=video_id)
+                video = replace(self._video(video_id, 0, _ANYONE), video_id=video_id)
             self._videos[video_id] = replace(
                 video,
                 title=video.title if title is None else title,
@@ -287,7 +287,7 @@ class World:
         name = f"{where.lower()}/{index}"
         chance = random.Random(f"{self.seed}/{name}")
         opening, subject = chance.choice(_OPENINGS), chance.choice(_SUBJECTS)
-        description = f"{chance.choice(_OPENINGS)} a story told in ten minutes."
+        description = f"{chance.choice(_OPENINGS)} a story in ten minutes."
         views = int(10 ** chance.uniform(2, 7))
         return Video(
             video_id=self._identifier(name, 11),
@@ -305,10 +305,10 @@ class World:
         )
 
 
-_SOMEBODY = "@somebody"
+_ANYONE = "@someone"
 _OPENINGS = ("The night of", "What became of", "How we found", "Ten questions about", "Beyond")
 _SUBJECTS = (
-    "the lighthouse keeper",
+    "the lighthouse",
     "a town under the lake",
     "the last tram",
     "our neighbour's orchard",
