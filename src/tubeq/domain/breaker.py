@@ -4,7 +4,8 @@ CLOSED, tasks go through: then there is no Breaker. OPEN, nothing goes through u
 over. Then exactly one task goes through as the probe (PROBING): its success closes the breaker, its
 failure opens it again for twice as long, and where it ends without saying anything about the site,
 the next task is the probe. A probe belongs to a holder for as long as its lease, so that a dead
-worker delays no task for longer. All of it is pure: storages keep the values, and change them in one transaction.
+worker delays no task for longer. All of it is pure: storages keep the values, and change them in
+one transaction.
 (M. Nygard, "Release It!", 2007, describes the pattern.)
 """
 

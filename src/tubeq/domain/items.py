@@ -144,16 +144,16 @@ class Sighting(NamedTuple):
 def known_from(seen: Sighting) -> Item:
     """What is known after the first sighting."""
     (source_id, at, title, description, score, url, views, duration_s, published_at, extra) = seen
-    extra_json, stated = _extra(None, extra)
+    extra_json, given = _extra(None, extra)
     views, likes, comments = (
         _whole(views),
-        _whole(stated.get("likes")),
-        _whole(stated.get("comments")),
+        _whole(given.get("likes")),
+        _whole(given.get("comments")),
     )
     counted = views is not None or likes is not None or comments is not None
     return Item(
-        source_id, _text(title) or "", _text(description) or "", _text(stated.get("channel")),
-        _text(stated.get("channel_id")), _text(stated.get("handle")), _text(url), _number(duration_s),
+        source_id, _text(title) or "", _text(description) or "", _text(given.get("channel")),
+        _text(given.get("channel_id")), _text(given.get("handle")), _text(url), _number(duration_s),
         _text(published_at), extra_json, at, _number(score), views, likes, comments,
         _exact(views, extra), at, 1, at if counted else None, 0,
     )  # fmt: skip
@@ -175,10 +175,10 @@ def merged(item: Item, seen: Sighting, now: str = _NEVER) -> Item:
     first, second = (seen, item) if newer else (item, seen)
     own_page = _is_own_page(seen.extra_json)
     if seen.extra_json is not None and seen.extra_json != extra_json:
-        extra_json, stated = _extra(item.extra_json, seen.extra_json, newer=newer)
-        channel, channel_id, handle = (_text(stated.get(name)) for name in _CHANNEL)
+        extra_json, given = _extra(item.extra_json, seen.extra_json, newer=newer)
+        channel, channel_id, handle = (_text(given.get(name)) for name in _CHANNEL)
         likes, comments = (
-            _finer(known, _whole(stated.get(name)))
+            _finer(known, _whole(given.get(name)))
             for name, known in (("likes", likes), ("comments", comments))
         )
     if newer or views is None:
@@ -258,8 +258,8 @@ def _is_own_page(extra_json: Any) -> bool:
     return _says_page(_decoded(extra_json))
 
 
-def _says_page(stated: Mapping[str, Any]) -> bool:
-    return any(_says(stated.get(name)) for name in _PAGE_ONLY)
+def _says_page(given: Mapping[str, Any]) -> bool:
+    return any(_says(given.get(name)) for name in _PAGE_ONLY)
 
 
 def _title(item: Item, seen: Sighting, own_page: bool, newer: bool) -> str:
@@ -325,12 +325,12 @@ def _extra(
     known: str | None, seen: Any, *, newer: bool = True
 ) -> tuple[str | None, Mapping[str, Any]]:
     """What is known beyond the columns, as JSON and decoded: key by key, as of the columns."""
-    stated = _decoded(seen)
-    rounded = stated.pop(ROUNDED, None)
-    if known is None and rounded is None and stated and all(map(_says, stated.values())):
-        return seen, stated
+    given = _decoded(seen)
+    rounded = given.pop(ROUNDED, None)
+    if known is None and rounded is None and given and all(map(_says, given.values())):
+        return seen, given
     before = _decoded(known)
-    first, second = (before, stated) if newer else (stated, before)
+    first, second = (before, given) if newer else (given, before)
     both = {name: each for part in (first, second) for name, each in part.items() if _says(each)}
     _settle_channel(both, newer=second, older=first)
     return (_encode(both) if both else None), both

@@ -152,7 +152,8 @@ class Refusal(NamedTuple):
     Args:
         key: which of the keys was short.
         retry_after_s: when to ask again: exact where a rate refused, if no other worker comes
-            first; where all places are taken it is a guess, since nothing tells when one is released.
+            first; where all places are taken it is a guess: nothing tells when one is
+            released.
         why: for people.
     """
 

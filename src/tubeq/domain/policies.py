@@ -46,8 +46,8 @@ class ClaimStrategy(_Named):
 class Durability(_Named):
     """What is on the disk, not only in the operating system's cache, when a call returns.
 
-    FULL: every write. BALANCED: what a caller was promised: created tasks, and finished ones with their
-    results; a power cut may undo a claim or a heartbeat, and the task is done again.
+    FULL: every write. BALANCED: what a caller was promised: created tasks, and finished ones with
+    their results; a power cut may undo a claim or a heartbeat, and the task is done again.
     FAST: nothing at once; a power cut may undo the last writes, in order, never out of order.
     A killed process loses nothing under any of them, and none of them can corrupt the file.
     """
