@@ -31,7 +31,11 @@ from tubeq.storage.sqlite.file.lock_file import BYTES, FRONT_WORD, LAST_IN_TURN,
 
 FRONT_BYTE, CHECKPOINT_BYTE, OPEN_BYTE, SYNC_BYTE = range(BYTES)
 
-TURN_S = 0.005
+TURN_S = 0.002
+"""Measured with 4 processes that claim and complete on 2 cores, interleaved (medians of 6 rounds):
+with turns of 5 ms 7,511 tasks/s, P99 12 ms, slowest 21 ms; of 2 ms 7,106/s, 6.7 ms, 16 ms; of 1 ms
+6,011/s, 3.8 ms, 13 ms. With SQLite's busy_timeout alone 10,061/s, P99 0.1 ms, but the slowest waits
+for 1,133 ms, and one process gets most of the work (Jain's index 0.47, here 0.999)."""
 _BACK_AT_ONCE_S = 0.0002
 """A writer whose last write is not longer ago will come back at once, as it did before."""
 _GONE_AFTER_S = 0.0005
