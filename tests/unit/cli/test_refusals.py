@@ -137,7 +137,7 @@ def test_a_file_of_a_windows_editor_is_read(tmp_path: Path) -> None:
 
 def test_a_file_that_is_none_is_not_passed_over(tmp_path: Path) -> None:
     (tmp_path / "tubeq.toml").mkdir()
-    with pytest.raises(InvalidParameters, match="is no file"):
+    with pytest.raises(InvalidParameters, match="is not a file"):
         Settings.read({}, tmp_path)
 
 

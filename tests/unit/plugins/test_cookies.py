@@ -171,7 +171,7 @@ def test_no_file(tmp_path: Path) -> None:
 @needs_posix
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(InvalidParameters, match="no file"):
+    with pytest.raises(InvalidParameters, match="not a file"):
         read_cookies(tmp_path / "pipe")
 
 

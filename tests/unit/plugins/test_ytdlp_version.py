@@ -29,7 +29,7 @@ def test_too_old(version: str) -> None:
 
 @pytest.mark.parametrize("version", ["", "nightly", "26.10.26", "2026.10", "\u0662026.10.26"])
 def test_unknown(version: str) -> None:
-    assert "no version" in str(version_problem(version))
+    assert "not a version" in str(version_problem(version))
 
 
 def test_missing() -> None:
