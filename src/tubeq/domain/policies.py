@@ -32,9 +32,9 @@ class ClaimStrategy(_Named):
 
     LIFO: newest first. FIFO: oldest first. PRIORITY: largest priority first, then oldest.
     WEIGHTED_RANDOM: a random one, drawn with a chance in proportion to 1 + priority from a sample
-    of 64 neighbours in the order of creation. The sample is taken at a random place of the queue,
-    again when half of it was drawn, so that the cost does not grow with the queue; a sample that
-    cannot be filled holds all due tasks. LIFO and FIFO disregard the priority.
+    buffer of 64 neighbours in the order of creation. The buffer is filled from a random place of
+    the queue, again when half of it was drawn, so that the cost does not grow with the queue; one
+    that cannot be filled holds all due tasks. LIFO and FIFO disregard the priority.
     """
 
     LIFO = "lifo"

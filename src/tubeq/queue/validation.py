@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from tubeq.domain.children import ChildTask, EncodedChild
@@ -19,6 +21,7 @@ from tubeq.domain.numbers import (
     shown,
 )
 from tubeq.domain.states import TaskStatus
+from tubeq.storage.database_file import require_path
 from tubeq.storage.encoding import encode
 from tubeq.storage.ports.tasks import ClaimRequest
 
@@ -54,6 +57,19 @@ def checked_task_type(task_type: object) -> str:
             "and '.', at most 100, a letter first"
         )
     return task_type
+
+
+def checked_path(path: str | os.PathLike[str]) -> Path:
+    """The path of a database that several processes open; it need not exist.
+
+    Returns:
+        It, from the root: where the process stands may change.
+
+    Raises:
+        InvalidParameters: it is empty, an address, or ":memory:", which no other process reaches.
+    """
+    require_path(path)
+    return Path(path).absolute()
 
 
 def encoded_parameters(parameters: object, name: str = "parameters") -> str:
@@ -106,7 +122,7 @@ def encoded_task(
         not isinstance(key, str) or not 0 < len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH
     ):
         raise InvalidParameters(
-            f"idempotency_key must be a text of 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} characters"
+            f"idempotency_key must be a string of 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} characters"
         )
     return EncodedTask(name, parameters_json, whole, due, key)
 
@@ -158,7 +174,7 @@ def checked_idea(item: Idea | Mapping[str, Any]) -> Idea:
     for name in _IDEA_TEXTS:
         value = getattr(idea, name)
         if value is not None and not isinstance(value, str):
-            raise _invalid(item, name, "a text")
+            raise _invalid(item, name, "a string")
     for name, kinds in _IDEA_NUMBERS.items():
         value = getattr(idea, name)
         if value is not None and not (isinstance(value, kinds) and is_number(value, *_IDEA_RANGE)):
@@ -181,7 +197,7 @@ def checked_child(child: ChildTask) -> EncodedChild:
     source_id = child.source_id
     if not isinstance(source_id, str) or not 0 < len(source_id) <= MAX_SOURCE_ID_LENGTH:
         raise InvalidParameters(
-            f"a child's source_id must be a text of 1 to {MAX_SOURCE_ID_LENGTH} characters, "
+            f"a child's source_id must be a string of 1 to {MAX_SOURCE_ID_LENGTH} characters, "
             f"not {source_id!r:.60}"
         )
     task = NewTask(child.task_type, child.parameters, child.priority)

@@ -35,6 +35,7 @@ from tubeq.domain.models import Idea, Task, TaskResult
 from tubeq.domain.numbers import MAX_EPOCH_S, is_number
 from tubeq.domain.states import TaskStatus
 from tubeq.plugins.base import running
+from tubeq.queue import instrument
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.queue.wakeup import SLOTS, Waiter, Waker
 from tubeq.storage.ports.tasks import ClaimRequest
@@ -42,10 +43,10 @@ from tubeq.workers.config import WAIT_SCHEDULED_S, WorkerConfig, new_worker_id
 from tubeq.workers.opening import opened_queue, worker_info
 from tubeq.workers.outlook import is_work_left
 from tubeq.workers.patience import StoragePatience
-from tubeq.workers.progress_saver import AttemptKeeper
-from tubeq.workers.rate_limiting import POSTPONED, Politeness
+from tubeq.workers.progress_saver import ProgressSaver
+from tubeq.workers.rate_limiting import POSTPONED, RateLimiting
 from tubeq.workers.scraping import scraped_ideas
-from tubeq.workers.shared_stats import Board
+from tubeq.workers.shared_stats import SharedStats
 from tubeq.workers.turns import Turns, requests_of
 from tubeq.workers.watch import Attempt, Reason, Watch, lost, record_end
 
@@ -57,6 +58,7 @@ _CANCELLED = TaskResult(
 _logger = logging.getLogger("tubeq.worker")
 
 
+@instrument.measured(_process="attempt")
 class BaseWorker:
     """One worker. Not to be shared by threads; its own background thread is.
 
@@ -67,7 +69,7 @@ class BaseWorker:
         plugin: any object with `scrape(**parameters)`; may be replaced between tasks. Where the
             worker has several types, also a mapping from each to such an object.
         queue: an open queue to use instead of `queue_db_path`.
-        board: where a supervisor looks at this worker.
+        stats: where a supervisor looks at this worker.
         end_process: see Watch.
 
     Raises:
@@ -82,7 +84,7 @@ class BaseWorker:
         plugin: Any,
         *,
         queue: QueueManager | None = None,
-        board: Board | None = None,
+        stats: SharedStats | None = None,
         end_process: Callable[[Attempt], None] | None = None,
     ) -> None:
         self.config = config
@@ -90,10 +92,10 @@ class BaseWorker:
         self.worker_id = config.worker_id or new_worker_id()
         self._owns_queue = queue is None and not isinstance(queue_db_path, QueueManager)
         self.queue = queue or opened_queue(queue_db_path, config)
-        self._board = board or Board()
-        self._politeness = Politeness(config, self.queue, self.worker_id)
+        self._stats = stats or SharedStats()
+        self._rate_limiting = RateLimiting(config, self.queue, self.worker_id)
         self._watch = Watch(
-            config, self.queue, self.worker_id, self._board, end_process, self._politeness.extend
+            config, self.queue, self.worker_id, self._stats, end_process, self._rate_limiting.extend
         )
         self._end_watch = weakref.finalize(self, self._watch.close)
         self._waiter: Waiter | None = None
@@ -106,8 +108,8 @@ class BaseWorker:
         # With several types a completion claims nothing along: it would always be the same type.
         claims = requests_of(config, self.worker_id, start=False)
         started = requests_of(config, self.worker_id, start=True)
-        self._claims = Turns(claims, self._politeness.pause_s)
-        self._starts = Turns(started, self._politeness.pause_s)
+        self._claims = Turns(claims, self._rate_limiting.pause_s)
+        self._starts = Turns(started, self._rate_limiting.pause_s)
         self._request = started[0] if len(started) == 1 else None
 
     # One task -------------------------------------------------------------------------------------
@@ -115,7 +117,7 @@ class BaseWorker:
     def claim_task(self) -> Task | None:
         """Claim the next task, or None when nothing is due, or what is due is paused. Of several
         types, each has its turn."""
-        return self._claims.claim(self.queue.storage)
+        return self._claims.claim(self.queue)
 
     def process_task(self, task: Task) -> TaskResult:
         """Do a claimed task and write down what became of it.
@@ -138,13 +140,13 @@ class BaseWorker:
         try:
             claim = self.queue.start_task(task) if task.status is TaskStatus.CLAIMED else task
             plugin = self.plugin if self._request is not None else self._plugin_of(claim)
-            postponed = self._politeness.enter(claim, plugin)
+            postponed = self._rate_limiting.enter(claim, plugin)
             if postponed is not None:
                 return postponed, None
             result, following = self._attempt(claim, plugin, then, stop)
         except ClaimLost as error:
             result = lost(error)
-        self._board.count(result.success)
+        self._stats.count(result.success)
         return result, following
 
     def _attempt(
@@ -156,25 +158,25 @@ class BaseWorker:
         error: Exception | None = None
         try:
             attempt = self._watch.arm(claim)
-            keeper = AttemptKeeper(self.queue, self._watch, attempt)
-            ideas, error = self._call_plugin(plugin, attempt, keeper)
+            saver = ProgressSaver(self.queue, self._watch, attempt)
+            ideas, error = self._call_plugin(plugin, attempt, saver)
             settled = self._watch.disarm(attempt)
             claim = attempt.claim
             if settled is not None:
                 result = settled
-            elif error is not None and error is keeper.refusal:
+            elif error is not None and error is saver.refusal:
                 raise error  # the storage's, not the plugin's
             else:
                 patience = None
                 while result is None:
                     try:
                         if error is not None:
-                            result = self._record_error(attempt, error, keeper.got_on)
+                            result = self._record_error(attempt, error, saver.got_on)
                         elif attempt.heard:  # it knew that it had to end: this may be a part
                             result = record_end(self.queue, self.config, attempt)
                         else:
                             result, following = self._complete(
-                                claim, ideas, self._then(claim, then, stop), keeper.has_saved
+                                claim, ideas, self._then(claim, then, stop), saver.has_saved
                             )
                     except (StorageBusy, StorageFull) as trouble:
                         # The work is done: only to write it down is left.
@@ -184,7 +186,7 @@ class BaseWorker:
                         patience.wait(trouble)
             return result, following
         finally:
-            self._politeness.leave(result, error)
+            self._rate_limiting.leave(result, error)
 
     def _then(
         self, claim: Task, then: ClaimRequest | None, stop: threading.Event | None
@@ -192,7 +194,7 @@ class BaseWorker:
         """What a completion may claim along."""
         if then is None or (stop is not None and stop.is_set()):
             return None
-        return None if self._politeness.pause_s(claim.task_type) else then
+        return None if self._rate_limiting.pause_s(claim.task_type) else then
 
     def _plugin_of(self, claim: Task) -> Any:
         """Where there are several types."""
@@ -203,10 +205,10 @@ class BaseWorker:
         return self.plugin[claim.task_type]
 
     def _call_plugin(
-        self, plugin: Any, attempt: Attempt, keeper: AttemptKeeper
+        self, plugin: Any, attempt: Attempt, saver: ProgressSaver
     ) -> tuple[list[Idea], Exception | None]:
         try:
-            with running(attempt.stop_reason, keeper, self._politeness):
+            with running(attempt.stop_reason, saver, self._rate_limiting):
                 return scraped_ideas(plugin, attempt.claim), None
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything
             return [], error
@@ -224,9 +226,9 @@ class BaseWorker:
             if has_saved:
                 if ideas and self.queue.save_progress(claim, ideas).cancelled:
                     # Nothing of it was stored: a completion would hide that.
-                    self.queue.storage.confirm_cancel(claim)
+                    self.queue.confirm_cancel(claim)
                     return _CANCELLED, None
-                count, ideas = self.queue.storage.children.count_ideas(claim), []
+                count, ideas = self.queue.count_ideas(claim), []
             report = {"ideas_count": count, "worker_id": self.worker_id}
             try:
                 following = self.queue.complete_task(claim, ideas, report, then)
@@ -355,7 +357,7 @@ class BaseWorker:
         now holds. After a power cut, what it completed may be done once more."""
         _logger.warning("worker %s: %s", self.worker_id, error)
         with suppress(StorageBusy, StorageFull):
-            return next(iter(self.queue.storage.held_by(self.worker_id)), None)
+            return next(iter(self.queue.register.held_by(self.worker_id)), None)
         return None
 
     def _say_troubled(self, error: StorageError) -> None:
@@ -379,11 +381,9 @@ class BaseWorker:
         return None
 
     def _register(self, stop: threading.Event) -> None:
-        if self.queue.storage.worker_seen(self.worker_id):
+        if self.queue.register.seen(self.worker_id):
             stop.set()  # a supervisor had registered this worker, and somebody asked it to stop
-        self.queue.storage.register_worker(
-            worker_info(self.worker_id, self.config.type_names, os.getpid())
-        )
+        self.queue.register.add(worker_info(self.worker_id, self.config.type_names, os.getpid()))
 
     def _leave(self, held: Task | None) -> None:
         self._watch.obey(None)
@@ -392,7 +392,7 @@ class BaseWorker:
             self._waiter = None
         self._hand_back(held)
         with suppress(StorageError):
-            self.queue.storage.forget_worker(self.worker_id)
+            self.queue.register.remove(self.worker_id)
 
     def _keep_house(self) -> None:
         """What is due now and then: a sign of life, and rescuing what dead workers held."""
@@ -408,7 +408,7 @@ class BaseWorker:
         Raises:
             _Idle: there is nothing left to wait for.
         """
-        pause_s = min(map(self._politeness.pause_s, self._types))
+        pause_s = min(map(self._rate_limiting.pause_s, self._types))
         if pause_s > 0:
             if until_idle and not self._is_work_left():
                 raise _Idle
@@ -416,13 +416,13 @@ class BaseWorker:
             return None
         waiter = self._waiter
         if waiter is None or not waiter.is_prepared:
-            claimed = self._starts.claim(self.queue.storage)
+            claimed = self._starts.claim(self.queue)
             if claimed is not None:
                 return claimed
             if waiter is None:
                 waiter = self._waiter = Waiter(self.queue.db_path, *self._types)
             waiter.prepare()
-        claimed = self._starts.claim(self.queue.storage)
+        claimed = self._starts.claim(self.queue)
         if claimed is None and until_idle and not self._is_work_left():
             # The others may go as well.
             self._waker.wake(None if len(self._idle_types) > 1 else self._types[0], SLOTS)
@@ -439,14 +439,17 @@ class BaseWorker:
 
     def _patience_s(self) -> float:
         """How long to sleep if nobody wakes this worker: nothing falls due before that."""
-        due = filter(None, map(self.queue.storage.next_due_at, self._types))
+        due = filter(None, map(self.queue.backlog.next_due_at, self._types))
         until_due_s = min(due, default=math.inf) - time.time()
         until_sweep_s = self._next_sweep - time.monotonic()
         return max(min(self.config.poll_interval, until_due_s, until_sweep_s), 0.01)
 
     def _is_work_left(self) -> bool:
         return is_work_left(
-            self.queue.storage, self._idle_types, self._politeness.pause_s, self._wait_scheduled_s
+            self.queue.backlog,
+            self._idle_types,
+            self._rate_limiting.pause_s,
+            self._wait_scheduled_s,
         )
 
     # Ending ---------------------------------------------------------------------------------------

@@ -170,7 +170,7 @@ if all(queue.get_task(task_id)["status"] == "QUEUED" for task_id in created) and
 queue.create_task("scrape", {})
 claimed = queue.claim_next_task("scrape", "w")
 queue.complete_task(claimed)
-if not queue.check():
+if not queue.maintenance.check():
     print("recovered")
 """
 

@@ -67,7 +67,7 @@ def test_a_disk_that_confirms_nothing_ends_no_worker_and_loses_no_task(
         def broken(_: int) -> None:
             raise OSError(errno.EIO, "Input/output error")
 
-        monkeypatch.setattr(queue.storage._session._factory, "sync", broken)  # type: ignore[attr-defined]
+        monkeypatch.setattr(queue._storage._session._factory, "sync", broken)  # type: ignore[attr-defined]
         scrape = raising(ValueError("no")) if fails else None
         worker_on(queue, scrape, max_retries=1).run(until_idle=True)
         assert counts(queue) == {"FAILED" if fails else "COMPLETED": 5}
