@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from tubeq.domain.children import EncodedChild, Progress, Saved
 from tubeq.domain.clock import to_timestamp
 from tubeq.domain.models import Idea, Result, Task
-from tubeq.domain.states import ACTIVE, FINISHED, TaskStatus
+from tubeq.domain.states import FINISHED, TaskStatus
 from tubeq.storage.identifiers import new_ids
 from tubeq.storage.memory.results import as_results
-from tubeq.storage.memory.verb import locked_by
-
-if TYPE_CHECKING:
-    from tubeq.storage.memory.storage import MemoryStorage
+from tubeq.storage.memory.state import MemoryState, verb
+from tubeq.storage.memory.transitions import cancel
 
 
 class MemoryChildren:
     """See Children. Links are by row id: (parent, source id) to child."""
 
-    def __init__(self, storage: MemoryStorage) -> None:
-        self._storage = storage
+    def __init__(self, state: MemoryState) -> None:
+        self._state = state
         self._links: dict[tuple[int, str], int] = {}
         self._cursors: dict[int, str] = {}
 
+    @verb
     def save(
         self,
         claim: Task,
@@ -35,38 +33,39 @@ class MemoryChildren:
         *,
         when_visible: Callable[[], None] | None = None,
     ) -> Saved:
-        storage = self._storage
-        with locked_by(storage):
-            task = storage._held(claim)
-            if task.cancel_requested:
-                return Saved(0, 0, cancelled=True)
-            fresh = as_results(task.task_id, ideas, storage._clock.now())
-            ideas_before, children_before = len(storage._results), len(self._links)
-            storage._put_results(task, fresh)
-            now = storage._clock.now()
-            for child, task_id in zip(children, new_ids(len(children), now), strict=True):
-                if (task.row_id, child.source_id) not in self._links:
-                    storage._create_one(child.task, task_id, to_timestamp(now))
-                    self._links[task.row_id, child.source_id] = storage._last_row_id
-            if cursor is not None:
-                self._cursors[task.row_id] = cursor
-            saved = Saved(len(storage._results) - ideas_before, len(self._links) - children_before)
-            if saved.new_ideas or saved.new_tasks:
-                storage._tasks[task.row_id] = task._replace(retry_count=0, crash_count=0)
-            if when_visible:
-                when_visible()
-            return saved
+        state = self._state
+        task = state.held(claim)
+        if task.cancel_requested:
+            return Saved(0, 0, cancelled=True)
+        now = state.clock.now()
+        fresh = as_results(task.task_id, ideas, now)
+        ideas_before, children_before = len(state.results), len(self._links)
+        state.put_results(task, fresh)
+        for child, task_id in zip(children, new_ids(len(children), now), strict=True):
+            if (task.row_id, child.source_id) not in self._links:
+                created = state.create(child.task, task_id, to_timestamp(now))
+                self._links[task.row_id, child.source_id] = created.row_id
+        if cursor is not None:
+            self._cursors[task.row_id] = cursor
+        saved = Saved(len(state.results) - ideas_before, len(self._links) - children_before)
+        if saved.new_ideas or saved.new_tasks:
+            state.tasks[task.row_id] = task._replace(retry_count=0, crash_count=0)
+        if when_visible:
+            when_visible()
+        return saved
 
+    @verb
     def cursor(self, claim: Task) -> str | None:
-        with locked_by(self._storage):
-            return self._cursors.get(claim.row_id)
+        return self._cursors.get(claim.row_id)
 
+    @verb
     def count_ideas(self, claim: Task) -> int:
-        return len(self._storage.results(claim.task_id))
+        row_id = self._state.task(claim.task_id).row_id
+        return sum(each == row_id for each, _ in self._state.results)
 
+    @verb
     def progress(self, task_id: str) -> Progress:
-        with locked_by(self._storage):
-            children = self._of(task_id)
+        children = self._of(task_id)
         counts = Counter(child.status for child in children)
         errors = Counter(
             child.error_code
@@ -76,50 +75,50 @@ class MemoryChildren:
         by_status = {status.value: counts[status] for status in TaskStatus}
         return Progress(by_status, dict(errors.most_common()))
 
+    @verb
     def of(self, task_id: str, *, status: TaskStatus | None = None, limit: int = 100) -> list[Task]:
-        with locked_by(self._storage):
-            children = [each for each in self._of(task_id) if status in (None, each.status)]
+        children = [each for each in self._of(task_id) if status in (None, each.status)]
         return children[::-1][:limit]
 
+    @verb
     def results(self, task_id: str, *, limit: int = 1_000_000) -> list[Result]:
-        with locked_by(self._storage):
-            wanted = {child.row_id for child in self._of(task_id)}
-            stored = self._storage._results.items()
-            found = [(row_id, result) for (row_id, _), result in stored if row_id in wanted]
+        wanted = {child.row_id for child in self._of(task_id)}
+        stored = self._state.results.items()
+        found = [(row_id, result) for (row_id, _), result in stored if row_id in wanted]
         return [result for _, result in sorted(found, key=lambda each: each[0])][:limit]
 
+    @verb
     def parents(self, task_ids: Sequence[str]) -> dict[str, str]:
-        with locked_by(self._storage):
-            tasks = self._storage._tasks
-            parent_of = {
-                tasks[child].task_id: tasks[parent].task_id
-                for (parent, _), child in self._links.items()
-            }
+        tasks = self._state.tasks
+        parent_of = {
+            tasks[child].task_id: tasks[parent].task_id
+            for (parent, _), child in self._links.items()
+        }
         return {task_id: parent_of[task_id] for task_id in task_ids if task_id in parent_of}
 
+    @verb
     def with_children(self, task_ids: Sequence[str]) -> list[str]:
-        with locked_by(self._storage):
-            parents = {self._storage._tasks[parent].task_id for parent, _ in self._links}
+        parents = {self._state.tasks[parent].task_id for parent, _ in self._links}
         return [task_id for task_id in task_ids if task_id in parents]
 
+    @verb
     def cancel(self, task_id: str) -> int:
-        with locked_by(self._storage):
-            still_open = [each for each in self._of(task_id) if each.status not in FINISHED]
-            for child in still_open:
-                self._storage.cancel(child.task_id)
-            return len(still_open)
+        still_open = [each for each in self._of(task_id) if each.status not in FINISHED]
+        for child in still_open:
+            cancel(self._state, child)
+        return len(still_open)
 
     def _of(self, task_id: str) -> list[Task]:
         """In the order of their creation."""
-        parent = self._storage._task(task_id).row_id
+        parent = self._state.task(task_id).row_id
         row_ids = sorted(child for (each, _), child in self._links.items() if each == parent)
-        return [self._storage._tasks[row_id] for row_id in row_ids]
+        return [self._state.tasks[row_id] for row_id in row_ids]
 
     # For the storage itself ---------------------------------------------------------------------
 
-    def begin_anew(self, task: Task) -> None:
+    def begin_again(self, task: Task) -> None:
         """A task is requeued."""
-        tasks = self._storage._tasks
+        tasks = self._state.tasks
         for (parent, source_id), child in list(self._links.items()):
             if parent == task.row_id and tasks[child].status in FINISHED:
                 del self._links[parent, source_id]
@@ -132,11 +131,7 @@ class MemoryChildren:
             for (parent, _), child in self._links.items()
             if task.row_id in (parent, child)
         ]
-        tasks = self._storage._tasks
-        return any(
-            tasks[each].status in ACTIVE or tasks[each].status is TaskStatus.QUEUED
-            for each in relatives
-        )
+        return any(self._state.tasks[each].status not in FINISHED for each in relatives)
 
     def forget(self, row_id: int) -> None:
         """A task is deleted."""

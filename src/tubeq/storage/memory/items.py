@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tubeq.domain.clock import to_timestamp
-from tubeq.domain.errors import InvalidParameters, StorageError
+from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.handles import folded
 from tubeq.domain.items import (
     COUNT_EVERY_S,
@@ -23,62 +23,47 @@ from tubeq.domain.items import (
     with_latest,
 )
 from tubeq.domain.models import Result
+from tubeq.storage.memory.state import MemoryState, verb
 from tubeq.storage.ports.items import OnProgress, search_terms
-
-if TYPE_CHECKING:
-    from tubeq.storage.memory.storage import MemoryStorage
 
 _Key = tuple[int, str]  # of a result: its task's row id, and its source id
 
 
 class MemoryItems:
-    """See ItemStore. It shares the storage's lock."""
+    """See ItemStore."""
 
-    def __init__(self, storage: MemoryStorage) -> None:
-        self._storage = storage
-        self._unfolded: dict[_Key, bool] = {}  # and whether it was overwritten
+    def __init__(self, state: MemoryState) -> None:
+        self._state = state
         self._items: dict[str, Item] = {}  # by source id, in the order in which they came
         self._counts: dict[str, list[Count]] = {}
 
-    def note(self, key: _Key, *, again: bool) -> None:
-        """A result was stored, or stored again."""
-        self._unfolded[key] = self._unfolded.get(key, False) or again
-
+    @verb
     def fold(self, progress: OnProgress | None = None) -> int:
-        with self._open():
-            order = {key: number for number, key in enumerate(self._storage._results)}
-            sightings = [
-                (
-                    self._time_of(key, again),
-                    order[key],
-                    Sighting.of(self._storage._results[key], ""),
-                )
-                for key, again in self._unfolded.items()
-                if key in order
-            ]
-            self._unfolded.clear()
-            now = to_timestamp(self._storage._clock.now())
-            for at, _, seen in sorted(sightings, key=lambda each: each[:2]):
-                self._take_in(seen._replace(at=min(at, now)), now)
-            if sightings and progress:
-                progress(len(sightings), len(sightings))
-            return len(sightings)
+        results = self._state.results
+        order = {key: number for number, key in enumerate(results)}
+        sightings = [
+            (self._time_of(key, again), order[key], Sighting.of(results[key], ""))
+            for key, again in self._state.unfolded.items()
+            if key in order
+        ]
+        self._state.unfolded.clear()
+        now = self._state.now_text()
+        for at, _, seen in sorted(sightings, key=lambda each: each[:2]):
+            self._take_in(seen._replace(at=min(at, now)), now)
+        if sightings and progress:
+            progress(len(sightings), len(sightings))
+        return len(sightings)
 
+    @verb
     def count_unfolded(self) -> int:
-        with self._open():
-            return sum(key in self._storage._results for key in self._unfolded)
-
-    def _open(self) -> Any:
-        if self._storage._closed:
-            raise StorageError("this storage is closed")
-        return self._storage._lock
+        return sum(key in self._state.results for key in self._state.unfolded)
 
     def _time_of(self, key: _Key, again: bool) -> str:
         """When it was stored; of an overwritten one, the last sign of life of its task."""
-        created_at = self._storage._results[key].created_at
+        created_at = self._state.results[key].created_at
         if not again:
             return created_at
-        task = self._storage._tasks[key[0]]
+        task = self._state.tasks[key[0]]
         beat = None if task.last_heartbeat is None else to_timestamp(task.last_heartbeat)
         return max(created_at, task.completed_at or "", beat or "")
 
@@ -94,53 +79,58 @@ class MemoryItems:
         words = None if query.search is None else search_terms(query.search)
         if query.sort is ItemSort.RELEVANCE and words is None:
             raise InvalidParameters("only what a search found can be sorted by relevance")
-        with self._open():
-            self.fold()
-            found = [self._grown(item, query.growth_over_s) for item in self._items.values()]
-            if words is not None:
-                found = [item for item in found if all(_has(item, *word) for word in words)]
-            if query.channel is not None:
-                found = [item for item in found if _is_of(item, query.channel)]
-            if query.sort is ItemSort.GROWTH:
-                found = [each for each in found if self._moved(each, query.growth_over_s)]
-            found.sort(key=_RANKS[query.sort])
-            return found[::-1][: query.limit]
+        return self._found(query, words)
+
+    @verb
+    def _found(self, query: ItemQuery, words: list[tuple[str, bool]] | None) -> list[Item]:
+        self.fold()
+        found = [self._grown(item, query.growth_over_s) for item in self._items.values()]
+        if words is not None:
+            found = [item for item in found if all(_has(item, *word) for word in words)]
+        if query.channel is not None:
+            found = [item for item in found if _is_of(item, query.channel)]
+        if query.sort is ItemSort.GROWTH:
+            found = [each for each in found if self._moved(each, query.growth_over_s)]
+        found.sort(key=_RANKS[query.sort])
+        return found[::-1][: query.limit]
 
     def _grown(self, item: Item, over_s: float) -> Item:
-        since = to_timestamp(self._storage._clock.now() - over_s)
+        since = to_timestamp(self._state.clock.now() - over_s)
         return item._replace(growth=growth_of(item.counts, self._counts[item.source_id], since))
 
     def _moved(self, item: Item, over_s: float) -> bool:
-        since = to_timestamp(self._storage._clock.now() - over_s - COUNT_EVERY_S)
+        since = to_timestamp(self._state.clock.now() - over_s - COUNT_EVERY_S)
         counted = any(each.at >= since for each in self._counts[item.source_id])
         return counted and item.times_seen > 1 and item.growth is not None
 
+    @verb
     def get_item(self, source_id: str, growth_over_s: float = 7 * 86_400.0) -> Item | None:
-        with self._open():
-            self.fold()
-            item = self._items.get(source_id)
-            return None if item is None else self._grown(item, growth_over_s)
+        self.fold()
+        item = self._items.get(source_id)
+        return None if item is None else self._grown(item, growth_over_s)
 
+    @verb
     def counts(self, source_id: str) -> list[Count]:
         item = self.get_item(source_id)
         return [] if item is None else with_latest(self._counts[source_id], item.counts)
 
+    @verb
     def count_items(self) -> int:
         self.fold()
         return len(self._items)
 
+    @verb
     def item_page(self, after: int, limit: int) -> list[tuple[int, Item]]:
-        with self._open():
-            return list(enumerate(self._items.values(), 1))[after : after + limit]
+        return list(enumerate(self._items.values(), 1))[after : after + limit]
 
+    @verb
     def result_page(self, after: int, limit: int) -> list[tuple[int, Result]]:
-        with self._open():
-            return list(enumerate(self._storage._results.values(), 1))[after : after + limit]
+        return list(enumerate(self._state.results.values(), 1))[after : after + limit]
 
+    @verb
     def counts_between(self, after: int, last: int) -> list[tuple[str, Count]]:
-        with self._open():
-            wanted = list(self._items)[after:last]
-            return [(each, count) for each in wanted for count in self._counts[each]]
+        wanted = list(self._items)[after:last]
+        return [(each, count) for each in wanted for count in self._counts[each]]
 
 
 def _or_least(value: Any) -> tuple[bool, Any]:

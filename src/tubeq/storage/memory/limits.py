@@ -4,39 +4,24 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from contextlib import contextmanager
 
 from tubeq.domain import breaker as breakers
 from tubeq.domain import limits
 from tubeq.domain.breaker import Admission, Breaker, BreakerPolicy, Verdict
-from tubeq.domain.clock import Clock, LeaseClock
-from tubeq.domain.errors import StorageError
+from tubeq.domain.clock import LeaseClock
 from tubeq.domain.leases import SLACK_S
 from tubeq.domain.limits import Grant, Holder, LimitRule, Permit, Refusal, Standing
 from tubeq.storage.identifiers import new_ids
-
-
-class _Owner(Protocol):
-    """The storage that these limits belong to."""
-
-    _closed: bool
-
-    @property
-    def _lock(self) -> AbstractContextManager[bool]: ...
+from tubeq.storage.memory.state import MemoryState
 
 
 class MemoryLimits:
-    """Limits that live in this object, for the threads of one process.
+    """Limits that live in this object, for the threads of one process."""
 
-    Args:
-        owner: whose lock is taken, and who may have been closed.
-        clock: the source of time.
-    """
-
-    def __init__(self, owner: _Owner, clock: Clock) -> None:
-        self._owner = owner
-        self._clock = LeaseClock(clock)
+    def __init__(self, state: MemoryState) -> None:
+        self._state = state
+        self._clock = LeaseClock(state.clock)
         self._booted_at = self._now_and_boot()[1]
         self._chance = random.Random()
         self._rules: dict[str, LimitRule] = {}
@@ -47,9 +32,7 @@ class MemoryLimits:
     @contextmanager
     def _open(self) -> Iterator[float]:
         """One transaction; the time."""
-        with self._owner._lock:
-            if self._owner._closed:
-                raise StorageError("this storage is closed")
+        with self._state.transaction():
             now, booted_at = self._now_and_boot()
             if abs(booted_at - self._booted_at) > SLACK_S:
                 self._shift(booted_at - self._booted_at)

@@ -163,7 +163,7 @@ def _cancel(session: Session, row_ids: Sequence[int], at: str) -> int:
     return cancelled
 
 
-def begin_anew(session: Session, row_id: int) -> None:
+def begin_again(session: Session, row_id: int) -> None:
     """In the open transaction: a task is requeued."""
     which: dict[str, Any] = {"id": row_id}
     session.execute(_SQL["let_go_of_finished"], which)

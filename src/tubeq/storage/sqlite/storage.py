@@ -20,7 +20,7 @@ from tubeq.domain.states import FINISHED, TRANSITIONS, TaskEvent, TaskStatus, ev
 from tubeq.storage.identifiers import new_ids
 from tubeq.storage.ports.tasks import ClaimRequest, Completion, Rescue
 from tubeq.storage.queries import load_queries
-from tubeq.storage.sqlite.children import begin_anew
+from tubeq.storage.sqlite.children import begin_again
 from tubeq.storage.sqlite.claims import CLAIM_ONE, Claimer
 from tubeq.storage.sqlite.file.connection import ConnectionFactory
 from tubeq.storage.sqlite.file.session import Session
@@ -395,7 +395,7 @@ class SQLiteStorage(Housekeeping):
         session.execute(_SQL["archive_attempt"], event)
         session.execute(_SQL["archive_event"], event)
         session.execute(_SQL["requeue"], event)
-        begin_anew(session, task.row_id)
+        begin_again(session, task.row_id)
         return self._reread(session, task)
 
     def set_status(
