@@ -46,7 +46,7 @@ _HOMES = {
     "domain.policies": ("ClaimStrategy", "Durability", "RetryPolicy"),
     "domain.states": ("TaskStatus",),
     "queue.queue_manager": ("QueueManager",),
-    "storage.port": ("ClaimRequest", "Completion"),
+    "storage.ports.tasks": ("ClaimRequest", "Completion"),
     "workers.base_worker": ("BaseWorker", "WorkerConfig"),
     "workers.runner": ("Runner", "RunnerConfig"),
 }  # fmt: skip

@@ -77,7 +77,7 @@ def pruned(storage: Storage, claim: Task, clock: FakeClock) -> None:
     storage.complete(claim)
     add(storage, "newest")
     clock.advance(10)
-    assert storage.prune(clock.now()) == 1
+    assert storage.maintenance.prune(clock.now()) == 1
 
 
 LOSSES: dict[str, Callable[[Storage, Task, FakeClock], Any]] = {

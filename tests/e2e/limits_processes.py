@@ -19,11 +19,11 @@ def hold(db_path: str, lease_s: str) -> None:
     usage: python -m tests.e2e.limits_processes DATABASE LEASE_S
     """
     with QueueManager(db_path) as queue:
-        taken = queue.storage.limits.take([KEY], Holder("holder", 1, 1), float(lease_s))
+        taken = queue.limits.take([KEY], Holder("holder", 1, 1), float(lease_s))
         print(type(taken).__name__, flush=True)
         sys.stdin.readline()
         assert isinstance(taken, Grant)
-        queue.storage.limits.release(taken)
+        queue.limits.release(taken)
         print("released", flush=True)
 
 
@@ -44,7 +44,7 @@ def crowd(db_path: str, number: int, crowd: Crowd, times: int) -> None:
     most: Any = crowd.most
     holder = Holder(f"crowd-{number}", number, 1)
     with QueueManager(db_path) as queue:
-        limits = queue.storage.limits
+        limits = queue.limits
         limits.is_idle()
         crowd.start.wait(30)
         done = 0

@@ -151,9 +151,9 @@ def test_who_waits_for_a_pause_is_told_and_may_leave(youtube, world, tmp_path):
         process.kill()
     assert told.read_text().count("is paused") == 1
     with QueueManager(tmp_path / "tubeq.db") as queue:
-        assert queue.check() == []
+        assert queue.maintenance.check() == []
         assert queue.stats().by_status["RUNNING"] == 0
-        assert queue.permits() == []
+        assert queue.limits.slots() == []
         # What was under way when the pause began may fail as well; nothing else was begun.
         (parent,) = queue.list_tasks(task_type="youtube_channel")
-        assert sum(task["retry_count"] for task in queue.storage.children.of(parent.task_id)) <= 2
+        assert sum(task["retry_count"] for task in queue.children(parent.task_id)) <= 2

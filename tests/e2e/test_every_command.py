@@ -109,7 +109,7 @@ def prepare(path: Path) -> dict[str, str]:
         assert claim is not None
         queue.complete_task(claim, [{"source_id": "v1", "title": "Wörld 日本", "views": 7}])
         queued = queue.create_task(TYPE, {"channel_url": "@b"})
-        queue.set_limit("host:example.org", 1)
+        queue.limits.set("host:example.org", 1)
     return {"completed": completed, "queued": queued}
 
 

@@ -73,7 +73,7 @@ def kill_a_holder(queue: QueueManager, chance: random.Random) -> None:
         return  # it has just ended
     os.kill(pids[permit.holder.worker_id], signal.SIGKILL)
     killed = time.monotonic()
-    until(lambda: permit.permit_id not in {each.permit_id for each in queue.permits()}, 30.0)
+    until(lambda: permit.permit_id not in {each.permit_id for each in queue.limits.slots()}, 30.0)
     assert time.monotonic() - killed < LEASE_S
 
 
@@ -81,7 +81,7 @@ def test_real_scrapers_keep_to_the_limits_while_they_are_killed(
     queue: QueueManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = random.Random(4)
-    queue.set_limit("host:*", concurrency=AT_ONCE, per_s=PER_S)
+    queue.limits.set("host:*", concurrency=AT_ONCE, per_s=PER_S)
     audit(queue)
     names = [{"channel_url": f"@channel{number}", "max_results": 5} for number in range(TASKS)]
     queue.create_tasks(NewTask("youtube_channel", name) for name in names)
@@ -104,7 +104,7 @@ def test_real_scrapers_keep_to_the_limits_while_they_are_killed(
         most_at_once, requests = youtube.most_at_once, youtube.requests()
         assert youtube.unexpected_hosts == set()
     assert summary.crashed >= KILLS // 2
-    assert queue.permits() == []
+    assert queue.limits.slots() == []
     assert most_at_once == AT_ONCE  # reached, and not exceeded
     grants = granted_at(queue)
     assert TASKS <= requests <= len(grants)
@@ -115,8 +115,8 @@ def test_real_scrapers_keep_to_the_limits_while_they_are_killed(
 
 def test_a_crowd_of_processes_never_exceeds_the_limit(queue: QueueManager) -> None:
     """As quickly as they can, with nothing in between: what is not atomic shows here."""
-    queue.set_limit(KEY, concurrency=2)
-    queue.set_limit("channel:*", concurrency=3)
+    queue.limits.set(KEY, concurrency=2)
+    queue.limits.set("channel:*", concurrency=3)
     context = multiprocessing.get_context("spawn")
     shared = Crowd()
     processes = [
@@ -129,7 +129,7 @@ def test_a_crowd_of_processes_never_exceeds_the_limit(queue: QueueManager) -> No
         process.join(120)
     assert [process.exitcode for process in processes] == [0] * 4
     assert shared.most.value == 2
-    assert queue.permits() == []
+    assert queue.limits.slots() == []
 
 
 @contextmanager
@@ -154,24 +154,24 @@ def holder(queue: QueueManager, lease_s: float) -> Iterator[subprocess.Popen[str
 
 
 def take(queue: QueueManager) -> Grant | Refusal:
-    return queue.storage.limits.take([KEY], BOB, 60.0)
+    return queue.limits.take([KEY], BOB, 60.0)
 
 
 def test_nobody_supervises_and_the_permit_comes_back_with_its_lease(queue: QueueManager) -> None:
-    queue.set_limit(KEY, concurrency=1)
+    queue.limits.set(KEY, concurrency=1)
     with holder(queue, lease_s=1.5) as process:
-        (permit,) = queue.permits()
+        (permit,) = queue.limits.slots()
         process.kill()
         process.wait()
         while isinstance(take(queue), Refusal):
             assert time.time() < permit.expires_at + 5.0
             time.sleep(0.02)
         assert time.time() >= permit.expires_at
-        assert [each.holder for each in queue.permits()] == [BOB]
+        assert [each.holder for each in queue.limits.slots()] == [BOB]
 
 
 def test_a_suspended_holder_gives_back_nobody_elses(queue: QueueManager) -> None:
-    queue.set_limit(KEY, concurrency=1)
+    queue.limits.set(KEY, concurrency=1)
     with holder(queue, lease_s=1.0) as process:
         os.kill(process.pid, signal.SIGSTOP)
         until(lambda: isinstance(take(queue), Grant))
@@ -181,5 +181,5 @@ def test_a_suspended_holder_gives_back_nobody_elses(queue: QueueManager) -> None
         process.stdin.write("\n")
         process.stdin.flush()
         assert process.stdout.readline() == "released\n"
-        assert [each.holder for each in queue.permits()] == [BOB]
-        assert isinstance(queue.storage.limits.take([KEY], Holder("eve"), 60.0), Refusal)
+        assert [each.holder for each in queue.limits.slots()] == [BOB]
+        assert isinstance(queue.limits.take([KEY], Holder("eve"), 60.0), Refusal)

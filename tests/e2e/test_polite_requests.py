@@ -192,7 +192,7 @@ def test_a_worker_spaces_its_requests(
     """From end to end: a rule in the database, a worker, yt-dlp, a server."""
     world.channel("@spaced", videos=120)
     with QueueManager(":memory:") as queue:
-        queue.set_limit("host:*", per_s=4.0)
+        queue.limits.set("host:*", per_s=4.0)
         queue.create_task("youtube_channel", {"channel_url": "@spaced", "max_results": 120})
         config = WorkerConfig(task_type="youtube_channel", worker_id="w")
         worker = BaseWorker(config, ":memory:", make_plugin("youtube_channel"), queue=queue)
@@ -219,5 +219,5 @@ def test_a_bot_check_from_the_site_pauses_the_type(make_plugin: MakePlugin, worl
         assert claim is not None
         assert worker.process_task(claim).error_code == "bot_check"
         assert worker.claim_task() is None
-        assert [pause.key for pause in queue.pauses()] == ["type:youtube_channel"]
+        assert [pause.key for pause in queue.limits.pauses()] == ["type:youtube_channel"]
         worker.close()

@@ -186,4 +186,4 @@ def _the_database_is_sound(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if queue is not None:
         with QueueManager(queue.db_path) as fresh:
-            assert fresh.check() == []
+            assert fresh.maintenance.check() == []

@@ -143,7 +143,9 @@ class WholeLife(RuleBasedStateMachine):
 
     @rule(limit=st.sampled_from([None, 1]))
     def prune(self, limit: int | None) -> None:
-        pruned = self.both(lambda _, storage: storage.prune(self.clock.now(), limit=limit))
+        pruned = self.both(
+            lambda _, storage: storage.maintenance.prune(self.clock.now(), limit=limit)
+        )
         assert pruned[0] == pruned[1]
 
     @rule()
@@ -155,7 +157,7 @@ class WholeLife(RuleBasedStateMachine):
         known = self.both(lambda _, storage: [self.seen(storage, t) for t in _tasks(storage)])
         assert known[0] == known[1]
         for storage in self.storages:
-            assert storage.check() == []
+            assert storage.maintenance.check() == []
 
     def seen(self, storage: Storage, task: Task) -> tuple[Any, ...]:
         children = storage.children

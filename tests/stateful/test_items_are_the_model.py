@@ -101,7 +101,7 @@ class ItemsAreTheModel(RuleBasedStateMachine):
 
     @rule()
     def prune(self) -> None:
-        self.both(lambda _, storage: storage.prune(self.clock.now()))
+        self.both(lambda _, storage: storage.maintenance.prune(self.clock.now()))
         ids = {task.task_id for task in self.storages[0].list_tasks(limit=1000)}
         self.tasks = [each for each in self.tasks if each[0] in ids]
 

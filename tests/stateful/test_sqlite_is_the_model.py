@@ -279,7 +279,7 @@ class SQLiteIsTheModel(RuleBasedStateMachine):
 
     @rule(age_s=st.sampled_from([0, 10, 60]))
     def prune(self, age_s: int) -> None:
-        self.both(lambda _, storage: storage.prune(self.clock.now() - age_s))
+        self.both(lambda _, storage: storage.maintenance.prune(self.clock.now() - age_s))
 
     @rule(task=known, status=st.sampled_from([None, *TaskStatus]), task_type=types)
     def list_a_page(self, task: Pair, status: TaskStatus | None, task_type: str) -> None:

@@ -20,7 +20,7 @@ from tubeq.cli.options import (
 )
 from tubeq.cli.render import size
 from tubeq.domain.errors import InvalidParameters, StorageCorrupt
-from tubeq.storage.sqlite.damage import damage_of
+from tubeq.storage import diagnose
 
 
 def doctor(as_json: JsonOption = False, db_path: DatabaseOption = None) -> None:
@@ -47,10 +47,10 @@ def check(as_json: JsonOption = False, db_path: DatabaseOption = None) -> None:
     settings = read_settings(db_path)
     try:
         with open_queue(settings, reading=True) as queue:
-            problems = queue.check()
+            problems = queue.maintenance.check()
     except StorageCorrupt as error:
         # So damaged that it cannot be used: what can be seen of it all the same?
-        problems = damage_of(settings.db_path) or []
+        problems = list(diagnose(settings.db_path).damage or ())
         if not problems or "not a database" in problems[0]:
             raise
         problems = [str(error), *(each for each in problems if each != str(error))]
@@ -73,7 +73,7 @@ def backup(
     if target.exists():
         raise InvalidParameters(f"{target} exists already: give another name")
     with open_queue(read_settings(db_path), reading=True) as queue:
-        copy = queue.backup(target)
+        copy = queue.maintenance.backup(target)
     byte_count = copy.stat().st_size
     if as_json:
         write_json({"backup": str(copy), "bytes": byte_count})

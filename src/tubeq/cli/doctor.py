@@ -5,9 +5,7 @@ from __future__ import annotations
 import platform
 import re
 import shutil
-import sqlite3
 import time
-from contextlib import closing
 from dataclasses import fields
 from importlib import metadata
 from pathlib import Path
@@ -19,13 +17,9 @@ from tubeq.plugins.registry import plugin_types
 from tubeq.plugins.youtube.ytdlp_version import installed_version, version_problem
 from tubeq.queue.coverage import is_live, types_without_worker
 from tubeq.settings import Settings
+from tubeq.storage import diagnose, engine
 from tubeq.storage.database_file import SIDE_FILES, access_problem, real_path, side_file
-from tubeq.storage.ports.tasks import WorkerInfo
-from tubeq.storage.queries import load_queries
-from tubeq.storage.sqlite.damage import damage_of, open_read_only
-from tubeq.storage.sqlite.file.connection import require_usable_place
-from tubeq.storage.sqlite.file.version import MINIMUM, wal_reset_bug
-from tubeq.storage.sqlite.maintenance import open_types_from
+from tubeq.storage.ports.diagnosis import Diagnosis
 
 _ENOUGH_FREE_BYTES = 16_000_000
 _CHECK_S = 3.0
@@ -81,57 +75,49 @@ def _settings(settings: Settings) -> Finding:
 
 
 def _sqlite() -> Finding:
-    version = sqlite3.sqlite_version
-    if sqlite3.sqlite_version_info < MINIMUM:
-        return Finding("SQLite", f"{version}: too old, install a newer Python", problem=True)
-    if wal_reset_bug():
+    found = engine()
+    if not found.is_supported:
+        return Finding("SQLite", f"{found.version}: too old, install a newer Python", problem=True)
+    if found.has_wal_reset_bug:
         return Finding(
             "SQLite",
-            f"{version}: has the WAL-reset bug (fixed in 3.51.3, 3.50.7 and 3.44.6); tubeq works "
-            "around it by moving the log into the database only while it holds the write lock",
+            f"{found.version}: has the WAL-reset bug (fixed in 3.51.3, 3.50.7 and 3.44.6); tubeq "
+            "works around it by moving the log into the database only under the write lock",
         )
-    return Finding("SQLite", f"{version}: free of the WAL-reset bug")
+    return Finding("SQLite", f"{found.version}: free of the WAL-reset bug")
 
 
 def _database(given: Path) -> list[Finding]:
     try:
         path = real_path(given)  # what a link leads to: its folder and its side files count
-        require_usable_place(path)
+        diagnosis = diagnose(path, within_s=_CHECK_S)
     except TubeqError as error:
         return [Finding("database", str(error), problem=True)]
     found = [Finding("file system", "local"), _space(path.parent)]
-    if not path.exists():
+    if not diagnosis.exists:
         return [Finding("database", f"{path}: not made yet"), *found]
     found.insert(0, Finding("database", f"{path}: {_sizes(path)}"))
     problem = access_problem(path, path)  # what helps there helps its side files as well
     beside = () if problem else (side_file(path, suffix) for suffix in SIDE_FILES)
     problems = (problem, *(access_problem(each, path) for each in beside))
     found += [Finding("permissions", each, problem=True) for each in problems if each]
-    try:
-        with closing(open_read_only(path)) as file:
-            (schema,) = file.execute("PRAGMA user_version").fetchone()
-            workers = _workers(file)
-    except sqlite3.Error as error:
-        return [*found, _unreadable(error)]
-    found += [*_journal_mode(path), Finding("schema", str(schema)), *workers, _contents(path)]
-    return found
+    if diagnosis.unreadable is not None:
+        return [*found, _unreadable(diagnosis)]
+    if diagnosis.journal_mode is not None:
+        found.append(Finding("journal mode", diagnosis.journal_mode))
+    return [
+        *found,
+        Finding("schema", str(diagnosis.schema)),
+        *_workers(diagnosis),
+        _contents(diagnosis),
+    ]
 
 
-def _journal_mode(path: Path) -> list[Finding]:
-    """None where the log's index can be neither read nor made, as on a read-only file system."""
-    try:
-        # A URI, so that "?" or "#" in the path means nothing; read-only, so that nothing is made.
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as file:
-            return [Finding("journal mode", file.execute("PRAGMA journal_mode").fetchone()[0])]
-    except sqlite3.Error:
-        return []
-
-
-def _unreadable(error: sqlite3.Error) -> Finding:
+def _unreadable(diagnosis: Diagnosis) -> Finding:
     advice = "give another path, or restore a backup with 'tubeq db restore BACKUP'"
-    if "locked" in str(error) or "unable to open" in str(error):
+    if diagnosis.is_locked:
         advice = "end the program that has it locked, or check its permissions"
-    return Finding("contents", f"cannot be read ({error}): {advice}", problem=True)
+    return Finding("contents", f"cannot be read ({diagnosis.unreadable}): {advice}", problem=True)
 
 
 def _space(folder: Path) -> Finding:
@@ -145,31 +131,26 @@ def _space(folder: Path) -> Finding:
     return Finding("free space", size(free))
 
 
-def _contents(path: Path) -> Finding:
+def _contents(diagnosis: Diagnosis) -> Finding:
     """What a check sees within a few seconds."""
-    damage = damage_of(path, within_s=_CHECK_S)
-    if damage is None:
+    if diagnosis.damage is None:
         return Finding("contents", f"nothing wrong within {_CHECK_S:g} s; `tubeq db check` for all")
-    if damage:
+    if diagnosis.damage:
         return Finding(
             "contents",
-            f"damaged ({damage[0]}): restore a backup with 'tubeq db restore BACKUP'",
+            f"damaged ({diagnosis.damage[0]}): restore a backup with 'tubeq db restore BACKUP'",
             problem=True,
         )
     return Finding("contents", "sound")
 
 
-def _workers(file: sqlite3.Connection) -> list[Finding]:
+def _workers(diagnosis: Diagnosis) -> list[Finding]:
     """How many live workers there are, and which types are queued that none of them takes."""
-    queries = load_queries("sqlite")
-    now = time.time()
-    try:
-        rows = file.execute(queries["open_types"], {"now": now}).fetchall()
-        workers = [WorkerInfo(*row) for row in file.execute(queries["workers"])]
-    except sqlite3.Error:  # of an older schema, or no queue
+    if diagnosis.workers is None:
         return []
-    live = sum(is_live(each, now) for each in workers)
-    unworked = types_without_worker(open_types_from(rows, now), workers)
+    now = time.time()
+    live = sum(is_live(each, now) for each in diagnosis.workers)
+    unworked = types_without_worker(diagnosis.open_types, diagnosis.workers)
     none = f"; none takes what is queued of {', '.join(unworked)}" if unworked else ""
     return [Finding("live workers", f"{live}{none}")]
 

@@ -45,7 +45,9 @@ def words_of(progress: Progress) -> str:
 
 def enriched_ideas(queue: QueueManager, task: Task) -> list[Result]:
     """A listing's ideas in its order: as enriched where they are, else flat."""
-    enriched = {idea.source_id: idea for idea in queue.storage.children.results(task.task_id)}
+    enriched = {
+        idea.source_id: idea for idea in queue.get_task_results(task.task_id, of_children=True)
+    }
     return [enriched.get(idea.source_id, idea) for idea in queue.get_task_results(task.task_id)]
 
 
@@ -53,9 +55,9 @@ def relatives(queue: QueueManager, tasks: list[Task]) -> dict[str, dict[str, Any
     """Of the tasks that have any: the "children" as Progress, and the "parent" by its id."""
     ids = [task.task_id for task in tasks]
     found: dict[str, dict[str, Any]] = {task_id: {} for task_id in ids}
-    for task_id, parent_id in queue.storage.children.parents(ids).items():
+    for task_id, parent_id in queue.parents_of(ids).items():
         found[task_id]["parent"] = parent_id
-    for task_id in queue.storage.children.with_children(ids):
+    for task_id in queue.with_children(ids):
         found[task_id]["children"] = queue.progress(task_id)
     return found
 

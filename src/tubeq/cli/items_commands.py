@@ -30,7 +30,6 @@ from tubeq.cli.render import counted
 from tubeq.domain.errors import InvalidParameters, StorageBusy, StorageFull
 from tubeq.domain.items import Item, ItemQuery, ItemSort
 from tubeq.queue.export import ExportFormat, What, format_of
-from tubeq.queue.export import export as write_export
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.settings import Settings
 from tubeq.storage.database_file import SIDE_FILES, real_path, side_file
@@ -75,7 +74,7 @@ def items(
     query = ItemQuery(search, named, order, limit, span_s(over, needs_unit=True))
     settings = read_settings(db_path)
     with _items_taken_in(settings) as queue:
-        found = queue.storage.items.list_items(query)
+        found = queue.items.list(query)
         _say_unfolded(queue)
     if as_json:
         write_json([_told(item) for item in found])
@@ -119,8 +118,8 @@ def show_item(
     as_json, db_path = as_json or json_before, db_path or db_before
     period_s = span_s(over, needs_unit=True)
     with _items_taken_in(read_settings(db_path)) as queue:
-        item = queue.storage.items.get_item(source_id, period_s)
-        counts = queue.storage.items.counts(source_id)
+        item = queue.items.get(source_id, period_s)
+        counts = queue.items.counts(source_id)
         _say_unfolded(queue)
     if item is None:
         raise InvalidParameters(f"no item has the id {source_id!r:.100}")
@@ -170,9 +169,7 @@ def export(
     folds = what is What.ITEMS
     opened = _items_taken_in(settings) if folds else open_queue(settings, reading=True)
     with opened as queue, _telling("exporting") as progress:
-        count = write_export(
-            queue.storage, path, what, form, replace=force, raw=raw, progress=progress
-        )
+        count = queue.items.export(path, what, form, replace=force, raw=raw, progress=progress)
         if path is None:
             sys.stdout.flush()  # it may be full: then the next lines would not be true
         if folds:
@@ -196,7 +193,7 @@ def import_(
     if settings.db_path.exists() and old.samefile(settings.db_path):
         raise InvalidParameters(f"{old} is the queue itself: opening it takes its tasks over")
     with open_queue(settings, create=True) as queue, _telling("taking over") as progress:
-        done = queue.import_seed(old, progress)
+        done = queue.maintenance.import_legacy(old, progress)
     if as_json:
         write_json(done._asdict())
     else:
@@ -224,7 +221,7 @@ def _items_taken_in(settings: Settings) -> Iterator[QueueManager]:
         queue = opened.enter_context(open_queue(settings, reading=True))
         try:
             with _telling("taking in results") as progress:
-                queue.storage.items.fold(progress)
+                queue.items.fold(progress)
         except (StorageBusy, StorageFull):
             queue.close()
             queue = opened.enter_context(open_to_read(settings))
@@ -233,7 +230,7 @@ def _items_taken_in(settings: Settings) -> Iterator[QueueManager]:
 
 def _say_unfolded(queue: QueueManager) -> None:
     """Where the database cannot be written, what was found last may not be among the items yet."""
-    unfolded = queue.storage.items.count_unfolded() if queue.storage.is_read_only else 0
+    unfolded = queue.items.count_unfolded() if queue.is_read_only else 0
     if unfolded:
         say_error(
             f"{counted(unfolded, 'result')} not among the items yet: run `tubeq items` when the "

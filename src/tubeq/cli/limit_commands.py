@@ -68,7 +68,7 @@ def show(ctx: typer.Context, as_json: JsonOption = False, db_path: DatabaseOptio
         return
     settings = read_settings(db_path)
     with open_queue(settings, reading=True) as queue:
-        rules, permits, pauses = queue.limit_rules(), queue.permits(), queue.pauses()
+        rules, permits, pauses = queue.limits.list(), queue.limits.slots(), queue.limits.pauses()
     now = time.time()
     if as_json:
         write_json(
@@ -106,7 +106,7 @@ def set_(
     A request takes a permit for its host, a task one for its type, and one for its channel.
     """
     with open_queue(read_settings(db_path), create=True) as queue:
-        rule = queue.set_limit(key, concurrency, per_second, burst)
+        rule = queue.limits.set(key, concurrency, per_second, burst)
     if as_json:
         write_json(rule_dict(rule))
     else:
@@ -118,8 +118,8 @@ def remove(key: KeyArgument, as_json: JsonOption = False, db_path: DatabaseOptio
     """Limit KEY no more."""
     with open_queue(read_settings(db_path)) as queue:
         wanted = checked_key(key, prefix=True)
-        if not queue.remove_limit(wanted):
-            _complain(f"{wanted} has no limit", "limited", queue.limit_rules())
+        if not queue.limits.delete(wanted):
+            _complain(f"{wanted} has no limit", "limited", queue.limits.list())
     _tell(wanted, "removed", as_json)
 
 
@@ -128,8 +128,8 @@ def resume(key: KeyArgument, as_json: JsonOption = False, db_path: DatabaseOptio
     """End the pause of KEY at once."""
     with open_queue(read_settings(db_path)) as queue:
         wanted = checked_key(key)
-        if not queue.resume(wanted):
-            _complain(f"{wanted} is not paused", "paused", queue.pauses())
+        if not queue.limits.resume(wanted):
+            _complain(f"{wanted} is not paused", "paused", queue.limits.pauses())
     _tell(wanted, "resumed", as_json)
 
 
@@ -148,7 +148,7 @@ def _tell(key: str, done: str, as_json: bool) -> None:
 def pauses_of(queue: QueueManager) -> list[dict[str, Any]]:
     """The pauses, for `tubeq stats --json`."""
     now = time.time()
-    return [pause_dict(pause, now) for pause in queue.pauses()]
+    return [pause_dict(pause, now) for pause in queue.limits.pauses()]
 
 
 class PauseWatch:
@@ -177,11 +177,11 @@ class PauseWatch:
             self._look()
 
     def _look(self) -> None:
-        paused_s = self._queue.storage.limits.pause_s
+        paused_s = self._queue.limits.pause_s
         if not any(map(paused_s, self._types)):
             return
         now = time.time()
-        for pause in self._queue.pauses():
+        for pause in self._queue.limits.pauses():
             which = pause.key, pause.opened_at
             if (
                 pause.key not in self._types

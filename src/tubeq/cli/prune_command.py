@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from tubeq.storage.ports.tasks import PruneCount
+    from tubeq.storage.ports.maintenance import PruneCount
 
 
 def prune(
@@ -58,7 +58,11 @@ def prune(
         )
     settings = read_settings(db_path)
     with _way_out(settings.db_path), open_queue(settings, reading=dry_run) as queue:
-        counts = queue.preview_prune(time.time() - before, limit) if dry_run or not yes else []
+        counts = (
+            queue.maintenance.preview_prune(time.time() - before, limit)
+            if dry_run or not yes
+            else []
+        )
         if dry_run:
             _show(counts, as_json)
             return
@@ -70,7 +74,7 @@ def prune(
             if not typer.confirm(f"Delete {_words(counts)}?", err=True):
                 say("nothing was deleted")
                 raise typer.Exit(EXIT_WORK_FAILED)
-        count = queue.prune(time.time() - before, limit)
+        count = queue.maintenance.prune(time.time() - before, limit)
     if as_json:
         write_json({"pruned": count})
     else:

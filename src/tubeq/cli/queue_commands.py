@@ -110,7 +110,7 @@ def show(
     with open_queue(settings, reading=True) as queue:
         task = queue.get_task(full_task_id(queue, task_id))
         history = queue.get_task_history(task.task_id)
-        ideas_count = queue.storage.children.count_ideas(task)
+        ideas_count = queue.count_ideas(task)
         about = enriching.relatives(queue, [task])[task.task_id]
     if as_json:
         events = [entry._asdict() for entry in history]
@@ -148,9 +148,9 @@ def results(
         wanted = None if task_id is None else full_task_id(queue, task_id)
         most = limit or 1_000_000
         if children and wanted is not None:
-            ideas = queue.storage.children.results(wanted, limit=most)
+            ideas = queue.get_task_results(wanted, most, of_children=True)
         else:
-            ideas = queue.storage.results(wanted, limit=most)
+            ideas = queue.get_task_results(wanted, most) if wanted else queue.list_results(most)
     if as_json or format_ is Format.JSON:
         write_json([idea.as_dict() for idea in ideas])
     elif format_ is Format.CSV:

@@ -91,7 +91,7 @@ class Waits:
         return sorted(tasks, key=lambda each: each.run_after or 0.0)
 
     def _until(self, task: Task, now: float) -> float:
-        paused_s = self._queue.storage.limits.pause_s(f"type:{task.task_type}")
+        paused_s = self._queue.limits.pause_s(f"type:{task.task_type}")
         return max(task.run_after or 0.0, now + paused_s)
 
 

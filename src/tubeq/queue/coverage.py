@@ -34,4 +34,4 @@ def types_without_worker(
 
 def unworked_types(queue: QueueManager) -> list[str]:
     """The same of a whole queue."""
-    return types_without_worker(queue.storage.open_types(), queue.workers())
+    return types_without_worker(queue.backlog.open_types(), queue.workers())

@@ -1,4 +1,8 @@
-"""Where tasks live. `open_storage` is the only place that chooses a back end."""
+"""Where tasks live. `open_storage` is the only place that chooses a back end.
+
+For a database that cannot be opened as a queue, being damaged or missing, there are `diagnose` and
+`restore`.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,9 @@ from tubeq.domain.policies import Durability
 from tubeq.storage.ports.tasks import Storage
 
 if TYPE_CHECKING:
+    from tubeq.storage.ports.diagnosis import Diagnosis, Engine
     from tubeq.storage.ports.items import OnProgress
-    from tubeq.storage.sqlite.restore import Restored
+    from tubeq.storage.ports.maintenance import Restored
 
 
 def open_storage(
@@ -37,8 +42,9 @@ def open_storage(
             items are listed as far as results were folded before.
 
     Raises:
-        InvalidParameters: `target` is no path: empty, or an address such as "file:queue.db".
-        StorageError: one of its kinds, naming what is wrong with the file and how to mend it.
+        InvalidParameters: `target` is not a path: empty, or an address such as "file:queue.db".
+        StorageError: one of its subclasses; the message says what is wrong with the file and what
+            to do.
     """
     clock = clock or SystemClock()
     if str(target) == ":memory:":
@@ -67,18 +73,18 @@ def restore(
     progress: OnProgress | None = None,
     clock: Clock | None = None,
 ) -> Restored:
-    """Put a checked copy of a backup in the place of a database that nobody has open.
+    """Put a checked copy of a backup in the place of a database that no program has open.
 
     Args:
         path: the database; it may be missing or damaged.
         backup: the file that `QueueManager.backup` made; it is only read.
         force: also while workers live: they are asked to stop.
-        progress: told now and then how many pages are copied, and of how many.
+        progress: called now and then with the pages that are copied, and their total.
         clock: the source of time.
 
     Raises:
         InvalidParameters: there is no such backup, or it is the database itself.
-        StorageError: one of its kinds; the database is as it was.
+        StorageError: one of its subclasses; the database is as it was.
     """
     from tubeq.storage.sqlite.restore import restore as restore_sqlite
 
@@ -87,4 +93,26 @@ def restore(
     )
 
 
-__all__ = ["Storage", "open_storage", "restore"]
+def diagnose(path: str | os.PathLike[str], *, within_s: float | None = None) -> Diagnosis:
+    """What reading the database at `path` shows; nothing is created, migrated or changed.
+
+    Args:
+        within_s: give up the look for damage after so many seconds: a large file takes a while.
+
+    Raises:
+        InvalidParameters: it is not a path.
+        StorageError: nothing can be kept there; the message says why and what to do.
+    """
+    from tubeq.storage.sqlite.diagnosis import diagnose as diagnose_sqlite
+
+    return diagnose_sqlite(Path(path), within_s=within_s)
+
+
+def engine() -> Engine:
+    """The library under databases in files: its version, and whether it can be used."""
+    from tubeq.storage.sqlite.diagnosis import engine as sqlite_engine
+
+    return sqlite_engine()
+
+
+__all__ = ["Storage", "diagnose", "engine", "open_storage", "restore"]

@@ -115,7 +115,7 @@ class BaseWorker:
     def claim_task(self) -> Task | None:
         """Claim the next task, or None when nothing is due, or what is due is paused. Of several
         types, each has its turn."""
-        return self._claims.claim(self.queue.storage)
+        return self._claims.claim(self.queue)
 
     def process_task(self, task: Task) -> TaskResult:
         """Do a claimed task and write down what became of it.
@@ -224,9 +224,9 @@ class BaseWorker:
             if has_saved:
                 if ideas and self.queue.save_progress(claim, ideas).cancelled:
                     # Nothing of it was stored: a completion would hide that.
-                    self.queue.storage.confirm_cancel(claim)
+                    self.queue.confirm_cancel(claim)
                     return _CANCELLED, None
-                count, ideas = self.queue.storage.children.count_ideas(claim), []
+                count, ideas = self.queue.count_ideas(claim), []
             report = {"ideas_count": count, "worker_id": self.worker_id}
             try:
                 following = self.queue.complete_task(claim, ideas, report, then)
@@ -355,7 +355,7 @@ class BaseWorker:
         now holds. After a power cut, what it completed may be done once more."""
         _logger.warning("worker %s: %s", self.worker_id, error)
         with suppress(StorageBusy, StorageFull):
-            return next(iter(self.queue.storage.held_by(self.worker_id)), None)
+            return next(iter(self.queue.register.held_by(self.worker_id)), None)
         return None
 
     def _say_troubled(self, error: StorageError) -> None:
@@ -379,11 +379,9 @@ class BaseWorker:
         return None
 
     def _register(self, stop: threading.Event) -> None:
-        if self.queue.storage.worker_seen(self.worker_id):
+        if self.queue.register.seen(self.worker_id):
             stop.set()  # a supervisor had registered this worker, and somebody asked it to stop
-        self.queue.storage.register_worker(
-            worker_info(self.worker_id, self.config.type_names, os.getpid())
-        )
+        self.queue.register.add(worker_info(self.worker_id, self.config.type_names, os.getpid()))
 
     def _leave(self, held: Task | None) -> None:
         self._watch.obey(None)
@@ -392,7 +390,7 @@ class BaseWorker:
             self._waiter = None
         self._hand_back(held)
         with suppress(StorageError):
-            self.queue.storage.forget_worker(self.worker_id)
+            self.queue.register.remove(self.worker_id)
 
     def _keep_house(self) -> None:
         """What is due now and then: a sign of life, and rescuing what dead workers held."""
@@ -416,13 +414,13 @@ class BaseWorker:
             return None
         waiter = self._waiter
         if waiter is None or not waiter.is_prepared:
-            claimed = self._starts.claim(self.queue.storage)
+            claimed = self._starts.claim(self.queue)
             if claimed is not None:
                 return claimed
             if waiter is None:
                 waiter = self._waiter = Waiter(self.queue.db_path, *self._types)
             waiter.prepare()
-        claimed = self._starts.claim(self.queue.storage)
+        claimed = self._starts.claim(self.queue)
         if claimed is None and until_idle and not self._is_work_left():
             # The others may go as well.
             self._waker.wake(None if len(self._idle_types) > 1 else self._types[0], SLOTS)
@@ -439,14 +437,14 @@ class BaseWorker:
 
     def _patience_s(self) -> float:
         """How long to sleep if nobody wakes this worker: nothing falls due before that."""
-        due = filter(None, map(self.queue.storage.next_due_at, self._types))
+        due = filter(None, map(self.queue.backlog.next_due_at, self._types))
         until_due_s = min(due, default=math.inf) - time.time()
         until_sweep_s = self._next_sweep - time.monotonic()
         return max(min(self.config.poll_interval, until_due_s, until_sweep_s), 0.01)
 
     def _is_work_left(self) -> bool:
         return is_work_left(
-            self.queue.storage, self._idle_types, self._politeness.pause_s, self._wait_scheduled_s
+            self.queue.backlog, self._idle_types, self._politeness.pause_s, self._wait_scheduled_s
         )
 
     # Ending ---------------------------------------------------------------------------------------

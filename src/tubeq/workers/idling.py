@@ -30,7 +30,7 @@ class Idling:
         self, config: RunnerConfig, queue: QueueManager, task_types: Sequence[str]
     ) -> None:
         self._wait_s = config.wait_scheduled_s
-        self._storage = queue.storage
+        self._queue = queue
         self._types = task_types
         self._next_look = time.monotonic() + _LOOK_EVERY_S
         self._told: dict[str, Wait] = {}
@@ -56,7 +56,7 @@ class Idling:
     def _waits(self) -> list[Wait]:
         """What is waited for; nothing where something may be begun at once."""
         now = time.time()
-        found = waits(self._storage, self._types, self._pause_s)
+        found = waits(self._queue.backlog, self._types, self._pause_s)
         if any(each.until <= now + _SHORT_S and not each.is_held for each in found):
             return []
         return [each for each in found if each.is_held or each.until <= now + self._wait_s]
@@ -74,8 +74,8 @@ class Idling:
     def left(self) -> tuple[LeftTasks, ...]:
         """What was not waited for."""
         with suppress(StorageBusy, StorageFull):
-            return left_tasks(self._storage, self._types, self._pause_s)
+            return left_tasks(self._queue.backlog, self._types, self._pause_s)
         return ()
 
     def _pause_s(self, task_type: str) -> float:
-        return self._storage.limits.pause_s(f"type:{task_type}")
+        return self._queue.limits.pause_s(f"type:{task_type}")

@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import NamedTuple
 
-from tubeq.storage.ports.tasks import OpenType, Storage
+from tubeq.queue.backlog import QueueBacklog
+from tubeq.storage.ports.tasks import OpenType
 
 PauseOf = Callable[[str], float]
 """For how many seconds no task of a type should begin; mostly 0."""
@@ -41,12 +42,12 @@ class LeftTasks(NamedTuple):
     paused_until: float | None
 
 
-def waits(storage: Storage, task_types: Collection[str], pause_of: PauseOf) -> list[Wait]:
+def waits(backlog: QueueBacklog, task_types: Collection[str], pause_of: PauseOf) -> list[Wait]:
     """What is left to be done of these types, the soonest first."""
     now = time.time()
     found = [
         _wait(each, pause_of(each.task_type), now)
-        for each in storage.open_types()
+        for each in backlog.open_types()
         if each.task_type in task_types
     ]
     return sorted(found, key=lambda wait: wait.until)
@@ -61,24 +62,24 @@ def _wait(each: OpenType, pause_s: float, now: float) -> Wait:
 
 
 def is_work_left(
-    storage: Storage, task_types: Collection[str], pause_of: PauseOf, wait_s: float
+    backlog: QueueBacklog, task_types: Collection[str], pause_of: PauseOf, wait_s: float
 ) -> bool:
     """Whether anything can begin within `wait_s` seconds, or a worker is at anything, whose task
     may be retried and may create others."""
     latest = time.time() + wait_s
     return any(
-        each.is_held or each.until <= latest for each in waits(storage, task_types, pause_of)
+        each.is_held or each.until <= latest for each in waits(backlog, task_types, pause_of)
     )
 
 
 def left_tasks(
-    storage: Storage, task_types: Collection[str], pause_of: PauseOf
+    backlog: QueueBacklog, task_types: Collection[str], pause_of: PauseOf
 ) -> tuple[LeftTasks, ...]:
     """What is queued of these types: called when there is nothing left to wait for."""
     now, left = time.time(), []
-    for each in storage.open_types():
+    for each in backlog.open_types():
         if each.task_type in task_types:
-            due, scheduled = storage.count_queued(each.task_type)
+            due, scheduled = backlog.count_queued(each.task_type)
             pause_s = pause_of(each.task_type)
             paused_until = now + pause_s if pause_s > 0 else None
             if due or scheduled:

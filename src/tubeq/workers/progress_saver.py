@@ -76,7 +76,7 @@ class AttemptKeeper:
 
     def cursor(self) -> dict[str, Any] | None:
         """See `tubeq.plugins.saving.cursor`."""
-        text = self._asked(lambda: self._queue.storage.children.cursor(self._attempt.claim))
+        text = self._asked(lambda: self._queue.get_cursor(self._attempt.claim))
         if text is None:
             return None
         self.has_saved = True
@@ -85,7 +85,7 @@ class AttemptKeeper:
 
     def saved_count(self) -> int:
         """See `tubeq.plugins.saving.saved_count`."""
-        return self._asked(lambda: self._queue.storage.children.count_ideas(self._attempt.claim))
+        return self._asked(lambda: self._queue.count_ideas(self._attempt.claim))
 
     def _asked(self, question: Callable[[], _T]) -> _T:
         """The answer of the storage. One that is busy is asked again while the attempt may go on,

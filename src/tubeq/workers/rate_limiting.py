@@ -56,7 +56,7 @@ class Politeness:
 
     def __init__(self, config: WorkerConfig, queue: QueueManager, worker_id: str) -> None:
         self._queue = queue
-        self._limits = queue.storage.limits
+        self._limits = queue.limits
         self._lease_s = config.lease_s
         self._policy = BreakerPolicy(config.breaker_pause_s, config.breaker_pause_max_s)
         self._worker_id = worker_id

@@ -233,7 +233,7 @@ class Runner:
         stop falls between two workers."""
         for worker_id in worker.boards:
             info = worker_info(worker_id, worker.config.worker.type_names, worker.pid)
-            queue.storage.register_worker(info)
+            queue.register.add(info)
         before = () if predecessor is None else predecessor.boards
         if any(info.stop_requested for info in queue.workers() if info.worker_id in before):
             for worker_id in worker.boards:
@@ -260,7 +260,7 @@ class Runner:
         finally:
             with contextlib.suppress(*_PASSING):
                 for worker_id in worker.boards:
-                    queue.storage.forget_worker(worker_id)
+                    queue.register.remove(worker_id)
 
     def _mourn(
         self, worker: WorkerProcess, held: bool, exit_code: int, failure: tuple[str, str] | None
@@ -277,7 +277,7 @@ class Runner:
         task_ids: list[str] = []
         for worker_id in worker.boards:
             if worker.was_killed:
-                for claim in queue.storage.held_by(worker_id):
+                for claim in queue.register.held_by(worker_id):
                     with contextlib.suppress(ClaimLost):
                         self._end_hung(worker, claim, queue)
             rescued = queue.rescue(worker_id=worker_id, crash_limit=crash_limit)
@@ -292,7 +292,7 @@ class Runner:
         """Record what the process that had to be killed could not record itself."""
         config = worker.config.worker
         if claim.cancel_requested:
-            queue.storage.confirm_cancel(claim)
+            queue.confirm_cancel(claim)
         elif worker.timed_out(claim.worker_id or ""):
             message = f"timed out after {config.task_timeout_s:g} s, and its worker was killed"
             queue.fail_task(claim, message, code="timeout", policy=config.retry_policy)
@@ -345,7 +345,7 @@ class Runner:
             with contextlib.suppress(StorageError):
                 for worker_id in worker.boards:
                     queue.rescue(worker_id=worker_id)
-                    queue.storage.forget_worker(worker_id)
+                    queue.register.remove(worker_id)
         self._workers.clear()
 
     # Telling ------------------------------------------------------------------------------------

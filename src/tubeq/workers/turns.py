@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tubeq.domain.models import Task
-from tubeq.storage.ports.tasks import ClaimRequest, Storage
+from tubeq.queue.queue_manager import QueueManager
+from tubeq.storage.ports.tasks import ClaimRequest
 from tubeq.workers.config import WorkerConfig
 
 
@@ -23,13 +24,13 @@ class Turns:
         self._requests = deque(requests)
         self._pause_s = pause_s
 
-    def claim(self, storage: Storage) -> Task | None:
+    def claim(self, queue: QueueManager) -> Task | None:
         """The next task, or None where of no type anything may be begun."""
         for _ in range(len(self._requests)):
             request = self._requests[0]
             self._requests.rotate(-1)
             if self._pause_s(request.task_type) <= 0:
-                claimed = storage.claim(request)
+                claimed = queue.claim(request)
                 if claimed:
                     return claimed[0]
         return None

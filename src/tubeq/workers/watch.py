@@ -182,7 +182,7 @@ class Watch:
         stop = self._stop
         if stop is not None and now >= self._next_seen:
             self._next_seen = now + _SEEN_INTERVAL_S
-            if self._queue.storage.worker_seen(self._worker_id):
+            if self._queue.register.seen(self._worker_id):
                 stop.set()
 
     def close(self) -> None:
@@ -310,7 +310,7 @@ def record_end(queue: QueueManager, config: WorkerConfig, attempt: Attempt) -> T
     if reason is Reason.TIMEOUT:
         queue.fail_task(claim, message, code=reason.value, policy=config.retry_policy)
     elif reason is Reason.CANCELLED:
-        queue.storage.confirm_cancel(claim)
+        queue.confirm_cancel(claim)
     else:
         queue.release_task(claim)
     return TaskResult(success=False, error_message=message, error_code=reason.value)

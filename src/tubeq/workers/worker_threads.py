@@ -120,7 +120,7 @@ class Crew:
         board.count(success=False)
         board.alive_until = 0.0  # nothing is left that its supervisor should wait for
         with suppress(Exception):
-            self._queue.storage.forget_worker(self._workers[number].worker_id)
+            self._queue.register.remove(self._workers[number].worker_id)
         code = EXIT_DONE if attempt.reason is Reason.STOPPED else EXIT_ENDED_TASK
         if len(self._workers) == 1:
             os._exit(code)

@@ -80,10 +80,11 @@ def test_doctor_knows_the_wal_reset_bug(
     tubeq: Command,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from tubeq.storage.sqlite.storage.file import version as sqlite_version
+    from tubeq.storage.ports.diagnosis import Engine
+    from tubeq.storage.sqlite.file.version import wal_reset_bug
 
-    real = sqlite_version.wal_reset_bug
-    monkeypatch.setattr("tubeq.cli.doctor.wal_reset_bug", lambda: real(version))
+    found = Engine(sqlite3.sqlite_version, True, wal_reset_bug(version))
+    monkeypatch.setattr("tubeq.cli.doctor.engine", lambda: found)
     facts = {each["name"]: each["fact"] for each in tubeq("doctor", "--json").json}
     assert ("has the WAL-reset bug" in facts["SQLite"]) is affected
 

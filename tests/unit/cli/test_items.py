@@ -76,7 +76,7 @@ def test_one_item_with_its_views_over_time(tubeq: Command, filled: QueueManager)
 def test_options_before_show_hold_for_it(
     tubeq: Command, filled: QueueManager, tmp_path: Path
 ) -> None:
-    filled.backup(tmp_path / "other.db")
+    filled.maintenance.backup(tmp_path / "other.db")
     queue = QueueManager(tmp_path / "other.db")
     queue.store_result(queue.create_task("anything"), "there")
     queue.close()
@@ -107,7 +107,7 @@ def test_export(tubeq: Command, filled: QueueManager, tmp_path: Path) -> None:
     assert "--format" in tubeq.refused("export", "items.xlsx")
     assert "standard output" in tubeq.refused("export", "-", "--format", "sqlite")
     assert "no file" in tubeq.refused("export", "none/items.csv")
-    assert filled.check() == []
+    assert filled.maintenance.check() == []
 
 
 def test_export_to_standard_output(tubeq: Command, filled: QueueManager) -> None:

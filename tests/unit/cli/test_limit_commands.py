@@ -19,7 +19,7 @@ TYPE = "type:youtube_channel"
 
 
 def pause(queue: QueueManager) -> None:
-    queue.storage.limits.report(TYPE, ANN, Verdict.BLOCKED, "bot_check", BreakerPolicy())
+    queue.limits.report(TYPE, ANN, Verdict.BLOCKED, "bot_check", BreakerPolicy())
 
 
 def test_a_limit_is_set_listed_and_removed(tubeq: Command, queue: QueueManager) -> None:
@@ -27,11 +27,11 @@ def test_a_limit_is_set_listed_and_removed(tubeq: Command, queue: QueueManager) 
     assert (set_.exit_code, set_.out) == (0, "host:www.youtube.com: 2 at once, 5 a second\n")
     again = tubeq("limits", "set", "channel:*", "--per-second", "0.5", "--burst", "3", "--json")
     assert again.json == {"key": "channel:*", "concurrency": None, "per_s": 0.5, "burst": 3}
-    assert queue.limit_rules() == [
+    assert queue.limits.list() == [
         LimitRule("channel:*", None, 0.5, 3),
         LimitRule("host:www.youtube.com", 2, 5.0),
     ]
-    queue.storage.limits.take(["host:www.youtube.com"], ANN, 30.0)
+    queue.limits.take(["host:www.youtube.com"], ANN, 30.0)
     listed = tubeq("limits")
     assert listed.exit_code == 0
     for word in ("host:www.youtube.com", "channel:*", "0.5", "ann", "in 30s"):
@@ -42,7 +42,7 @@ def test_a_limit_is_set_listed_and_removed(tubeq: Command, queue: QueueManager) 
     assert (permit["key"], permit["worker_id"]) == ("host:www.youtube.com", "ann")
     assert found["pauses"] == []
     assert tubeq("limits", "remove", "channel:*").out == "channel:* is removed\n"
-    assert [rule.key for rule in queue.limit_rules()] == ["host:www.youtube.com"]
+    assert [rule.key for rule in queue.limits.list()] == ["host:www.youtube.com"]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_channel_is_limited_under_one_name(
 ) -> None:
     plugins_key = ChannelParameters.of({"channel_url": name}).limit_key
     assert tubeq("limits", "set", f"channel:{name}", "--concurrency", "1").exit_code == 0
-    assert [rule.key for rule in queue.limit_rules()] == [plugins_key] == ["channel:@école"]
+    assert [rule.key for rule in queue.limits.list()] == [plugins_key] == ["channel:@école"]
     assert tubeq("limits", "remove", f"channel:{name}").exit_code == 0
 
 
@@ -83,7 +83,7 @@ def test_a_pause_is_seen_and_ended(tubeq: Command, queue: QueueManager) -> None:
     assert (listed["key"], listed["state"], listed["trips"]) == (TYPE, "open", 1)
     assert listed["paused_until"] > iso_time(time.time())
     assert tubeq("limits", "resume", TYPE, "--json").json == {"resumed": TYPE}
-    assert queue.pauses() == []
+    assert queue.limits.pauses() == []
     assert tubeq("stats", "--json").json["pauses"] == []
 
 
@@ -109,11 +109,11 @@ def test_bad_input_is_refused_with_what_would_be_right(
     tubeq: Command, queue: QueueManager, arguments: list[str], words: str
 ) -> None:
     assert words in tubeq.refused("limits", *arguments)
-    assert queue.limit_rules() == []
+    assert queue.limits.list() == []
 
 
 def test_removing_names_what_there_is(tubeq: Command, queue: QueueManager) -> None:
-    queue.set_limit("host:b", 1)
+    queue.limits.set("host:b", 1)
     assert "choose from host:b" in tubeq.refused("limits", "remove", "host:a")
 
 

@@ -13,7 +13,7 @@ from tubeq.cli import items_render, prune_command, render
 from tubeq.domain.items import Item
 from tubeq.domain.models import Result, Task
 from tubeq.domain.states import TaskStatus
-from tubeq.storage.ports.tasks import PruneCount
+from tubeq.storage.ports.maintenance import PruneCount
 
 TITLES = [
     "A fine title",

@@ -95,7 +95,7 @@ def test_results_as_table_json_and_csv(tubeq: Command, task_id: str) -> None:
 def test_both_commands_write_the_same_csv(tubeq: Command, queue: QueueManager) -> None:
     idea = Idea("-abcdefghi0", "=1+1", "@text", url="https://youtu.be/-abcdefghi0",
                 extra={"handle": "@handle"})  # fmt: skip
-    queue.storage.store_results(queue.create_task(TYPE), [idea])
+    queue._storage.store_results(queue.create_task(TYPE), [idea])
     for raw, title in (([], "'=1+1"), (["--raw"], "=1+1")):
         printed = tubeq("results", "--format", "csv", *raw).out
         exported = tubeq("export", "-", "--what", "results", "--format", "csv", *raw).out

@@ -43,7 +43,7 @@ def task_id(tubeq: Command, tmp_path: Path) -> str:
     with QueueManager(tmp_path / "tubeq.db") as queue:
         created = queue.create_task("anything")
         store(queue, "v1")
-        queue.storage.items.fold()
+        queue.items.fold()
     return created
 
 

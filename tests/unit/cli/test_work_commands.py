@@ -154,7 +154,7 @@ def test_workers_and_stop(tubeq: Command, queue: QueueManager) -> None:
     assert tubeq("stop").err == "no workers are running\n"
     created = "2027-01-15 08:00:00.000000"
     info = WorkerInfo("worker-1", TYPE, "host", 4711, created, 1_800_000_000.0, False)
-    queue.storage.register_worker(info)
+    queue.register.add(info)
     assert "4711" in tubeq("workers").out
     assert "worker-2" in tubeq.refused("stop", "worker-2")
     assert "1 worker was asked" in tubeq("stop", "worker-1").err

@@ -68,13 +68,13 @@ def _calls(queue: QueueManager) -> dict[tuple[str, str], Callable[[Any], Any]]:
         ),
         ("release_task", "after_s"): lambda x: queue.release_task(claim, after_s=x),
         ("rescue", "crash_limit"): lambda x: queue.rescue(crash_limit=x),
-        ("set_limit", "concurrency"): lambda x: queue.set_limit("host:a", x),
-        ("set_limit", "per_s"): lambda x: queue.set_limit("host:a", per_s=x),
-        ("set_limit", "burst"): lambda x: queue.set_limit("host:a", per_s=1, burst=x),
-        ("prune", "older_than_s"): lambda x: queue.prune(x),
-        ("prune", "limit"): lambda x: queue.prune(5, x),
-        ("preview_prune", "older_than_s"): lambda x: queue.preview_prune(x),
-        ("preview_prune", "limit"): lambda x: queue.preview_prune(5, x),
+        ("set_limit", "concurrency"): lambda x: queue.limits.set("host:a", x),
+        ("set_limit", "per_s"): lambda x: queue.limits.set("host:a", per_s=x),
+        ("set_limit", "burst"): lambda x: queue.limits.set("host:a", per_s=1, burst=x),
+        ("prune", "older_than_s"): lambda x: queue.maintenance.prune(x),
+        ("prune", "limit"): lambda x: queue.maintenance.prune(5, x),
+        ("preview_prune", "older_than_s"): lambda x: queue.maintenance.preview_prune(x),
+        ("preview_prune", "limit"): lambda x: queue.maintenance.preview_prune(5, x),
         # Not numbers themselves, but with numbers inside:
         ("create_tasks", "tasks"): lambda x: queue.create_tasks(
             [NewTask("video"), NewTask("video", run_after=x)]
@@ -124,7 +124,7 @@ def test_what_is_no_number_is_refused_and_nothing_is_stored(
     queue: QueueManager, value: Any
 ) -> None:
     calls = _calls(queue)
-    before = dump(queue.storage), queue.limit_rules()
+    before = dump(queue._storage), queue.limits.list()
     for (verb, name), call in calls.items():
         negative_is_right = name in ("score", "views", "duration_s")
         if negative_is_right and type(value) in (int, float) and abs(value) < 1e18:
@@ -133,7 +133,7 @@ def test_what_is_no_number_is_refused_and_nothing_is_stored(
             call(value)
             pytest.fail(f"{verb} took {name}={value!r:.60}")
         assert "\n" not in str(refusal.value) and len(str(refusal.value)) < 400
-    assert (dump(queue.storage), queue.limit_rules()) == before
+    assert (dump(queue._storage), queue.limits.list()) == before
 
 
 @each_value

@@ -65,7 +65,7 @@ def test_everything_can_be_looked_at_and_nothing_is_made(path):
         search = ItemQuery(search="tea", sort=ItemSort.RELEVANCE)
         assert [item.source_id for item in storage.items.list_items(search)] == ["v1"]
         assert storage.items.count_unfolded() == 0
-        assert storage.check() == []
+        assert storage.maintenance.check() == []
     assert sorted(path.parent.iterdir()) == before
     assert path.read_bytes() == content
 
@@ -181,6 +181,6 @@ def test_a_replaced_one_is_noticed(plain, monkeypatch):
 
 def test_a_backup_can_be_made_of_it(plain):
     with QueueManager(plain, storage=open_storage(plain, read_only=True)) as queue:
-        queue.backup(plain.with_name("copy.db"))
+        queue.maintenance.backup(plain.with_name("copy.db"))
     with QueueManager(plain.with_name("copy.db")) as queue:
         assert len(queue.list_tasks()) == 1

@@ -23,7 +23,7 @@ from tubeq.storage.memory import backlog, transitions
 from tubeq.storage.memory.children import MemoryChildren
 from tubeq.storage.memory.items import MemoryItems
 from tubeq.storage.memory.limits import MemoryLimits
-from tubeq.storage.memory.prune import preview, prune
+from tubeq.storage.memory.maintenance import MemoryMaintenance
 from tubeq.storage.memory.results import as_results
 from tubeq.storage.memory.state import MemoryState, verb
 from tubeq.storage.memory.statistics import stats_of
@@ -31,7 +31,6 @@ from tubeq.storage.ports.tasks import (
     ClaimRequest,
     Completion,
     OpenType,
-    PruneCount,
     Rescue,
     WorkerInfo,
 )
@@ -52,6 +51,7 @@ class MemoryStorage:
         self.limits = MemoryLimits(self._state)
         self.children = MemoryChildren(self._state)
         self.items = MemoryItems(self._state)
+        self.maintenance = MemoryMaintenance(self._state, self.children, self.items)
 
     # Creating and looking -----------------------------------------------------------------------
 
@@ -328,17 +328,6 @@ class MemoryStorage:
         )
 
     @verb
-    def prune(self, finished_before: float, *, limit: int | None = None) -> int:
-        self.items.fold()
-        return prune(self._state, self.children, finished_before, limit)
-
-    @verb
-    def preview_prune(
-        self, finished_before: float, *, limit: int | None = None
-    ) -> list[PruneCount]:
-        return preview(self._state, self.children, finished_before, limit)
-
-    @verb
     def register_worker(self, info: WorkerInfo) -> None:
         self._state.workers[info.worker_id] = info
 
@@ -367,10 +356,6 @@ class MemoryStorage:
     @verb
     def workers(self) -> list[WorkerInfo]:
         return [self._state.workers[worker_id] for worker_id in sorted(self._state.workers)]
-
-    @verb
-    def check(self) -> list[str]:
-        return []  # nothing but these verbs ever touches the dictionaries
 
     def close(self) -> None:
         self._state.close()

@@ -23,6 +23,7 @@ from tubeq.domain.states import TaskStatus
 from tubeq.storage.ports.children import Children
 from tubeq.storage.ports.items import ItemStore
 from tubeq.storage.ports.limits import Limits
+from tubeq.storage.ports.maintenance import Maintenance
 
 
 class ClaimRequest(NamedTuple):
@@ -54,18 +55,6 @@ class Rescue(NamedTuple):
     requeued: list[str]
     dead: list[str]
     cancelled: list[str]
-
-
-class PruneCount(NamedTuple):
-    """What a prune would remove of one type in one status: how many tasks, between which times
-    they finished (timestamps), and how many results they have."""
-
-    task_type: str
-    status: str
-    tasks: int
-    oldest: str
-    newest: str
-    results: int
 
 
 class OpenType(NamedTuple):
@@ -101,7 +90,7 @@ class Storage(Protocol):
 
     @property
     def limits(self) -> Limits:
-        """How much at once and how often, and what is paused: see `limits_port`."""
+        """How much at once and how often, and what is paused: see `ports.limits`."""
         ...
 
     @property
@@ -112,6 +101,11 @@ class Storage(Protocol):
     @property
     def items(self) -> ItemStore:
         """One item a source id, over the results of all tasks."""
+        ...
+
+    @property
+    def maintenance(self) -> Maintenance:
+        """What keeps the whole small, sound and safe."""
         ...
 
     @property
@@ -369,24 +363,6 @@ class Storage(Protocol):
         """Counts over the whole queue."""
         ...
 
-    def prune(self, finished_before: float, *, limit: int | None = None) -> int:
-        """Delete finished tasks older than that (epoch seconds), with results and history, at
-        most `limit`; the number of deleted tasks. The newest task is always kept, so that row ids
-        are never used again. So are a child whose parent is not finished, as that would create it
-        once more, and a parent with a child that is not. What the results told stays in `items`.
-
-        Others wait for milliseconds at most, so the rows of one task may go in several
-        transactions, the task itself last: while it runs, a task may be seen without its results.
-        """
-        ...
-
-    def preview_prune(
-        self, finished_before: float, *, limit: int | None = None
-    ) -> list[PruneCount]:
-        """What `prune` would delete now: a row for each type and status, in that order. It
-        changes nothing."""
-        ...
-
     def register_worker(self, info: WorkerInfo) -> None:
         """Make a worker known, or replace what is known of it."""
         ...
@@ -405,10 +381,6 @@ class Storage(Protocol):
 
     def workers(self) -> list[WorkerInfo]:
         """The registered workers, by id."""
-        ...
-
-    def check(self) -> list[str]:
-        """What is wrong with the stored data, a sentence each; empty when all is well."""
         ...
 
     def close(self) -> None:

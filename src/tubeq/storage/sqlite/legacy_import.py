@@ -1,6 +1,6 @@
-"""Taking over tasks and results of another file, one with the seed's two tables.
+"""Importing tasks and results of another file, one with the seed's two tables.
 
-The old file is only read. What was taken over already is not taken again: tasks are known by their
+The old file is only read. What was imported already is not imported again: tasks are known by their
 ids, results by their task, their source id and which of several doubles they are. (A file that is
 to become the queue itself is simply opened: see migrate.py.)
 """
@@ -13,11 +13,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from tubeq.domain.errors import InvalidParameters, SchemaMismatch, StorageCorrupt, StorageError
 from tubeq.domain.states import TaskStatus
 from tubeq.storage.ports.items import OnProgress
+from tubeq.storage.ports.maintenance import Imported
 from tubeq.storage.queries import load_queries
 from tubeq.storage.sqlite.file.connection import translated
 from tubeq.storage.sqlite.file.session import Session
@@ -27,39 +28,20 @@ _SQL = load_queries("sqlite", "seed_import")
 _BATCH = 500
 
 
-class Imported(NamedTuple):
-    """What came of it.
-
-    Args:
-        tasks: taken over.
-        results: taken over.
-        known: tasks and results that were there already.
-        conflicts: ids of tasks that are other ones here; neither they nor their results were
-            taken over.
-        orphans: results of tasks that the old file does not have; not taken over.
-    """
-
-    tasks: int
-    results: int
-    known: int
-    conflicts: list[str]
-    orphans: int
-
-
-def import_seed(
+def import_legacy(
     session: Session, path: Path, *, durable: bool, progress: OnProgress | None = None
 ) -> Imported:
-    """Take over what the file at `path` holds, in short transactions.
+    """Import what the file at `path` holds, in short transactions.
 
     What the old program had claimed or was running gets a lease that has run out, so that the next
-    sweep sends it round again: end the old program first. Killed half way, start it again.
+    sweep requeues it: end the old program first. Killed half way, start it again.
 
     Args:
         durable: the disk has it when this returns.
 
     Raises:
         InvalidParameters: it is the queue's own file.
-        StorageError: one of its kinds: there is no such file, or none with the seed's tables.
+        StorageError: one of its subclasses: there is no such file, or none with the seed's tables.
     """
     if path.exists() and path.samefile(session.path):
         raise InvalidParameters(f"{path} is the queue itself: it holds its tasks already")
@@ -83,7 +65,7 @@ def _said_of(path: Path) -> Iterator[None]:
             raise
         raise StorageCorrupt(
             f"{path} is no SQLite database, or a damaged one ({error.__cause__}): name another "
-            "file; what was taken over until there stays"
+            "file; what was imported until there stays"
         ) from error
 
 
@@ -115,7 +97,7 @@ def _require_seed(old: sqlite3.Connection, path: Path) -> None:
 
 
 class _Import:
-    """One run of import_seed."""
+    """One run of import_legacy."""
 
     def __init__(
         self, session: Session, durable: bool, total: int, progress: OnProgress | None

@@ -40,3 +40,17 @@ def insert_rows(session: Session, name: str, rows: Sequence[tuple[Any, ...]]) ->
         session.execute(_INSERT_MANY[name], [*chain(*rows[start : start + _ROWS_AT_ONCE])])
     if whole < len(rows):
         session.executemany(_SQL[name], rows[whole:])
+
+
+def insert_keyed_rows(
+    session: Session, name: str, rows: Sequence[tuple[Any, ...]], task_ids: list[str]
+) -> None:
+    """Insert the tasks whose idempotency key, their last column, is not known yet. Where it is,
+    the id of the task that has it takes the place of the new one in `task_ids`."""
+    for position, row in enumerate(rows):
+        key = row[-1]
+        known = key and session.execute(_SQL["task_id_of_key"], (key,)).fetchone()
+        if known:
+            task_ids[position] = known[0]
+        else:
+            session.execute(_SQL[name], row)

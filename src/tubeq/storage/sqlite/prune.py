@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from tubeq.storage.ports.tasks import PruneCount
+from tubeq.storage.ports.maintenance import PruneCount
 from tubeq.storage.queries import load_queries
 from tubeq.storage.sqlite.file.session import Session
 
@@ -35,13 +35,13 @@ Rows = Sequence[tuple[int, str]]
 
 
 def preview(session: Session, before: str, limit: int | None) -> list[PruneCount]:
-    """See Storage.preview_prune."""
+    """See Maintenance.preview_prune."""
     which = {"before": before, "after": 0, "limit": _NO_LIMIT if limit is None else limit}
     return [PruneCount(*row) for row in session.read(_SQL["preview"], which)]
 
 
 def prune(session: Session, before: str, limit: int | None, fold: Callable[[], object]) -> int:
-    """See Storage.prune.
+    """See Maintenance.prune.
 
     Args:
         before: tasks that finished before this timestamp.

@@ -35,8 +35,9 @@ from tubeq.domain.errors import (
 from tubeq.domain.policies import Durability
 from tubeq.domain.processes import process_exists
 from tubeq.storage.database_file import real_path
+from tubeq.storage.ports.maintenance import Restored
 from tubeq.storage.queries import load_queries
-from tubeq.storage.sqlite.damage import open_read_only
+from tubeq.storage.sqlite.diagnosis import open_read_only
 from tubeq.storage.sqlite.file.connection import require_usable_place, translated
 from tubeq.storage.sqlite.file.foreign_log import forget_opened
 from tubeq.storage.sqlite.file.lock_file import LockFile
@@ -58,24 +59,6 @@ _PATIENCE_S = 10.0
 _SQLITE_OK, _SQLITE_DONE = 0, 101
 _SIDE_FILES = ("", "-wal", "-shm", "-journal", "-lock")
 _WHY = "the database was restored from a backup"
-
-
-class Restored(NamedTuple):
-    """What came of it.
-
-    Args:
-        tasks: how many the database has now.
-        released: tasks that workers held when the backup was taken: they are queued again.
-        schema_before: the backup's, before it was migrated.
-        kept: where the replaced database is now; None where there was none.
-        problems: what `check` finds wrong with the contents, as it was in the backup.
-    """
-
-    tasks: int
-    released: int
-    schema_before: int
-    kept: Path | None
-    problems: list[str]
 
 
 class _Replaced(NamedTuple):
@@ -266,7 +249,7 @@ def _copy(backup: Path, copy: Path, progress: OnProgress | None) -> int:
 def _make_ready(copy: Path, highest_token: int, clock: Clock) -> Restored:
     """Check and migrate the copy, and end in it whatever was going on."""
     with closing(SQLiteStorage(copy, durability=Durability.FAST, clock=clock)) as storage:
-        damage = storage.damage()
+        damage = storage.maintenance.damage()
         if damage:
             raise StorageCorrupt(damage[0])
         released = 0
@@ -282,7 +265,7 @@ def _make_ready(copy: Path, highest_token: int, clock: Clock) -> Restored:
             for name in ("forget_workers", "forget_permits", "forget_probes"):
                 session.execute(_SQL[name])
         (tasks,) = storage._session.read(_SQL["count_tasks"])[0]
-        return Restored(tasks, released, 0, None, storage.broken_rules())
+        return Restored(tasks, released, 0, None, storage.maintenance.broken_rules())
 
 
 def _take_after(copy: Path, path: Path) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tubeq.domain.clock import Clock, LeaseClock, to_timestamp
 from tubeq.domain.errors import (
@@ -14,26 +15,31 @@ from tubeq.domain.errors import (
     StorageNotSynced,
     TaskNotFound,
 )
-from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, Result, Task
+from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, QueueStats, Result, Task
 from tubeq.domain.policies import Durability
-from tubeq.domain.states import FINISHED, TRANSITIONS, TaskEvent, TaskStatus, event_between
+from tubeq.domain.states import FINISHED, TaskEvent, TaskStatus, event_between
 from tubeq.storage.identifiers import new_ids
-from tubeq.storage.ports.tasks import ClaimRequest, Completion, Rescue
+from tubeq.storage.ports.tasks import ClaimRequest, Completion, OpenType, Rescue, WorkerInfo
 from tubeq.storage.queries import load_queries
-from tubeq.storage.sqlite.children import begin_again
+from tubeq.storage.sqlite import register, statistics
+from tubeq.storage.sqlite.children import SQLiteChildren, begin_again
 from tubeq.storage.sqlite.claims import CLAIM_ONE, Claimer
 from tubeq.storage.sqlite.file.connection import ConnectionFactory
 from tubeq.storage.sqlite.file.session import Session
+from tubeq.storage.sqlite.leaving import find, held, leave, reread, take_back
 from tubeq.storage.sqlite.limits import SQLiteLimits
-from tubeq.storage.sqlite.maintenance import Housekeeping
-from tubeq.storage.sqlite.new_tasks import insert_rows, new_rows
+from tubeq.storage.sqlite.new_tasks import insert_keyed_rows, insert_rows, new_rows
 from tubeq.storage.sqlite.read_only import ReadOnlyFactory, ReadOnlySession
 from tubeq.storage.sqlite.rows import completion, fence, lost, result_rows, task_from
+
+if TYPE_CHECKING:
+    from tubeq.storage.sqlite.items import SQLiteItems
+    from tubeq.storage.sqlite.maintenance import SQLiteMaintenance
 
 _SQL = load_queries("sqlite")
 
 
-class SQLiteStorage(Housekeeping):
+class SQLiteStorage:
     """A storage in one SQLite file, shared with other threads, processes and programs.
 
     Args:
@@ -66,11 +72,29 @@ class SQLiteStorage(Housekeeping):
         else:
             factory = factory or ConnectionFactory(path, busy_timeout_s)
             session = Session(factory, clock, create=create)
-        super().__init__(session, clock, sync_told=durability is not Durability.FAST)
+        self._session = session
+        self._clock = clock
+        self._sync_told = durability is not Durability.FAST
         self._sync_all = durability is Durability.FULL
         self._lease_clock = LeaseClock(clock)
         self._claimer = Claimer(self._lease_clock)
         self.limits = SQLiteLimits(session, clock, sync_told=self._sync_told)
+        self.children = SQLiteChildren(session, clock, sync_told=self._sync_told)
+        self.is_read_only = session.is_read_only
+
+    @cached_property
+    def items(self) -> SQLiteItems:
+        """The catalogue of items. Imported when it is used: a worker never needs it."""
+        from tubeq.storage.sqlite.items import SQLiteItems
+
+        return SQLiteItems(self._session, self._clock)
+
+    @cached_property
+    def maintenance(self) -> SQLiteMaintenance:
+        """Imported when it is used, likewise."""
+        from tubeq.storage.sqlite.maintenance import SQLiteMaintenance
+
+        return SQLiteMaintenance(self._session, self.items.fold, durable=self._sync_told)
 
     # Creating -----------------------------------------------------------------------------------
 
@@ -103,16 +127,10 @@ class SQLiteStorage(Housekeeping):
         with self._session.write(
             durable=self._sync_told, writes=1 + len(rows) // 8, when_visible=when_visible
         ) as session:
-            if not keyed:
+            if keyed:
+                insert_keyed_rows(session, insert, rows, task_ids)
+            else:
                 insert_rows(session, insert, rows)
-                return task_ids
-            for position, row in enumerate(rows):
-                key = row[-1]
-                known = key and session.execute(_SQL["task_id_of_key"], (key,)).fetchone()
-                if known:
-                    task_ids[position] = known[0]
-                else:
-                    session.execute(_SQL[insert], row)
         return task_ids
 
     # Looking ------------------------------------------------------------------------------------
@@ -188,6 +206,18 @@ class SQLiteStorage(Housekeeping):
         which = {"task_type": task_type, "now": self._clock.now()}
         due: float | None = self._session.read(_SQL["next_due_at"], which)[0][0]
         return due
+
+    def open_types(self) -> list[OpenType]:
+        now = self._clock.now()
+        return statistics.open_types(self._session.read(_SQL["open_types"], {"now": now}), now)
+
+    def count_queued(self, task_type: str) -> tuple[int, int]:
+        which = {"task_type": task_type, "now": self._clock.now()}
+        due, scheduled = self._session.read(_SQL["count_queued"], which)[0]
+        return due, scheduled
+
+    def stats(self) -> QueueStats:
+        return statistics.stats(self._session, self._clock.now())
 
     # Working ------------------------------------------------------------------------------------
 
@@ -302,66 +332,14 @@ class SQLiteStorage(Housekeeping):
 
     def _end_attempt(self, claim: Task, event: TaskEvent, **why: Any) -> Task:
         with self._session.write(durable=self._sync_told) as session:
-            held = self._held(session, claim)
-            return self._leave(session, held, event, **why)
-
-    def _held(self, session: Session, claim: Task) -> Task:
-        row = session.execute(_SQL["get_row"], (claim.row_id,)).fetchone()
-        task = None if row is None else task_from(row)
-        if task is None or fence(task) != fence(claim) or task.lease_expires_at is None:
-            raise lost(claim)
-        return task
-
-    def _leave(
-        self,
-        session: Session,
-        task: Task,
-        event: TaskEvent,
-        *,
-        code: str | None = None,
-        message: str | None = None,
-        run_after: float | None = None,
-        dated: bool = False,
-        counted: bool = False,
-        crashed: bool = False,
-    ) -> Task:
-        """Take a held task out of its worker's hands, by `event`: to an end, or back to the queue.
-        A cancel that was asked for comes before going back."""
-        now = self._clock.now()
-        returning = TRANSITIONS[event].target is TaskStatus.QUEUED
-        if returning and task.cancel_requested:
-            event, returning = TaskEvent.CANCELLED, False
-        changes = {
-            **fence(task),
-            "at": to_timestamp(now),
-            "counted": counted,
-            "crashed": crashed,
-            "code": code,
-            "message": message,
-        }
-        if returning:
-            session.execute(_SQL["archive_attempt"], changes)
-            session.execute(
-                _SQL["archive_event"], {**changes, "event": event, "worker_id": task.worker_id}
-            )
-            due = task.run_after if run_after is None else run_after
-            if due is not None and run_after is None and event is TaskEvent.RELEASED:
-                due = min(due, now)
-            later = due is not None and due > now
-            is_given = dated or (due == task.run_after and run_after is None)
-            delay = {"run_after": due, "scheduled": later, "set_at": None if is_given else now}
-            session.execute(_SQL["return_to_queue"], {**changes, **delay})
-        else:
-            status = TaskStatus.FAILED if event is TaskEvent.FAILED else TaskStatus.CANCELLED
-            session.execute(_SQL["finish"], {**changes, "status": status})
-        return self._reread(session, task)
+            return leave(session, held(session, claim), event, self._clock.now(), **why)
 
     def store_results(self, task_id: str, ideas: Sequence[Idea], claim: Task | None = None) -> None:
         now = self._clock.now()
         rows = result_rows(task_id, ideas, now, to_timestamp(now))
         with self._session.write(durable=self._sync_told, writes=1 + len(rows) // 8) as session:
-            self._find(session, task_id)
-            if claim is not None and self._held(session, claim).task_id != task_id:
+            find(session, task_id)
+            if claim is not None and held(session, claim).task_id != task_id:
                 raise lost(claim)
             session.executemany(_SQL["upsert_result"], rows)
 
@@ -369,16 +347,16 @@ class SQLiteStorage(Housekeeping):
 
     def cancel(self, task_id: str) -> Task:
         with self._session.write(durable=self._sync_told) as session:
-            task = self._find(session, task_id)
+            task = find(session, task_id)
             if task.status in FINISHED:
                 raise IllegalTransition(task_id, task.status, TaskStatus.CANCELLED)
             verb = "cancel_queued" if task.status is TaskStatus.QUEUED else "request_cancel"
             session.execute(_SQL[verb], {"id": task.row_id, "at": to_timestamp(self._clock.now())})
-            return self._reread(session, task)
+            return reread(session, task)
 
     def requeue(self, task_id: str) -> Task:
         with self._session.write(durable=self._sync_told) as session:
-            task = self._find(session, task_id)
+            task = find(session, task_id)
             if task.status not in FINISHED:
                 raise IllegalTransition(task_id, task.status, TaskStatus.QUEUED)
             return self._requeue(session, task)
@@ -396,7 +374,7 @@ class SQLiteStorage(Housekeeping):
         session.execute(_SQL["archive_event"], event)
         session.execute(_SQL["requeue"], event)
         begin_again(session, task.row_id)
-        return self._reread(session, task)
+        return reread(session, task)
 
     def set_status(
         self,
@@ -410,7 +388,7 @@ class SQLiteStorage(Housekeeping):
     ) -> Task:
         now = self._clock.now()
         with self._session.write(durable=self._sync_told) as session:
-            task = self._find(session, task_id)
+            task = find(session, task_id)
             event = event_between(task.status, status)
             changes: dict[str, Any] = {**fence(task), "at": to_timestamp(now)}
             if event is TaskEvent.CLAIMED:
@@ -423,16 +401,16 @@ class SQLiteStorage(Housekeeping):
             elif event is TaskEvent.COMPLETED:
                 session.execute(_SQL["complete"], completion(task, changes["at"], result))
             elif event is TaskEvent.FAILED:
-                self._leave(session, task, event, code="error", message=error_message)
+                leave(session, task, event, self._clock.now(), code="error", message=error_message)
             elif event is TaskEvent.CANCELLED and task.status is TaskStatus.QUEUED:
                 session.execute(_SQL["cancel_queued"], changes)
             elif event in (TaskEvent.CANCELLED, TaskEvent.RELEASED):
-                self._leave(session, task, event)
+                leave(session, task, event, self._clock.now())
             elif event is TaskEvent.REQUEUED:
                 self._requeue(session, task)
             else:
                 raise IllegalTransition(task_id, task.status, status)
-            return self._reread(session, task)
+            return reread(session, task)
 
     def rescue(self, *, worker_id: str | None = None, crash_limit: int = 3) -> Rescue:
         rescued = Rescue([], [], [])
@@ -447,26 +425,27 @@ class SQLiteStorage(Housekeeping):
                         session.execute(_SQL["restart_leases"], which)
                         session.execute(_SQL["restart_delays"], {"now": which["now"]})
                     for row in session.execute(_SQL[query], which).fetchall():
-                        self._rescue(session, task_from(row), crash_limit, rescued)
+                        take_back(session, task_from(row), crash_limit, self._clock.now(), rescued)
         if worker_id is not None:
             self.limits.free(worker_id)
         return rescued
 
-    def _rescue(self, session: Session, task: Task, crash_limit: int, rescued: Rescue) -> None:
-        crashes = task.crash_count + 1
-        if crashes >= crash_limit and not task.cancel_requested:
-            message = f"killed its worker {crashes} times"
-            self._leave(
-                session, task, TaskEvent.FAILED, code="dead_letter", message=message, crashed=True
-            )
-            rescued.dead.append(task.task_id)
-            return
-        message = f"worker {task.worker_id} died or its lease expired (crash {crashes})"
-        left = self._leave(
-            session, task, TaskEvent.RESCUED, code="crashed", message=message, crashed=True
-        )
-        queued = left.status is TaskStatus.QUEUED
-        (rescued.requeued if queued else rescued.cancelled).append(task.task_id)
+    # Workers ------------------------------------------------------------------------------------
+
+    def register_worker(self, info: WorkerInfo) -> None:
+        register.register(self._session, info)
+
+    def worker_seen(self, worker_id: str) -> bool:
+        return register.seen(self._session, worker_id, self._clock.now())
+
+    def forget_worker(self, worker_id: str) -> None:
+        register.forget(self._session, worker_id)
+
+    def request_stop(self, worker_id: str | None = None) -> int:
+        return register.request_stop(self._session, worker_id, durable=self._sync_told)
+
+    def workers(self) -> list[WorkerInfo]:
+        return register.workers(self._session)
 
     def close(self) -> None:
         self._session.close()
@@ -479,12 +458,3 @@ class SQLiteStorage(Housekeeping):
             raise TaskNotFound(task_id)
         row_id: int = rows[0][0]
         return row_id
-
-    def _find(self, session: Session, task_id: str) -> Task:
-        row = session.execute(_SQL["get_task"], (task_id,)).fetchone()
-        if row is None:
-            raise TaskNotFound(task_id)
-        return task_from(row)
-
-    def _reread(self, session: Session, task: Task) -> Task:
-        return task_from(session.execute(_SQL["get_row"], (task.row_id,)).fetchone())

@@ -1,0 +1,105 @@
+"""`queue.limits`: what workers may do at once, how often, and what is paused."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+
+from tubeq.domain.breaker import Admission, Breaker, BreakerPolicy, Verdict
+from tubeq.domain.limits import Grant, Holder, LimitRule, Permit, Refusal, checked_key
+from tubeq.storage.ports.limits import Limits
+
+
+class QueueLimits:
+    """Limits and pauses, which the workers of all processes share.
+
+    Args:
+        limits: the storage's.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+
+    # Rules --------------------------------------------------------------------------------------
+
+    def set(
+        self,
+        key: str,
+        concurrency: int | None = None,
+        per_s: float | None = None,
+        burst: int = 1,
+    ) -> LimitRule:
+        """Limit what workers do at once, and how often; instead of what limited the key before.
+
+        Args:
+            key: "host:NAME", "channel:@HANDLE" or "type:TASK_TYPE", or a prefix that ends in `*`.
+            concurrency, per_s, burst: see LimitRule.
+
+        Raises:
+            InvalidParameters: a value is wrong; the message says what would be right.
+        """
+        rule = LimitRule(key, concurrency, per_s, burst)
+        self._limits.set_rule(rule)
+        return rule
+
+    def delete(self, key: str) -> bool:
+        """Limit the key no more; whether it was limited by that very key.
+
+        Raises:
+            InvalidParameters: it is not a key.
+        """
+        return self._limits.remove_rule(checked_key(key, prefix=True))
+
+    def list(self) -> builtins.list[LimitRule]:
+        """The limits, by key."""
+        return self._limits.rules()
+
+    def is_idle(self) -> bool:
+        """See Limits.is_idle."""
+        return self._limits.is_idle()
+
+    # Slots --------------------------------------------------------------------------------------
+
+    def take(self, keys: Sequence[str], holder: Holder, lease_s: float) -> Grant | Refusal:
+        """Take a slot of each of the keys, or of none. See Limits.take."""
+        return self._limits.take(keys, holder, lease_s)
+
+    def release(self, grant: Grant) -> None:
+        """Give slots back. See Limits.release."""
+        self._limits.release(grant)
+
+    def extend(self, holder: Holder, lease_s: float) -> None:
+        """Keep what the holder has. See Limits.extend."""
+        self._limits.extend(holder, lease_s)
+
+    def slots(self) -> builtins.list[Permit]:
+        """Which worker holds what of the limits now."""
+        return self._limits.permits()
+
+    # Pauses -------------------------------------------------------------------------------------
+
+    def pauses(self) -> builtins.list[Breaker]:
+        """What is paused, or tried again after a pause: see domain.breaker."""
+        return self._limits.breakers()
+
+    def pause_s(self, key: str) -> float:
+        """For how many seconds it is pointless to begin with the key. See Limits.pause_s."""
+        return self._limits.pause_s(key)
+
+    def admit(self, key: str, holder: Holder, lease_s: float) -> Admission:
+        """Whether the holder's task may begin now. See Limits.admit."""
+        return self._limits.admit(key, holder, lease_s)
+
+    def report(
+        self, key: str, holder: Holder, verdict: Verdict, code: str, policy: BreakerPolicy
+    ) -> Breaker | None:
+        """Say how the holder's task ended. See Limits.report."""
+        return self._limits.report(key, holder, verdict, code, policy)
+
+    def resume(self, key: str) -> bool:
+        """End the pause of that key at once; whether there was one.
+
+        Raises:
+            InvalidParameters: it is not a key.
+        """
+        return self._limits.resume(checked_key(key))

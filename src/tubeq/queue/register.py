@@ -1,0 +1,34 @@
+"""`queue.register`: what a worker says of itself, and what its supervisor finds of it."""
+
+from __future__ import annotations
+
+from tubeq.domain.models import Task
+from tubeq.storage import Storage
+from tubeq.storage.ports.tasks import WorkerInfo
+
+
+class WorkerRegister:
+    """The register of workers; `QueueManager.workers` lists it.
+
+    Args:
+        storage: the queue's.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def add(self, info: WorkerInfo) -> None:
+        """Make a worker known, or replace what is known of it."""
+        self._storage.register_worker(info)
+
+    def seen(self, worker_id: str) -> bool:
+        """Note that the worker lives; whether it is asked to stop. False for an unknown one."""
+        return self._storage.worker_seen(worker_id)
+
+    def remove(self, worker_id: str) -> None:
+        """Take a worker off the register. Unknown ones are no error."""
+        self._storage.forget_worker(worker_id)
+
+    def held_by(self, worker_id: str) -> list[Task]:
+        """The tasks that this worker holds."""
+        return self._storage.held_by(worker_id)
