@@ -26,9 +26,7 @@ class Tubeq(Queue):
     keeps_history = True
 
     def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
-        from tubeq.storage.port import ClaimRequest
-
-        from tubeq import ClaimStrategy, QueueManager
+        from tubeq import ClaimRequest, ClaimStrategy, QueueManager
 
         self._queue = QueueManager(place, durability=_DURABILITY[durability])
         self._request = ClaimRequest(
@@ -40,7 +38,7 @@ class Tubeq(Queue):
         self._queue.create_task(TASK_TYPE, encoded)
 
     def claim(self) -> Any | None:
-        claimed = self._queue.storage.claim(self._request)
+        claimed = self._queue.claim(self._request)
         return claimed[0] if claimed else None
 
     def number_of(self, held: Any) -> int:
@@ -60,15 +58,15 @@ class Tubeq(Queue):
     def lifecycle_batch(self, encoded: Sequence[Mapping[str, Any]]) -> None:
         """Three transactions a batch."""
         self.fill(encoded)
-        held = self._queue.storage.claim(self._request, len(encoded))
+        held = self._queue.claim(self._request, len(encoded))
         if len(held) != len(encoded) or not all(self.complete_many(held)):
             raise RuntimeError(f"{len(held)} tasks of {len(encoded)} were claimed, or one was lost")
 
     def claim_many(self) -> Sequence[Any]:
-        return self._queue.storage.claim(self._request, BATCH)
+        return self._queue.claim(self._request, BATCH)
 
     def complete_many(self, held: Sequence[Any]) -> Sequence[bool]:
-        from tubeq.storage.port import Completion
+        from tubeq import Completion
 
         refused = self._queue.complete_tasks([Completion(each, _IDEAS) for each in held])
         lost = {each.row_id for each in refused}
@@ -84,7 +82,7 @@ class Tubeq(Queue):
 
     def is_waiting(self) -> bool:
         """A dead worker's lease has not run out yet."""
-        return self._queue.storage.has_open_tasks(TASK_TYPE)
+        return self._queue.backlog.has_open_tasks(TASK_TYPE)
 
     def completed(self) -> list[int]:
         tasks = self._queue.list_tasks("COMPLETED", TASK_TYPE, limit=1_000_000)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -176,6 +177,23 @@ def public(*places: str) -> Any:
         except (ImportError, AttributeError) as error:
             why = str(error)
     raise Lacks(f"this tubeq has no {places[0]}: {why}")
+
+
+def verb_of(queue: Any, *names: str) -> Any:
+    """A verb, or a part, of an open queue: "maintenance.prune".
+
+    Args:
+        names: what it is called; what it was called in older packages, the newest name first.
+
+    Raises:
+        Lacks: it has none of them.
+    """
+    for name in names:
+        try:
+            return attrgetter(name)(queue)
+        except AttributeError:
+            continue
+    raise Lacks(f"this tubeq's queue has no {names[0]}")
 
 
 def open_queue(path: Path, *verbs: str, **settings: Any) -> QueueManager:

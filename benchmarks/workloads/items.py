@@ -23,6 +23,7 @@ from benchmarks.workloads.base import (
     open_queue,
     public,
     sizes,
+    verb_of,
 )
 
 if TYPE_CHECKING:
@@ -45,10 +46,11 @@ def _open(folder: Path) -> _State:
     queue = open_queue(
         folder / "queue.db", "create_tasks", "claim_tasks", "complete_tasks", durability="fast"
     )
-    items = getattr(queue.storage, "items", None)
-    if items is None:
+    try:
+        items = verb_of(queue, "_storage.items", "storage.items")
+    except Lacks:
         queue.close()
-        raise Lacks("this tubeq keeps no items")
+        raise
     return _State(queue, items, Random(1), [0, 0])
 
 

@@ -25,6 +25,7 @@ from benchmarks.workloads.base import (
     open_queue,
     public,
     sizes,
+    verb_of,
 )
 
 _LATENCY_S = 0.1
@@ -213,7 +214,8 @@ class FirstIdea:
 
     def _look(self, queue: Any, task_id: str) -> None:
         pause = threading.Event()
-        while not queue.storage.results(task_id, limit=1):
+        results = verb_of(queue, "_storage.results", "storage.results")
+        while not results(task_id, limit=1):
             pause.wait(_LOOK_EVERY_S)
         self._seen_at = perf_counter()
 

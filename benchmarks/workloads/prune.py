@@ -21,12 +21,14 @@ from benchmarks.workloads.base import (
     public,
     sizes,
     statuses,
+    verb_of,
 )
 from benchmarks.workloads.processes import Crew
 
 if TYPE_CHECKING:
     from tubeq import QueueManager
 
+_PRUNE_VERB = ("maintenance.prune", "prune")
 _SIZE = 500
 _QUEUED = 1_000
 
@@ -54,7 +56,7 @@ class Prune(Workload):
         return state
 
     def work(self, state: _State, calls: int) -> Sample:
-        prune, pruned = state.queue.prune, state.pruned
+        prune, pruned = verb_of(state.queue, *_PRUNE_VERB), state.pruned
         # A negative age: what was finished in the same moment, by whichever clock, counts too.
         sample = each_timed(lambda: pruned.append(prune(0.0, _SIZE)), calls)
         sample.operations = calls * _SIZE
@@ -133,7 +135,7 @@ class ClaimBesidePrune(Workload):
     def check(self, state: _Beside) -> None:
         left = statuses(state.queue)
         assert left["COMPLETED"] == state.large_tasks, "a large task was lost"
-        assert state.queue.check() == []
+        assert verb_of(state.queue, "maintenance.check", "check")() == []
 
     def close(self, state: _Beside) -> None:
         state.crew.dismiss()
@@ -164,7 +166,7 @@ def _prune(pipe: Connection, path: Path) -> None:
     with open_queue(path) as queue:
         pipe.send("ready")
         while pipe.recv():
-            pipe.send(queue.prune(0.0))
+            pipe.send(verb_of(queue, *_PRUNE_VERB)(0.0))
 
 
 WORKLOADS = [Prune(), ClaimBesidePrune()]

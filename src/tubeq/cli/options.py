@@ -25,7 +25,6 @@ from tubeq.domain.numbers import MAX_EPOCH_S, MAX_SPAN_S, is_number
 from tubeq.domain.policies import ClaimStrategy
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.settings import Settings
-from tubeq.storage import open_storage
 from tubeq.storage.database_file import real_path
 
 if TYPE_CHECKING:
@@ -126,10 +125,7 @@ def open_to_read(settings: Settings) -> QueueManager:
     Raises:
         StorageError: it cannot be read.
     """
-    readable = open_storage(
-        settings.db_path, busy_timeout_s=settings.busy_timeout_s, read_only=True
-    )
-    return QueueManager(settings.db_path, storage=readable)
+    return QueueManager(settings.db_path, busy_timeout_s=settings.busy_timeout_s, read_only=True)
 
 
 def command_for(settings: Settings, words: str) -> str:

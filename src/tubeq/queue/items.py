@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tubeq.domain.items import Count, Item, ItemQuery
+from tubeq.domain.numbers import checked_span
 from tubeq.storage import Storage
 from tubeq.storage.ports.items import OnProgress
 
@@ -38,8 +39,12 @@ class QueueItems:
 
         Args:
             growth_over_s: over how many seconds its growth is.
+
+        Raises:
+            InvalidParameters: `growth_over_s` is not a span of time.
         """
-        return self._storage.items.get_item(source_id, growth_over_s)
+        span_s = checked_span("growth_over_s", growth_over_s)
+        return self._storage.items.get_item(source_id, span_s)
 
     def counts(self, source_id: str) -> builtins.list[Count]:
         """The item's counts over time, oldest first; empty for an unknown one."""

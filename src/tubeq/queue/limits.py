@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from tubeq.domain.breaker import Admission, Breaker, BreakerPolicy, Verdict
 from tubeq.domain.limits import Grant, Holder, LimitRule, Permit, Refusal, checked_key
+from tubeq.domain.numbers import checked_span
 from tubeq.storage.ports.limits import Limits
 
 
@@ -62,7 +63,7 @@ class QueueLimits:
 
     def take(self, keys: Sequence[str], holder: Holder, lease_s: float) -> Grant | Refusal:
         """Take a slot of each of the keys, or of none. See Limits.take."""
-        return self._limits.take(keys, holder, lease_s)
+        return self._limits.take(keys, holder, _checked_lease(lease_s))
 
     def release(self, grant: Grant) -> None:
         """Give slots back. See Limits.release."""
@@ -70,7 +71,7 @@ class QueueLimits:
 
     def extend(self, holder: Holder, lease_s: float) -> None:
         """Keep what the holder has. See Limits.extend."""
-        self._limits.extend(holder, lease_s)
+        self._limits.extend(holder, _checked_lease(lease_s))
 
     def slots(self) -> builtins.list[Permit]:
         """Which worker holds what of the limits now."""
@@ -88,7 +89,7 @@ class QueueLimits:
 
     def admit(self, key: str, holder: Holder, lease_s: float) -> Admission:
         """Whether the holder's task may begin now. See Limits.admit."""
-        return self._limits.admit(key, holder, lease_s)
+        return self._limits.admit(key, holder, _checked_lease(lease_s))
 
     def report(
         self, key: str, holder: Holder, verdict: Verdict, code: str, policy: BreakerPolicy
@@ -103,3 +104,7 @@ class QueueLimits:
             InvalidParameters: it is not a key.
         """
         return self._limits.resume(checked_key(key))
+
+
+def _checked_lease(lease_s: float) -> float:
+    return checked_span("lease_s", lease_s, above_zero=True)

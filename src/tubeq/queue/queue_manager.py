@@ -55,6 +55,7 @@ class QueueManager:
         clock: the source of time.
         storage: an opened storage, instead of a path.
         create: whether a file that is not there is created.
+        read_only: open one that cannot be written. See open_storage.
 
     Raises:
         InvalidParameters: the path is empty, or an address such as "file:queue.db".
@@ -70,6 +71,7 @@ class QueueManager:
         clock: Clock | None = None,
         storage: Storage | None = None,
         create: bool = True,
+        read_only: bool = False,
     ) -> None:
         checked_span("busy_timeout_s", busy_timeout_s, most=MAX_BUSY_TIMEOUT_S)
         self.db_path = str(db_path)
@@ -80,6 +82,7 @@ class QueueManager:
             busy_timeout_s=busy_timeout_s,
             clock=self._clock,
             create=create,
+            read_only=read_only,
         )
         self._waker = Waker(self.db_path)
         self._chance = random.Random()
@@ -166,11 +169,11 @@ class QueueManager:
             TaskNotFound: there is none.
         """
         results = self._storage.children.results if of_children else self._storage.results
-        return results(task_id, limit=limit)
+        return results(task_id, limit=checked_whole("limit", limit))
 
     def list_results(self, limit: int = 1_000_000) -> list[Result]:
         """The stored ideas of all tasks, in the order in which they were first stored."""
-        return self._storage.results(limit=limit)
+        return self._storage.results(limit=checked_whole("limit", limit))
 
     def count_ideas(self, task: Task) -> int:
         """How many ideas of the task are stored."""
@@ -192,7 +195,7 @@ class QueueManager:
 
     def claim(self, request: ClaimRequest, limit: int = 1) -> list[Task]:
         """Claim up to `limit` tasks as the request says. See Storage.claim."""
-        return self._storage.claim(checked_request(request), limit)
+        return self._storage.claim(checked_request(request), checked_whole("limit", limit, 1))
 
     def claim_next_task(
         self,

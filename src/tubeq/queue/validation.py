@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from tubeq.domain.children import ChildTask, EncodedChild
@@ -19,6 +21,7 @@ from tubeq.domain.numbers import (
     shown,
 )
 from tubeq.domain.states import TaskStatus
+from tubeq.storage.database_file import require_path
 from tubeq.storage.encoding import encode
 from tubeq.storage.ports.tasks import ClaimRequest
 
@@ -54,6 +57,19 @@ def checked_task_type(task_type: object) -> str:
             "and '.', at most 100, a letter first"
         )
     return task_type
+
+
+def checked_path(path: str | os.PathLike[str]) -> Path:
+    """The path of a database that several processes open; it need not exist.
+
+    Returns:
+        It, from the root: where the process stands may change.
+
+    Raises:
+        InvalidParameters: it is empty, an address, or ":memory:", which no other process reaches.
+    """
+    require_path(path)
+    return Path(path).absolute()
 
 
 def encoded_parameters(parameters: object, name: str = "parameters") -> str:

@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from multiprocessing import connection
-from pathlib import Path
 
 from tubeq.domain.errors import (
     ClaimLost,
@@ -29,8 +28,8 @@ from tubeq.domain.errors import (
 )
 from tubeq.domain.models import Task
 from tubeq.queue.queue_manager import QueueManager
+from tubeq.queue.validation import checked_path
 from tubeq.queue.wakeup import SLOTS, Waker
-from tubeq.storage.database_file import require_path
 from tubeq.workers.config import RunnerConfig, new_worker_id
 from tubeq.workers.idling import Idling
 from tubeq.workers.opening import worker_info
@@ -69,9 +68,7 @@ class Runner:
         *,
         on_event: Callable[[RunnerEvent], None] | None = None,
     ) -> None:
-        require_path(db_path)
-        # Where this process stands may change before the next worker starts.
-        self._db_path = os.fspath(Path(db_path).absolute())
+        self._db_path = os.fspath(checked_path(db_path))
         self._config = config
         self._on_event = on_event
         self._name = new_worker_id(config.worker.worker_id)

@@ -18,9 +18,14 @@ from tubeq import QueueManager
 from tubeq.domain.breaker import BreakerPolicy
 from tubeq.domain.children import ChildTask
 from tubeq.domain.errors import InvalidParameters
-from tubeq.domain.limits import LimitRule
+from tubeq.domain.limits import Holder, LimitRule
 from tubeq.domain.models import NewTask
 from tubeq.domain.policies import RetryPolicy
+from tubeq.queue.backlog import QueueBacklog
+from tubeq.queue.items import QueueItems
+from tubeq.queue.limits import QueueLimits
+from tubeq.queue.maintenance import QueueMaintenance
+from tubeq.queue.register import WorkerRegister
 from tubeq.settings import Settings
 from tubeq.storage.ports.tasks import ClaimRequest
 from tubeq.workers.config import RunnerConfig, WorkerConfig
@@ -31,6 +36,10 @@ NEVER = [
     datetime(2027, 1, 1),  # noqa: DTZ001 - as users write it
     datetime(9999, 12, 31, tzinfo=timezone.utc), timedelta(seconds=5),
 ]  # fmt: skip
+PARTS = {
+    "": QueueManager, "backlog.": QueueBacklog, "items.": QueueItems, "limits.": QueueLimits,
+    "maintenance.": QueueMaintenance, "register.": WorkerRegister,
+}  # fmt: skip
 each_value = pytest.mark.parametrize("value", NEVER, ids=lambda value: f"{type(value).__name__}")
 
 
@@ -68,13 +77,20 @@ def _calls(queue: QueueManager) -> dict[tuple[str, str], Callable[[Any], Any]]:
         ),
         ("release_task", "after_s"): lambda x: queue.release_task(claim, after_s=x),
         ("rescue", "crash_limit"): lambda x: queue.rescue(crash_limit=x),
-        ("set_limit", "concurrency"): lambda x: queue.limits.set("host:a", x),
-        ("set_limit", "per_s"): lambda x: queue.limits.set("host:a", per_s=x),
-        ("set_limit", "burst"): lambda x: queue.limits.set("host:a", per_s=1, burst=x),
-        ("prune", "older_than_s"): lambda x: queue.maintenance.prune(x),
-        ("prune", "limit"): lambda x: queue.maintenance.prune(5, x),
-        ("preview_prune", "older_than_s"): lambda x: queue.maintenance.preview_prune(x),
-        ("preview_prune", "limit"): lambda x: queue.maintenance.preview_prune(5, x),
+        ("claim", "limit"): lambda x: queue.claim(ClaimRequest("video", "w"), x),
+        ("get_task_results", "limit"): lambda x: queue.get_task_results(claim.task_id, x),
+        ("list_results", "limit"): lambda x: queue.list_results(x),
+        ("items.get", "growth_over_s"): lambda x: queue.items.get("a", x),
+        ("limits.set", "concurrency"): lambda x: queue.limits.set("host:a", x),
+        ("limits.set", "per_s"): lambda x: queue.limits.set("host:a", per_s=x),
+        ("limits.set", "burst"): lambda x: queue.limits.set("host:a", per_s=1, burst=x),
+        ("limits.take", "lease_s"): lambda x: queue.limits.take(["host:a"], Holder("w"), x),
+        ("limits.extend", "lease_s"): lambda x: queue.limits.extend(Holder("w"), x),
+        ("limits.admit", "lease_s"): lambda x: queue.limits.admit("host:a", Holder("w"), x),
+        ("maintenance.prune", "older_than_s"): lambda x: queue.maintenance.prune(x),
+        ("maintenance.prune", "limit"): lambda x: queue.maintenance.prune(5, x),
+        ("maintenance.preview_prune", "older_than_s"): lambda x: queue.maintenance.preview_prune(x),
+        ("maintenance.preview_prune", "limit"): lambda x: queue.maintenance.preview_prune(5, x),
         # Not numbers themselves, but with numbers inside:
         ("create_tasks", "tasks"): lambda x: queue.create_tasks(
             [NewTask("video"), NewTask("video", run_after=x)]
@@ -109,10 +125,10 @@ def _words(annotation: str) -> set[str]:
 
 
 def test_no_number_of_the_queue_is_forgotten(queue: QueueManager) -> None:
-    verbs = inspect.getmembers(QueueManager, inspect.isfunction)
     public = {
-        (name, parameter)
-        for name, verb in verbs
+        (f"{prefix}{name}", parameter)
+        for prefix, part in PARTS.items()
+        for name, verb in inspect.getmembers(part, inspect.isfunction)
         for parameter in _numbers(verb)
         if not name.startswith("_")
     }
