@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from tubeq.domain.errors import StorageError, TaskNotFound
 from tubeq.domain.models import Idea
 from tubeq.domain.states import TaskStatus
 from tubeq.storage import Storage
+from tubeq.storage.ports.maintenance import Maintenance
 from tubeq.storage.ports.tasks import WorkerInfo
 
 NONE = {status.value: 0 for status in TaskStatus}
@@ -298,20 +301,25 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "open_types": (),
     "count_queued": ("video",),
     "stats": (),
-    "prune": (0.0,),
-    "preview_prune": (0.0,),
+    "maintenance.prune": (0.0,),
+    "maintenance.preview_prune": (0.0,),
+    "maintenance.check": (),
+    "maintenance.backup": (Path("copy.db"),),
+    "maintenance.import_legacy": (Path("old.db"),),
     "register_worker": (info("a"),),
     "worker_seen": ("a",),
     "forget_worker": ("a",),
     "request_stop": (),
     "workers": (),
-    "check": (),
 }
 
 
 def test_the_table_of_calls_names_every_verb_of_the_port() -> None:
     verbs = {
-        name for name, verb in vars(Storage).items() if callable(verb) and not name.startswith("_")
+        f"{prefix}{name}"
+        for prefix, port in (("", Storage), ("maintenance.", Maintenance))
+        for name, verb in vars(port).items()
+        if callable(verb) and not name.startswith("_")
     }
     assert set(CALLS) == verbs - {"close"}
 
@@ -324,4 +332,4 @@ def test_a_closed_storage_refuses_every_verb(storage: Storage) -> None:
         stand_ins = {"id": claim.task_id, "claim": claim}
         given = [stand_ins.get(each, each) if isinstance(each, str) else each for each in arguments]
         with pytest.raises(StorageError):
-            getattr(storage, verb)(*given)
+            attrgetter(verb)(storage)(*given)

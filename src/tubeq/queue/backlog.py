@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from tubeq.queue import instrument
 from tubeq.storage import Storage
 from tubeq.storage.ports.tasks import OpenType
 
 
+@instrument.verbs("backlog.")
 class QueueBacklog:
     """Tasks that are not finished.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tubeq.domain.items import Count, Item, ItemQuery
 from tubeq.domain.numbers import checked_span
+from tubeq.queue import instrument
 from tubeq.storage import Storage
 from tubeq.storage.ports.items import OnProgress
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from tubeq.queue.export import ExportFormat, What
 
 
+@instrument.verbs("items.")
 class QueueItems:
     """Items: searched, sorted, counted over time, and exported.
 

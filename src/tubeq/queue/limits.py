@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from tubeq.domain.breaker import Admission, Breaker, BreakerPolicy, Verdict
 from tubeq.domain.limits import Grant, Holder, LimitRule, Permit, Refusal, checked_key
 from tubeq.domain.numbers import checked_span
+from tubeq.queue import instrument
 from tubeq.storage.ports.limits import Limits
 
 
+@instrument.verbs("limits.")
 class QueueLimits:
     """Limits and pauses, which the workers of all processes share.
 

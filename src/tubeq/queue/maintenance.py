@@ -7,12 +7,14 @@ from pathlib import Path
 
 from tubeq.domain.clock import Clock
 from tubeq.domain.numbers import checked_span, checked_whole
+from tubeq.queue import instrument
 from tubeq.queue.wakeup import SLOTS, Waker
 from tubeq.storage import Storage
 from tubeq.storage.ports.items import OnProgress
 from tubeq.storage.ports.maintenance import Imported, PruneCount
 
 
+@instrument.verbs("maintenance.")
 class QueueMaintenance:
     """Pruning, backups, checks and imports.
 

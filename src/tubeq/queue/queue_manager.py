@@ -14,6 +14,7 @@ from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, NewTask, QueueS
 from tubeq.domain.numbers import MAX_BUSY_TIMEOUT_S, checked_span, checked_whole
 from tubeq.domain.policies import ClaimStrategy, Durability, RetryPolicy
 from tubeq.domain.states import TaskStatus
+from tubeq.queue import instrument
 from tubeq.queue.backlog import QueueBacklog
 from tubeq.queue.deferring import defer
 from tubeq.queue.deprecated import QUEUE_MANAGER, moved
@@ -37,6 +38,7 @@ from tubeq.storage.ports.tasks import ClaimRequest, Completion, Rescue, WorkerIn
 
 
 @moved(QUEUE_MANAGER)
+@instrument.verbs()
 class QueueManager:
     """The queue in one database file: the one door to it.
 

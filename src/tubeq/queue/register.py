@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from tubeq.domain.models import Task
+from tubeq.queue import instrument
 from tubeq.storage import Storage
 from tubeq.storage.ports.tasks import WorkerInfo
 
 
+@instrument.verbs("register.")
 class WorkerRegister:
     """The register of workers; `QueueManager.workers` lists it.
 

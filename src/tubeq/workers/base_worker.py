@@ -35,6 +35,7 @@ from tubeq.domain.models import Idea, Task, TaskResult
 from tubeq.domain.numbers import MAX_EPOCH_S, is_number
 from tubeq.domain.states import TaskStatus
 from tubeq.plugins.base import running
+from tubeq.queue import instrument
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.queue.wakeup import SLOTS, Waiter, Waker
 from tubeq.storage.ports.tasks import ClaimRequest
@@ -57,6 +58,7 @@ _CANCELLED = TaskResult(
 _logger = logging.getLogger("tubeq.worker")
 
 
+@instrument.measured(_process="attempt")
 class BaseWorker:
     """One worker. Not to be shared by threads; its own background thread is.
 
