@@ -5,7 +5,7 @@ What is judged, and by whom:
   gone away (SimulatedYouTube.most_at_once), and by a counter in memory that processes share;
 - the rate: by the grants, as a trigger appends them to a table that nothing deletes from: any two
   in a row are an interval apart (GCRA without a burst), and so any second holds at most 5;
-- not being stuck: every task is COMPLETED, and no permit is left; that of a killed worker is gone
+- not being stuck: every task is COMPLETED, and no slot is left; that of a killed worker is gone
   within its lease, and is given to others.
 """
 
@@ -28,7 +28,7 @@ import pytest
 
 from tests.e2e.limits_processes import KEY, Crowd, crowd
 from tests.e2e.runner_support import FOLDER, Running, until
-from tubeq.domain.limits import Grant, Holder, Permit, Refusal
+from tubeq.domain.limits import Grant, Holder, Refusal, Slot
 from tubeq.domain.models import NewTask
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.testing.youtube import SimulatedYouTube, World
@@ -66,14 +66,14 @@ def granted_at(queue: QueueManager) -> list[float]:
 
 
 def kill_a_holder(queue: QueueManager, chance: random.Random) -> None:
-    """SIGKILL a worker while it holds a permit, and see that the permit comes back."""
-    permit: Permit = chance.choice(until(queue.permits, 60.0))
+    """SIGKILL a worker while it holds a slot, and see that the slot comes back."""
+    slot: Slot = chance.choice(until(queue.slots, 60.0))
     pids = {worker.worker_id: worker.pid for worker in queue.workers()}
-    if permit.holder.worker_id not in pids:
+    if slot.holder.worker_id not in pids:
         return  # it has just ended
-    os.kill(pids[permit.holder.worker_id], signal.SIGKILL)
+    os.kill(pids[slot.holder.worker_id], signal.SIGKILL)
     killed = time.monotonic()
-    until(lambda: permit.permit_id not in {each.permit_id for each in queue.limits.slots()}, 30.0)
+    until(lambda: slot.permit_id not in {each.permit_id for each in queue.limits.slots()}, 30.0)
     assert time.monotonic() - killed < LEASE_S
 
 
@@ -134,7 +134,7 @@ def test_a_crowd_of_processes_never_exceeds_the_limit(queue: QueueManager) -> No
 
 @contextmanager
 def holder(queue: QueueManager, lease_s: float) -> Iterator[subprocess.Popen[str]]:
-    """A process that holds the one permit there is."""
+    """A process that holds the one slot there is."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.e2e.limits_processes", queue.db_path, str(lease_s)],
         cwd=FOLDER,
@@ -157,16 +157,16 @@ def take(queue: QueueManager) -> Grant | Refusal:
     return queue.limits.take([KEY], BOB, 60.0)
 
 
-def test_nobody_supervises_and_the_permit_comes_back_with_its_lease(queue: QueueManager) -> None:
+def test_nobody_supervises_and_the_slot_comes_back_with_its_lease(queue: QueueManager) -> None:
     queue.limits.set(KEY, concurrency=1)
     with holder(queue, lease_s=1.5) as process:
-        (permit,) = queue.limits.slots()
+        (slot,) = queue.limits.slots()
         process.kill()
         process.wait()
         while isinstance(take(queue), Refusal):
-            assert time.time() < permit.expires_at + 5.0
+            assert time.time() < slot.expires_at + 5.0
             time.sleep(0.02)
-        assert time.time() >= permit.expires_at
+        assert time.time() >= slot.expires_at
         assert [each.holder for each in queue.limits.slots()] == [BOB]
 
 

@@ -48,23 +48,23 @@ class InBatches(Collected):
         return super().save(ideas, tasks, cursor)
 
 
-def run(scrape, keeper, task_type=CHANNEL, **parameters):
-    with running(lambda: None, keeper):
+def run(scrape, saver, task_type=CHANNEL, **parameters):
+    with running(lambda: None, saver):
         return scrape(task_type, **SOURCES[task_type], **{"enrich": True, **parameters})
 
 
 @pytest.mark.parametrize("task_type", SOURCES)
 def test_a_listing_saves_ideas_and_a_task_for_each(scrape, task_type):
-    keeper = InBatches()
-    assert run(scrape, keeper, task_type, max_results=333) == []
-    assert len(keeper.ideas) == len(keeper.tasks) == 333
+    saver = InBatches()
+    assert run(scrape, saver, task_type, max_results=333) == []
+    assert len(saver.ideas) == len(saver.tasks) == 333
     flat = scrape(task_type, **SOURCES[task_type], max_results=333)
-    assert list(keeper.ideas) == [idea.source_id for idea in flat]
-    assert {idea.title for idea in keeper.ideas.values()} == {idea.title for idea in flat}
-    for source_id, task in keeper.tasks.items():
+    assert list(saver.ideas) == [idea.source_id for idea in flat]
+    assert {idea.title for idea in saver.ideas.values()} == {idea.title for idea in flat}
+    for source_id, task in saver.tasks.items():
         assert (task.task_type, task.parameters) == ("youtube_video", {"video": source_id})
-    assert keeper.sizes[0] == 1  # the first one at once
-    assert sum(keeper.sizes) == 333
+    assert saver.sizes[0] == 1  # the first one at once
+    assert sum(saver.sizes) == 333
 
 
 @pytest.mark.parametrize("task_type", SOURCES)
@@ -110,16 +110,16 @@ def test_what_was_published_meanwhile_is_found_as_well(scrape, world):
 @pytest.mark.parametrize("after", [0, 1, 9])
 def test_a_failed_page_keeps_what_came_before(scrape, world, after):
     world.fail(faults.http_error(429), request=RequestKind.CONTINUATION, after=after, times=4)
-    keeper = InBatches()
+    saver = InBatches()
     with pytest.raises(TransientError) as caught:
-        run(scrape, keeper, max_results=500)
+        run(scrape, saver, max_results=500)
     assert caught.value.code == "http_429"
     assert caught.value.__context__ is None or not isinstance(
         caught.value.__context__, TransientError
     )
-    assert len(keeper.ideas) == 30 * (after + 1)
+    assert len(saver.ideas) == 30 * (after + 1)
     world.faults.clear()
-    again = InBatches(keeper.cursor(), known=keeper.ideas)
+    again = InBatches(saver.cursor(), known=saver.ideas)
     run(scrape, again, max_results=500)
     assert len(again.ideas) == 500
     assert scrape.requests[RequestKind.CONTINUATION] == 16 - after
@@ -175,17 +175,17 @@ def test_an_empty_listing_is_suspect(scrape, world):
 
 
 def test_an_age_ends_it(scrape):
-    keeper = InBatches()
-    run(scrape, keeper, max_results=500, max_age_days=100)
+    saver = InBatches()
+    run(scrape, saver, max_results=500, max_age_days=100)
     flat = scrape(CHANNEL, **SOURCES[CHANNEL], max_results=500, max_age_days=100)
     assert 0 < len(flat) < 60
-    assert list(keeper.ideas) == [idea.source_id for idea in flat]
+    assert list(saver.ideas) == [idea.source_id for idea in flat]
 
 
 def test_a_short_listing_that_is_not_enriched_is_returned(scrape):
-    keeper = InBatches()
-    assert len(run(scrape, keeper, enrich=False, max_results=500)) == 500
-    assert keeper.sizes == []
+    saver = InBatches()
+    assert len(run(scrape, saver, enrich=False, max_results=500)) == 500
+    assert saver.sizes == []
 
 
 def test_a_long_listing_streams_and_makes_no_tasks_unless_asked(scrape):
@@ -202,13 +202,13 @@ def test_outside_of_a_worker_all_is_returned(scrape):
 @pytest.mark.slow
 def test_a_large_channel_comes_in_bounded_memory(scrape, world):
     """No batch is larger than a few pages, and nothing grows with the number of videos but what
-    the keeper of this test holds itself."""
+    the saver of this test holds itself."""
     world.big_channel("@large", 2_000)
-    keeper = InBatches()
-    with running(lambda: None, keeper):
+    saver = InBatches()
+    with running(lambda: None, saver):
         scrape(CHANNEL, channel_url="@large", max_results=200_000, enrich=True)
-    assert len(keeper.ideas) == 2_000
-    assert max(keeper.sizes) <= 330
+    assert len(saver.ideas) == 2_000
+    assert max(saver.sizes) <= 330
 
 
 @pytest.mark.parametrize(
@@ -221,13 +221,13 @@ def test_a_large_channel_comes_in_bounded_memory(scrape, world):
 )
 def test_a_page_that_is_refused_keeps_what_came_before(scrape, world, fault, code):
     world.fail(fault, request=RequestKind.CONTINUATION, after=9, times=4)
-    keeper = InBatches()
+    saver = InBatches()
     with pytest.raises((TransientError, PermanentError)) as caught:
-        run(scrape, keeper, max_results=500)
+        run(scrape, saver, max_results=500)
     assert caught.value.code == code
-    assert len(keeper.ideas) == 300
+    assert len(saver.ideas) == 300
     world.faults.clear()
-    again = InBatches(keeper.cursor(), known=keeper.ideas)
+    again = InBatches(saver.cursor(), known=saver.ideas)
     run(scrape, again, max_results=500)
     assert len(again.ideas) == 500
     assert scrape.requests[RequestKind.CONTINUATION] == 7
@@ -237,8 +237,8 @@ def test_a_page_that_is_refused_keeps_what_came_before(scrape, world, fault, cod
 def test_a_page_that_takes_too_long_keeps_what_came_before(make_plugin, world):
     world.fail(faults.slow_drip(), request=RequestKind.CONTINUATION, after=9)
     plugin = make_plugin(CHANNEL, deadline_s=1.5)
-    keeper = InBatches()
-    with running(lambda: None, keeper), pytest.raises(TransientError) as caught:
+    saver = InBatches()
+    with running(lambda: None, saver), pytest.raises(TransientError) as caught:
         plugin.scrape(**SOURCES[CHANNEL], max_results=500, enrich=True)
     assert caught.value.code == "timeout"
-    assert len(keeper.ideas) == 300
+    assert len(saver.ideas) == 300

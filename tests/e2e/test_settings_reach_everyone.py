@@ -25,17 +25,17 @@ pytestmark = pytest.mark.integration
 PROBE = """
     import json, os
     from tubeq.plugins.youtube.access import Access
-    from tubeq.plugins.base import current_keeper
+    from tubeq.plugins.base import current_saver
     from tubeq.plugins.youtube.channel import YouTubeChannelPlugin
     from tubeq.plugins.saving import ChildTask, save
     from tubeq.plugins.youtube.video import YouTubeVideoPlugin
 
     def report(name):
-        keeper = current_keeper()
-        config, storage = keeper._watch._config, keeper._queue.storage
+        saver = current_saver()
+        config, storage = saver._watch._config, saver._queue.storage
         access = Access.of()
         told = {
-            "db_path": os.path.basename(keeper._queue.db_path),
+            "db_path": os.path.basename(saver._queue.db_path),
             "durability": "full" if storage._sync_all else "another",
             "busy_timeout_s": storage._session._factory.busy_timeout_s,
             "proxy": os.environ.get("HTTPS_PROXY"),

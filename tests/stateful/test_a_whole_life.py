@@ -167,7 +167,7 @@ class WholeLife(RuleBasedStateMachine):
             len(children.parents([task.task_id])), children.count_ideas(task),
             [entry.event for entry in storage.history(task.task_id)],
             # Of one moment, their order is that of their ids, which are drawn.
-            sorted((permit.key, permit.holder.worker_id) for permit in storage.limits.permits()),
+            sorted((slot.key, slot.holder.worker_id) for slot in storage.limits.slots()),
         )  # fmt: skip
 
 

@@ -130,7 +130,7 @@ def is_out_of_time(breaker: Breaker, now: float) -> bool:
     )
 
 
-def mended(breaker: Breaker, now: float) -> Breaker:
+def clamped(breaker: Breaker, now: float) -> Breaker:
     """The breaker as if it, and its probe, had begun now where the clock was set back since: no
     pause is longer than it was meant by more than it already lasted. To be stored."""
     probe = breaker.probe
@@ -143,7 +143,7 @@ def admitted(
     breaker: Breaker, holder: Holder, lease_s: float, now: float
 ) -> tuple[Breaker, Admission]:
     """Whether the holder's task may go, and the breaker as it is then, to be stored."""
-    breaker = mended(breaker, now)
+    breaker = clamped(breaker, now)
     if breaker.state(now) is not State.DUE:
         return breaker, Admission(wait_s=max(breaker.wait_s(now), SLACK_S))
     probe = Probe(holder, lease_s, now + lease_s)

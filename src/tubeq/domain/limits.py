@@ -41,7 +41,7 @@ class LimitRule:
 
     Args:
         key: "host:www.youtube.com", or "channel:*" for each channel by itself.
-        concurrency: at most so many permits at once; None for any number.
+        concurrency: at most so many slots at once; None for any number.
         per_s: at most so many a second, evenly spaced; 0.1 is one in ten seconds. None for any.
         burst: how many may come at once after a rest; 1 keeps every two of them apart.
 
@@ -76,7 +76,7 @@ class LimitRule:
 
     @property
     def interval_s(self) -> float:
-        """Seconds between two permits at the full rate; 0 without a rate."""
+        """Seconds between two slots at the full rate; 0 without a rate."""
         return 0.0 if self.per_s is None else 1.0 / self.per_s
 
     def applies_to(self, key: str) -> bool:
@@ -117,14 +117,14 @@ def rule_for(key: str, rules: Iterable[LimitRule]) -> LimitRule | None:
 
 
 class Holder(NamedTuple):
-    """Whose a permit is: a worker, and the claim for which it was taken where there is one."""
+    """Whose a slot is: a worker, and the claim for which it was taken where there is one."""
 
     worker_id: str
     task: int | None = None
     claim_token: int | None = None
 
 
-class Permit(NamedTuple):
+class Slot(NamedTuple):
     """One of the places that a rule's concurrency has. Times are epoch seconds.
 
     It ends when it is released, when its worker is known to be dead, or at `expires_at`, `lease_s`
@@ -139,11 +139,14 @@ class Permit(NamedTuple):
     expires_at: float
 
 
+Permit = Slot  # its name until now: for the command line
+
+
 class Grant(NamedTuple):
-    """What `take` gave: the ids of the permits to be released, none where nothing limits the
+    """What `take` gave: the ids of the slots to be released, none where nothing limits the
     keys, or only a rate does."""
 
-    permit_ids: tuple[str, ...] = ()
+    slot_ids: tuple[str, ...] = ()
 
 
 class Refusal(NamedTuple):
@@ -162,44 +165,44 @@ class Refusal(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """What is known of one key: its rule, its permits, and when the next cell is due (GCRA)."""
+    """What is known of one key: its rule, its slots, and when the next cell is due (GCRA)."""
 
     rule: LimitRule
-    permits: Sequence[Permit]
+    slots: Sequence[Slot]
     due_at: float | None
 
 
-def mended(standing: Standing, now: float) -> Standing:
+def clamped(standing: Standing, now: float) -> Standing:
     """The standing without what has expired, and without times that no holder can have written.
 
     Those come from a clock that was set back, or from a rule that was slower. They are brought as
     close to now as they can have been when they were written, so that nothing is stuck for longer
     than a lease, or a burst. The caller must store them, or they would be brought close for ever.
     """
-    rule, permits, due_at = standing
+    rule, slots, due_at = standing
     if due_at is not None:
         due_at = None if due_at <= now else min(due_at, now + rule.burst * rule.interval_s)
     alive = [
-        permit
-        if permit.expires_at <= now + permit.lease_s + SLACK_S
-        else permit._replace(taken_at=now, expires_at=now + permit.lease_s)
-        for permit in permits
-        if permit.expires_at > now
+        slot
+        if slot.expires_at <= now + slot.lease_s + SLACK_S
+        else slot._replace(taken_at=now, expires_at=now + slot.lease_s)
+        for slot in slots
+        if slot.expires_at > now
     ]
     return Standing(rule, alive, due_at)
 
 
 def is_out_of_time(standing: Standing, now: float) -> bool:
-    """Whether `mended` would bring some time closer."""
-    rule, permits, due_at = standing
+    """Whether `clamped` would bring some time closer."""
+    rule, slots, due_at = standing
     latest_s = rule.burst * rule.interval_s + SLACK_S
     return (due_at is not None and due_at > now + latest_s) or any(
-        permit.expires_at > now + permit.lease_s + SLACK_S for permit in permits
+        slot.expires_at > now + slot.lease_s + SLACK_S for slot in slots
     )
 
 
 def judged(standings: Mapping[str, Standing], now: float) -> Refusal | None:
-    """Why the keys cannot be had now, or None where all of them can. The standings are mended.
+    """Why the keys cannot be had now, or None where all of them can. The standings are clamped.
 
     Of several reasons it is the one that will last longest.
     """
@@ -223,12 +226,12 @@ def _rate_wait(standing: Standing, now: float) -> tuple[float, str]:
 def _place_wait(standing: Standing, now: float) -> tuple[float, str]:
     """How long a place may take to be given back: as long as the places have been held so far,
     on the average. Of things that last equally long, that is right on the average."""
-    rule, permits, _ = standing
-    if rule.concurrency is None or len(permits) < rule.concurrency:
+    rule, slots, _ = standing
+    if rule.concurrency is None or len(slots) < rule.concurrency:
         return 0.0, ""
-    held_s = sum(now - permit.taken_at for permit in permits) / len(permits)
+    held_s = sum(now - slot.taken_at for slot in slots) / len(slots)
     guess_s = min(max(held_s, _SHORTEST_GUESS_S), _LONGEST_GUESS_S)
-    first_end_s = min(permit.expires_at for permit in permits) - now
+    first_end_s = min(slot.expires_at for slot in slots) - now
     return min(guess_s, max(first_end_s, SLACK_S)), f"{rule.concurrency} at once"
 
 

@@ -31,10 +31,10 @@ class ClaimStrategy(_Named):
     """Which of the due tasks of a type is claimed next. Each is one constant SQL statement.
 
     LIFO: newest first. FIFO: oldest first. PRIORITY: largest priority first, then oldest.
-    WEIGHTED_RANDOM: a random one, drawn with a chance in proportion to 1 + priority from a hat of
-    64 neighbours in the order of creation. The hat is filled from a random place of the queue,
-    anew when half of it was drawn, so that the cost does not grow with the queue; a hat that
-    cannot be filled holds all due tasks. LIFO and FIFO disregard the priority.
+    WEIGHTED_RANDOM: a random one, drawn with a chance in proportion to 1 + priority from a sample
+    buffer of 64 neighbours in the order of creation. The buffer is filled from a random place of
+    the queue, again when half of it was drawn, so that the cost does not grow with the queue; one
+    that cannot be filled holds all due tasks. LIFO and FIFO disregard the priority.
     """
 
     LIFO = "lifo"

@@ -3,11 +3,12 @@
 The worker calls `plugin.scrape(**parameters)` inside `running(stop)`. A plugin that takes long
 calls `check_stop()` between its steps; one that never does simply cannot be cancelled. One that
 finds much saves it as it comes: see `tubeq.plugins.saving`. Around what is to be spared, such as a
-request to a host, it writes `with permit("host:..."):`.
+request to a host, it writes `with slot("host:..."):`.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
@@ -23,7 +24,7 @@ class Plugin(Protocol):
     """Anything with `scrape`. A plugin may also have `close()`, called once when its worker ends,
     and its class may name its `parameters`, a subclass of `tubeq.plugins.parameters.Parameters`:
     then tasks can be checked before they are queued. With `limit_keys(parameters)` it says which
-    keys, such as "channel:@handle", a task needs permits for, beside that of its type.
+    keys, such as "channel:@handle", a task needs slots for, beside that of its type.
 
     One plugin object may be called from several threads at once.
     """
@@ -45,10 +46,8 @@ class Plugin(Protocol):
 class Limiter(Protocol):
     """Who knows the limits; a plugin does not."""
 
-    def permit(
-        self, keys: Sequence[str], check: Callable[[], None]
-    ) -> AbstractContextManager[None]:
-        """Permits for all the keys, held inside of the block. While it waits for them it calls
+    def slot(self, keys: Sequence[str], check: Callable[[], None]) -> AbstractContextManager[None]:
+        """Slots for all the keys, held inside of the block. While it waits for them it calls
         `check`, and what that raises ends the wait."""
         ...
 
@@ -57,7 +56,7 @@ Stop = Callable[[], "str | None"]
 """Says why the task is to stop, or None while it may go on. Called often: it must be cheap."""
 
 
-class Keeper(Protocol):
+class Saver(Protocol):
     """Where a running task saves: its worker, or a test."""
 
     def save(
@@ -85,21 +84,21 @@ class running:  # noqa: N801 - used as contextlib's own are
 
     Args:
         stop: decides whether the task may go on.
-        keeper: keeps what it saves.
-        limiter: what `permit` asks.
+        saver: keeps what it saves.
+        limiter: what `slot` asks.
     """
 
     # A class, and one variable for all three: each task pays for it.
-    __slots__ = ("_token", "keeper", "limiter", "stop")
+    __slots__ = ("_token", "limiter", "saver", "stop")
 
     def __init__(
         self,
         stop: Stop | None = None,
-        keeper: Keeper | None = None,
+        saver: Saver | None = None,
         limiter: Limiter | None = None,
     ) -> None:
         self.stop = stop
-        self.keeper = keeper
+        self.saver = saver
         self.limiter = limiter
 
     def __enter__(self) -> None:
@@ -113,9 +112,9 @@ _NOBODY = running()
 _run: ContextVar[running] = ContextVar("tubeq_run", default=_NOBODY)
 
 
-def current_keeper() -> Keeper | None:
+def current_saver() -> Saver | None:
     """Who keeps what the task being run in this thread saves; None outside of a worker."""
-    return _run.get().keeper
+    return _run.get().saver
 
 
 def stop_requested() -> bool:
@@ -137,7 +136,14 @@ def check_stop() -> None:
 
 
 def permit(*keys: str, check: Callable[[], None] = check_stop) -> AbstractContextManager[None]:
-    """A `with` block that holds a permit for each of the keys that a rule limits, and waits for
+    """The old name of `slot`; it goes with the next release."""
+    message = "tubeq.plugins.base.permit is now slot; the old name goes with the next release"
+    warnings.warn(message, DeprecationWarning, stacklevel=2)
+    return slot(*keys, check=check)
+
+
+def slot(*keys: str, check: Callable[[], None] = check_stop) -> AbstractContextManager[None]:
+    """A `with` block that holds a slot for each of the keys that a rule limits, and waits for
     them before it begins. Outside of a worker, and where no rule is, it does nothing.
 
     Args:
@@ -148,4 +154,4 @@ def permit(*keys: str, check: Callable[[], None] = check_stop) -> AbstractContex
         TaskCancelled: the task is to stop; or whatever `check` raises.
     """
     limiter = _run.get().limiter
-    return nullcontext() if limiter is None else limiter.permit(keys, check)
+    return nullcontext() if limiter is None else limiter.slot(keys, check)

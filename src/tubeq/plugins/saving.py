@@ -21,7 +21,7 @@ from typing import Any
 
 from tubeq.domain.children import ChildTask, Saved
 from tubeq.domain.models import Idea
-from tubeq.plugins.base import current_keeper, running
+from tubeq.plugins.base import current_saver, running
 
 __all__ = [
     "ChildTask",
@@ -37,7 +37,7 @@ __all__ = [
 
 def can_save() -> bool:
     """Whether what is saved is kept: in a worker it is. Elsewhere a plugin returns all it found."""
-    return current_keeper() is not None
+    return current_saver() is not None
 
 
 def save(
@@ -67,8 +67,8 @@ def save(
         InvalidParameters: a task or the cursor cannot be stored.
         StorageError: the database cannot be written. Let it pass: the task is handed back.
     """
-    keeper = current_keeper()
-    return Saved(0, 0) if keeper is None else keeper.save(ideas, tasks, cursor)
+    saver = current_saver()
+    return Saved(0, 0) if saver is None else saver.save(ideas, tasks, cursor)
 
 
 def cursor() -> dict[str, Any] | None:
@@ -77,8 +77,8 @@ def cursor() -> dict[str, Any] | None:
     Raises:
         StorageError: the database cannot be read.
     """
-    keeper = current_keeper()
-    return None if keeper is None else keeper.cursor()
+    saver = current_saver()
+    return None if saver is None else saver.cursor()
 
 
 def saved_count() -> int:
@@ -87,12 +87,12 @@ def saved_count() -> int:
     Raises:
         StorageError: the database cannot be read.
     """
-    keeper = current_keeper()
-    return 0 if keeper is None else keeper.saved_count()
+    saver = current_saver()
+    return 0 if saver is None else saver.saved_count()
 
 
 class Collected:
-    """A keeper for tests of plugins: keeps what is saved in plain lists, each source id once.
+    """A saver for tests of plugins: keeps what is saved in plain lists, each source id once.
 
     Args:
         cursor: what an earlier attempt is to have left.

@@ -6,7 +6,7 @@ import builtins
 from collections.abc import Sequence
 
 from tubeq.domain.breaker import Admission, Breaker, BreakerPolicy, Verdict
-from tubeq.domain.limits import Grant, Holder, LimitRule, Permit, Refusal, checked_key
+from tubeq.domain.limits import Grant, Holder, LimitRule, Refusal, Slot, checked_key
 from tubeq.domain.numbers import checked_span
 from tubeq.queue import instrument
 from tubeq.storage.ports.limits import Limits
@@ -75,9 +75,9 @@ class QueueLimits:
         """Keep what the holder has. See Limits.extend."""
         self._limits.extend(holder, _checked_lease(lease_s))
 
-    def slots(self) -> builtins.list[Permit]:
+    def slots(self) -> builtins.list[Slot]:
         """Which worker holds what of the limits now."""
-        return self._limits.permits()
+        return self._limits.slots()
 
     # Pauses -------------------------------------------------------------------------------------
 

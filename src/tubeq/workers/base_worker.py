@@ -43,10 +43,10 @@ from tubeq.workers.config import WAIT_SCHEDULED_S, WorkerConfig, new_worker_id
 from tubeq.workers.opening import opened_queue, worker_info
 from tubeq.workers.outlook import is_work_left
 from tubeq.workers.patience import StoragePatience
-from tubeq.workers.progress_saver import AttemptKeeper
-from tubeq.workers.rate_limiting import POSTPONED, Politeness
+from tubeq.workers.progress_saver import ProgressSaver
+from tubeq.workers.rate_limiting import POSTPONED, RateLimiting
 from tubeq.workers.scraping import scraped_ideas
-from tubeq.workers.shared_stats import Board
+from tubeq.workers.shared_stats import SharedStats
 from tubeq.workers.turns import Turns, requests_of
 from tubeq.workers.watch import Attempt, Reason, Watch, lost, record_end
 
@@ -69,7 +69,7 @@ class BaseWorker:
         plugin: any object with `scrape(**parameters)`; may be replaced between tasks. Where the
             worker has several types, also a mapping from each to such an object.
         queue: an open queue to use instead of `queue_db_path`.
-        board: where a supervisor looks at this worker.
+        stats: where a supervisor looks at this worker.
         end_process: see Watch.
 
     Raises:
@@ -84,7 +84,7 @@ class BaseWorker:
         plugin: Any,
         *,
         queue: QueueManager | None = None,
-        board: Board | None = None,
+        stats: SharedStats | None = None,
         end_process: Callable[[Attempt], None] | None = None,
     ) -> None:
         self.config = config
@@ -92,10 +92,10 @@ class BaseWorker:
         self.worker_id = config.worker_id or new_worker_id()
         self._owns_queue = queue is None and not isinstance(queue_db_path, QueueManager)
         self.queue = queue or opened_queue(queue_db_path, config)
-        self._board = board or Board()
-        self._politeness = Politeness(config, self.queue, self.worker_id)
+        self._stats = stats or SharedStats()
+        self._rate_limiting = RateLimiting(config, self.queue, self.worker_id)
         self._watch = Watch(
-            config, self.queue, self.worker_id, self._board, end_process, self._politeness.extend
+            config, self.queue, self.worker_id, self._stats, end_process, self._rate_limiting.extend
         )
         self._end_watch = weakref.finalize(self, self._watch.close)
         self._waiter: Waiter | None = None
@@ -108,8 +108,8 @@ class BaseWorker:
         # With several types a completion claims nothing along: it would always be the same type.
         claims = requests_of(config, self.worker_id, start=False)
         started = requests_of(config, self.worker_id, start=True)
-        self._claims = Turns(claims, self._politeness.pause_s)
-        self._starts = Turns(started, self._politeness.pause_s)
+        self._claims = Turns(claims, self._rate_limiting.pause_s)
+        self._starts = Turns(started, self._rate_limiting.pause_s)
         self._request = started[0] if len(started) == 1 else None
 
     # One task -------------------------------------------------------------------------------------
@@ -140,13 +140,13 @@ class BaseWorker:
         try:
             claim = self.queue.start_task(task) if task.status is TaskStatus.CLAIMED else task
             plugin = self.plugin if self._request is not None else self._plugin_of(claim)
-            postponed = self._politeness.enter(claim, plugin)
+            postponed = self._rate_limiting.enter(claim, plugin)
             if postponed is not None:
                 return postponed, None
             result, following = self._attempt(claim, plugin, then, stop)
         except ClaimLost as error:
             result = lost(error)
-        self._board.count(result.success)
+        self._stats.count(result.success)
         return result, following
 
     def _attempt(
@@ -158,25 +158,25 @@ class BaseWorker:
         error: Exception | None = None
         try:
             attempt = self._watch.arm(claim)
-            keeper = AttemptKeeper(self.queue, self._watch, attempt)
-            ideas, error = self._call_plugin(plugin, attempt, keeper)
+            saver = ProgressSaver(self.queue, self._watch, attempt)
+            ideas, error = self._call_plugin(plugin, attempt, saver)
             settled = self._watch.disarm(attempt)
             claim = attempt.claim
             if settled is not None:
                 result = settled
-            elif error is not None and error is keeper.refusal:
+            elif error is not None and error is saver.refusal:
                 raise error  # the storage's, not the plugin's
             else:
                 patience = None
                 while result is None:
                     try:
                         if error is not None:
-                            result = self._record_error(attempt, error, keeper.got_on)
+                            result = self._record_error(attempt, error, saver.got_on)
                         elif attempt.heard:  # it knew that it had to end: this may be a part
                             result = record_end(self.queue, self.config, attempt)
                         else:
                             result, following = self._complete(
-                                claim, ideas, self._then(claim, then, stop), keeper.has_saved
+                                claim, ideas, self._then(claim, then, stop), saver.has_saved
                             )
                     except (StorageBusy, StorageFull) as trouble:
                         # The work is done: only to write it down is left.
@@ -186,7 +186,7 @@ class BaseWorker:
                         patience.wait(trouble)
             return result, following
         finally:
-            self._politeness.leave(result, error)
+            self._rate_limiting.leave(result, error)
 
     def _then(
         self, claim: Task, then: ClaimRequest | None, stop: threading.Event | None
@@ -194,7 +194,7 @@ class BaseWorker:
         """What a completion may claim along."""
         if then is None or (stop is not None and stop.is_set()):
             return None
-        return None if self._politeness.pause_s(claim.task_type) else then
+        return None if self._rate_limiting.pause_s(claim.task_type) else then
 
     def _plugin_of(self, claim: Task) -> Any:
         """Where there are several types."""
@@ -205,10 +205,10 @@ class BaseWorker:
         return self.plugin[claim.task_type]
 
     def _call_plugin(
-        self, plugin: Any, attempt: Attempt, keeper: AttemptKeeper
+        self, plugin: Any, attempt: Attempt, saver: ProgressSaver
     ) -> tuple[list[Idea], Exception | None]:
         try:
-            with running(attempt.stop_reason, keeper, self._politeness):
+            with running(attempt.stop_reason, saver, self._rate_limiting):
                 return scraped_ideas(plugin, attempt.claim), None
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything
             return [], error
@@ -408,7 +408,7 @@ class BaseWorker:
         Raises:
             _Idle: there is nothing left to wait for.
         """
-        pause_s = min(map(self._politeness.pause_s, self._types))
+        pause_s = min(map(self._rate_limiting.pause_s, self._types))
         if pause_s > 0:
             if until_idle and not self._is_work_left():
                 raise _Idle
@@ -446,7 +446,10 @@ class BaseWorker:
 
     def _is_work_left(self) -> bool:
         return is_work_left(
-            self.queue.backlog, self._idle_types, self._politeness.pause_s, self._wait_scheduled_s
+            self.queue.backlog,
+            self._idle_types,
+            self._rate_limiting.pause_s,
+            self._wait_scheduled_s,
         )
 
     # Ending ---------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ class Idling:
         if now < self._next_look:
             return []
         self._next_look = now + _LOOK_EVERY_S
-        if any(board.alive_until for worker in workers for board in worker.boards.values()):
+        if any(stats.alive_until for worker in workers for stats in worker.stats.values()):
             return []
         with suppress(StorageBusy, StorageFull):
             found = self._waits()

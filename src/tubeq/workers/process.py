@@ -14,7 +14,7 @@ from multiprocessing.sharedctypes import RawArray
 
 from tubeq.workers.config import RunnerConfig, thread_ids
 from tubeq.workers.process_main import Assignment, supervised_signals, work
-from tubeq.workers.shared_stats import Board
+from tubeq.workers.shared_stats import SharedStats
 
 # Never fork: an SQLite handle or a lock that another thread holds must not be carried over.
 _context = multiprocessing.get_context("spawn")
@@ -33,10 +33,10 @@ class WorkerProcess:
     def __init__(self, assignment: Assignment, config: RunnerConfig) -> None:
         self.config = config
         self.worker_id = str(assignment.config.worker_id)
-        self.boards: dict[str, Board] = {}
+        self.stats: dict[str, SharedStats] = {}
         """Of each worker of the process, by its worker_id."""
-        shared = RawArray(Board, assignment.threads)
-        self.boards.update(zip(thread_ids(self.worker_id, assignment.threads), shared, strict=True))
+        shared = RawArray(SharedStats, assignment.threads)
+        self.stats.update(zip(thread_ids(self.worker_id, assignment.threads), shared, strict=True))
         self.was_killed = False
         self._overdue_at = _NOT_OVERDUE
         self._orders, self._childs_end = _context.Pipe()
@@ -76,7 +76,7 @@ class WorkerProcess:
     def overdue_for(self, now: float) -> float:
         """For how many seconds this process has been seen beyond its time. A supervisor that was
         itself suspended starts to count when it wakes."""
-        if not any(board.overdue(now) for board in self.boards.values()):
+        if not any(stats.overdue(now) for stats in self.stats.values()):
             self._overdue_at = _NOT_OVERDUE
             return 0.0
         if self._overdue_at == _NOT_OVERDUE:
@@ -86,18 +86,18 @@ class WorkerProcess:
     @property
     def processed(self) -> int:
         """Attempts that ended."""
-        return sum(board.processed for board in self.boards.values())
+        return sum(stats.processed for stats in self.stats.values())
 
     @property
     def succeeded(self) -> int:
         """Those whose task is COMPLETED."""
-        return sum(board.succeeded for board in self.boards.values())
+        return sum(stats.succeeded for stats in self.stats.values())
 
     def timed_out(self, worker_id: str | None = None) -> bool:
         """Whether the attempt of this worker is past its end; with None, whether any's is."""
         now = time.monotonic()
         return any(
-            board.timed_out(now) for each, board in self.boards.items() if worker_id in (None, each)
+            stats.timed_out(now) for each, stats in self.stats.items() if worker_id in (None, each)
         )
 
     def kill(self) -> None:

@@ -25,14 +25,14 @@ from tubeq.domain.errors import (
     StorageFull,
     TubeqError,
 )
-from tubeq.plugins.base import current_keeper
+from tubeq.plugins.base import current_saver
 from tubeq.plugins.registry import get_plugin
 from tubeq.workers.config import WAIT_SCHEDULED_S, WorkerConfig
 from tubeq.workers.plugin_output import own_no_output
-from tubeq.workers.shared_stats import Board
+from tubeq.workers.shared_stats import SharedStats
 from tubeq.workers.standard_streams import guard, open_closed_descriptors
 from tubeq.workers.turns import only
-from tubeq.workers.worker_threads import EXIT_DONE, Crew
+from tubeq.workers.worker_threads import EXIT_DONE, WorkerThreads
 
 STOP, HURRY = "stop", "hurry"
 EXIT_FAILED = 1
@@ -117,26 +117,26 @@ def _awaited_types(assignment: Assignment, config: WorkerConfig) -> tuple[str, .
     return tuple(each for each in assignment.idle_types if each not in passed_over)
 
 
-def work(assignment: Assignment, orders: Connection, boards: Sequence[Board]) -> None:
+def work(assignment: Assignment, orders: Connection, stats: Sequence[SharedStats]) -> None:
     """Work until there is nothing to do or an order to stop comes. Exits the process."""
     open_closed_descriptors()
     guard()
-    crews: list[Crew] = []
-    output = own_no_output(lambda: _task_of_this_thread(crews))
+    opened: list[WorkerThreads] = []
+    output = own_no_output(lambda: _task_of_this_thread(opened))
     stop = threading.Event()
     _arrange_signals(stop)
 
     def hurry() -> None:
-        for crew in crews:
-            crew.hurry()
+        for threads in opened:
+            threads.hurry()
 
     threading.Thread(
         target=_follow_orders, args=(orders, stop, hurry), name="tubeq-orders", daemon=True
     ).start()
     try:
         config, plugin = load_plugins(assignment.config, assignment.plugin)
-        crew = _opened_crew(config, assignment.db_path, plugin, boards, stop)
-        crews.append(crew)
+        threads = _opened_threads(config, assignment.db_path, plugin, stats, stop)
+        opened.append(threads)
     except Exception as error:
         if not isinstance(error, TubeqError):
             _logger.exception("the worker cannot start")
@@ -145,7 +145,7 @@ def work(assignment: Assignment, orders: Connection, boards: Sequence[Board]) ->
         raise SystemExit(EXIT_NOT_STARTED) from None
     exit_code = EXIT_FAILED
     try:
-        crew.run(
+        threads.run(
             stop,
             until_idle=assignment.until_idle,
             idle_types=_awaited_types(assignment, config),
@@ -161,25 +161,29 @@ def work(assignment: Assignment, orders: Connection, boards: Sequence[Board]) ->
             close = getattr(each, "close", None)
             if callable(close):
                 close()
-        crew.close()
+        threads.close()
         output.end_lines()
         _exit_within(_EXIT_S, exit_code)
 
 
-def _task_of_this_thread(crews: Sequence[Crew]) -> str | None:
+def _task_of_this_thread(opened: Sequence[WorkerThreads]) -> str | None:
     """The task that prints. Threads that a plugin started do not say whose they are: it can only
     be told where one task is being run."""
-    task_id: str | None = getattr(current_keeper(), "task_id", None)
+    task_id: str | None = getattr(current_saver(), "task_id", None)
     if task_id is None:
-        running = [each for crew in crews for each in crew.task_ids()]
+        running = [each for threads in opened for each in threads.task_ids()]
         task_id = running[0] if len(running) == 1 else None
     return task_id
 
 
-def _opened_crew(
-    config: WorkerConfig, db_path: str, plugin: Any, boards: Sequence[Board], stop: threading.Event
-) -> Crew:
-    """The crew, its database open: one that is busy or full is waited for.
+def _opened_threads(
+    config: WorkerConfig,
+    db_path: str,
+    plugin: Any,
+    stats: Sequence[SharedStats],
+    stop: threading.Event,
+) -> WorkerThreads:
+    """The workers, with their database open: one that is busy or full is waited for.
 
     Raises:
         StorageError: the database cannot be used, or not before this process was to stop.
@@ -187,7 +191,7 @@ def _opened_crew(
     is_told = False
     while True:
         try:
-            return Crew(config, db_path, plugin, boards)
+            return WorkerThreads(config, db_path, plugin, stats)
         except (StorageBusy, StorageFull) as error:
             if not is_told:
                 _logger.warning("worker %s waits for the database: %s", config.worker_id, error)

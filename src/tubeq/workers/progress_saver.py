@@ -23,8 +23,8 @@ _T = TypeVar("_T")
 _BUSY_REST_S = 0.5
 
 
-class AttemptKeeper:
-    """Keeps what one attempt saves. See `tubeq.plugins.base.Keeper`.
+class ProgressSaver:
+    """Keeps what one attempt saves. See `tubeq.plugins.base.Saver`.
 
     Args:
         queue: where it goes.

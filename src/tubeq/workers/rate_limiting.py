@@ -1,10 +1,10 @@
-"""Politeness: how one worker keeps to the limits and pauses that all workers share.
+"""How one worker keeps to the limits and pauses that all workers share.
 
-Before a task it takes permits for the task's type and channel; one that is refused goes back to
+Before a task it takes slots for the task's type and channel; one that is refused goes back to
 the queue for later, unharmed. While the task runs, the plugin's requests take theirs and wait for
 them in place. What the end of a task says of the site opens and closes the type's breaker.
 
-Where there are neither rules nor pauses, all of this is a look at what the handle remembers.
+Where there are neither rules nor pauses, all of this is a check of what the handle remembers.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ _TELLS_NOTHING = frozenset(
 _logger = logging.getLogger("tubeq.worker")
 
 
-class Politeness:
-    """The politeness of one worker. The worker's thread calls it; `extend` its watch.
+class RateLimiting:
+    """The limits of one worker. The worker's thread calls it; `extend` its watch.
 
     It is the `Limiter` of the plugin's requests.
 
@@ -64,7 +64,7 @@ class Politeness:
         self._grant = Grant()
         self._is_probe = False
         self._rests: dict[str, float] = {}  # by type: until when a limit allows no task of it
-        self._slots: dict[str, float] = {}  # by key: when the last refused task may come again
+        self._next_try_at: dict[str, float] = {}  # by key: of the last refused task
         self._chance = random.Random()
 
     def pause_s(self, task_type: str) -> float:
@@ -76,7 +76,7 @@ class Politeness:
 
     @property
     def _holder(self) -> Holder:
-        """Who takes permits: this worker, for the task that it entered last."""
+        """Who takes slots: this worker, for the task that it entered last."""
         return Holder(self._worker_id) if self._claim is None else self._holder_of(self._claim)
 
     def _holder_of(self, claim: Task) -> Holder:
@@ -111,15 +111,15 @@ class Politeness:
             raise
         self._grant = taken
         for key in keys:
-            self._slots.pop(key, None)
+            self._next_try_at.pop(key, None)
         return None
 
     def _refuse(self, claim: Task, refusal: Refusal) -> TaskResult:
         """Each task that the same key refuses comes again after the one before it: of a thousand
         tasks of one channel, not all come back at once, again and again."""
         key, now = refusal.key, time.monotonic()
-        self._slots[key] = max(self._slots.get(key, now), now) + refusal.retry_after_s
-        delay_s = jittered(min(self._slots[key] - now, _LONGEST_DELAY_S), self._chance)
+        self._next_try_at[key] = max(self._next_try_at.get(key, now), now) + refusal.retry_after_s
+        delay_s = jittered(min(self._next_try_at[key] - now, _LONGEST_DELAY_S), self._chance)
         if key == f"type:{claim.task_type}":  # no other task would fare better
             self._rests[claim.task_type] = now + jittered(refusal.retry_after_s, self._chance)
         self.leave(None, None)
@@ -132,7 +132,7 @@ class Politeness:
         return TaskResult(success=False, error_message=why, error_code=POSTPONED)
 
     def leave(self, result: TaskResult | None, error: Exception | None) -> None:
-        """The task has ended: give back what it held, and say what it told of the site.
+        """The task has ended: give back what it held, and report what it says of the site.
 
         Args:
             result: what came of it; None where nothing did.
@@ -153,14 +153,14 @@ class Politeness:
                 _logger.warning("%s does not learn of %r: %s", type_key, code, trouble)
 
     def _holds_nothing(self) -> bool:
-        return not self._is_probe and not self._grant.permit_ids
+        return not self._is_probe and not self._grant.slot_ids
 
     def _release(self, grant: Grant) -> None:
         try:
-            if grant.permit_ids:
+            if grant.slot_ids:
                 self._limits.release(grant)
         except StorageError as trouble:
-            _logger.warning("permits end with their lease: %s", trouble)
+            _logger.warning("slots end with their lease: %s", trouble)
 
     def extend(self, claim: Task) -> None:
         """The claim's heartbeat: what it holds is held on."""
@@ -170,8 +170,8 @@ class Politeness:
     # Around a request -----------------------------------------------------------------------------
 
     @contextmanager
-    def permit(self, keys: Sequence[str], check: Callable[[], None]) -> Iterator[None]:
-        """Hold permits for the keys inside of the block; wait for them before it.
+    def slot(self, keys: Sequence[str], check: Callable[[], None]) -> Iterator[None]:
+        """Hold slots for the keys inside of the block; wait for them before it.
 
         Args:
             check: called at least four times a second while waiting; what it raises ends the wait.

@@ -43,8 +43,8 @@ _TICK_S = 0.2
 _PROGRESS_INTERVAL_S = 0.2
 _WAITABLE = 60  # Windows waits for at most 63 at once; the others are seen a tick later
 _OVERDUE_S = 2.0  # a worker is this long beyond its time before it is killed
-_BARREN_LIMIT = 5
-_BARREN_REST_S = 0.1
+_FAILED_STARTS_LIMIT = 5
+_FAILED_START_REST_S = 0.1
 _PASSING = (StorageBusy, StorageFull)  # troubles of the database that a run outlasts
 _logger = logging.getLogger("tubeq.worker")
 
@@ -82,8 +82,8 @@ class Runner:
         self._stops_obeyed = 0
         self._stop_signal = ""
         self._kill_at = float("inf")
-        self._barren = 0
-        self._barren_at = 0  # attempts that had been made at the last barren death
+        self._failed_starts = 0
+        self._failed_start_at = 0  # attempts that had been made at the last failed start
         self._next_progress = 0.0
         self._last_told = 0
 
@@ -171,9 +171,9 @@ class Runner:
         for worker in list(self._workers):
             if not worker.is_alive():
                 try:
-                    self._bury(worker, queue)
+                    self._reap(worker, queue)
                 except _PASSING as error:
-                    _logger.warning("worker %s is not buried yet: %s", worker.worker_id, error)
+                    _logger.warning("worker %s is not reaped yet: %s", worker.worker_id, error)
                     time.sleep(_TICK_S)
                 waker.wake(self._wakes, SLOTS)  # nothing may be left to wait for
             elif now >= self._kill_at or worker.overdue_for(now) >= _OVERDUE_S:
@@ -228,15 +228,15 @@ class Runner:
     ) -> None:
         """Before the process is up, and before the predecessor is forgotten: so no request to
         stop falls between two workers."""
-        for worker_id in worker.boards:
+        for worker_id in worker.stats:
             info = worker_info(worker_id, worker.config.worker.type_names, worker.pid)
             queue.register.add(info)
-        before = () if predecessor is None else predecessor.boards
+        before = () if predecessor is None else predecessor.stats
         if any(info.stop_requested for info in queue.workers() if info.worker_id in before):
-            for worker_id in worker.boards:
+            for worker_id in worker.stats:
                 queue.request_stop(worker_id)
 
-    def _bury(self, worker: WorkerProcess, queue: QueueManager) -> None:
+    def _reap(self, worker: WorkerProcess, queue: QueueManager) -> None:
         """A worker's process is gone: keep its account, its task and its place.
 
         Raises:
@@ -248,7 +248,7 @@ class Runner:
         exit_code, failure = worker.close()
         try:
             if exit_code not in (EXIT_DONE, EXIT_ENDED_TASK):
-                self._mourn(worker, held, exit_code, failure)
+                self._record_crash(worker, held, exit_code, failure)
             else:
                 detail = "" if exit_code == EXIT_DONE else "its task had to be ended by force"
                 self._tell("ended", worker, detail)
@@ -256,10 +256,10 @@ class Runner:
                 self._start_worker(queue, worker.config, worker)
         finally:
             with contextlib.suppress(*_PASSING):
-                for worker_id in worker.boards:
+                for worker_id in worker.stats:
                     queue.register.remove(worker_id)
 
-    def _mourn(
+    def _record_crash(
         self, worker: WorkerProcess, held: bool, exit_code: int, failure: tuple[str, str] | None
     ) -> None:
         self._total = replace(self._total, crashed=self._total.crashed + 1)
@@ -272,7 +272,7 @@ class Runner:
         """Decide about the tasks that a dead process held; whether there were any."""
         crash_limit = worker.config.worker.crash_limit
         task_ids: list[str] = []
-        for worker_id in worker.boards:
+        for worker_id in worker.stats:
             if worker.was_killed:
                 for claim in queue.register.held_by(worker_id):
                     with contextlib.suppress(ClaimLost):
@@ -317,17 +317,19 @@ class Runner:
         if failure is not None and failure[0] == PluginNotFound.__name__:
             raise PluginNotFound(failure[1])
         attempts = self._summary().processed
-        if held or worker.was_killed or attempts > self._barren_at:
-            self._barren = 0
-        self._barren_at = attempts
+        if held or worker.was_killed or attempts > self._failed_start_at:
+            self._failed_starts = 0
+        self._failed_start_at = attempts
         if held or worker.was_killed or worker.processed:
             return
-        self._barren += 1
-        if self._barren >= _BARREN_LIMIT:
+        self._failed_starts += 1
+        if self._failed_starts >= _FAILED_STARTS_LIMIT:
             reason = f"{failure[0]}: {failure[1]}" if failure else "they were killed or crashed"
-            message = f"{self._barren} workers in a row died before they did anything: {reason}"
+            message = (
+                f"{self._failed_starts} workers in a row died before they did anything: {reason}"
+            )
             raise PluginError(message, code="workers_failed")
-        time.sleep(_BARREN_REST_S * 2**self._barren)
+        time.sleep(_FAILED_START_REST_S * 2**self._failed_starts)
 
     def _end_all(self, queue: QueueManager) -> None:
         """After an error: leave no process behind, and no task in a dead one's hands."""
@@ -340,7 +342,7 @@ class Runner:
                 worker.kill()
             worker.close()
             with contextlib.suppress(StorageError):
-                for worker_id in worker.boards:
+                for worker_id in worker.stats:
                     queue.rescue(worker_id=worker_id)
                     queue.register.remove(worker_id)
         self._workers.clear()

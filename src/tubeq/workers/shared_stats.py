@@ -1,4 +1,4 @@
-"""Board: the few numbers that a worker's process shares with its supervisor.
+"""The few numbers that a worker's process shares with its supervisor.
 
 It lies in shared memory, without a lock: the worker alone writes, each number is written at once,
 and a worker that hangs or was killed can still be read.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 
 
-class Board(ctypes.Structure):
+class SharedStats(ctypes.Structure):
     """Times are `time.monotonic()`, which all processes of a machine share."""
 
     _fields_ = [

@@ -27,7 +27,7 @@ from tubeq.domain.errors import (
 from tubeq.domain.models import Task, TaskResult
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.workers.config import WorkerConfig
-from tubeq.workers.shared_stats import Board
+from tubeq.workers.shared_stats import SharedStats
 
 _TICK_S = 0.25
 _IDLE_TICK_S = 1.0  # between attempts: each look costs an idle worker as much as anything it does
@@ -91,7 +91,7 @@ class Watch:
         config: leases, timeouts, graces.
         queue: where heartbeats and outcomes go.
         worker_id: whose sign of life is given.
-        board: where the supervisor sees until when this worker may be trusted.
+        stats: where the supervisor sees until when this worker may be trusted.
         end_process: ends this process after a forced outcome; without it the attempt's thread is
             left behind, unable to write.
         on_beat: called after each heartbeat of a claim, from the watch's thread.
@@ -102,7 +102,7 @@ class Watch:
         config: WorkerConfig,
         queue: QueueManager,
         worker_id: str,
-        board: Board,
+        stats: SharedStats,
         end_process: Callable[[Attempt], None] | None = None,
         on_beat: Callable[[Task], None] | None = None,
     ) -> None:
@@ -110,7 +110,7 @@ class Watch:
         self._queue = queue
         self._on_beat = on_beat
         self._worker_id = worker_id
-        self._board = board
+        self._stats = stats
         self._end_process = end_process
         self._attempt: Attempt | None = None
         self._lock = threading.Lock()  # who holds it decides how the attempt ends
@@ -136,8 +136,8 @@ class Watch:
         end_at = math.inf if timeout_s is None else now + timeout_s
         attempt = Attempt(claim, end_at, now + config.beat_interval_s)
         attempt.look_at = now + _SEEN_INTERVAL_S  # nothing is read for a task that is quick
-        self._board.ends_by = end_at + config.stop_grace_s + _LEAVE_S
-        self._board.alive_until = now + config.lease_s
+        self._stats.ends_by = end_at + config.stop_grace_s + _LEAVE_S
+        self._stats.alive_until = now + config.lease_s
         self._attempt = attempt
         if self._thread is None:
             self._thread = threading.Thread(target=self._watch, name="tubeq-watch", daemon=True)
@@ -148,13 +148,13 @@ class Watch:
         """The attempt gets on: its time limit begins anew."""
         if self._config.task_timeout_s is not None and attempt.reason is None:
             attempt.end_at = monotonic() + self._config.task_timeout_s
-            self._board.ends_by = attempt.end_at + self._config.stop_grace_s + _LEAVE_S
+            self._stats.ends_by = attempt.end_at + self._config.stop_grace_s + _LEAVE_S
 
     def disarm(self, attempt: Attempt) -> TaskResult | None:
         """The plugin came back. What the watch recorded meanwhile, or None: the worker decides."""
         with self._lock:
             self._attempt = None
-            self._board.alive_until = 0.0
+            self._stats.alive_until = 0.0
             return attempt.result
 
     def obey(self, stop: threading.Event | None) -> None:
@@ -235,7 +235,7 @@ class Watch:
     def _promise(self, attempt: Attempt, now: float) -> None:
         """Let the supervisor know that the watch looks again within a lease from `now`."""
         if self._attempt is attempt:
-            self._board.alive_until = now + self._config.lease_s
+            self._stats.alive_until = now + self._config.lease_s
 
     def _judge(self, attempt: Attempt, now: float) -> None:
         if attempt.reason is None and now >= attempt.end_at:

@@ -1,4 +1,4 @@
-"""Crew: the workers of one process, each in a thread of its own.
+"""The workers of one process, each in a thread of its own.
 
 Waiting for the network needs no process of its own: eight threads wait as well as eight processes,
 with an eighth of the memory. They share the plugin and the database handle, and nothing else: each
@@ -23,28 +23,28 @@ from typing import Any, NoReturn
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.workers.base_worker import BaseWorker
 from tubeq.workers.config import WorkerConfig, thread_ids
-from tubeq.workers.shared_stats import Board
+from tubeq.workers.shared_stats import SharedStats
 from tubeq.workers.watch import Attempt, Reason
 
 EXIT_DONE = 0
 EXIT_ENDED_TASK = 4  # a plugin had to be ended by force; its outcome is recorded
 
 
-class Crew:
+class WorkerThreads:
     """The workers of this process.
 
     Args:
-        config: what each is told, but for the end of its worker_id.
+        config: of each, but for the end of its worker_id.
         db_path: the database.
         plugin: shared by all.
-        boards: one a worker; their number is that of the workers.
+        stats: one a worker; their number is that of the workers.
 
     Raises:
         StorageError: the database cannot be used.
     """
 
     def __init__(
-        self, config: WorkerConfig, db_path: str, plugin: Any, boards: Sequence[Board]
+        self, config: WorkerConfig, db_path: str, plugin: Any, stats: Sequence[SharedStats]
     ) -> None:
         # Its supervisor created it: where it is gone now, a new one would be an empty queue.
         self._queue = QueueManager(
@@ -53,9 +53,9 @@ class Crew:
             busy_timeout_s=config.busy_timeout_s,
             create=False,
         )
-        self._boards = boards
+        self._stats = stats
         self._changed = threading.Condition()
-        self._at_work = len(boards)
+        self._at_work = len(stats)
         self._exit_code: int | None = None
         self._failure: BaseException | None = None
         self._stop = threading.Event()
@@ -65,11 +65,11 @@ class Crew:
                 db_path,
                 plugin,
                 queue=self._queue,
-                board=board,
+                stats=own,
                 end_process=partial(self._leave_behind, number),
             )
-            for number, (worker_id, board) in enumerate(
-                zip(thread_ids(str(config.worker_id), len(boards)), boards, strict=True)
+            for number, (worker_id, own) in enumerate(
+                zip(thread_ids(str(config.worker_id), len(stats)), stats, strict=True)
             )
         ]
 
@@ -116,9 +116,9 @@ class Crew:
     def _leave_behind(self, number: int, attempt: Attempt) -> NoReturn:
         """A worker's plugin hangs, and its task's outcome is recorded. In the thread of the watch,
         which keeps the worker from ever writing again by not coming back."""
-        board = self._boards[number]
-        board.count(success=False)
-        board.alive_until = 0.0  # nothing is left that its supervisor should wait for
+        stats = self._stats[number]
+        stats.count(success=False)
+        stats.alive_until = 0.0  # nothing is left that its supervisor should wait for
         with suppress(Exception):
             self._queue.register.remove(self._workers[number].worker_id)
         code = EXIT_DONE if attempt.reason is Reason.STOPPED else EXIT_ENDED_TASK

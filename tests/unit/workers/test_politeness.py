@@ -24,7 +24,7 @@ from tubeq.domain.errors import (
 from tubeq.domain.limits import Grant, Holder, Refusal
 from tubeq.domain.models import TaskResult
 from tubeq.domain.states import TaskStatus
-from tubeq.plugins.base import permit
+from tubeq.plugins.base import slot
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.workers.base_worker import BaseWorker
 from tubeq.workers.rate_limiting import _verdict
@@ -37,7 +37,7 @@ BLOCKED = TransientError("not a bot?", code="bot_check", retry_after_s=3600.0)
 
 
 class ChannelPlugin(Plugin):
-    """Needs a permit for the channel that a task names."""
+    """Needs a slot for the channel that a task names."""
 
     def limit_keys(self, parameters: Mapping[str, Any]) -> list[str]:
         if "channel" not in parameters:
@@ -52,7 +52,7 @@ def channel_worker(queue: QueueManager, **config: Any) -> BaseWorker:
 
 
 def occupy(queue: QueueManager, *keys: str, lease_s: float = 60.0) -> Grant:
-    """Somebody else takes permits."""
+    """Somebody else takes slots."""
     taken = queue.limits.take(keys, STRANGER, lease_s)
     assert isinstance(taken, Grant)
     return taken
@@ -174,7 +174,7 @@ def test_parameters_that_name_no_channel_are_the_plugins_to_refuse(queue: QueueM
 @pytest.mark.parametrize(
     "error", [None, ValueError("x"), PermanentError("x"), TransientError("x"), KeyboardInterrupt()]
 )
-def test_permits_are_held_during_the_task_and_given_back_however_it_ends(
+def test_slots_are_held_during_the_task_and_given_back_however_it_ends(
     queue: QueueManager, error: BaseException | None
 ) -> None:
     queue.limits.set(TYPE, concurrency=1)
@@ -200,12 +200,12 @@ def test_permits_are_held_during_the_task_and_given_back_however_it_ends(
 
 
 @pytest.mark.slow
-def test_heartbeats_keep_the_permits_of_a_long_task(queue: QueueManager) -> None:
+def test_heartbeats_keep_the_slots_of_a_long_task(queue: QueueManager) -> None:
     queue.limits.set(TYPE, concurrency=1)
     held = []
 
     def scrape() -> list[Any]:
-        with permit("type:inner"):
+        with slot("type:inner"):
             time.sleep(1.3)
         held.append([each.key for each in queue.limits.slots()])
         return [GOOD]
@@ -243,19 +243,19 @@ def test_a_claim_that_was_lost_takes_nothing_with_it(queue: QueueManager) -> Non
 # Around a request ---------------------------------------------------------------------------------
 
 
-def test_outside_of_a_worker_a_permit_is_nothing() -> None:
-    with permit("host:a", "host:b"):
+def test_outside_of_a_worker_a_slot_is_nothing() -> None:
+    with slot("host:a", "host:b"):
         pass
 
 
-def test_a_request_waits_in_place_for_its_permit(queue: QueueManager) -> None:
+def test_a_request_waits_in_place_for_its_slot(queue: QueueManager) -> None:
     queue.limits.set("host:a", concurrency=1)
     occupied = occupy(queue, "host:a")
     began = threading.Event()
 
     def scrape() -> list[Any]:
         began.set()
-        with permit("host:a"):
+        with slot("host:a"):
             (held,) = queue.limits.slots()
             return [{"source_id": held.holder.worker_id}]
 
@@ -279,7 +279,7 @@ def test_a_request_that_waits_obeys_a_stop(queue: QueueManager) -> None:
 
     def scrape() -> list[Any]:
         began.set()
-        with permit("host:a"):
+        with slot("host:a"):
             raise AssertionError("it never gets one")
 
     worker = worker_on(queue, scrape, stop_grace_s=0.1)
@@ -303,7 +303,7 @@ def test_a_request_that_waits_obeys_its_own_check(queue: QueueManager) -> None:
             raise TransientError("the deadline has passed", code="timeout")
 
     def scrape() -> list[Any]:
-        with permit("host:a", check=check):
+        with slot("host:a", check=check):
             raise AssertionError("it never gets one")
 
     worker = worker_on(queue, scrape)
@@ -312,11 +312,11 @@ def test_a_request_that_waits_obeys_its_own_check(queue: QueueManager) -> None:
     assert max(later - sooner for sooner, later in pairwise(looks)) < 2.0
 
 
-def test_permits_are_given_back_when_a_request_fails(queue: QueueManager) -> None:
+def test_slots_are_given_back_when_a_request_fails(queue: QueueManager) -> None:
     queue.limits.set("host:*", concurrency=1)
 
     def scrape() -> list[Any]:
-        with permit("host:a", "host:b"):
+        with slot("host:a", "host:b"):
             raise ConnectionError("reset")
 
     worker = worker_on(queue, scrape)
@@ -350,10 +350,10 @@ class Never:
 
 def test_those_who_wait_for_a_rate_do_not_come_back_together(queue: QueueManager) -> None:
     """Jitter: whoever draws the upper end waits half as long again."""
-    politeness, limits = worker_on(queue)._politeness, Never()
-    politeness._limits = limits  # type: ignore[assignment]
-    politeness._chance = Latest()
-    with pytest.raises(TimeoutError), politeness.permit(["host:a"], lambda: None):
+    rate_limiting, limits = worker_on(queue)._rate_limiting, Never()
+    rate_limiting._limits = limits  # type: ignore[assignment]
+    rate_limiting._chance = Latest()
+    with pytest.raises(TimeoutError), rate_limiting.slot(["host:a"], lambda: None):
         pass
     first, second = limits.asked_at
     assert second - first >= 0.3
@@ -376,8 +376,8 @@ def test_a_busy_or_full_database_delays_a_request_and_does_not_fail_it(
                 raise troubles.pop()
             return real.take(*arguments)
 
-    worker._politeness._limits = Busy()  # type: ignore[assignment]
-    with worker._politeness.permit(["host:a"], lambda: None):
+    worker._rate_limiting._limits = Busy()  # type: ignore[assignment]
+    with worker._rate_limiting.slot(["host:a"], lambda: None):
         assert len(queue.limits.slots()) == 1
     assert queue.limits.slots() == []
 
@@ -409,7 +409,7 @@ def test_a_bot_check_pauses_the_type_for_every_worker(queue: QueueManager) -> No
         stop.set()
 
 
-def test_a_permit_that_cannot_be_given_back_ends_with_its_lease(queue: QueueManager) -> None:
+def test_a_slot_that_cannot_be_given_back_ends_with_its_lease(queue: QueueManager) -> None:
     """And keeps nobody from learning of the bot check."""
     queue.limits.set(TYPE, concurrency=1)
     worker = worker_on(queue, raising(BLOCKED))
@@ -422,7 +422,7 @@ def test_a_permit_that_cannot_be_given_back_ends_with_its_lease(queue: QueueMana
         def release(self, grant: Grant) -> None:
             raise StorageBusy("somebody writes")
 
-    worker._politeness._limits = Busy()  # type: ignore[assignment]
+    worker._rate_limiting._limits = Busy()  # type: ignore[assignment]
     queue.create_task("video")
     assert worker.process_task(claimed(worker)).error_code == "bot_check"
     assert [each.key for each in queue.limits.slots()] == [TYPE]
@@ -443,7 +443,7 @@ def test_a_claim_from_before_the_pause_is_handed_back_at_once(queue: QueueManage
 
 def pause(queue: QueueManager, pause_s: float = 50.0) -> None:
     blocked = worker_on(queue, raising(BLOCKED), worker_id="trip", breaker_pause_s=pause_s)
-    policy = blocked._politeness._policy
+    policy = blocked._rate_limiting._policy
     queue.limits.report(TYPE, STRANGER, Verdict.BLOCKED, "bot_check", policy)
 
 
@@ -498,7 +498,7 @@ def test_a_probe_that_tells_nothing_lets_the_next_go(queue: QueueManager, error:
     assert queue.limits.pauses() == []
 
 
-def test_a_probe_that_is_refused_a_permit_makes_room(queue: QueueManager) -> None:
+def test_a_probe_that_is_refused_a_slot_makes_room(queue: QueueManager) -> None:
     due(queue)
     queue.limits.set(TYPE, concurrency=1)
     occupy(queue, TYPE)

@@ -35,7 +35,7 @@ from tubeq.plugins.youtube.errors import not_before, translate
 from tubeq.plugins.youtube.identity import owned, owner_of
 from tubeq.plugins.youtube.network import Connections
 from tubeq.plugins.youtube.request_guard import ENCODINGS, Gate
-from tubeq.plugins.youtube.request_slots import PoliteRequests
+from tubeq.plugins.youtube.request_slots import RequestSlots
 from tubeq.plugins.youtube.ytdlp_version import check_version
 
 Entry = dict[str, Any]
@@ -290,7 +290,7 @@ class _Client:
         self._gate = Gate(RequestError)
         self._connections = Connections(self.check_time, self._gate.received, ca_file)
         self.pages = Continuations()
-        self.requests = PoliteRequests(check_stop, self._put_off)
+        self.requests = RequestSlots(check_stop, self._put_off)
         self._ydl = _downloader(yt_dlp.YoutubeDL)({**options, "logger": self})
         self._ydl.send = self.send
         handlers = self._ydl._request_director.handlers
@@ -381,7 +381,7 @@ class _Client:
             raise TransientError("YouTube took longer than the deadline", code="timeout")
 
     def _put_off(self, seconds: float) -> None:
-        """A wait for a permit is no time that YouTube takes."""
+        """A wait for a slot is no time that YouTube takes."""
         self._deadline += seconds
 
     def close(self) -> None:
@@ -389,7 +389,7 @@ class _Client:
         self._connections.close()  # yt-dlp leaves those of failed requests open
 
     def send(self, urlopen: Callable[[Any], Any], request: Any) -> Any:
-        """Send a request of yt-dlp's: with a permit, and for the page that is wanted."""
+        """Send a request of yt-dlp's: with a slot, and for the page that is wanted."""
         self.pages.look(request)
         return self.requests.send(urlopen, request)
 

@@ -1,4 +1,4 @@
-"""Permits around the requests of one HTTP client, such as a YoutubeDL."""
+"""Slots around the requests of one HTTP client, such as a YoutubeDL."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
-from tubeq.plugins.base import permit
+from tubeq.plugins.base import slot
 
 
-class PoliteRequests:
-    """Takes a permit for the host of each request before it is sent, and holds it until the answer
+class RequestSlots:
+    """Takes a slot for the host of each request before it is sent, and holds it until the answer
     was read, or closed; at the latest until the next request, or `end`.
 
     The client makes one request at a time. Where a server redirects, all of that counts as one.
 
     Args:
-        check_stop: raises when the client is to stop; called while waiting for a permit.
+        check_stop: raises when the client is to stop; called while waiting for a slot.
         waited: told how many seconds each wait took: they are not the server's.
     """
 
@@ -35,7 +35,7 @@ class PoliteRequests:
         held = self._held = ExitStack()
         host = urlsplit(getattr(request, "url", request)).hostname or ""
         began = monotonic()
-        held.enter_context(permit(f"host:{host}", check=self._check_stop))
+        held.enter_context(slot(f"host:{host}", check=self._check_stop))
         self._waited(monotonic() - began)
         answer = urlopen(request)
         close = answer.close

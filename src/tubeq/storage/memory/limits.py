@@ -11,7 +11,7 @@ from tubeq.domain import limits
 from tubeq.domain.breaker import Admission, Breaker, BreakerPolicy, Verdict
 from tubeq.domain.clock import LeaseClock
 from tubeq.domain.leases import SLACK_S
-from tubeq.domain.limits import Grant, Holder, LimitRule, Permit, Refusal, Standing
+from tubeq.domain.limits import Grant, Holder, LimitRule, Refusal, Slot, Standing
 from tubeq.storage.identifiers import new_ids
 from tubeq.storage.memory.state import MemoryState
 
@@ -25,7 +25,7 @@ class MemoryLimits:
         self._booted_at = self._now_and_boot()[1]
         self._chance = random.Random()
         self._rules: dict[str, LimitRule] = {}
-        self._permits: dict[str, Permit] = {}  # by id, in the order in which they were taken
+        self._slots: dict[str, Slot] = {}  # by id, in the order in which they were taken
         self._due_at: dict[str, float | None] = {}  # by key
         self._breakers: dict[str, Breaker] = {}
 
@@ -46,8 +46,8 @@ class MemoryLimits:
 
     def _shift(self, by_s: float) -> None:
         """The wall clock was set: what is held goes along."""
-        for key, permit in self._permits.items():
-            self._permits[key] = permit._replace(expires_at=permit.expires_at + by_s)
+        for key, slot in self._slots.items():
+            self._slots[key] = slot._replace(expires_at=slot.expires_at + by_s)
         for key, breaker in self._breakers.items():
             if breaker.probe is not None:
                 probe = breaker.probe._replace(expires_at=breaker.probe.expires_at + by_s)
@@ -71,7 +71,7 @@ class MemoryLimits:
         with self._open():
             return not self._rules and not self._breakers
 
-    # Permits ------------------------------------------------------------------------------------
+    # Slots ------------------------------------------------------------------------------------
 
     def take(self, keys: Sequence[str], holder: Holder, lease_s: float) -> Grant | Refusal:
         with self._open() as now:
@@ -79,67 +79,67 @@ class MemoryLimits:
             for key in keys:
                 rule = limits.rule_for(key, self._rules.values())
                 if rule is not None:
-                    standings[key] = self._mended(key, rule, now)
+                    standings[key] = self._clamped(key, rule, now)
             refusal = limits.judged(standings, now)
             if refusal is not None:
                 return refusal
             if not standings:
                 return Grant()
-            alive = (permit for permit in self._permits.values() if permit.expires_at > now)
-            self._permits = {permit.permit_id: permit for permit in alive}
-            permit_ids = []
+            alive = (slot for slot in self._slots.values() if slot.expires_at > now)
+            self._slots = {slot.permit_id: slot for slot in alive}
+            slot_ids = []
             for key, standing in standings.items():
                 if standing.rule.per_s is not None:
                     self._due_at[key] = limits.due_after(standing, now)
                 if standing.rule.concurrency is not None:
-                    permit_ids += new_ids(1, now)
-                    permit = Permit(permit_ids[-1], key, holder, now, lease_s, now + lease_s)
-                    self._permits[permit.permit_id] = permit
-            return Grant(tuple(permit_ids))
+                    slot_ids += new_ids(1, now)
+                    slot = Slot(slot_ids[-1], key, holder, now, lease_s, now + lease_s)
+                    self._slots[slot.permit_id] = slot
+            return Grant(tuple(slot_ids))
 
-    def _mended(self, key: str, rule: LimitRule, now: float) -> Standing:
-        mine = [permit for permit in self._permits.values() if permit.key == key]
+    def _clamped(self, key: str, rule: LimitRule, now: float) -> Standing:
+        mine = [slot for slot in self._slots.values() if slot.key == key]
         due_at = None if rule.per_s is None else self._due_at.get(key)
-        standing = limits.mended(Standing(rule, mine, due_at), now)
+        standing = limits.clamped(Standing(rule, mine, due_at), now)
         if standing.due_at is not None:
             self._due_at[key] = standing.due_at
-        for permit in mine:
-            del self._permits[permit.permit_id]
-        self._permits |= {permit.permit_id: permit for permit in standing.permits}
+        for slot in mine:
+            del self._slots[slot.permit_id]
+        self._slots |= {slot.permit_id: slot for slot in standing.slots}
         return standing
 
     def release(self, grant: Grant) -> None:
         with self._open():
-            for permit_id in grant.permit_ids:
-                self._permits.pop(permit_id, None)
+            for permit_id in grant.slot_ids:
+                self._slots.pop(permit_id, None)
 
     def extend(self, holder: Holder, lease_s: float) -> None:
         with self._open() as now:
-            for permit in self._permits.values():
-                if permit.holder == holder:
-                    longer = permit._replace(lease_s=lease_s, expires_at=now + lease_s)
-                    self._permits[permit.permit_id] = longer
+            for slot in self._slots.values():
+                if slot.holder == holder:
+                    longer = slot._replace(lease_s=lease_s, expires_at=now + lease_s)
+                    self._slots[slot.permit_id] = longer
             for key, breaker in self._breakers.items():
                 self._breakers[key] = breakers.extended(breaker, holder, lease_s, now)
 
     def free(self, worker_id: str) -> int:
         with self._open():
             dead = [
-                permit.permit_id
-                for permit in self._permits.values()
-                if permit.holder.worker_id == worker_id
+                slot.permit_id
+                for slot in self._slots.values()
+                if slot.holder.worker_id == worker_id
             ]
             for permit_id in dead:
-                del self._permits[permit_id]
+                del self._slots[permit_id]
             before = dict(self._breakers)
             for key, breaker in before.items():
                 self._breakers[key] = breakers.without_worker(breaker, worker_id)
             return len(dead) + sum(before[key] != self._breakers[key] for key in before)
 
-    def permits(self) -> list[Permit]:
+    def slots(self) -> list[Slot]:
         with self._open() as now:
-            alive = [permit for permit in self._permits.values() if permit.expires_at > now]
-            return sorted(alive, key=lambda permit: (permit.key, permit.taken_at, permit.permit_id))
+            alive = [slot for slot in self._slots.values() if slot.expires_at > now]
+            return sorted(alive, key=lambda slot: (slot.key, slot.taken_at, slot.permit_id))
 
     # Pauses -------------------------------------------------------------------------------------
 

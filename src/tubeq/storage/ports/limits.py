@@ -1,4 +1,4 @@
-"""What a storage's limits promise: rules, permits and pauses that all workers share.
+"""What a storage's limits promise: rules, slots and pauses that all workers share.
 
 They hang off the storage as `storage.limits`; the back ends keep them under one contract suite.
 Every verb is one transaction. Nothing here touches a task.
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from tubeq.domain.breaker import Admission, Breaker, BreakerPolicy, Verdict
-from tubeq.domain.limits import Grant, Holder, LimitRule, Permit, Refusal
+from tubeq.domain.limits import Grant, Holder, LimitRule, Refusal, Slot
 
 
 class Limits(Protocol):
@@ -20,7 +20,7 @@ class Limits(Protocol):
 
     def set_rule(self, rule: LimitRule) -> None:
         """Store a rule, in place of the one with the same key. Other handles go by it within a
-        second. Permits that are held stay: a smaller concurrency lets nobody in until it is kept.
+        second. Slots that are held stay: a smaller concurrency lets nobody in until it is kept.
         """
         ...
 
@@ -37,32 +37,32 @@ class Limits(Protocol):
         ago: what a worker asks before every task, and what nearly always costs no statement."""
         ...
 
-    # Permits --------------------------------------------------------------------------------------
+    # Slots --------------------------------------------------------------------------------------
 
     def take(self, keys: Sequence[str], holder: Holder, lease_s: float) -> Grant | Refusal:
-        """Take a permit for each of the keys that a rule holds for: all of them, or none.
+        """Take a slot for each of the keys that a rule holds for: all of them, or none.
 
-        Answers at once. No more permits of a key are ever alive than its rule says, whoever asks,
-        and its rate is kept by the GCRA; a refusal uses up no rate. A permit is alive until it is
+        Answers at once. No more slots of a key are ever alive than its rule says, whoever asks,
+        and its rate is kept by the GCRA; a refusal uses up no rate. A slot is alive until it is
         released, `free` is told that its worker died, or `lease_s` has passed without `extend`:
         by the monotonic clock, as the leases of tasks.
         """
         ...
 
     def release(self, grant: Grant) -> None:
-        """Give permits back. What is no longer held is no error, and nobody else's is touched."""
+        """Give slots back. What is no longer held is no error, and nobody else's is touched."""
         ...
 
     def extend(self, holder: Holder, lease_s: float) -> None:
-        """A sign of life: what the holder holds, permits and probes, ends `lease_s` from now."""
+        """A sign of life: what the holder holds, slots and probes, ends `lease_s` from now."""
         ...
 
     def free(self, worker_id: str) -> int:
-        """A worker is dead: end all permits and probes that it held; how many."""
+        """A worker is dead: end all slots and probes that it held; how many."""
         ...
 
-    def permits(self) -> list[Permit]:
-        """The permits that are alive, by key, oldest first."""
+    def slots(self) -> list[Slot]:
+        """The slots that are alive, by key, oldest first."""
         ...
 
     # Pauses ---------------------------------------------------------------------------------------

@@ -330,7 +330,7 @@ class Storage(Protocol):
     def rescue(self, *, worker_id: str | None = None, crash_limit: int = 3) -> Rescue:
         """Take back what dead workers held: every lease that has ended, or, with `worker_id`, all
         that this worker holds, whatever its leases say (for a supervisor that saw it die):
-        permits and probes, too.
+        slots and probes, too.
 
         Each adds one to `crash_count`; at `crash_limit` the task is a dead letter: FAILED with
         the code "dead_letter". Its token stays, so the late worker's writes are refused from then

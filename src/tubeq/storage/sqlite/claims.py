@@ -56,7 +56,7 @@ _FEWEST_LEFT = 32
 _PROMOTE_EVERY_S = 0.1
 
 
-class _Hat(NamedTuple):
+class _Buffer(NamedTuple):
     """Row ids in the order in which they are drawn, the last first. It is filled anew once no more
     than `to_leave` are left: they are the light ones, and other tasks may be heavier."""
 
@@ -70,8 +70,8 @@ class Claimer:
     def __init__(self, clock: LeaseClock) -> None:
         self._clock = clock
         self._promoted_at: dict[str, float] = {}  # by the monotonic clock
-        self._hats: dict[str, _Hat] = {}
-        self._hat_mutex = threading.Lock()
+        self._buffers: dict[str, _Buffer] = {}
+        self._buffer_mutex = threading.Lock()
         self._chance = random.Random()
 
     def claim_at_once(
@@ -178,7 +178,7 @@ class Claimer:
         while len(claimed) < limit:
             drawn = self._draw(task_type)
             if drawn is None:
-                self._fill_hat(session, task_type)
+                self._fill_buffer(session, task_type)
                 drawn = self._draw(task_type, to_the_last=True)
             if drawn is None:
                 break
@@ -189,14 +189,15 @@ class Claimer:
         return claimed
 
     def _draw(self, task_type: str, to_the_last: bool = False) -> int | None:
-        """The row id of a task out of the hat; None when it is to be filled anew, or is empty."""
-        with self._hat_mutex:
-            hat = self._hats.get(task_type)
-            if hat is None or len(hat.row_ids) <= (0 if to_the_last else hat.to_leave):
+        """The row id of a task in the sample buffer; None when that is to be filled again, or is
+        empty."""
+        with self._buffer_mutex:
+            buffer = self._buffers.get(task_type)
+            if buffer is None or len(buffer.row_ids) <= (0 if to_the_last else buffer.to_leave):
                 return None
-            return hat.row_ids.pop()
+            return buffer.row_ids.pop()
 
-    def _fill_hat(self, session: Session, task_type: str) -> None:
+    def _fill_buffer(self, session: Session, task_type: str) -> None:
         """Fill it with the row ids of neighbours, from a random place on and going round at the
         end of the queue, in the order in which they will be drawn.
 
@@ -205,22 +206,22 @@ class Claimer:
         sampling with a reservoir", Information Processing Letters 97, 2006).
         """
         low, high = session.execute(_SQL["ready_bounds"], {"task_type": task_type}).fetchone()
-        hat = []
+        buffer = []
         if low is not None:
             start = self._chance.randint(low, high)
             query = _SQL["neighbours"]
-            hat = session.execute(query, (task_type, start, _NEIGHBOURS)).fetchall()
-            if len(hat) < _NEIGHBOURS:
-                missing = _NEIGHBOURS - len(hat)
+            buffer = session.execute(query, (task_type, start, _NEIGHBOURS)).fetchall()
+            if len(buffer) < _NEIGHBOURS:
+                missing = _NEIGHBOURS - len(buffer)
                 first = session.execute(query, (task_type, 0, missing)).fetchall()
-                hat += [each for each in first if each[0] < start]
+                buffer += [each for each in first if each[0] < start]
         drawn = {
             row_id: self._chance.random() ** (1 / (1 + max(priority, 0)))
-            for row_id, priority in hat
+            for row_id, priority in buffer
         }
         order = sorted(drawn, key=drawn.__getitem__)  # the largest is last
-        with self._hat_mutex:
-            self._hats[task_type] = _Hat(order, max(len(order) // 2, _FEWEST_LEFT))
+        with self._buffer_mutex:
+            self._buffers[task_type] = _Buffer(order, max(len(order) // 2, _FEWEST_LEFT))
 
 
 def _pick_one(request: ClaimRequest) -> tuple[Any, ...]:

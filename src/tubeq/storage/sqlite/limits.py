@@ -19,7 +19,7 @@ from tubeq.domain.breaker import Admission, Breaker, BreakerPolicy, Probe, Verdi
 from tubeq.domain.clock import Clock, LeaseClock, Moment
 from tubeq.domain.errors import StorageBusy
 from tubeq.domain.leases import Lease
-from tubeq.domain.limits import Grant, Holder, LimitRule, Permit, Refusal, Standing
+from tubeq.domain.limits import Grant, Holder, LimitRule, Refusal, Slot, Standing
 from tubeq.storage.identifiers import new_ids
 from tubeq.storage.queries import load_queries
 from tubeq.storage.sqlite.file.session import Session
@@ -38,7 +38,7 @@ class SQLiteLimits:
     Args:
         session: the handle.
         clock: the source of time.
-        sync_told: whether rules and pauses are on the disk when a verb returns. Permits never
+        sync_told: whether rules and pauses are on the disk when a verb returns. Slots never
             are: a power cut ends those who hold them, too.
     """
 
@@ -83,7 +83,7 @@ class SQLiteLimits:
         self._view_until = time.monotonic() + _VIEW_S
         self._view_offset_s = self._clock.moment().offset_s
 
-    # Permits ------------------------------------------------------------------------------------
+    # Slots ------------------------------------------------------------------------------------
 
     def take(self, keys: Sequence[str], holder: Holder, lease_s: float) -> Grant | Refusal:
         if self.is_idle() or not self._rules_for(keys, self._rules):
@@ -113,22 +113,22 @@ class SQLiteLimits:
         standings = self._standings(query, self._rules_for(keys, rules), moment)
         for key, standing in standings.items():
             if limits.is_out_of_time(standing, now):
-                self._store_mended(session, key, limits.mended(standing, now), moment)
+                self._store_clamped(session, key, limits.clamped(standing, now), moment)
         refusal = _judged(standings, now)
         if refusal is not None:
             return refusal
-        session.execute(_SQL["delete_expired_permits"], moment._asdict())
-        permit_ids = []
+        session.execute(_SQL["delete_expired_slots"], moment._asdict())
+        slot_ids = []
         for key, standing in standings.items():
-            due_at = limits.due_after(limits.mended(standing, now), now)
+            due_at = limits.due_after(limits.clamped(standing, now), now)
             if due_at is not None:
                 session.execute(_SQL["put_due_at"], (key, due_at))
             if standing.rule.concurrency is not None:
-                permit_ids += new_ids(1, now)
+                slot_ids += new_ids(1, now)
                 lease = Lease.of(moment, lease_s)
-                row = (permit_ids[-1], key, *holder, now, lease_s, *lease[1:])
-                session.execute(_SQL["insert_permit"], row)
-        return Grant(tuple(permit_ids))
+                row = (slot_ids[-1], key, *holder, now, lease_s, *lease[1:])
+                session.execute(_SQL["insert_slot"], row)
+        return Grant(tuple(slot_ids))
 
     def _rules_for(self, keys: Sequence[str], rules: Sequence[LimitRule]) -> dict[str, LimitRule]:
         found = {key: limits.rule_for(key, rules) for key in keys}
@@ -139,17 +139,19 @@ class SQLiteLimits:
     ) -> dict[str, Standing]:
         standings = {}
         for key, rule in rules.items():
-            permits = [_permit(row, moment) for row in query(_SQL["permits_of_key"], (key,))]
+            slots = [_slot(row, moment) for row in query(_SQL["slots_of_key"], (key,))]
             due = query(_SQL["due_at"], (key,)) if rule.per_s is not None else ()
-            standings[key] = Standing(rule, permits, due[0][0] if due else None)
+            standings[key] = Standing(rule, slots, due[0][0] if due else None)
         return standings
 
-    def _store_mended(self, session: Session, key: str, standing: Standing, moment: Moment) -> None:
+    def _store_clamped(
+        self, session: Session, key: str, standing: Standing, moment: Moment
+    ) -> None:
         if standing.due_at is not None:
             session.execute(_SQL["put_due_at"], (key, standing.due_at))
-        for permit in standing.permits:
-            lease = Lease.of(moment, permit.expires_at - moment.now)
-            session.execute(_SQL["mend_permit"], (permit.taken_at, *lease[1:], permit.permit_id))
+        for slot in standing.slots:
+            lease = Lease.of(moment, slot.expires_at - moment.now)
+            session.execute(_SQL["clamp_slot"], (slot.taken_at, *lease[1:], slot.permit_id))
 
     def _clean(self, session: Session, now: float) -> None:
         """Now and then: keys come and go, channels by the thousand."""
@@ -158,19 +160,17 @@ class SQLiteLimits:
             session.execute(_SQL["delete_old_rates"], (now,))
 
     def release(self, grant: Grant) -> None:
-        if len(grant.permit_ids) == 1:
-            self._session.write_one(_SQL["delete_permit"], grant.permit_ids, durable=False)
-        elif grant.permit_ids:
+        if len(grant.slot_ids) == 1:
+            self._session.write_one(_SQL["delete_slot"], grant.slot_ids, durable=False)
+        elif grant.slot_ids:
             with self._session.write(durable=False) as session:
-                session.executemany(_SQL["delete_permit"], [(each,) for each in grant.permit_ids])
+                session.executemany(_SQL["delete_slot"], [(each,) for each in grant.slot_ids])
 
     def extend(self, holder: Holder, lease_s: float) -> None:
         moment = self._clock.moment()
         lease = Lease.of(moment, lease_s)._asdict()
         with self._session.write(durable=False) as session:
-            session.execute(
-                _SQL["extend_permits"], {**holder._asdict(), **lease, "lease_s": lease_s}
-            )
+            session.execute(_SQL["extend_slots"], {**holder._asdict(), **lease, "lease_s": lease_s})
             for row in session.execute(_SQL["breakers"]).fetchall():
                 before = _breaker(row, moment)
                 after = breakers.extended(before, holder, lease_s, moment.now)
@@ -181,7 +181,7 @@ class SQLiteLimits:
             return 0  # as a rule, and then without a lock
         moment = self._clock.moment()
         with self._session.write(durable=False) as session:
-            freed = session.execute(_SQL["free_permits"], (worker_id,)).rowcount
+            freed = session.execute(_SQL["free_slots"], (worker_id,)).rowcount
             for row in session.execute(_SQL["breakers"]).fetchall():
                 before = _breaker(row, moment)
                 after = breakers.without_worker(before, worker_id)
@@ -189,10 +189,10 @@ class SQLiteLimits:
         self._view_until = 0.0
         return freed
 
-    def permits(self) -> list[Permit]:
+    def slots(self) -> list[Slot]:
         moment = self._clock.moment()
-        found = [_permit(row, moment) for row in self._session.read(_SQL["permits"])]
-        return [permit for permit in found if permit.expires_at > moment.now]
+        found = [_slot(row, moment) for row in self._session.read(_SQL["slots"])]
+        return [slot for slot in found if slot.expires_at > moment.now]
 
     # Pauses -------------------------------------------------------------------------------------
 
@@ -266,16 +266,16 @@ class SQLiteLimits:
 
 
 def _judged(standings: Mapping[str, Standing], now: float) -> Refusal | None:
-    return limits.judged({key: limits.mended(each, now) for key, each in standings.items()}, now)
+    return limits.judged({key: limits.clamped(each, now) for key, each in standings.items()}, now)
 
 
 # Times are read as the wall clock shows them now, and written with those of the monotonic clock.
 
 
-def _permit(row: Sequence[Any], moment: Moment) -> Permit:
+def _slot(row: Sequence[Any], moment: Moment) -> Slot:
     permit_id, key, worker_id, task, claim_token, taken_at, lease_s, *lease = row
     ends_at = Lease(None, *lease).wall_end(moment)
-    return Permit(permit_id, key, Holder(worker_id, task, claim_token), taken_at, lease_s, ends_at)
+    return Slot(permit_id, key, Holder(worker_id, task, claim_token), taken_at, lease_s, ends_at)
 
 
 def _breaker(row: Sequence[Any], moment: Moment) -> Breaker:

@@ -262,7 +262,7 @@ def _make_ready(copy: Path, highest_token: int, clock: Clock) -> Restored:
             step = _CLAIMS * (1 + secrets.randbelow(_STEPS))
             token = max(own, highest_token) + step
             session.execute(_SQL["raise_tokens"], {"token": token})
-            for name in ("forget_workers", "forget_permits", "forget_probes"):
+            for name in ("forget_workers", "forget_slots", "forget_probes"):
                 session.execute(_SQL[name])
         (tasks,) = storage._session.read(_SQL["count_tasks"])[0]
         return Restored(tasks, released, 0, None, storage.maintenance.broken_rules())

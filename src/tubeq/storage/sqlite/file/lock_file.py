@@ -32,7 +32,7 @@ _MEMORY_AT = 8  # a multiple of its numbers' size, and beyond the bytes that are
 WRITES, SYNCS_BEGUN, SYNCS_DONE, LAST_IN_TURN = range(4)
 """The numbers: small writes since the last checkpoint; syncs of the log that began, and that ended;
 when a writer last wrote who will come back at once, in nanoseconds of the monotonic clock."""
-FRONT_WORD, LINE_WORD, SYNC_WORD = range(3)
+FRONT_WORD, QUEUE_WORD, SYNC_WORD = range(3)
 """The words: of who waits for the write lock at the front, and behind; and for a sync."""
 _NUMBERS, _WORDS = 4, 3
 _OPENED_AT = 56  # behind what older versions map

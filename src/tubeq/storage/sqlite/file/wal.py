@@ -217,7 +217,7 @@ class Checkpointer:
         finally:
             other.execute("ROLLBACK")
         self._wal.sync()  # so that the last step finds little to sync while others wait for it
-        self._write_lock.take_out_of_line(other.execute, "BEGIN IMMEDIATE")
+        self._write_lock.take_without_queue(other.execute, "BEGIN IMMEDIATE")
         try:
             # First of all: if this process is killed now, the next checkpoint comes later. The
             # other way round it could come for a log that was moved to its end.

@@ -27,7 +27,13 @@ from collections.abc import Callable
 from typing import Any
 
 from tubeq.domain.errors import StorageBusy
-from tubeq.storage.sqlite.file.lock_file import BYTES, FRONT_WORD, LAST_IN_TURN, LINE_WORD, LockFile
+from tubeq.storage.sqlite.file.lock_file import (
+    BYTES,
+    FRONT_WORD,
+    LAST_IN_TURN,
+    QUEUE_WORD,
+    LockFile,
+)
 
 FRONT_BYTE, CHECKPOINT_BYTE, OPEN_BYTE, SYNC_BYTE = range(BYTES)
 
@@ -44,8 +50,8 @@ _STARVED_AFTER_S = 0.002
 """Who is at the front so long without the lock: newcomers no longer pass him by."""
 _WAITING, _STARVING = 1, 2
 _FRONT_SLEEP_S = 0.0005
-_LINE_SLEEP_S = 0.1
-_OUT_OF_LINE_SLEEP_S = 0.0001
+_QUEUE_SLEEP_S = 0.1
+_AT_ONCE_SLEEP_S = 0.0001
 _PATIENCE_S = 0.1
 
 Attempt = Callable[..., sqlite3.Cursor]
@@ -63,7 +69,7 @@ class WriteLock:
         self._file = file
         self._timeout_s = timeout_s
         # Other than 0 while somebody may be asleep on them.
-        self._front, self._line = file.words[FRONT_WORD], file.words[LINE_WORD]
+        self._front, self._queue = file.words[FRONT_WORD], file.words[QUEUE_WORD]
         self._turn_ends = 0.0
         self._released_at = 0.0
         self._comes_back = False
@@ -93,14 +99,14 @@ class WriteLock:
                 return cursor
         if self._owes_wake_up:
             self._hand_on()  # the turn has ended since the last write
-        cursor = self._stand_in_line(now, execute, sql, parameters)
+        cursor = self._queue_up(now, execute, sql, parameters)
         now = time.monotonic()
         self._turn_ends = now + TURN_S
         if comes_back:
             self._file.numbers[LAST_IN_TURN] = int(now * 1e9)
         return cursor
 
-    def take_out_of_line(self, execute: Attempt, sql: str) -> sqlite3.Cursor:
+    def take_without_queue(self, execute: Attempt, sql: str) -> sqlite3.Cursor:
         """As `take`, for who has little to do that would grow while it waits: between two writes
         of another's turn.
 
@@ -113,7 +119,7 @@ class WriteLock:
             if cursor is not None:
                 return cursor
             self._waited_s(began)
-            time.sleep(_OUT_OF_LINE_SLEEP_S)
+            time.sleep(_AT_ONCE_SLEEP_S)
 
     def given_back(self) -> None:
         """Called when SQLite's lock is free again: lets the next writer know."""
@@ -130,21 +136,21 @@ class WriteLock:
         self._file.numbers[LAST_IN_TURN] = 0
         self._front.pass_on()
 
-    def _stand_in_line(
+    def _queue_up(
         self, began: float, execute: Attempt, sql: str, parameters: Any
     ) -> sqlite3.Cursor:
-        behind_others = bool(self._line.value)
+        behind_others = bool(self._queue.value)
         while behind_others or not self._file.try_lock(FRONT_BYTE):
             if not behind_others:
-                self._line.value = 1
+                self._queue.value = 1
                 if self._file.try_lock(FRONT_BYTE):
                     break
-            self._line.wait(1, min(_LINE_SLEEP_S, self._timeout_s))
+            self._queue.wait(1, min(_QUEUE_SLEEP_S, self._timeout_s))
             behind_others = False
             if self._waited_s(began) > _PATIENCE_S:
                 cursor = _try(execute, sql, parameters)
                 if cursor is not None:
-                    self._line.pass_on()  # it may have been this one's turn to come to the front
+                    self._queue.pass_on()  # it may have been this one's turn to come to the front
                     return cursor
         try:
             while True:
@@ -157,7 +163,7 @@ class WriteLock:
                 self._front.wait(waiting, _FRONT_SLEEP_S)
         finally:
             self._file.unlock(FRONT_BYTE)
-            self._line.pass_on()
+            self._queue.pass_on()
 
     def _is_turn_of_another(self) -> bool:
         """Whether somebody wrote just now and will come back at once. (After a restart of the

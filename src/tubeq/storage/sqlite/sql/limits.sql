@@ -3,7 +3,7 @@
 -- name: rule_columns
 key, concurrency, per_s, burst
 
--- name: permit_columns
+-- name: slot_columns
 permit_id, key, worker_id, task, claim_token, taken_at, lease_s, expires_at, boot, ends_uptime_s
 
 -- name: breaker_columns
@@ -24,33 +24,33 @@ INSERT OR REPLACE INTO limit_rule ($rule_columns) VALUES (?, ?, ?, ?)
 -- name: delete_rule
 DELETE FROM limit_rule WHERE key = ?
 
--- Permits -----------------------------------------------------------------------------------------
+-- Slots -----------------------------------------------------------------------------------------
 
--- name: permits
-SELECT $permit_columns FROM limit_permit ORDER BY key, taken_at, permit_id
+-- name: slots
+SELECT $slot_columns FROM limit_permit ORDER BY key, taken_at, permit_id
 
--- name: permits_of_key
-SELECT $permit_columns FROM limit_permit WHERE key = ? ORDER BY taken_at, permit_id
+-- name: slots_of_key
+SELECT $slot_columns FROM limit_permit WHERE key = ? ORDER BY taken_at, permit_id
 
--- name: insert_permit
-INSERT INTO limit_permit ($permit_columns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+-- name: insert_slot
+INSERT INTO limit_permit ($slot_columns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
--- name: mend_permit
+-- name: clamp_slot
 UPDATE limit_permit SET taken_at = ?, expires_at = ?, boot = ?, ends_uptime_s = ?
 WHERE permit_id = ?
 
--- name: delete_permit
+-- name: delete_slot
 DELETE FROM limit_permit WHERE permit_id = ?
 
 -- As Lease.has_ended has it; see $has_expired of queries.sql.
--- name: delete_expired_permits
+-- name: delete_expired_slots
 DELETE FROM limit_permit WHERE
 CASE WHEN (boot & 0xFFFFFFFF) = (:boot & 0xFFFFFFFF) THEN ends_uptime_s <= :uptime_s
      WHEN (boot >> 32) = (:boot >> 32) THEN 1
      ELSE expires_at <= :now END
 
--- A permit that has expired, and that nobody has deleted yet, was given to nobody else either.
--- name: extend_permits
+-- A slot that has expired, and that nobody has deleted yet, was given to nobody else either.
+-- name: extend_slots
 UPDATE limit_permit SET lease_s = :lease_s, expires_at = :expires_at, boot = :boot,
     ends_uptime_s = :ends_uptime_s
 WHERE worker_id = :worker_id AND task IS :task AND claim_token IS :claim_token
@@ -59,7 +59,7 @@ WHERE worker_id = :worker_id AND task IS :task AND claim_token IS :claim_token
 SELECT EXISTS (SELECT 1 FROM limit_permit WHERE worker_id = :worker_id)
     OR EXISTS (SELECT 1 FROM limit_breaker WHERE probe_worker_id = :worker_id)
 
--- name: free_permits
+-- name: free_slots
 DELETE FROM limit_permit WHERE worker_id = ?
 
 -- Rates -------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ UPDATE task_queue SET claim_token = :token
 -- name: forget_workers
 DELETE FROM worker
 
--- name: forget_permits
+-- name: forget_slots
 DELETE FROM limit_permit
 
 -- name: forget_probes

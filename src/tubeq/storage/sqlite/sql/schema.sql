@@ -199,7 +199,7 @@ CREATE TABLE limit_rule (
     CHECK (concurrency IS NOT NULL OR per_s IS NOT NULL)
 ) WITHOUT ROWID;
 
--- One row a permit of a rule with a concurrency. Ids are never used again, so that whoever gives
+-- One row a slot of a rule with a concurrency. Ids are never used again, so that whoever gives
 -- one back late cannot give back somebody else's.
 CREATE TABLE limit_permit (
     permit_id TEXT PRIMARY KEY,
