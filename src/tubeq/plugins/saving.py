@@ -49,7 +49,7 @@ def save(
     or nothing, with one transaction.
 
     Ideas are stored once per `source_id`, and so are child tasks created, whatever attempt saves
-    them. Saving is a sign of life: the task's time limit begins anew, and if anything was new, so
+    them. Saving is a sign of life: the task's time limit begins again, and if anything was new, so
     do its counts of failures. Outside of a worker it does nothing.
 
     Args:

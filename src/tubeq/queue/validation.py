@@ -122,7 +122,7 @@ def encoded_task(
         not isinstance(key, str) or not 0 < len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH
     ):
         raise InvalidParameters(
-            f"idempotency_key must be a text of 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} characters"
+            f"idempotency_key must be a string of 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} characters"
         )
     return EncodedTask(name, parameters_json, whole, due, key)
 
@@ -174,7 +174,7 @@ def checked_idea(item: Idea | Mapping[str, Any]) -> Idea:
     for name in _IDEA_TEXTS:
         value = getattr(idea, name)
         if value is not None and not isinstance(value, str):
-            raise _invalid(item, name, "a text")
+            raise _invalid(item, name, "a string")
     for name, kinds in _IDEA_NUMBERS.items():
         value = getattr(idea, name)
         if value is not None and not (isinstance(value, kinds) and is_number(value, *_IDEA_RANGE)):
@@ -197,7 +197,7 @@ def checked_child(child: ChildTask) -> EncodedChild:
     source_id = child.source_id
     if not isinstance(source_id, str) or not 0 < len(source_id) <= MAX_SOURCE_ID_LENGTH:
         raise InvalidParameters(
-            f"a child's source_id must be a text of 1 to {MAX_SOURCE_ID_LENGTH} characters, "
+            f"a child's source_id must be a string of 1 to {MAX_SOURCE_ID_LENGTH} characters, "
             f"not {source_id!r:.60}"
         )
     task = NewTask(child.task_type, child.parameters, child.priority)

@@ -28,7 +28,7 @@ class WorkerConfig:
 
     Args:
         task_type: the tasks it claims; or several types, which it takes in turn.
-        worker_id: its name; None makes one that no other process, nor a later one, bears.
+        worker_id: its name; None makes one that no other process, nor a later one, has.
         poll_interval: seconds after which an idle worker looks into the queue although nobody
             woke it. New tasks wake it at once, so this may be long.
         max_retries: the failure with this number is final.
@@ -122,7 +122,7 @@ class WorkerConfig:
 
 
 def new_worker_id(prefix: str | None = None) -> str:
-    """A name that no other process bears, nor a later one with the same process id.
+    """A name that no other process has, nor a later one with the same process id.
 
     Args:
         prefix: what to begin with; None is the host's name.
@@ -152,7 +152,7 @@ def _check_worker_id(worker_id: object) -> None:
         return
     if not isinstance(worker_id, str) or not 0 < len(worker_id) <= _MAX_WORKER_ID_LENGTH:
         raise InvalidParameters(
-            f"worker_id must be a text of 1 to {_MAX_WORKER_ID_LENGTH} characters: "
+            f"worker_id must be a string of 1 to {_MAX_WORKER_ID_LENGTH} characters: "
             f"{worker_id!r:.60}"
         )
 

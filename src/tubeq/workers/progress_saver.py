@@ -29,7 +29,7 @@ class ProgressSaver:
     Args:
         queue: where it goes.
         watch: who watches the attempt.
-        attempt: whose claim it bears.
+        attempt: whose claim it has.
     """
 
     __slots__ = ("_attempt", "_queue", "_watch", "got_on", "has_saved", "refusal")

@@ -145,7 +145,7 @@ class Watch:
         return attempt
 
     def grant_time(self, attempt: Attempt) -> None:
-        """The attempt gets on: its time limit begins anew."""
+        """The attempt gets on: its time limit begins again."""
         if self._config.task_timeout_s is not None and attempt.reason is None:
             attempt.end_at = monotonic() + self._config.task_timeout_s
             self._stats.ends_by = attempt.end_at + self._config.stop_grace_s + _LEAVE_S

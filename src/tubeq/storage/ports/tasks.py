@@ -155,7 +155,7 @@ class Storage(Protocol):
     def claim(self, request: ClaimRequest, limit: int = 1) -> list[Task]:
         """Claim up to `limit` due QUEUED tasks: no task is ever returned to two callers.
 
-        Each returned task is CLAIMED (RUNNING with `request.start`), bears a claim token larger
+        Each returned task is CLAIMED (RUNNING with `request.start`), has a claim token larger
         than any before it, and a lease until now + `request.lease_s`. An empty list means that
         nothing was due. A task whose `run_after` has passed is returned at once when nothing else
         is due, and otherwise competes within 0.1 s of falling due.
@@ -272,7 +272,7 @@ class Storage(Protocol):
 
     def requeue(self, task_id: str) -> Task:
         """A finished task back to QUEUED, due at once, its counters and error cleared, its
-        earlier results kept until it completes again. It begins anew: its cursor is forgotten,
+        earlier results kept until it completes again. It begins again: its cursor is forgotten,
         and its finished children are let go, so that it may create them once more.
 
         Raises:

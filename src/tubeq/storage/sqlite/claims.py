@@ -57,7 +57,7 @@ _PROMOTE_EVERY_S = 0.1
 
 
 class _Buffer(NamedTuple):
-    """Row ids in the order in which they are drawn, the last first. It is filled anew once no more
+    """Row ids in the order in which they are drawn, the last first. It is filled again once no more
     than `to_leave` are left: they are the light ones, and other tasks may be heavier."""
 
     row_ids: list[int]

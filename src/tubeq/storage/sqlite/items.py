@@ -2,7 +2,8 @@
 
 Folding reads a batch of results and the items they belong to without a lock, works out what is
 known then, and writes it under the write lock if the generation is still the one it began with:
-every fold raises that, and so does whoever deletes the newest result. Otherwise it begins anew.
+every fold raises that, and so does a transaction that deletes the newest result. Otherwise it
+begins again.
 """
 
 from __future__ import annotations

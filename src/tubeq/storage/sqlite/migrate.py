@@ -187,7 +187,7 @@ SEED_COLUMNS = {
 
 
 def _set_seed_aside(connection: sqlite3.Connection, path: Path) -> None:
-    """Rename the seed's tables, once sure that their rows can be taken over.
+    """Rename the seed's tables, once sure that their rows can be imported.
 
     Raises:
         SchemaMismatch: a column is missing, or a status is unknown.
@@ -249,5 +249,5 @@ def _copy_seed(connection: sqlite3.Connection, path: Path, now: str) -> None:
         (rows,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
         (seed_rows,) = connection.execute(f"SELECT count(*) FROM seed_{table}").fetchone()
         if rows != seed_rows:
-            raise SchemaMismatch(f"{path}: {seed_rows - rows} rows of {table} were not taken over")
+            raise SchemaMismatch(f"{path}: {seed_rows - rows} rows of {table} were not imported")
         connection.execute(f"DROP TABLE seed_{table}")

@@ -1,8 +1,8 @@
 """Reading a database that cannot be written: another user's, or on a read-only file system.
 
 SQLite reads one in WAL mode through two side files that it makes where they are missing. Where a
-reader may make none, or should not (they would be his, and lock the owner out), it can still be
-read as one that nobody changes (`immutable`): right as long as no log holds anything.
+reader may make none, or should not (they would be of that user, and lock the owner out), it can
+still be read as one that no program changes (`immutable`): right as long as no log holds anything.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class ReadOnlySession(Session):
     """A handle that only reads. It makes no side file and takes no lock but SQLite's for reading.
 
     Raises:
-        StorageError: one of its kinds; StorageReadOnly where it would have to be migrated first.
+        StorageError: one of its subclasses; StorageReadOnly where it had to be migrated first.
     """
 
     is_read_only = True
@@ -129,7 +129,7 @@ class ReadOnlySession(Session):
         with SQLite's locks, where another program began to change it meanwhile.
 
         Raises:
-            StorageError: one of its kinds.
+            StorageError: one of its subclasses.
         """
         rows = super().read(sql, parameters)
         if self._factory.is_immutable and not self._factory.is_unchanging():

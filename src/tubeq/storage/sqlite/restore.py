@@ -94,7 +94,7 @@ def restore(
         StorageBusy: workers live, or others have the database open.
         SchemaMismatch: the backup is newer than this program, or of another one.
         StorageCorrupt: the backup is damaged.
-        StorageError: another of its kinds. Whichever it is, the database is as it was.
+        StorageError: another of its subclasses. Whichever it is, the database is as it was.
     """
     path = real_path(path)
     _require_places(path, backup)

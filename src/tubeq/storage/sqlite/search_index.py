@@ -2,7 +2,7 @@
 
 The table item_search holds no text of its own, and is made when it is first needed: a database can
 be used by programs whose SQLite has no FTS5, too. Such a one leaves a note where it changes an
-indexed text, and the next program that can search makes the index anew.
+indexed text, and the next program that can search makes the index again.
 """
 
 from __future__ import annotations

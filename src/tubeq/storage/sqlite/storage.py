@@ -52,7 +52,7 @@ class SQLiteStorage:
         read_only: nothing is written, nor created; see read_only.py.
 
     Raises:
-        StorageError: one of its kinds, naming what is wrong with the file and how to mend it.
+        StorageError: one of its subclasses, naming what is wrong with the file and what to do.
     """
 
     def __init__(

@@ -103,7 +103,7 @@ def translated(path: Path) -> Iterator[None]:
     """Turns SQLite's and the system's errors into those of the tree.
 
     Raises:
-        StorageError: one of its kinds.
+        StorageError: one of its subclasses.
     """
     try:
         yield

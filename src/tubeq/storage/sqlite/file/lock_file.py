@@ -31,9 +31,10 @@ _FILE_BYTES = 72
 _MEMORY_AT = 8  # a multiple of its numbers' size, and beyond the bytes that are locked
 WRITES, SYNCS_BEGUN, SYNCS_DONE, LAST_IN_TURN = range(4)
 """The numbers: small writes since the last checkpoint; syncs of the log that began, and that ended;
-when a writer last wrote who will come back at once, in nanoseconds of the monotonic clock."""
+when a writer last wrote that will come back at once, in nanoseconds of the monotonic clock."""
 FRONT_WORD, QUEUE_WORD, SYNC_WORD = range(3)
-"""The words: of who waits for the write lock at the front, and behind; and for a sync."""
+"""The words: of the process at the front of the queue for the write lock, of those behind it, and
+of those that wait for a sync."""
 _NUMBERS, _WORDS = 4, 3
 _OPENED_AT = 56  # behind what older versions map
 DATABASE_INODE, LOG_INODE = range(2)
@@ -43,7 +44,7 @@ DATABASE_INODE, LOG_INODE = range(2)
 class LockFile:
     """A file whose bytes can be locked, with some shared memory in it. It is never deleted.
 
-    All handles share `numbers` (64 bits each; whoever holds a lock may change those that it stands
+    All handles share `numbers` (64 bits each; the holder of a lock may change those that it stands
     for), `words`, to sleep on, and `opened`.
 
     Args:
@@ -81,7 +82,7 @@ class LockFile:
         )
 
         def try_lock(self, byte: int) -> bool:
-            """Lock that byte, if nobody else has it."""
+            """Lock that byte, if no other handle has it."""
             try:
                 fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, self._LOCK[byte])
             except (BlockingIOError, PermissionError):
@@ -95,7 +96,7 @@ class LockFile:
     elif sys.platform == "win32":
 
         def try_lock(self, byte: int) -> bool:
-            """Lock that byte, if nobody else has it."""
+            """Lock that byte, if no other handle has it."""
             os.lseek(self._fd, byte, os.SEEK_SET)
             try:
                 msvcrt.locking(self._fd, msvcrt.LK_NBLCK, 1)

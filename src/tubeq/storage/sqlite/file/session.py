@@ -56,7 +56,7 @@ class Session:
     """Reads and writes on one file, for all threads of this process.
 
     Raises:
-        StorageError: one of its kinds, naming what is wrong with the file and how to mend it.
+        StorageError: one of its subclasses, naming what is wrong with the file and what to do.
     """
 
     is_read_only = False
@@ -99,7 +99,7 @@ class Session:
         """All rows of a query. No cursor stays open, so no snapshot keeps the log from shrinking.
 
         Raises:
-            StorageError: one of its kinds.
+            StorageError: one of its subclasses.
         """
         if self._unusable:
             raise self._unusable
@@ -141,7 +141,7 @@ class Session:
         before it looks at anything. Without them, a claim takes a tenth less time.
 
         Raises:
-            StorageError: one of its kinds.
+            StorageError: one of its subclasses.
         """
         connection = self._connection
         cursor = None
@@ -178,7 +178,7 @@ class Session:
         """Copy the database as it is now to another connection, beside the working handle.
 
         Raises:
-            StorageError: one of its kinds.
+            StorageError: one of its subclasses.
         """
         self._require_same_files()
         with translated(self.path):

@@ -16,7 +16,7 @@ def wal_reset_bug(version: Version = sqlite3.sqlite_version_info) -> bool:
     """Whether that version has the WAL-reset bug (https://sqlite.org/wal.html#walresetbug).
 
     A checkpoint that begins just after another has finished can miss that a writer starts the log
-    anew meanwhile, and then pass over pages that were never copied. Fixed in 3.51.3, and in 3.44.6
+    again meanwhile, and then pass over pages that were never copied. Fixed in 3.51.3, and in 3.44.6
     and 3.50.7 on their branches. tubeq's checkpoints keep that writer away (see wal.Checkpointer),
     so they are safe on every version; those of other programs on the file may not be.
     """

@@ -113,9 +113,9 @@ class Checkpointer:
     Of all processes with the file open, the one that gets the lock on a byte of the side file does
     it; the others go on. Most is moved while they write. Only the last step, which moves what they
     wrote meanwhile, is under the write lock: else a log that is written to all the time would never
-    be moved to its end, and so never start anew.
+    be moved to its end, and so never start again.
 
-    SQLite 3.7.0 to 3.51.2 can lose what is in the log if one connection starts the log anew while
+    SQLite 3.7.0 to 3.51.2 can lose what is in the log if one connection starts the log again while
     another begins to checkpoint one that was already moved to its end (sqlite.org/wal.html, "The
     WAL-reset bug"). Here that cannot coincide: in the first step a reader pins the log, and the log
     holds at least the write that asked for the checkpoint; in the last nobody else can write.
@@ -226,7 +226,7 @@ class Checkpointer:
                 _, pages, moved = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
                 if moved == pages:
                     break
-                time.sleep(_RETRY_S)  # somebody reads, or found just now that he cannot write
+                time.sleep(_RETRY_S)  # a process reads, or found just now that it cannot write
         finally:
             other.execute("ROLLBACK")
             self._write_lock.given_back()

@@ -1,22 +1,22 @@
-"""Who writes next: a fair line in front of SQLite's write lock.
+"""Which process writes next: a fair queue in front of SQLite's write lock.
 
 SQLite lets waiting writers sleep for up to 100 ms at a time, so under load some wait for a second
-while others write. Here a writer tries SQLite's lock once, and if another has it stands in line.
-Correctness never depends on the line: SQLite's lock alone keeps writers apart, and other programs
+while others write. Here a writer tries SQLite's lock once, and queues if another writer has it.
+Correctness never depends on the queue: SQLite's lock alone keeps writers apart, and other programs
 take only that.
 
-The writer at the front of the line (it holds a lock on the front byte of a side file) sleeps until
-the one who wrote wakes it; the others sleep until the front is free. A writer that was let in may
-come back again and again for the length of a turn, since to hand the lock on costs as much as
-several writes (two switches of processes, and SQLite's page cache); then it must stand in line. So
-no wait is longer than a turn a competitor. A newcomer, who did not write just before, tries the
-lock first: he will be gone again before a sleeper is awake, and if he were not let by, every write
-would cost a sleeper's awakening (a lock convoy). Only where the one at the front starves must he
-stand in line as well; that is the rule of Go's sync.Mutex.
+The writer at the front of the queue (it holds a lock on the front byte of a side file) sleeps until
+the last writer wakes it; the others sleep until the front is free. A writer that has the lock may
+take it again and again for the length of a turn, since to hand the lock on costs as much as several
+writes (two switches of processes, and SQLite's page cache); then it must queue. So no wait is
+longer than a turn a competitor. A newcomer, which did not write just before, tries the lock first:
+it is done before a sleeper is awake, and if it had to queue, every write would cost the awakening
+of a sleeper (a lock convoy). Only where the writer at the front starves must newcomers queue as
+well; that is the rule of Go's sync.Mutex.
 
-Every sleep ends of its own accord, so a wake-up that is lost (its process was killed) costs
-milliseconds. A stopped process (SIGSTOP, a laptop's lid) at the front holds nothing up for long:
-whoever waited long enough also tries the lock itself.
+Every sleep has an end, so a wake-up that is lost (its process was killed) costs milliseconds. A
+stopped process (SIGSTOP, a laptop's lid) at the front holds nothing up for long: a process that
+waited long enough also tries the lock itself.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ for 1,133 ms, and one process gets most of the work (Jain's index 0.47, here 0.9
 _BACK_AT_ONCE_S = 0.0002
 """A writer whose last write is not longer ago will come back at once, as it did before."""
 _GONE_AFTER_S = 0.0005
-"""A writer in his turn who was thought to come back at once, and did not: others go on."""
+"""A writer that was expected to come back at once, and did not: others go on."""
 _STARVED_AFTER_S = 0.002
-"""Who is at the front so long without the lock: newcomers no longer pass him by."""
+"""A writer is at the front so long without the lock: newcomers no longer overtake it."""
 _WAITING, _STARVING = 1, 2
 _FRONT_SLEEP_S = 0.0005
 _QUEUE_SLEEP_S = 0.1
@@ -68,7 +68,7 @@ class WriteLock:
     def __init__(self, file: LockFile, timeout_s: float) -> None:
         self._file = file
         self._timeout_s = timeout_s
-        # Other than 0 while somebody may be asleep on them.
+        # Other than 0 while a process may be asleep on them.
         self._front, self._queue = file.words[FRONT_WORD], file.words[QUEUE_WORD]
         self._turn_ends = 0.0
         self._released_at = 0.0
@@ -107,8 +107,8 @@ class WriteLock:
         return cursor
 
     def take_without_queue(self, execute: Attempt, sql: str) -> sqlite3.Cursor:
-        """As `take`, for who has little to do that would grow while it waits: between two writes
-        of another's turn.
+        """As `take`, for little work that would grow while it waits: between two writes of another
+        handle's turn.
 
         Raises:
             StorageBusy: the lock was not had within the timeout.
@@ -125,7 +125,7 @@ class WriteLock:
         """Called when SQLite's lock is free again: lets the next writer know."""
         self._released_at = now = time.monotonic()
         if self._comes_back and now < self._turn_ends:
-            # To wake anybody now would be in vain: the one at the front looks by itself.
+            # To wake a process now would be in vain: the one at the front checks by itself.
             self._file.numbers[LAST_IN_TURN] = int(now * 1e9)
             self._owes_wake_up = True
             return
@@ -166,7 +166,7 @@ class WriteLock:
             self._queue.pass_on()
 
     def _is_turn_of_another(self) -> bool:
-        """Whether somebody wrote just now and will come back at once. (After a restart of the
+        """Whether a process wrote just now and will come back at once. (After a restart of the
         machine the last time may lie ahead.)"""
         since_ns = time.monotonic() * 1e9 - self._file.numbers[LAST_IN_TURN]
         return 0 <= since_ns < _GONE_AFTER_S * 1e9
