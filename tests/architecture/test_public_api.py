@@ -32,7 +32,8 @@ def test_nothing_imports_yt_dlp_before_it_is_used(module):
 def test_the_package_alone_imports_no_layer():
     code = (
         "import sys, tubeq;"
-        "sys.exit({name for name in sys.modules if name.startswith('tubeq.')} != {'tubeq._moved'})"
+        "seen = {name for name in sys.modules if name.startswith('tubeq.')};"
+        "sys.exit(seen != {'tubeq._moved'})"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
 
