@@ -245,7 +245,7 @@ def test_a_row_that_a_person_inserts_by_hand_is_a_task(path):
 
 
 def test_the_sql_files_are_part_of_the_package():
-    folder = files("tubeq.storage").joinpath("sql", "sqlite")
+    folder = files("tubeq.storage.sqlite").joinpath("sql")
     assert {each.name for each in folder.iterdir()} >= {"schema.sql", "queries.sql", "migrations"}
 
 

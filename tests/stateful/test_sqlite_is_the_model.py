@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from hypothesis.stateful import (
 
 from tests.conftest import FakeClock
 from tubeq.domain.errors import TubeqError
-from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, Result, Task
+from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, QueueStats, Result, Task
 from tubeq.domain.policies import ClaimStrategy, Durability
 from tubeq.domain.states import TRANSITIONS, TaskStatus
 from tubeq.storage import Storage, open_storage
@@ -106,6 +107,9 @@ class SQLiteIsTheModel(RuleBasedStateMachine):
         if isinstance(value, Result):
             texts = value._replace(result_id="", task_id="", extra_json=None)
             return (numbers[value.task_id], texts, value.extra)
+        if isinstance(value, QueueStats) and value.oldest_queued_s is not None:
+            # SQLite reads a delay's end to the millisecond.
+            return replace(value, oldest_queued_s=round(value.oldest_queued_s, 3))
         if isinstance(value, str):
             return numbers.get(value, value)
         if isinstance(value, list):

@@ -233,18 +233,18 @@ def test_a_program_without_fts5_can_do_all_but_search(
 ) -> None:
     with QueueManager(path) as able, QueueManager(path) as unable:
         monkeypatch.setitem(sqlite_item_index._SQL, "has_fts5", "SELECT 0")
-        assert not unable.storage.items._index.is_possible
+        assert not unable._storage.items._index.is_possible
         monkeypatch.undo()
         store(unable, [[Idea("v1", "first title"), Idea("v2", "other title")]])
-        assert unable.storage.items.count_items() == 2
+        assert unable._storage.items.count_items() == 2
         with pytest.raises(Exception, match="FTS5"):
-            unable.storage.items.list_items(ItemQuery("first"))
-        assert len(able.storage.items.list_items(ItemQuery("first"))) == 1
+            unable._storage.items.list_items(ItemQuery("first"))
+        assert len(able._storage.items.list_items(ItemQuery("first"))) == 1
         store(unable, [[Idea("v1", "second title"), Idea("v3", "first title")]])
-        assert unable.storage.items.count_items() == 3
-        found = able.storage.items.list_items(ItemQuery("first"))
+        assert unable._storage.items.count_items() == 3
+        found = able._storage.items.list_items(ItemQuery("first"))
         assert [item.source_id for item in found] == ["v3"]
-        assert len(able.storage.items.list_items(ItemQuery("second"))) == 1
+        assert len(able._storage.items.list_items(ItemQuery("second"))) == 1
     assert_each_result_counted_once(path)
 
 
