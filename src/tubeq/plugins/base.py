@@ -26,6 +26,10 @@ class Plugin(Protocol):
     then tasks can be checked before they are queued. With `limit_keys(parameters)` it says which
     keys, such as "channel:@handle", a task needs slots for, beside that of its type.
 
+    A plugin that declares `parameters` may also have `scrape_checked(wanted)`. Then a worker checks
+    a task's parameters once, and hands the object on: to `scrape_checked` instead of `scrape`, and
+    to `limit_keys`.
+
     One plugin object may be called from several threads at once.
     """
 

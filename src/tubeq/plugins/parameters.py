@@ -77,13 +77,15 @@ class Parameters:
     """The parameters of a task, checked. Subclasses are frozen data classes of `parameter`s."""
 
     @classmethod
-    def of(cls: type[_P], given: Mapping[str, Any]) -> _P:
-        """What was given, checked, with defaults for the rest.
+    def of(cls: type[_P], given: Mapping[str, Any] | _P) -> _P:
+        """What was given, checked, with defaults for the rest; what is checked already as it is.
 
         Raises:
             InvalidParameters: something is missing, unknown or wrong; the message names it, what
                 it is, and what would be right.
         """
+        if not isinstance(given, Mapping):
+            return given
         known = {each.name: each for each in declared(cls)}
         for name in given:
             if name not in known:

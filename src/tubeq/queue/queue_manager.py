@@ -23,6 +23,7 @@ from tubeq.queue.limits import QueueLimits
 from tubeq.queue.maintenance import QueueMaintenance
 from tubeq.queue.register import WorkerRegister
 from tubeq.queue.validation import (
+    CheckParameters,
     checked_child,
     checked_idea,
     checked_ideas,
@@ -58,6 +59,9 @@ class QueueManager:
         storage: an opened storage, instead of a path.
         create: whether a file that is not there is created.
         read_only: open one that cannot be written. See open_storage.
+        check_parameters: checks the parameters of tasks that are created, by their type:
+            `tubeq.plugins.registry.checker` knows those of the installed plugins. None checks only
+            that they are JSON: any task is taken, for workers elsewhere.
 
     Raises:
         InvalidParameters: the path is empty, or an address such as "file:queue.db".
@@ -74,6 +78,7 @@ class QueueManager:
         storage: Storage | None = None,
         create: bool = True,
         read_only: bool = False,
+        check_parameters: CheckParameters | None = None,
     ) -> None:
         checked_span("busy_timeout_s", busy_timeout_s, most=MAX_BUSY_TIMEOUT_S)
         self.db_path = str(db_path)
@@ -86,6 +91,7 @@ class QueueManager:
             create=create,
             read_only=read_only,
         )
+        self._check_parameters = check_parameters
         self._waker = Waker(self.db_path)
         self._chance = random.Random()
         self.limits = QueueLimits(self._storage.limits)
@@ -114,19 +120,25 @@ class QueueManager:
 
         Raises:
             InvalidParameters: a value is wrong; the message names it.
+            PluginNotFound: `check_parameters` does not know the task type.
         """
         if parameters is None:
             parameters = {}
+        if self._check_parameters is not None:
+            task_type, parameters = self._check_parameters(task_type)(parameters)
         task = encoded_task(task_type, parameters, priority, run_after, idempotency_key)
         return self._create([task])[0]
 
-    def create_tasks(self, tasks: Iterable[NewTask]) -> list[str]:
+    def create_tasks(self, tasks: Iterable[NewTask | EncodedTask]) -> list[str]:
         """Create many tasks in one transaction, all or none; their ids, in order.
 
+        Args:
+            tasks: what `checked_task` returned is not checked again.
+
         Raises:
-            InvalidParameters: a value is wrong; the message names it. Nothing was created.
+            InvalidParameters, PluginNotFound: as `create_task`. Nothing was created.
         """
-        checked = [checked_task(task) for task in tasks]
+        checked = [checked_task(task, self._check_parameters) for task in tasks]
         return self._create(checked) if checked else []
 
     def _create(self, tasks: list[EncodedTask]) -> list[str]:

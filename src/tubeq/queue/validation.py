@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -95,15 +95,29 @@ def encoded_parameters(parameters: object, name: str = "parameters") -> str:
     return text
 
 
-def checked_task(task: NewTask) -> EncodedTask:
-    """The task as storages take it, if it may be created.
+CheckParameters = Callable[[str], Callable[[Mapping[str, Any]], "tuple[str, dict[str, Any]]"]]
+"""From a task type, or a preset's name, to what checks parameters: it returns the task type and all
+parameters, or raises InvalidParameters. `tubeq.plugins.registry.checker` is one; the queue itself
+knows no plugins."""
+
+
+def checked_task(task: NewTask | EncodedTask, check: CheckParameters | None = None) -> EncodedTask:
+    """The task as storages take it, if it may be created; one that is checked already as it is.
+
+    Args:
+        task: what was asked for.
+        check: looks up how parameters are checked; None checks only that they are JSON.
 
     Raises:
         InvalidParameters: a value is wrong.
+        PluginNotFound: `check` does not know the task type.
     """
-    return encoded_task(
-        task.task_type, task.parameters, task.priority, task.run_after, task.idempotency_key
-    )
+    if isinstance(task, EncodedTask):
+        return task
+    task_type, parameters = task.task_type, task.parameters
+    if check is not None:
+        task_type, parameters = check(task_type)(parameters)
+    return encoded_task(task_type, parameters, task.priority, task.run_after, task.idempotency_key)
 
 
 def encoded_task(

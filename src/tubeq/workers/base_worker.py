@@ -45,7 +45,7 @@ from tubeq.workers.outlook import is_work_left
 from tubeq.workers.patience import StoragePatience
 from tubeq.workers.progress_saver import ProgressSaver
 from tubeq.workers.rate_limiting import POSTPONED, RateLimiting
-from tubeq.workers.scraping import scraped_ideas
+from tubeq.workers.scraping import PluginCall
 from tubeq.workers.shared_stats import SharedStats
 from tubeq.workers.turns import Turns, requests_of
 from tubeq.workers.watch import Attempt, Reason, Watch, lost, record_end
@@ -140,17 +140,18 @@ class BaseWorker:
         try:
             claim = self.queue.start_task(task) if task.status is TaskStatus.CLAIMED else task
             plugin = self.plugin if self._request is not None else self._plugin_of(claim)
-            postponed = self._rate_limiting.enter(claim, plugin)
+            call = PluginCall(plugin, claim)
+            postponed = self._rate_limiting.enter(claim, call)
             if postponed is not None:
                 return postponed, None
-            result, following = self._attempt(claim, plugin, then, stop)
+            result, following = self._attempt(claim, call, then, stop)
         except ClaimLost as error:
             result = lost(error)
         self._stats.count(result.success)
         return result, following
 
     def _attempt(
-        self, claim: Task, plugin: Any, then: ClaimRequest | None, stop: threading.Event | None
+        self, claim: Task, call: PluginCall, then: ClaimRequest | None, stop: threading.Event | None
     ) -> tuple[TaskResult, Task | None]:
         """Let the plugin do the task, and write down what became of it."""
         following: Task | None = None
@@ -159,7 +160,7 @@ class BaseWorker:
         try:
             attempt = self._watch.arm(claim)
             saver = ProgressSaver(self.queue, self._watch, attempt)
-            ideas, error = self._call_plugin(plugin, attempt, saver)
+            ideas, error = self._call_plugin(call, attempt, saver)
             settled = self._watch.disarm(attempt)
             claim = attempt.claim
             if settled is not None:
@@ -205,11 +206,11 @@ class BaseWorker:
         return self.plugin[claim.task_type]
 
     def _call_plugin(
-        self, plugin: Any, attempt: Attempt, saver: ProgressSaver
+        self, call: PluginCall, attempt: Attempt, saver: ProgressSaver
     ) -> tuple[list[Idea], Exception | None]:
         try:
             with running(attempt.stop_reason, saver, self._rate_limiting):
-                return scraped_ideas(plugin, attempt.claim), None
+                return call.ideas(), None
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything
             return [], error
         except BaseException:

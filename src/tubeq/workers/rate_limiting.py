@@ -12,9 +12,8 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from tubeq.domain.breaker import BLOCKING_CODES, BreakerPolicy, Verdict
 from tubeq.domain.errors import (
@@ -31,6 +30,7 @@ from tubeq.domain.models import Task, TaskResult
 from tubeq.domain.policies import NEVER_CAME
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.workers.config import WorkerConfig
+from tubeq.workers.scraping import PluginCall
 
 POSTPONED = "postponed"
 """The error code of a result that is none: the task was handed back before it began."""
@@ -84,7 +84,7 @@ class RateLimiting:
 
     # Around a task --------------------------------------------------------------------------------
 
-    def enter(self, claim: Task, plugin: Any) -> TaskResult | None:
+    def enter(self, claim: Task, call: PluginCall) -> TaskResult | None:
         """Take what the task needs before it begins. None: it may begin, and `leave` must follow.
 
         Otherwise it was handed back to the queue, and the result says why.
@@ -102,7 +102,7 @@ class RateLimiting:
             return self._hand_back(claim, f"{type_key} is paused", None)
         self._is_probe = admission.probe
         try:
-            keys = (type_key, *_keys_of(plugin, claim))
+            keys = (type_key, *call.limit_keys())
             taken = self._limits.take(keys, self._holder, self._lease_s)
             if isinstance(taken, Refusal):
                 return self._refuse(claim, taken)
@@ -200,17 +200,6 @@ class RateLimiting:
             while (left_s := until - time.monotonic()) > 0:
                 time.sleep(min(left_s, _SLICE_S))
                 check()
-
-
-def _keys_of(plugin: Any, claim: Task) -> Iterable[str]:
-    """What the plugin says that the task needs; wrong parameters are the plugin's to refuse."""
-    limit_keys = getattr(plugin, "limit_keys", None)
-    if not callable(limit_keys):
-        return ()
-    try:
-        return tuple(limit_keys(claim.parameters))
-    except (InvalidParameters, ValueError):  # among these what is no JSON
-        return ()
 
 
 def _verdict(result: TaskResult | None, error: Exception | None) -> Verdict:

@@ -13,35 +13,75 @@ from tubeq.queue.validation import CheckedIdeas
 from tubeq.queue.validation import checked_idea as idea_to_store
 
 
-def scraped_ideas(plugin: Any, task: Task) -> list[Idea]:
-    """Whatever the plugin finds for the task, as ideas. Generators are run to their end.
+class PluginCall:
+    """What one attempt asks of a plugin: a task's parameters are decoded once, and checked once
+    where the plugin declares them (see `tubeq.plugins.base.Plugin`).
 
-    Raises:
-        InvalidParameters: the parameters are none that the plugin takes.
-        PermanentError: the plugin returned something that is no idea; the message shows it.
-        Exception: whatever the plugin raises.
+    Args:
+        plugin: does tasks of this type.
+        task: the claimed task.
     """
-    parameters = _parameters(task)
-    try:
-        items = plugin.scrape(**parameters)
-    except TypeError as error:
-        _check_signature(plugin.scrape, parameters, error)
-        raise
-    try:
-        items = iter(items)
-    except TypeError:
-        message = f"the plugin returned {items!r:.200}: it must return items"
-        raise PermanentError(message, code="invalid_item") from None
-    return CheckedIdeas(map(checked_idea, items))
+
+    __slots__ = ("_parameters", "_plugin", "_scrape_checked", "_task")
+
+    def __init__(self, plugin: Any, task: Task) -> None:
+        self._plugin = plugin
+        self._task = task
+        self._scrape_checked = getattr(plugin, "scrape_checked", None)
+        self._parameters: Any = None
+
+    def limit_keys(self) -> tuple[str, ...]:
+        """The keys that the plugin says the task needs slots for. Wrong parameters need none: they
+        are refused by `ideas`."""
+        limit_keys = getattr(self._plugin, "limit_keys", None)
+        if not callable(limit_keys):
+            return ()
+        try:
+            return tuple(limit_keys(self._checked()))
+        except (InvalidParameters, ValueError):
+            return ()
+
+    def ideas(self) -> list[Idea]:
+        """Whatever the plugin finds for the task. Generators are run to their end.
+
+        Raises:
+            InvalidParameters: the plugin does not take these parameters.
+            PermanentError: the plugin returned something that is not an idea; the message shows it.
+            Exception: whatever the plugin raises.
+        """
+        parameters = self._checked()
+        if self._scrape_checked is not None:
+            items = self._scrape_checked(parameters)
+        else:
+            try:
+                items = self._plugin.scrape(**parameters)
+            except TypeError as error:
+                _check_signature(self._plugin.scrape, parameters, error)
+                raise
+        try:
+            items = iter(items)
+        except TypeError:
+            message = f"the plugin returned {items!r:.200}: it must return items"
+            raise PermanentError(message, code="invalid_item") from None
+        return CheckedIdeas(map(checked_idea, items))
+
+    def _checked(self) -> Any:
+        """The parameters as the plugin takes them: an object of its `parameters`, or a dict."""
+        if self._parameters is None:
+            given = _decoded(self._task)
+            self._parameters = (
+                given if self._scrape_checked is None else self._plugin.parameters.of(given)
+            )
+        return self._parameters
 
 
-def _parameters(task: Task) -> dict[str, Any]:
+def _decoded(task: Task) -> dict[str, Any]:
     try:
         parameters = task.parameters
     except json.JSONDecodeError as error:
-        raise InvalidParameters(f"the parameters are no JSON: {error}") from None
+        raise InvalidParameters(f"the parameters are not JSON: {error}") from None
     if not isinstance(parameters, dict):
-        raise InvalidParameters(f"the parameters are no JSON object: {parameters!r:.200}")
+        raise InvalidParameters(f"the parameters are not a JSON object: {parameters!r:.200}")
     return parameters
 
 

@@ -78,7 +78,7 @@ class YouTubeChannelPlugin(YouTubeListingPlugin[ChannelParameters]):
 
     parameters = ChannelParameters
 
-    def limit_keys(self, parameters: Mapping[str, Any]) -> list[str]:
+    def limit_keys(self, parameters: Mapping[str, Any] | ChannelParameters) -> list[str]:
         """The channel, however it was written.
 
         Raises:

@@ -68,15 +68,15 @@ class Listing(NamedTuple):
 class YouTubeListingPlugin(YouTubePlugin[P]):
     """Scrapes a listing. A subclass says in `_listing` which."""
 
-    def scrape(self, /, **parameters: Any) -> list[Idea]:
-        """Do one task. See YouTubePlugin.scrape.
+    def scrape_checked(self, wanted: P) -> list[Idea]:
+        """Do one task. See YouTubePlugin.scrape_checked.
 
         Outside of a worker all ideas are returned, and none is enriched.
         """
-        wanted = self._listing(self.parameters.of(parameters))
-        if not can_save() or not (wanted.enrich or wanted.max_results > _AT_ONCE):
-            return super().scrape(**parameters)
-        _Streaming(self._youtube, wanted).run()
+        listing = self._listing(wanted)
+        if not can_save() or not (listing.enrich or listing.max_results > _AT_ONCE):
+            return super().scrape_checked(wanted)
+        _Streaming(self._youtube, listing).run()
         return []
 
     def _entries(self, youtube: YouTube, wanted: P) -> Iterable[Entry]:

@@ -54,10 +54,17 @@ class YouTubePlugin(ABC, Generic[P]):
 
         Raises:
             InvalidParameters: a parameter is missing, unknown or wrong; the message names it.
+            TransientError, PermanentError, TaskCancelled: as `scrape_checked`.
+        """
+        return self.scrape_checked(self.parameters.of(parameters))
+
+    def scrape_checked(self, wanted: P) -> list[Idea]:
+        """Do one task whose parameters are checked already: what a worker calls.
+
+        Raises:
             TransientError, PermanentError: see `tubeq.plugins.youtube.errors`.
             TaskCancelled: the task is to stop.
         """
-        wanted = self.parameters.of(parameters)
         check_stop()
         entries = self._entries(self._youtube, wanted)
         now = time.time()
