@@ -16,7 +16,6 @@ from tubeq.domain.policies import ClaimStrategy, Durability, RetryPolicy
 from tubeq.domain.states import TaskStatus
 from tubeq.queue import instrument
 from tubeq.queue.backlog import QueueBacklog
-from tubeq.queue.deferring import defer
 from tubeq.queue.deprecated import QUEUE_MANAGER, moved
 from tubeq.queue.items import QueueItems
 from tubeq.queue.limits import QueueLimits
@@ -24,7 +23,6 @@ from tubeq.queue.maintenance import QueueMaintenance
 from tubeq.queue.register import WorkerRegister
 from tubeq.queue.validation import (
     checked_child,
-    checked_idea,
     checked_ideas,
     checked_request,
     checked_status,
@@ -308,6 +306,8 @@ class QueueManager:
             ClaimLost: the claim is no longer held.
             InvalidParameters: a number is none.
         """
+        from tubeq.queue.deferring import defer
+
         task = defer(
             self._storage, self._clock, claim, message,
             code=code, retry_after_s=retry_after_s, retry_at=retry_at, got_on=got_on,
@@ -351,7 +351,7 @@ class QueueManager:
             ClaimLost: the claim is no longer held.
         """
         idea = {"source_id": source_id, "title": title, "score": score, "description": description}
-        self._storage.store_results(task_id, [checked_idea({**idea, **columns})], claim)
+        self._storage.store_results(task_id, checked_ideas([{**idea, **columns}]), claim)
 
     def save_progress(
         self,
