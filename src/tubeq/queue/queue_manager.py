@@ -84,6 +84,7 @@ class QueueManager:
             create=create,
             read_only=read_only,
         )
+        self.is_read_only = self._storage.is_read_only  # what would write raises StorageReadOnly
         self._waker = Waker(self.db_path)
         self._chance = random.Random()
         self.limits = QueueLimits(self._storage.limits)
@@ -91,11 +92,6 @@ class QueueManager:
         self.maintenance = QueueMaintenance(self._storage, self._clock, self._waker)
         self.backlog = QueueBacklog(self._storage)
         self.register = WorkerRegister(self._storage)
-
-    @property
-    def is_read_only(self) -> bool:
-        """Whether it was opened to be read: what would write raises StorageReadOnly."""
-        return self._storage.is_read_only
 
     # Creating -----------------------------------------------------------------------------------
 
@@ -275,7 +271,13 @@ class QueueManager:
         if not permanent:
             delay_s = policy.delay_s(claim.retry_count + 1, retry_after_s, self._chance)
         retry_at = None if delay_s is None else self._clock.now() + delay_s
-        task = self._storage.fail(claim, code, message, retry_at=retry_at, counted=not permanent)
+        counted = not permanent
+        return self._woken(
+            self._storage.fail(claim, code, message, retry_at=retry_at, counted=counted)
+        )
+
+    def _woken(self, task: Task) -> Task:
+        """The task, an idle worker woken where it is QUEUED: it learns when the task falls due."""
         if task.status is TaskStatus.QUEUED:
             self._waker.wake(task.task_type, 1)
         return task
@@ -312,9 +314,7 @@ class QueueManager:
             self._storage, self._clock, claim, message,
             code=code, retry_after_s=retry_after_s, retry_at=retry_at, got_on=got_on,
         )  # fmt: skip
-        if task.status is TaskStatus.QUEUED:
-            self._waker.wake(task.task_type, 1)  # an idle worker learns when it falls due
-        return task
+        return self._woken(task)
 
     def release_task(
         self, claim: Task, *, after_s: float | None = None, why: str | None = None
@@ -430,9 +430,7 @@ class QueueManager:
         task = self._storage.set_status(
             task_id, wanted, worker_id=worker_id, error_message=error_message, result=result
         )
-        if task.status is TaskStatus.QUEUED:
-            self._waker.wake(task.task_type, 1)
-        return task
+        return self._woken(task)
 
     def cancel_task(self, task_id: str, *, children: bool = True) -> Task:
         """Cancel a queued task, or ask the worker of a running one to end it.
@@ -457,9 +455,7 @@ class QueueManager:
 
     def requeue_task(self, task_id: str) -> Task:
         """Requeue a finished task. See Storage.requeue."""
-        task = self._storage.requeue(task_id)
-        self._waker.wake(task.task_type, 1)
-        return task
+        return self._woken(self._storage.requeue(task_id))
 
     def rescue(self, worker_id: str | None = None, crash_limit: int = 3) -> Rescue:
         """Take back what dead workers held. See Storage.rescue."""
