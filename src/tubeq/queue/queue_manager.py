@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from tubeq.domain.children import ChildTask, Progress, Saved
@@ -125,7 +126,7 @@ class QueueManager:
 
     def _create(self, tasks: list[EncodedTask]) -> list[str]:
         # While the disk is still busy with it: a power cut before that is one before the call.
-        return self._storage.create(tasks, when_visible=lambda: self._wake(tasks))
+        return self._storage.create(tasks, when_visible=partial(self._wake, tasks))
 
     def _wake(self, tasks: Sequence[EncodedTask]) -> None:
         for task_type in {task.task_type for task in tasks}:
