@@ -67,7 +67,7 @@ def granted_at(queue: QueueManager) -> list[float]:
 
 def kill_a_holder(queue: QueueManager, chance: random.Random) -> None:
     """SIGKILL a worker while it holds a slot, and see that the slot comes back."""
-    slot: Slot = chance.choice(until(queue.slots, 60.0))
+    slot: Slot = chance.choice(until(queue.limits.slots, 60.0))
     pids = {worker.worker_id: worker.pid for worker in queue.workers()}
     if slot.holder.worker_id not in pids:
         return  # it has just ended

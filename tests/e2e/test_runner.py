@@ -127,7 +127,7 @@ def test_a_task_type_without_a_plugin_ends_the_run(scene: Scene) -> None:
 def test_workers_that_die_at_their_start_are_not_started_for_ever(
     scene: Scene, plugin: str, named: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tubeq.workers.runner._BARREN_REST_S", 0.01)
+    monkeypatch.setattr("tubeq.workers.runner._FAILED_START_REST_S", 0.01)
     scene.add()
     with pytest.raises(PluginError, match=named) as caught:
         scene.runner(plugin).run()

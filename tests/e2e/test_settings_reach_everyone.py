@@ -32,7 +32,7 @@ PROBE = """
 
     def report(name):
         saver = current_saver()
-        config, storage = saver._watch._config, saver._queue.storage
+        config, storage = saver._watch._config, saver._queue._storage
         access = Access.of()
         told = {
             "db_path": os.path.basename(saver._queue.db_path),

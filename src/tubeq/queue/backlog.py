@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tubeq.queue import instrument
-from tubeq.storage import Storage
-from tubeq.storage.ports.tasks import OpenType
+
+if TYPE_CHECKING:
+    from tubeq.storage import Storage
+    from tubeq.storage.ports.tasks import OpenType
 
 
 @instrument.verbs("backlog.")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tubeq.domain.breaker import BLOCKING_CODES
-from tubeq.domain.clock import Clock
-from tubeq.domain.models import Task
 from tubeq.domain.numbers import checked_date, checked_span
 from tubeq.domain.policies import FIRST_WAIT_S, NEVER_CAME, next_wait_s, waits_in_a_row
-from tubeq.storage import Storage
+
+if TYPE_CHECKING:
+    from tubeq.domain.clock import Clock
+    from tubeq.domain.models import Task
+    from tubeq.storage import Storage
 
 
 def defer(

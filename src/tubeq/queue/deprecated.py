@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -42,6 +41,8 @@ class _Moved:
     def __get__(self, instance: object | None, owner: type) -> Any:
         if instance is None:
             return self
+        import warnings
+
         now = "private: call the queue's verbs" if self._new.startswith("_") else self._new
         warnings.warn(
             f"{self._old} is now {now}; the old name goes with the next release",

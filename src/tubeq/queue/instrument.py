@@ -18,8 +18,6 @@ thread that called the verb, after it: what a subscriber raises is logged, once,
 from __future__ import annotations
 
 import functools
-import inspect
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -32,7 +30,6 @@ from tubeq.storage.ports.tasks import ClaimRequest
 OK = "ok"
 _NAMED = frozenset({"code", "key", "limit", "status", "task_id", "task_type", "worker_id"})
 _C = TypeVar("_C", bound=type)
-_logger = logging.getLogger("tubeq.instrument")
 
 
 class Event(NamedTuple):
@@ -68,6 +65,9 @@ class _Subscription:
             self.subscriber(event)
         except Exception:
             if not self.has_failed:
+                import logging
+
+                _logger = logging.getLogger("tubeq.instrument")
                 _logger.exception("%r failed at %s", self.subscriber, event.name)
             self.has_failed = True
 
@@ -158,7 +158,9 @@ def _add(owner: type, methods: Mapping[str, str]) -> None:
 
 
 def _measured(name: str, plain: Callable[..., Any]) -> Callable[..., Any]:
-    signature = inspect.signature(plain)
+    from inspect import signature
+
+    parameters = tuple(signature(plain).parameters)
 
     @functools.wraps(plain)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -168,11 +170,11 @@ def _measured(name: str, plain: Callable[..., Any]) -> Callable[..., Any]:
         except BaseException as error:
             duration_s = time.perf_counter() - began
             outcome = getattr(error, "code", None) or type(error).__name__
-            about = dict(_about(signature, args, kwargs))
+            about = dict(_about(parameters, args, kwargs))
             _publish(Event(name, started_at, duration_s, str(outcome), about))
             raise
         duration_s = time.perf_counter() - began
-        about = {**dict(_about(signature, args, kwargs)), **_of_returned(name, returned)}
+        about = {**dict(_about(parameters, args, kwargs)), **_of_returned(name, returned)}
         _publish(Event(name, started_at, duration_s, _outcome_of(returned), about))
         return returned
 
@@ -185,9 +187,9 @@ def _publish(event: Event) -> None:
 
 
 def _about(
-    signature: inspect.Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    parameters: tuple[str, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> Iterator[tuple[str, Any]]:
-    for name, value in zip(signature.parameters, args):
+    for name, value in zip(parameters, args):
         yield from _of_argument(name, value)
     for name, value in kwargs.items():
         yield from _of_argument(name, value)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import builtins
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tubeq.domain.items import Count, Item, ItemQuery
 from tubeq.domain.numbers import checked_span
 from tubeq.queue import instrument
-from tubeq.storage import Storage
-from tubeq.storage.ports.items import OnProgress
 
 if TYPE_CHECKING:
+    import builtins
+    from pathlib import Path
+
+    from tubeq.domain.items import Count, Item, ItemQuery
     from tubeq.queue.export import ExportFormat, What
+    from tubeq.storage import Storage
+    from tubeq.storage.ports.items import OnProgress
 
 
 @instrument.verbs("items.")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import builtins
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from tubeq.domain.breaker import Admission, Breaker, BreakerPolicy, Verdict
-from tubeq.domain.limits import Grant, Holder, LimitRule, Refusal, Slot, checked_key
 from tubeq.domain.numbers import checked_span
 from tubeq.queue import instrument
-from tubeq.storage.ports.limits import Limits
+
+if TYPE_CHECKING:
+    import builtins
+    from collections.abc import Sequence
+
+    from tubeq.domain.breaker import Admission, Breaker, BreakerPolicy, Verdict
+    from tubeq.domain.limits import Grant, Holder, LimitRule, Refusal, Slot
+    from tubeq.storage.ports.limits import Limits
 
 
 @instrument.verbs("limits.")
@@ -41,6 +45,8 @@ class QueueLimits:
         Raises:
             InvalidParameters: a value is wrong; the message says what would be right.
         """
+        from tubeq.domain.limits import LimitRule  # a program without limits never needs it
+
         rule = LimitRule(key, concurrency, per_s, burst)
         self._limits.set_rule(rule)
         return rule
@@ -51,6 +57,8 @@ class QueueLimits:
         Raises:
             InvalidParameters: it is not a key.
         """
+        from tubeq.domain.limits import checked_key
+
         return self._limits.remove_rule(checked_key(key, prefix=True))
 
     def list(self) -> builtins.list[LimitRule]:
@@ -105,6 +113,8 @@ class QueueLimits:
         Raises:
             InvalidParameters: it is not a key.
         """
+        from tubeq.domain.limits import checked_key
+
         return self._limits.resume(checked_key(key))
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tubeq.domain.clock import Clock
 from tubeq.domain.numbers import checked_span, checked_whole
 from tubeq.queue import instrument
-from tubeq.queue.wakeup import SLOTS, Waker
-from tubeq.storage import Storage
-from tubeq.storage.ports.items import OnProgress
-from tubeq.storage.ports.maintenance import Imported, PruneCount
+
+if TYPE_CHECKING:
+    import os
+    from pathlib import Path
+
+    from tubeq.domain.clock import Clock
+    from tubeq.queue.wakeup import Waker
+    from tubeq.storage import Storage
+    from tubeq.storage.ports.items import OnProgress
+    from tubeq.storage.ports.maintenance import Imported, PruneCount
 
 
 @instrument.verbs("maintenance.")
@@ -57,6 +61,8 @@ class QueueMaintenance:
         Raises:
             StorageError: the queue has no file, or the copy cannot be written.
         """
+        from pathlib import Path
+
         return self._storage.maintenance.backup(Path(path))
 
     def import_legacy(
@@ -69,6 +75,10 @@ class QueueMaintenance:
             InvalidParameters: it is the queue's own file.
             StorageError: it is none such, or the queue has no file.
         """
+        from pathlib import Path
+
+        from tubeq.queue.wakeup import SLOTS
+
         imported = self._storage.maintenance.import_legacy(Path(path), progress)
         if imported.tasks:
             self._waker.wake(None, SLOTS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from tubeq.domain.children import ChildTask, Progress, Saved
@@ -16,7 +17,6 @@ from tubeq.domain.policies import ClaimStrategy, Durability, RetryPolicy
 from tubeq.domain.states import TaskStatus
 from tubeq.queue import instrument
 from tubeq.queue.backlog import QueueBacklog
-from tubeq.queue.deferring import defer
 from tubeq.queue.deprecated import QUEUE_MANAGER, moved
 from tubeq.queue.items import QueueItems
 from tubeq.queue.limits import QueueLimits
@@ -25,7 +25,6 @@ from tubeq.queue.register import WorkerRegister
 from tubeq.queue.validation import (
     CheckParameters,
     checked_child,
-    checked_idea,
     checked_ideas,
     checked_request,
     checked_status,
@@ -92,6 +91,7 @@ class QueueManager:
             read_only=read_only,
         )
         self._check_parameters = check_parameters
+        self.is_read_only = self._storage.is_read_only  # what would write raises StorageReadOnly
         self._waker = Waker(self.db_path)
         self._chance = random.Random()
         self.limits = QueueLimits(self._storage.limits)
@@ -99,11 +99,6 @@ class QueueManager:
         self.maintenance = QueueMaintenance(self._storage, self._clock, self._waker)
         self.backlog = QueueBacklog(self._storage)
         self.register = WorkerRegister(self._storage)
-
-    @property
-    def is_read_only(self) -> bool:
-        """Whether it was opened to be read: what would write raises StorageReadOnly."""
-        return self._storage.is_read_only
 
     # Creating -----------------------------------------------------------------------------------
 
@@ -143,7 +138,7 @@ class QueueManager:
 
     def _create(self, tasks: list[EncodedTask]) -> list[str]:
         # While the disk is still busy with it: a power cut before that is one before the call.
-        return self._storage.create(tasks, when_visible=lambda: self._wake(tasks))
+        return self._storage.create(tasks, when_visible=partial(self._wake, tasks))
 
     def _wake(self, tasks: Sequence[EncodedTask]) -> None:
         for task_type in {task.task_type for task in tasks}:
@@ -289,7 +284,13 @@ class QueueManager:
         if not permanent:
             delay_s = policy.delay_s(claim.retry_count + 1, retry_after_s, self._chance)
         retry_at = None if delay_s is None else self._clock.now() + delay_s
-        task = self._storage.fail(claim, code, message, retry_at=retry_at, counted=not permanent)
+        counted = not permanent
+        return self._woken(
+            self._storage.fail(claim, code, message, retry_at=retry_at, counted=counted)
+        )
+
+    def _woken(self, task: Task) -> Task:
+        """The task, an idle worker woken where it is QUEUED: it learns when the task falls due."""
         if task.status is TaskStatus.QUEUED:
             self._waker.wake(task.task_type, 1)
         return task
@@ -320,13 +321,13 @@ class QueueManager:
             ClaimLost: the claim is no longer held.
             InvalidParameters: a number is none.
         """
+        from tubeq.queue.deferring import defer
+
         task = defer(
             self._storage, self._clock, claim, message,
             code=code, retry_after_s=retry_after_s, retry_at=retry_at, got_on=got_on,
         )  # fmt: skip
-        if task.status is TaskStatus.QUEUED:
-            self._waker.wake(task.task_type, 1)  # an idle worker learns when it falls due
-        return task
+        return self._woken(task)
 
     def release_task(
         self, claim: Task, *, after_s: float | None = None, why: str | None = None
@@ -363,7 +364,7 @@ class QueueManager:
             ClaimLost: the claim is no longer held.
         """
         idea = {"source_id": source_id, "title": title, "score": score, "description": description}
-        self._storage.store_results(task_id, [checked_idea({**idea, **columns})], claim)
+        self._storage.store_results(task_id, checked_ideas([{**idea, **columns}]), claim)
 
     def save_progress(
         self,
@@ -442,9 +443,7 @@ class QueueManager:
         task = self._storage.set_status(
             task_id, wanted, worker_id=worker_id, error_message=error_message, result=result
         )
-        if task.status is TaskStatus.QUEUED:
-            self._waker.wake(task.task_type, 1)
-        return task
+        return self._woken(task)
 
     def cancel_task(self, task_id: str, *, children: bool = True) -> Task:
         """Cancel a queued task, or ask the worker of a running one to end it.
@@ -469,9 +468,7 @@ class QueueManager:
 
     def requeue_task(self, task_id: str) -> Task:
         """Requeue a finished task. See Storage.requeue."""
-        task = self._storage.requeue(task_id)
-        self._waker.wake(task.task_type, 1)
-        return task
+        return self._woken(self._storage.requeue(task_id))
 
     def rescue(self, worker_id: str | None = None, crash_limit: int = 3) -> Rescue:
         """Take back what dead workers held. See Storage.rescue."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from tubeq.domain.models import Task
+from typing import TYPE_CHECKING
+
 from tubeq.queue import instrument
-from tubeq.storage import Storage
-from tubeq.storage.ports.tasks import WorkerInfo
+
+if TYPE_CHECKING:
+    from tubeq.domain.models import Task
+    from tubeq.storage import Storage
+    from tubeq.storage.ports.tasks import WorkerInfo
 
 
 @instrument.verbs("register.")

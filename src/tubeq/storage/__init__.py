@@ -105,7 +105,7 @@ def diagnose(path: str | os.PathLike[str], *, within_s: float | None = None) -> 
     """
     from tubeq.storage.sqlite.diagnosis import diagnose as diagnose_sqlite
 
-    return diagnose_sqlite(Path(path), within_s=within_s)
+    return diagnose_sqlite(path, within_s=within_s)
 
 
 def engine() -> Engine:

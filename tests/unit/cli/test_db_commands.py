@@ -13,6 +13,7 @@ import pytest
 
 from tests.unit.cli.conftest import Command
 from tubeq.domain.errors import StorageBusy, StorageError, StorageFull, StorageReadOnly
+from tubeq.queue.maintenance import QueueMaintenance
 from tubeq.queue.queue_manager import QueueManager
 
 TYPE = "anything"
@@ -37,7 +38,7 @@ def test_check_backup_migrate_prune(tubeq: Command, queue: QueueManager, tmp_pat
 def test_check_reports_what_is_wrong(
     tubeq: Command, queue: QueueManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(QueueManager, "check", lambda self: ["a claim without a lease"])
+    monkeypatch.setattr(QueueMaintenance, "check", lambda self: ["a claim without a lease"])
     outcome = tubeq("db", "check", "--json")
     assert outcome.exit_code == 1
     assert outcome.json["problems"] == ["a claim without a lease"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from contextlib import closing
@@ -25,7 +26,7 @@ def engine() -> Engine:
     return Engine(sqlite3.sqlite_version, version >= MINIMUM, wal_reset_bug(version))
 
 
-def diagnose(path: Path, *, within_s: float | None = None) -> Diagnosis:
+def diagnose(given: str | os.PathLike[str], *, within_s: float | None = None) -> Diagnosis:
     """What reading the database shows.
 
     Args:
@@ -35,7 +36,7 @@ def diagnose(path: Path, *, within_s: float | None = None) -> Diagnosis:
         InvalidParameters: it is not a path.
         StorageError: nothing can be kept there; the message says why and what to do.
     """
-    path = real_path(path)
+    path = real_path(given)
     require_usable_place(path)
     if not path.exists():
         return Diagnosis(exists=False)
