@@ -46,8 +46,7 @@ class QueueManager:
     often, and what is paused), `items` (the catalogue over all results), `maintenance` (prune,
     backup, check, import), `backlog` (what is left to be done) and `register` (of workers).
 
-    Delivery is at least once; at most one completion of a task is accepted; what is written with
-    the completion is written exactly once.
+    At most one completion of a task is accepted; what is written with it is written exactly once.
 
     Args:
         db_path: the SQLite file; created where it does not exist. ":memory:" for a queue that
@@ -58,9 +57,8 @@ class QueueManager:
         storage: an opened storage, instead of a path.
         create: whether a file that is not there is created.
         read_only: open one that cannot be written. See open_storage.
-        check_parameters: checks the parameters of tasks that are created, by their type:
-            `tubeq.plugins.registry.checker` knows those of the installed plugins. None checks only
-            that they are JSON: any task is taken, for workers elsewhere.
+        check_parameters: such as `tubeq.plugins.registry.checker`; None checks only that parameters
+            are JSON, so that tasks for workers elsewhere are taken.
 
     Raises:
         InvalidParameters: the path is empty, or an address such as "file:queue.db".
@@ -114,24 +112,20 @@ class QueueManager:
         """Create one task and return its id. Arguments as in NewTask.
 
         Raises:
-            InvalidParameters: a value is wrong; the message names it.
-            PluginNotFound: `check_parameters` does not know the task type.
+            InvalidParameters, PluginNotFound: a value is wrong; the message names it.
         """
-        if parameters is None:
-            parameters = {}
+        parameters = {} if parameters is None else parameters
         if self._check_parameters is not None:
             task_type, parameters = self._check_parameters(task_type)(parameters)
         task = encoded_task(task_type, parameters, priority, run_after, idempotency_key)
         return self._create([task])[0]
 
     def create_tasks(self, tasks: Iterable[NewTask | EncodedTask]) -> list[str]:
-        """Create many tasks in one transaction, all or none; their ids, in order.
-
-        Args:
-            tasks: what `checked_task` returned is not checked again.
+        """Create many tasks in one transaction, all or none; their ids, in order. What
+        `checked_task` returned is not checked again.
 
         Raises:
-            InvalidParameters, PluginNotFound: as `create_task`. Nothing was created.
+            InvalidParameters, PluginNotFound: as `create_task`; nothing was created.
         """
         checked = [checked_task(task, self._check_parameters) for task in tasks]
         return self._create(checked) if checked else []
@@ -332,8 +326,7 @@ class QueueManager:
     def release_task(
         self, claim: Task, *, after_s: float | None = None, why: str | None = None
     ) -> Task:
-        """Hand the task back unharmed, due at once or after so many seconds. See
-        Storage.release."""
+        """Hand the task back, due at once or after so many seconds. See Storage.release."""
         until = None if after_s is None else self._clock.now() + checked_span("after_s", after_s)
         task = self._storage.release(claim, until=until, why=why)
         if until is None:
@@ -392,8 +385,6 @@ class QueueManager:
     def get_cursor(self, claim: Task) -> str | None:
         """Where the task is, as JSON, as it was last saved in any attempt. See Children.cursor."""
         return self._storage.children.cursor(claim)
-
-    # Children -----------------------------------------------------------------------------------
 
     def children(
         self, task_id: str, status: TaskStatus | str | None = None, limit: int = 100

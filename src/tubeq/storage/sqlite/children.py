@@ -1,4 +1,4 @@
-"""Children of tasks, and cursors, on SQLite. The statements are in sql/sqlite/children.sql."""
+"""Children of tasks, and cursors, on SQLite. The statements are in sql/children.sql."""
 
 from __future__ import annotations
 

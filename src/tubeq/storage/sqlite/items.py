@@ -1,4 +1,4 @@
-"""The catalogue of items on SQLite. The statements are in sql/sqlite/items.sql.
+"""The catalogue of items on SQLite. The statements are in sql/items.sql.
 
 Folding reads a batch of results and the items they belong to without a lock, works out what is
 known then, and writes it under the write lock if the generation is still the one it began with:

@@ -1,4 +1,4 @@
-"""Limits on SQLite: what `limits_port` promises. The statements are in sql/sqlite/limits.sql.
+"""Limits on SQLite: what `ports.limits` promises. The statements are in sql/limits.sql.
 
 Every decision is made by the pure functions of the domain, on what was read inside of the
 transaction that stores its outcome: BEGIN IMMEDIATE, and the time is read after it, so that nobody

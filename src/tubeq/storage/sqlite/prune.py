@@ -2,7 +2,7 @@
 
 A transaction ends after some milliseconds, however much there is to remove: of a task with many
 results they go over several transactions, and the task itself last. Killed in between, it is found
-again by the next prune. The statements are in sql/sqlite/prune.sql.
+again by the next prune. The statements are in sql/prune.sql.
 """
 
 from __future__ import annotations

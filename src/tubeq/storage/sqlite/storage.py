@@ -1,4 +1,4 @@
-"""The storage verbs on SQLite. The statements are in sql/sqlite/queries.sql."""
+"""The storage verbs on SQLite. The statements are in sql/queries.sql."""
 
 from __future__ import annotations
 
