@@ -1,4 +1,4 @@
-"""What a workload is: one workload, the same for the tests, pytest-benchmark, asv and the gate.
+"""What a workload is: the same for the tests, pytest-benchmark, asv and the gate.
 
 Only the standard library and tubeq's public names are used here and in every workload, because
 today's workloads also run against yesterday's package. tubeq itself is imported when a workload is
@@ -10,18 +10,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import Any
 
 from benchmarks.common.project import LAB
-
-if TYPE_CHECKING:
-    from tubeq import QueueManager
 
 TASK_TYPE = "benchmark"
 PARAMETERS = {"channel_url": "@some_channel_or_other", "max_results": 50, "note": "x" * 60}
@@ -30,7 +29,6 @@ COMPLETION = ("storage.ports.tasks:Completion", "storage.port:Completion")
 CLAIM_REQUEST = ("storage.ports.tasks:ClaimRequest", "storage.port:ClaimRequest")
 """Where the measured package has them, the newest place first."""
 _BULK = 1000
-
 
 opens: Callable[..., Any] | None = None
 """What opens a queue in place of the package's QueueManager: the process that runs workloads on the
@@ -100,7 +98,6 @@ class Workload:
     counted_calls: int = 100
     """How many calls counters are taken of; 0 where they mean nothing: several processes or
     threads, or not the same work each time."""
-
     reference_batch: int = 0
     """How many calls a batch has where it is compared with the bare reference, though the gate has
     no use for it: what waits differs too much from process to process."""
@@ -143,16 +140,60 @@ class Workload:
         """Let go of what `prepare` opened."""
 
 
+class QueueWorkload(Workload):
+    """A workload on one queue, in the file queue.db of its folder.
+
+    Its state has `queue`, its `path`, the `profile`, `resources` (an ExitStack, closed by `close`),
+    and for `work` and `check`: `held`, what was claimed or seen, and `done`, how many tasks. What
+    else it needs `begin` adds.
+
+    Args:
+        durability: of the queue, part of the name; the package's own default if None.
+    """
+
+    verbs: tuple[str, ...] = ()
+    """What its queue must have."""
+    settings: Mapping[str, Any] = {}
+    """With which the queue is opened."""
+
+    def __init__(self, durability: str | None = None) -> None:
+        if durability:
+            self.name = f"{self.name}-{durability}"
+            self.settings = {"durability": durability}
+
+    def prepare(self, folder: Path, profile: Profile) -> Any:
+        path = folder / "queue.db"
+        queue = open_queue(path, *self.verbs, **self.settings)
+        with ExitStack() as resources:
+            resources.callback(queue.close)
+            state = SimpleNamespace(
+                queue=queue, path=path, profile=profile, resources=resources, held=[], done=0
+            )
+            self.begin(state)
+            state.resources = resources.pop_all()
+        return state
+
+    def begin(self, state: Any) -> None:
+        """Fill the queue, and add to the state."""
+
+    def close(self, state: Any) -> None:
+        state.resources.close()
+
+
 def sizes(smoke: int, regular: int, large: int) -> Mapping[Profile, int]:
     """How many calls each profile has."""
-    return {Profile.SMOKE: smoke, Profile.REGULAR: regular, Profile.LARGE: large}
+    return dict(zip(Profile, (smoke, regular, large)))
 
 
-def each_timed(call: Callable[[], object], calls: int) -> Sample:
-    """Call so many times, one after the other, each timed on its own."""
+def each_timed(
+    call: Callable[[], object], calls: int, before: Callable[[], object] | None = None
+) -> Sample:
+    """Call so many times, one after the other, each timed on its own; `before` each, untimed."""
     latencies: list[float] = []
     append = latencies.append
     for _ in range(calls):
+        if before:
+            before()
         began = perf_counter()
         call()
         append(perf_counter() - began)
@@ -178,8 +219,8 @@ def public(*places: str) -> Any:
     raise Lacks(f"this tubeq has no {places[0]}: {why}")
 
 
-def open_queue(path: Path, *verbs: str, **settings: Any) -> QueueManager:
-    """A queue that has these verbs.
+def open_queue(path: Path, *verbs: str, **settings: Any) -> Any:
+    """A QueueManager that has these verbs, or the bare reference.
 
     Raises:
         Lacks: this package's QueueManager has no such verb, or takes no such setting.
@@ -189,31 +230,40 @@ def open_queue(path: Path, *verbs: str, **settings: Any) -> QueueManager:
     if missing:
         raise Lacks(f"this tubeq's QueueManager has no {', '.join(missing)}")
     try:
-        queue: QueueManager = manager(path, **settings)
+        return manager(path, **settings)
     except TypeError as error:
         raise Lacks(f"this tubeq's QueueManager is opened otherwise: {error}") from error
-    return queue
 
 
-def named(name: str, durability: str | None) -> str:
-    """The name of a workload at a durability that is not the package's default."""
-    return f"{name}-{durability}" if durability else name
-
-
-def settings_of(durability: str | None) -> dict[str, str]:
-    """What `open_queue` is called with for it."""
-    return {"durability": durability} if durability else {}
-
-
-def fill(queue: QueueManager, count: int) -> None:
+def fill(queue: Any, count: int) -> None:
     """Create that many tasks of priorities 1 to 9, in batches."""
     if opens is not None:
-        queue.fill(count)  # type: ignore[attr-defined]
+        queue.fill(count)
         return
     new_task = public("NewTask")
     for first in range(0, count, _BULK):
         size = min(_BULK, count - first)
         queue.create_tasks(new_task(TASK_TYPE, PARAMETERS, 1 + each % 9) for each in range(size))
+
+
+def complete(queue: Any, claims: Iterable[Any]) -> None:
+    """Complete claimed tasks together, each with one result."""
+    completion = public(*COMPLETION)
+    queue.complete_tasks(completion(claim, [IDEA]) for claim in claims)
+
+
+def statuses(queue: Any) -> dict[str, int]:
+    """How many tasks are in each status, empty ones left out."""
+    return {str(status): count for status, count in queue.stats().by_status.items() if count}
+
+
+def check_completed(state: Any, **others: int) -> None:
+    """Raise AssertionError unless `state.done` tasks are completed, each with one result, and there
+    are no others but as many as are given by status."""
+    wanted = {"COMPLETED": state.done, **others}
+    found = statuses(state.queue)
+    assert found == {status: count for status, count in wanted.items() if count}, found
+    assert state.queue.stats().results == state.done, "a result was lost, or written twice"
 
 
 def run_python(*arguments: str) -> str:
@@ -222,22 +272,12 @@ def run_python(*arguments: str) -> str:
     Raises:
         RuntimeError: it failed; the message is the end of what it wrote.
     """
-    inherited = os.environ.get("PYTHONPATH")
-    path = os.pathsep.join([str(LAB), *([inherited] if inherited else [])])
+    path = os.pathsep.join(filter(None, (str(LAB), os.environ.get("PYTHONPATH"))))
     done = subprocess.run(
-        [sys.executable, *arguments],
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
+        [sys.executable, *arguments], env={**os.environ, "PYTHONPATH": path}, capture_output=True,
+        encoding="utf-8", errors="replace", check=False,
+    )  # fmt: skip
     if done.returncode:
-        told = f"{' '.join(arguments):.200} failed with {done.returncode}"
-        raise RuntimeError(f"{told}: {done.stderr[-2000:].strip()}")
+        what = f"{' '.join(arguments):.200} failed with {done.returncode}"
+        raise RuntimeError(f"{what}: {done.stderr[-2000:].strip()}")
     return done.stdout
-
-
-def statuses(queue: QueueManager) -> dict[str, int]:
-    """How many tasks are in each status, empty ones left out."""
-    return {str(status): count for status, count in queue.stats().by_status.items() if count}

@@ -6,31 +6,14 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any
 
-from benchmarks.workloads.base import (
-    TASK_TYPE,
-    Profile,
-    Sample,
-    Workload,
-    fill,
-    open_queue,
-    sizes,
-    statuses,
-)
-from benchmarks.workloads.processes import Crew
-
-if TYPE_CHECKING:
-    from tubeq import QueueManager
+from benchmarks.workloads import base
+from benchmarks.workloads.base import TASK_TYPE, QueueWorkload, Sample, sizes
+from benchmarks.workloads.processes import Helpers
 
 
-class _State(NamedTuple):
-    queue: QueueManager
-    crew: Crew
-    claimed: list[int]
-
-
-class Contention(Workload):
+class Contention(QueueWorkload):
     """One claim a call, by whichever process comes first.
 
     The value `unfairness` is 1 minus Jain's index of the processes' shares (R. Jain, D.-M. Chiu,
@@ -42,6 +25,7 @@ class Contention(Workload):
     """
 
     has_reference = True
+    verbs = ("create_tasks", "claim_next_task")
     calls = sizes(1_000, 10_000, 100_000)
     figures = ("unfairness",)
     reference_batch = 1_000
@@ -49,38 +33,34 @@ class Contention(Workload):
     counted_calls = 0
 
     def __init__(self, processes: int, work_s: float = 0.0) -> None:
+        super().__init__()
         self.name = f"contention-{processes}" + ("-work" if work_s else "")
-        self._processes = processes
-        self._work_s = work_s
+        self.processes = processes
+        self.work_s = work_s
 
-    def prepare(self, folder: Path, profile: Profile) -> _State:
-        path = folder / "queue.db"
-        queue = open_queue(path, "create_tasks", "claim_next_task")
-        return _State(queue, Crew(self._processes, _contend, path, self._work_s), [])
+    def begin(self, state: Any) -> None:
+        helpers = Helpers(self.processes, _contend, state.path, self.work_s)
+        state.helpers = state.resources.enter_context(helpers)
 
-    def work(self, state: _State, calls: int) -> Sample:
-        fill(state.queue, calls)
+    def work(self, state: Any, calls: int) -> Sample:
+        base.fill(state.queue, calls)
         began = perf_counter()
-        state.crew.tell("go")
-        reports = state.crew.answers()
+        state.helpers.send("go")
+        reports = state.helpers.answers()
         elapsed_s = perf_counter() - began
         shares = [len(latencies) for latencies, _ in reports]
-        state.claimed.extend(row_id for _, row_ids in reports for row_id in row_ids)
+        state.held.extend(row_id for _, row_ids in reports for row_id in row_ids)
         jain = sum(shares) ** 2 / (len(shares) * sum(share * share for share in shares))
         latencies_s = [each for latencies, _ in reports for each in latencies]
         return Sample(latencies_s, elapsed_s, calls, {"unfairness": 1.0 - jain})
 
-    def check(self, state: _State) -> None:
-        assert len(set(state.claimed)) == len(state.claimed), "a task was claimed twice"
-        assert statuses(state.queue) == {"CLAIMED": len(state.claimed)}, "a task was not claimed"
-
-    def close(self, state: _State) -> None:
-        state.crew.dismiss()
-        state.queue.close()
+    def check(self, state: Any) -> None:
+        assert len(set(state.held)) == len(state.held), "a task was claimed twice"
+        assert base.statuses(state.queue) == {"CLAIMED": len(state.held)}, "a task was not claimed"
 
 
 def _contend(pipe: Connection, path: Path, work_s: float) -> None:
-    with open_queue(path) as queue:
+    with base.open_queue(path) as queue:
         pipe.send("ready")
         while pipe.recv():
             latencies: list[float] = []
@@ -98,7 +78,4 @@ def _contend(pipe: Connection, path: Path, work_s: float) -> None:
             pipe.send((latencies, row_ids))
 
 
-WORKLOADS = [
-    *(Contention(processes) for processes in (1, 2, 4, 8)),
-    Contention(8, work_s=0.001),
-]
+WORKLOADS = [*(Contention(processes) for processes in (1, 2, 4, 8)), Contention(8, work_s=0.001)]

@@ -1,12 +1,11 @@
-"""Helper processes of a workload: started once, told what to do through pipes."""
+"""Helper processes of a workload: started once, given orders through pipes."""
 
 from __future__ import annotations
 
 import multiprocessing
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -16,8 +15,8 @@ from benchmarks.workloads import base
 _PATIENCE_S = 120.0
 
 
-class Crew:
-    """Processes that all execute one function, until they are dismissed.
+class Helpers:
+    """Processes that all execute one function, until they are closed; a context manager.
 
     Args:
         count: how many.
@@ -31,84 +30,73 @@ class Crew:
     def __init__(self, count: int, job: Callable[..., None], *arguments: Any) -> None:
         # Spawned on every system, so that figures of Linux and Windows mean the same.
         context = multiprocessing.get_context("spawn")
-        self._pipes: list[Connection] = []
-        self._processes = []
+        self._started: list[tuple[Any, Connection]] = []
+        # They inherit sys.path, and find `benchmarks` there; asv imports it otherwise.
+        is_missing = str(LAB) not in sys.path
+        sys.path += [str(LAB)] * is_missing
         try:
             for _ in range(count):
                 near, far = context.Pipe()
                 process = context.Process(
                     target=_work, args=(far, base.opens, job, *arguments), daemon=True
                 )
-                with _findable():
-                    process.start()
+                process.start()
                 far.close()
-                self._pipes.append(near)
-                self._processes.append(process)
+                self._started.append((process, near))
             self.answers()
         except BaseException:
-            self.dismiss()
+            self.close()
             raise
+        finally:
+            if is_missing:
+                sys.path.remove(str(LAB))
 
-    def tell(self, message: Any) -> None:
+    def send(self, message: Any) -> None:
         """Send a message to each process."""
-        for pipe in self._pipes:
+        for _, pipe in self._started:
             pipe.send(message)
 
     def answers(self) -> Sequence[Any]:
         """One message from each process, waited for."""
         found = []
-        for pipe in self._pipes:
+        for _, pipe in self._started:
             if not pipe.poll(_PATIENCE_S):
                 raise RuntimeError(f"a helper process did not answer within {_PATIENCE_S:g} s")
             try:
                 message = pipe.recv()
             except EOFError:
                 raise RuntimeError("a helper process died") from None
-            if isinstance(message, _Failure):
-                raise RuntimeError(f"a helper process failed: {message.text}")
+            if isinstance(message, Exception):
+                raise message
             found.append(message)
         return found
 
-    def dismiss(self) -> None:
-        """End the processes; one that does not go by itself is killed. Twice is no error."""
-        for pipe in self._pipes:
+    def __enter__(self) -> Helpers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the processes; one that does not end by itself is killed. Twice is no error."""
+        for _, pipe in self._started:
             pipe.close()
-        for process in self._processes:
+        for process, _ in self._started:
             process.join(10.0)
             if process.is_alive():
                 process.kill()
                 process.join()
             process.close()
-        self._pipes.clear()
-        self._processes.clear()
-
-
-@contextmanager
-def _findable() -> Iterator[None]:
-    """Spawned processes inherit sys.path, and find `benchmarks` there; asv imports it otherwise."""
-    root = str(LAB)
-    if root in sys.path:
-        yield
-        return
-    sys.path.append(root)
-    try:
-        yield
-    finally:
-        sys.path.remove(root)
-
-
-class _Failure:
-    def __init__(self, text: str) -> None:
-        self.text = text
+        self._started.clear()
 
 
 def _work(pipe: Connection, opens: Any, job: Callable[..., None], *arguments: Any) -> None:
     base.opens = opens
-    try:
-        job(pipe, *arguments)
-    except (EOFError, BrokenPipeError, KeyboardInterrupt):
-        pass  # dismissed
-    except Exception:  # noqa: BLE001 - whatever it is, the workload's process is to know
-        pipe.send(_Failure(traceback.format_exc(limit=-4)))
-    finally:
-        pipe.close()
+    with pipe:
+        try:
+            job(pipe, *arguments)
+        except (EOFError, BrokenPipeError, KeyboardInterrupt):
+            pass  # closed
+        except Exception:  # noqa: BLE001 - whatever it is, the workload's process is to know
+            trace = traceback.format_exc(limit=-4)
+            pipe.send(RuntimeError(f"a helper process failed: {trace}"))

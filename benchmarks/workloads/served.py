@@ -16,63 +16,45 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 from time import perf_counter  # of one origin for all processes of a machine
-from typing import TYPE_CHECKING, Any, NamedTuple
+from types import SimpleNamespace
+from typing import Any
 
 from benchmarks.workloads import base
-from benchmarks.workloads.base import (
-    TASK_TYPE,
-    Profile,
-    Sample,
-    Workload,
-    open_queue,
-    public,
-    sizes,
-    statuses,
-)
-from benchmarks.workloads.processes import Crew
-
-if TYPE_CHECKING:
-    from tubeq import QueueManager
+from benchmarks.workloads.base import TASK_TYPE, QueueWorkload, Sample, public, sizes
+from benchmarks.workloads.processes import Helpers
 
 _RATE_PER_S = 100
 _FALL_IDLE_S = 0.01
 _WRITTEN_S = 5.0
+_END = {"since": None}
 
 
-class _State(NamedTuple):
-    queue: Any  # a QueueManager, or _Notifying
-    crew: Crew
-    done: list[int]
-
-
-class _Served(Workload):
+class _Served(QueueWorkload):
     has_reference = True
+    verbs = ("create_task",)
     batch = 0  # sleeps more than it works: a gate would wait for nothing
     counted_calls = 0
 
-    def prepare(self, folder: Path, profile: Profile) -> _State:
-        path = folder / "queue.db"
-        queue = open_queue(path, "create_task")
+    def begin(self, state: Any) -> None:
         if base.opens:
-            receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            receiver.bind(("127.0.0.1", 0))
-            address = receiver.getsockname()
-            receiver.close()
-            return _State(_Notifying(queue, address), Crew(1, _serve_bare, path, address), [])
-        public("BaseWorker")
-        return _State(queue, Crew(1, _serve, path), [])
+            with _datagrams() as receiver:
+                receiver.bind(("127.0.0.1", 0))
+                address = receiver.getsockname()
+            sender = state.resources.enter_context(_datagrams())
+            state.queue = _notifying(state.queue, sender, address)
+            helpers = Helpers(1, _serve_bare, state.path, address)
+        else:
+            public("BaseWorker")
+            helpers = Helpers(1, _serve, state.path)
+        state.helpers = state.resources.enter_context(helpers)
+        state.resources.callback(lambda: state.queue.create_task(TASK_TYPE, _END))
 
-    def check(self, state: _State) -> None:
-        wanted = {"COMPLETED": sum(state.done)}
+    def check(self, state: Any) -> None:
+        wanted = {"COMPLETED": state.done}
         until = perf_counter() + _WRITTEN_S
-        while statuses(state.queue) != wanted and perf_counter() < until:
+        while base.statuses(state.queue) != wanted and perf_counter() < until:
             time.sleep(0.01)  # the last task was seen by the plugin before it is written down
-        assert statuses(state.queue) == wanted, "a task was lost, or done twice"
-
-    def close(self, state: _State) -> None:
-        state.queue.create_task(TASK_TYPE, {"since": None})  # ends the worker
-        state.crew.dismiss()
-        state.queue.close()
+        assert base.statuses(state.queue) == wanted, "a task was lost, or done twice"
 
 
 class OpenLoop(_Served):
@@ -81,16 +63,16 @@ class OpenLoop(_Served):
     name = "open-loop"
     calls = sizes(100, 2_000, 20_000)
 
-    def work(self, state: _State, calls: int) -> Sample:
-        state.crew.tell(calls)
+    def work(self, state: Any, calls: int) -> Sample:
+        state.helpers.send(calls)
         began = perf_counter() + 0.1
         for number in range(calls):
             planned = began + number / _RATE_PER_S
             while (early_s := planned - perf_counter()) > 0:
                 time.sleep(early_s)
             state.queue.create_task(TASK_TYPE, {"since": planned})
-        (latencies_s,) = state.crew.answers()
-        state.done.append(calls)
+        (latencies_s,) = state.helpers.answers()
+        state.done += calls
         # No elapsed time: the schedule's rate is no throughput.
         return Sample(latencies_s, 0.0, calls)
 
@@ -102,20 +84,20 @@ class WakeUp(_Served):
     reference_batch = 25
     calls = sizes(50, 1_000, 10_000)
 
-    def work(self, state: _State, calls: int) -> Sample:
+    def work(self, state: Any, calls: int) -> Sample:
         latencies_s: list[float] = []
         for _ in range(calls):
-            state.crew.tell(1)
+            state.helpers.send(1)
             time.sleep(_FALL_IDLE_S)
             state.queue.create_task(TASK_TYPE, {"since": perf_counter()})
-            ((latency_s,),) = state.crew.answers()
+            ((latency_s,),) = state.helpers.answers()
             latencies_s.append(latency_s)
-        state.done.append(calls)
+        state.done += calls
         return Sample(latencies_s, 0.0, calls)
 
 
 class _Reporter:
-    """A plugin that reports how late each task is, as many together as it is told to."""
+    """A plugin that reports how late each task is, as many together as it is asked for."""
 
     def __init__(self, pipe: Connection) -> None:
         self.stop = threading.Event()
@@ -137,33 +119,24 @@ class _Reporter:
         return []
 
 
-class _Notifying:
+def _datagrams() -> socket.socket:
+    return socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+
+def _notifying(queue: Any, sender: socket.socket, address: tuple[str, int]) -> Any:
     """The bare reference, with a datagram for each task that it creates: no process on this machine
     can be woken sooner. It has no parameters, so the datagram carries them."""
 
-    def __init__(self, queue: QueueManager, address: tuple[str, int]) -> None:
-        self._queue = queue
-        self._address = address
-        self._sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.stats, self.create = queue.stats, queue.create_task
+    def create_task(task_type: str, parameters: dict[str, Any]) -> None:
+        queue.create_task(task_type, parameters)
+        sender.sendto(json.dumps(parameters).encode(), address)
 
-    def create_task(self, task_type: str, parameters: dict[str, Any]) -> None:
-        """Create a task, and wake the process that waits for one."""
-        self.create(task_type, parameters)
-        self._sender.sendto(json.dumps(parameters).encode(), self._address)
-
-    def close(self) -> None:
-        """Close the queue and the socket."""
-        self._sender.close()
-        self._queue.close()
+    return SimpleNamespace(create_task=create_task, stats=queue.stats)
 
 
 def _serve_bare(pipe: Connection, path: Path, address: tuple[str, int]) -> None:
     plugin = _Reporter(pipe)
-    with (
-        open_queue(path) as queue,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver,
-    ):
+    with base.open_queue(path) as queue, _datagrams() as receiver:
         receiver.bind(address)
         pipe.send("ready")
         while not plugin.stop.is_set():

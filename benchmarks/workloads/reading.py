@@ -1,0 +1,150 @@
+"""What is asked of a file in which much has finished, and the catalogue of items that is made of
+it: neither is to scan the file."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from benchmarks.workloads import base
+from benchmarks.workloads.base import TASK_TYPE, Profile, QueueWorkload, Sample, public, sizes
+
+_FINISHED, _BATCH, _LISTED = 10_000, 1_000, 100
+_TASKS, _IDEAS = 20, 50
+_STORED = _TASKS * _IDEAS
+_SIGHTINGS_AN_ITEM = 5
+_VOCABULARY = 5_000
+_WORDS = 7
+
+
+class Look(QueueWorkload):
+    """One call asks for a task, for its history, for the newest hundred tasks, and for expired
+    leases, of which there are none, in a file with ten thousand finished tasks."""
+
+    name = "look"
+    verbs = ("get_task", "get_task_history", "list_tasks", "rescue", "complete_tasks")
+    settings = {"durability": "fast"}
+    calls = sizes(80, 500, 5_000)
+    batch = 20
+    counted_calls = 20
+
+    def begin(self, state: Any) -> None:
+        for _ in range(0, _FINISHED, _BATCH):
+            base.fill(state.queue, _BATCH)
+            claims = state.queue.claim_tasks(TASK_TYPE, "w", _BATCH)
+            base.complete(state.queue, claims)
+        state.task_id = claims[0].task_id
+        state.done = _FINISHED
+
+    def work(self, state: Any, calls: int) -> Sample:
+        queue, task_id, seen = state.queue, state.task_id, state.held
+
+        def look() -> None:
+            task = queue.get_task(task_id)
+            history = queue.get_task_history(task_id)
+            listed = queue.list_tasks(limit=_LISTED)
+            rescued = queue.rescue()
+            seen.append((task.status, len(history), len(listed), len(rescued.requeued)))
+
+        return base.each_timed(look, calls)
+
+    def check(self, state: Any) -> None:
+        assert set(state.held) == {("COMPLETED", 3, _LISTED, 0)}, set(state.held)
+        base.check_completed(state)
+
+
+class _Items(QueueWorkload):
+    """Its state: `done`, how many results were stored; `held`, what the catalogue answered."""
+
+    verbs = ("create_tasks", "claim_tasks", "complete_tasks")
+    settings = {"durability": "fast"}
+
+    def begin(self, state: Any) -> None:
+        state.items = getattr(state.queue.storage, "items", None)
+        if state.items is None:
+            raise base.Lacks("this tubeq keeps no items")
+        state.chance = Random(1)
+
+
+def _store(state: Any, distinct: int) -> None:
+    """Complete twenty tasks with fifty ideas each, of that many items that are new."""
+    idea, completion = public("Idea"), public("Completion")
+    base.fill(state.queue, _TASKS)
+    claims = state.queue.claim_tasks(TASK_TYPE, "w", _TASKS)
+    numbers = [state.done + each % distinct for each in range(_STORED)]
+    ideas = [
+        idea(
+            f"video-{number:08}",
+            " ".join(f"word{Random(number + n).randrange(_VOCABULARY)}" for n in range(_WORDS)),
+            score=state.chance.uniform(1, 100),
+            views=state.chance.randrange(10**6),
+            duration_s=212.0,
+            published_at=f"2026-11-{1 + number % 28:02} 00:00:00.000000",
+            extra={"channel": f"Channel {number % 500}", "handle": f"@channel{number % 500}"},
+        )
+        for number in numbers
+    ]
+    state.queue.complete_tasks(
+        completion(claim, ideas[n * _IDEAS : (n + 1) * _IDEAS]) for n, claim in enumerate(claims)
+    )
+    state.done += _STORED
+
+
+class Fold(_Items):
+    """A call takes in a thousand results of twenty tasks, stored untimed: of two hundred items that
+    are new to the catalogue, each seen several times."""
+
+    name = "fold"
+    calls = sizes(5, 50, 500)
+    batch = 5
+    counted_calls = 5
+
+    def begin(self, state: Any) -> None:
+        super().begin(state)
+        state.items.fold()  # which makes the index
+
+    def work(self, state: Any, calls: int) -> Sample:
+        sample = base.each_timed(
+            lambda: state.held.append(state.items.fold()),
+            calls,
+            lambda: _store(state, _STORED // _SIGHTINGS_AN_ITEM),
+        )
+        sample.operations = calls * _STORED
+        return sample
+
+    def check(self, state: Any) -> None:
+        assert sum(state.held) == state.done, "results were lost, or taken in twice"
+        assert state.items.count_items() == state.done // _SIGHTINGS_AN_ITEM
+
+
+class Search(_Items):
+    """A call finds the best twenty of 100,000 items (2,000 in the smallest profile) that hold two
+    words, one of them only begun."""
+
+    name = "search"
+    calls = sizes(80, 500, 5_000)
+    batch = 50
+    counted_calls = 20
+
+    def begin(self, state: Any) -> None:
+        super().begin(state)
+        for _ in range(2 if state.profile is Profile.SMOKE else 100):
+            _store(state, _STORED)
+        state.items.fold()
+
+    def work(self, state: Any, calls: int) -> Sample:
+        query, relevance = public("domain.items:ItemQuery"), public("domain.items:ItemSort")
+
+        def search() -> None:
+            number = state.chance.randrange(_VOCABULARY)
+            wanted = query(f"word{number} word*", sort=relevance.RELEVANCE)
+            state.held.append(len(state.items.list_items(wanted)))
+
+        return base.each_timed(search, calls)
+
+    def check(self, state: Any) -> None:
+        assert state.items.count_items() == state.done
+        assert sum(state.held) > 0, "nothing was found"
+
+
+WORKLOADS = [Look(), Fold(), Search()]
