@@ -7,6 +7,7 @@ opened, never when the module is.
 
 from __future__ import annotations
 
+import json
 import platform
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -21,8 +22,6 @@ BATCH = 100
 """How many tasks a batch has."""
 NORMAL, FULL, DEFAULT = "normal", "full", "default"
 """Durabilities: WAL with synchronous NORMAL (no fsync a commit), FULL (one), a server's own."""
-SYNCHRONOUS = {NORMAL: "NORMAL", FULL: "FULL"}
-"""SQLite's."""
 
 
 def payload(number: int) -> dict[str, Any]:
@@ -36,7 +35,7 @@ def payload(number: int) -> dict[str, Any]:
 
 
 class Queue:
-    """One open queue. A subclass imports its packages in `__init__`.
+    """One open queue. A subclass imports its packages in `open`.
 
     Args:
         place: a path, in a folder of its own, or a server's address.
@@ -57,6 +56,8 @@ class Queue:
     server: ClassVar[str] = ""
     """What it needs to run: "postgres" or "redis"."""
     durabilities: ClassVar[Sequence[str]] = (NORMAL, FULL)
+    compared_with: ClassVar[str] = ""
+    """The durability of files that a server's defaults amount to."""
     script: ClassVar[str] = ""
     """A driver for node instead of Python's: a file in this folder."""
     lifecycle_only: ClassVar[bool] = False
@@ -71,8 +72,6 @@ class Queue:
     """What it uses for a batch of tasks, in words; "" where its API takes them one at a time."""
     completes: ClassVar[bool] = True
     """Whether there is anything to complete: else that verb has no figures."""
-    compared_with: ClassVar[str] = ""
-    """The durability of files that a server's defaults amount to."""
 
     acknowledges: ClassVar[bool] = True
     """Whether a claimed task stays stored until it is completed: else a crash loses it."""
@@ -82,7 +81,7 @@ class Queue:
     keeps_history: ClassVar[bool] = False
     """Whether each change of a task's state, in earlier attempts too, can be read later."""
     encodes: ClassVar[bool] = True
-    """Whether `put` makes text or bytes of a payload; else it takes them, and that is not timed."""
+    """Whether `put` makes JSON of a payload; else it takes that, and making it is not timed."""
     many_processes: ClassVar[bool] = True
     """Whether its documentation means it for several processes on one file."""
     recovery: ClassVar[str] = "none"
@@ -91,18 +90,30 @@ class Queue:
     """How long after a kill that may take: the last worker waits so long for more."""
 
     settings: str = ""
-    """What was set, once it is open."""
+    """What is set, in words."""
 
     def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
+        self.place = place
+        self.durability = durability
+        self.lease_s = lease_s
+        self.open(create)
+
+    def open(self, create: bool) -> None:
+        """Open it, and set `settings`."""
         raise NotImplementedError  # pragma: no cover
 
     def encode(self, parameters: Mapping[str, Any]) -> Any:
         """What `put` takes; not timed."""
-        return parameters
+        return parameters if self.encodes else json.dumps(parameters)
 
     def put(self, encoded: Any) -> None:
         """Store one task, in a transaction of its own."""
         raise NotImplementedError  # pragma: no cover
+
+    def put_many(self, encoded: Sequence[Any]) -> None:
+        """Store many tasks the quickest way: the queue's own if it has one, else by SQL."""
+        for each in encoded:
+            self.put(each)
 
     def get_ready(self) -> None:
         """Before several processes begin together: start what the first claim would start."""
@@ -111,6 +122,10 @@ class Queue:
         """Take the oldest task, with its payload, and mark it as begun; None where none is left."""
         raise NotImplementedError  # pragma: no cover
 
+    def claim_many(self, count: int = BATCH) -> Sequence[Any]:
+        """Take the oldest tasks, by `many`."""
+        return [self.claim() for _ in range(count)]
+
     def number_of(self, held: Any) -> int:
         """Which task that is; not timed."""
         raise NotImplementedError  # pragma: no cover
@@ -118,6 +133,10 @@ class Queue:
     def complete(self, held: Any) -> bool:
         """End it, with RESULT where results are stored; whether the queue took that."""
         raise NotImplementedError  # pragma: no cover
+
+    def complete_many(self, held: Sequence[Any]) -> Sequence[bool]:
+        """End them, by `many`; of each whether the queue took that."""
+        return [self.complete(each) for each in held]
 
     def complete_and_claim(self, held: Any) -> tuple[bool, Any | None]:
         """End it; and the next one where the queue gives that in the same call, else None."""
@@ -133,20 +152,14 @@ class Queue:
 
     def lifecycle_batch(self, encoded: Sequence[Any]) -> None:
         """The lifecycles of a batch, by `many`: put, claimed, started, completed."""
-        raise NotImplementedError  # pragma: no cover
-
-    def claim_many(self) -> Sequence[Any]:
-        """Take the oldest BATCH tasks, where its worker works so (`crash_only`)."""
-        raise NotImplementedError  # pragma: no cover
-
-    def complete_many(self, held: Sequence[Any]) -> Sequence[bool]:
-        """End them; of each whether the queue took that."""
-        raise NotImplementedError  # pragma: no cover
+        self.put_many(encoded)
+        held = self.claim_many(len(encoded))
+        if len(held) != len(encoded) or not all(self.complete_many(held)):
+            raise RuntimeError(f"{len(held)} tasks of {len(encoded)} were claimed, or one was lost")
 
     def fill(self, batch: Sequence[Mapping[str, Any]]) -> None:
-        """Store many tasks the quickest way: the queue's own if it has one, else by SQL."""
-        for parameters in batch:
-            self.put(self.encode(parameters))
+        """Store many tasks."""
+        self.put_many([self.encode(parameters) for parameters in batch])
 
     def settle(self) -> None:
         """After a fill: let a server do now what it would do while others are timed."""
@@ -173,9 +186,5 @@ class Queue:
         """Its packages with their versions, and SQLite's where it uses the standard library's."""
         parts = [f"{package} {version(package)}" for package in self.packages]
         if self.kind != SERVER:
-            parts += self.sqlite_version()
+            parts.append(f"SQLite {sqlite3.sqlite_version}")
         return ", ".join([*parts, f"Python {platform.python_version()}"])
-
-    def sqlite_version(self) -> list[str]:
-        """The SQLite that it uses."""
-        return [f"SQLite {sqlite3.sqlite_version}"]
