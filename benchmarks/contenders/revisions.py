@@ -198,10 +198,10 @@ def _environment(tree: Path, environments: Path, tell: Callable[[], None]) -> Pa
     )
     key = hashlib.sha256("\n".join([tree.name, sys.version, *pins]).encode()).hexdigest()[:16]
     folder = environments / key
-    _is_kept(folder)
-    environments.mkdir(parents=True, exist_ok=True)
     constraints = folder.with_suffix(".constraints")
-    constraints.write_text("\n".join(pins), encoding="utf-8")
+    if not _is_kept(folder):
+        environments.mkdir(parents=True, exist_ok=True)
+        constraints.write_text("\n".join(pins), encoding="utf-8")
     # As an address, in which each character of the path has one meaning only: "#", "%", "[" ...
     wanted = [f"{project().requirement} @ {tree.resolve().as_uri()}"]
     if sys.version_info < (3, 11):

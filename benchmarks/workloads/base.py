@@ -29,6 +29,7 @@ COMPLETION = ("storage.ports.tasks:Completion", "storage.port:Completion")
 CLAIM_REQUEST = ("storage.ports.tasks:ClaimRequest", "storage.port:ClaimRequest")
 """Where the measured package has them, the newest place first."""
 _BULK = 1000
+Call = Callable[[], object]
 
 opens: Callable[..., Any] | None = None
 """What opens a queue in place of the package's QueueManager: the process that runs workloads on the
@@ -80,7 +81,7 @@ class Workload:
     """One workload. Stateless: what a run needs is in the state that `prepare` returns.
 
     Callers use `prepare`, `run` as often as they like, `check` and `close`. A workload defines
-    `work`, the timed part alone, and `restore`, which puts back what it used up.
+    `call`, which `work` times, or `work` itself, and `restore`, which puts back what it used up.
     """
 
     name: str
@@ -103,6 +104,8 @@ class Workload:
     no use for it: what waits differs too much from process to process."""
     has_reference: bool = False
     """Whether it also runs on the bare reference, so that its time can be a ratio to that."""
+    size: int = 1
+    """How many tasks a call deals with: throughput counts these."""
 
     def prepare(self, folder: Path, profile: Profile) -> Any:
         """Make what the run needs, in an empty folder of its own.
@@ -127,7 +130,17 @@ class Workload:
 
     def work(self, state: Any, calls: int) -> Sample:
         """Do `calls` calls, at most `at_once`, and time them: nothing but the workload."""
+        sample = each_timed(self.call(state), calls, self.before(state))
+        sample.operations *= self.size
+        return sample
+
+    def call(self, state: Any) -> Call:
+        """What a call does."""
         raise NotImplementedError  # pragma: no cover
+
+    def before(self, state: Any) -> Call | None:
+        """What comes before each call, untimed."""
+        return None
 
     def restore(self, state: Any, calls: int) -> None:
         """Put back what `calls` calls of `work` used up."""
@@ -176,6 +189,11 @@ class QueueWorkload(Workload):
     def begin(self, state: Any) -> None:
         """Fill the queue, and add to the state."""
 
+    def work(self, state: Any, calls: int) -> Sample:
+        sample = super().work(state, calls)
+        state.done += sample.operations
+        return sample
+
     def close(self, state: Any) -> None:
         state.resources.close()
 
@@ -185,9 +203,7 @@ def sizes(smoke: int, regular: int, large: int) -> Mapping[Profile, int]:
     return dict(zip(Profile, (smoke, regular, large)))
 
 
-def each_timed(
-    call: Callable[[], object], calls: int, before: Callable[[], object] | None = None
-) -> Sample:
+def each_timed(call: Call, calls: int, before: Call | None = None) -> Sample:
     """Call so many times, one after the other, each timed on its own; `before` each, untimed."""
     latencies: list[float] = []
     append = latencies.append
@@ -257,13 +273,13 @@ def statuses(queue: Any) -> dict[str, int]:
     return {str(status): count for status, count in queue.stats().by_status.items() if count}
 
 
-def check_completed(state: Any, **others: int) -> None:
-    """Raise AssertionError unless `state.done` tasks are completed, each with one result, and there
-    are no others but as many as are given by status."""
-    wanted = {"COMPLETED": state.done, **others}
-    found = statuses(state.queue)
+def check_completed(queue: Any, done: int, **others: int) -> None:
+    """Raise AssertionError unless so many tasks are completed, each with one result, and there are
+    no others but as many as are given by status."""
+    wanted = {"COMPLETED": done, **others}
+    found = statuses(queue)
     assert found == {status: count for status, count in wanted.items() if count}, found
-    assert state.queue.stats().results == state.done, "a result was lost, or written twice"
+    assert queue.stats().results == done, "a result was lost, or written twice"
 
 
 def run_python(*arguments: str) -> str:

@@ -10,7 +10,6 @@ from benchmarks.workloads import base
 from benchmarks.workloads.base import TASK_TYPE, Profile, QueueWorkload, Sample, fill, sizes
 
 _SMOKE_DEPTH = 10_000
-_SIZE = 100
 
 
 class Claim(QueueWorkload):
@@ -66,7 +65,7 @@ class Claim(QueueWorkload):
 
 
 class ClaimBatch(QueueWorkload):
-    """A hundred claims a call, from ten thousand tasks; throughput counts the tasks."""
+    """A hundred claims a call, from ten thousand tasks."""
 
     has_reference = True
     name = "claim-batch"
@@ -75,24 +74,22 @@ class ClaimBatch(QueueWorkload):
     batch = 10
     counted_calls = 20
     at_once = 50
+    size = 100
     depth = 10_000
 
     def begin(self, state: Any) -> None:
         fill(state.queue, self.depth)
 
-    def work(self, state: Any, calls: int) -> Sample:
-        claim, claimed = state.queue.claim_tasks, state.held
-        sample = base.each_timed(lambda: claimed.extend(claim(TASK_TYPE, "w", _SIZE)), calls)
-        sample.operations = calls * _SIZE
-        return sample
+    def call(self, state: Any) -> base.Call:
+        claim, claimed, size = state.queue.claim_tasks, state.held, self.size
+        return lambda: claimed.extend(claim(TASK_TYPE, "w", size))
 
     def restore(self, state: Any, calls: int) -> None:
-        fill(state.queue, calls * _SIZE)
+        fill(state.queue, calls * self.size)
 
     def check(self, state: Any) -> None:
-        assert len(state.held) % _SIZE == 0, "a batch was not full"
-        ids = {task.task_id for task in state.held}
-        assert len(ids) == len(state.held), "a task was claimed twice"
+        assert len(state.held) == state.done, "a batch was not full"
+        assert len({task.task_id for task in state.held}) == state.done, "a task was claimed twice"
         assert state.queue.stats().by_status["QUEUED"] == self.depth
 
 

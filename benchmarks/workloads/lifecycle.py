@@ -5,16 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.workloads import base
-from benchmarks.workloads.base import (
-    IDEA,
-    PARAMETERS,
-    TASK_TYPE,
-    QueueWorkload,
-    Sample,
-    each_timed,
-    public,
-    sizes,
-)
+from benchmarks.workloads.base import IDEA, PARAMETERS, TASK_TYPE, QueueWorkload, public, sizes
 
 _DEPTH = 100
 _MANY = 1_000_000  # so that no failure of the workload's is the final one
@@ -43,15 +34,11 @@ class Enqueue(QueueWorkload):
         task = None if base.opens else public("NewTask")(TASK_TYPE, PARAMETERS, 5)
         state.tasks = [task] * self.size
 
-    def work(self, state: Any, calls: int) -> Sample:
+    def call(self, state: Any) -> base.Call:
         queue, tasks = state.queue, state.tasks
         if self.size == 1:
-            sample = each_timed(lambda: queue.create_task(TASK_TYPE, PARAMETERS, 5), calls)
-        else:
-            sample = each_timed(lambda: queue.create_tasks(tasks), calls)
-        sample.operations = calls * self.size
-        state.done += sample.operations
-        return sample
+            return lambda: queue.create_task(TASK_TYPE, PARAMETERS, 5)
+        return lambda: queue.create_tasks(tasks)
 
     def check(self, state: Any) -> None:
         assert base.statuses(state.queue) == {"QUEUED": state.done}
@@ -67,7 +54,7 @@ class Lifecycle(QueueWorkload):
     calls = sizes(200, 5_000, 50_000)
     batch = 100
 
-    def work(self, state: Any, calls: int) -> Sample:
+    def call(self, state: Any) -> base.Call:
         queue = state.queue
 
         def lifecycle() -> None:
@@ -76,11 +63,10 @@ class Lifecycle(QueueWorkload):
             assert claim is not None
             queue.complete_task(queue.start_task(claim), [IDEA])
 
-        state.done += calls
-        return each_timed(lifecycle, calls)
+        return lifecycle
 
     def check(self, state: Any) -> None:
-        base.check_completed(state)
+        base.check_completed(state.queue, state.done)
 
 
 class Retry(QueueWorkload):
@@ -95,7 +81,7 @@ class Retry(QueueWorkload):
         state.policy = public("RetryPolicy")(max_retries=_MANY)
         state.queue.create_tasks([public("NewTask")(TASK_TYPE, PARAMETERS)] * _DEPTH)
 
-    def work(self, state: Any, calls: int) -> Sample:
+    def call(self, state: Any) -> base.Call:
         queue, policy = state.queue, state.policy
 
         def retry() -> None:
@@ -103,8 +89,7 @@ class Retry(QueueWorkload):
             assert claim is not None
             queue.fail_task(claim, "the channel did not answer", code="timeout", policy=policy)
 
-        state.done += calls
-        return each_timed(retry, calls)
+        return retry
 
     def check(self, state: Any) -> None:
         assert base.statuses(state.queue) == {"QUEUED": _DEPTH}

@@ -14,11 +14,9 @@ from benchmarks.workloads import base
 from benchmarks.workloads.base import IDEA, TASK_TYPE, Profile, QueueWorkload, Sample, fill, sizes
 from benchmarks.workloads.processes import Helpers
 
-_EXPIRED = 100
 _OTHERS = 1_000
 _LEASE_S = 0.001
 _MANY = 1_000_000  # crashes until a task is a dead letter: more than there will be
-_PRUNED = 500
 _RESULTS = 500
 _PAUSE_S = 0.001
 _BATCH = 100
@@ -33,34 +31,31 @@ class Rescue(QueueWorkload):
     calls = sizes(10, 200, 2_000)
     batch = 10
     counted_calls = 20
+    size = 100
 
     def begin(self, state: Any) -> None:
-        fill(state.queue, _OTHERS + 2 * _EXPIRED)
-        state.queue.claim_tasks(TASK_TYPE, "alive", _EXPIRED, lease_s=86_400.0)
+        fill(state.queue, _OTHERS + 2 * self.size)
+        state.queue.claim_tasks(TASK_TYPE, "alive", self.size, lease_s=86_400.0)
 
-    def work(self, state: Any, calls: int) -> Sample:
-        queue = state.queue
-
+    def before(self, state: Any) -> base.Call:
         def expire() -> None:
-            queue.claim_tasks(TASK_TYPE, "dead", _EXPIRED, lease_s=_LEASE_S)
+            state.queue.claim_tasks(TASK_TYPE, "dead", self.size, lease_s=_LEASE_S)
             time.sleep(2 * _LEASE_S)
 
-        def rescue() -> None:
-            state.held.append(queue.rescue(crash_limit=_MANY))
+        return expire
 
-        sample = base.each_timed(rescue, calls, expire)
-        sample.operations = calls * _EXPIRED
-        return sample
+    def call(self, state: Any) -> base.Call:
+        rescue, rescued = state.queue.rescue, state.held
+        return lambda: rescued.append(rescue(crash_limit=_MANY))
 
     def check(self, state: Any) -> None:
         rescued = {len(each.requeued) for each in state.held}
-        assert rescued == {_EXPIRED}, "a sweep missed a task, or took a live one"
-        assert base.statuses(state.queue) == {"CLAIMED": _EXPIRED, "QUEUED": _OTHERS + _EXPIRED}
+        assert rescued == {self.size}, "a sweep missed a task, or took a live one"
+        assert base.statuses(state.queue) == {"CLAIMED": self.size, "QUEUED": _OTHERS + self.size}
 
 
 class Prune(QueueWorkload):
-    """One call removes five hundred tasks, each with one result, where a thousand are queued;
-    throughput counts the tasks."""
+    """One call removes five hundred tasks, each with one result, where a thousand are queued."""
 
     name = "prune"
     verbs = ("create_tasks", "claim_tasks", "complete_tasks", "prune")
@@ -69,28 +64,25 @@ class Prune(QueueWorkload):
     batch = 4
     counted_calls = 2
     at_once = 4
+    size = 500
 
     def begin(self, state: Any) -> None:
         fill(state.queue, _OTHERS)
         self.restore(state, self.at_once)
 
-    def work(self, state: Any, calls: int) -> Sample:
-        prune, pruned = state.queue.prune, state.held
-        sample = base.each_timed(lambda: pruned.append(prune(0.0, _PRUNED)), calls)
-        sample.operations = calls * _PRUNED
-        state.done -= sample.operations
-        return sample
+    def call(self, state: Any) -> base.Call:
+        prune, pruned, size = state.queue.prune, state.held, self.size
+        return lambda: pruned.append(prune(0.0, size))
 
     def restore(self, state: Any, calls: int) -> None:
         for _ in range(calls):
-            fill(state.queue, _PRUNED)
+            fill(state.queue, self.size)
             # The oldest, since the newest row of a file is never removed: its id would come again.
-            base.complete(state.queue, state.queue.claim_tasks(TASK_TYPE, "w", _PRUNED, "fifo"))
-            state.done += _PRUNED
+            base.complete(state.queue, state.queue.claim_tasks(TASK_TYPE, "w", self.size, "fifo"))
 
     def check(self, state: Any) -> None:
-        assert set(state.held) == {_PRUNED}, "a call removed more tasks, or fewer"
-        base.check_completed(state, QUEUED=_OTHERS)
+        assert set(state.held) == {self.size}, "a call removed more tasks, or fewer"
+        base.check_completed(state.queue, self.at_once * self.size, QUEUED=_OTHERS)
 
 
 class ClaimBesidePrune(QueueWorkload):
@@ -179,7 +171,7 @@ class Growth(QueueWorkload):
         return Sample(values={"file_bytes_per_task": grown / calls})
 
     def check(self, state: Any) -> None:
-        base.check_completed(state)
+        base.check_completed(state.queue, state.done)
 
 
 def _file_bytes(path: Path) -> int:

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from benchmarks.workloads import base
-from benchmarks.workloads.base import TASK_TYPE, Profile, QueueWorkload, Sample, public, sizes
+from benchmarks.workloads.base import TASK_TYPE, Profile, QueueWorkload, public, sizes
 
 _FINISHED, _BATCH, _LISTED = 10_000, 1_000, 100
 _TASKS, _IDEAS = 20, 50
@@ -34,9 +34,8 @@ class Look(QueueWorkload):
             claims = state.queue.claim_tasks(TASK_TYPE, "w", _BATCH)
             base.complete(state.queue, claims)
         state.task_id = claims[0].task_id
-        state.done = _FINISHED
 
-    def work(self, state: Any, calls: int) -> Sample:
+    def call(self, state: Any) -> base.Call:
         queue, task_id, seen = state.queue, state.task_id, state.held
 
         def look() -> None:
@@ -46,15 +45,15 @@ class Look(QueueWorkload):
             rescued = queue.rescue()
             seen.append((task.status, len(history), len(listed), len(rescued.requeued)))
 
-        return base.each_timed(look, calls)
+        return look
 
     def check(self, state: Any) -> None:
         assert set(state.held) == {("COMPLETED", 3, _LISTED, 0)}, set(state.held)
-        base.check_completed(state)
+        base.check_completed(state.queue, _FINISHED)
 
 
 class _Items(QueueWorkload):
-    """Its state: `done`, how many results were stored; `held`, what the catalogue answered."""
+    """Its state has `stored`, how many results were, and in `held` what the catalogue answered."""
 
     verbs = ("create_tasks", "claim_tasks", "complete_tasks")
     settings = {"durability": "fast"}
@@ -63,7 +62,7 @@ class _Items(QueueWorkload):
         state.items = getattr(state.queue.storage, "items", None)
         if state.items is None:
             raise base.Lacks("this tubeq keeps no items")
-        state.chance = Random(1)
+        state.stored, state.chance = 0, Random(1)
 
 
 def _store(state: Any, distinct: int) -> None:
@@ -71,7 +70,7 @@ def _store(state: Any, distinct: int) -> None:
     idea, completion = public("Idea"), public("Completion")
     base.fill(state.queue, _TASKS)
     claims = state.queue.claim_tasks(TASK_TYPE, "w", _TASKS)
-    numbers = [state.done + each % distinct for each in range(_STORED)]
+    numbers = [state.stored + each % distinct for each in range(_STORED)]
     ideas = [
         idea(
             f"video-{number:08}",
@@ -87,7 +86,7 @@ def _store(state: Any, distinct: int) -> None:
     state.queue.complete_tasks(
         completion(claim, ideas[n * _IDEAS : (n + 1) * _IDEAS]) for n, claim in enumerate(claims)
     )
-    state.done += _STORED
+    state.stored += _STORED
 
 
 class Fold(_Items):
@@ -98,23 +97,22 @@ class Fold(_Items):
     calls = sizes(5, 50, 500)
     batch = 5
     counted_calls = 5
+    size = _STORED
 
     def begin(self, state: Any) -> None:
         super().begin(state)
         state.items.fold()  # which makes the index
 
-    def work(self, state: Any, calls: int) -> Sample:
-        sample = base.each_timed(
-            lambda: state.held.append(state.items.fold()),
-            calls,
-            lambda: _store(state, _STORED // _SIGHTINGS_AN_ITEM),
-        )
-        sample.operations = calls * _STORED
-        return sample
+    def before(self, state: Any) -> base.Call:
+        return lambda: _store(state, _STORED // _SIGHTINGS_AN_ITEM)
+
+    def call(self, state: Any) -> base.Call:
+        fold, folded = state.items.fold, state.held
+        return lambda: folded.append(fold())
 
     def check(self, state: Any) -> None:
-        assert sum(state.held) == state.done, "results were lost, or taken in twice"
-        assert state.items.count_items() == state.done // _SIGHTINGS_AN_ITEM
+        assert sum(state.held) == state.stored, "results were lost, or taken in twice"
+        assert state.items.count_items() == state.stored // _SIGHTINGS_AN_ITEM
 
 
 class Search(_Items):
@@ -132,7 +130,7 @@ class Search(_Items):
             _store(state, _STORED)
         state.items.fold()
 
-    def work(self, state: Any, calls: int) -> Sample:
+    def call(self, state: Any) -> base.Call:
         query, relevance = public("domain.items:ItemQuery"), public("domain.items:ItemSort")
 
         def search() -> None:
@@ -140,10 +138,10 @@ class Search(_Items):
             wanted = query(f"word{number} word*", sort=relevance.RELEVANCE)
             state.held.append(len(state.items.list_items(wanted)))
 
-        return base.each_timed(search, calls)
+        return search
 
     def check(self, state: Any) -> None:
-        assert state.items.count_items() == state.done
+        assert state.items.count_items() == state.stored
         assert sum(state.held) > 0, "nothing was found"
 
 

@@ -71,7 +71,7 @@ class Worker(QueueWorkload):
         return Sample(latencies_s, elapsed_s, calls)
 
     def check(self, state: Any) -> None:
-        base.check_completed(state)
+        base.check_completed(state.queue, state.done)
 
 
 WORKLOADS = [Worker("balanced"), Worker("fast")]
