@@ -12,7 +12,7 @@ import platform
 import sqlite3
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from typing import Any, ClassVar
+from typing import Any
 
 RESULT = {"source_id": "video-1", "title": "A video about a lighthouse", "score": 42.0}
 """What a completion stores, where a queue stores results."""
@@ -44,53 +44,35 @@ class Queue:
         lease_s: how long a claim holds without a sign of life, where a queue has leases.
     """
 
-    name: ClassVar[str]
-    title: ClassVar[str]
-    kind: ClassVar[str] = LIBRARY
-    requirements: ClassVar[Sequence[str]] = ()
-    """pip's, each pinned to a version; none: the lab's own environment serves."""
-    packages: ClassVar[Sequence[str]] = ()
-    """Whose versions are recorded."""
-    python: ClassVar[tuple[int, int]] = (3, 10)
-    """The oldest Python that the requirements install on."""
-    server: ClassVar[str] = ""
-    """What it needs to run: "postgres" or "redis"."""
-    durabilities: ClassVar[Sequence[str]] = (NORMAL, FULL)
-    compared_with: ClassVar[str] = ""
-    """The durability of files that a server's defaults amount to."""
-    script: ClassVar[str] = ""
-    """A driver for node instead of Python's: a file in this folder."""
-    lifecycle_only: ClassVar[bool] = False
-    """Single verbs are not timed: they are under its other name, or it has none."""
-    completes_later: ClassVar[bool] = False
-    """Whether the queue accepts a completion after `complete` has returned, and forgets it soon:
-    then the run with SIGKILL cannot tell what is lost."""
-    crash_only: ClassVar[bool] = False
-    """Another way to work, which the run with SIGKILL alone is to prove; its worker claims and
-    completes BATCH tasks at once."""
-    many: ClassVar[str] = ""
-    """What it uses for a batch of tasks, in words; "" where its API takes them one at a time."""
-    completes: ClassVar[bool] = True
-    """Whether there is anything to complete: else that verb has no figures."""
+    name: str
+    title: str
+    kind: str = LIBRARY
+    requirements: Sequence[str] = ()  # pip's, pinned; none: the lab's own environment serves
+    packages: Sequence[str] = ()  # whose versions are recorded
+    python: tuple[int, int] = (3, 10)  # the oldest Python that the requirements install on
+    server: str = ""  # what it needs to run: "postgres" or "redis"
+    durabilities: Sequence[str] = (NORMAL, FULL)
+    compared_with: str = ""  # the durability of files that a server's defaults amount to
+    script: str = ""  # a driver for node instead of Python's: a file in this folder
+    settings: str = ""  # what is set, in words; known once it is open
+    many: str = ""  # what it uses for a batch of tasks, in words; "" where its API has nothing
+    completes = True  # else there is nothing to complete, and that verb has no figures
+    lifecycle_only = False  # single verbs are not timed: it has none, or its other name has them
+    # Whether a completion is accepted after `complete` has returned, and forgotten soon: then the
+    # run with SIGKILL cannot say what is lost.
+    completes_later = False
+    # Another way to work, which the run with SIGKILL alone is to prove: its worker claims and
+    # completes BATCH tasks at once.
+    crash_only = False
 
-    acknowledges: ClassVar[bool] = True
-    """Whether a claimed task stays stored until it is completed: else a crash loses it."""
-    fenced: ClassVar[bool] = False
-    """Whether a completion is refused from a process that no longer holds the task."""
-    stores_results: ClassVar[bool] = False
-    keeps_history: ClassVar[bool] = False
-    """Whether each change of a task's state, in earlier attempts too, can be read later."""
-    encodes: ClassVar[bool] = True
-    """Whether `put` makes JSON of a payload; else it takes that, and making it is not timed."""
-    many_processes: ClassVar[bool] = True
-    """Whether its documentation means it for several processes on one file."""
-    recovery: ClassVar[str] = "none"
-    """What brings back the task of a killed worker, as it is used here."""
-    patience_s: ClassVar[float] = 0.3
-    """How long after a kill that may take: the last worker waits so long for more."""
-
-    settings: str = ""
-    """What is set, in words."""
+    acknowledges = True  # a claimed task stays stored until completed: else a crash loses it
+    fenced = False  # a completion is refused from a process that no longer holds the task
+    stores_results = False
+    keeps_history = False  # each change of a task's state, in earlier attempts too, can be read
+    encodes = True  # `put` makes JSON of a payload; else it takes that, and making it is not timed
+    many_processes = True  # its documentation means it for several processes on one file
+    recovery: str = "none"  # what brings back the task of a killed worker, as it is used here
+    patience_s: float = 0.3  # how long after a kill that may take: the last worker waits so long
 
     def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
         self.place = place

@@ -27,8 +27,8 @@ def all_workloads() -> dict[str, Workload]:
         below = sorted(each.name for each in iter_modules(getattr(named, "__path__", ())))
         modules = [named, *(import_module(f"{name}.{each}") for each in below)]
     except Exception as error:
-        told = f"{type(error).__name__}: {error}"
-        raise BadInput(f"{FILE}: workloads = {name!r} cannot be imported: {told}") from error
+        why = f"{type(error).__name__}: {error}"
+        raise BadInput(f"{FILE}: workloads = {name!r} cannot be imported: {why}") from error
     found = {each.name: each for module in modules for each in getattr(module, "WORKLOADS", ())}
     if not found:
         raise BadInput(f"{FILE}: workloads = {name!r}: no WORKLOADS = (...) in it")

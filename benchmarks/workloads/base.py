@@ -84,28 +84,21 @@ class Workload:
     `call`, which `work` times, or `work` itself, and `restore`, which puts back what it used up.
     """
 
-    name: str
-    """Lower case, parts joined by '-': "claim-lifo-1e3"."""
-    calls: Mapping[Profile, int]
-    """How many calls a sample of each profile has."""
-    batch: int = 200
-    """How many calls a batch of the gate's has; 0 where the gate has no use for the workload."""
-    at_once: int = 1_000_000_000
-    """How many calls `work` can do before it needs `restore`."""
-    from_profile: Profile = Profile.SMOKE
-    """The smallest profile that includes it when no workload is named."""
-    figures: tuple[str, ...] = ()
-    """The names of its sample's `values`."""
+    name: str  # lower case, parts joined by "-": "claim-lifo-1e3"
+    calls: Mapping[Profile, int]  # how many a sample of each profile has
+    batch: int = 200  # calls of a batch of the gate's; 0 where the gate has no use for it
+    at_once: int = 1_000_000_000  # calls that `work` can do before it needs `restore`
+    size: int = 1  # tasks that a call deals with: throughput counts these
+    from_profile = Profile.SMOKE  # the smallest that includes it when no workload is named
+    figures: tuple[str, ...] = ()  # the names of its sample's `values`
+    # How many calls counters are taken of; 0 where they mean nothing: several processes or threads,
+    # or not the same work each time.
     counted_calls: int = 100
-    """How many calls counters are taken of; 0 where they mean nothing: several processes or
-    threads, or not the same work each time."""
-    reference_batch: int = 0
-    """How many calls a batch has where it is compared with the bare reference, though the gate has
-    no use for it: what waits differs too much from process to process."""
+    # Whether it also runs on the bare reference, so that its time can be a ratio to that; and how
+    # many calls a batch then has, where the gate has no use for it, since what waits differs too
+    # much from process to process.
     has_reference: bool = False
-    """Whether it also runs on the bare reference, so that its time can be a ratio to that."""
-    size: int = 1
-    """How many tasks a call deals with: throughput counts these."""
+    reference_batch: int = 0
 
     def prepare(self, folder: Path, profile: Profile) -> Any:
         """Make what the run needs, in an empty folder of its own.

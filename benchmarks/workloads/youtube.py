@@ -11,22 +11,15 @@ what a scraper costs its source, and what it is throttled for.
 from __future__ import annotations
 
 import os
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter, sleep
 from types import SimpleNamespace
 from typing import Any
 
-from benchmarks.workloads.base import (
-    Profile,
-    QueueWorkload,
-    Sample,
-    Workload,
-    each_timed,
-    public,
-    sizes,
-)
+from benchmarks.workloads import base
+from benchmarks.workloads.base import Profile, QueueWorkload, Sample, Workload, public, sizes
 from benchmarks.workloads.own_process import peak_mb
 
 _CHANNEL = "plugins.channel_plugin:YouTubeChannelPlugin"
@@ -34,6 +27,7 @@ _VIDEO = "plugins.video_plugin:YouTubeVideoPlugin"
 _VIDEOS = 60
 _LATENCY_S = 0.1
 _POLL_S = 0.002
+_PATIENCE_S = 60.0
 _PROBLEMS = {
     "REMOVED": "video_unavailable",
     "PRIVATE": "private",
@@ -92,12 +86,12 @@ class ChannelScrape(_Plugin):
     def populate(self, world: Any) -> None:
         world.channel("@lighthouse", videos=2 * _VIDEOS)
 
-    def work(self, state: Any, calls: int) -> Sample:
+    def call(self, state: Any) -> base.Call:
         def scrape() -> None:
             ideas = state.plugin.scrape(channel_url="@lighthouse", max_results=_VIDEOS)
             state.found.append(len(ideas))
 
-        return each_timed(scrape, calls)
+        return scrape
 
     def check(self, state: Any) -> None:
         assert set(state.found) == {_VIDEOS}, "videos were missed, or made up"
@@ -115,24 +109,26 @@ class Classification(_Plugin):
 
     def populate(self, world: Any) -> None:
         problems = public("testing.youtube:problems")
-        for problem in _PROBLEMS:
-            world.video(_refused(problem), problem=getattr(problems, problem))
+        for number, problem in enumerate(_PROBLEMS):
+            world.video(f"problem-{number:03}", problem=getattr(problems, problem))
 
-    def work(self, state: Any, calls: int) -> Sample:
-        error_type = public("PluginError")
-        problems = list(_PROBLEMS)
+    def call(self, state: Any) -> base.Call:
+        error_type, codes = public("PluginError"), [*_PROBLEMS.values()]
 
         def ask() -> None:
-            problem = problems[len(state.found) % len(problems)]
+            number = len(state.found) % len(codes)
             code = "none"
             try:
-                state.plugin.scrape(video=_refused(problem))
+                state.plugin.scrape(video=f"problem-{number:03}")
             except error_type as error:
                 code = error.code
-            state.found.append((_PROBLEMS[problem], code))
+            state.found.append((codes[number], code))
 
+        return ask
+
+    def work(self, state: Any, calls: int) -> Sample:
         requests = state.server.requests()
-        sample = each_timed(ask, calls)
+        sample = super().work(state, calls)
         per_video = (state.server.requests() - requests) / calls
         wrong = sum(wanted != code for wanted, code in state.found)
         sample.values = {"requests_per_video": per_video, "misclassified": float(wrong)}
@@ -141,10 +137,6 @@ class Classification(_Plugin):
     def check(self, state: Any) -> None:
         for wanted, code in state.found:
             assert code == wanted
-
-
-def _refused(problem: str) -> str:
-    return f"problem-{[*_PROBLEMS].index(problem):03}"
 
 
 class _OnOneChannel(QueueWorkload):
@@ -177,12 +169,13 @@ class Listing(_OnOneChannel):
             parameters = {"channel_url": "@archive", "max_results": calls, "enrich": True}
             task_id = state.queue.create_task("youtube_channel", parameters)
             requests, memory_mb = state.server.requests(), peak_mb()
-            first = FirstIdea(state.queue, task_id)
+            pool = resources.enter_context(ThreadPoolExecutor(1))
+            first = pool.submit(_first_idea_at, state.queue, task_id)
             began = perf_counter()
             worker.process_task(worker.claim_task())
             elapsed_s = perf_counter() - began
             values = {
-                "first_idea_ms": (first.seen_at() - began) * 1000,
+                "first_idea_ms": (first.result() - began) * 1000,
                 "requests_per_video": (state.server.requests() - requests) / calls,
                 "memory_growth_mb": peak_mb() - memory_mb,
             }
@@ -234,23 +227,12 @@ class Enriching(_OnOneChannel):
         assert not state.server.unexpected_hosts
 
 
-class FirstIdea:
-    """Polls for the first stored idea of a task, as a user who waits for it would."""
-
-    def __init__(self, queue: Any, task_id: str) -> None:
-        self._seen_at = 0.0
-        self._thread = threading.Thread(target=self._poll, args=(queue, task_id), daemon=True)
-        self._thread.start()
-
-    def _poll(self, queue: Any, task_id: str) -> None:
-        while not queue.storage.results(task_id, limit=1):
-            sleep(_POLL_S)
-        self._seen_at = perf_counter()
-
-    def seen_at(self) -> float:
-        """The moment of it on perf_counter."""
-        self._thread.join()
-        return self._seen_at
+def _first_idea_at(queue: Any, task_id: str) -> float:
+    """The moment when the task has a stored idea, as a user sees it who waits for it."""
+    ends = perf_counter() + _PATIENCE_S
+    while not queue.storage.results(task_id, limit=1) and perf_counter() < ends:
+        sleep(_POLL_S)
+    return perf_counter()
 
 
 WORKLOADS = [
