@@ -77,14 +77,25 @@ class Sample:
         self.values = {**self.values, **part.values}
 
 
+class State(SimpleNamespace):
+    """What a run needs: `folder`, `profile`, `resources` (an ExitStack, which `close` closes), the
+    `queue` in the file `path`, what `begin` adds; and for `check`: `held`, what was claimed or
+    seen, and `done`, how many tasks."""
+
+
 class Workload:
     """One workload. Stateless: what a run needs is in the state that `prepare` returns.
 
     Callers use `prepare`, `run` as often as they like, `check` and `close`. A workload defines
     `call`, which `work` times, or `work` itself, and `restore`, which puts back what it used up.
+
+    Args:
+        durability: of its queue, part of the name; the package's own default if None.
     """
 
     name: str  # lower case, parts joined by "-": "claim-lifo-1e3"
+    verbs: tuple[str, ...] = ()  # what its queue must have; without any no queue is opened
+    settings: Mapping[str, Any] = {}  # with which that is opened
     calls: Mapping[Profile, int]  # how many a sample of each profile has
     batch: int = 200  # calls of a batch of the gate's; 0 where the gate has no use for it
     at_once: int = 1_000_000_000  # calls that `work` can do before it needs `restore`
@@ -100,13 +111,31 @@ class Workload:
     has_reference: bool = False
     reference_batch: int = 0
 
+    def __init__(self, durability: str | None = None) -> None:
+        if durability:
+            self.name = f"{self.name}-{durability}"
+            self.settings = {"durability": durability}
+
     def prepare(self, folder: Path, profile: Profile) -> Any:
         """Make what the run needs, in an empty folder of its own.
 
         Raises:
             Lacks: the measured package has no API for this.
         """
-        raise NotImplementedError  # pragma: no cover
+        state = State(folder=folder, path=folder / "queue.db", profile=profile, held=[], done=0)
+        state.resources = ExitStack()
+        try:
+            if self.verbs:
+                state.queue = open_queue(state.path, *self.verbs, **self.settings)
+                state.resources.callback(state.queue.close)
+            self.begin(state)
+        except BaseException:
+            state.resources.close()
+            raise
+        return state
+
+    def begin(self, state: Any) -> None:
+        """Fill the queue, and add to the state."""
 
     def stock(self, folder: Path, profile: Profile) -> None:
         """Fill a database for `prepare` in an empty folder, where that takes long; nothing stays
@@ -125,6 +154,7 @@ class Workload:
         """Do `calls` calls, at most `at_once`, and time them: nothing but the workload."""
         sample = each_timed(self.call(state), calls, self.before(state))
         sample.operations *= self.size
+        state.done += sample.operations
         return sample
 
     def call(self, state: Any) -> Call:
@@ -144,51 +174,8 @@ class Workload:
 
     def close(self, state: Any) -> None:
         """Let go of what `prepare` opened."""
-
-
-class QueueWorkload(Workload):
-    """A workload on one queue, in the file queue.db of its folder.
-
-    Its state has `queue`, its `path`, the `profile`, `resources` (an ExitStack, closed by `close`),
-    and for `work` and `check`: `held`, what was claimed or seen, and `done`, how many tasks. What
-    else it needs `begin` adds.
-
-    Args:
-        durability: of the queue, part of the name; the package's own default if None.
-    """
-
-    verbs: tuple[str, ...] = ()
-    """What its queue must have."""
-    settings: Mapping[str, Any] = {}
-    """With which the queue is opened."""
-
-    def __init__(self, durability: str | None = None) -> None:
-        if durability:
-            self.name = f"{self.name}-{durability}"
-            self.settings = {"durability": durability}
-
-    def prepare(self, folder: Path, profile: Profile) -> Any:
-        path = folder / "queue.db"
-        queue = open_queue(path, *self.verbs, **self.settings)
-        with ExitStack() as resources:
-            resources.callback(queue.close)
-            state = SimpleNamespace(
-                queue=queue, path=path, profile=profile, resources=resources, held=[], done=0
-            )
-            self.begin(state)
-            state.resources = resources.pop_all()
-        return state
-
-    def begin(self, state: Any) -> None:
-        """Fill the queue, and add to the state."""
-
-    def work(self, state: Any, calls: int) -> Sample:
-        sample = super().work(state, calls)
-        state.done += sample.operations
-        return sample
-
-    def close(self, state: Any) -> None:
-        state.resources.close()
+        if isinstance(state, State):
+            state.resources.close()
 
 
 def sizes(smoke: int, regular: int, large: int) -> Mapping[Profile, int]:

@@ -7,12 +7,12 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks.workloads import base
-from benchmarks.workloads.base import TASK_TYPE, Profile, QueueWorkload, Sample, fill, sizes
+from benchmarks.workloads.base import TASK_TYPE, Profile, Sample, Workload, fill, sizes
 
 _SMOKE_DEPTH = 10_000
 
 
-class Claim(QueueWorkload):
+class Claim(Workload):
     """One claim a call; the queue is filled up again after each run.
 
     Args:
@@ -64,7 +64,7 @@ class Claim(QueueWorkload):
         return min(self.depth, _SMOKE_DEPTH) if profile is Profile.SMOKE else self.depth
 
 
-class ClaimBatch(QueueWorkload):
+class ClaimBatch(Workload):
     """A hundred claims a call, from ten thousand tasks."""
 
     has_reference = True

@@ -7,10 +7,10 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from benchmarks.workloads import base
-from benchmarks.workloads.base import IDEA, TASK_TYPE, QueueWorkload, Sample, check_completed, fill
+from benchmarks.workloads.base import IDEA, TASK_TYPE, Sample, Workload, check_completed, fill
 
 
-class Complete(QueueWorkload):
+class Complete(Workload):
     """One completion a call; as many tasks are created and claimed after it, untimed."""
 
     has_reference = True
@@ -46,7 +46,7 @@ class _Bare(NamedTuple):
     ideas: Any
 
 
-class CompleteBatch(QueueWorkload):
+class CompleteBatch(Workload):
     """A hundred completions a call; as many tasks are created and claimed after it, untimed."""
 
     has_reference = True
@@ -84,7 +84,7 @@ class CompleteBatch(QueueWorkload):
         check_completed(state.queue, state.done, CLAIMED=sum(map(len, state.held)))
 
 
-class CompleteAndClaimNext(QueueWorkload):
+class CompleteAndClaimNext(Workload):
     """One completion with one result a call, together with claiming and starting the next task, as
     busy workers do; as many tasks are created after it, untimed."""
 

@@ -9,11 +9,11 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks.workloads import base
-from benchmarks.workloads.base import TASK_TYPE, QueueWorkload, Sample, sizes
+from benchmarks.workloads.base import TASK_TYPE, Sample, Workload, sizes
 from benchmarks.workloads.processes import Helpers
 
 
-class Contention(QueueWorkload):
+class Contention(Workload):
     """One claim a call, by whichever process comes first.
 
     The value `unfairness` is 1 minus Jain's index of the processes' shares (R. Jain, D.-M. Chiu,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.workloads import base
-from benchmarks.workloads.base import IDEA, PARAMETERS, TASK_TYPE, QueueWorkload, public, sizes
+from benchmarks.workloads.base import IDEA, PARAMETERS, TASK_TYPE, Workload, public, sizes
 
 _DEPTH = 100
 _MANY = 1_000_000  # so that no failure of the workload's is the final one
 
 
-class Enqueue(QueueWorkload):
+class Enqueue(Workload):
     """One transaction a call.
 
     Args:
@@ -44,7 +44,7 @@ class Enqueue(QueueWorkload):
         assert base.statuses(state.queue) == {"QUEUED": state.done}
 
 
-class Lifecycle(QueueWorkload):
+class Lifecycle(Workload):
     """One task a call: created, claimed, started, completed with one result, in a queue that is
     otherwise empty but for what was finished before."""
 
@@ -69,7 +69,7 @@ class Lifecycle(QueueWorkload):
         base.check_completed(state.queue, state.done)
 
 
-class Retry(QueueWorkload):
+class Retry(Workload):
     """Claim and failure, a pair a call, going round a hundred tasks, claimable at once."""
 
     name = "retry"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.workloads import base
-from benchmarks.workloads.base import IDEA, TASK_TYPE, Profile, QueueWorkload, Sample, fill, sizes
+from benchmarks.workloads.base import IDEA, TASK_TYPE, Profile, Sample, Workload, fill, sizes
 from benchmarks.workloads.processes import Helpers
 
 _OTHERS = 1_000
@@ -22,7 +22,7 @@ _PAUSE_S = 0.001
 _BATCH = 100
 
 
-class Rescue(QueueWorkload):
+class Rescue(Workload):
     """One sweep a call takes back a hundred expired leases, of a queue with as many live claims and
     ten times as many queued tasks."""
 
@@ -54,7 +54,7 @@ class Rescue(QueueWorkload):
         assert base.statuses(state.queue) == {"CLAIMED": self.size, "QUEUED": _OTHERS + self.size}
 
 
-class Prune(QueueWorkload):
+class Prune(Workload):
     """One call removes five hundred tasks, each with one result, where a thousand are queued."""
 
     name = "prune"
@@ -85,7 +85,7 @@ class Prune(QueueWorkload):
         base.check_completed(state.queue, self.at_once * self.size, QUEUED=_OTHERS)
 
 
-class ClaimBesidePrune(QueueWorkload):
+class ClaimBesidePrune(Workload):
     """One claim a call, a millisecond after the other, while another process prunes large tasks
     with five hundred results each; interleaved with as many claims while it does nothing.
 
@@ -146,7 +146,7 @@ def _prune(pipe: Connection, path: Path) -> None:
             pipe.send(queue.prune(0.0))
 
 
-class Growth(QueueWorkload):
+class Growth(Workload):
     """Bytes of the database file for each task that has finished with one result.
 
     A call is one task. The log is moved into the file before the file is measured.

@@ -7,13 +7,13 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks.workloads import base
-from benchmarks.workloads.base import TASK_TYPE, QueueWorkload, Sample, each_timed, sizes
+from benchmarks.workloads.base import TASK_TYPE, Sample, Workload, each_timed, sizes
 
 _DEPTH = 1_000
 _CLAIMS = 200
 
 
-class Null(QueueWorkload):
+class Null(Workload):
     """A call that does nothing, timed as each call of a workload is.
 
     The value `overhead_percent` is what timing each call adds to a claim: the time of a loop that
@@ -35,22 +35,17 @@ class Null(QueueWorkload):
         base.fill(state.queue, _DEPTH)
         claims = each_timed(lambda: state.queue.claim_next_task(TASK_TYPE, "w"), _CLAIMS)
         state.claim_s = median(claims.latencies_s)
+        state.bare_s, state.timed_s = [], []
 
-    def run(self, state: Any, calls: int) -> Sample:
-        sample = Sample()
-        bare_s: list[float] = []
-        timed_s: list[float] = []
-        for first in range(0, calls, self.at_once):
-            count = min(self.at_once, calls - first)
-            began = perf_counter()
-            for _ in range(count):
-                _nothing()
-            bare_s.append((perf_counter() - began) / count)
-            began = perf_counter()
-            part = each_timed(_nothing, count)
-            timed_s.append((perf_counter() - began) / count)
-            sample.add(part)
-        added_s = median(timed_s) - median(bare_s)
+    def work(self, state: Any, calls: int) -> Sample:
+        began = perf_counter()
+        for _ in range(calls):
+            _nothing()
+        state.bare_s.append((perf_counter() - began) / calls)
+        began = perf_counter()
+        sample = each_timed(_nothing, calls)
+        state.timed_s.append((perf_counter() - began) / calls)
+        added_s = median(state.timed_s) - median(state.bare_s)
         sample.values = {"overhead_percent": 100 * added_s / state.claim_s}
         return sample
 

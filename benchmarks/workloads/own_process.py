@@ -14,11 +14,10 @@ import threading
 import time
 from pathlib import Path
 from time import perf_counter
-from types import SimpleNamespace
 from typing import Any
 
 from benchmarks.workloads import base
-from benchmarks.workloads.base import TASK_TYPE, Profile, Sample, Workload, public, sizes
+from benchmarks.workloads.base import TASK_TYPE, Sample, Workload, public, sizes
 
 _SETTLE_S = 0.5
 _WATCHED_S = 2.0
@@ -50,26 +49,25 @@ class StartUp(Workload):
         self.name = f"start-up-{what}"
         self.statement = statement
 
-    def prepare(self, folder: Path, profile: Profile) -> Any:
+    def begin(self, state: Any) -> None:
         statement = self.reference if base.opens else self.statement
-        code = _TIMED_IMPORT.format(statement=statement)
+        state.code = _TIMED_IMPORT.format(statement=statement)
         try:
-            base.run_python("-c", code)  # compiles what was never compiled before
+            base.run_python("-c", state.code)  # compiles what was never compiled before
         except RuntimeError as error:
             if "ModuleNotFoundError" in str(error) or "AttributeError" in str(error):
                 raise base.Lacks(str(error).splitlines()[-1]) from error
             raise
-        return SimpleNamespace(code=code, found=[])
 
     def work(self, state: Any, calls: int) -> Sample:
         began = perf_counter()
         latencies_s = [float(base.run_python("-c", state.code)) for _ in range(calls)]
         elapsed_s = perf_counter() - began
-        state.found += latencies_s
+        state.held += latencies_s
         return Sample(latencies_s, elapsed_s, 0)
 
     def check(self, state: Any) -> None:
-        assert all(0 < each < 60 for each in state.found), "an import took no time, or a minute"
+        assert all(0 < each < 60 for each in state.held), "an import took no time, or a minute"
 
 
 class _WorkerProcess(Workload):
@@ -78,16 +76,15 @@ class _WorkerProcess(Workload):
     batch = 0
     counted_calls = 0  # done in other processes
 
-    def prepare(self, folder: Path, profile: Profile) -> Any:
+    def begin(self, state: Any) -> None:
         public("BaseWorker")
-        return SimpleNamespace(folder=folder, found=[])
 
     def work(self, state: Any, calls: int) -> Sample:
         for _ in range(calls):
-            path = state.folder / f"queue-{len(state.found)}.db"
+            path = state.folder / f"queue-{len(state.held)}.db"
             printed = base.run_python("-m", __name__, self.name, str(path))
-            state.found.append(json.loads(printed))
-        own = state.found[-calls:]
+            state.held.append(json.loads(printed))
+        own = state.held[-calls:]
         return Sample(
             values={name: sorted(each[name] for each in own)[calls // 2] for name in self.figures}
         )
@@ -104,7 +101,7 @@ class Memory(_WorkerProcess):
     figures = ("memory_mb",)
 
     def check(self, state: Any) -> None:
-        for each in state.found:
+        for each in state.held:
             assert 1 < each["memory_mb"] < 10_000, "no process is that small, or large"
 
 
@@ -117,7 +114,7 @@ class Idle(_WorkerProcess):
     figures = ("statements_per_minute", "commits_per_minute")
 
     def check(self, state: Any) -> None:
-        for each in state.found:
+        for each in state.held:
             assert each["statements_per_minute"] > 0, "it does not even look"
 
 

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from benchmarks.workloads import base
-from benchmarks.workloads.base import TASK_TYPE, Profile, QueueWorkload, public, sizes
+from benchmarks.workloads.base import TASK_TYPE, Profile, Workload, public, sizes
 
 _FINISHED, _BATCH, _LISTED = 10_000, 1_000, 100
 _TASKS, _IDEAS = 20, 50
@@ -17,7 +17,7 @@ _VOCABULARY = 5_000
 _WORDS = 7
 
 
-class Look(QueueWorkload):
+class Look(Workload):
     """One call asks for a task, for its history, for the newest hundred tasks, and for expired
     leases, of which there are none, in a file with ten thousand finished tasks."""
 
@@ -52,7 +52,7 @@ class Look(QueueWorkload):
         base.check_completed(state.queue, _FINISHED)
 
 
-class _Items(QueueWorkload):
+class _Items(Workload):
     """Its state has `stored`, how many results were, and in `held` what the catalogue answered."""
 
     verbs = ("create_tasks", "claim_tasks", "complete_tasks")

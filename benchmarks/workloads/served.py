@@ -20,7 +20,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from benchmarks.workloads import base
-from benchmarks.workloads.base import TASK_TYPE, QueueWorkload, Sample, public, sizes
+from benchmarks.workloads.base import TASK_TYPE, Sample, Workload, public, sizes
 from benchmarks.workloads.processes import Helpers
 
 _RATE_PER_S = 100
@@ -29,7 +29,7 @@ _WRITTEN_S = 5.0
 _END = {"since": None}
 
 
-class _Served(QueueWorkload):
+class _Served(Workload):
     has_reference = True
     verbs = ("create_task",)
     batch = 0  # sleeps more than it works: a gate would wait for nothing

@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks.workloads import base
-from benchmarks.workloads.base import IDEA, TASK_TYPE, QueueWorkload, Sample, public, sizes
+from benchmarks.workloads.base import IDEA, TASK_TYPE, Sample, Workload, public, sizes
 
 
 class NullPlugin:
@@ -39,7 +39,7 @@ class _BareWorker:
         return done
 
 
-class Worker(QueueWorkload):
+class Worker(Workload):
     """One task a call, by BaseWorker.run until the queue is empty; its writes have the durability.
 
     A latency is the time from one call of the plugin to the next: completing a task together with

@@ -13,13 +13,11 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
 from time import perf_counter, sleep
-from types import SimpleNamespace
 from typing import Any
 
 from benchmarks.workloads import base
-from benchmarks.workloads.base import Profile, QueueWorkload, Sample, Workload, public, sizes
+from benchmarks.workloads.base import Sample, Workload, public, sizes
 from benchmarks.workloads.own_process import peak_mb
 
 _CHANNEL = "plugins.channel_plugin:YouTubeChannelPlugin"
@@ -52,27 +50,20 @@ def _plugin(resources: ExitStack, place: str, server: Any) -> Any:
 
 
 class _Plugin(Workload):
-    """A plugin by itself. Its state: `found`, what it answered."""
+    """A plugin by itself."""
 
     place: str
     counted_calls = 0  # the server's thread is not started while counting
 
-    def prepare(self, folder: Path, profile: Profile) -> Any:
+    def begin(self, state: Any) -> None:
         world = public("testing.youtube:World")()
         self.populate(world)
-        with ExitStack() as resources:
-            server = _server(resources, world)
-            plugin = _plugin(resources, self.place, server)
-            return SimpleNamespace(
-                server=server, plugin=plugin, found=[], resources=resources.pop_all()
-            )
+        state.server = _server(state.resources, world)
+        state.plugin = _plugin(state.resources, self.place, state.server)
 
     def populate(self, world: Any) -> None:
         """Add what is scraped."""
         raise NotImplementedError  # pragma: no cover
-
-    def close(self, state: Any) -> None:
-        state.resources.close()
 
 
 class ChannelScrape(_Plugin):
@@ -89,12 +80,12 @@ class ChannelScrape(_Plugin):
     def call(self, state: Any) -> base.Call:
         def scrape() -> None:
             ideas = state.plugin.scrape(channel_url="@lighthouse", max_results=_VIDEOS)
-            state.found.append(len(ideas))
+            state.held.append(len(ideas))
 
         return scrape
 
     def check(self, state: Any) -> None:
-        assert set(state.found) == {_VIDEOS}, "videos were missed, or made up"
+        assert set(state.held) == {_VIDEOS}, "videos were missed, or made up"
         assert not state.server.unexpected_hosts, "it called another host"
 
 
@@ -116,13 +107,13 @@ class Classification(_Plugin):
         error_type, codes = public("PluginError"), [*_PROBLEMS.values()]
 
         def ask() -> None:
-            number = len(state.found) % len(codes)
+            number = len(state.held) % len(codes)
             code = "none"
             try:
                 state.plugin.scrape(video=f"problem-{number:03}")
             except error_type as error:
                 code = error.code
-            state.found.append((codes[number], code))
+            state.held.append((codes[number], code))
 
         return ask
 
@@ -130,16 +121,16 @@ class Classification(_Plugin):
         requests = state.server.requests()
         sample = super().work(state, calls)
         per_video = (state.server.requests() - requests) / calls
-        wrong = sum(wanted != code for wanted, code in state.found)
+        wrong = sum(wanted != code for wanted, code in state.held)
         sample.values = {"requests_per_video": per_video, "misclassified": float(wrong)}
         return sample
 
     def check(self, state: Any) -> None:
-        for wanted, code in state.found:
+        for wanted, code in state.held:
             assert code == wanted
 
 
-class _OnOneChannel(QueueWorkload):
+class _OnOneChannel(Workload):
     verbs = ("save_progress",)
     settings = {"durability": "fast"}
     batch = 0  # too long for the gate
