@@ -22,16 +22,12 @@ BATCH = 100
 """How many tasks a batch has."""
 NORMAL, FULL, DEFAULT = "normal", "full", "default"
 """Durabilities: WAL with synchronous NORMAL (no fsync a commit), FULL (one), a server's own."""
+_PARAMETERS = {"channel_url": "@some_channel_or_other", "max_results": 50, "note": "x" * 50}
 
 
 def payload(number: int) -> dict[str, Any]:
     """The parameters of one task, some 120 bytes as JSON; `task` tells tasks apart."""
-    return {
-        "task": number,
-        "channel_url": "@some_channel_or_other",
-        "max_results": 50,
-        "note": "x" * 50,
-    }
+    return {"task": number, **_PARAMETERS}
 
 
 class Queue:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import make_dataclass
 from datetime import timedelta
 from importlib import import_module
@@ -115,6 +115,8 @@ class ReferencePostgres(_OnPostgres):
 
 
 class _Asynchronous(_OnPostgres):
+    _close: Callable[[], Awaitable[Any]]
+
     def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
         self._loop = asyncio.new_event_loop()
         super().__init__(place, durability, create=create, lease_s=lease_s)
@@ -122,12 +124,8 @@ class _Asynchronous(_OnPostgres):
     def _wait(self, awaited: Awaitable[Any]) -> Any:
         return self._loop.run_until_complete(awaited)
 
-    async def close_all(self) -> None:
-        """Close what `open` opened."""
-        raise NotImplementedError  # pragma: no cover
-
     def close(self) -> None:
-        self._wait(self.close_all())
+        self._wait(self._close())
         self._loop.close()
 
 
@@ -151,6 +149,7 @@ class Procrastinate(_Asynchronous):
         self._app = procrastinate.App(connector=connector)
         self._task = self._app.task(name="benchmark", queue="peers")(_do_nothing)
         self._wait(self._app.open_async())
+        self._close = self._app.close_async
         if create:
             self._wait(self._app.schema_manager.apply_schema_async())
         self._manager = self._app.job_manager
@@ -181,9 +180,6 @@ class Procrastinate(_Asynchronous):
         jobs = self._wait(self._manager.list_jobs_async(status="succeeded"))
         return [self.number_of(job) for job in jobs]
 
-    async def close_all(self) -> None:
-        await self._app.close_async()
-
 
 def _do_nothing(**parameters: Any) -> None:
     pass
@@ -209,6 +205,7 @@ class Pgqueuer(_Asynchronous):
         queries: Any = import_module("pgqueuer.queries").Queries
         parameter: Any = import_module("pgqueuer.ports.repository").EntrypointExecutionParameter
         self._connection = self._wait(psycopg.AsyncConnection.connect(self.place, autocommit=True))
+        self._close = self._connection.close
         self._queries = queries.from_psycopg_connection(self._connection)
         if create:
             self._wait(self._queries.install())
@@ -250,9 +247,6 @@ class Pgqueuer(_Asynchronous):
         rows = self._wait(self._queries.driver.fetch(query))
         return [int(row["job_id"]) - 1 for row in rows]
 
-    async def close_all(self) -> None:
-        await self._connection.close()
-
 
 class AwaPg(_Asynchronous):
     """insert; a handler that waits; it completes in the background, after the handler returned.
@@ -282,6 +276,7 @@ class AwaPg(_Asynchronous):
         self._jobs: asyncio.Queue[Any] = asyncio.Queue()
         self._unfinished = 0
         self._is_started = False
+        self._close = self._shut_down
         self._wait(self._connect(url, create))
 
     async def _connect(self, url: str, create: bool) -> None:
@@ -328,7 +323,7 @@ class AwaPg(_Asynchronous):
     def settle(self) -> None:
         """Nothing: its environment has no other driver of PostgreSQL."""
 
-    async def close_all(self) -> None:
+    async def _shut_down(self) -> None:
         if self._is_started:
             await self._client.shutdown()
         await self._client.close()

@@ -12,18 +12,13 @@ from typing import Any
 from benchmarks.contenders.base import RESULT, Queue
 
 
-class _OnSqlite(Queue):
-    def set_synchronous(self, connection: Any) -> None:
-        """NORMAL or FULL, where the library itself has no setting for both."""
-        connection.execute(f"PRAGMA synchronous = {self.synchronous}")
-
-    @property
-    def synchronous(self) -> str:
-        """SQLite's word for the durability."""
-        return self.durability.upper()
+def _set_synchronous(connection: Any, durability: str) -> str:
+    """Set NORMAL or FULL, where the library itself has no setting for both; in words."""
+    connection.execute(f"PRAGMA synchronous = {durability.upper()}")
+    return f"synchronous {durability.upper()} on its connection"
 
 
-class HueyStorage(_OnSqlite):
+class HueyStorage(Queue):
     """SqliteStorage: enqueue, dequeue (which deletes), put_data for the result."""
 
     name = "huey-storage"
@@ -41,8 +36,9 @@ class HueyStorage(_OnSqlite):
         huey: Any = import_module("huey")
         self._huey = huey.SqliteHuey("peers", filename=self.place, timeout=30)
         self._storage = self._huey.storage
-        self.set_synchronous(self._storage.conn)  # its own `fsync` gives FULL or OFF
-        self.settings = f"WAL, timeout=30, synchronous {self.synchronous} on its connection"
+        # Its own `fsync` gives FULL or OFF.
+        synchronous = _set_synchronous(self._storage.conn, self.durability)
+        self.settings = f"WAL, timeout=30, {synchronous}"
 
     def encode(self, parameters: Mapping[str, Any]) -> Any:
         return json.dumps(parameters).encode()
@@ -105,7 +101,7 @@ def _return_result(_parameters: Mapping[str, Any]) -> Mapping[str, Any]:
     return RESULT
 
 
-class Litequeue(_OnSqlite):
+class Litequeue(Queue):
     """put, pop, done; a message stays in its table, and its claim has a number.
 
     A pop begins a transaction of its own, which cannot stand within another.
@@ -125,8 +121,7 @@ class Litequeue(_OnSqlite):
     def open(self, create: bool) -> None:
         litequeue: Any = import_module("litequeue")
         self._queue = litequeue.LiteQueue(self.place, timeout=30)
-        self.set_synchronous(self._queue.conn)
-        self.settings = f"its own WAL; synchronous {self.synchronous} on its connection"
+        self.settings = f"its own WAL; {_set_synchronous(self._queue.conn, self.durability)}"
 
     def put(self, encoded: Any) -> None:
         self._queue.put(encoded)
@@ -179,7 +174,7 @@ class Litequeue09(Litequeue):
             self._queue.retry(message.message_id)
 
 
-class PersistFifo(_OnSqlite):
+class PersistFifo(Queue):
     """put and get; there is nothing to complete."""
 
     name = "persist-queue"
@@ -198,8 +193,6 @@ class PersistFifo(_OnSqlite):
         self._package: Any = import_module("persistqueue")
         self._json: Any = import_module("persistqueue.serializers.json")
         self._queue = self._open()
-        synchronous = f"synchronous {self.synchronous} on its connection"
-        self.settings = f"auto_commit=True, JSON, timeout=30; {synchronous}"
 
     def _open(self, **options: Any) -> Any:
         place = Path(self.place)
@@ -210,7 +203,8 @@ class PersistFifo(_OnSqlite):
             timeout=30.0,
             **options,
         )
-        self.set_synchronous(queue._putter)
+        synchronous = _set_synchronous(queue._putter, self.durability)
+        self.settings = f"auto_commit=True, JSON, timeout=30; {synchronous}"
         return queue
 
     def put(self, encoded: Any) -> None:

@@ -39,8 +39,8 @@ class Contention(Workload):
         self.work_s = work_s
 
     def begin(self, state: Any) -> None:
-        helpers = Helpers(self.processes, _contend, state.path, self.work_s)
-        state.helpers = state.resources.enter_context(helpers)
+        state.helpers = Helpers(self.processes, _contend, state.path, self.work_s)
+        state.resources.callback(state.helpers.close)
 
     def work(self, state: Any, calls: int) -> Sample:
         base.fill(state.queue, calls)

@@ -103,7 +103,8 @@ class ClaimBesidePrune(Workload):
 
     def begin(self, state: Any) -> None:
         state.large_tasks = 10 if state.profile is Profile.SMOKE else 100
-        state.helpers = state.resources.enter_context(Helpers(1, _prune, state.path))
+        state.helpers = Helpers(1, _prune, state.path)
+        state.resources.callback(state.helpers.close)
         self.restore(state, 0)
 
     def work(self, state: Any, calls: int) -> Sample:
@@ -175,11 +176,10 @@ class Growth(Workload):
 
 
 def _file_bytes(path: Path) -> int:
+    size = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-        (pages,) = connection.execute("PRAGMA page_count").fetchone()
-        (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
-    return int(pages * page_bytes)
+        return int(connection.execute(size).fetchone()[0])
 
 
 WORKLOADS = [Rescue(), Prune(), ClaimBesidePrune(), Growth()]

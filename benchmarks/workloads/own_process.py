@@ -149,20 +149,13 @@ def peak_mb() -> float:
 def _windows_peak_bytes() -> int:
     import ctypes
 
-    class Counters(ctypes.Structure):  # PROCESS_MEMORY_COUNTERS of psapi.h
-        _fields_ = [
-            ("cb", ctypes.c_ulong),
-            ("PageFaultCount", ctypes.c_ulong),
-            ("PeakWorkingSetSize", ctypes.c_size_t),
-            *((f"other_{number}", ctypes.c_size_t) for number in range(7)),
-        ]
-
+    word = ctypes.sizeof(ctypes.c_size_t)
+    found = (ctypes.c_size_t * (8 // word + 8))()  # PROCESS_MEMORY_COUNTERS: 8 bytes, 8 sizes
     windows: Any = ctypes.windll  # type: ignore[attr-defined]
-    counters = Counters(cb=ctypes.sizeof(Counters))
     windows.kernel32.GetCurrentProcess.restype = ctypes.c_void_p
     process = ctypes.c_void_p(windows.kernel32.GetCurrentProcess())
-    windows.psapi.GetProcessMemoryInfo(process, ctypes.byref(counters), counters.cb)
-    return int(counters.PeakWorkingSetSize)
+    windows.psapi.GetProcessMemoryInfo(process, ctypes.byref(found), ctypes.sizeof(found))
+    return found[8 // word]  # PeakWorkingSetSize
 
 
 def _idle(path: Path) -> dict[str, float]:

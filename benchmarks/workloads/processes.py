@@ -16,7 +16,7 @@ _PATIENCE_S = 120.0
 
 
 class Helpers:
-    """Processes that all execute one function, until they are closed; a context manager.
+    """Processes that all execute one function, until they are closed.
 
     Args:
         count: how many.
@@ -70,12 +70,6 @@ class Helpers:
                 raise message
             found.append(message)
         return found
-
-    def __enter__(self) -> Helpers:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the processes; one that does not end by itself is killed. Twice is no error."""

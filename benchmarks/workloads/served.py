@@ -42,11 +42,11 @@ class _Served(Workload):
                 address = receiver.getsockname()
             sender = state.resources.enter_context(_datagrams())
             state.queue = _notifying(state.queue, sender, address)
-            helpers = Helpers(1, _serve_bare, state.path, address)
+            state.helpers = Helpers(1, _serve_bare, state.path, address)
         else:
             public("BaseWorker")
-            helpers = Helpers(1, _serve, state.path)
-        state.helpers = state.resources.enter_context(helpers)
+            state.helpers = Helpers(1, _serve, state.path)
+        state.resources.callback(state.helpers.close)
         state.resources.callback(lambda: state.queue.create_task(TASK_TYPE, _END))
 
     def check(self, state: Any) -> None:
