@@ -74,16 +74,18 @@ class Servers:
         programs = _postgres_programs()
         if "postgres" not in self._homes:
             account = _account()
-            home = self._make_home("postgres", **account)
+            home = self._make_home("postgres", account)
             initdb = [programs / "initdb", "-D", home / "data", "-U", "peers", "-A", "trust"]
             initdb += ["--no-instructions", "-E", "UTF8", "--locale=C"]
-            run(initdb, _FAILURE, cwd="/", **account)
+            run(initdb, _FAILURE, cwd="/", user=account)
             command = [programs / "postgres", "-D", home / "data", "-k", home]
             ask = [programs / "pg_isready", "-q", "-h", home, "-U", "peers", "-d", "postgres"]
-            self._start(
-                [*command, "-c", "listen_addresses="], home,
-                lambda: not subprocess.run(ask, check=False).returncode, **account,
-            )  # fmt: skip
+            command += ["-c", "listen_addresses="]
+
+            def is_ready() -> bool:
+                return not subprocess.run(ask, check=False).returncode
+
+            self._start(command, home, is_ready, account)
         home, name = self._homes["postgres"], f"peers{self._places}"
         run([programs / "createdb", "-h", home, "-U", "peers", name], _FAILURE, cwd="/")
         return f"host={_conninfo_value(home)} user=peers dbname={name}"
@@ -98,7 +100,7 @@ class Servers:
         address = self._homes["redis"] / "redis.sock"
         return f"unix://{quote(str(address))}?db={self._places % _DATABASES}"
 
-    def _make_home(self, name: str, user: str = "") -> Path:
+    def _make_home(self, name: str, user: str | None = None) -> Path:
         folder = tempfile.TemporaryDirectory(prefix="peers-servers-", ignore_cleanup_errors=True)
         home = Path(self._resources.enter_context(folder))
         if user:
@@ -107,20 +109,16 @@ class Servers:
         return home
 
     def _start(
-        self,
-        command: Sequence[str | Path],
-        home: Path,
-        is_ready: Callable[[], bool],
-        **account: Any,
+        self, command: Sequence[Any], home: Path, ready: Callable[[], bool], user: str | None = None
     ) -> None:
         with (home / "log").open("wb") as log:
             process = subprocess.Popen(
                 [str(part) for part in command], cwd=home, stdout=log, stderr=log,
-                stdin=subprocess.DEVNULL, start_new_session=True, **account,
+                stdin=subprocess.DEVNULL, start_new_session=True, user=user,
             )  # fmt: skip
         self._resources.callback(_end, process)
         ends = time.monotonic() + _PATIENCE_S
-        while not is_ready():
+        while not ready():
             if process.poll() is not None or time.monotonic() > ends:
                 reason = gist_of((home / "log").read_text("utf-8", "replace"))
                 raise CannotRun(f"{_FAILURE}: {reason}")
@@ -165,14 +163,14 @@ def _conninfo_value(path: Path) -> str:
     return f"'{escaped}'"
 
 
-def _account() -> dict[str, str]:
-    """As which user to run PostgreSQL, which refuses root: subprocess's option, if it is needed."""
+def _account() -> str | None:
+    """As which other user to run PostgreSQL, which refuses root."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
-        return {}
+        return None
     import pwd
 
     known = {each.pw_name for each in pwd.getpwall()}
     for name in _ACCOUNTS:
         if name in known:
-            return {"user": name}
+            return name
     raise CannotRun("PostgreSQL refuses root, and there is no other account to run it as")

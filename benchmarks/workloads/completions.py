@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from inspect import signature
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 from benchmarks.workloads import base
 from benchmarks.workloads.base import IDEA, TASK_TYPE, Sample, Workload, check_completed, fill
@@ -41,9 +42,7 @@ class Complete(Workload):
         check_completed(state.queue, state.done, CLAIMED=len(state.held))
 
 
-class _Bare(NamedTuple):
-    claim: Any
-    ideas: Any
+_Bare = namedtuple("_Bare", "claim ideas")  # noqa: PYI024 - the bare reference has no types
 
 
 class CompleteBatch(Workload):

@@ -12,12 +12,13 @@ import sqlite3
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from benchmarks.workloads import base
-from benchmarks.workloads.base import TASK_TYPE, Sample, Workload, public, sizes
+from benchmarks.workloads.base import IDEA, TASK_TYPE, Sample, Workload, public, sizes
 
 _SETTLE_S = 0.5
 _WATCHED_S = 2.0
@@ -118,9 +119,19 @@ class Idle(_WorkerProcess):
             assert each["statements_per_minute"] > 0, "it does not even look"
 
 
-def _memory(path: Path) -> dict[str, float]:
-    from benchmarks.workloads.worker import NullPlugin
+class NullPlugin:
+    """Finds one idea at once; notes when it was called."""
 
+    def __init__(self) -> None:
+        self.called_at: list[float] = []
+
+    def scrape(self, **_: Any) -> list[Mapping[str, Any]]:
+        """One task's work."""
+        self.called_at.append(perf_counter())
+        return [IDEA]
+
+
+def _memory(path: Path) -> dict[str, float]:
     with base.open_queue(path, durability="fast") as queue:
         base.fill(queue, _TASKS)
         config = public("WorkerConfig")(worker_id="w", task_type=TASK_TYPE)

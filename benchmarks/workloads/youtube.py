@@ -23,7 +23,6 @@ from benchmarks.workloads.own_process import peak_mb
 _CHANNEL = "plugins.channel_plugin:YouTubeChannelPlugin"
 _VIDEO = "plugins.video_plugin:YouTubeVideoPlugin"
 _VIDEOS = 60
-_LATENCY_S = 0.1
 _POLL_S = 0.002
 _PATIENCE_S = 60.0
 _PROBLEMS = {
@@ -184,7 +183,7 @@ class Enriching(_OnOneChannel):
 
     calls = sizes(16, 100, 500)
     figures = ("requests_per_video",)
-    latency_s = _LATENCY_S
+    latency_s = 0.1
 
     def __init__(self, name: str, processes: int, threads: int) -> None:
         super().__init__()

@@ -15,7 +15,7 @@ from benchmarks.measuring.sample import measure
 from benchmarks.workloads import Lacks, Profile, Sample, Workload, all_workloads
 from benchmarks.workloads.base import open_queue, public
 from benchmarks.workloads.processes import Helpers
-from benchmarks.workloads.served import OpenLoop
+from benchmarks.workloads.worker import OpenLoop
 from tubeq import QueueManager
 
 WORKLOADS = all_workloads()
