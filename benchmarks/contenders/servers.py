@@ -75,17 +75,12 @@ class Servers:
         if "postgres" not in self._homes:
             account = _account()
             home = self._make_home("postgres", account)
-            initdb = [programs / "initdb", "-D", home / "data", "-U", "peers", "-A", "trust"]
-            initdb += ["--no-instructions", "-E", "UTF8", "--locale=C"]
-            run(initdb, _FAILURE, cwd="/", user=account)
-            command = [programs / "postgres", "-D", home / "data", "-k", home]
-            ask = [programs / "pg_isready", "-q", "-h", home, "-U", "peers", "-d", "postgres"]
-            command += ["-c", "listen_addresses="]
-
-            def is_ready() -> bool:
-                return not subprocess.run(ask, check=False).returncode
-
-            self._start(command, home, is_ready, account)
+            data, user = ["-D", home / "data"], ["-U", "peers"]
+            options = ["-A", "trust", "--no-instructions", "-E", "UTF8", "--locale=C"]
+            run([programs / "initdb", *data, *user, *options], _FAILURE, cwd="/", user=account)
+            command = [programs / "postgres", *data, "-k", home, "-c", "listen_addresses="]
+            ask = [programs / "pg_isready", "-q", "-h", home, *user, "-d", "postgres"]
+            self._start(command, home, lambda: not subprocess.call(ask), account)
         home, name = self._homes["postgres"], f"peers{self._places}"
         run([programs / "createdb", "-h", home, "-U", "peers", name], _FAILURE, cwd="/")
         return f"host={_conninfo_value(home)} user=peers dbname={name}"
@@ -135,17 +130,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _postgres_programs() -> Path:
-    """The folder of PostgreSQL's server programs."""
-    found = [shutil.which("postgres"), shutil.which("pg_ctl")]
-    folders = [Path(each).resolve().parent for each in found if each]
-    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    for folder in folders:
-        if all((folder / each).exists() for each in ("postgres", "initdb", "createdb")):
-            return folder
-    raise CannotRun(
-        "no PostgreSQL server is installed (on Debian: apt-get install postgresql; then this "
-        "command finds it)"
-    )
+    """The folder of PostgreSQL's server programs; Debian's are not on the PATH."""
+    debian = map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))
+    found = shutil.which("postgres", path=os.pathsep.join([os.environ.get("PATH", ""), *debian]))
+    if not found:
+        install = "on Debian: apt-get install postgresql; then this command finds it"
+        raise CannotRun(f"no PostgreSQL server is installed ({install})")
+    return Path(found).resolve().parent
 
 
 def _redis_program() -> str:

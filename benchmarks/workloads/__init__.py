@@ -32,8 +32,8 @@ def all_workloads() -> dict[str, Workload]:
     found = {each.name: each for module in modules for each in getattr(module, "WORKLOADS", ())}
     if not found:
         raise BadInput(f"{FILE}: workloads = {name!r}: no WORKLOADS = (...) in it")
-    for line, names in (("counted", project().counted), ("timed", project().timed)):
-        check_names(f"workload for {FILE}'s {line}:", names, found)
+    for key, names in (("counted", project().counted), ("timed", project().timed)):
+        check_names(f"workload for {FILE}'s {key}:", names, found)
     return found
 
 

@@ -89,7 +89,7 @@ class ChannelScrape(_Plugin):
 
 
 class Classification(_Plugin):
-    """One video a call that cannot be had, of each reason in turn, with the right error code."""
+    """One video a call that cannot be had, of each reason alternately, with the right error code."""
 
     name = "classification"
     place = _VIDEO
@@ -218,7 +218,7 @@ class Enriching(_OnOneChannel):
 
 
 def _first_idea_at(queue: Any, task_id: str) -> float:
-    """The moment when the task has a stored idea, as a user sees it who waits for it."""
+    """The moment when the task has a stored idea, as a user who waits for it sees it."""
     ends = perf_counter() + _PATIENCE_S
     while not queue.storage.results(task_id, limit=1) and perf_counter() < ends:
         sleep(_POLL_S)
