@@ -166,7 +166,7 @@ def _snapshot(repository: Path, trees: Path) -> Path:
     for name in git.work_files(repository):
         path = repository / name
         if any("\ud800" <= each <= "\udfff" for each in name):
-            continue  # not a string: no wheel can hold such a name, so the package is the same without
+            continue  # not UTF-8: no wheel can hold such a name, so the package is the same
         if (name.startswith(sources) or "/" not in name) and path.is_file():
             try:
                 contents[name] = path.read_bytes()

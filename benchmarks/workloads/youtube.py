@@ -89,7 +89,7 @@ class ChannelScrape(_Plugin):
 
 
 class Classification(_Plugin):
-    """One video a call that cannot be had, of each reason alternately, with the right error code."""
+    """One video a call that cannot be had, for each reason alternately, with its error code."""
 
     name = "classification"
     place = _VIDEO
