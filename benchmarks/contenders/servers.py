@@ -75,11 +75,20 @@ class Servers:
         if "postgres" not in self._homes:
             account = _account()
             home = self._make_home("postgres", account)
-            data, user = ["-D", home / "data"], ["-U", "peers"]
-            options = ["-A", "trust", "--no-instructions", "-E", "UTF8", "--locale=C"]
-            run([programs / "initdb", *data, *user, *options], _FAILURE, cwd="/", user=account)
+            data: list[Any] = ["-D", home / "data"]
+            options = [
+                "-U",
+                "peers",
+                "-A",
+                "trust",
+                "--no-instructions",
+                "-E",
+                "UTF8",
+                "--locale=C",
+            ]
+            run([programs / "initdb", *data, *options], _FAILURE, cwd="/", user=account)
             command = [programs / "postgres", *data, "-k", home, "-c", "listen_addresses="]
-            ask = [programs / "pg_isready", "-q", "-h", home, *user, "-d", "postgres"]
+            ask = [programs / "pg_isready", "-q", "-h", home, "-U", "peers", "-d", "postgres"]
             self._start(command, home, lambda: not subprocess.call(ask), account)
         home, name = self._homes["postgres"], f"peers{self._places}"
         run([programs / "createdb", "-h", home, "-U", "peers", name], _FAILURE, cwd="/")
