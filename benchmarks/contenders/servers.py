@@ -73,23 +73,14 @@ class Servers:
     def _database(self) -> str:
         programs = _postgres_programs()
         if "postgres" not in self._homes:
-            account = _account()
-            home = self._make_home("postgres", account)
+            user = _account()
+            home = self._make_home("postgres", user)
             data: list[Any] = ["-D", home / "data"]
-            options = [
-                "-U",
-                "peers",
-                "-A",
-                "trust",
-                "--no-instructions",
-                "-E",
-                "UTF8",
-                "--locale=C",
-            ]
-            run([programs / "initdb", *data, *options], _FAILURE, cwd="/", user=account)
+            options = ["-A", "trust", "--no-instructions", "-E", "UTF8", "--locale=C"]
+            run([programs / "initdb", *data, "-U", "peers", *options], _FAILURE, cwd="/", user=user)
             command = [programs / "postgres", *data, "-k", home, "-c", "listen_addresses="]
             ask = [programs / "pg_isready", "-q", "-h", home, "-U", "peers", "-d", "postgres"]
-            self._start(command, home, lambda: not subprocess.call(ask), account)
+            self._start(command, home, lambda: not subprocess.call(ask), user)
         home, name = self._homes["postgres"], f"peers{self._places}"
         run([programs / "createdb", "-h", home, "-U", "peers", name], _FAILURE, cwd="/")
         return f"host={_conninfo_value(home)} user=peers dbname={name}"
