@@ -56,12 +56,14 @@ class Worker(Workload):
 
     has_reference = True
     name = "worker"
-    verbs = ("create_tasks",)
     calls = sizes(200, 5_000, 50_000)
     counted_calls = 100  # heartbeats, another thread's, are not counted
 
     def begin(self, state: Any) -> None:
         state.plugin = NullPlugin()
+        settings = self.settings if base.opens else {"durability": "fast"}  # else it only fills
+        state.queue = base.open_queue(state.path, "create_tasks", **settings)
+        state.resources.callback(state.queue.close)
         if base.opens:
             state.worker = _BareWorker(state.queue, state.plugin)
             return
