@@ -21,6 +21,7 @@ class Tubeq(Queue):
     patience_s = 0.2
     many = "create_tasks, one claim of 100 (started), complete_tasks with an idea each"
     keeps_history = True
+    _way = ""
 
     def open(self, create: bool) -> None:
         from tubeq import ClaimStrategy, NewTask, QueueManager
@@ -34,7 +35,7 @@ class Tubeq(Queue):
         self._request = ClaimRequest(
             TASK_TYPE, worker_id, ClaimStrategy.FIFO, self.lease_s, start=True
         )
-        self.settings = f'durability="{durability}", FIFO, started as claimed'
+        self.settings = f'durability="{durability}", FIFO, started as claimed{self._way}'
 
     def put(self, encoded: Any) -> None:
         self._queue.create_task(TASK_TYPE, encoded)
@@ -89,11 +90,8 @@ class TubeqNext(Tubeq):
     title = "tubeq, complete(then=…)"
     lifecycle_only = True
     many = ""
-
-    def open(self, create: bool) -> None:
-        super().open(create)
-        self._held: Any | None = None
-        self.settings += ", the next task claimed along with a completion"
+    _way = ", the next task claimed along with a completion"
+    _held: Any | None = None
 
     def complete_and_claim(self, held: Any) -> tuple[bool, Any | None]:
         return self._complete(held, self._request)
@@ -113,7 +111,4 @@ class TubeqBatch(Tubeq):
     name = "tubeq-batch"
     title = "tubeq, in batches of 100"
     crash_only = True
-
-    def open(self, create: bool) -> None:
-        super().open(create)
-        self.settings += ", a hundred at once"
+    _way = ", a hundred at once"

@@ -13,6 +13,7 @@ import json
 import socket
 import threading
 import time
+from functools import partial
 from itertools import pairwise
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -31,20 +32,14 @@ _WRITTEN_S = 5.0
 _END = {"since": None}
 
 
-class _BareWorker:
-    """What a worker does on the bare reference: claim, and complete with one result."""
-
-    def __init__(self, queue: Any, plugin: NullPlugin) -> None:
-        self._queue = queue
-        self._plugin = plugin
-
-    def run(self, *, until_idle: bool) -> int:
-        """Work until no task is left; how many were done."""
-        done = 0
-        while claim := self._queue.claim_next_task(TASK_TYPE, "w"):
-            self._queue.complete_task(claim, self._plugin.scrape())
-            done += 1
-        return done
+def _work_bare(queue: Any, plugin: NullPlugin) -> int:
+    """What a worker does, on the bare reference: claim, and complete with one result, until no task
+    is left; how many were done."""
+    done = 0
+    while claim := queue.claim_next_task(TASK_TYPE, "w"):
+        queue.complete_task(claim, plugin.scrape())
+        done += 1
+    return done
 
 
 class Worker(Workload):
@@ -65,17 +60,18 @@ class Worker(Workload):
         state.queue = base.open_queue(state.path, "create_tasks", **settings)
         state.resources.callback(state.queue.close)
         if base.opens:
-            state.worker = _BareWorker(state.queue, state.plugin)
+            state.run = partial(_work_bare, state.queue, state.plugin)
             return
         config = public("WorkerConfig")(worker_id="w", task_type=TASK_TYPE, **self.settings)
-        state.worker = public("BaseWorker")(config, state.path, state.plugin)
-        state.resources.callback(state.worker.close)
+        worker = public("BaseWorker")(config, state.path, state.plugin)
+        state.resources.callback(worker.close)
+        state.run = partial(worker.run, until_idle=True)
 
     def work(self, state: Any, calls: int) -> Sample:
         base.fill(state.queue, calls)
         state.plugin.called_at.clear()
         began = perf_counter()
-        state.done += state.worker.run(until_idle=True)
+        state.done += state.run()
         elapsed_s = perf_counter() - began
         latencies_s = [after - before for before, after in pairwise(state.plugin.called_at)]
         return Sample(latencies_s, elapsed_s, calls)
