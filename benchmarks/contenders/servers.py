@@ -79,16 +79,7 @@ class Servers:
             options = ["-A", "trust", "--no-instructions", "-E", "UTF8", "--locale=C"]
             run([programs / "initdb", *data, "-U", "peers", *options], _FAILURE, cwd="/", user=user)
             command = [programs / "postgres", *data, "-k", home, "-c", "listen_addresses="]
-            ask: list[Any] = [
-                programs / "pg_isready",
-                "-q",
-                "-h",
-                home,
-                "-U",
-                "peers",
-                "-d",
-                "postgres",
-            ]
+            ask = [f"{programs}/pg_isready", "-q", "-h", str(home), "-U", "peers", "-d", "postgres"]
             self._start(command, home, lambda: not subprocess.call(ask), user)
         home, name = self._homes["postgres"], f"peers{self._places}"
         run([programs / "createdb", "-h", home, "-U", "peers", name], _FAILURE, cwd="/")

@@ -4,8 +4,8 @@ Its server is a thread of this process, so its work is part of the figures: it i
 changes that show, not its share. `channel-scrape` asks for one page of a channel. `listing` streams
 a channel through a worker into SQLite, a task for each video with it. `enriching` does such tasks,
 at 100 ms a request, with eight workers: as processes, and as threads of one. `classification` asks
-for videos that cannot be had, for each reason that there is. Beside the times they count requests:
-what a scraper costs its source, and what it is throttled for.
+for videos that cannot be had, for each reason that there is. They count requests, too: what a
+scraper costs its source, and what it is throttled for.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from benchmarks.workloads.base import Sample, Workload, public, sizes
 from benchmarks.workloads.own_process import peak_mb
 
 _CHANNEL = "plugins.channel_plugin:YouTubeChannelPlugin"
-_VIDEO = "plugins.video_plugin:YouTubeVideoPlugin"
 _VIDEOS = 60
 _POLL_S = 0.002
 _PATIENCE_S = 60.0
@@ -38,42 +37,49 @@ _PROBLEMS = {
 }
 
 
-def _server(resources: ExitStack, world: Any, **settings: float) -> Any:
-    return resources.enter_context(public("testing.youtube:SimulatedYouTube")(world, **settings))
-
-
-def _plugin(resources: ExitStack, place: str, server: Any) -> Any:
+def _open_plugin(resources: ExitStack, place: str, server: Any) -> Any:
     plugin = public(place)(proxy=server.proxy_url, ca_file=server.ca_file)
     resources.callback(plugin.close)
     return plugin
 
 
-class _Plugin(Workload):
-    """A plugin by itself."""
-
-    place: str
-    counted_calls = 0  # the server's thread is not started while counting
+class _OnYouTube(Workload):
+    plugin = ""  # where the class of `state.plugin` is; without, it is made by `work`
+    latency_s = 0.0
+    batch = 0  # too long for the gate
+    counted_calls = 0  # several threads: the server's at least
 
     def begin(self, state: Any) -> None:
         world = public("testing.youtube:World")()
-        self.populate(world)
-        state.server = _server(state.resources, world)
-        state.plugin = _plugin(state.resources, self.place, state.server)
+        self.populate(world, self.calls[state.profile])
+        settings = {"latency_s": self.latency_s} if self.latency_s else {}
+        server = public("testing.youtube:SimulatedYouTube")(world, **settings)
+        state.server = state.resources.enter_context(server)
+        if self.plugin:
+            state.plugin = _open_plugin(state.resources, self.plugin, state.server)
 
-    def populate(self, world: Any) -> None:
+    def populate(self, world: Any, videos: int) -> None:
         """Add what is scraped."""
         raise NotImplementedError  # pragma: no cover
 
+    def run(self, state: Any, calls: int) -> Sample:
+        requests = state.server.requests()
+        sample = super().run(state, calls)
+        if self.figures:
+            per_video = (state.server.requests() - requests) / calls
+            sample.values = {**sample.values, "requests_per_video": per_video}
+        return sample
 
-class ChannelScrape(_Plugin):
+
+class ChannelScrape(_OnYouTube):
     """One channel's 60 newest videos a call: two requests."""
 
     name = "channel-scrape"
-    place = _CHANNEL
+    plugin = _CHANNEL
     calls = sizes(6, 80, 1_000)
     batch = 10
 
-    def populate(self, world: Any) -> None:
+    def populate(self, world: Any, videos: int) -> None:
         world.channel("@lighthouse", videos=2 * _VIDEOS)
 
     def call(self, state: Any) -> base.Call:
@@ -88,16 +94,15 @@ class ChannelScrape(_Plugin):
         assert not state.server.unexpected_hosts, "it called another host"
 
 
-class Classification(_Plugin):
+class Classification(_OnYouTube):
     """One video a call that cannot be had, for each reason alternately, with its error code."""
 
     name = "classification"
-    place = _VIDEO
+    plugin = "plugins.video_plugin:YouTubeVideoPlugin"
     calls = sizes(18, 180, 1_800)
     figures = ("requests_per_video", "misclassified")
-    batch = 0  # too long for the gate
 
-    def populate(self, world: Any) -> None:
+    def populate(self, world: Any, videos: int) -> None:
         problems = public("testing.youtube:problems")
         for number, problem in enumerate(_PROBLEMS):
             world.video(f"problem-{number:03}", problem=getattr(problems, problem))
@@ -117,11 +122,9 @@ class Classification(_Plugin):
         return ask
 
     def work(self, state: Any, calls: int) -> Sample:
-        requests = state.server.requests()
         sample = super().work(state, calls)
-        per_video = (state.server.requests() - requests) / calls
         wrong = sum(wanted != code for wanted, code in state.held)
-        sample.values = {"requests_per_video": per_video, "misclassified": float(wrong)}
+        sample.values = {"misclassified": float(wrong)}
         return sample
 
     def check(self, state: Any) -> None:
@@ -129,18 +132,13 @@ class Classification(_Plugin):
             assert code == wanted
 
 
-class _OnOneChannel(Workload):
+class _OnOneChannel(_OnYouTube):
     verbs = ("save_progress",)
     settings = {"durability": "fast"}
-    batch = 0  # too long for the gate
-    counted_calls = 0  # several threads
-    latency_s = 0.0
 
-    def begin(self, state: Any) -> None:
-        world = public("testing.youtube:World")()
+    def populate(self, world: Any, videos: int) -> None:
         public("plugins.saving:save")
-        world.big_channel("@archive", self.calls[state.profile])
-        state.server = _server(state.resources, world, latency_s=self.latency_s)
+        world.big_channel("@archive", videos)
 
 
 class Listing(_OnOneChannel):
@@ -152,13 +150,13 @@ class Listing(_OnOneChannel):
 
     def work(self, state: Any, calls: int) -> Sample:
         with ExitStack() as resources:
-            plugin = _plugin(resources, _CHANNEL, state.server)
+            plugin = _open_plugin(resources, _CHANNEL, state.server)
             config = public("WorkerConfig")(worker_id="listing", task_type="youtube_channel")
             worker = public("BaseWorker")(config, state.path, plugin, queue=state.queue)
             resources.callback(worker.close)
             parameters = {"channel_url": "@archive", "max_results": calls, "enrich": True}
             task_id = state.queue.create_task("youtube_channel", parameters)
-            requests, memory_mb = state.server.requests(), peak_mb()
+            memory_mb = peak_mb()
             pool = resources.enter_context(ThreadPoolExecutor(1))
             first = pool.submit(_first_idea_at, state.queue, task_id)
             began = perf_counter()
@@ -166,7 +164,6 @@ class Listing(_OnOneChannel):
             elapsed_s = perf_counter() - began
             values = {
                 "first_idea_ms": (first.result() - began) * 1000,
-                "requests_per_video": (state.server.requests() - requests) / calls,
                 "memory_growth_mb": peak_mb() - memory_mb,
             }
         state.done += calls
@@ -198,7 +195,6 @@ class Enriching(_OnOneChannel):
         )
         worker = public("WorkerConfig")(task_type="youtube_video")
         config = public("RunnerConfig")(worker=worker, until_idle=True, **self.workers)
-        requests = state.server.requests()
         before = dict(os.environ)
         began = perf_counter()
         try:
@@ -209,8 +205,7 @@ class Enriching(_OnOneChannel):
             os.environ.clear()
             os.environ.update(before)
         state.done += calls
-        per_video = (state.server.requests() - requests) / calls
-        return Sample([], elapsed_s, calls, {"requests_per_video": per_video})
+        return Sample([], elapsed_s, calls)
 
     def check(self, state: Any) -> None:
         assert state.queue.stats().by_status["COMPLETED"] == state.done
