@@ -42,23 +42,14 @@ class BuildFailed(InfrastructureError):
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a comparison, ready to be run.
+    """One side of a comparison, ready to be run."""
 
-    Args:
-        name: as it was asked for: "main", "WORK", a folder.
-        commit: the full id; empty for a plain folder.
-        dirty: whether it may hold what no commit does.
-        python: the interpreter that has its package.
-        path: folders that come before that interpreter's packages.
-        contender: what does the work in place of the package: "reference_sqlite", a module here.
-    """
-
-    name: str
-    commit: str
-    dirty: bool
-    python: Path
-    path: tuple[Path, ...] = ()
-    contender: str = ""
+    name: str  # as it was asked for: "main", "WORK", a folder
+    commit: str  # the full id; empty for a plain folder
+    dirty: bool  # whether it may hold what no commit does
+    python: Path  # the interpreter that has its package
+    path: tuple[Path, ...] = ()  # folders that come before that interpreter's packages
+    contender: str = ""  # the module here that does the work in place of the package
 
     def to_json(self) -> dict[str, Any]:
         """What a comparison says about it."""
@@ -197,22 +188,18 @@ def _environment(tree: Path, environments: Path, tell: Callable[[], None]) -> Pa
         if each.name and not each.read_text("direct_url.json")
     )
     key = hashlib.sha256("\n".join([tree.name, sys.version, *pins]).encode()).hexdigest()[:16]
-    folder = environments / key
-    constraints = folder.with_suffix(".constraints")
-    if not _is_kept(folder):
-        environments.mkdir(parents=True, exist_ok=True)
-        constraints.write_text("\n".join(pins), encoding="utf-8")
+    _is_kept(environments / key)
     # As an address, in which each character of the path has one meaning only: "#", "%", "[" ...
     wanted = [f"{project().requirement} @ {tree.resolve().as_uri()}"]
     if sys.version_info < (3, 11):
         wanted.append("tomli")  # reads lab.toml
-    try:
+    with tempfile.TemporaryDirectory() as scratch:
+        constraints = Path(scratch) / "constraints"
+        constraints.write_text("\n".join(pins), encoding="utf-8")
         return virtual_environment(
-            folder, BASE_PYTHON, lambda command: _build(command, tell), "--constraint",
-            str(constraints), *wanted,
+            environments / key, BASE_PYTHON, lambda command: _build(command, tell),
+            "--constraint", str(constraints), *wanted,
         )  # fmt: skip
-    finally:
-        constraints.unlink(missing_ok=True)
 
 
 def _build(command: Sequence[str], tell: Callable[[], None]) -> None:
