@@ -11,6 +11,7 @@ import json
 import platform
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from importlib.metadata import version
 from typing import Any
 
@@ -74,10 +75,11 @@ class Queue:
         self.place = place
         self.durability = durability
         self.lease_s = lease_s
+        self.resources = ExitStack()
         self.open(create)
 
     def open(self, create: bool) -> None:
-        """Open it, and set `settings`."""
+        """Open it, leave what is to be closed to `resources`, and set `settings`."""
         raise NotImplementedError  # pragma: no cover
 
     def encode(self, parameters: Mapping[str, Any]) -> Any:
@@ -159,6 +161,7 @@ class Queue:
 
     def close(self) -> None:
         """Close it."""
+        self.resources.close()
 
     def version(self) -> str:
         """Its packages with their versions, and SQLite's where it uses the standard library's."""

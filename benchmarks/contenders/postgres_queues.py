@@ -73,6 +73,7 @@ class ReferencePostgres(_OnPostgres):
     def open(self, create: bool) -> None:
         psycopg: Any = import_module("psycopg")
         self._connection = psycopg.connect(self.place, autocommit=True)
+        self.resources.callback(self._connection.close)
         if create:
             self._connection.execute(_SCHEMA)
 
@@ -109,9 +110,6 @@ class ReferencePostgres(_OnPostgres):
     def version(self) -> str:
         server = self._connection.info.server_version
         return f"{super().version()}, PostgreSQL {server // 10_000}.{server % 10_000}"
-
-    def close(self) -> None:
-        self._connection.close()
 
 
 class _Asynchronous(_OnPostgres):

@@ -26,6 +26,7 @@ class Reference(Queue):
     def open(self, create: bool) -> None:
         durability = "full" if self.durability == FULL else "fast"
         self._queue = ReferenceQueue(Path(self.place), durability=durability)
+        self.resources.callback(self._queue.close)
         self.settings = f"WAL, durability {durability}, BEGIN IMMEDIATE"
 
     def put(self, encoded: Any) -> None:
@@ -53,6 +54,3 @@ class Reference(Queue):
 
     def completed(self) -> list[int]:
         return [int(row[0]) for row in self._queue.connection.execute(_COMPLETED)]
-
-    def close(self) -> None:
-        self._queue.close()

@@ -40,11 +40,13 @@ class Rq(Queue):
         redis: Any = import_module("redis")
         self._refused: type[Exception] = redis.exceptions.ResponseError
         self._redis = redis.Redis.from_url(self.place, socket_timeout=_PATIENCE_S)
+        self.resources.callback(self._redis.close)
         if create:
             self._redis.flushdb()
         self._queue = self._rq.Queue("peers", connection=self._redis)
         self._worker = self._rq.SimpleWorker([self._queue], connection=self._redis)
         self._worker.register_birth()
+        self.resources.callback(self._worker.register_death)
 
     def put(self, encoded: Any) -> None:
         self._queue.enqueue(
@@ -114,10 +116,6 @@ class Rq(Queue):
 
     def version(self) -> str:
         return f"{super().version()}, Redis {self._redis.info('server')['redis_version']}"
-
-    def close(self) -> None:
-        self._worker.register_death()
-        self._redis.close()
 
 
 def work(_parameters: Mapping[str, Any]) -> Mapping[str, Any]:

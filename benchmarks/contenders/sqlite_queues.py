@@ -36,6 +36,7 @@ class HueyStorage(Queue):
         huey: Any = import_module("huey")
         self._huey = huey.SqliteHuey("peers", filename=self.place, timeout=30)
         self._storage = self._huey.storage
+        self.resources.callback(self._storage.close)
         # Its own `fsync` gives FULL or OFF.
         synchronous = _set_synchronous(self._storage.conn, self.durability)
         self.settings = f"WAL, timeout=30, {synchronous}"
@@ -60,9 +61,6 @@ class HueyStorage(Queue):
     def complete(self, held: Any) -> bool:
         self._storage.put_data(uuid.uuid4().hex, self._result, is_result=True)
         return True
-
-    def close(self) -> None:
-        self._storage.close()
 
 
 class HueyWhole(HueyStorage):
@@ -121,6 +119,7 @@ class Litequeue(Queue):
     def open(self, create: bool) -> None:
         litequeue: Any = import_module("litequeue")
         self._queue = litequeue.LiteQueue(self.place, timeout=30)
+        self.resources.callback(self._queue.conn.close)
         self.settings = f"its own WAL; {_set_synchronous(self._queue.conn, self.durability)}"
 
     def put(self, encoded: Any) -> None:
@@ -149,9 +148,6 @@ class Litequeue(Queue):
     def completed(self) -> list[int]:
         rows = self._queue.conn.execute("SELECT data FROM Queue WHERE status = 2").fetchall()
         return [int(json.loads(row[0])["task"]) for row in rows]
-
-    def close(self) -> None:
-        self._queue.conn.close()
 
 
 class Litequeue09(Litequeue):
@@ -203,6 +199,7 @@ class PersistFifo(Queue):
             timeout=30.0,
             **options,
         )
+        self.resources.callback(queue.close)
         synchronous = _set_synchronous(queue._putter, self.durability)
         self.settings = f"auto_commit=True, JSON, timeout=30; {synchronous}"
         return queue
@@ -238,11 +235,6 @@ class PersistFifo(Queue):
         for _ in encoded:
             self._lazy.get(block=False, raw=True)
         self._lazy.task_done()
-
-    def close(self) -> None:
-        self._queue.close()
-        if self._lazy is not None:
-            self._lazy.close()
 
 
 class PersistAck(PersistFifo):

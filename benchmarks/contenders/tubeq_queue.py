@@ -31,6 +31,7 @@ class Tubeq(Queue):
         self._new_task, self._completion, self._lost = NewTask, Completion, ClaimLost
         durability = "full" if self.durability == FULL else "fast"
         self._queue = QueueManager(self.place, durability=durability)
+        self.resources.callback(self._queue.close)
         worker_id = f"worker-{os.getpid()}"
         self._request = ClaimRequest(
             TASK_TYPE, worker_id, ClaimStrategy.FIFO, self.lease_s, start=True
@@ -78,9 +79,6 @@ class Tubeq(Queue):
     def completed(self) -> list[int]:
         tasks = self._queue.list_tasks("COMPLETED", TASK_TYPE, limit=1_000_000)
         return [self.number_of(task) for task in tasks]
-
-    def close(self) -> None:
-        self._queue.close()
 
 
 class TubeqNext(Tubeq):
