@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.contenders.base import BATCH, FULL, RESULT, TASK_TYPE, Queue
+from benchmarks.workloads.base import CLAIM_REQUEST, COMPLETION, public
 
 
 class Tubeq(Queue):
@@ -24,17 +25,15 @@ class Tubeq(Queue):
     _way = ""
 
     def open(self, create: bool) -> None:
-        from tubeq import ClaimStrategy, NewTask, QueueManager
-        from tubeq.domain.errors import ClaimLost
-        from tubeq.storage.port import ClaimRequest, Completion
+        from tubeq import ClaimLost, NewTask, QueueManager
 
-        self._new_task, self._completion, self._lost = NewTask, Completion, ClaimLost
+        self._new_task, self._completion, self._lost = NewTask, public(*COMPLETION), ClaimLost
         durability = "full" if self.durability == FULL else "fast"
         self._queue = QueueManager(self.place, durability=durability)
         self.resources.callback(self._queue.close)
         worker_id = f"worker-{os.getpid()}"
-        self._request = ClaimRequest(
-            TASK_TYPE, worker_id, ClaimStrategy.FIFO, self.lease_s, start=True
+        self._request = public(*CLAIM_REQUEST)(
+            TASK_TYPE, worker_id, public("ClaimStrategy").FIFO, self.lease_s, start=True
         )
         self.settings = f'durability="{durability}", FIFO, started as claimed{self._way}'
 
