@@ -38,7 +38,8 @@ class Helpers:
         self._started: list[tuple[Any, Connection]] = []
         # They inherit sys.path, and find `benchmarks` there; asv imports it otherwise.
         is_missing = str(LAB) not in sys.path
-        sys.path += [str(LAB)] * is_missing
+        if is_missing:
+            sys.path.append(str(LAB))
         try:
             for _ in range(count):
                 near, far = context.Pipe()
