@@ -124,6 +124,8 @@ class Workload:
         """
         state = State(folder=folder, path=folder / "queue.db", profile=profile, held=[], done=0)
         state.resources = ExitStack()
+        if not state.path.exists():
+            self.stock(folder, profile)
         try:
             if self.verbs:
                 state.queue = open_queue(state.path, *self.verbs, **self.settings)
@@ -138,8 +140,8 @@ class Workload:
         """Fill the queue, and add to the state."""
 
     def stock(self, folder: Path, profile: Profile) -> None:
-        """Fill a database for `prepare` in an empty folder, where that takes long; nothing stays
-        open. A copy of the folder serves each process that measures, instead of filling again."""
+        """Fill the queue's file for `prepare` in an empty folder, where that takes long; nothing
+        stays open. A copy serves each process that measures, instead of filling again."""
 
     def run(self, state: Any, calls: int) -> Sample:
         """Do `calls` calls and time them. What was used up is put back, untimed."""

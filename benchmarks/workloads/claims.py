@@ -33,11 +33,6 @@ class Claim(Workload):
         self.strategy = strategy
         self.depth = depth
 
-    def prepare(self, folder: Path, profile: Profile) -> Any:
-        if not (folder / "queue.db").exists():
-            self.stock(folder, profile)
-        return super().prepare(folder, profile)
-
     def stock(self, folder: Path, profile: Profile) -> None:
         queue = base.open_queue(folder / "queue.db", *self.verbs)
         fill(queue, self._depth_of(profile))
