@@ -67,7 +67,7 @@ class _Items(Workload):
 
 def _store(state: Any, distinct: int) -> None:
     """Complete twenty tasks with fifty ideas each, of that many items that are new."""
-    idea, completion = public("Idea"), public("Completion")
+    idea, completion = public("Idea"), public(*base.COMPLETION)
     base.fill(state.queue, _TASKS)
     claims = state.queue.claim_tasks(TASK_TYPE, "w", _TASKS)
     numbers = [state.stored + each % distinct for each in range(_STORED)]
