@@ -27,13 +27,13 @@ from benchmarks.common.exits import InfrastructureError, ending
 from benchmarks.common.git import UnknownRevision, resolve
 from benchmarks.common.progress import LINE_EVERY_S
 from benchmarks.common.project import project
+from benchmarks.contenders.environments import BASE_PYTHON, READY, virtual_environment
 
 WORK = "WORK"
 """Names the work tree as it is, with what is not committed."""
 _KEPT_TREES, _KEPT_ENVIRONMENTS = 200, 24
 """How many are kept; older ones are removed. A tree is small, and a range is measured in an order
 that needs all of its trees."""
-_READY = ".ready"
 
 
 class BuildFailed(InfrastructureError):
@@ -42,23 +42,14 @@ class BuildFailed(InfrastructureError):
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a comparison, ready to be run.
+    """One side of a comparison, ready to be run."""
 
-    Args:
-        name: as it was asked for: "main", "WORK", a folder.
-        commit: the full id; empty for a plain folder.
-        dirty: whether it may hold what no commit does.
-        python: the interpreter that has its package.
-        path: folders that come before that interpreter's packages.
-        contender: what does the work in place of the package: "reference_sqlite", a module here.
-    """
-
-    name: str
-    commit: str
-    dirty: bool
-    python: Path
-    path: tuple[Path, ...] = ()
-    contender: str = ""
+    name: str  # as it was asked for: "main", "WORK", a folder
+    commit: str  # the full id; empty for a plain folder
+    dirty: bool  # whether it may hold what no commit does
+    python: Path  # the interpreter that has its package
+    path: tuple[Path, ...] = ()  # folders that come before that interpreter's packages
+    contender: str = ""  # the module here that does the work in place of the package
 
     def to_json(self) -> dict[str, Any]:
         """What a comparison says about it."""
@@ -80,7 +71,7 @@ def prepare_side(repository: Path, name: str, tell: Callable[[str], None] = lamb
     """
     if _is_folder(name):
         return folder_side(Path(name))
-    commit = resolve(repository, "HEAD" if name == WORK else name)
+    commit = _resolve(repository, name)
     environments = repository / ".lab" / "environments"
     tree = source_tree(repository, name)
     python = _environment(tree, environments, lambda: tell(f"building {name}"))
@@ -89,15 +80,11 @@ def prepare_side(repository: Path, name: str, tell: Callable[[str], None] = lamb
 
 
 def check_side(repository: Path, name: str) -> None:
-    """Refuse what `prepare_side` would refuse, before anything is made.
-
-    Raises:
-        UnknownRevision: as of `prepare_side`.
-    """
+    """Refuse what `prepare_side` would refuse with UnknownRevision, before anything is made."""
     if _is_folder(name):
         folder_side(Path(name))
     else:
-        resolve(repository, "HEAD" if name == WORK else name)
+        _resolve(repository, name)
 
 
 def source_tree(repository: Path, name: str) -> Path:
@@ -110,7 +97,7 @@ def source_tree(repository: Path, name: str) -> Path:
     if name == WORK:
         tree = _snapshot(repository, trees)
     else:
-        tree = _export(repository, resolve(repository, name), trees)
+        tree = _export(repository, _resolve(repository, name), trees)
     _forget_oldest(trees, _KEPT_TREES)
     return tree
 
@@ -142,6 +129,10 @@ def _is_folder(name: str) -> bool:
     return Path(name).is_absolute() or name.startswith(".")
 
 
+def _resolve(repository: Path, name: str) -> str:
+    return resolve(repository, "HEAD" if name == WORK else name)
+
+
 def _export(repository: Path, commit: str, trees: Path) -> Path:
     """The commit's files under `trees`."""
     tree = trees / commit[:16]
@@ -166,7 +157,7 @@ def _snapshot(repository: Path, trees: Path) -> Path:
     for name in git.work_files(repository):
         path = repository / name
         if any("\ud800" <= each <= "\udfff" for each in name):
-            continue  # not text: no wheel can hold such a name, so the package is the same without
+            continue  # not UTF-8: no wheel can hold such a name, so the package is the same
         if (name.startswith(sources) or "/" not in name) and path.is_file():
             try:
                 contents[name] = path.read_bytes()
@@ -190,53 +181,34 @@ def _environment(tree: Path, environments: Path, tell: Callable[[], None]) -> Pa
     Both sides' folders have names of one length: the length of a path alone can move a process's
     memory about and so change its speed (Mytkowicz et al. 2009).
     """
-    pins = _pins()
+    # The exact versions of the running environment's packages, without those built from files.
+    pins = sorted(
+        f"{each.name}=={each.version}"
+        for each in distributions()
+        if each.name and not each.read_text("direct_url.json")
+    )
     key = hashlib.sha256("\n".join([tree.name, sys.version, *pins]).encode()).hexdigest()[:16]
-    folder = environments / key
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if python.exists() and _is_kept(folder):
-        return python
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    constraints = folder.with_suffix(".constraints")
-    constraints.write_text("\n".join(pins), encoding="utf-8")
-    uv = shutil.which("uv")
-    if uv:
-        # The interpreter is the running one's own, not a link to an environment that may go.
-        home = Path(getattr(sys, "_base_executable", sys.executable))
-        venv = [uv, "venv", "--quiet", "--allow-existing", "--python", str(home), str(folder)]
-        install = [uv, "pip", "install", "--quiet", "--python", str(python), "--compile-bytecode"]
-    else:
-        venv = [sys.executable, "-m", "venv", str(folder)]
-        install = [str(python), "-m", "pip", "install", "--quiet"]
+    _is_kept(environments / key)
     # As an address, in which each character of the path has one meaning only: "#", "%", "[" ...
     wanted = [f"{project().requirement} @ {tree.resolve().as_uri()}"]
     if sys.version_info < (3, 11):
         wanted.append("tomli")  # reads lab.toml
-    _build(venv, tell)
-    _build([*install, "--constraint", str(constraints), *wanted], tell)
-    constraints.unlink()
-    (folder / _READY).touch()
-    return python
-
-
-def _pins() -> list[str]:
-    """The exact versions of the running environment's packages, without those built from files."""
-    pins = {
-        f"{each.name}=={each.version}"
-        for each in distributions()
-        if each.name and not each.read_text("direct_url.json")
-    }
-    return sorted(pins)
+    with tempfile.TemporaryDirectory() as scratch:
+        constraints = Path(scratch) / "constraints"
+        constraints.write_text("\n".join(pins), encoding="utf-8")
+        return virtual_environment(
+            environments / key, BASE_PYTHON, lambda command: _build(command, tell),
+            "--constraint", str(constraints), *wanted,
+        )  # fmt: skip
 
 
 def _build(command: Sequence[str], tell: Callable[[], None]) -> None:
     # What the caller's environment says about packages must not reach the builder.
-    not_kept = {"PYTHONPATH", "VIRTUAL_ENV"}
-    kept = {key: value for key, value in os.environ.items() if key not in not_kept}
+    dropped = ("PYTHONPATH", "VIRTUAL_ENV")
+    own = {name: value for name, value in os.environ.items() if name not in dropped}
     try:
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=kept,
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=own,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
     except OSError as error:
@@ -263,7 +235,7 @@ def _is_kept(folder: Path) -> bool:
     """Whether it is there and whole. It is used now, so that others are older."""
     with suppress(OSError):
         os.utime(folder)
-    return (folder / _READY).exists()
+    return (folder / READY).exists()
 
 
 @contextmanager
@@ -273,8 +245,8 @@ def _made_whole(tree: Path) -> Iterator[Path]:
     new = Path(tempfile.mkdtemp(prefix=f"{tree.name}-", dir=tree.parent))
     try:
         yield new
-        (new / _READY).touch()
-        if not (tree / _READY).exists():
+        (new / READY).touch()
+        if not (tree / READY).exists():
             shutil.rmtree(tree, ignore_errors=True)  # what an older lab left half made
         with suppress(OSError):
             new.rename(tree)
