@@ -152,9 +152,7 @@ def _waits(workload: Any) -> bool:
 
 
 def _chosen(
-    options: argparse.Namespace,
-    fits: Callable[[Any], int],
-    default: Sequence[str] | None = None,
+    options: argparse.Namespace, fits: Callable[[Any], int], default: Sequence[str] | None = None
 ) -> list[str]:
     """The workloads that were asked for and that fit; `counted` of lab.toml where none were."""
     from benchmarks.workloads import all_workloads

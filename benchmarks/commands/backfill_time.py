@@ -113,10 +113,7 @@ def left_in_words(began: float, done: int, total: int) -> str:
 
 
 def missing(
-    packages: Iterable[Package],
-    names: Sequence[str],
-    folders: Sequence[Path],
-    again: bool,
+    packages: Iterable[Package], names: Sequence[str], folders: Sequence[Path], again: bool
 ) -> list[tuple[Package, str]]:
     """What none of the folders of a series has, in the order of the packages; each once."""
     kept = [] if again else [by_package(folder) for folder in folders]

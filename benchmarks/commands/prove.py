@@ -227,12 +227,7 @@ def _tool(name: str, place: Path, source: Path, quiet: bool) -> Ask:
 def ask_gate(base: Path, head: Path, workload: str, quiet: bool = True) -> Outcome:
     """What the gate, as it is by default, says of two trees."""
     comparison = compare(
-        str(base),
-        str(head),
-        names=[workload],
-        confirms=True,
-        quiet=quiet,
-        even_if_equal=True,
+        str(base), str(head), names=[workload], confirms=True, quiet=quiet, even_if_equal=True
     )
     if comparison.interrupted:
         raise KeyboardInterrupt

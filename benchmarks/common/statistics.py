@@ -10,6 +10,7 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import count
 from statistics import fmean, stdev
 from typing import Any, TypeVar
 
@@ -110,7 +111,8 @@ def order_interval(calls: int, quantile: float, confidence: float = 0.95) -> tup
     """Ranks (from 1) of the two order statistics that enclose a quantile, or None if too few calls.
 
     The number of calls below the true quantile is binomial, whatever the latencies' distribution,
-    so the interval needs no assumption but independence (David & Nagaraja, Order Statistics, 7.1).
+    so the interval needs no assumption but independence (David & Nagaraja, "Order Statistics", 3rd
+    ed., section 7.1).
     """
     tail = (1 - confidence) / 2
     if calls < 1 or quantile**calls > tail or (1 - quantile) ** calls > tail:
@@ -135,16 +137,9 @@ def order_interval(calls: int, quantile: float, confidence: float = 0.95) -> tup
 
 
 def calls_needed(share: float) -> int:
-    """The fewest calls of which that percentile is given: 72 for P95, 368 for P99.
-
-    Below, even the slowest call lies below the true percentile with more than 2.5 % chance, so no
-    order statistic can be the upper end of a 95 % interval (David and Nagaraja, "Order
-    Statistics", 3rd ed., section 7.1).
-    """
-    calls = 1
-    while order_interval(calls, share) is None:
-        calls += 1
-    return calls
+    """The fewest calls of which that percentile is given: 72 for P95, 368 for P99. Below, no order
+    statistic can be the upper end of a 95 % interval (David and Nagaraja, as above)."""
+    return next(calls for calls in count(1) if order_interval(calls, share) is not None)
 
 
 def clopper_pearson(events: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
