@@ -11,19 +11,19 @@ import argparse
 import math
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from benchmarks.commands.compare_output import add_outputs, write
-from benchmarks.common.exits import BadInput, ExitCode, LabError
+from benchmarks.common.exits import BadInput, ExitCode
 from benchmarks.common.git import resolve
 from benchmarks.common.options import did_you_mean, existing_folder, minutes, share, whole
 from benchmarks.common.progress import Progress
@@ -43,117 +43,11 @@ _ROOM_BYTES = 2_000_000_000
 _MOST_PAIRS = 10_000
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
-    parser.add_argument("base", metavar="BASE", help="what to compare with: a branch, tag, commit")
-    add_head(parser)
-    add_measuring(parser)
-    add_outputs(parser)
-
-
-def run(options: argparse.Namespace) -> int:
-    """Measure, show, and keep. 0 whatever the verdict: to fail on one is `gate`'s."""
-    return finish(options, confirms=False)
-
-
-def add_head(parser: argparse.ArgumentParser) -> None:
-    """Add HEAD, and what is measured of it."""
-    parser.add_argument(
-        "head",
-        metavar="HEAD",
-        nargs="?",
-        default=WORK,
-        help=f"what is compared; {WORK}, the work tree as it is, unless given",
-    )
-    parser.add_argument(
-        "--all", action="store_true", help="measure the time of all eight that are counted"
-    )
-
-
-def add_measuring(parser: argparse.ArgumentParser, *, workloads: bool = True) -> None:
-    """Add what says how to measure."""
-    add = parser.add_argument
-    if workloads:
-        add("--workload", action="append", metavar="NAME",
-            help="a workload or a pattern ('claim-*'), may be repeated: counted and timed in place "
-            "of the usual ones")  # fmt: skip
-    add("--no-counters", action="store_true", help="count nothing")
-    add("--no-time", action="store_true", help="measure no time: counts alone decide, in a minute")
-    add("--relevance", type=share, metavar="N%", help="a smaller change of a time does not count")
-    add("--error", type=share, metavar="N%", help="probability of any false alarm")
-    add("--budget-minutes", type=minutes, default=10.0, metavar="N",
-        help="begin no further round of measuring that would take longer (10)")  # fmt: skip
-    add("--pairs", type=whole(1, _MOST_PAIRS), default=32, metavar="N",
-        help="at most so many process pairs a workload; judged after 8, 16 and 32 (32); of fewer "
-        "than 4 nothing can be told but what is counted")  # fmt: skip
-    add("--folder", type=existing_folder,
-        help="where databases go; a folder in memory where there is one, so that the code is "
-        "measured and not the disk")  # fmt: skip
-    add("--quiet", action="store_true", help="no progress on standard error")
-
-
-def finish(options: argparse.Namespace, *, confirms: bool) -> int:
-    """Compare as asked for, write what was asked for; the exit code."""
-    try:
-        comparison = compare(
-            options.base, options.head, names=options.workload, all_times=options.all,
-            **measuring(options), confirms=confirms,
-        )  # fmt: skip
-    except LabError as error:
-        return report_failure(error)
-    write(comparison, options)
-    if comparison.interrupted:
-        raise KeyboardInterrupt
-    return int(comparison.exit_code) if confirms else ExitCode.PASS
-
-
-def report_failure(error: LabError) -> int:
-    """Say why the command could not be carried out; its exit code."""
-    print(f"error: {error}", file=sys.stderr)
-    return error.exit_code
-
-
-def measuring(options: argparse.Namespace) -> dict[str, Any]:
-    """The keyword arguments of `compare` that the options stand for.
-
-    Raises:
-        BadInput: the [gate] table makes no sense, or nothing is left to measure.
-    """
-    settings = read_settings()
-    given = {name: getattr(options, name) for name in ("relevance", "error")}
-    looks = (*(each for each in settings.looks if each < options.pairs), options.pairs)
-    given = {name: value for name, value in given.items() if value is not None}
-    if options.no_counters and options.no_time:
-        raise BadInput("--no-counters and --no-time leave nothing to measure")
-    return {
-        "settings": replace(settings, looks=looks, **given),
-        "budget_s": 60 * options.budget_minutes,
-        "folder": options.folder,
-        "counts": not options.no_counters,
-        "times": not options.no_time,
-        "quiet": options.quiet,
-    }
-
-
-def compare(
-    base: str,
-    head: str = WORK,
-    *,
-    names: Sequence[str] | None = None,
-    all_times: bool = False,
-    settings: Settings | None = None,
-    budget_s: float = math.inf,
-    folder: Path | None = None,
-    counts: bool = True,
-    times: bool = True,
-    quiet: bool = False,
-    confirms: bool = False,
-    even_if_equal: bool = False,
-) -> Comparison:
-    """Measure two revisions.
+@dataclass(frozen=True)
+class Asked:
+    """What is measured, and how.
 
     Args:
-        base, head: see contenders.revisions.prepare_side.
         names: of workloads, or patterns, all counted and timed; the usual ones where None.
         all_times: whether to time all that are counted.
         settings: how strict; as of targets.toml where None.
@@ -163,40 +57,128 @@ def compare(
         quiet: no progress on standard error.
         confirms: whether an alarm is measured again.
         even_if_equal: measure a package against itself too.
+    """
+
+    names: Sequence[str] | None = None
+    all_times: bool = False
+    settings: Settings | None = None
+    budget_s: float = math.inf
+    folder: Path | None = None
+    counts: bool = True
+    times: bool = True
+    quiet: bool = False
+    confirms: bool = False
+    even_if_equal: bool = False
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("base", metavar="BASE", help="what to compare with: a branch, tag, commit")
+    add_head(parser)
+    add_measuring(parser)
+    add_outputs(parser)
+
+
+def add_head(parser: argparse.ArgumentParser) -> None:
+    """Add HEAD, and what is measured of it."""
+    add = parser.add_argument
+    add("head", metavar="HEAD", nargs="?", default=WORK,
+        help=f"what is compared; {WORK}, the work tree as it is, unless given")  # fmt: skip
+    add("--all", action="store_true", help="measure the time of all eight that are counted")
+
+
+def add_measuring(parser: argparse.ArgumentParser, *, workloads: bool = True) -> None:
+    """Add what says how to measure."""
+    add = parser.add_argument
+    flag = partial(add, action="store_true")
+    if workloads:
+        add("--workload", action="append", metavar="NAME",
+            help="a workload or a pattern ('claim-*'), may be repeated: counted and timed in place "
+            "of the usual ones")  # fmt: skip
+    flag("--no-counters", help="count nothing")
+    flag("--no-time", help="measure no time: counts alone decide, in a minute")
+    add("--relevance", type=share, metavar="N%", help="a smaller change of a time does not count")
+    add("--error", type=share, metavar="N%", help="probability of any false alarm")
+    add("--budget-minutes", type=minutes, default=10.0, metavar="N",
+        help="begin no further round of measuring that would take longer (10)")  # fmt: skip
+    add("--pairs", type=whole(1, _MOST_PAIRS), default=32, metavar="N",
+        help="at most so many process pairs a workload; judged after 8, 16 and 32 (32); of fewer "
+        "than 4 only what is counted is judged")  # fmt: skip
+    add("--folder", type=existing_folder,
+        help="where databases go; a folder in memory where there is one, so that the code is "
+        "measured and not the disk")  # fmt: skip
+    flag("--quiet", help="no progress on standard error")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, show, and keep. 0 whatever the verdict: to fail on one is `gate`'s."""
+    finish(options, asked(options))
+    return ExitCode.PASS
+
+
+def finish(options: argparse.Namespace, wanted: Asked) -> Comparison:
+    """Compare, and write what was asked for; KeyboardInterrupt after that where it came."""
+    comparison = compare(options.base, options.head, replace(wanted, all_times=options.all))
+    write(comparison, options)
+    if comparison.interrupted:
+        raise KeyboardInterrupt
+    return comparison
+
+
+def asked(options: argparse.Namespace) -> Asked:
+    """What the options of `add_measuring` stand for.
+
+    Raises:
+        BadInput: the [gate] table makes no sense, or nothing is left to measure.
+    """
+    settings = read_settings()
+    given = {name: getattr(options, name) for name in ("relevance", "error")}
+    given = {name: value for name, value in given.items() if value is not None}
+    looks = (*(each for each in settings.looks if each < options.pairs), options.pairs)
+    if options.no_counters and options.no_time:
+        raise BadInput("--no-counters and --no-time leave nothing to measure")
+    return Asked(
+        names=options.workload,
+        settings=replace(settings, looks=looks, **given),
+        budget_s=60 * options.budget_minutes,
+        folder=options.folder,
+        counts=not options.no_counters,
+        times=not options.no_time,
+        quiet=options.quiet,
+    )
+
+
+def compare(base: str, head: str, wanted: Asked) -> Comparison:
+    """Measure two revisions, see contenders.revisions.prepare_side for their names.
 
     Raises:
         BadInput: a revision or a workload is none.
         InfrastructureError: a build or the measuring failed; the message says why.
     """
-    settings = settings or read_settings()
-    chosen = chosen_workloads(names)
+    settings = wanted.settings or read_settings()
+    chosen = chosen_workloads(wanted.names)
     for name in (base, head):
         check_side(ROOT, name)
     began = perf_counter()
-    with Progress(quiet) as progress, working_folder(folder) as place:
+    with Progress(wanted.quiet) as progress, working_folder(wanted.folder) as place:
         sources = [Source(name, package_folder(ROOT, name)) for name in (base, head)]
-        comparison = Comparison(
-            _as_json(base),
-            _as_json(head),
-            datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            settings,
-            fingerprint(place),
-        )
-        if not even_if_equal and _are_equal(sources):
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        comparison = Comparison(_side(base), _side(head), now, settings, fingerprint(place))
+        if not wanted.even_if_equal and _are_equal(sources):
             comparison.equal = True
             return comparison
         counted, timed = Counted(), Timed()
         try:
-            if counts:
+            if wanted.counts:
                 countable = [name for name in chosen if all_workloads()[name].counted_calls]
                 counted = count_both(sources[0], sources[1], countable, settings, progress.tell)
-            if times:
-                wanted = chosen if names or all_times else _to_time(chosen, counted)
-                wanted = [name for name in wanted if name not in {*counted.skipped, *counted.wrong}]
+            if wanted.times:
+                names = chosen if wanted.names or wanted.all_times else _to_time(chosen, counted)
+                names = [name for name in names if name not in {*counted.skipped, *counted.wrong}]
                 progress.tell("preparing environments")
                 sides = [prepare_side(ROOT, name, progress.tell) for name in (base, head)]
-                method = Method(place, settings, budget_s, confirms, progress.tell)
-                timed = Rounds(sides[0], sides[1], wanted, method).run()
+                method = Method(place, settings, wanted.budget_s, wanted.confirms, progress.tell)
+                timed = Rounds(sides[0], sides[1], names, method).run()
         except KeyboardInterrupt:
             comparison.interrupted = True
     _merge(comparison, chosen, counted, timed)
@@ -209,7 +191,7 @@ def _are_equal(sources: Sequence[Source]) -> bool:
     return len({content_key(each.package.parents[deep - 1]) for each in sources}) == 1
 
 
-def _as_json(name: str) -> Mapping[str, Any]:
+def _side(name: str) -> Mapping[str, Any]:
     is_folder = Path(name).is_absolute() or name.startswith(".")
     commit = "" if is_folder else resolve(ROOT, "HEAD" if name == WORK else name)
     return {"name": name, "commit": commit, "dirty": is_folder or name == WORK}
@@ -217,12 +199,12 @@ def _as_json(name: str) -> Mapping[str, Any]:
 
 def _to_time(chosen: Sequence[str], counted: Counted) -> list[str]:
     """The usual workloads, and each whose counts moved enough to matter."""
-    moved = {
-        name
-        for name, counters in counted.counters.items()
-        if any(each.has_moved and each.limit is not None for each in counters)
-    }
-    return list(dict.fromkeys([*project().timed, *(each for each in chosen if each in moved)]))
+
+    def moved(name: str) -> bool:
+        counters = counted.counters.get(name, ())
+        return any(each.has_moved and each.limit is not None for each in counters)
+
+    return list(dict.fromkeys([*project().timed, *filter(moved, chosen)]))
 
 
 def _merge(comparison: Comparison, chosen: Sequence[str], counted: Counted, timed: Timed) -> None:
@@ -249,18 +231,17 @@ def chosen_workloads(names: Sequence[str] | None) -> list[str]:
     if not names:
         return list(project().counted)
     known = all_workloads()
-    usable = {name: None for name, each in known.items() if each.batch}
-    chosen: dict[str, None] = {}
+    usable = [name for name, each in known.items() if each.batch]
+    chosen: list[str] = []
     for name in names:
         if name in known and name not in usable:
-            raise BadInput(
-                f"the workload {name!r} has no batches for a comparison; have: {', '.join(usable)}"
-            )
+            have = ", ".join(usable)
+            raise BadInput(f"the workload {name!r} has no batches for a comparison; have: {have}")
         found = [each for each in usable if fnmatchcase(each, name)]
         if not found:
             raise BadInput(f"there is no workload {name!r}{did_you_mean(name, usable)}")
-        chosen |= dict.fromkeys(found)
-    return list(chosen)
+        chosen += found
+    return list(dict.fromkeys(chosen))
 
 
 @contextmanager

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import webbrowser
 from importlib import import_module
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from benchmarks.common.options import output_file
+from benchmarks.common.output import console, show_table, write_markdown, write_text
 from benchmarks.common.project import lab_folder
-from benchmarks.judging.gate import INSTRUCTIONS, Comparison, Counter, WorkloadVerdict
+from benchmarks.judging.gate import INSTRUCTIONS, Comparison, MetricVerdict, WorkloadVerdict
 from benchmarks.reporting.junit import comparison_junit
 from benchmarks.reporting.markdown import comparison_markdown
 from benchmarks.reporting.text import (
@@ -29,7 +26,6 @@ from benchmarks.reporting.text import (
 )
 
 LAST_COMPARISON = lab_folder() / "last-comparison.json"
-_COLOURS = {"regressed": "red", "improved": "green", "inconclusive": "yellow"}
 
 
 def add_outputs(parser: argparse.ArgumentParser) -> None:
@@ -47,30 +43,20 @@ def write(comparison: Comparison, options: argparse.Namespace) -> None:
     """Keep the comparison, print it, and write the files that were asked for."""
     content = comparison.to_json()
     text = json.dumps(content, indent=1)
-    _write_text(LAST_COMPARISON, text + "\n")
+    write_text(LAST_COMPARISON, text + "\n")
     if options.json:
         print(text)
     else:
         show(comparison)
     if options.junit:
-        _write_text(options.junit, comparison_junit(comparison))
-    report = comparison_markdown(comparison)
-    if options.markdown:
-        _write_text(options.markdown, report)
-    summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if summary:
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(report)
-    if not comparison.equal:
-        _write_page(content, options)
-
-
-def _write_page(content: dict[str, object], options: argparse.Namespace) -> None:
-    """The page, and where it is. That it cannot be written costs no verdict."""
+        write_text(options.junit, comparison_junit(comparison))
+    write_markdown(options.markdown, comparison_markdown(comparison))
+    if comparison.equal:
+        return
     try:
         page = import_module("benchmarks.reporting.site.comparison_page")
         path: Path = page.write(content, options.html or LAST_COMPARISON.with_suffix(".html"))
-    except (ImportError, OSError) as error:
+    except (ImportError, OSError) as error:  # costs no verdict
         print(f"no page was written: {error}", file=sys.stderr)
         return
     print(f"page: {path}", file=sys.stderr)
@@ -78,72 +64,34 @@ def _write_page(content: dict[str, object], options: argparse.Namespace) -> None
         print("no browser could be started", file=sys.stderr)
 
 
-def _write_text(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-
-
 def show(comparison: Comparison) -> None:
     """Print the comparison for people: the sentence first."""
-    console = Console()
-
-    def say(text: str, style: str = "") -> None:
-        console.print(text, style=style, soft_wrap=True, highlight=False, markup=False)
-
-    say(sentence(comparison), "bold")
-    say(headline(comparison))
-    for workload in comparison.workloads:
-        if workload.metrics:
-            console.print(_times(workload))
-    counted = [workload for workload in comparison.workloads if workload.counters]
+    console().print(sentence(comparison), style="bold", soft_wrap=True, markup=False)
+    print(headline(comparison))
+    for each in comparison.workloads:
+        if each.metrics:
+            headings = ("", "base", "head", "change, 99 %", "visible", "verdict")
+            rows = map(_metric_row, each.metrics)
+            show_table(each.name, headings, rows, widths=(20, 9, 9, 15, 9, 13), styled=True)
+    counted = [_counter_row(each) for each in comparison.workloads if each.counters]
     if counted:
-        console.print(_counts(counted))
+        headings = ("", "base", "head", "change", "verdict")
+        widths = (20, 11, 11, 11, 13)
+        show_table("counted per operation", headings, counted, widths=widths, styled=True)
     for name, said in remarks(comparison):
-        say(f"{name}: {said}" if name else said)
+        print(f"{name}: {said}" if name else said)
 
 
-def _table(title: str, columns: tuple[tuple[str, int], ...]) -> Table:
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
-    table.add_column("", width=20)
-    for column, width in columns:
-        table.add_column(column, justify="right", width=width, no_wrap=True)
-    table.add_column("verdict", width=13)
-    return table
+def _metric_row(metric: MetricVerdict) -> list[str]:
+    name = metric.metric if metric.decides else f"({metric.metric})"
+    figures = (figure(metric.base), figure(metric.head), interval(metric), visible(metric))
+    return [name, *figures, str(metric.verdict)]
 
 
-def _times(workload: WorkloadVerdict) -> Table:
-    columns = (("base", 9), ("head", 9), ("change, 99 %", 15), ("visible", 9))
-    table = _table(workload.name, columns)
-    for metric in workload.metrics:
-        table.add_row(
-            metric.metric if metric.decides else f"({metric.metric})",
-            figure(metric.base),
-            figure(metric.head),
-            interval(metric),
-            visible(metric),
-            str(metric.verdict),
-            style=_COLOURS.get(metric.verdict, "") if metric.decides else "dim",
-        )
-    return table
-
-
-def _counts(workloads: list[WorkloadVerdict]) -> Table:
-    """Instructions of each workload, or its first counter that decides; others are remarks."""
-    table = _table("counted per operation", (("base", 11), ("head", 11), ("change", 11)))
-    for workload in workloads:
-        each = _main_counter(workload)
-        name = workload.name if each.counter == INSTRUCTIONS else f"{workload.name}, {each.counter}"
-        table.add_row(
-            name,
-            figure(each.base),
-            figure(each.head),
-            percent(each.change) if each.has_moved else "none",
-            str(each.verdict),
-            style=_COLOURS.get(each.verdict, ""),
-        )
-    return table
-
-
-def _main_counter(workload: WorkloadVerdict) -> Counter:
+def _counter_row(workload: WorkloadVerdict) -> list[str]:
+    """Instructions of a workload, or its first counter that decides; others are remarks."""
     deciding = [each for each in workload.counters if each.limit is not None]
-    return (deciding or [*workload.counters])[0]
+    each = (deciding or [*workload.counters])[0]
+    name = workload.name if each.counter == INSTRUCTIONS else f"{workload.name}, {each.counter}"
+    change = percent(each.change) if each.has_moved else "none"
+    return [name, figure(each.base), figure(each.head), change, str(each.verdict)]

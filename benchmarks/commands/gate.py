@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 
-from benchmarks.commands.compare import ROOT, add_head, add_measuring, finish, report_failure
+from benchmarks.commands.compare import ROOT, add_head, add_measuring, asked, finish
 from benchmarks.commands.compare_output import add_outputs
-from benchmarks.common.exits import LabError
 from benchmarks.common.git import is_dirty, merge_base, resolve
 from benchmarks.common.project import project
 from benchmarks.records.packages import previous_package
@@ -31,24 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure, confirm alarms on fresh processes, show; the exit code."""
+    wanted = replace(asked(options), confirms=True)
     if options.base is None:
-        try:
-            options.base = usual_base()
-        except LabError as error:
-            return report_failure(error)
+        head = resolve(ROOT, "HEAD")
+        options.base = merge_base(ROOT, head, project().main)
+        if options.base == head and not is_dirty(ROOT, but_for_results=True):
+            options.base = previous_package(ROOT).sha
         print(f"compared with {options.base[:10]}", file=sys.stderr)
-    return finish(options, confirms=True)
-
-
-def usual_base() -> str:
-    """What the work tree is compared with unless the user says.
-
-    Raises:
-        UnknownRevision: there is no main, or nothing before it; in a shallow clone, how to get it.
-        InfrastructureError: git cannot answer.
-    """
-    head = resolve(ROOT, "HEAD")
-    base = merge_base(ROOT, head, project().main)
-    if base != head or is_dirty(ROOT, but_for_results=True):
-        return base
-    return previous_package(ROOT).sha
+    return int(finish(options, wanted).exit_code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +13,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from benchmarks.commands import bisect, compare, compare_output, doctor, gate
+from benchmarks.common.exits import LabError
 from benchmarks.judging import counted, rounds
 from benchmarks.judging.gate import ExitCode, Settings
 from benchmarks.measuring.instructions import why_not
@@ -33,7 +35,11 @@ def short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def run(command: ModuleType, *arguments: str) -> int:
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
-    code: int = command.run(parser.parse_args(arguments))
+    try:
+        code: int = command.run(parser.parse_args(arguments))
+    except LabError as error:  # as `python -m benchmarks` does
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
     return code
 
 
