@@ -11,7 +11,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 from benchmarks.commands.backfill_time import anchor_package, measured, side_of
 from benchmarks.commands.compare import working_folder
 from benchmarks.common.exits import BadInput, InfrastructureError
-from benchmarks.common.progress import Progress
+from benchmarks.common.progress import Progress, left_in_words
 from benchmarks.common.project import project, root
 from benchmarks.contenders.revisions import Side, source_tree
 from benchmarks.measuring.instructions import measure_instructions, why_not
@@ -35,7 +35,6 @@ PLANT = dict(zip(KINDS, ("uniform-10-percent", "instructions-1-percent")))
 LOADS = (0, 1, 2, 1)
 """How many busy programs there are, phase after phase."""
 PHASE_S = 150.0
-_BUSY = "while True: pass"
 _PAIRS = 8
 
 
@@ -58,13 +57,14 @@ def fill(
             are those of another package.
         InfrastructureError: a record cannot be measured.
     """
-    missing = {kind: list(_missing(read_lines(path), kind, real, planted)) for kind in KINDS}
+    records = read_lines(path)
+    missing = {kind: _missing(records, kind, real, planted) for kind in KINDS}
     total = sum(map(len, missing.values()))
     if not total:
         return True
     source = source_tree(ROOT, revision)
     package = content_key(source)
-    if {each["package"] for each in read_lines(path)} - {package}:
+    if {each["package"] for each in records} - {package}:
         raise BadInput(
             f"{path} has records of another package than {revision}: delete it, name their commit "
             "with --revision, or give another --output"
@@ -76,49 +76,41 @@ def fill(
     began, done = time.monotonic(), 0
     with Progress(quiet) as progress, working_folder(None) as place:
         for kind, left in missing.items():
-            sides = {wanted: _side(source, place, kind, wanted) for wanted in (False, True)}
+            sides = [_side(source, place, kind, wanted) for wanted in (False, True)]
             with _changing_load(kind == "time") as load:
                 for wanted, number in left:
-                    spent_s = time.monotonic() - began
-                    if spent_s > budget_s:
+                    if time.monotonic() - began > budget_s:
                         return False
-                    rest = f", {spent_s / done / 60 * (total - done):.0f} min left" if done else ""
-                    what = f"{kind} of the {'planted' if wanted else 'real'} package{rest}; record"
+                    about = left_in_words(began, done, total)
+                    what = f"{kind} of the {'planted' if wanted else 'real'} package{about}; record"
                     progress.tell(what, done, total)
-                    now, at = load(), datetime.now(timezone.utc)
+                    record = {
+                        "kind": kind, "planted": wanted, "number": number, "load": load(),
+                        "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                        "package": package, "workload": WORKLOAD,
+                    }  # fmt: skip
                     if kind == "time":
-                        found = measured(
-                            anchor, sides[wanted], WORKLOAD, _PAIRS, place, _say_nothing
-                        )
+                        # A record's own progress would hide that of the pool.
+                        silent: Callable[..., None] = lambda *_: None  # noqa: E731
+                        found = measured(anchor, sides[wanted], WORKLOAD, _PAIRS, place, silent)
                     else:
                         found = _counted(sides[wanted], number)
                     why = found.get("lacks") or found.get("wrong")
                     if why:
                         raise InfrastructureError(f"{WORKLOAD} cannot be measured: {why}")
-                    append_line(path, {
-                        "kind": kind, "planted": wanted, "number": number, "load": now,
-                        "at": at.isoformat(timespec="seconds"), "package": package,
-                        "workload": WORKLOAD, **found,
-                    })  # fmt: skip
+                    append_line(path, {**record, **found})
                     done += 1
     return True
 
 
-def _say_nothing(text: str, done: int = 0, total: int = 0) -> None:
-    """A record's own progress would hide that of the pool."""
-
-
-def _missing(
-    records: Sequence[Record], kind: str, real: int, planted: int
-) -> Iterator[tuple[bool, int]]:
-    """What is to be measured: two real ones, then one with the plant, so that each phase of load
-    has both."""
+def _missing(records: list[Record], kind: str, real: int, planted: int) -> list[tuple[bool, int]]:
+    """What is to be measured, as (with the plant, number): two real ones, then one with the plant,
+    so that each phase of load has both."""
     have = {(each["planted"], each["number"]) for each in records if each["kind"] == kind}
-    planned = [
-        *((False, number) for number in range(real)), *((True, number) for number in range(planted))
-    ]  # fmt: skip
-    planned.sort(key=lambda each: each[1] / (planted if each[0] else real))
-    yield from (each for each in planned if each not in have)
+    counts = (real, planted)
+    pairs = [(wanted, number) for wanted in (False, True) for number in range(counts[wanted])]
+    pairs.sort(key=lambda each: each[1] / counts[each[0]])
+    return [each for each in pairs if each not in have]
 
 
 def _side(source: Path, place: Path, kind: str, wanted: bool) -> Side:
@@ -129,37 +121,31 @@ def _side(source: Path, place: Path, kind: str, wanted: bool) -> Side:
 
 def _counted(side: Side, number: int) -> dict[str, Any]:
     seeds = range(3 * number, 3 * number + 3)
-    return {
-        "instructions": measure_instructions(
-            WORKLOAD, seeds=seeds, package=side.path[0] / project().package
-        ),
-        "seeds": list(seeds),
-    }
+    package = side.path[0] / project().package
+    count = measure_instructions(WORKLOAD, seeds=seeds, package=package)
+    return {"instructions": count, "seeds": list(seeds)}
 
 
 @contextmanager
-def _changing_load(wanted: bool) -> Iterator[Any]:
+def _changing_load(wanted: bool) -> Iterator[Callable[[], int]]:
     """Busy programs by the schedule; called, it brings their number up to date and says it."""
     running: list[subprocess.Popen[bytes]] = []
     began = time.monotonic()
 
+    def change_to(number: int) -> int:
+        while len(running) < number:
+            running.append(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+        while len(running) > number:
+            last = running.pop()
+            last.kill()
+            last.wait()
+        return number
+
     def load() -> int:
         phase = int((time.monotonic() - began) / PHASE_S)
-        number = LOADS[phase % len(LOADS)] if wanted else 0
-        while len(running) < number:
-            running.append(subprocess.Popen([sys.executable, "-c", _BUSY]))
-        _end(running[number:])
-        del running[number:]
-        return number
+        return change_to(LOADS[phase % len(LOADS)] if wanted else 0)
 
     try:
         yield load
     finally:
-        _end(running)
-
-
-def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    for each in processes:
-        each.kill()
-    for each in processes:
-        each.wait()
+        change_to(0)
