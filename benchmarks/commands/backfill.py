@@ -23,7 +23,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from fnmatch import fnmatchcase
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -37,7 +36,7 @@ from benchmarks.commands.backfill_time import (
 )
 from benchmarks.common.exits import BadInput, ExitCode, InfrastructureError, LabError
 from benchmarks.common.git import UNSHALLOW, is_dirty, is_shallow
-from benchmarks.common.options import did_you_mean, minutes, output_folder, whole
+from benchmarks.common.options import matching, minutes, output_folder, whole
 from benchmarks.common.progress import LINE_EVERY_S, Progress, left_in_words
 from benchmarks.common.project import lab_folder, project
 from benchmarks.contenders.revisions import source_tree
@@ -123,12 +122,7 @@ def _chosen(
     known = all_workloads()
     if not (options.workload or options.all_workloads):
         return default
-    patterns = options.workload or ["*"]
-    for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in known):
-            raise BadInput(f"no workload is named {pattern!r}{did_you_mean(pattern, known)}")
-    fitting = [name for name, each in known.items() if fits(each)]
-    return [name for name in fitting if any(fnmatchcase(name, each) for each in patterns)]
+    return [n for n in matching("workload", options.workload or ["*"], known) if fits(known[n])]
 
 
 def _count_missing(work: Work, names: Sequence[str]) -> None:

@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -25,7 +24,7 @@ from typing import Any
 from benchmarks.commands.compare_output import add_outputs, write
 from benchmarks.common.exits import BadInput, ExitCode
 from benchmarks.common.git import resolve
-from benchmarks.common.options import did_you_mean, existing_folder, minutes, share, whole
+from benchmarks.common.options import existing_folder, matching, minutes, share, whole
 from benchmarks.common.progress import Progress
 from benchmarks.common.project import lab_folder, project, root
 from benchmarks.contenders.revisions import WORK, check_side, package_folder, prepare_side
@@ -232,16 +231,11 @@ def chosen_workloads(names: Sequence[str] | None) -> list[str]:
         return list(project().counted)
     known = all_workloads()
     usable = [name for name, each in known.items() if each.batch]
-    chosen: list[str] = []
     for name in names:
         if name in known and name not in usable:
             have = ", ".join(usable)
             raise BadInput(f"the workload {name!r} has no batches for a comparison; have: {have}")
-        found = [each for each in usable if fnmatchcase(each, name)]
-        if not found:
-            raise BadInput(f"there is no workload {name!r}{did_you_mean(name, usable)}")
-        chosen += found
-    return list(dict.fromkeys(chosen))
+    return matching("workload", names, usable)
 
 
 @contextmanager

@@ -10,13 +10,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.common.exits import BadInput, ExitCode, InfrastructureError, LabError
-from benchmarks.common.options import did_you_mean, output_file, output_folder
+from benchmarks.common.exits import ExitCode, InfrastructureError, LabError
+from benchmarks.common.options import matching, output_file, output_folder
 from benchmarks.common.progress import Progress
 from benchmarks.judging.targets import REFERENCE, Judged, Limits, judge, read_thresholds
 from benchmarks.records.record import Measure, RunRecord, WorkloadRecord
@@ -152,21 +151,11 @@ def run(options: argparse.Namespace) -> int:
 def choose(
     workloads: dict[str, Workload], names: Sequence[str], profile: Profile
 ) -> list[Workload]:
-    """The workloads of these names or patterns; of none, all that the profile includes.
-
-    Raises:
-        BadInput: there is no such workload; the message has names that are close to it.
-    """
+    """The workloads of these names or patterns; of none, all that the profile includes."""
     if not names:
         included = list(Profile)[: list(Profile).index(profile) + 1]
         return [each for each in workloads.values() if each.from_profile in included]
-    found: dict[str, Workload] = {}
-    for name in names:
-        fitting = {each: workloads[each] for each in workloads if fnmatchcase(each, name)}
-        if not fitting:
-            raise BadInput(f"there is no workload {name!r}{did_you_mean(name, workloads)}")
-        found |= fitting
-    return list(found.values())
+    return [workloads[name] for name in matching("workload", names, workloads)]
 
 
 def _measure_all(

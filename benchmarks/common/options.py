@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -128,6 +129,19 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if close:
         return f": did you mean {' or '.join(close)}?"
     return f"; there are {', '.join(names) or 'none'}"
+
+
+def matching(what: str, patterns: Iterable[str], known: Iterable[str]) -> list[str]:
+    """The known names that fit patterns such as "claim-*", each once; BadInput for a pattern that
+    fits none, with what is close to it."""
+    names = list(known)
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        fitting = [name for name in names if fnmatchcase(name, pattern)]
+        if not fitting:
+            raise BadInput(f"there is no {what} {pattern!r}{did_you_mean(pattern, names)}")
+        found |= dict.fromkeys(fitting)
+    return list(found)
 
 
 def check_names(what: str, names: Iterable[str], known: Iterable[str]) -> None:

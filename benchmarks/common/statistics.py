@@ -117,23 +117,9 @@ def order_interval(calls: int, quantile: float, confidence: float = 0.95) -> tup
     tail = (1 - confidence) / 2
     if calls < 1 or quantile**calls > tail or (1 - quantile) ** calls > tail:
         return None
-    spread = math.sqrt(calls * quantile * (1 - quantile))
-    start = max(0, int(calls * quantile - 10 * spread))  # what lies before has no weight
-    log_odds = math.log(quantile) - math.log1p(-quantile)
-    log_mass = (
-        math.lgamma(calls + 1) - math.lgamma(start + 1) - math.lgamma(calls - start + 1)
-        + start * math.log(quantile) + (calls - start) * math.log1p(-quantile)
-    )  # fmt: skip
-    low, high, below = max(1, start), calls, 0.0
-    for rank in range(start + 1, calls + 1):
-        below += math.exp(log_mass)  # P(fewer than `rank` calls are below the quantile)
-        if below <= tail:
-            low = rank
-        if below >= 1 - tail:
-            high = rank
-            break
-        log_mass += math.log((calls - rank + 1) / rank) + log_odds
-    return low, high
+    ends = (_special().bdtrik(share, calls, quantile) for share in (tail, 1 - tail))
+    low, high = map(math.ceil, ends)  # the binomial distribution's quantiles
+    return max(1, low), min(high + 1, calls)
 
 
 def calls_needed(share: float) -> int:
