@@ -1,5 +1,5 @@
 """What the pytest-benchmark suites share: the workloads as parameters, percentiles and counters
-beside pytest-benchmark's own figures, in its saved JSON (`extra_info`) and in a table of their own.
+added to pytest-benchmark's figures, in its saved JSON (`extra_info`) and in a table of their own.
 
     pytest benchmarks                                     # smoke sizes
     pytest benchmarks --lab-profile regular --benchmark-save base
@@ -31,12 +31,12 @@ _COLUMNS = ("p50_ms", "p90_ms", "p95_ms", "p99_ms", "max_ms", "throughput_per_s"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How large the workloads are."""
     profiles = [str(profile) for profile in Profile]
-    told = "how much of each workload is run by the pytest-benchmark suites"
-    parser.addoption("--lab-profile", choices=profiles, default=str(Profile.SMOKE), help=told)
+    what = "how much of each workload is run by the pytest-benchmark suites"
+    parser.addoption("--lab-profile", choices=profiles, default=str(Profile.SMOKE), help=what)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that asks for a `workload` gets those that its module has chosen, in turn."""
+    """A test that asks for a `workload` gets those that its module has chosen."""
     if "workload" in metafunc.fixturenames:
         workloads = [each for each in all_workloads().values() if metafunc.module.wants(each)]
         metafunc.parametrize("workload", workloads, ids=[each.name for each in workloads])

@@ -28,7 +28,7 @@ class Found:
     """Where a bisection ended.
 
     Args:
-        first_bad: the commit; None where it cannot be told from those in `suspects`.
+        first_bad: the commit; None where several are left in `suspects`.
         suspects: commits of which one is the first bad one, oldest first.
         steps: (commit, verdict) in the order they were tried.
     """
@@ -154,10 +154,10 @@ def _show(found: Found, comparisons: dict[str, Comparison]) -> None:
             if workload.explanation:
                 print(f"  counted: {workload.explanation}")
     elif found.suspects:
-        print("one of these, which could not be told apart:")
+        print("one of these, which could not be judged apart:")
         for commit in found.suspects:
             print(f"  {commit[:10]} {_subject(commit)}")
     elif found.is_unclear:
-        print("It could not be told whether BAD is slower than GOOD: see the doctor.")
+        print("It is undecided whether BAD is slower than GOOD: see the doctor.")
     else:
-        print("BAD is not slower than GOOD, as far as can be told: nothing to look for.")
+        print("BAD is not slower than GOOD, as far as can be seen: nothing to look for.")

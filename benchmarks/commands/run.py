@@ -77,7 +77,7 @@ class Outcome:
 
     @property
     def missing(self) -> list[Judged]:
-        """The limits on what was not measured; of a workload that failed that is no news."""
+        """The limits on what was not measured; none of a workload that failed."""
         return [each for each in self.judged if each.is_missing and not self.failed + self.wrong]
 
     @property
@@ -178,8 +178,8 @@ def _measure_all(
                     from benchmarks.judging.reference import ratios_to_reference
 
                     shape = {"pairs": 2, "batches": 5} if finished.profile is Profile.SMOKE else {}
-                    told = partial(tell, f"{what}, compared with the reference, batches")
-                    outcome.ratios = ratios_to_reference(workload.name, told, **shape)
+                    done = partial(tell, f"{what}, compared with the reference, batches")
+                    outcome.ratios = ratios_to_reference(workload.name, done, **shape)
             except NotImplementedError as error:
                 outcome.skipped = str(error)
             except AssertionError as error:
