@@ -8,35 +8,57 @@ became of HEAD, tables and a page say the rest.
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
 import shutil
+import sys
 import tempfile
+import webbrowser
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from benchmarks.commands.compare_output import add_outputs, write
 from benchmarks.common.exits import BadInput, ExitCode
 from benchmarks.common.git import resolve
-from benchmarks.common.options import existing_folder, matching, minutes, share, whole
+from benchmarks.common.options import existing_folder, matching, minutes, output_file, share, whole
+from benchmarks.common.output import console, show_table, write_markdown, write_text
 from benchmarks.common.progress import Progress
 from benchmarks.common.project import lab_folder, project, root
 from benchmarks.contenders.revisions import WORK, check_side, package_folder, prepare_side
 from benchmarks.judging.counted import Counted, Source, count_both
-from benchmarks.judging.gate import Comparison, Settings, WorkloadVerdict
+from benchmarks.judging.gate import (
+    INSTRUCTIONS,
+    Comparison,
+    MetricVerdict,
+    Settings,
+    WorkloadVerdict,
+)
 from benchmarks.judging.rounds import Method, Rounds, Timed
 from benchmarks.judging.settings import read_settings
 from benchmarks.records.environment import fingerprint
 from benchmarks.records.packages import content_key
+from benchmarks.reporting.junit import comparison_junit
+from benchmarks.reporting.markdown import comparison_markdown
+from benchmarks.reporting.text import (
+    figure,
+    headline,
+    interval,
+    percent,
+    remarks,
+    sentence,
+    visible,
+)
 from benchmarks.workloads import all_workloads
 
 ROOT = root()
+LAST_COMPARISON = lab_folder() / "last-comparison.json"
 MEMORY_FOLDER = Path("/dev/shm")
 _ROOM_BYTES = 2_000_000_000
 _MOST_PAIRS = 10_000
@@ -70,20 +92,21 @@ class Asked:
     even_if_equal: bool = False
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
-    parser.add_argument("base", metavar="BASE", help="what to compare with: a branch, tag, commit")
-    add_head(parser)
-    add_measuring(parser)
-    add_outputs(parser)
-
-
-def add_head(parser: argparse.ArgumentParser) -> None:
-    """Add HEAD, and what is measured of it."""
+def add_arguments(parser: argparse.ArgumentParser, **base: Any) -> None:
+    """Add the command's arguments; `base` is what `gate` has different in BASE."""
     add = parser.add_argument
+    what = {"help": "what to compare with: a branch, tag, commit"}
+    add("base", metavar="BASE", **{**what, **base})
     add("head", metavar="HEAD", nargs="?", default=WORK,
         help=f"what is compared; {WORK}, the work tree as it is, unless given")  # fmt: skip
     add("--all", action="store_true", help="measure the time of all eight that are counted")
+    add_measuring(parser)
+    add("--json", action="store_true", help="print the comparison as JSON")
+    add("--junit", type=output_file, metavar="FILE", help="write JUnit XML")
+    add("--markdown", type=output_file, metavar="FILE", help="write a report for a pull request")
+    add("--html", type=output_file, metavar="FILE",
+        help="where the comparison's page goes (.lab/last-comparison.html)")  # fmt: skip
+    add("--open", action="store_true", help="open the page in a browser")
 
 
 def add_measuring(parser: argparse.ArgumentParser, *, workloads: bool = True) -> None:
@@ -118,7 +141,7 @@ def run(options: argparse.Namespace) -> int:
 def finish(options: argparse.Namespace, wanted: Asked) -> Comparison:
     """Compare, and write what was asked for; KeyboardInterrupt after that where it came."""
     comparison = compare(options.base, options.head, replace(wanted, all_times=options.all))
-    write(comparison, options)
+    _write(comparison, options)
     if comparison.interrupted:
         raise KeyboardInterrupt
     return comparison
@@ -252,3 +275,61 @@ def working_folder(folder: Path | None) -> Iterator[Path]:
     parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="lab-", dir=parent.resolve()) as place:
         yield Path(place)
+
+
+def _write(comparison: Comparison, options: argparse.Namespace) -> None:
+    """Keep the comparison, print it, and write the files that were asked for."""
+    content = comparison.to_json()
+    text = json.dumps(content, indent=1)
+    write_text(LAST_COMPARISON, text + "\n")
+    if options.json:
+        print(text)
+    else:
+        _show(comparison)
+    if options.junit:
+        write_text(options.junit, comparison_junit(comparison))
+    write_markdown(options.markdown, comparison_markdown(comparison))
+    if comparison.equal:
+        return
+    try:
+        page = import_module("benchmarks.reporting.site.comparison_page")
+        path: Path = page.write(content, options.html or LAST_COMPARISON.with_suffix(".html"))
+    except (ImportError, OSError) as error:  # costs no verdict
+        print(f"no page was written: {error}", file=sys.stderr)
+        return
+    print(f"page: {path}", file=sys.stderr)
+    if options.open and not webbrowser.open(path.resolve().as_uri()):
+        print("no browser could be started", file=sys.stderr)
+
+
+def _show(comparison: Comparison) -> None:
+    """Print the comparison for people: the sentence first."""
+    console().print(sentence(comparison), style="bold", soft_wrap=True, markup=False)
+    print(headline(comparison))
+    for each in comparison.workloads:
+        if each.metrics:
+            headings = ("", "base", "head", "change, 99 %", "visible", "verdict")
+            rows = map(_metric_row, each.metrics)
+            show_table(each.name, headings, rows, widths=(20, 9, 9, 15, 9, 13), styled=True)
+    counted = [_counter_row(each) for each in comparison.workloads if each.counters]
+    if counted:
+        headings = ("", "base", "head", "change", "verdict")
+        widths = (20, 11, 11, 11, 13)
+        show_table("counted per operation", headings, counted, widths=widths, styled=True)
+    for name, said in remarks(comparison):
+        print(f"{name}: {said}" if name else said)
+
+
+def _metric_row(metric: MetricVerdict) -> list[str]:
+    name = metric.metric if metric.decides else f"({metric.metric})"
+    figures = (figure(metric.base), figure(metric.head), interval(metric), visible(metric))
+    return [name, *figures, str(metric.verdict)]
+
+
+def _counter_row(workload: WorkloadVerdict) -> list[str]:
+    """Instructions of a workload, or its first counter that decides; others are remarks."""
+    deciding = [each for each in workload.counters if each.limit is not None]
+    each = (deciding or [*workload.counters])[0]
+    name = workload.name if each.counter == INSTRUCTIONS else f"{workload.name}, {each.counter}"
+    change = percent(each.change) if each.has_moved else "none"
+    return [name, figure(each.base), figure(each.head), change, str(each.verdict)]

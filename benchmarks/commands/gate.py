@@ -10,8 +10,8 @@ import argparse
 import sys
 from dataclasses import replace
 
-from benchmarks.commands.compare import ROOT, add_head, add_measuring, asked, finish
-from benchmarks.commands.compare_output import add_outputs
+from benchmarks.commands import compare
+from benchmarks.commands.compare import ROOT, asked, finish
 from benchmarks.common.git import is_dirty, merge_base, resolve
 from benchmarks.common.project import project
 from benchmarks.records.packages import previous_package
@@ -19,14 +19,9 @@ from benchmarks.records.packages import previous_package
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument(
-        "base", metavar="BASE", nargs="?",
-        help="what to compare with: a branch, tag, commit (the merge base with main; on main, the "
-        "package before)",
-    )  # fmt: skip
-    add_head(parser)
-    add_measuring(parser)
-    add_outputs(parser)
+    without = "the merge base with main; on main, the package before"
+    what = f"what to compare with: a branch, tag, commit ({without})"
+    compare.add_arguments(parser, nargs="?", help=what)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -3,18 +3,24 @@
 Each trial copies the package twice, plants a change into one copy (or what is no change), and asks
 the gate. The outcomes are appended to results/proof/outcomes.ndjson as they come; trials that are
 there already are not repeated. Then asv and pytest-benchmark answer the same question on some.
-With --history, one package and a planted copy are measured as `backfill` measures, under changing
-load, into history-pool.ndjson, and what the history's change points find in it is judged.
+
+With --history, one package and a planted copy are measured exactly as `backfill` measures, into
+history-pool.ndjson, and what the history's change points find in it is judged. Meanwhile programs
+that only use a processor come and go on a schedule, so that neighbouring records have the same load
+and far ones another. A record counts instructions too, with hash seeds of its own, since the same
+seeds would give the same count to the last instruction.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
@@ -22,18 +28,20 @@ from itertools import cycle, islice, zip_longest
 from pathlib import Path
 from typing import Any
 
+from benchmarks.commands.backfill_time import anchor_package, measured, side_of
 from benchmarks.commands.compare import ROOT, Asked, compare, working_folder
-from benchmarks.commands.history_pool import fill
-from benchmarks.common.exits import ExitCode, InfrastructureError
+from benchmarks.common.exits import BadInput, ExitCode, InfrastructureError
 from benchmarks.common.git import resolve
 from benchmarks.common.options import minutes, output_folder, whole
 from benchmarks.common.output import write_text
-from benchmarks.common.progress import left_in_words
-from benchmarks.common.project import LAB
-from benchmarks.contenders.revisions import WORK, source_tree
+from benchmarks.common.progress import Progress, left_in_words
+from benchmarks.common.project import LAB, project
+from benchmarks.contenders.revisions import WORK, Side, source_tree
 from benchmarks.judging.gate import Verdict
+from benchmarks.measuring.instructions import measure_instructions, why_not
 from benchmarks.proving import history_proof
-from benchmarks.proving.planting import NO_CHANGE, PLANTED, Plant, PlantDoesNotApply, plant
+from benchmarks.proving.history_proof import KINDS, Record
+from benchmarks.proving.planting import NO_CHANGE, PLANTED, PLANTS, Plant, PlantDoesNotApply, plant
 from benchmarks.proving.proof import (
     COMMAND,
     Outcome,
@@ -44,9 +52,17 @@ from benchmarks.proving.proof import (
     read_outcomes,
 )
 from benchmarks.records.environment import fingerprint
+from benchmarks.records.packages import content_key
 
 GATE = "gate"
 _MOST_TRIALS = 100_000
+_WORKLOAD = "claim-lifo-1e3"
+"""Of the history's proof, and these too."""
+_PLANT = dict(zip(KINDS, ("uniform-10-percent", "instructions-1-percent")))
+_LOADS = (0, 1, 2, 1)
+"""How many busy programs there are, phase after phase."""
+_PHASE_S = 150.0
+_PAIRS = 8
 
 
 @dataclass(frozen=True)
@@ -230,3 +246,116 @@ def _ask_gate(base: Path, head: Path, name: str, quiet: bool) -> Outcome:
             "widths": {e.metric: round((e.high - e.low) / 2, 4) for e in workload.metrics},
         },
     )  # fmt: skip
+
+
+def fill(
+    path: Path, real: int, planted: int, revision: str, budget_s: float, quiet: bool = False
+) -> bool:
+    """Append records until there are so many of each kind; what is there is kept.
+
+    Args:
+        path: a file of JSON lines {kind: time | instructions, planted, number, at, load, ...}.
+        real, planted: how many of each.
+        revision: whose package is measured.
+        budget_s: no further record is begun after so long.
+
+    Returns:
+        Whether all are there.
+
+    Raises:
+        BadInput: the revision is none, nothing can be counted here, or the records that are there
+            are those of another package.
+        InfrastructureError: a record cannot be measured.
+    """
+    records = read_lines(path)
+    missing = {kind: _missing(records, kind, real, planted) for kind in KINDS}
+    total = sum(map(len, missing.values()))
+    if not total:
+        return True
+    source = source_tree(ROOT, revision)
+    package = content_key(source)
+    if {each["package"] for each in records} - {package}:
+        raise BadInput(
+            f"{path} has records of another package than {revision}: delete it, name their commit "
+            "with --revision, or give another --output"
+        )
+    if why_not():
+        raise BadInput(why_not())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    anchor = side_of(anchor_package())
+    began, done = time.monotonic(), 0
+    with Progress(quiet) as progress, working_folder(None) as place:
+        for kind, left in missing.items():
+            sides = [_side(source, place, kind, wanted) for wanted in (False, True)]
+            with _changing_load(kind == "time") as load:
+                for wanted, number in left:
+                    if time.monotonic() - began > budget_s:
+                        return False
+                    about = left_in_words(began, done, total)
+                    what = f"{kind} of the {'planted' if wanted else 'real'} package{about}; record"
+                    progress.tell(what, done, total)
+                    record = {
+                        "kind": kind, "planted": wanted, "number": number, "load": load(),
+                        "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                        "package": package, "workload": _WORKLOAD,
+                    }  # fmt: skip
+                    if kind == "time":
+                        # A record's own progress would hide that of the pool.
+                        silent: Callable[..., None] = lambda *_: None  # noqa: E731
+                        found = measured(anchor, sides[wanted], _WORKLOAD, _PAIRS, place, silent)
+                    else:
+                        found = _counted(sides[wanted], number)
+                    why = found.get("lacks") or found.get("wrong")
+                    if why:
+                        raise InfrastructureError(f"{_WORKLOAD} cannot be measured: {why}")
+                    append_line(path, {**record, **found})
+                    done += 1
+    return True
+
+
+def _missing(records: list[Record], kind: str, real: int, planted: int) -> list[tuple[bool, int]]:
+    """What is to be measured, as (with the plant, number): two real ones, then one with the plant,
+    so that each phase of load has both."""
+    have = {(each["planted"], each["number"]) for each in records if each["kind"] == kind}
+    counts = (real, planted)
+    pairs = [(wanted, number) for wanted in (False, True) for number in range(counts[wanted])]
+    pairs.sort(key=lambda each: each[1] / counts[each[0]])
+    return [each for each in pairs if each not in have]
+
+
+def _side(source: Path, place: Path, kind: str, wanted: bool) -> Side:
+    name = f"{kind}{'-planted' if wanted else ''}"
+    tree = plant(source, place / name, PLANTS[_PLANT[kind]] if wanted else None)
+    return Side(name, name, False, Path(sys.executable), ((tree / project().source).parent,))
+
+
+def _counted(side: Side, number: int) -> dict[str, Any]:
+    seeds = range(3 * number, 3 * number + 3)
+    package = side.path[0] / project().package
+    count = measure_instructions(_WORKLOAD, seeds=seeds, package=package)
+    return {"instructions": count, "seeds": list(seeds)}
+
+
+@contextmanager
+def _changing_load(wanted: bool) -> Iterator[Callable[[], int]]:
+    """Busy programs by the schedule; called, it brings their number up to date and says it."""
+    running: list[subprocess.Popen[bytes]] = []
+    began = time.monotonic()
+
+    def change_to(number: int) -> int:
+        while len(running) < number:
+            running.append(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+        while len(running) > number:
+            last = running.pop()
+            last.kill()
+            last.wait()
+        return number
+
+    def load() -> int:
+        phase = int((time.monotonic() - began) / _PHASE_S)
+        return change_to(_LOADS[phase % len(_LOADS)] if wanted else 0)
+
+    try:
+        yield load
+    finally:
+        change_to(0)

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.commands.compare_output import LAST_COMPARISON
+from benchmarks.commands.compare import LAST_COMPARISON
 from benchmarks.common.exits import ExitCode, InfrastructureError, LabError
 from benchmarks.common.git import is_shallow
 from benchmarks.common.options import existing_folder, output_folder
