@@ -308,14 +308,13 @@ def _show(comparison: Comparison) -> None:
     print(headline(comparison))
     for each in comparison.workloads:
         if each.metrics:
-            headings = ("", "base", "head", "change, 99 %", "visible", "verdict")
-            rows = map(_metric_row, each.metrics)
-            show_table(each.name, headings, rows, widths=(20, 9, 9, 15, 9, 13), styled=True)
+            columns = {"": 20, "base": 9, "head": 9, "change, 99 %": 15, "visible": 9,
+                       "verdict": 13}  # fmt: skip
+            show_table(each.name, columns, map(_metric_row, each.metrics), styled=True)
     counted = [_counter_row(each) for each in comparison.workloads if each.counters]
     if counted:
-        headings = ("", "base", "head", "change", "verdict")
-        widths = (20, 11, 11, 11, 13)
-        show_table("counted per operation", headings, counted, widths=widths, styled=True)
+        columns = {"": 20, "base": 11, "head": 11, "change": 11, "verdict": 13}
+        show_table("counted per operation", columns, counted, styled=True)
     for name, said in remarks(comparison):
         print(f"{name}: {said}" if name else said)
 

@@ -120,7 +120,8 @@ def _show(machine: Mapping[str, Any], rows: list[dict[str, Any]], advice: list[s
         f"{machine['cpu']}, {machine['cores']} cores, {machine['system']} {machine['kernel']}, "
         f"{machine['python']}, SQLite {machine['sqlite']}, load {machine['load_1m']}"
     )
-    headings = ("", "value", "spread", "decided", "sees after 8", "16", "32 pairs")
+    columns = {"": 20, "value": 9, "spread": 7, "decided": 11, "sees after 8": 12, "16": 8,
+               "32 pairs": 8}  # fmt: skip
     tables: dict[str, list[list[str]]] = {}
     for row in rows:
         needed = f"{row['pairs_needed']} pairs" if row["pairs_needed"] else "never"
@@ -130,6 +131,5 @@ def _show(machine: Mapping[str, Any], rows: list[dict[str, Any]], advice: list[s
             needed if row["decides"] else f"({needed})", *changes,
         ])  # fmt: skip
     for name, cells in tables.items():
-        title = f"{name}: the work tree against itself"
-        show_table(title, headings, cells, widths=(20, 9, 7, 11, 12, 8, 8))
+        show_table(f"{name}: the work tree against itself", columns, cells)
     print("\n".join(advice))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,28 +29,27 @@ def console() -> Any:
 
 def show_table(
     title: str,
-    headings: Sequence[str],
+    columns: Mapping[str, int] | Sequence[str],
     rows: Iterable[Sequence[str]],
     *,
-    left: Sequence[str] = ("workload",),
-    widths: Sequence[int] = (),
+    left: Sequence[str] = ("", "workload"),
     styled: bool = False,
 ) -> None:
     """Print a table.
 
     Args:
+        columns: their headings; with widths in characters, tables stand in line below each other.
         left: headings of columns of words; the others are right-aligned figures.
-        widths: of the columns, in characters, so that tables stand below each other; () as needed.
         styled: the last cell is a verdict, which colours the row; an aside in brackets is dim.
     """
     from rich.table import Table
     from rich.text import Text
 
     table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
-    for number, heading in enumerate(headings):
-        justify: Any = "left" if heading in left or not number else "right"
-        width = widths[number] if widths else None
-        table.add_column(heading, justify=justify, width=width, overflow="fold")
+    widths = columns if isinstance(columns, Mapping) else {}
+    for heading in columns:
+        justify: Any = "left" if heading in left else "right"
+        table.add_column(heading, justify=justify, width=widths.get(heading), overflow="fold")
     for row in rows:
         style = STYLES.get(row[-1], "bold red") if styled else ""
         table.add_row(*map(Text, row), style="dim" if row[0].startswith("(") else style)
