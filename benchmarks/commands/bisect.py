@@ -53,12 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Bisect, and show the commit.
-
-    Returns:
-        0 when one commit was found, 1 when BAD is no slower than GOOD, 4 when several are left or
-        BAD could not be judged.
-    """
+    """Bisect, and show the commit; 0 when one was found, 1 when BAD is no slower than GOOD, 4 when
+    several are left or BAD could not be judged."""
     chosen_workloads(options.workload)
     good = resolve(ROOT, options.good)
     commits = commits_after(ROOT, good, resolve(ROOT, options.bad))

@@ -148,11 +148,7 @@ def finish(options: argparse.Namespace, wanted: Asked) -> Comparison:
 
 
 def asked(options: argparse.Namespace) -> Asked:
-    """What the options of `add_measuring` stand for.
-
-    Raises:
-        BadInput: the [gate] table makes no sense, or nothing is left to measure.
-    """
+    """What the options of `add_measuring` stand for; BadInput where nothing is left to measure."""
     settings = read_settings()
     given = {name: getattr(options, name) for name in ("relevance", "error")}
     given = {name: value for name, value in given.items() if value is not None}
@@ -186,7 +182,9 @@ def compare(base: str, head: str, wanted: Asked) -> Comparison:
         sources = [Source(name, package_folder(ROOT, name)) for name in (base, head)]
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         comparison = Comparison(_side(base), _side(head), now, settings, fingerprint(place))
-        if not wanted.even_if_equal and _are_equal(sources):
+        deep = len(Path(project().source).parts)
+        keys = {content_key(each.package.parents[deep - 1]) for each in sources}
+        if not wanted.even_if_equal and len(keys) == 1:
             comparison.equal = True
             return comparison
         counted, timed = Counted(), Timed()
@@ -206,11 +204,6 @@ def compare(base: str, head: str, wanted: Asked) -> Comparison:
     _merge(comparison, chosen, counted, timed)
     comparison.elapsed_s = perf_counter() - began
     return comparison
-
-
-def _are_equal(sources: Sequence[Source]) -> bool:
-    deep = len(Path(project().source).parts)
-    return len({content_key(each.package.parents[deep - 1]) for each in sources}) == 1
 
 
 def _side(name: str) -> Mapping[str, Any]:
@@ -245,11 +238,8 @@ def _merge(comparison: Comparison, chosen: Sequence[str], counted: Counted, time
 
 
 def chosen_workloads(names: Sequence[str] | None) -> list[str]:
-    """The workloads of those names and patterns, each once; the eight of None.
-
-    Raises:
-        BadInput: there is none of that name, or it has no batches.
-    """
+    """The workloads of those names and patterns, each once, the eight of None; BadInput where there
+    is none of that name, or it has no batches."""
     if not names:
         return list(project().counted)
     known = all_workloads()

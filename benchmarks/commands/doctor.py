@@ -34,11 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure the work tree against itself, and show what that means.
-
-    Returns:
-        0 when the gate can decide here, 4 when it cannot, even with all the samples it may take.
-    """
+    """Measure the work tree against itself, and show what that means; 0 when the gate can decide
+    here, 4 when it cannot, even with all the samples it may take."""
     wanted = asked(options)
     if options.pairs < _FEWEST_PAIRS:
         raise BadInput(f"a spread needs at least {_FEWEST_PAIRS} process pairs (--pairs)")

@@ -106,12 +106,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Put all trials that have no outcome yet, and write the matrix.
-
-    Returns:
-        0 when the gate was never wrong (the history's claims hold), 1 when it was, 4 when trials
-        are left. To be undecided is not to be wrong; the matrix has it in a column of its own.
-    """
+    """Put all trials that have no outcome yet, and write the matrix; 0 when the gate was never
+    wrong (the history's claims hold), 1 when it was, 4 when trials are left. To be undecided is not
+    to be wrong; the matrix has it in a column of its own."""
     if options.history:
         return _history(options)
     trials = planned(options.no_change, options.planted, options.tools_runs)
@@ -251,16 +248,14 @@ def _ask_gate(base: Path, head: Path, name: str, quiet: bool) -> Outcome:
 def fill(
     path: Path, real: int, planted: int, revision: str, budget_s: float, quiet: bool = False
 ) -> bool:
-    """Append records until there are so many of each kind; what is there is kept.
+    """Append records until there are so many of each kind, and return whether all are there; what
+    is there is kept.
 
     Args:
         path: a file of JSON lines {kind: time | instructions, planted, number, at, load, ...}.
         real, planted: how many of each.
         revision: whose package is measured.
         budget_s: no further record is begun after so long.
-
-    Returns:
-        Whether all are there.
 
     Raises:
         BadInput: the revision is none, nothing can be counted here, or the records that are there

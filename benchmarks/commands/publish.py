@@ -55,11 +55,7 @@ def run(options: argparse.Namespace) -> int:
 
 def build(options: argparse.Namespace, out: Path) -> Published:
     """Publish from the sources that the options name; say on stderr what could not be read.
-
-    Raises:
-        BadInput: `out` is not ours to replace, or targets.toml is wrong.
-        InfrastructureError: a package of the lab is missing, or a file cannot be written.
-    """
+    BadInput where `out` is not ours to replace, or targets.toml is wrong."""
     try:
         from benchmarks.judging.targets import read_thresholds
         from benchmarks.reporting.publish import check, publish

@@ -167,13 +167,20 @@ def _measure_all(
         targets: limits; those with one on it are also compared with the reference.
         tell: is given what is done, how many of how many.
     """
+    from benchmarks.measuring.counters import measure_counters
+    from benchmarks.measuring.sample import measure
+
     try:
         for number, workload in enumerate(chosen, start=1):
             outcome = Outcome(workload.name)
             finished.outcomes.append(outcome)
             what = f"{number}/{len(chosen)} {workload.name}"
             try:
-                _measure(outcome, workload, finished.profile, partial(tell, f"{what}, calls"))
+                done = partial(tell, f"{what}, calls")
+                done()
+                outcome.sample = measure(workload, finished.profile, progress=done)
+                if workload.counted_calls:
+                    outcome.counters = measure_counters(workload.name)
                 if REFERENCE.keys() & targets.get(workload.name, {}).keys():
                     from benchmarks.judging.reference import ratios_to_reference
 
@@ -190,18 +197,6 @@ def _measure_all(
         finished.is_interrupted = True
         finished.notes.append("interrupted: what was measured until then is shown")
         finished.outcomes = [each for each in finished.outcomes if each.sample is not None]
-
-
-def _measure(
-    outcome: Outcome, workload: Workload, profile: Profile, tell: Callable[..., None]
-) -> None:
-    from benchmarks.measuring.counters import measure_counters
-    from benchmarks.measuring.sample import measure
-
-    tell()
-    outcome.sample = measure(workload, profile, progress=tell)
-    if workload.counted_calls:
-        outcome.counters = measure_counters(workload.name)
 
 
 def _judge(finished: Run, limits: Limits, compares: bool) -> None:

@@ -111,11 +111,8 @@ def git_text(folder: Path, *arguments: str) -> str:
 
 
 def resolve(repository: Path, name: str) -> str:
-    """The full id of the commit that git means by that name.
-
-    Raises:
-        UnknownRevision: it means none, with what could be done; HistoryMissing in a shallow clone.
-    """
+    """The full id of the commit that git means by that name; UnknownRevision where it means none,
+    with what could be done, HistoryMissing in a shallow clone."""
     if not name or name.startswith("-"):
         raise UnknownRevision(f"not a revision: {name!r}")
     # An archive that was unpacked inside another repository must not be taken for that one.
@@ -155,11 +152,8 @@ def _unknown(repository: Path, name: str) -> UnknownRevision:
 
 
 def commits_after(repository: Path, good: str, bad: str) -> list[str]:
-    """Commits after `good` up to `bad` (full ids), oldest first, along first parents.
-
-    Raises:
-        BadInput: `good` is not an ancestor of `bad`; HistoryMissing where the clone cannot tell.
-    """
+    """Commits after `good` up to `bad` (full ids), oldest first, along first parents; BadInput
+    where `good` is not an ancestor of `bad`, HistoryMissing where the clone does not say."""
     what = f"{good[:10]} is not an ancestor of {bad[:10]}"
     wrong = BadInput(f"{what}: GOOD is to be a commit that BAD is built on")
     _merge_base(repository, what, wrong, "--is-ancestor", good, bad)
@@ -167,12 +161,8 @@ def commits_after(repository: Path, good: str, bad: str) -> list[str]:
 
 
 def merge_base(repository: Path, commit: str, branch: str) -> str:
-    """The newest commit that both have, of a branch that is here or at origin.
-
-    Raises:
-        UnknownRevision: there is no such branch, or nothing in common; HistoryMissing in a shallow
-            clone.
-    """
+    """The newest commit that both have, of a branch that is here or at origin; UnknownRevision
+    where there is no such branch or nothing in common, HistoryMissing in a shallow clone."""
     try:
         tip = resolve(repository, f"refs/remotes/origin/{branch}")
     except UnknownRevision:
