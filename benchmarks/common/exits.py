@@ -1,4 +1,4 @@
-"""Exit codes of the lab's commands, and the two kinds of errors that have a code of their own.
+"""Exit codes of the lab's commands, and the errors that have a code of their own.
 
 LabError
 ├── BadInput             2   a name, a number, a file that the user gave
@@ -21,13 +21,6 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-EXIT_CODES = (
-    "Exit codes: 0 passed; 1 a regression, a broken limit, a limit on what was not measured, a "
-    "wrong result; 2 bad input; 3 the lab failed; 4 undecided; 130 interrupted (Ctrl-C, SIGTERM)."
-)
-"""For the help of each command."""
-
-
 class LabError(Exception):
     """Has a message for people, and an exit code."""
 
@@ -46,6 +39,4 @@ class BadInput(LabError, ValueError):
 
 def ending(returncode: int) -> str:
     """How a process ended, in words: by itself, or by a signal (out of memory, mostly)."""
-    if returncode < 0:
-        return f"ended by signal {-returncode}"
-    return f"ended with {returncode}"
+    return f"ended by signal {-returncode}" if returncode < 0 else f"ended with {returncode}"

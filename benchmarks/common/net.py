@@ -47,11 +47,21 @@ def guarded(command: Callable[[], int]) -> int:
     """
     outputs = _sound_outputs()
     ended: SystemExit | None = None
+    code: int = ExitCode.INFRASTRUCTURE
     try:
-        code = _code_of(command)
+        with _terminable():
+            code = command()
     except SystemExit as error:  # argparse: --help, and usage errors
         ended = error
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    except KeyboardInterrupt:
+        _say("interrupted: what was measured is kept")
+        code = ExitCode.INTERRUPTED
+    except LabError as error:
+        _say(f"error: {error}")
+        code = error.exit_code
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is no verdict
+        _report(error)
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()
@@ -62,21 +72,6 @@ def guarded(command: Callable[[], int]) -> int:
     if ended:
         raise ended
     return code
-
-
-def _code_of(command: Callable[[], int]) -> int:
-    try:
-        with _terminable():
-            return command()
-    except KeyboardInterrupt:
-        _say("interrupted: what was measured is kept")
-        return ExitCode.INTERRUPTED
-    except LabError as error:
-        _say(f"error: {error}")
-        return error.exit_code
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is no verdict
-        _report(error)
-        return ExitCode.INFRASTRUCTURE
 
 
 @contextmanager
@@ -96,7 +91,7 @@ def _terminable() -> Iterator[None]:
 def _report(error: Exception) -> None:
     """A line for people, the traceback for developers."""
     message = " ".join(f"{type(error).__name__}: {error}".split())
-    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    text = "".join(traceback.format_exception(error))
     if os.environ.get(DEBUG_VARIABLE):
         _say(text)
     where = f"{DEBUG_VARIABLE}=1 shows where"
@@ -132,12 +127,7 @@ def _sound_outputs() -> list[_Output]:
             output = _Output(number, "w", closefd=False)
             with suppress(OSError, ValueError):
                 stream.flush()
-            wrapper = io.TextIOWrapper(
-                io.BufferedWriter(output),
-                encoding=stream.encoding,
-                errors="replace",
-                line_buffering=name == "stderr",
-            )
-            setattr(sys, name, wrapper)
+            buffer, is_error = io.BufferedWriter(output), name == "stderr"
+            setattr(sys, name, io.TextIOWrapper(buffer, stream.encoding, "replace", None, is_error))
             made.append(output)
     return made

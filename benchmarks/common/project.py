@@ -20,6 +20,7 @@ Only the standard library is used here: asv imports this file in the environment
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from importlib import import_module
@@ -63,14 +64,8 @@ class Project:
 
 
 def choose(folder: Path | None = None) -> None:
-    """Find the project for this process and those that it starts, at the start of a command.
-
-    Args:
-        folder: the one with lab.toml; None for the current folder or the nearest one above.
-
-    Raises:
-        BadInput: there is no lab.toml.
-    """
+    """Find the project for this process and those that it starts: in the folder, or (None) in the
+    current one or the nearest above; BadInput where there is no lab.toml."""
     here = (folder or Path.cwd()).resolve()
     ways = [here] if folder else [here, *here.parents]
     found = next((each for each in ways if (each / FILE).is_file()), None)
@@ -98,11 +93,8 @@ def lab_folder() -> Path:
 
 @cache
 def project() -> Project:
-    """What lab.toml says.
-
-    Raises:
-        BadInput: it cannot be read, or a line is missing, unknown, or makes no sense.
-    """
+    """What lab.toml says; BadInput where it cannot be read, or a line is missing, unknown or
+    makes no sense."""
     path = root() / FILE
     try:
         lines = parse_toml(path.read_text("utf-8-sig"))
@@ -113,11 +105,11 @@ def project() -> Project:
     for name, value in lines.items():
         if name not in known:
             raise BadInput(f"{path}: there is no {name!r}; there are {', '.join(known)}")
-        kind = list if "tuple" in str(known[name].type) else str
-        texts = value if isinstance(value, list) else [value]
-        if not isinstance(value, kind) or not all(isinstance(each, str) for each in texts):
-            raise BadInput(f"{path}: {name} is a {'list of texts' if kind is list else 'text'}")
-        found[name] = value if kind is str else tuple(value)
+        is_list = "tuple" in str(known[name].type)
+        strings = value if is_list and isinstance(value, list) else [value]
+        if isinstance(value, list) is not is_list or not all(isinstance(s, str) for s in strings):
+            raise BadInput(f"{path}: {name} is a {'list of strings' if is_list else 'string'}")
+        found[name] = tuple(value) if is_list else value
     for name, each in known.items():
         if each.default is MISSING and not found.get(name):
             raise BadInput(f"{path}: {name} is missing")
@@ -131,16 +123,9 @@ def project() -> Project:
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """A TOML document.
-
-    Raises:
-        ValueError: it is none.
-        InfrastructureError: Python 3.10, and tomli is not installed.
-    """
+    """A TOML document; ValueError where it is none, InfrastructureError where nothing reads it."""
     for name in ("tomllib", "tomli"):
-        try:
+        with suppress(ImportError):
             parsed: dict[str, Any] = import_module(name).loads(text)
-        except ImportError:
-            continue
-        return parsed
+            return parsed
     raise InfrastructureError("reading TOML needs Python 3.11 or tomli: uv sync --group lab")

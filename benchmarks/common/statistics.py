@@ -10,6 +10,7 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import count
 from statistics import fmean, stdev
 from typing import Any, TypeVar
 
@@ -110,41 +111,21 @@ def order_interval(calls: int, quantile: float, confidence: float = 0.95) -> tup
     """Ranks (from 1) of the two order statistics that enclose a quantile, or None if too few calls.
 
     The number of calls below the true quantile is binomial, whatever the latencies' distribution,
-    so the interval needs no assumption but independence (David & Nagaraja, Order Statistics, 7.1).
+    so the interval needs no assumption but independence (David & Nagaraja, "Order Statistics", 3rd
+    ed., section 7.1).
     """
     tail = (1 - confidence) / 2
     if calls < 1 or quantile**calls > tail or (1 - quantile) ** calls > tail:
         return None
-    spread = math.sqrt(calls * quantile * (1 - quantile))
-    start = max(0, int(calls * quantile - 10 * spread))  # what lies before has no weight
-    log_odds = math.log(quantile) - math.log1p(-quantile)
-    log_mass = (
-        math.lgamma(calls + 1) - math.lgamma(start + 1) - math.lgamma(calls - start + 1)
-        + start * math.log(quantile) + (calls - start) * math.log1p(-quantile)
-    )  # fmt: skip
-    low, high, below = max(1, start), calls, 0.0
-    for rank in range(start + 1, calls + 1):
-        below += math.exp(log_mass)  # P(fewer than `rank` calls are below the quantile)
-        if below <= tail:
-            low = rank
-        if below >= 1 - tail:
-            high = rank
-            break
-        log_mass += math.log((calls - rank + 1) / rank) + log_odds
-    return low, high
+    ends = (_special().bdtrik(share, calls, quantile) for share in (tail, 1 - tail))
+    low, high = map(math.ceil, ends)  # the binomial distribution's quantiles
+    return max(1, low), min(high + 1, calls)
 
 
 def calls_needed(share: float) -> int:
-    """The fewest calls of which that percentile is given: 72 for P95, 368 for P99.
-
-    Below, even the slowest call lies below the true percentile with more than 2.5 % chance, so no
-    order statistic can be the upper end of a 95 % interval (David and Nagaraja, "Order
-    Statistics", 3rd ed., section 7.1).
-    """
-    calls = 1
-    while order_interval(calls, share) is None:
-        calls += 1
-    return calls
+    """The fewest calls of which that percentile is given: 72 for P95, 368 for P99. Below, no order
+    statistic can be the upper end of a 95 % interval (David and Nagaraja, as above)."""
+    return next(calls for calls in count(1) if order_interval(calls, share) is not None)
 
 
 def clopper_pearson(events: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
