@@ -6,19 +6,18 @@ The JSON form of a comparison (`Comparison.to_json`, written to `.lab/last-compa
     base, head        {name, commit ("" for a folder), dirty}
     started_at        "2026-11-22T20:00:00+00:00"
     elapsed_s         seconds
-    machine           fingerprint as of lab.environment, {} where unknown
+    machine           fingerprint as of records.environment, {} where unknown
     settings          numbers of Settings
     verdict           improved | unchanged | regressed | inconclusive
-    exit_code         0 pass, 1 regression, 4 inconclusive (2, bad input, and 3, the lab failed,
-                      write no comparison)
+    exit_code         0 pass, 1 regression, 4 inconclusive
     equal             whether both are the same package, so that nothing was measured
     skipped           [{name, reason}]: workloads that the base lacks
     notes             what else is to be said, such as why instructions were not counted
     workloads         a list of
-        name, verdict, pairs (process pairs; 0 where only counts were taken), calls (per side),
+        name, verdict, pairs (of processes; 0 where only counts were taken), calls (per side),
         elapsed_s
         wrong         how the head failed the workload's own check; else ""
-        confirmed     true | false after a first alarm was measured anew, else null
+        confirmed     true | false after a first alarm was measured again, else null
         explanation   "+2 vm_steps, +1 statements per operation"; "" where no counter differs
         counters      [{counter, base, head, exact, noise, limit}] per operation; exact: alike in
                       every repetition; noise: a smaller relative change is none; limit: a larger
@@ -30,8 +29,7 @@ The JSON form of a comparison (`Comparison.to_json`, written to `.lab/last-compa
             verdict, decides see below
             base, head       medians across processes, in the unit of the name
             effect           head / base - 1, from the paired log-ratios: 0.1 is 10 % more
-            low, high        its interval, `confidence` two-sided
-            confidence       0.99
+            low, high        its interval, `confidence` (0.99) two-sided
             p_value          one-sided, towards the effect's side, adjusted (Holm)
             relevance        a smaller effect is no change that counts
             smallest_visible_change   seen with probability 0.95, as a share
@@ -65,12 +63,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.common.exits import ExitCode
 from benchmarks.common.statistics import Estimate, estimate, holm
 
-SCHEMA = 2
 INSTRUCTIONS = "instructions"
 COUNTS = (INSTRUCTIONS, "statements", "transactions", "fsyncs")
 """Counters that can decide; without instructions, python_calls do too."""
@@ -147,14 +144,9 @@ class MetricVerdict:
         return len(self.processes) >= FEWEST_PAIRS
 
 
-@dataclass(frozen=True)
-class MetricSample:
-    """What the process pairs gave of one metric.
-
-    Args:
-        log_ratios: one a process pair, above 0 where the head is worse.
-        base, head: the two sides' values, one a process, in the metric's unit.
-    """
+class MetricSample(NamedTuple):
+    """What each process pair gave of one metric: log-ratios, above 0 where the head is worse, and
+    the two sides' values in the metric's unit."""
 
     log_ratios: Sequence[float]
     base: Sequence[float]
@@ -249,10 +241,7 @@ class Comparison:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of its workloads.
-
-        Where the base lacks all that was asked for there is nothing to hold against the head.
-        """
+        """The worst of its workloads; where the base lacks all of them, unchanged."""
         verdicts = [workload.verdict for workload in self.workloads]
         if self.interrupted or not (verdicts or self.skipped or self.equal):
             verdicts.append(Verdict.INCONCLUSIVE)
@@ -267,30 +256,24 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object, as described at the top of this file."""
+        summary = {"schema": 2, "verdict": self.verdict, "exit_code": int(self.exit_code)}
         workloads = [
             {**asdict(each), "verdict": each.verdict, "explanation": each.explanation}
             for each in self.workloads
         ]
-        return {
-            "schema": SCHEMA,
-            "verdict": self.verdict,
-            "exit_code": int(self.exit_code),
-            **asdict(self),
-            "workloads": workloads,
-        }
+        return {**summary, **asdict(self), "workloads": workloads}
 
 
 _SEVERITY = (Verdict.UNCHANGED, Verdict.IMPROVED, Verdict.INCONCLUSIVE, Verdict.REGRESSED)
 
 
 def overall(verdicts: Iterable[Verdict]) -> Verdict:
-    """The one that decides: regressed, else inconclusive, else improved, else unchanged."""
+    """The verdict that decides: regressed, else inconclusive, else improved, else unchanged."""
     return max(verdicts, key=_SEVERITY.index, default=Verdict.UNCHANGED)
 
 
 def judge(
-    samples: Mapping[tuple[str, str], MetricSample],
-    settings: Settings,
+    samples: Mapping[tuple[str, str], MetricSample], settings: Settings
 ) -> dict[tuple[str, str], MetricVerdict]:
     """What the samples say at one look, by (workload, metric)."""
     estimates = {key: estimate(sample.log_ratios) for key, sample in samples.items()}
@@ -304,44 +287,27 @@ def judge(
 
 
 def _judged(
-    metric: str,
-    sample: MetricSample,
-    found: Estimate,
-    p_value: float,
-    settings: Settings,
-    tests: int,
+    metric: str, sample: MetricSample, found: Estimate, p: float, settings: Settings, tests: int
 ) -> MetricVerdict:
     level = settings.error / len(settings.looks)
     relevance = settings.relevance * settings.factor(metric)
     half_width = found.half_width(settings.interval_error)
-    if len(sample.log_ratios) < FEWEST_PAIRS:
-        verdict = Verdict.INCONCLUSIVE
-    elif abs(found.mean) <= math.log1p(relevance):
-        narrow = half_width <= settings.resolution * settings.factor(metric)
-        verdict = Verdict.UNCHANGED if narrow else Verdict.INCONCLUSIVE
-    elif p_value < level:
-        verdict = Verdict.REGRESSED if found.mean > 0 else Verdict.IMPROVED
-    else:
-        verdict = Verdict.INCONCLUSIVE
+    verdict = Verdict.INCONCLUSIVE
+    if len(sample.log_ratios) >= FEWEST_PAIRS:
+        if abs(found.mean) > math.log1p(relevance):
+            if p < level:
+                verdict = Verdict.REGRESSED if found.mean > 0 else Verdict.IMPROVED
+        elif half_width <= settings.resolution * settings.factor(metric):
+            verdict = Verdict.UNCHANGED
     higher_is_better = metric.endswith("_per_s")
     sign = -1.0 if higher_is_better else 1.0
-    ends = sorted(_share(sign * (found.mean + side * half_width)) for side in (-1, 1))
+    low, high = sorted(_share(sign * (found.mean + side * half_width)) for side in (-1, 1))
     return MetricVerdict(
-        metric=metric,
-        verdict=verdict,
-        base=median(sample.base),
-        head=median(sample.head),
-        effect=_share(sign * found.mean),
-        low=ends[0],
-        high=ends[1],
-        p_value=p_value,
-        relevance=relevance,
-        smallest_visible_change=_share(found.smallest_visible(level / tests)),
-        processes=tuple(_share(sign * ratio) for ratio in sample.log_ratios),
-        higher_is_better=higher_is_better,
-        decides=metric != TAIL,
-        confidence=1 - 2 * settings.interval_error,
-    )
+        metric, verdict, median(sample.base), median(sample.head), _share(sign * found.mean),
+        low, high, p, relevance, _share(found.smallest_visible(level / tests)),
+        tuple(_share(sign * ratio) for ratio in sample.log_ratios), higher_is_better,
+        decides=metric != TAIL, confidence=1 - 2 * settings.interval_error,
+    )  # fmt: skip
 
 
 _WIDEST = 50.0
