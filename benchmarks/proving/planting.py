@@ -201,9 +201,7 @@ Claimer.claim_at_once = _claim_and_look
 def _slowed(share: float, every: int) -> Apply:
     """Every so many-th call of the verbs takes longer by that share of itself."""
     needed = ("class QueueManager(", *(f"    def {verb}(" for verb in _VERBS))
-    values = {"{share}": share, "{every}": every, "{verbs}": _VERBS}
-    text = re.sub(r"\{\w+\}", lambda found: str(values[found[0]]).replace("'", '"'), _SPIN)
-    return _appended(_MANAGER, text, needed)
+    return _appended(_MANAGER, _SPIN.format(share=share, every=every, verbs=_VERBS), needed)
 
 
 def _dropped_index(package: Path, _number: int) -> None:
@@ -231,12 +229,12 @@ PLANTED = (
     # It makes the lifecycle of one task in an empty queue slower, not quicker.
     Plant("index-dropped", True, _dropped_index, ("claim-lifo-1e3",)),
     Plant("extra-commit-a-claim", True, _appended(_STORAGE, _EXTRA_COMMIT, (
-        "class SQLiteStorage", "self._session.write(durable=",
-        "    def claim(self, request: ClaimRequest, limit: int = 1)",
+        "class SQLiteStorage", "    def claim(self, request: ClaimRequest, limit: int = 1)",
+        "self._session.write(durable=",
     ))),
     Plant("extra-query-a-claim", True, _appended(_CLAIMS, _EXTRA_QUERY, (
-        "class Claimer:", '_SQL = load_queries("sqlite")', "    def claim_at_once(\n"
-        "        self, session: Session, request: ClaimRequest, *, durable",
+        "class Claimer:", "    def claim_at_once(\n        self, session: Session, request",
+        '_SQL = load_queries("sqlite")',
     ))),
 )  # fmt: skip
 INSTRUCTIONS = Plant("instructions-1-percent", True, _more_instructions, ("claim-lifo-1e3",))
