@@ -99,24 +99,12 @@ class ChangePoint:
 
 
 def change_points(
-    points: Sequence[Point],
-    kind: Kind,
-    *,
-    higher_is_better: bool = False,
-    smallest: float | None = None,
+    points: Sequence[Point], kind: Kind, *, higher_is_better: bool = False
 ) -> list[ChangePoint]:
-    """Change points of a series, oldest first.
-
-    Args:
-        points: oldest first, values above 0.
-        kind: the series' own.
-        higher_is_better: for throughput.
-        smallest: the smallest relative change that counts; `SMALLEST` of the kind if None.
-    """
-    smallest = SMALLEST[kind] if smallest is None else smallest
+    """Change points of a series (oldest first, values above 0), oldest first."""
     if kind == "instructions":
-        return _exact(points, smallest)
-    return _by_levels(points, smallest, higher_is_better)
+        return _exact(points)
+    return _by_levels(points, SMALLEST[kind], higher_is_better)
 
 
 def points_of(values: Sequence[float]) -> list[Point]:
@@ -127,14 +115,14 @@ def points_of(values: Sequence[float]) -> list[Point]:
     ]
 
 
-def _exact(points: Sequence[Point], smallest: float) -> list[ChangePoint]:
+def _exact(points: Sequence[Point]) -> list[ChangePoint]:
     found: list[ChangePoint] = []
     level = 0
     for index in range(1, len(points)):
         for last in (points[index - 1], points[level]):
             first = points[index]
             change = first.value / last.value - 1
-            if abs(change) >= smallest:
+            if abs(change) >= SMALLEST["instructions"]:
                 ends = (last.value, first.value, change, change, change)
                 found.append(ChangePoint(index, last, first, *ends, worse=change > 0))
                 level = index

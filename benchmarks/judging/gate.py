@@ -1,51 +1,12 @@
 """The gate: what measured process pairs say about a head against its base. Pure: no clocks, no I/O.
 
-The JSON form of a comparison (`Comparison.to_json`, written to `.lab/last-comparison.json`):
-
-    schema            2 (1 had limits, and counters without `noise` and `limit`)
-    base, head        {name, commit ("" for a folder), dirty}
-    started_at        "2026-11-22T20:00:00+00:00"
-    elapsed_s         seconds
-    machine           fingerprint as of records.environment, {} where unknown
-    settings          numbers of Settings
-    verdict           improved | unchanged | regressed | inconclusive
-    exit_code         0 pass, 1 regression, 4 inconclusive
-    equal             whether both are the same package, so that nothing was measured
-    skipped           [{name, reason}]: workloads that the base lacks
-    notes             what else is to be said, such as why instructions were not counted
-    workloads         a list of
-        name, verdict, pairs (of processes; 0 where only counts were taken), calls (per side),
-        elapsed_s
-        wrong         how the head failed the workload's own check; else ""
-        confirmed     true | false after a first alarm was measured again, else null
-        explanation   "+2 vm_steps, +1 statements per operation"; "" where no counter differs
-        counters      [{counter, base, head, exact, noise, limit}] per operation; exact: alike in
-                      every repetition; noise: a smaller relative change is none; limit: a larger
-                      relative rise is a regression by itself, null where the counter only explains
-        metrics       a list of
-            metric           latency_p50_ms | latency_p95_ms | latency_p99_ms | service_time_ms |
-                             throughput_per_s | a name from Sample.values
-            higher_is_better true for throughput
-            verdict, decides see below
-            base, head       medians across processes, in the unit of the name
-            effect           head / base - 1, from the paired log-ratios: 0.1 is 10 % more
-            low, high        its interval, `confidence` (0.99) two-sided
-            p_value          one-sided, towards the effect's side, adjusted (Holm)
-            relevance        a smaller effect is no change that counts
-            smallest_visible_change   seen with probability 0.95, as a share
-            processes        each process pair's head / base - 1
-        latencies     {"base": side, "head": side}, a side being
-            calls            how many
-            quantiles_ms     101: quantile 0.00, 0.01, ... 1.00
-            edges_ms, counts histogram with logarithmic bins; len(edges_ms) == len(counts) + 1
-
-How it decides. Each process pair gives one log-ratio a metric; effects are their (from 16 pairs on
-trimmed) mean, with a t interval. After 8, 16 and 32 pairs the gate looks: `regressed` where Holm's
-adjusted p-value over all workloads and metrics is below the level, and the effect above the
-relevance threshold; `unchanged` where the effect is below it and the interval narrow; otherwise
-more pairs, and in the end `inconclusive`. Each look spends a third of the error, so that all looks
-together keep it (union bound; nothing is assumed of how they depend on each other). What is found
-regressed is measured once more on fresh processes, and those decide.
+Each process pair gives one log-ratio a metric; effects are their (from 16 pairs on trimmed) mean,
+with a t interval. After 8, 16 and 32 pairs the gate looks: `regressed` where Holm's adjusted
+p-value over all workloads and metrics is below the level, and the effect above the relevance
+threshold; `unchanged` where the effect is below it and the interval narrow; otherwise more pairs,
+and in the end `inconclusive`. Each look spends a third of the error, so that all looks together
+keep it (union bound; nothing is assumed of how they depend on each other). What is found regressed
+is measured once more on fresh processes, and those decide.
 
 P99 does not hold a verdict up (`decides` is false): on a busy machine it is other programs' doing
 more than the head's. It can turn a verdict to `regressed`, at twice the relevance threshold, and it
@@ -54,6 +15,9 @@ says how small a change it could have shown.
 What is counted exactly decides too, without any noise: a head that does more statements,
 transactions or fsyncs an operation, or executes more instructions, by more than the counter's
 limit, has regressed. The other counters explain.
+
+The JSON form of a comparison (`.lab/last-comparison.json`) has the fields of these classes, and the
+verdict and the explanation of each; shares are of 1, so that 0.1 is 10 %.
 """
 
 from __future__ import annotations
@@ -121,7 +85,19 @@ class Settings:
 
 @dataclass(frozen=True)
 class MetricVerdict:
-    """One metric of one workload. The fields are described at the top of this file."""
+    """One metric of one workload.
+
+    Args:
+        metric: latency_p50_ms ... latency_p99_ms, service_time_ms, throughput_per_s, or a name from
+            Sample.values.
+        base, head: medians across processes, in the unit of the name.
+        effect: head / base - 1, from the paired log-ratios.
+        low, high: its interval, two-sided with `confidence`.
+        p_value: one-sided, towards the effect's side, adjusted (Holm).
+        relevance: a smaller effect is no change that counts.
+        smallest_visible_change: seen with probability 0.95.
+        processes: each process pair's head / base - 1.
+    """
 
     metric: str
     verdict: Verdict
@@ -155,7 +131,13 @@ class MetricSample(NamedTuple):
 
 @dataclass(frozen=True)
 class Counter:
-    """A deterministic cost per operation, on both sides. See the top of this file."""
+    """A deterministic cost per operation, on both sides.
+
+    Args:
+        exact: whether it was alike in every repetition.
+        noise: a smaller relative change is none.
+        limit: a larger relative rise is a regression by itself; None where it only explains.
+    """
 
     counter: str
     base: float
@@ -192,7 +174,15 @@ class Counter:
 
 @dataclass(frozen=True)
 class WorkloadVerdict:
-    """One workload. The fields are described at the top of this file."""
+    """One workload.
+
+    Args:
+        pairs: of processes; 0 where only counts were taken.
+        calls: timed, of a side.
+        confirmed: whether a first alarm was found again; None without one.
+        latencies: of "base" and "head", as of rounds.distribution.
+        wrong: how the head failed the workload's own check; else "".
+    """
 
     name: str
     metrics: Sequence[MetricVerdict]
@@ -218,14 +208,23 @@ class WorkloadVerdict:
 
     @property
     def explanation(self) -> str:
-        """Which counters differ, such as "+2 vm_steps per operation"."""
+        """Which counters differ, such as "+2 vm_steps, +1 statements per operation"; else ""."""
         changes = [str(each) for each in self.counters if each.has_moved]
         return f"{', '.join(changes)} per operation" if changes else ""
 
 
 @dataclass
 class Comparison:
-    """A head against its base. `to_json` is described at the top of this file."""
+    """A head against its base.
+
+    Args:
+        base, head: {name, commit ("" for a folder), dirty}.
+        started_at: ISO 8601.
+        machine: fingerprint as of records.environment, {} where unknown.
+        skipped: [{name, reason}]: workloads that the base lacks.
+        notes: what else is to be said, such as why instructions were not counted.
+        equal: both are the same package, so that nothing was measured.
+    """
 
     base: Mapping[str, Any]
     head: Mapping[str, Any]
@@ -250,12 +249,12 @@ class Comparison:
     @property
     def exit_code(self) -> ExitCode:
         """0 pass, 1 regression, 4 inconclusive."""
-        if self.verdict is Verdict.REGRESSED:
-            return ExitCode.REGRESSION
-        return ExitCode.INCONCLUSIVE if self.verdict is Verdict.INCONCLUSIVE else ExitCode.PASS
+        codes = {Verdict.REGRESSED: ExitCode.REGRESSION,
+                 Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE}  # fmt: skip
+        return codes.get(self.verdict, ExitCode.PASS)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object, as described at the top of this file."""
+        """A JSON object. Schema 1 had limits, and counters without `noise` and `limit`."""
         summary = {"schema": 2, "verdict": self.verdict, "exit_code": int(self.exit_code)}
         workloads = [
             {**asdict(each), "verdict": each.verdict, "explanation": each.explanation}

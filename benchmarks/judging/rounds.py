@@ -46,10 +46,8 @@ class Method:
 
     Args:
         folder: where databases go; exists.
-        settings: how strict.
         budget_s: a further round begins only if it is likely to end within so many seconds.
         confirms: whether an alarm is measured again before it counts.
-        tell: called with what is done, how many batches are done, and of how many.
         seed: of the order of batches.
     """
 
@@ -145,7 +143,9 @@ class Rounds:
         verdicts: Verdicts = {}
         for look in self._method.settings.looks:
             planned = sum(look - len(results[name]) for name in undecided)
-            if verdicts and not self._has_time_for(planned):
+            per_pair_s = sum(self._seconds.values()) / max(1, self._started)
+            ends_s = perf_counter() - self._began + planned * per_pair_s
+            if verdicts and ends_s > self._method.budget_s:
                 break
             self._planned += planned * self._method.settings.batches
             for number in range(look):
@@ -163,11 +163,6 @@ class Rounds:
             if not undecided:
                 break
         return verdicts
-
-    def _has_time_for(self, pairs: int) -> bool:
-        """Whether so many more pairs are likely to end within the budget."""
-        per_pair_s = sum(self._seconds.values()) / max(1, self._started)
-        return perf_counter() - self._began + pairs * per_pair_s <= self._method.budget_s
 
     def _measure(self, name: str, results: Results, look: int) -> bool:
         """One process pair; False where a side cannot do the workload, or not rightly."""
@@ -245,7 +240,12 @@ def _workload(name: str, verdicts: Verdicts) -> WorkloadVerdict:
 
 
 def distribution(samples: Iterable[array[float]]) -> dict[str, Any]:
-    """What a plot needs of many latencies (seconds): see the top of gate.py."""
+    """What a plot needs of many latencies (seconds).
+
+    Returns:
+        {calls: how many, quantiles_ms: 101, of 0.00, 0.01 ... 1.00, edges_ms and counts: of a
+        histogram with logarithmic bins, which has one edge more}.
+    """
     ordered = sorted(chain.from_iterable(samples))
     if not ordered:
         return {"calls": 0, "quantiles_ms": [], "edges_ms": [], "counts": []}

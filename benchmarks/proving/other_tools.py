@@ -97,19 +97,16 @@ class AsvContinuous:
         self._git("init", "--quiet", "--initial-branch=main")
         (self._suite / "__init__.py").touch()
         self._config = folder / "asv.conf.json"
+        wheel = "python -m pip wheel --no-deps --no-build-isolation --no-index"
+        install = "in-dir={env_dir} python -m pip install --no-deps --force-reinstall {wheel_file}"
         settings = {
             "version": 1, "project": project().name, "repo": str(self._repository),
             "branches": ["main"], "environment_type": "virtualenv",
             "matrix": {"req": {"hatchling": [], "wheel": []}},
-            "benchmark_dir": str(self._suite), "env_dir": str(folder / "env"),
-            "results_dir": str(folder / "results"), "html_dir": str(folder / "html"),
-            "build_command": [
-                "python -m pip wheel --no-deps --no-build-isolation --no-index "
-                "-w {build_cache_dir} {build_dir}"
-            ],
-            "install_command": [
-                "in-dir={env_dir} python -m pip install --no-deps --force-reinstall {wheel_file}"
-            ],
+            "benchmark_dir": str(self._suite),
+            **{f"{name}_dir": str(folder / name) for name in ("env", "results", "html")},
+            "build_command": [f"{wheel} -w {{build_cache_dir}} {{build_dir}}"],
+            "install_command": [install],
             "uninstall_command": ["return-code=any python -m pip uninstall -y {project}"],
         }  # fmt: skip
         self._config.write_text(json.dumps(settings), encoding="utf-8")

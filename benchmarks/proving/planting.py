@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.common.project import project
 
@@ -33,16 +33,8 @@ class PlantDoesNotApply(Exception):
     """The sources are not what the plant was written for."""
 
 
-@dataclass(frozen=True)
-class Plant:
-    """One change.
-
-    Args:
-        name: lower case, parts joined by '-'.
-        is_change: whether the gate has to find it.
-        apply: makes it.
-        workloads: those that it makes slower, or leaves alone.
-    """
+class Plant(NamedTuple):
+    """A change, whether the gate has to find it, and the workloads that it is measured with."""
 
     name: str
     is_change: bool
@@ -51,16 +43,7 @@ class Plant:
 
 
 def plant(source: Path, target: Path, change: Plant | None, number: int = 0) -> Path:
-    """Copy a tree's sources and apply a change to the copy.
-
-    Args:
-        source: a tree of the repository.
-        target: a folder that is made, in place of what was there.
-        change: None for a plain copy.
-        number: varies the change.
-
-    Returns:
-        The target.
+    """Copy a repository's sources to `target`, in place of what was there; apply a change to them.
 
     Raises:
         PlantDoesNotApply: it does not fit the sources.
@@ -94,6 +77,16 @@ def _edit(path: Path, old: str, new: str) -> None:
     if text.count(old) != 1:
         raise PlantDoesNotApply(f"{path.name} has {old!r} {text.count(old)} times, not once")
     _write(path, text.replace(old, new))
+
+
+def _edited(old: str, new: str, *modules: tuple[str, ...]) -> Apply:
+    """What is there once in each of the modules is replaced."""
+
+    def apply(package: Path, _number: int) -> None:
+        for names in modules:
+            _edit(module_path(package, names), old, new)
+
+    return apply
 
 
 def _appended(names: tuple[str, ...], added: str, needed: tuple[str, ...]) -> Apply:
@@ -130,10 +123,6 @@ def _renamed_file(package: Path, number: int) -> None:
     for path in package.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         _write(path, re.sub(rf"\b{re.escape(before)}\b", after, text))
-
-
-def _nothing(_package: Path, _number: int) -> None:
-    """The same files: what differs is the folder that they are in."""
 
 
 # Changes that cost --------------------------------------------------------------------------------
@@ -204,30 +193,20 @@ def _slowed(share: float, every: int) -> Apply:
     return _appended(_MANAGER, _SPIN.format(share=share, every=every, verbs=_VERBS), needed)
 
 
-def _dropped_index(package: Path, _number: int) -> None:
-    index = "CREATE INDEX task_queue_open ON task_queue (queue_key) WHERE queue_key IS NOT NULL;"
-    for names in (_SCHEMA, _INITIAL):
-        _edit(module_path(package, names), index, "")
-
-
-def _more_instructions(package: Path, _number: int) -> None:
-    """Four turns of an empty loop are about 1 % of a claim's instructions."""
-    line = "        request = ClaimRequest(task_type, worker_id, strategy, lease_s)\n"
-    loop = "        for _ in range(4):\n            pass\n"
-    _edit(module_path(package, _MANAGER), line, loop + line)
-
-
+_INDEX = "CREATE INDEX task_queue_open ON task_queue (queue_key) WHERE queue_key IS NOT NULL;"
+_CLAIM = "        request = ClaimRequest(task_type, worker_id, strategy, lease_s)\n"
+_LOOP = "        for _ in range(4):\n            pass\n"
 NO_CHANGE = (
     Plant("comment-only", False, _comment),
     Plant("renamed-file", False, _renamed_file),
-    Plant("other-directory", False, _nothing),
+    Plant("other-directory", False, lambda _package, _number: None),
 )
 PLANTED = (
     Plant("uniform-10-percent", True, _slowed(0.10, 1)),
     Plant("tail-1-in-12-doubled", True, _slowed(1.0, 12)),
     Plant("throughput-pause-1-in-50", True, _slowed(5.0, 50)),
     # It makes the lifecycle of one task in an empty queue slower, not quicker.
-    Plant("index-dropped", True, _dropped_index, ("claim-lifo-1e3",)),
+    Plant("index-dropped", True, _edited(_INDEX, "", _SCHEMA, _INITIAL), ("claim-lifo-1e3",)),
     Plant("extra-commit-a-claim", True, _appended(_STORAGE, _EXTRA_COMMIT, (
         "class SQLiteStorage", "    def claim(self, request: ClaimRequest, limit: int = 1)",
         "self._session.write(durable=",
@@ -237,6 +216,7 @@ PLANTED = (
         '_SQL = load_queries("sqlite")',
     ))),
 )  # fmt: skip
-INSTRUCTIONS = Plant("instructions-1-percent", True, _more_instructions, ("claim-lifo-1e3",))
+INSTRUCTIONS = Plant("instructions-1-percent", True,
+                     _edited(_CLAIM, _LOOP + _CLAIM, _MANAGER), ("claim-lifo-1e3",))  # fmt: skip
 """About 1 % more instructions a claim: too little for a clock."""
 PLANTS: Mapping[str, Plant] = {each.name: each for each in (*NO_CHANGE, *PLANTED, INSTRUCTIONS)}

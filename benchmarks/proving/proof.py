@@ -26,11 +26,8 @@ class Outcome:
         verdict: in the tool's own words.
         alarm: whether it would have failed a build.
         undecided: whether it said that it cannot tell.
-        elapsed_s: seconds it took.
         details: what else is worth keeping.
-        key, tool, plant, is_change, workload: which trial this was.
         commit: what the change was planted into.
-        engine: see `ENGINE`.
     """
 
     verdict: str
