@@ -24,7 +24,6 @@ from itertools import accumulate, pairwise
 from statistics import median
 
 from benchmarks.measuring.instructions import SMALLEST_CHANGE
-from benchmarks.records.packages import Package
 from benchmarks.records.series import Kind, Point
 
 SMALLEST: Mapping[Kind, float] = {"instructions": SMALLEST_CHANGE, "time": 0.05, "waits": 0.20}
@@ -105,14 +104,6 @@ def change_points(
     if kind == "instructions":
         return _exact(points)
     return _by_levels(points, SMALLEST[kind], higher_is_better)
-
-
-def points_of(values: Sequence[float]) -> list[Point]:
-    """Values as points without intervals or packages: for series that are no history's."""
-    return [
-        Point(Package(f"{place}", f"{place:07d}", "", ""), place, value, value, value)
-        for place, value in enumerate(values)
-    ]
 
 
 def _exact(points: Sequence[Point]) -> list[ChangePoint]:

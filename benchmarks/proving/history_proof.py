@@ -15,16 +15,17 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from itertools import chain, pairwise
 from statistics import fmean, median, stdev
 from typing import Any, NamedTuple
 
 from benchmarks.common.statistics import chi_square_interval, clopper_pearson
-from benchmarks.judging.change_points import change_points, points_of
+from benchmarks.judging.change_points import change_points
 from benchmarks.proving.proof import table
-from benchmarks.records.series import Kind
+from benchmarks.records.packages import Package
+from benchmarks.records.series import Kind, Point
 
 HISTORIES, LENGTH, BLOCK = 40, 30, 5
 STEP_BETWEEN = (10, 20)
@@ -91,7 +92,7 @@ def proof(records: Sequence[Record], seed: int = 20) -> dict[str, Any]:
         if len(real) > 1:
             spread[series] = _spread(series, real, planted)
         if len(real) >= ONE_PACKAGE:
-            one_package[series] = len(_ours(series)(real[:ONE_PACKAGE]))
+            one_package[series] = len(_ours(series, real[:ONE_PACKAGE]))
         if len(real) >= LENGTH and len(planted) >= STEP_BETWEEN[1]:
             steps += _steps(series, real, planted, chance)
     loads = [each["load_1m"] for each in records if "load_1m" in each]
@@ -162,10 +163,10 @@ def _steps(
 
     histories = [stepped(planted) for _ in range(HISTORIES)]
     flat = [drawn(real, LENGTH) for _ in range(HISTORIES)]
-    ours = _ours(series)
+    ours = partial(_ours, series)
     yield _judged(series, "ours", ours, histories, flat)
     for field in ("ratio",) if series == COUNTED else ("ratio", "absolute"):
-        yield _judged(series, f"asv, {field}", _asv(series, field), histories, flat)
+        yield _judged(series, f"asv, {field}", partial(_asv, series, field), histories, flat)
     if series == COUNTED:
         return
     factor = 1 / EXACT_STEP if series.endswith("_per_s") else EXACT_STEP
@@ -181,31 +182,21 @@ def _steps(
     yield _judged(series, ADDED, ours, histories, flat)
 
 
-def _ours(series: str) -> Detect:
+def _ours(series: str, values: Sequence[Value]) -> list[int]:
     kind: Kind = "instructions" if series == COUNTED else "time"
-
-    def detect(values: Sequence[Value]) -> list[int]:
-        points = [
-            replace(point, low=value.low, high=value.high)
-            for point, value in zip(points_of([each.ratio for each in values]), values)
-        ]
-        return [each.index for each in change_points(points, kind)]
-
-    return detect
+    package = Package("", "", "", "")
+    points = [Point(package, place, *value[:3]) for place, value in enumerate(values)]
+    return [each.index for each in change_points(points, kind)]
 
 
-def _asv(series: str, field: str) -> Detect:
+def _asv(series: str, field: str, values: Sequence[Value]) -> list[int]:
     """asv finds steps upward only: a rate is given to it inverted."""
+    asv: Any = import_module("asv.step_detect")
+    figures = [getattr(each, field) for each in values]
+    given = [1 / each if series.endswith("_per_s") else each for each in figures]
     threshold = 0.01 if series == COUNTED else 0.05
-
-    def detect(values: Sequence[Value]) -> list[int]:
-        asv: Any = import_module("asv.step_detect")
-        figures = [getattr(each, field) for each in values]
-        given = [1 / each if series.endswith("_per_s") else each for each in figures]
-        found = asv.detect_regressions(asv.detect_steps(given), threshold)
-        return [after for _, after, _, _ in found[2] or ()]
-
-    return detect
+    found = asv.detect_regressions(asv.detect_steps(given), threshold)
+    return [after for _, after, _, _ in found[2] or ()]
 
 
 def _judged(

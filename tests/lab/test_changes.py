@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from benchmarks.judging.change_points import SMALLEST, change_points, points_of
+from benchmarks.judging.change_points import SMALLEST, change_points
 from benchmarks.records.packages import Package
 from benchmarks.records.series import Point
 
@@ -27,6 +27,10 @@ def point(place: int, value: float, half_width: float = 0.0, **counters: float) 
     package = Package(f"{place:016x}", f"{place:040x}", f"commit {place}", "2026-01-01T00:00:00Z")
     ends = value * math.exp(-half_width), value * math.exp(half_width)
     return Point(package, place, value, *ends, counters)
+
+
+def points_of(values: Sequence[float]) -> list[Point]:
+    return [point(place, value) for place, value in enumerate(values)]
 
 
 def stepped(points: Sequence[Point], start: int, factor: float) -> list[Point]:
