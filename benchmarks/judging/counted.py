@@ -90,9 +90,9 @@ def count_both(
         for _ in range(width):
             lanes.put(None if why else stack.enter_context(counting_lane()))
         pool = stack.enter_context(ThreadPoolExecutor(width))
-        jobs = {name: pool.submit(count, name) for name in workloads}
-        left = set(jobs.values())
         try:
+            jobs = {name: pool.submit(count, name) for name in workloads}
+            left = set(jobs.values())
             while left:
                 doing = ", ".join(sorted(name for name, job in jobs.items() if job.running()))
                 tell(f"counting {doing}; workloads", len(jobs) - len(left), len(jobs))
