@@ -88,8 +88,8 @@ def judge_peers(document: Document, limits: Mapping[str, float], own: str) -> li
     targets = []
     for name, limit in limits.items():
         worst = min if name in _HIGHER_IS_BETTER else max
-        value, where = worst(found[name]) if name in found else (None, "not measured")
-        targets.append(Target(name, limit, value, where))
+        figure = worst(found[name]) if name in found else (None, "not measured")
+        targets.append(Target(name, limit, *figure))
     return targets
 
 

@@ -86,7 +86,8 @@ def proof(records: Sequence[Record], seed: int = 20) -> dict[str, Any]:
         false_alarms, flat_histories, flat_alarms, flat_low, flat_high}], "sizes", "confidence"}.
     """
     chance = random.Random(seed)
-    spread, one_package, steps = {}, {}, []
+    spread, one_package = {}, {}
+    steps: list[dict[str, Any]] = []
     for series in (*SERIES, COUNTED):
         real, planted = _values(records, series, False), _values(records, series, True)
         if len(real) > 1:
@@ -143,7 +144,7 @@ def _values(records: Sequence[Record], series: str, planted: bool) -> list[Value
         counts = [float(each[COUNTED]) for each in own if each["kind"] == COUNTED]
         return [Value(each, each, each, each) for each in counts]
     metrics = [each["metrics"].get(series) for each in own if each["kind"] == "time"]
-    return [Value(*each["ratio"], each["value"]) for each in metrics if each]
+    return [Value._make((*each["ratio"], each["value"])) for each in metrics if each]
 
 
 def _steps(

@@ -109,13 +109,13 @@ def matrix(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def _tool(tool: str, own: Sequence[Outcome]) -> dict[str, Any]:
-    alarms_by = [each.details.get("by") for each in own if each.alarm]
+    alarms_by = [{*each.details.get("by", ())} for each in own if each.alarm]
     return {
         "tool": tool,
         "elapsed_s": sum(each.elapsed_s for each in own) / len(own),
         "no_change": _row(each for each in own if not each.is_change),
         "planted": _row(each for each in own if each.is_change),
-        "by_counters_alone": sum(bool(by) and {*by} <= {*COUNTS} for by in alarms_by),
+        "by_counters_alone": sum(bool(by) and by <= {*COUNTS} for by in alarms_by),
         "plants": [
             {
                 "plant": name, "workload": workload, "is_change": is_change,
