@@ -54,6 +54,7 @@ def test_compare_writes_all_that_was_asked_for(
     summary = tmp_path / "summary.md"
     summary.write_text("before\n")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    monkeypatch.setattr(counted, "why_not", lambda: "statements are enough here")
     reports = ("--json", "--junit", str(tmp_path / "out" / "junit.xml"))
     markdown = ("--markdown", str(tmp_path / "out" / "report.md"))
     code = run(compare, *trees, *CLAIM, "--pairs", "2", *reports, *markdown)
