@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import math
 import random
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 from benchmarks.common.statistics import estimate
 from benchmarks.contenders.revisions import Side
+from benchmarks.judging.rounds import fresh_pair
 from benchmarks.judging.targets import REFERENCE
-from benchmarks.measuring.interleave import PairResult, process_pair, run_pair
-from benchmarks.measuring.process import ROOT
+from benchmarks.measuring.interleave import PairResult, run_pair
 from benchmarks.records.record import Measure
 
 CONTENDER = "reference_sqlite"
@@ -44,24 +44,18 @@ def ratios_to_reference(
     """
     python = Path(sys.executable)
     reference = Side(CONTENDER, "", False, python, contender=CONTENDER)
-    package = Side("the package", "", True, python)
+    sides = (reference, Side("the package", "", True, python))
     chance = random.Random(0)
+    done = count(1)
     found: list[PairResult] = []
-    done = 0
 
-    def batch_is_done() -> None:
-        nonlocal done
-        done += 1
-        tell(done, pairs * batches)
+    def tell_done() -> None:
+        tell(next(done), pairs * batches)
 
     with tempfile.TemporaryDirectory(prefix="lab-", ignore_cleanup_errors=True) as folder:
         for number in range(pairs):
-            place = Path(tempfile.mkdtemp(prefix="pair-", dir=folder))
-            with process_pair(reference, package, ROOT, place, number) as pair:
-                found.append(
-                    run_pair(pair, workload, place, batches, chance, progress=batch_is_done)
-                )
-            shutil.rmtree(place, ignore_errors=True)
+            with fresh_pair(*sides, Path(folder), number) as (pair, place):
+                found.append(run_pair(pair, workload, place, batches, chance, progress=tell_done))
     return {
         name: _measure([each.log_ratios[metric] for each in found])
         for name, metric in REFERENCE.items()

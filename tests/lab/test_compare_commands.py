@@ -43,11 +43,12 @@ def run(command: ModuleType, *arguments: str) -> int:
     return code
 
 
-@pytest.fixture
-def trees(tmp_path: Path) -> tuple[str, str]:
+@pytest.fixture(scope="module")
+def trees(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """Today's package, and a copy with one statement more in each claim."""
-    base = plant(ROOT, tmp_path / "base", None)
-    return str(base), str(plant(ROOT, tmp_path / "head", PLANTS["extra-query-a-claim"]))
+    folder = tmp_path_factory.mktemp("trees")
+    base = plant(ROOT, folder / "base", None)
+    return str(base), str(plant(ROOT, folder / "head", PLANTS["extra-query-a-claim"]))
 
 
 def test_compare_writes_all_that_was_asked_for(
@@ -59,6 +60,7 @@ def test_compare_writes_all_that_was_asked_for(
     summary = tmp_path / "summary.md"
     summary.write_text("before\n")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    monkeypatch.setattr(counted, "why_not", lambda: "statements are enough here")
     reports = ("--json", "--junit", str(tmp_path / "out" / "junit.xml"))
     markdown = ("--markdown", str(tmp_path / "out" / "report.md"))
     code = run(compare, *trees, *CLAIM, "--pairs", "2", *reports, *markdown)

@@ -73,7 +73,7 @@ def test_a_run_with_sigkill_that_failed_has_proved_nothing(document):
 def test_a_limit_under_a_mistyped_name_is_refused(tmp_path):
     path = tmp_path / "targets.toml"
     path.write_text("[peers]\nlots = 0\n")
-    with pytest.raises(BadInput, match="no 'lots': there is lost"):
+    with pytest.raises(BadInput, match="no 'lots': did you mean lost"):
         read_limits(path)
     assert read_limits()["lost"] == 0
 
