@@ -189,13 +189,13 @@ Claimer.claim_at_once = _claim_and_look
 
 def _slowed(share: float, every: int) -> Apply:
     """Every so many-th call of the verbs takes longer by that share of itself."""
-    needed = ("class QueueManager(", *(f"    def {verb}(" for verb in _VERBS))
+    needed = ("class QueueManager", *(f"    def {verb}(" for verb in _VERBS))
     return _appended(_MANAGER, _SPIN.format(share=share, every=every, verbs=_VERBS), needed)
 
 
 _INDEX = "CREATE INDEX task_queue_open ON task_queue (queue_key) WHERE queue_key IS NOT NULL;"
-_CLAIM = "        request = ClaimRequest(task_type, worker_id, strategy, lease_s)\n"
-_LOOP = "        for _ in range(4):\n            pass\n"
+_CLAIM = '    checked_span("lease_s", lease_s, above_zero=True)\n    return ClaimRequest('
+_LOOP = "    for _ in range(4):\n        pass\n"
 NO_CHANGE = (
     Plant("comment-only", False, _comment),
     Plant("renamed-file", False, _renamed_file),
