@@ -75,7 +75,7 @@ def measure_counters(
         found = process.ask(
             "count", PATIENCE_S, registry=registry, workload=workload_name, calls=calls
         )
-    return dict(found)
+    return {name: found[name] for name in COUNTERS if name in found}
 
 
 def counting_variables(path: tuple[Path, ...], seed: int = 0) -> Mapping[str, str]:

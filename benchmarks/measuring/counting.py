@@ -1,7 +1,7 @@
-"""What the process in which counters are taken does.
+"""What the process in which counters are taken does; counters.py says what they are, and why so.
 
-See counters.py for what they are and why all that is done here. Modules that take something which
-is replaced here are imported afterwards, inside functions. Only the standard library is used.
+Modules that take something which is replaced here are imported afterwards, inside functions. Only
+the standard library is used.
 """
 
 from __future__ import annotations
@@ -24,17 +24,15 @@ _EPOCH_S = 1_800_000_000.0
 
 
 class _Counts:
-    """Instruments on every connection and sync of the main thread."""
+    """Instruments on every connection and sync of the main thread.
+
+    They take the place of sqlite3.connect and the syncs: before the package is imported.
+    """
 
     def __init__(self) -> None:
-        self.vm_steps = 0
-        self.statements = 0
-        self.fsyncs = 0
+        self.vm_steps = self.statements = self.fsyncs = 0
         self._connections: list[sqlite3.Connection] = []
         self._is_watching = False
-
-    def install(self) -> None:
-        """Take the place of sqlite3.connect and the syncs: before the package is imported."""
         real_connect = sqlite3.connect
 
         def connect(*args: Any, **settings: Any) -> sqlite3.Connection:
@@ -65,7 +63,8 @@ class _Counts:
             yield
         finally:
             self._is_watching = False
-            self._each(self._unwatch)
+            self._each(lambda each: each.set_progress_handler(None, 0))
+            self._each(lambda each: each.set_trace_callback(None))
 
     def _watch(self, connection: sqlite3.Connection) -> None:
         def step() -> int:
@@ -77,10 +76,6 @@ class _Counts:
 
         connection.set_progress_handler(step, 1)
         connection.set_trace_callback(statement)
-
-    def _unwatch(self, connection: sqlite3.Connection) -> None:
-        connection.set_progress_handler(None, 0)
-        connection.set_trace_callback(None)
 
     def syncs_commits(self) -> bool:
         """Whether SQLite itself syncs the log at each commit of any connection."""
@@ -145,64 +140,49 @@ def stop_chance() -> None:
     threading.Thread.join = lambda *_, **__: None  # type: ignore[method-assign]
 
 
-class _Wal:
-    """The write-ahead logs of a folder. They bear no locks, so reading them here is safe."""
+def _wal(folder: Path) -> tuple[int, int, int]:
+    """How many frames and commits the write-ahead logs of a folder hold, and their size in bytes.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def frames(self) -> tuple[int, int, int]:
-        """How many frames and commits they hold, and their size in bytes."""
-        frames = commits = size = 0
-        for path in self._folder.rglob("*-wal"):
-            data = path.read_bytes()
-            if len(data) < _HEADER_BYTES:
-                continue
-            page_bytes = int.from_bytes(data[8:12], "big")
-            for start in range(_HEADER_BYTES, len(data), _FRAME.size + page_bytes):
-                _, pages_after_commit, salts, _ = _FRAME.unpack_from(data, start)
-                if salts != data[16:24]:
-                    break  # what an earlier round of the log left behind
-                frames += 1
-                commits += pages_after_commit > 0
-                size += _FRAME.size + page_bytes
-        return frames, commits, size
+    They have no locks, so reading them here is safe.
+    """
+    frames = commits = size = 0
+    for path in folder.rglob("*-wal"):
+        data = path.read_bytes()
+        if len(data) < _HEADER_BYTES:
+            continue
+        frame_bytes = _FRAME.size + int.from_bytes(data[8:12], "big")
+        for start in range(_HEADER_BYTES, len(data), frame_bytes):
+            _, pages_after_commit, salts, _ = _FRAME.unpack_from(data, start)
+            if salts != data[16:24]:
+                break  # what an earlier round of the log left behind
+            frames += 1
+            commits += pages_after_commit > 0
+            size += frame_bytes
+    return frames, commits, size
 
 
 def _read_bytes() -> int | None:
-    try:
-        text = Path("/proc/thread-self/io").read_text()
-    except OSError:
-        return None
-    return int(text.split("rchar:")[1].split()[0])
+    with suppress(OSError):
+        return int(Path("/proc/thread-self/io").read_text().split("rchar:")[1].split()[0])
+    return None
 
 
 def _sqlite_counters(
     workload: Any, state: Any, calls: int, folder: Path, counts: _Counts
 ) -> dict[str, float]:
-    wal = _Wal(folder)
-    frames, commits, size = wal.frames()
-    reads = [_read_bytes(), _read_bytes()]  # twice: what the look itself adds
-    before = counts.vm_steps, counts.statements, counts.fsyncs
+    names = ("pages_written", "transactions", "wal_bytes", "vm_steps", "statements", "fsyncs")
+    before = (*_wal(folder), counts.vm_steps, counts.statements, counts.fsyncs)
+    first, second = _read_bytes(), _read_bytes()  # twice: what reading the counter itself adds
     with counts.watching():
         operations: int = workload.work(state, calls).operations
-    after = counts.vm_steps, counts.statements, counts.fsyncs
-    read_after = _read_bytes()
-    frames_after, commits_after, size_after = wal.frames()
-    steps, statements, fsyncs = (now - then for now, then in zip(after, before))
-    transactions = commits_after - commits
+    own = counts.vm_steps, counts.statements, counts.fsyncs
+    last = _read_bytes()
+    after = (*_wal(folder), *own)
+    found: dict[str, float] = {name: now - was for name, now, was in zip(names, after, before)}
     if counts.syncs_commits():
-        fsyncs += transactions
-    found: dict[str, float] = {
-        "vm_steps": steps,
-        "statements": statements,
-        "transactions": transactions,
-        "fsyncs": fsyncs,
-        "wal_bytes": size_after - size,
-        "pages_written": frames_after - frames,
-    }
-    if None not in (*reads, read_after):
-        found["read_bytes"] = read_after - reads[1] - (reads[1] - reads[0])  # type: ignore[operator]
+        found["fsyncs"] += found["transactions"]
+    if first is not None and second is not None and last is not None:
+        found["read_bytes"] = last - second - (second - first)
     return {name: value / operations for name, value in found.items()}
 
 
@@ -255,35 +235,33 @@ class Counting:
         import tempfile
 
         counts = _Counts()
-        counts.install()
-        chosen = named_workload(registry, workload)
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            state = chosen.prepare(Path(folder), smallest_profile(chosen))
-            try:
-                calls = min(calls, chosen.counted_calls)
-                warm_up(chosen, state, calls)
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+            folder = Path(name)
+            with prepared(registry, workload, calls, folder) as (chosen, state, calls):
                 # Python first: after many writes each one would call for the checkpointer's thread.
                 python = _python_counters(chosen, state, min(calls, _PYTHON_CALLS))
-                found = _sqlite_counters(chosen, state, calls, Path(folder), counts)
-                chosen.restore(state, calls)
-                chosen.check(state)
-            finally:
-                chosen.close(state)
+                found = _sqlite_counters(chosen, state, calls, folder, counts)
         return {**found, **python}
 
 
-def named_workload(registry: str, name: str) -> Any:
-    """The workload of that name, from "module:function"."""
+@contextmanager
+def prepared(
+    registry: str, name: str, most_calls: int, folder: Path
+) -> Iterator[tuple[Any, Any, int]]:
+    """A workload of "module:function", its state, and how many calls are to be counted.
+
+    Calls that are not counted come before: caches fill, code is compiled, connections open. After
+    the block the work is checked. Its profile is the smallest: counters do not ask for more.
+    """
     module, _, function = registry.partition(":")
-    return getattr(import_module(module), function)()[name]
-
-
-def warm_up(workload: Any, state: Any, calls: int) -> None:
-    """Calls that are not counted: caches fill, code is compiled, connections open."""
-    for count in (min(_WARM_UP_CALLS, calls), 1):
-        workload.run(state, count)
-
-
-def smallest_profile(workload: Any) -> Any:
-    """The smallest of the workload's profiles: counters do not ask for more."""
-    return min(workload.calls, key=workload.calls.get)
+    workload = getattr(import_module(module), function)()[name]
+    state = workload.prepare(folder, min(workload.calls, key=workload.calls.get))
+    try:
+        calls = min(most_calls, workload.counted_calls, workload.at_once)
+        for count in (min(_WARM_UP_CALLS, calls), 1):
+            workload.run(state, count)
+        yield workload, state, calls
+        workload.restore(state, calls)
+        workload.check(state)
+    finally:
+        workload.close(state)

@@ -1,9 +1,9 @@
 """How many CPU instructions an operation executes, counted by valgrind's callgrind.
 
 The figure that a busy machine cannot disturb: the same to the last instruction at each repetition
-of the same package, interpreter and CPU, whatever runs beside it, so that both cores may count at
-once. It sees a step of half a per cent that no clock shows, and it is blind to waiting: to locks,
-syncs, other processes and the kernel's own work. It stands beside latencies, not in their place.
+of the same package, interpreter and CPU, so that both cores may count at once. It sees a step of
+half a per cent that no clock shows, and it is blind to waiting: to locks, syncs, other processes
+and the kernel's own work. It stands next to latencies, not in their place.
 
 Only the work itself is counted. The workload is prepared and warmed up with instrumentation off
 (about as slow as an ordinary interpreter without its caches), then the process asks callgrind by
@@ -31,8 +31,8 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -97,44 +97,36 @@ def measure_instructions(
     """
     if why_not():
         raise NotImplementedError(why_not())
+    found = []
     with nullcontext(lane) if lane else counting_lane() as own:
+        out, data = own.folder / "callgrind", own.folder / "data"
+        command = ["valgrind", "-q", "--tool=callgrind", "--instr-atstart=no"]
+        command += [f"--callgrind-out-file={out}"]
+        command += actor_command("benchmarks.measuring.instructions:Counting", python=python)
+        order = {"registry": registry, "workload": workload_name, "calls": calls}
+        what = f"counting instructions of {workload_name}"
         if package is not None:
             path = (_copied(package, own.folder),)
-        found = []
         for seed in seeds:
-            variables = counting_variables(path, seed)
-            found.append(_count_once(registry, workload_name, calls, python, variables, own))
+            for leftover in own.folder.glob("callgrind*"):
+                leftover.unlink()
+            shutil.rmtree(data, ignore_errors=True)
+            data.mkdir()
+            with Process(
+                command, name=what, folder=own.folder, environment=counting_variables(path, seed),
+                pass_fds=[own.lock],
+            ) as process:  # fmt: skip
+                operations = process.ask("count", PATIENCE_S, folder=str(data), **order)
+            try:
+                # Dump 1 ends before the work begins, dump 2 with it.
+                lines = Path(f"{out}.2").read_text().splitlines()
+                total = next(line.split()[1] for line in lines if line.startswith("totals:"))
+                found.append(int(total) / float(operations))
+            except StopIteration:
+                raise ProcessFailed(f"{what} gave no totals: another callgrind?") from None
+            except (OSError, TypeError, ValueError, ZeroDivisionError) as error:
+                raise ProcessFailed(f"{what} gave no count ({error})") from None
     return median(found)
-
-
-def _count_once(
-    registry: str,
-    name: str,
-    calls: int,
-    python: str | os.PathLike[str],
-    variables: Mapping[str, str],
-    lane: Lane,
-) -> float:
-    folder = lane.folder
-    out, data = folder / "callgrind", folder / "data"
-    for leftover in folder.glob("callgrind*"):
-        leftover.unlink()
-    shutil.rmtree(data, ignore_errors=True)
-    data.mkdir()
-    command = ["valgrind", "-q", "--tool=callgrind", "--instr-atstart=no"]
-    command += [f"--callgrind-out-file={out}"]
-    command += actor_command("benchmarks.measuring.instructions:Counting", python=python)
-    order = {"registry": registry, "workload": name, "calls": calls, "folder": str(data)}
-    what = f"counting instructions of {name}"
-    with Process(
-        command, name=what, folder=folder, environment=variables, pass_fds=[lane.lock]
-    ) as process:
-        operations = process.ask("count", PATIENCE_S, **order)
-    try:
-        # Dump 1 ends before the work begins, dump 2 with it.
-        return _total(Path(f"{out}.2")) / float(operations)
-    except (OSError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise ProcessFailed(f"{what} gave no count ({error})") from None
 
 
 def _copied(package: Path, folder: Path) -> Path:
@@ -151,13 +143,6 @@ def _copied(package: Path, folder: Path) -> Path:
     return target
 
 
-def _total(dump: Path) -> int:
-    for line in dump.read_text().splitlines():
-        if line.startswith("totals:"):
-            return int(line.split()[1])
-    raise ValueError(f"{dump.name} has no totals: is this another version of callgrind?")
-
-
 class Lane(NamedTuple):
     """A folder of a fixed name, and the open file whose lock says that it is used."""
 
@@ -167,10 +152,10 @@ class Lane(NamedTuple):
 
 @contextmanager
 def counting_lane() -> Iterator[Lane]:
-    """A folder of a fixed name that nobody else uses now.
+    """A folder of a fixed name that no other process uses now.
 
     The process under valgrind shares the lock, so that one which outlives this process, killed in
-    the middle, writes its totals into nobody else's folder.
+    the middle, does not write its totals into a folder that is used again.
     """
     import fcntl
 
@@ -178,21 +163,19 @@ def counting_lane() -> Iterator[Lane]:
     parent = memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
     for number in range(_LANES):
         folder = parent / f"{project().name}-instructions-{os.getuid()}-{number}"
-        lock = _opened(folder)
-        if lock is None:
-            continue
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            continue
-        try:
+        with ExitStack() as stack:
+            lock = _opened(folder)
+            if lock is None:
+                continue
+            stack.callback(os.close, lock)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            stack.callback(_empty, folder)
             _empty(folder)
             yield Lane(folder, lock)
-        finally:
-            _empty(folder)
-            os.close(lock)
-        return
+            return
     raise RuntimeError(f"{_LANES} processes count instructions already, below {parent}")
 
 
@@ -216,7 +199,7 @@ def _opened(folder: Path) -> int | None:
 
 
 def _empty(folder: Path) -> None:
-    """The folder itself stays: who removed it would take the lock on it from those who wait."""
+    """The folder itself stays: its removal would take the lock on it from those who wait."""
     for each in folder.iterdir():
         if each.is_dir() and not each.is_symlink():
             shutil.rmtree(each, ignore_errors=True)
@@ -265,22 +248,14 @@ class Counting:
         """Count the work; how many operations it was."""
         import gc
 
-        from benchmarks.measuring.counting import named_workload, smallest_profile, warm_up
+        from benchmarks.measuring.counting import prepared
 
         requests = _Requests()
         if not requests.send(_RUNNING_ON_VALGRIND):
             raise RuntimeError("this process does not run under valgrind")
-        chosen = named_workload(registry, workload)
-        state = chosen.prepare(Path(folder), smallest_profile(chosen))
-        try:
-            calls = min(calls, chosen.counted_calls, chosen.at_once)
-            warm_up(chosen, state, calls)
+        with prepared(registry, workload, calls, Path(folder)) as (chosen, state, calls):
             gc.collect()
             gc.disable()
             sample = requests.count(lambda: chosen.work(state, calls))
             gc.enable()
-            chosen.restore(state, calls)
-            chosen.check(state)
-        finally:
-            chosen.close(state)
         return int(sample.operations)

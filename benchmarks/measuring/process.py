@@ -1,16 +1,16 @@
-"""Measured processes: the one place that starts them, and what they obey.
+"""Measured processes: the one place that starts them, and the protocol that they obey.
 
 Outside, a `Process` is given orders: one JSON object a line, {"do": verb, ...arguments}. Inside,
 
     python -m benchmarks.measuring.process MODULE:CLASS [ARGUMENT ...]
 
 makes the actor, CLASS(*arguments), at the first order, and calls its public method of that name.
-Nothing else runs there. An answer is a line too: {"ok": what the method returned}; {"lacks": why},
-the measured package has not what the work needs (NotImplementedError); {"wrong": why}, the work
-failed its check (AssertionError); {"error": trace}. A program in another language that reads and
-writes such lines serves as well. The end of standard input ends a process, after `close()` of its
-actor where it has one. It also ends when the thread that started it ends (Linux), so that none is
-left behind; Ctrl-C is for the process that gives the orders.
+An answer is a line too: {"ok": what the method returned}; {"lacks": why}, the measured package has
+not what the work needs (NotImplementedError); {"wrong": why}, the work failed its check
+(AssertionError); {"error": trace}. A program in another language that reads and writes such lines
+serves as well. The end of standard input ends a process, after `close()` of its actor where it has
+one. It also ends with the thread that started it (Linux); Ctrl-C is for the process that gives the
+orders.
 
 Only the standard library is used, and little of it: this also runs in an older commit's environment
 and in processes where time and chance stand still (counting.py).
@@ -33,7 +33,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from types import TracebackType
 from typing import Any, TypeVar
 from weakref import WeakSet
 
@@ -45,26 +44,29 @@ PATIENCE_S = 300.0
 """How long an answer may take."""
 _LAST_WORDS = 1500
 _CLOSING_S = 10.0
+_PR_SET_PDEATHSIG = 1
 
 
 class ProcessFailed(InfrastructureError, RuntimeError):
     """It could not be started, died, failed, or did not answer in time; the message says which."""
 
 
-class ProcessLacks(NotImplementedError):
+class _Finding(Exception):
+    words = ""
+
+    def __init__(self, process: Any, why: str) -> None:
+        super().__init__(f"{process.name}: {self.words}{why}")
+        self.process, self.why = process, why
+
+
+class ProcessLacks(_Finding, NotImplementedError):
     """What is measured has not what the work needs: `why`. `process` says where."""
 
-    def __init__(self, process: Any, why: str) -> None:
-        super().__init__(f"{process.name}: {why}")
-        self.process, self.why = process, why
 
-
-class WrongResult(AssertionError):
+class WrongResult(_Finding, AssertionError):
     """The work failed its own check: `why`. `process` says where."""
 
-    def __init__(self, process: Any, why: str) -> None:
-        super().__init__(f"{process.name}: wrong results: {why}")
-        self.process, self.why = process, why
+    words = "wrong results: "
 
 
 def actor_command(
@@ -81,9 +83,7 @@ def variables(*path: str | Path, hash_seed: int | None = None) -> dict[str, str]
     own = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     if path:
         own["PYTHONPATH"] = python_path(*path)
-    if hash_seed is not None:
-        own["PYTHONHASHSEED"] = str(hash_seed)
-    return own
+    return own if hash_seed is None else {**own, "PYTHONHASHSEED": str(hash_seed)}
 
 
 _running: WeakSet[Process] = WeakSet()
@@ -128,14 +128,10 @@ class Process:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         try:
             self._process = subprocess.Popen(
-                list(command),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                cwd=folder,
-                env=variables() if environment is None else dict(environment),
+                list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
+                cwd=folder, env=variables() if environment is None else dict(environment),
                 pass_fds=tuple(pass_fds),
-            )
+            )  # fmt: skip
         except OSError as error:
             self._errors.close()
             raise ProcessFailed(f"{name} cannot be started: {error}") from None
@@ -190,16 +186,13 @@ class Process:
             how = "closed its output" if code is None else ending(code)
             raise ProcessFailed(f"{self.name} {how} at {verb!r}: {self._last_words()}")
         try:
-            answer = json.loads(line)
-            kind, content = next(iter(answer.items()))
-        except (ValueError, AttributeError, StopIteration):
+            ((outcome, content),) = json.loads(line).items()
+        except (ValueError, AttributeError):
             raise ProcessFailed(f"{self.name} gave no answer to {verb!r}: {line[:200]!r}") from None
-        if kind == "ok":
+        if outcome == "ok":
             return content
-        if kind == "lacks":
-            raise ProcessLacks(self, content)
-        if kind == "wrong":
-            raise WrongResult(self, content)
+        if outcome in ("lacks", "wrong"):
+            raise (ProcessLacks if outcome == "lacks" else WrongResult)(self, content)
         raise ProcessFailed(f"{self.name} failed at {verb!r}:\n{content}")
 
     def ask(self, verb: str, patience_s: float = PATIENCE_S, **order: Any) -> Any:
@@ -230,12 +223,7 @@ class Process:
     def __enter__(self: Started) -> Started:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
             self.kill()
         self.close()
@@ -258,13 +246,14 @@ def unpack(text: str, typecode: str = "d") -> array[Any]:
     return numbers
 
 
-# Inside -------------------------------------------------------------------------------------------
-
-
 def obey(actor: str, arguments: Sequence[str]) -> int:
-    """Answer orders until standard input ends; the exit code."""
+    """Inside: answer orders until standard input ends; the exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _end_with_parent()
+    if sys.platform == "linux":  # be killed when the parent dies, in the middle of an order too
+        import ctypes
+
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     # Prints of what is measured, and of libraries, must not get between the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -273,10 +262,13 @@ def obey(actor: str, arguments: Sequence[str]) -> int:
     for line in sys.stdin:
         order = json.loads(line)
         try:
+            verb = order.pop("do")
             if found is None:
                 module, _, name = actor.partition(":")
                 found = getattr(import_module(module), name)(*arguments)
-            answer = {"ok": _method(found, order.pop("do"))(**order)}
+            if verb.startswith("_"):
+                raise ValueError(f"{verb!r} is not an order")
+            answer = {"ok": getattr(found, verb)(**order)}
         except NotImplementedError as lacks:
             answer = {"lacks": str(lacks)}
         except AssertionError as error:
@@ -288,23 +280,6 @@ def obey(actor: str, arguments: Sequence[str]) -> int:
     if hasattr(found, "close"):
         found.close()
     return 0
-
-
-def _method(actor: Any, verb: str) -> Any:
-    if verb.startswith("_"):
-        raise ValueError(f"{verb!r} is not an order")
-    return getattr(actor, verb)
-
-
-def _end_with_parent() -> None:
-    """Be killed when the parent dies, in the middle of an order too (Linux)."""
-    if sys.platform != "linux":
-        return
-    import ctypes
-
-    set_parent_death_signal = 1
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(set_parent_death_signal, int(signal.SIGKILL), 0, 0, 0)
 
 
 if __name__ == "__main__":
