@@ -10,10 +10,10 @@ from itertools import chain
 from statistics import median
 from typing import Any
 
-from benchmarks.contenders.environments import CannotRun
+from benchmarks.contenders.environments import CannotRun, gist_of
 from benchmarks.measuring.process import Process, ProcessFailed, unpack
 from benchmarks.measuring.queues import Peer, Session
-from benchmarks.measuring.verbs import FEWEST_FOR_P99, percentile_us, short
+from benchmarks.measuring.verbs import FEWEST_FOR_P99, percentile_us
 
 _HEAD_START_S = 0.05
 _FEWEST_FILLED = 2_000
@@ -28,7 +28,7 @@ class Contest:
         latencies: by process, of its tasks: claimed and completed.
         tasks: which they completed, all together.
         elapsed_s: of the process that took longest.
-        errors: calls that ended with an error; error: the last one.
+        errors: calls that ended with an error; error: the first process's last one.
     """
 
     latencies: list[Sequence[int]]
@@ -50,38 +50,45 @@ def measure_contention(
     plan, peers = session.plan, session.timed(durability)
     contests: dict[tuple[str, int], list[Contest]] = {}
     notes: dict[tuple[str, int], str] = {}
+
+    def add_rows() -> None:
+        for (name, processes), own in contests.items():
+            error = next((each.error for each in own if each.error), "")
+            rows.append({
+                "queue": name, "durability": durability, "processes": processes,
+                "rounds": len(own), "figures": contention_figures(own) if own else {},
+                "note": notes.get((name, processes)) or error,
+            })  # fmt: skip
+
     with ExitStack() as stack:
-        stack.callback(lambda: rows.extend(_rows(durability, contests, notes)))
+        stack.callback(add_rows)
         drivers = {
-            name: stack.enter_context(each.started(max(plan.processes)))
+            name: [stack.enter_context(each.start()) for _ in range(max(plan.processes))]
             for name, each in peers.items()
         }
         for processes in plan.processes:
             for name in chain(*session.order(list(peers), plan.contention_rounds)):
                 session.say(f"{name}, {processes} processes ({durability})")
                 key = (name, processes)
+                own = contests.setdefault(key, [])
                 if key in notes:
                     continue
                 filled = max(_FEWEST_FILLED, int(3 * rates.get(name, _USUAL_RATE) * plan.work_s))
-                opened = peers[name].durability(durability) or ""
                 try:
-                    contest = _contest(
-                        session, peers[name], opened, drivers[name][:processes],
-                        min(plan.most_filled, filled),
-                    )  # fmt: skip
+                    working = drivers[name][:processes]
+                    own.append(_contest(session, peers[name], durability, working, filled))
                 except (CannotRun, ProcessFailed) as error:
-                    notes[key] = short(error)
-                else:
-                    contests.setdefault(key, []).append(contest)
+                    notes[key] = gist_of(str(error))
 
 
 def _contest(
-    session: Session, peer: Peer, durability: str, drivers: list[Process], tasks: int
+    session: Session, peer: Peer, durability: str, drivers: list[Process], filled: int
 ) -> Contest:
     plan = session.plan
     with session.place(peer) as place:
         for number, driver in enumerate(drivers):
             peer.open(driver, durability, place, create=number == 0)
+        tasks = min(plan.most_filled, filled)
         drivers[0].ask("fill", first=0, count=tasks, budget_s=plan.fill_budget_s)
         start_at = time.time() + _HEAD_START_S * len(drivers)
         for driver in drivers:
@@ -96,29 +103,6 @@ def _contest(
         errors=sum(answer["errors"] for answer in answers),
         error=next((answer["error"] for answer in answers if answer["error"]), ""),
     )
-
-
-def _rows(
-    durability: str,
-    contests: dict[tuple[str, int], list[Contest]],
-    notes: dict[tuple[str, int], str],
-) -> list[dict[str, Any]]:
-    rows = []
-    for key in dict.fromkeys([*contests, *notes]):
-        name, processes = key
-        own = contests.get(key, [])
-        error = next((each.error for each in own if each.error), "")
-        rows.append(
-            {
-                "queue": name,
-                "durability": durability,
-                "processes": processes,
-                "rounds": len(own),
-                "figures": contention_figures(own) if own else {},
-                "note": notes.get(key) or error,
-            }
-        )
-    return rows
 
 
 def contention_figures(contests: Sequence[Contest]) -> dict[str, float]:

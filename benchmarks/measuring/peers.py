@@ -20,7 +20,6 @@ A note says why figures are missing, or what went wrong.
 from __future__ import annotations
 
 import random
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -71,21 +70,15 @@ class Run:
         measured_at = datetime.fromtimestamp(self.began, timezone.utc)
         content = Path(reference_sqlite.__file__).read_bytes()
         return {
-            "schema": SCHEMA,
-            "kind": "peers",
-            "quick": self.is_quick,
+            "schema": SCHEMA, "kind": "peers", "quick": self.is_quick,
             "interrupted": self.is_interrupted,
             "measured_at": measured_at.isoformat(timespec="seconds"),
             "elapsed_s": round(time.time() - self.began, 1),
-            "commit": _commit(),
-            "environment": fingerprint(),
+            "commit": _commit(), "environment": fingerprint(),
             "reference": {"name": "reference_sqlite", "sha256": sha256(content).hexdigest()},
-            "plan": asdict(self.plan),
-            "queues": [_described(each) for each in self.peers],
-            "verbs": self.verbs,
-            "contention": self.contention,
-            "crash": self.crash,
-        }
+            "plan": asdict(self.plan), "queues": [_described(each) for each in self.peers],
+            "verbs": self.verbs, "contention": self.contention, "crash": self.crash,
+        }  # fmt: skip
 
 
 def measure(
@@ -109,8 +102,8 @@ def measure(
     """
     run.peers[:] = prepare_all(chosen, say, extra_path)
     with ExitStack() as stack:
-        folder = Path(tempfile.mkdtemp(prefix="lab-peers-"))
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        own = tempfile.TemporaryDirectory(prefix="lab-peers-", ignore_cleanup_errors=True)
+        folder = Path(stack.enter_context(own))
         servers = Servers()
         stack.callback(servers.stop)
         session = Session(run.plan, run.peers, servers, folder, random.Random(seed), say)
@@ -142,19 +135,12 @@ def _described(peer: Peer) -> dict[str, Any]:
     lacks = [words for name, words in _ABILITIES.items() if not getattr(queue, name)]
     if queue.recovery.startswith("none"):
         lacks.append("bring back a dead worker's task")
+    shown = ("title", "kind", "many", "recovery", "compared_with")
     return {
-        "name": peer.name,
-        "title": queue.title,
-        "kind": queue.kind,
-        "requirements": list(queue.requirements),
-        "version": peer.version,
-        "settings": peer.settings,
-        "reason": peer.reason,
-        "many": queue.many,
-        "recovery": queue.recovery,
-        "compared_with": queue.compared_with,
-        "lacks": lacks,
-    }
+        "name": peer.name, "version": peer.version, "settings": peer.settings,
+        "reason": peer.reason, "requirements": list(queue.requirements), "lacks": lacks,
+        **{name: getattr(queue, name) for name in shown},
+    }  # fmt: skip
 
 
 def _commit() -> dict[str, Any] | None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import random
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.contenders.base import DEFAULT, FULL, NORMAL, Queue
@@ -107,31 +106,18 @@ class Peer:
         command = list(self.launch.command)
         if not self.queue.script:
             command = actor_command(_DRIVER, self.place, python=command[0])
-        launch = self.launch
-        return Process(
-            command, name=self.name, folder=launch.folder, environment=launch.environment
-        )
-
-    @contextmanager
-    def started(self, count: int) -> Iterator[list[Process]]:
-        """So many drivers of it."""
-        with ExitStack() as stack:
-            yield [stack.enter_context(self.start()) for _ in range(count)]
+        folder, environment = self.launch.folder, self.launch.environment
+        return Process(command, name=self.name, folder=folder, environment=environment)
 
     def open(
-        self,
-        process: Process,
-        durability: str,
-        place: str,
-        *,
-        create: bool,
-        lease_s: float = LEASE_S,
+        self, process: Process, wanted: str, place: str, *, create: bool, lease_s: float = LEASE_S
     ) -> None:
-        """Open its queue in a driver, and note what that says of it.
+        """Open its queue in a driver, where durability `wanted` is measured; note what that says.
 
         Raises:
             ProcessFailed: it cannot be opened.
         """
+        durability = self.durability(wanted) or ""
         answer = process.ask(
             "open", place=place, durability=durability, create=create, lease_s=lease_s
         )
@@ -141,11 +127,7 @@ class Peer:
 
 @dataclass
 class Session:
-    """What the stages of a run share.
-
-    Args:
-        say: called before each step with what comes.
-    """
+    """What the stages of a run share; `say` is called before each step with what comes."""
 
     plan: Plan
     peers: Sequence[Peer]
@@ -161,19 +143,12 @@ class Session:
 
     def timed(self, durability: str) -> dict[str, Peer]:
         """By name, those whose verbs are timed at a durability."""
-        return {
-            each.name: each
-            for each in self.ready
-            if not each.queue.crash_only and each.durability(durability) is not None
-        }
+        fitting = [each for each in self.ready if each.durability(durability) is not None]
+        return {each.name: each for each in fitting if not each.queue.crash_only}
 
     def order(self, names: Sequence[str], rounds: int) -> list[list[str]]:
         """Every name once in each round, each round in a random order of its own."""
         return [self.chance.sample(names, len(names)) for _ in range(rounds)]
-
-    def with_plan(self, **changes: float) -> Session:
-        """The same with another plan."""
-        return replace(self, plan=replace(self.plan, **changes))  # type: ignore[arg-type]
 
     @contextmanager
     def place(self, peer: Peer) -> Iterator[str]:
@@ -189,24 +164,23 @@ class Session:
             finally:
                 self.servers.leave(server, place)
             return
-        folder = Path(tempfile.mkdtemp(prefix=f"{peer.name}-", dir=self.folder))
-        try:
-            yield str(folder / "queue.db")
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with tempfile.TemporaryDirectory(
+            prefix=f"{peer.name}-", dir=self.folder, ignore_cleanup_errors=True
+        ) as folder:
+            yield str(Path(folder) / "queue.db")
 
 
-def choose(names: Sequence[str], known: Mapping[str, str] = QUEUES) -> dict[str, str]:
+def choose(names: Sequence[str]) -> dict[str, str]:
     """By name, where the queues are: of these names, the reference with them; of none, all.
 
     Raises:
         ValueError: there is no such queue; the message names those that there are.
     """
     for name in names:
-        if name not in known:
-            raise ValueError(f"there is no queue {name!r}: choose from {', '.join(known)}")
-    wanted = {REFERENCE, *names} if names else set(known)
-    return {name: place for name, place in known.items() if name in wanted}
+        if name not in QUEUES:
+            raise ValueError(f"there is no queue {name!r}: choose from {', '.join(QUEUES)}")
+    wanted = {REFERENCE, *(names or QUEUES)}
+    return {name: place for name, place in QUEUES.items() if name in wanted}
 
 
 def prepare_all(
@@ -217,9 +191,9 @@ def prepare_all(
     for name, place in chosen.items():
         say(f"installing {name}")
         peer = Peer(name, place, load(place))
+        found.append(peer)
         try:
             peer.launch = prepare(peer.queue, extra_path)
         except CannotRun as error:
             peer.reason = str(error)
-        found.append(peer)
     return found

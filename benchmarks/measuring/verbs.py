@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import chain
@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.common.statistics import quantile
 from benchmarks.contenders.base import BATCH
-from benchmarks.contenders.environments import CannotRun
+from benchmarks.contenders.environments import CannotRun, gist_of
 from benchmarks.contenders.registry import REFERENCE
 from benchmarks.measuring.process import Process, ProcessFailed, unpack
 from benchmarks.measuring.queues import Peer, Session
@@ -41,9 +41,7 @@ class Entry:
     """
 
     peer: Peer
-    durability: str
     process: Process | None = None
-    filled: int = 0
     calls: int = _FEWEST_CALLS
     batches: int = 1
     next_task: int = 0
@@ -53,27 +51,24 @@ class Entry:
 
     def measure(self) -> Round:
         """One round."""
-        assert self.process is not None
         queue, verbs = self.peer.queue, {}
         if not queue.lifecycle_only:
-            answer = self.process.ask("verbs", first=self._take(self.calls), calls=self.calls)
-            timed = ("put", "claim", "complete") if queue.completes else ("put", "claim")
+            answer = self._ask("verbs", self.calls)
+            timed = VERBS[: 3 if queue.completes else 2]
             verbs = {verb: unpack(answer[verb], "q") for verb in timed}
-        answer = self.process.ask("lifecycles", first=self._take(self.calls), calls=self.calls)
-        return {**verbs, "lifecycle": unpack(answer, "q")}
+        return {**verbs, "lifecycle": unpack(self._ask("lifecycles", self.calls), "q")}
 
     def measure_batches(self) -> Sequence[int]:
         """What each task of some batches took; [] where the queue has nothing for many tasks."""
-        assert self.process is not None
         if not self.peer.queue.many:
             return []
-        first = self._take(self.batches * BATCH)
-        answer = self.process.ask("batches", first=first, calls=self.batches, size=BATCH)
-        return unpack(answer, "q")
+        return unpack(self._ask("batches", self.batches, size=BATCH), "q")
 
-    def _take(self, tasks: int) -> int:
-        self.next_task += tasks
-        return self.next_task - tasks
+    def _ask(self, verb: str, calls: int, **order: int) -> Any:
+        assert self.process is not None
+        first = self.next_task
+        self.next_task += calls * order.get("size", 1)
+        return self.process.ask(verb, first=first, calls=calls, **order)
 
 
 def measure_verbs(
@@ -81,12 +76,27 @@ def measure_verbs(
 ) -> None:
     """Add a row for every queue at this durability and depth; what an interrupt left, too."""
     entries: dict[str, Entry] = {}
+
+    def add_rows() -> None:
+        reference = entries[REFERENCE].rounds if REFERENCE in entries else {}
+        for name, each in entries.items():
+            own = list(each.rounds.values())
+            rows.append({
+                "queue": name, "durability": durability, "depth": depth, "rounds": len(own),
+                "calls": sum(len(found["lifecycle"]) for found in own),
+                "figures": verb_figures(own), "ratios": ratios(each.rounds, reference),
+                "note": each.note,
+            })  # fmt: skip
+
     with ExitStack() as stack:
-        stack.callback(lambda: rows.extend(_rows(entries, durability, depth)))
+        stack.callback(add_rows)
         for name, peer in session.timed(durability).items():
             session.say(f"filling {name} with {depth:,} ({durability})")
-            entries[name] = Entry(peer, peer.durability(durability) or "")
-            _fill(session, stack, entries[name], depth)
+            entries[name] = Entry(peer)
+            try:
+                _fill(session, stack, entries[name], durability, depth)
+            except (CannotRun, ProcessFailed) as error:
+                entries[name].note, entries[name].process = gist_of(str(error)), None
         names = [name for name, each in entries.items() if each.process is not None]
         for number, order in enumerate(session.order(names, session.plan.rounds)):
             for name in order:
@@ -94,30 +104,26 @@ def measure_verbs(
                 _measure_round(session, entries[name], number)
 
 
-def _fill(session: Session, stack: ExitStack, entry: Entry, depth: int) -> None:
+def _fill(session: Session, stack: ExitStack, entry: Entry, durability: str, depth: int) -> None:
     """Open and fill its queue, and see how many calls fit a round."""
     plan, peer = session.plan, entry.peer
-    try:
-        place = stack.enter_context(session.place(peer))
-        process = stack.enter_context(peer.start())
-        peer.open(process, entry.durability, place, create=True)
-        patience_s = plan.fill_budget_s + _SETTLE_S
-        filled = process.ask("fill", patience_s, first=0, count=depth, budget_s=plan.fill_budget_s)
-        entry.filled = entry.next_task = filled
-        if filled < depth:
-            entry.note = f"not filled within {plan.fill_budget_s:.0f} s: {filled:,} only"
-            return
-        entry.process = process
-        began = time.monotonic()
-        entry.measure()
-        took_s = (time.monotonic() - began) / entry.calls
-        entry.calls = max(_FEWEST_CALLS, min(plan.calls, int(plan.round_s / took_s)))
-        began = time.monotonic()
-        entry.measure_batches()
-        took_s = time.monotonic() - began
-        entry.batches = max(1, min(plan.batches, int(plan.batch_round_s / took_s)))
-    except (CannotRun, ProcessFailed) as error:
-        entry.note, entry.process = short(error), None
+    place = stack.enter_context(session.place(peer))
+    process = stack.enter_context(peer.start())
+    peer.open(process, durability, place, create=True)
+    budget_s = plan.fill_budget_s
+    filled = process.ask("fill", budget_s + _SETTLE_S, first=0, count=depth, budget_s=budget_s)
+    if filled < depth:
+        entry.note = f"not filled within {budget_s:.0f} s: {filled:,} only"
+        return
+    entry.process, entry.next_task = process, filled
+    began = time.monotonic()
+    entry.measure()
+    took_s = (time.monotonic() - began) / entry.calls
+    entry.calls = max(_FEWEST_CALLS, min(plan.calls, int(plan.round_s / took_s)))
+    began = time.monotonic()
+    entry.measure_batches()
+    took_s = time.monotonic() - began
+    entry.batches = max(1, min(plan.batches, int(plan.batch_round_s / took_s)))
 
 
 def _measure_round(session: Session, entry: Entry, number: int) -> None:
@@ -134,34 +140,13 @@ def _measure_round(session: Session, entry: Entry, number: int) -> None:
         single: Sequence[int] = [] if entry.peer.queue.lifecycle_only else verbs["lifecycle"]
         entry.rounds[number] = {**verbs, "batch": entry.measure_batches() or single}
     except ProcessFailed as error:
-        entry.note, entry.process = short(error), None
+        entry.note, entry.process = gist_of(str(error)), None
     entry.spent_s += time.monotonic() - began
-
-
-def _rows(entries: dict[str, Entry], durability: str, depth: int) -> Iterator[dict[str, Any]]:
-    reference = entries[REFERENCE].rounds if REFERENCE in entries else {}
-    for name, each in entries.items():
-        own = list(each.rounds.values())
-        yield {
-            "queue": name,
-            "durability": durability,
-            "depth": depth,
-            "rounds": len(own),
-            "calls": sum(len(found["lifecycle"]) for found in own),
-            "figures": verb_figures(own),
-            "ratios": ratios(each.rounds, reference),
-            "note": each.note,
-        }
 
 
 def percentile_us(latencies: Sequence[int], share: float) -> float:
     """A percentile in microseconds."""
     return quantile(sorted(latencies), share) / 1e3
-
-
-def rate_per_s(latencies: Sequence[int]) -> float:
-    """Calls a second, one after the other."""
-    return len(latencies) / (sum(latencies) / 1e9)
 
 
 def verb_figures(rounds: Sequence[Round]) -> dict[str, float]:
@@ -177,7 +162,7 @@ def verb_figures(rounds: Sequence[Round]) -> dict[str, float]:
         if len(calls) >= FEWEST_FOR_P99:
             figures[f"{verb}_p99_us"] = percentile_us(calls, 0.99)
         if verb in _RATES:
-            figures[_RATES[verb]] = median(rate_per_s(each) for each in own)
+            figures[_RATES[verb]] = median(len(each) / (sum(each) / 1e9) for each in own)
     return figures
 
 
@@ -194,10 +179,3 @@ def ratios(own: Mapping[int, Round], reference: Mapping[int, Round]) -> dict[str
             if not name.endswith("_p99_us"):
                 found.setdefault(name.removesuffix("_us"), []).append(mine[name] / bare[name])
     return {name: median(each) for name, each in sorted(found.items())}
-
-
-def short(error: Exception) -> str:
-    """Why there are no figures, fit for a row: the last line of what it said."""
-    from benchmarks.contenders.environments import gist_of
-
-    return gist_of(str(error))

@@ -330,10 +330,10 @@ def test_jain_and_double_claims():
 
 def test_a_completion_counts_from_the_log_or_from_the_queues_own_record():
     lines = ["W 0", "C 0", "W 1", "W 1", "C 1", "C 1", "W 2", "E busy", "W 3"]
-    crash = crash_counts(lines, 5, 2, completed=[0, 1, 2])
-    assert (crash.lost, crash.examples) == (2, [3, 4])
-    assert (crash.doubly_completed, crash.worked_twice, crash.errors) == (1, 1, 1)
-    assert crash_counts(lines, 5, 2, completed=None).lost == 3
+    figures, error = crash_counts(lines, 5, 2, completed=[0, 1, 2])
+    assert (figures["lost"], figures["examples"], error) == (2, [3, 4], "busy")
+    assert [figures[name] for name in ("doubly_completed", "worked_twice", "errors")] == [1, 1, 1]
+    assert crash_counts(lines, 5, 2, completed=None)[0]["lost"] == 3
 
 
 def test_batches_share_their_time_among_their_tasks(tmp_path):
