@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.records.environment import cpu_model
+from benchmarks.records.environment import cpu_model, python_version
 from benchmarks.records.package_files import series_name
 
 
@@ -28,7 +28,7 @@ def environment(seeds: Sequence[int]) -> dict[str, Any]:
         valgrind = ""
     return {
         "cpu": cpu_model(),
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "python": python_version(),
         "sqlite": sqlite3.sqlite_version,
         "libc": " ".join(platform.libc_ver()),
         "valgrind": valgrind.strip(),

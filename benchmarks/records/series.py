@@ -6,7 +6,8 @@ Nothing is mixed: another environment, companion or workload is another series. 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -89,14 +90,10 @@ class Series:
     @property
     def age(self) -> Age:
         """Of the newest point."""
-        newest = self.points[-1]
+        newest, last = self.points[-1], self.packages[-1]
         later = self.packages[newest.place + 1 :]
-        last = self.packages[-1]
-        return Age(
-            sum(each.commits for each in later), len(later),
-            (moment(last.committed_at) - moment(newest.package.committed_at)).total_seconds()
-            / 86_400,
-        )  # fmt: skip
+        apart = moment(last.committed_at) - moment(newest.package.committed_at)
+        return Age(sum(each.commits for each in later), len(later), apart.total_seconds() / 86_400)
 
     @property
     def gaps(self) -> list[Package]:
@@ -117,13 +114,20 @@ def read_series(results: Path, packages: Sequence[Package]) -> list[Series]:
     Raises:
         BadInput: a file was written by a newer lab.
     """
-    counted = [*read(results / "counts")]
-    timed = [*read(results / "ratios")]
-    order = list(packages) or _named((*counted, *timed))
-    found = [
-        *_series(counted, order, {}),
-        *_series(timed, order, _counters_by_package(counted, order)),
-    ]
+    counted, timed = [*read(results / "counts")], [*read(results / "ratios")]
+    order = list(packages)
+    if not order:
+        named = {each.package.key: each.package for each in (*counted, *timed)}
+        order = sorted(named.values(), key=lambda each: (moment(each.committed_at), each.key))
+    known = {each.key for each in order}
+    sizes = Counter(each.series for each in counted if each.package.key in known)
+    longest = max(sizes, key=lambda name: (sizes[name], name), default="")
+    counters = {
+        (each.package.key, name): _counters(own)
+        for each in counted if each.series == longest
+        for name, own in each.workloads.items() if "lacks" not in own
+    }  # fmt: skip
+    found = [*_series(counted, order, {}), *_series(timed, order, counters)]
     return sorted(found, key=lambda each: (each.workload, each.metric, -each.points[-1].place,
         -len(each.points), each.name))  # fmt: skip
 
@@ -136,29 +140,6 @@ def current(series: Iterable[Series]) -> list[Series]:
     return list(chosen.values())
 
 
-def _named(kept: Iterable[Kept]) -> list[Package]:
-    packages = {each.package.key: each.package for each in kept}
-    return sorted(packages.values(), key=lambda each: (moment(each.committed_at), each.key))
-
-
-def _counters_by_package(
-    counted: Sequence[Kept], order: Sequence[Package]
-) -> dict[str, Mapping[str, Mapping[str, float]]]:
-    """Of the longest series of counts: by package, then workload."""
-    known = {each.key for each in order}
-    sizes: dict[str, int] = {}
-    for each in counted:
-        sizes[each.series] = sizes.get(each.series, 0) + (each.package.key in known)
-    longest = max(sizes, key=lambda name: (sizes[name], name), default="")
-    return {
-        each.package.key: {
-            name: _counters(own) for name, own in each.workloads.items() if "lacks" not in own
-        }
-        for each in counted
-        if each.series == longest
-    }
-
-
 def _counters(counted: Mapping[str, Any]) -> dict[str, float]:
     return {INSTRUCTIONS: counted[INSTRUCTIONS], **counted["counters"]}
 
@@ -166,50 +147,32 @@ def _counters(counted: Mapping[str, Any]) -> dict[str, float]:
 def _series(
     kept: Iterable[Kept],
     order: Sequence[Package],
-    counters: Mapping[str, Mapping[str, Mapping[str, float]]],
-) -> list[Series]:
+    counters: Mapping[tuple[str, str], Mapping[str, float]],
+) -> Iterator[Series]:
     places: dict[str, list[int]] = {}
     for place, package in enumerate(order):
         places.setdefault(package.key, []).append(place)
     found: dict[tuple[str, str, str, str], tuple[Kept, list[Point]]] = {}
     for each in kept:
         for name, own in each.workloads.items():
-            known = counters.get(each.package.key, {}).get(name, {})
-            for metric, ends, exact in _figures(own):
-                key = (name, metric, each.series, _companion(each, own))
-                _, points = found.setdefault(key, (each, []))
-                points += [
-                    Point(order[place], place, *ends, exact or known, own)
+            metrics = {metric: ends["ratio"] for metric, ends in own.get("metrics", {}).items()}
+            companion = str(each.environment.get("companion", ""))
+            if instead := own.get("companion"):
+                companion = f"anchor {instead['key']}"
+            exact = counters.get((each.package.key, name), {})
+            if INSTRUCTIONS in own:
+                metrics, companion = {INSTRUCTIONS: [own[INSTRUCTIONS]] * 3}, ""
+                exact = _counters(own)
+            for metric, (value, low, high) in metrics.items():
+                key = (name, metric, each.series, companion)
+                found.setdefault(key, (each, []))[1].extend(
+                    Point(order[place], place, value, low, high, exact, own)
                     for place in places.get(each.package.key, ())
-                ]
-    return [
-        Series(
-            name, metric, _kind(metric, companion), series, first.environment, companion,
-            sorted(points, key=lambda point: point.place), order,
-        )
-        for (name, metric, series, companion), (first, points) in found.items()
-        if points
-    ]  # fmt: skip
-
-
-def _figures(
-    own: Mapping[str, Any],
-) -> Iterable[tuple[str, tuple[float, float, float], Mapping[str, float]]]:
-    if INSTRUCTIONS in own:
-        yield INSTRUCTIONS, (own[INSTRUCTIONS],) * 3, _counters(own)
-    for metric, measured in own.get("metrics", {}).items():
-        value, low, high = measured["ratio"]
-        yield metric, (value, low, high), {}
-
-
-def _companion(kept: Kept, own: Mapping[str, Any]) -> str:
-    if INSTRUCTIONS in own:
-        return ""
-    instead = own.get("companion")
-    return f"anchor {instead['key']}" if instead else str(kept.environment.get("companion", ""))
-
-
-def _kind(metric: str, companion: str) -> Kind:
-    if metric == INSTRUCTIONS:
-        return "instructions"
-    return "time" if companion.startswith("anchor") else "waits"
+                )
+    for (name, metric, series, companion), (first, points) in found.items():
+        if points:
+            kind: Kind = "time" if companion.startswith("anchor") else "waits"
+            yield Series(
+                name, metric, "instructions" if metric == INSTRUCTIONS else kind, series,
+                first.environment, companion, sorted(points, key=lambda point: point.place), order,
+            )  # fmt: skip
