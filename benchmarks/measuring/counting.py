@@ -12,7 +12,6 @@ import struct
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +42,8 @@ class _Counts:
             return connection
 
         sqlite3.connect = sqlite3.dbapi2.connect = connect  # type: ignore[assignment]
-        for name in ("fsync", "fdatasync"):
-            if hasattr(os, name):
-                setattr(os, name, self._counted(getattr(os, name)))
+        for name in {"fsync", "fdatasync"} & vars(os).keys():
+            setattr(os, name, self._counted(getattr(os, name)))
 
     def _counted(self, sync: Callable[[int], None]) -> Callable[[int], None]:
         def counted(file: int) -> None:
@@ -230,14 +228,14 @@ class Counting:
     def __init__(self) -> None:
         stop_chance()
 
-    def count(self, registry: str, workload: str, calls: int) -> dict[str, float]:
+    def count(self, workload: str, calls: int) -> dict[str, float]:
         """Counters per operation."""
         import tempfile
 
         counts = _Counts()
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
             folder = Path(name)
-            with prepared(registry, workload, calls, folder) as (chosen, state, calls):
+            with prepared(workload, calls, folder) as (chosen, state, calls):
                 # Python first: after many writes each one would call for the checkpointer's thread.
                 python = _python_counters(chosen, state, min(calls, _PYTHON_CALLS))
                 found = _sqlite_counters(chosen, state, calls, folder, counts)
@@ -245,17 +243,16 @@ class Counting:
 
 
 @contextmanager
-def prepared(
-    registry: str, name: str, most_calls: int, folder: Path
-) -> Iterator[tuple[Any, Any, int]]:
-    """A workload of "module:function", its state, and how many calls are to be counted.
+def prepared(name: str, most_calls: int, folder: Path) -> Iterator[tuple[Any, Any, int]]:
+    """A workload, its state, and how many calls are to be counted.
 
     Calls that are not counted come before: caches fill, code is compiled, connections open. After
     the block the work is checked. Its profile is the smallest: counters do not ask for more.
     """
-    module, _, function = registry.partition(":")
-    workload = getattr(import_module(module), function)()[name]
-    state = workload.prepare(folder, min(workload.calls, key=workload.calls.get))
+    from benchmarks.workloads import all_workloads
+
+    workload = all_workloads()[name]
+    state = workload.prepare(folder, min(workload.calls, key=workload.calls.__getitem__))
     try:
         calls = min(most_calls, workload.counted_calls, workload.at_once)
         for count in (min(_WARM_UP_CALLS, calls), 1):

@@ -38,7 +38,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from benchmarks.common.project import project
-from benchmarks.measuring.counters import PATIENCE_S, REGISTRY, counting_variables
+from benchmarks.measuring.counters import PATIENCE_S, counting_variables
 from benchmarks.measuring.process import Process, ProcessFailed, actor_command
 
 SMALLEST_CHANGE = 0.006
@@ -73,21 +73,16 @@ def measure_instructions(
     *,
     seeds: Sequence[int] = (0,),
     package: Path | None = None,
-    python: str | os.PathLike[str] = sys.executable,
-    path: tuple[Path, ...] = (),
-    registry: str = REGISTRY,
     lane: Lane | None = None,
 ) -> float:
     """Instructions per operation, the median over the hash seeds.
 
     Args:
-        workload_name: one of the registry's.
-        calls: how many calls are counted, after 11 that warm up; fewer where the workload's
+        calls: how many are counted, after 11 that warm up; fewer where the workload's
             `counted_calls` or `at_once` says so.
         seeds: values of PYTHONHASHSEED, a process each.
         package: a package's folder to count instead of the installed one. It is copied to where
             every package is counted, so that its own path moves nothing.
-        python, path, registry: see counters.measure_counters.
         lane: where to count, for two packages that are to be compared.
 
     Raises:
@@ -102,11 +97,10 @@ def measure_instructions(
         out, data = own.folder / "callgrind", own.folder / "data"
         command = ["valgrind", "-q", "--tool=callgrind", "--instr-atstart=no"]
         command += [f"--callgrind-out-file={out}"]
-        command += actor_command("benchmarks.measuring.instructions:Counting", python=python)
-        order = {"registry": registry, "workload": workload_name, "calls": calls}
+        command += actor_command("benchmarks.measuring.instructions:Counting")
+        order = {"workload": workload_name, "calls": calls, "folder": str(data)}
         what = f"counting instructions of {workload_name}"
-        if package is not None:
-            path = (_copied(package, own.folder),)
+        path = () if package is None else (_copied(package, own.folder),)
         for seed in seeds:
             for leftover in own.folder.glob("callgrind*"):
                 leftover.unlink()
@@ -116,7 +110,7 @@ def measure_instructions(
                 command, name=what, folder=own.folder, environment=counting_variables(path, seed),
                 pass_fds=[own.lock],
             ) as process:  # fmt: skip
-                operations = process.ask("count", PATIENCE_S, folder=str(data), **order)
+                operations = process.ask("count", PATIENCE_S, **order)
             try:
                 # Dump 1 ends before the work begins, dump 2 with it.
                 lines = Path(f"{out}.2").read_text().splitlines()
@@ -244,7 +238,7 @@ class Counting:
 
         stop_chance()
 
-    def count(self, registry: str, workload: str, calls: int, folder: str) -> int:
+    def count(self, workload: str, calls: int, folder: str) -> int:
         """Count the work; how many operations it was."""
         import gc
 
@@ -253,7 +247,7 @@ class Counting:
         requests = _Requests()
         if not requests.send(_RUNNING_ON_VALGRIND):
             raise RuntimeError("this process does not run under valgrind")
-        with prepared(registry, workload, calls, Path(folder)) as (chosen, state, calls):
+        with prepared(workload, calls, Path(folder)) as (chosen, state, calls):
             gc.collect()
             gc.disable()
             sample = requests.count(lambda: chosen.work(state, calls))

@@ -33,7 +33,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from weakref import WeakSet
 
 from benchmarks.common.exits import InfrastructureError, ending
@@ -80,14 +80,12 @@ def variables(*path: str | Path, hash_seed: int | None = None) -> dict[str, str]
     """This process's environment variables for one that imports from `path` first."""
     from benchmarks.records.environment import python_path
 
-    own = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    if path:
-        own["PYTHONPATH"] = python_path(*path)
+    own = {**os.environ, **({"PYTHONPATH": python_path(*path)} if path else {})}
+    own.pop("VIRTUAL_ENV", None)
     return own if hash_seed is None else {**own, "PYTHONHASHSEED": str(hash_seed)}
 
 
 _running: WeakSet[Process] = WeakSet()
-Started = TypeVar("Started", bound="Process")
 
 
 def kill_all() -> None:
@@ -96,7 +94,7 @@ def kill_all() -> None:
         each.kill()
 
 
-class Process:
+class Process(subprocess.Popen[bytes]):
     """A process that obeys. As a context manager it has ended after the block, and is killed where
     the block raised.
 
@@ -127,7 +125,7 @@ class Process:
         self._answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         try:
-            self._process = subprocess.Popen(
+            super().__init__(
                 list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
                 cwd=folder, env=variables() if environment is None else dict(environment),
                 pass_fds=tuple(pass_fds),
@@ -140,15 +138,10 @@ class Process:
         self._reader.start()
 
     def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
+        assert self.stdout is not None
+        for line in self.stdout:
             self._answers.put(line)
         self._answers.put(b"")
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
 
     @property
     def has_answered(self) -> bool:
@@ -157,18 +150,17 @@ class Process:
 
     def tell(self, verb: str, **order: Any) -> None:
         """Give an order, and do not wait: each order needs an `answer` later."""
-        assert self._process.stdin is not None
+        assert self.stdin is not None
         self._orders.append(verb)
         with suppress(OSError, ValueError):  # it is gone: `answer` says how
-            self._process.stdin.write(json.dumps({"do": verb, **order}).encode() + b"\n")
-            self._process.stdin.flush()
+            self.stdin.write(json.dumps({"do": verb, **order}).encode() + b"\n")
+            self.stdin.flush()
 
     def answer(self, patience_s: float = PATIENCE_S) -> Any:
         """The answer to the oldest order that has none yet.
 
         Raises:
-            ProcessLacks: what is measured lacks what the work needs.
-            WrongResult: a check failed.
+            ProcessLacks, WrongResult: what the work found.
             ProcessFailed: it ended, failed, or did not answer in time, and is killed then.
         """
         verb = self._orders.popleft()
@@ -181,8 +173,8 @@ class Process:
         if not line:
             self._answers.put(b"")  # it stays gone
             with suppress(subprocess.TimeoutExpired):
-                self._process.wait(5)
-            code = self._process.poll()
+                self.wait(5)
+            code = self.poll()
             how = "closed its output" if code is None else ending(code)
             raise ProcessFailed(f"{self.name} {how} at {verb!r}: {self._last_words()}")
         try:
@@ -202,26 +194,23 @@ class Process:
 
     def kill(self) -> None:
         """SIGKILL: it does not get to finish anything."""
-        self._process.kill()
-        self._process.wait()
+        super().kill()
+        self.wait()
 
     def close(self) -> None:
         """End its input, and wait until it ended; killed if that takes long. Twice is no error."""
-        assert self._process.stdin and self._process.stdout
+        assert self.stdin and self.stdout
         with suppress(OSError):  # it died before it read its last order
-            self._process.stdin.close()
+            self.stdin.close()
         try:
-            self._process.wait(_CLOSING_S)
+            self.wait(_CLOSING_S)
         except subprocess.TimeoutExpired:
             self.kill()
         self._reader.join(_CLOSING_S)
         if not self._reader.is_alive():
-            self._process.stdout.close()
+            self.stdout.close()
         self._errors.close()
         _running.discard(self)
-
-    def __enter__(self: Started) -> Started:
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:

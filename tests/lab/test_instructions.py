@@ -31,7 +31,7 @@ def copy(tmp_path: Path) -> Path:
 
 
 def count(folder: Path) -> float:
-    return measure_instructions(WORKLOAD, path=(folder,))
+    return measure_instructions(WORKLOAD, package=folder / "tubeq")
 
 
 def change(folder: Path, old: str, new: str) -> None:
