@@ -34,10 +34,9 @@ from benchmarks.common.exits import LabError
 from benchmarks.contenders import reference_sqlite
 from benchmarks.contenders.base import NORMAL
 from benchmarks.contenders.servers import Servers
-from benchmarks.measuring.contention import measure_contention
 from benchmarks.measuring.crash import measure_crash
 from benchmarks.measuring.queues import Peer, Plan, Session, prepare_all
-from benchmarks.measuring.verbs import measure_verbs
+from benchmarks.measuring.verbs import measure_contention, measure_verbs
 from benchmarks.records.environment import fingerprint
 from benchmarks.records.history import commit_of
 

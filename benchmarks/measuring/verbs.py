@@ -1,4 +1,5 @@
-"""One process: every verb of every queue timed, at several depths, interleaved."""
+"""Queues timed, interleaved: every verb by one process, at several depths; then several processes
+that claim and complete tasks of one queue as fast as they can."""
 
 from __future__ import annotations
 
@@ -24,6 +25,9 @@ FEWEST_FOR_P99 = 368
 _FEWEST_CALLS = 5
 _SETTLE_S = 300.0
 _FEWEST_ROUNDS = 3
+_HEAD_START_S = 0.05
+_FEWEST_FILLED = 2_000
+_USUAL_RATE = 20_000.0
 
 Round = Mapping[str, Sequence[int]]
 """By verb, the latencies of its calls in nanoseconds; of "batch", what each batch took for each of
@@ -32,22 +36,16 @@ its tasks."""
 
 @dataclass
 class Entry:
-    """A queue at one depth.
-
-    Args:
-        calls, batches: of a round.
-        rounds: by number.
-        note: why it has fewer figures than others.
-    """
+    """A queue at one depth."""
 
     peer: Peer
     process: Process | None = None
-    calls: int = _FEWEST_CALLS
-    batches: int = 1
+    calls: int = _FEWEST_CALLS  # of each verb in a round
+    batches: int = 1  # of a round
     next_task: int = 0
     spent_s: float = 0.0
-    rounds: dict[int, Round] = field(default_factory=dict)
-    note: str = ""
+    rounds: dict[int, Round] = field(default_factory=dict)  # by number
+    note: str = ""  # why it has fewer figures than others
 
     def measure(self) -> Round:
         """One round."""
@@ -168,10 +166,7 @@ def verb_figures(rounds: Sequence[Round]) -> dict[str, float]:
 
 def ratios(own: Mapping[int, Round], reference: Mapping[int, Round]) -> dict[str, float]:
     """Medians of the ratio to the reference of the same round, of latencies and rates.
-
-    Args:
-        own, reference: rounds by number.
-    """
+    `own` and `reference` are rounds by number."""
     found: dict[str, list[float]] = {}
     for number in own.keys() & reference.keys():
         mine, bare = (verb_figures([each[number]]) for each in (own, reference))
@@ -179,3 +174,102 @@ def ratios(own: Mapping[int, Round], reference: Mapping[int, Round]) -> dict[str
             if not name.endswith("_p99_us"):
                 found.setdefault(name.removesuffix("_us"), []).append(mine[name] / bare[name])
     return {name: median(each) for name, each in sorted(found.items())}
+
+
+@dataclass
+class Contest:
+    """A round of several processes with one queue."""
+
+    latencies: list[Sequence[int]]  # by process, of its tasks: claimed and completed
+    tasks: list[int]  # which they completed, all together
+    elapsed_s: float  # of the process that took longest
+    errors: int = 0  # calls that ended with an error
+    error: str = ""  # one of them
+
+
+def measure_contention(
+    session: Session, durability: str, rates: dict[str, float], rows: list[dict[str, Any]]
+) -> None:
+    """Add a row for every queue and number of processes.
+
+    `rates` are tasks a second of one process, where they are known: so much is queued that no
+    queue should become empty.
+    """
+    plan, peers = session.plan, session.timed(durability)
+    contests: dict[tuple[str, int], list[Contest]] = {}
+    notes: dict[tuple[str, int], str] = {}
+
+    def add_rows() -> None:
+        for (name, processes), own in contests.items():
+            error = next((each.error for each in own if each.error), "")
+            rows.append({
+                "queue": name, "durability": durability, "processes": processes,
+                "rounds": len(own), "figures": contention_figures(own) if own else {},
+                "note": notes.get((name, processes)) or error,
+            })  # fmt: skip
+
+    with ExitStack() as stack:
+        stack.callback(add_rows)
+        drivers = {
+            name: [stack.enter_context(each.start()) for _ in range(max(plan.processes))]
+            for name, each in peers.items()
+        }
+        for processes in plan.processes:
+            for name in chain(*session.order(list(peers), plan.contention_rounds)):
+                session.say(f"{name}, {processes} processes ({durability})")
+                key = (name, processes)
+                own = contests.setdefault(key, [])
+                if key in notes:
+                    continue
+                filled = max(_FEWEST_FILLED, int(3 * rates.get(name, _USUAL_RATE) * plan.work_s))
+                try:
+                    working = drivers[name][:processes]
+                    own.append(_contest(session, peers[name], durability, working, filled))
+                except (CannotRun, ProcessFailed) as error:
+                    notes[key] = gist_of(str(error))
+
+
+def _contest(
+    session: Session, peer: Peer, durability: str, drivers: list[Process], filled: int
+) -> Contest:
+    plan = session.plan
+    with session.place(peer) as place:
+        for number, driver in enumerate(drivers):
+            peer.open(driver, durability, place, create=number == 0)
+        tasks = min(plan.most_filled, filled)
+        drivers[0].ask("fill", first=0, count=tasks, budget_s=plan.fill_budget_s)
+        start_at = time.time() + _HEAD_START_S * len(drivers)
+        for driver in drivers:
+            driver.tell("work_until", start_at=start_at, seconds=plan.work_s)
+        answers = [driver.answer() for driver in drivers]
+        for driver in drivers:
+            driver.ask("close")
+    return Contest(
+        latencies=[unpack(answer["latencies"], "q") for answer in answers],
+        tasks=[task for answer in answers for task in unpack(answer["tasks"], "q")],
+        elapsed_s=max(answer["elapsed_s"] for answer in answers),
+        errors=sum(answer["errors"] for answer in answers),
+        error=next((answer["error"] for answer in answers if answer["error"]), ""),
+    )
+
+
+def contention_figures(contests: Sequence[Contest]) -> dict[str, float]:
+    """Medians over rounds of rate and fairness; tails and faults of all rounds together."""
+    calls = [*chain(*(chain(*each.latencies) for each in contests))]
+    figures = {
+        "tasks_per_s": median(len(each.tasks) / each.elapsed_s for each in contests),
+        "slowest_ms": max(calls, default=0) / 1e6,
+        "jain": median(jain([len(own) for own in each.latencies]) for each in contests),
+        "done_twice": sum(len(each.tasks) - len(set(each.tasks)) for each in contests),
+        "errors": sum(each.errors for each in contests),
+    }
+    for name, share, fewest in (("p50_ms", 0.5, 1), ("p99_ms", 0.99, FEWEST_FOR_P99)):
+        if len(calls) >= fewest:
+            figures[name] = percentile_us(calls, share) / 1e3
+    return figures
+
+
+def jain(counts: Sequence[float]) -> float:
+    """Jain's fairness index: 1 where all got the same, 1/n where one got all."""
+    squares = sum(count * count for count in counts)
+    return sum(counts) ** 2 / (len(counts) * squares) if squares else 0.0

@@ -19,13 +19,12 @@ from benchmarks.contenders.environments import CannotRun, _by_pyenv, gist_of, pr
 from benchmarks.contenders.registry import QUEUES, load
 from benchmarks.contenders.servers import Servers
 from benchmarks.judging.peers import judge_peers, read_limits
-from benchmarks.measuring.contention import Contest, contention_figures, jain
 from benchmarks.measuring.crash import crash_counts
 from benchmarks.measuring.driver import Driver
 from benchmarks.measuring.peers import Run, measure
 from benchmarks.measuring.process import unpack
 from benchmarks.measuring.queues import Peer, Plan, Session, choose
-from benchmarks.measuring.verbs import ratios, verb_figures
+from benchmarks.measuring.verbs import Contest, contention_figures, jain, ratios, verb_figures
 from benchmarks.reporting.peers import markdown
 from benchmarks.reporting.publish import read_peers
 
