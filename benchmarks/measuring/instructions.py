@@ -32,7 +32,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -157,39 +157,24 @@ def counting_lane() -> Iterator[Lane]:
     parent = memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
     for number in range(_LANES):
         folder = parent / f"{project().name}-instructions-{os.getuid()}-{number}"
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
         with ExitStack() as stack:
-            lock = _opened(folder)
-            if lock is None:
-                continue
-            stack.callback(os.close, lock)
             try:
+                low = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+                stack.callback(os.close, low)
+                # A high number: in the child too it must not move those of other files.
+                lock = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, _FIRST_LOCK)
+                stack.callback(os.close, lock)
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            except OSError:  # in use, or a link to elsewhere
                 continue
-            stack.callback(_empty, folder)
-            _empty(folder)
-            yield Lane(folder, lock)
-            return
+            if os.fstat(lock).st_uid == os.getuid():
+                stack.callback(_empty, folder)
+                _empty(folder)
+                yield Lane(folder, lock)
+                return
     raise RuntimeError(f"{_LANES} processes count instructions already, below {parent}")
-
-
-def _opened(folder: Path) -> int | None:
-    """The folder, made and open; None if it is another user's, or a link to elsewhere.
-
-    The number is a high one: in the child too it must not move those of other files.
-    """
-    import fcntl
-
-    try:
-        folder.mkdir(mode=0o700)
-    except FileExistsError:
-        if folder.is_symlink() or not folder.is_dir() or folder.stat().st_uid != os.getuid():
-            return None
-    low = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        return fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, _FIRST_LOCK)
-    finally:
-        os.close(low)
 
 
 def _empty(folder: Path) -> None:

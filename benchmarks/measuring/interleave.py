@@ -1,11 +1,11 @@
 """The block method: base and head measured interleaved, in pairs of fresh processes.
 
 Each side of a pair is a process (`sample.WorkloadActor`) with database files of its own, and only
-one of them works at a time. Batches come in pairs, in random order within the pair, so
-that what slows the machine for longer than a batch slows both alike and falls out of their ratio.
-A process pair yields one figure a metric, the median of its batches' log-ratios; the next pair has
-the folders swapped. Pairs share a PYTHONHASHSEED, and each has another, so that the layout of
-dictionaries is alike within a pair and averaged over the pairs.
+one of them works at a time. Batches come in pairs, in random order within the pair, so that what
+slows the machine for longer than a batch slows both alike and falls out of their ratio. A process
+pair yields one figure a metric, the median of its batches' log-ratios; the next pair has the
+folders swapped. Both processes of a pair have one PYTHONHASHSEED, each pair another, so that the
+layout of dictionaries is alike within a pair and averaged over the pairs.
 
 A batch of 200 calls has 10 beyond its P95, enough for a paired signal; for P99 five batches are
 pooled to 1,000 calls, which again puts 10 beyond it. A mean has no such need, and each stretch of
@@ -51,30 +51,17 @@ class Batch:
 
 @dataclass
 class PairResult:
-    """What one pair of processes gave.
+    """What one pair of processes gave."""
 
-    Args:
-        log_ratios: by metric; above 0 where the head is worse.
-        base, head: each side's own figure by metric, in the metric's unit.
-        base_calls, head_calls: seconds of every call.
-    """
-
-    log_ratios: dict[str, float]
-    base: dict[str, float]
+    log_ratios: dict[str, float]  # by metric; above 0 where the head is worse
+    base: dict[str, float]  # its own figure by metric, in the metric's unit
     head: dict[str, float]
-    base_calls: array[float]
+    base_calls: array[float]  # seconds of every call
     head_calls: array[float]
 
 
 class Contender(Process):
-    """The process of one side.
-
-    Args:
-        side: whose package it has.
-        benchmarks_root: the folder that has today's `benchmarks`.
-        folder: where its files go; exists, empty.
-        hash_seed: its PYTHONHASHSEED.
-    """
+    """The process of one side, in an empty folder, with the `benchmarks` of `benchmarks_root`."""
 
     def __init__(self, side: Side, benchmarks_root: Path, folder: Path, hash_seed: int) -> None:
         self.side = side
@@ -117,23 +104,15 @@ def run_pair(
     profile: str = "regular",
     progress: Callable[[], None] = lambda: None,
 ) -> PairResult:
-    """Measure one pair of processes.
+    """Measure one pair of processes, base and head; raises as Process.answer does.
 
     Args:
-        pair: base and head.
         folders: where the workload's files go.
-        batches: pairs of batches.
-        chance: draws the order within each pair of batches.
-        progress: called after each pair of batches.
-
-    Raises:
-        ProcessLacks, WrongResult, ProcessFailed: as of Process.answer.
+        batches: pairs of batches, each in an order that `chance` draws; then `progress` is called.
     """
     calls = 0
-    # Which side makes its files first swaps too.
-    for contender in chance.sample(pair, 2):
-        index = pair.index(contender)
-        place = folders / f"data-{index}"
+    for index in chance.sample((0, 1), 2):  # which side makes its files first swaps too
+        contender, place = pair[index], folders / f"data-{index}"
         place.mkdir()
         stock = stock_folder(folders.parent, index, contender.side, workload)
         calls = contender.ask(
@@ -142,9 +121,8 @@ def run_pair(
         )  # fmt: skip
     if calls <= 0:
         raise InfrastructureError(f"the workload {workload!r} has no batches for a gate")
-    for _ in range(WARM_UP_BATCHES):
-        for contender in pair:
-            contender.batch(calls)
+    for contender in pair * WARM_UP_BATCHES:
+        contender.batch(calls)
     measured: tuple[list[Batch], list[Batch]] = ([], [])
     for _ in range(batches):
         for index in chance.sample((0, 1), 2):

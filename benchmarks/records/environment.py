@@ -39,11 +39,9 @@ def machine_name() -> str:
 def fingerprint(folder: Path | None = None) -> dict[str, Any]:
     """What can change figures on this machine, as JSON values; None where it cannot be found.
 
-    Among them: governor (of the processor's clock), load_1m (running processes, mean of a minute),
-    and clock_resolution_ns (of time.perf_counter, as measured).
-
-    Args:
-        folder: where the measured database files are; the folder for temporary files if None.
+    `folder` is where the measured database files are; the folder for temporary files if None.
+    Among the values: governor (of the processor's clock), load_1m (running processes, mean of a
+    minute), and clock_resolution_ns (of time.perf_counter, as measured).
     """
     names = re.search(r'^PRETTY_NAME="?([^"\n]*)', _text("/etc/os-release") or "", re.MULTILINE)
     return {
@@ -60,11 +58,8 @@ def fingerprint(folder: Path | None = None) -> dict[str, Any]:
 
 
 def python_path(*folders: Path | str) -> str:
-    """Folders as a PYTHONPATH.
-
-    Raises:
-        InfrastructureError: one has the separator in its name, which cannot be quoted there.
-    """
+    """Folders as a PYTHONPATH; InfrastructureError if one has the separator in its name, which
+    cannot be quoted there."""
     for folder in folders:
         if os.pathsep in str(folder):
             raise InfrastructureError(

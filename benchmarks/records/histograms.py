@@ -27,11 +27,7 @@ def encode_histogram(latencies_s: Iterable[float]) -> str:
 
 
 def merge_histograms(encoded: Sequence[str]) -> Any:
-    """One `HdrHistogram` of several encoded ones.
-
-    Raises:
-        BadHistogram: one of them is not an encoded histogram.
-    """
+    """One `HdrHistogram` of several encoded ones; BadHistogram if one of them is not."""
     decode = import_module("hdrh.histogram").HdrHistogram.decode
     merged = _new()
     for text in encoded:

@@ -66,13 +66,10 @@ def series(
 
 
 def commit_of(revision: str = "HEAD", repository: Path | None = None) -> Commit:
-    """A revision of the repository, as it is recorded; HEAD is dirty if tracked files differ.
+    """A revision of the repository, as it is recorded; HEAD is dirty if tracked files differ, but
+    for what the lab writes under results/.
 
-    What the lab writes under results/ does not make a tree dirty.
-
-    Raises:
-        UnknownRevision: git knows no such revision.
-        InfrastructureError: git cannot answer: there is no repository, say.
+    Raises UnknownRevision, or InfrastructureError if git cannot answer: no repository, say.
     """
     folder = repository or RESULTS.parent
     sha = git.resolve(folder, revision)

@@ -56,9 +56,7 @@ def keep(
 ) -> Path:
     """Add one workload to a package's file in a series' folder, or replace it there.
 
-    Raises:
-        InfrastructureError: it cannot be written.
-        BadInput: it was written by a newer lab.
+    Raises InfrastructureError if it cannot be written, BadInput if a newer lab wrote it.
     """
     path = folder / f"{package.key}.json"
     found = _read(path)
@@ -85,10 +83,7 @@ def keep(
 
 def read(folder: Path) -> Iterator[Kept]:
     """The files of a folder and of the folders in it. What cannot be read is left out, so that it
-    is measured again.
-
-    Raises:
-        BadInput: a file was written by a newer lab, which an older one must not replace.
+    is measured again; BadInput if a newer lab wrote a file, which an older one must not replace.
     """
     for path in sorted(folder.rglob("*.json")):
         found = _read(path)

@@ -21,27 +21,19 @@ from benchmarks.common.project import parse_toml, project
 
 @dataclass(frozen=True)
 class Package:
-    """One distinct package.
+    """One distinct package, and the first commit that has it."""
 
-    Args:
-        key: 16 hexadecimal digits.
-        sha, subject: of the first commit that has it: the full id, the message's first line.
-        committed_at: ISO 8601 with its offset.
-        commits: how many commits share it.
-    """
-
-    key: str
+    key: str  # 16 hexadecimal digits
     sha: str
     subject: str
-    committed_at: str
-    commits: int = 1
+    committed_at: str  # ISO 8601 with its offset
+    commits: int = 1  # how many share it
 
 
 def distinct_packages(repository: Path, revisions: str = "HEAD") -> list[Package]:
     """The packages of a range, oldest first, without commits that have none.
 
     Args:
-        repository: the folder with `.git`.
         revisions: "HEAD" for all that led to it, or a range such as "v1..main".
 
     Raises:
@@ -69,11 +61,7 @@ def moment(text: str) -> datetime:
 
 
 def previous_package(repository: Path, revision: str = "HEAD") -> Package:
-    """The distinct package before the revision's own.
-
-    Raises:
-        UnknownRevision: there is none, or the clone does not reach so far.
-    """
+    """The distinct package before the revision's own; UnknownRevision if the clone has none."""
     packages = distinct_packages(repository, revision)
     if len(packages) < 2:
         hint = f"; {git.UNSHALLOW}" if git.is_shallow(repository) else ""
@@ -83,10 +71,7 @@ def previous_package(repository: Path, revision: str = "HEAD") -> Package:
 
 def content_key(tree: Path) -> str:
     """Names what the package in a tree and its dependencies are: equal ones run alike.
-
-    Raises:
-        InfrastructureError: it cannot be read.
-    """
+    InfrastructureError if it cannot be read."""
     digest = hashlib.sha256()
     try:
         for part in (project().source, *project().also):

@@ -52,14 +52,8 @@ class Commit:
 class WorkloadRecord:
     """One workload measured at one commit on one machine.
 
-    Args:
-        metrics: by name, unit last: latency_p50_ms ... latency_p99_ms, latency_max_ms,
-            latency_mean_ms, throughput_per_s, and the sample's own values. Higher is better only
-            for names that end in `_per_s`: see `higher_is_better`.
-        counters: deterministic counts per operation, such as {"vm_steps": 112.0}.
-        calls: how many calls were timed; 0 where a call means nothing.
-        operations, elapsed_s: what the throughput was made of, so that repeats can be folded.
-        histogram: all latencies in nanoseconds, as hdrhistogram's own base64 text.
+    `metrics` by name, unit last: latency_p50_ms ... latency_p99_ms, latency_max_ms,
+    latency_mean_ms, throughput_per_s, and the sample's own values.
     """
 
     workload: str
@@ -69,11 +63,11 @@ class WorkloadRecord:
     measured_at: str
     environment: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Measure] = field(default_factory=dict)
-    counters: Mapping[str, float] = field(default_factory=dict)
-    calls: int = 0
-    operations: int = 0
+    counters: Mapping[str, float] = field(default_factory=dict)  # per operation: vm_steps ...
+    calls: int = 0  # how many were timed; 0 where a call means nothing
+    operations: int = 0  # with elapsed_s, what the throughput was made of
     elapsed_s: float = 0.0
-    histogram: str | None = None
+    histogram: str | None = None  # of all latencies, as histograms.py encodes them
     schema: int = SCHEMA_VERSION
 
     def to_json(self) -> dict[str, Any]:
@@ -87,11 +81,7 @@ class WorkloadRecord:
 
     @classmethod
     def from_json(cls, data: Any) -> WorkloadRecord:
-        """The record that `to_json` wrote.
-
-        Raises:
-            BadRecord: a field is missing or of another type, or the schema is a newer one.
-        """
+        """The record that `to_json` wrote; BadRecord says which field is missing or malformed."""
         try:
             if data["schema"] > SCHEMA_VERSION:
                 raise BadRecord(f"schema {data['schema']} is newer than {SCHEMA_VERSION}")
@@ -146,8 +136,7 @@ class RunRecord:
 
         Args:
             samples: by workload name, its `benchmarks.workloads.base.Sample`.
-            counters: by workload name, counts per operation.
-            limits: by workload name, limits by metric.
+            counters, limits: by workload name, counts per operation, limits by metric.
             measured_at: ISO 8601; now if "".
             about: a WorkloadRecord's commit, machine, profile and environment (the fingerprint).
         """

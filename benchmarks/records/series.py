@@ -22,40 +22,26 @@ Kind = Literal["instructions", "time", "waits"]
 
 @dataclass(frozen=True)
 class Point:
-    """A figure of one package.
-
-    Args:
-        package: which.
-        place: its place among the packages of the history, from 0: neighbours of a series whose
-            places differ by more than 1 have a gap between them.
-        value: a ratio, or instructions.
-        low, high: the ends of its interval; the value itself where it was counted.
-        counters: exact counters of the package, instructions among them, where it was counted.
-        record: what its file has of the workload: pairs, calls, measured_at, absolute values ...
-    """
+    """A figure of one package: a ratio, or instructions."""
 
     package: Package
-    place: int
+    place: int  # among the packages of the history, from 0: places more than 1 apart have a gap
     value: float
-    low: float
+    low: float  # the ends of its interval; the value itself where it was counted
     high: float
     counters: Mapping[str, float] = field(default_factory=dict)
+    """Exact ones, instructions among them, where the package was counted."""
     record: Mapping[str, Any] = field(default_factory=dict)
+    """What its file has of the workload: pairs, calls, measured_at, absolute values ..."""
 
 
 @dataclass(frozen=True)
 class Age:
-    """How far the newest package of a series is behind the newest of the history.
+    """How far the newest package of a series is behind the newest of the history."""
 
-    Args:
-        commits: that came after the last one which has the measured package.
-        packages: distinct ones that came after it.
-        days: between the two packages' first commits.
-    """
-
-    commits: int
-    packages: int
-    days: float
+    commits: int  # that came after the last one which has the measured package
+    packages: int  # distinct ones that came after it
+    days: float  # between the two packages' first commits
 
     def __str__(self) -> str:
         if not self.packages:
@@ -65,27 +51,16 @@ class Age:
 
 @dataclass(frozen=True)
 class Series:
-    """One figure over the packages.
-
-    Args:
-        workload: its name.
-        metric: "instructions", or "latency_p95_ms" and the like as a ratio.
-        kind: how it is judged.
-        name: the folder it is kept in.
-        environment: what it depends on.
-        companion: what the ratio is to; "" for instructions.
-        points: oldest first; at least one.
-        packages: all of the history, oldest first.
-    """
+    """One figure over the packages."""
 
     workload: str
-    metric: str
-    kind: Kind
-    name: str
-    environment: Mapping[str, Any]
-    companion: str
-    points: Sequence[Point]
-    packages: Sequence[Package]
+    metric: str  # "instructions", or "latency_p95_ms" and the like as a ratio
+    kind: Kind  # how it is judged
+    name: str  # of the folder it is kept in
+    environment: Mapping[str, Any]  # what it depends on
+    companion: str  # what the ratio is to; "" for instructions
+    points: Sequence[Point]  # oldest first; at least one
+    packages: Sequence[Package]  # all of the history, oldest first
 
     @property
     def age(self) -> Age:
@@ -106,13 +81,8 @@ class Series:
 def read_series(results: Path, packages: Sequence[Package]) -> list[Series]:
     """Every series of a results folder: by workload, then metric, newest series first.
 
-    Args:
-        results: the results folder.
-        packages: `distinct_packages(root)`, oldest first; [] takes those that the records name, in
-            the order of their commits' times.
-
-    Raises:
-        BadInput: a file was written by a newer lab.
+    `packages` are `distinct_packages(root)`, oldest first; [] takes those that the records name, in
+    the order of their commits' times. BadInput if a file was written by a newer lab.
     """
     counted, timed = [*read(results / "counts")], [*read(results / "ratios")]
     order = list(packages)
@@ -128,8 +98,8 @@ def read_series(results: Path, packages: Sequence[Package]) -> list[Series]:
         for name, own in each.workloads.items() if "lacks" not in own
     }  # fmt: skip
     found = [*_series(counted, order, {}), *_series(timed, order, counters)]
-    return sorted(found, key=lambda each: (each.workload, each.metric, -each.points[-1].place,
-        -len(each.points), each.name))  # fmt: skip
+    found.sort(key=lambda each: (-each.points[-1].place, -len(each.points), each.name))
+    return sorted(found, key=lambda each: (each.workload, each.metric))
 
 
 def current(series: Iterable[Series]) -> list[Series]:
@@ -172,7 +142,6 @@ def _series(
     for (name, metric, series, companion), (first, points) in found.items():
         if points:
             kind: Kind = "time" if companion.startswith("anchor") else "waits"
-            yield Series(
-                name, metric, "instructions" if metric == INSTRUCTIONS else kind, series,
-                first.environment, companion, sorted(points, key=lambda point: point.place), order,
-            )  # fmt: skip
+            kind = "instructions" if metric == INSTRUCTIONS else kind
+            points.sort(key=lambda point: point.place)
+            yield Series(name, metric, kind, series, first.environment, companion, points, order)
