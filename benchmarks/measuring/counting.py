@@ -38,7 +38,7 @@ class _Counts:
             connection: sqlite3.Connection = real_connect(*args, **settings)
             self._connections.append(connection)
             if self._is_watching:
-                self._watch(connection)
+                self.watch(True, connection)
             return connection
 
         sqlite3.connect = sqlite3.dbapi2.connect = connect  # type: ignore[assignment]
@@ -52,39 +52,29 @@ class _Counts:
 
         return counted
 
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Count steps and statements: not always, since counting makes Python calls itself."""
-        self._is_watching = True
-        self._each(self._watch)
-        try:
-            yield
-        finally:
-            self._is_watching = False
-            self._each(lambda each: each.set_progress_handler(None, 0))
-            self._each(lambda each: each.set_trace_callback(None))
+    def watch(self, on: bool, *connections: sqlite3.Connection) -> None:
+        """Count steps and statements, of all connections if none is named: not always, since
+        counting makes Python calls itself."""
+        self._is_watching = on
+        for connection in connections or self._connections:
+            with suppress(sqlite3.ProgrammingError):  # it was closed
+                connection.set_progress_handler(self._step if on else None, 1)
+                connection.set_trace_callback(self._statement if on else None)
 
-    def _watch(self, connection: sqlite3.Connection) -> None:
-        def step() -> int:
-            self.vm_steps += 1
-            return 0
+    def _step(self) -> int:
+        self.vm_steps += 1
+        return 0
 
-        def statement(sql: str) -> None:
-            self.statements += not sql.startswith("--")  # "-- " opens the line of a trigger's
-
-        connection.set_progress_handler(step, 1)
-        connection.set_trace_callback(statement)
+    def _statement(self, sql: str) -> None:
+        self.statements += not sql.startswith("--")  # "-- " opens the line of a trigger's
 
     def syncs_commits(self) -> bool:
         """Whether SQLite itself syncs the log at each commit of any connection."""
-        levels: list[int] = []
-        self._each(lambda each: levels.append(each.execute("PRAGMA synchronous").fetchone()[0]))
-        return max(levels, default=0) >= 2
-
-    def _each(self, step: Callable[[sqlite3.Connection], None]) -> None:
-        for connection in self._connections:
+        for each in self._connections:
             with suppress(sqlite3.ProgrammingError):  # it was closed
-                step(connection)
+                if each.execute("PRAGMA synchronous").fetchone()[0] >= 2:
+                    return True
+        return False
 
 
 def stop_chance() -> None:
@@ -171,8 +161,9 @@ def _sqlite_counters(
     names = ("pages_written", "transactions", "wal_bytes", "vm_steps", "statements", "fsyncs")
     before = (*_wal(folder), counts.vm_steps, counts.statements, counts.fsyncs)
     first, second = _read_bytes(), _read_bytes()  # twice: what reading the counter itself adds
-    with counts.watching():
-        operations: int = workload.work(state, calls).operations
+    counts.watch(True)
+    operations: int = workload.work(state, calls).operations
+    counts.watch(False)
     own = counts.vm_steps, counts.statements, counts.fsyncs
     last = _read_bytes()
     after = (*_wal(folder), *own)

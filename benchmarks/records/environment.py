@@ -43,12 +43,14 @@ def fingerprint(folder: Path | None = None) -> dict[str, Any]:
     Among the values: governor (of the processor's clock), load_1m (running processes, mean of a
     minute), and clock_resolution_ns (of time.perf_counter, as measured).
     """
+    pages = os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else None
     names = re.search(r'^PRETTY_NAME="?([^"\n]*)', _text("/etc/os-release") or "", re.MULTILINE)
     return {
         "machine": machine_name(),
         "system": names[1] if names else f"{platform.system()} {platform.release()}",
         "kernel": platform.release(), "cpu": cpu_model(), "architecture": platform.machine(),
-        "cores": cores(), "memory_mb": _memory_mb(), "python": python_version(),
+        "cores": cores(), "python": python_version(),
+        "memory_mb": pages and pages * os.sysconf("SC_PAGE_SIZE") // 10**6,
         "sqlite": sqlite3.sqlite_version,
         "filesystem": _filesystem(folder or Path(tempfile.gettempdir())),
         "governor": _text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
@@ -93,13 +95,6 @@ def clock_resolution_s() -> float:
 def python_version() -> str:
     """The implementation and its version: "CPython 3.11.7"."""
     return f"{platform.python_implementation()} {platform.python_version()}"
-
-
-def _memory_mb() -> int | None:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 10**6
-    except (AttributeError, OSError, ValueError):
-        return None
 
 
 def _filesystem(folder: Path) -> str | None:

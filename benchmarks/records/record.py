@@ -25,7 +25,7 @@ QUANTILES: Mapping[str, float] = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 
 CLOCK_STEPS = 10
 
 
-class BadRecord(ValueError):
+class BadRecord(Exception):
     """A record that cannot be read: the message says which field and why."""
 
 
@@ -104,8 +104,6 @@ class WorkloadRecord:
             if not re.fullmatch(r"[0-9a-f]{7,64}", record.commit.sha):
                 raise BadRecord(f"commit.sha is not a commit: {record.commit.sha!r:.60}")
             _moment(record.commit.committed_at)
-        except BadRecord:
-            raise
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BadRecord(f"{type(error).__name__}: {error}") from error
         return record
