@@ -155,8 +155,8 @@ def crash_counts(
         from_record       whether the queue's own record was asked too, not the logs alone
     """
     said = [line.strip().partition(" ") for line in lines]
-    begun, done = (Counter(int(rest) for is_, _, rest in said if is_ == each) for each in "WC")
-    errors = [rest for is_, _, rest in said if is_ == "E"]
+    begun, done = (Counter(int(rest) for tag, _, rest in said if tag == each) for each in "WC")
+    errors = [rest for tag, _, rest in said if tag == "E"]
     lost = sorted({*range(tasks)} - {*done} - {*(completed or ())})
     figures = {
         "tasks": tasks, "kills": kills, "lost": len(lost),

@@ -26,11 +26,7 @@ _clock = time.perf_counter_ns
 
 
 class Driver:
-    """The state between two orders.
-
-    Args:
-        place: "module:Class" of the queue.
-    """
+    """The state between two orders; `place` is "module:Class" of the queue."""
 
     _queue: Queue
     _is_open = False

@@ -23,7 +23,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from hashlib import sha256
@@ -68,12 +68,15 @@ class Run:
         """All of it as JSON values: what is published."""
         measured_at = datetime.fromtimestamp(self.began, timezone.utc)
         content = Path(reference_sqlite.__file__).read_bytes()
+        commit = None
+        with suppress(LabError):  # a copy without git
+            commit = asdict(commit_of())
         return {
             "schema": SCHEMA, "kind": "peers", "quick": self.is_quick,
             "interrupted": self.is_interrupted,
             "measured_at": measured_at.isoformat(timespec="seconds"),
             "elapsed_s": round(time.time() - self.began, 1),
-            "commit": _commit(), "environment": fingerprint(),
+            "commit": commit, "environment": fingerprint(),
             "reference": {"name": "reference_sqlite", "sha256": sha256(content).hexdigest()},
             "plan": asdict(self.plan), "queues": [_described(each) for each in self.peers],
             "verbs": self.verbs, "contention": self.contention, "crash": self.crash,
@@ -93,7 +96,6 @@ def measure(
     Processes, servers and files are gone when this returns, or is interrupted.
 
     Args:
-        run: its plan says how much.
         chosen: by name, where the queues are.
         say: called before each step.
         extra_path: where queues that are not of this repository are found.
@@ -140,10 +142,3 @@ def _described(peer: Peer) -> dict[str, Any]:
         "reason": peer.reason, "requirements": list(queue.requirements), "lacks": lacks,
         **{name: getattr(queue, name) for name in shown},
     }  # fmt: skip
-
-
-def _commit() -> dict[str, Any] | None:
-    try:
-        return asdict(commit_of())
-    except LabError:  # a copy without git
-        return None

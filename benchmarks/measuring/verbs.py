@@ -176,15 +176,9 @@ def ratios(own: Mapping[int, Round], reference: Mapping[int, Round]) -> dict[str
     return {name: median(each) for name, each in sorted(found.items())}
 
 
-@dataclass
-class Contest:
-    """A round of several processes with one queue."""
-
-    latencies: list[Sequence[int]]  # by process, of its tasks: claimed and completed
-    tasks: list[int]  # which they completed, all together
-    elapsed_s: float  # of the process that took longest
-    errors: int = 0  # calls that ended with an error
-    error: str = ""  # one of them
+Contest = Sequence[Mapping[str, Any]]
+"""What each process of a round says: latencies of its tasks, claimed and completed; which tasks;
+elapsed_s; errors (calls that ended with one) and the last error."""
 
 
 def measure_contention(
@@ -201,11 +195,11 @@ def measure_contention(
 
     def add_rows() -> None:
         for (name, processes), own in contests.items():
-            error = next((each.error for each in own if each.error), "")
+            errors = [each["error"] for each in chain(*own) if each["error"]]
             rows.append({
                 "queue": name, "durability": durability, "processes": processes,
                 "rounds": len(own), "figures": contention_figures(own) if own else {},
-                "note": notes.get((name, processes)) or error,
+                "note": notes.get((name, processes)) or "".join(errors[:1]),
             })  # fmt: skip
 
     with ExitStack() as stack:
@@ -244,24 +238,21 @@ def _contest(
         answers = [driver.answer() for driver in drivers]
         for driver in drivers:
             driver.ask("close")
-    return Contest(
-        latencies=[unpack(answer["latencies"], "q") for answer in answers],
-        tasks=[task for answer in answers for task in unpack(answer["tasks"], "q")],
-        elapsed_s=max(answer["elapsed_s"] for answer in answers),
-        errors=sum(answer["errors"] for answer in answers),
-        error=next((answer["error"] for answer in answers if answer["error"]), ""),
-    )
+    packed = ("latencies", "tasks")
+    return [{**each, **{name: unpack(each[name], "q") for name in packed}} for each in answers]
 
 
 def contention_figures(contests: Sequence[Contest]) -> dict[str, float]:
     """Medians over rounds of rate and fairness; tails and faults of all rounds together."""
-    calls = [*chain(*(chain(*each.latencies) for each in contests))]
+    calls = [*chain(*(own["latencies"] for each in contests for own in each))]
+    tasks = [[*chain(*(own["tasks"] for own in each))] for each in contests]
+    elapsed_s = [max(own["elapsed_s"] for own in each) for each in contests]
     figures = {
-        "tasks_per_s": median(len(each.tasks) / each.elapsed_s for each in contests),
+        "tasks_per_s": median(len(done) / took_s for done, took_s in zip(tasks, elapsed_s)),
         "slowest_ms": max(calls, default=0) / 1e6,
-        "jain": median(jain([len(own) for own in each.latencies]) for each in contests),
-        "done_twice": sum(len(each.tasks) - len(set(each.tasks)) for each in contests),
-        "errors": sum(each.errors for each in contests),
+        "jain": median(jain([len(own["latencies"]) for own in each]) for each in contests),
+        "done_twice": sum(len(done) - len(set(done)) for done in tasks),
+        "errors": sum(own["errors"] for each in contests for own in each),
     }
     for name, share, fewest in (("p50_ms", 0.5, 1), ("p99_ms", 0.99, FEWEST_FOR_P99)):
         if len(calls) >= fewest:

@@ -24,7 +24,7 @@ from benchmarks.measuring.driver import Driver
 from benchmarks.measuring.peers import Run, measure
 from benchmarks.measuring.process import unpack
 from benchmarks.measuring.queues import Peer, Plan, Session, choose
-from benchmarks.measuring.verbs import Contest, contention_figures, jain, ratios, verb_figures
+from benchmarks.measuring.verbs import contention_figures, jain, ratios, verb_figures
 from benchmarks.reporting.peers import markdown
 from benchmarks.reporting.publish import read_peers
 
@@ -320,8 +320,9 @@ def test_jain_and_double_claims():
     assert jain([5, 5, 5, 5]) == 1
     assert jain([20, 0, 0, 0]) == 0.25
     assert jain([0, 0]) == 0
-    contest = Contest([[1_000_000], [2_000_000, 3_000_000]], [1, 2, 2], 0.5, errors=1)
-    figures = contention_figures([contest])
+    one = {"latencies": [1_000_000], "tasks": [1], "elapsed_s": 0.4, "errors": 1}
+    two = {"latencies": [2_000_000, 3_000_000], "tasks": [2, 2], "elapsed_s": 0.5, "errors": 0}
+    figures = contention_figures([[one, two]])
     assert figures["tasks_per_s"] == 6
     assert figures["slowest_ms"] == 3
     assert (figures["done_twice"], figures["errors"]) == (1, 1)
