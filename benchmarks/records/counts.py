@@ -1,7 +1,7 @@
 """results/counts/<series>/<package>.json: instructions and exact counters of each package.
 
 What can be counted exactly makes a history that can be believed: no machine's bad day shows in it.
-A series is what counts depend on beside the package: the CPU, Python, SQLite, valgrind and the C
+A series is what counts depend on besides the package: the CPU, Python, SQLite, valgrind and the C
 library. The form of a file is in package_files.py; of a workload it has
 {"instructions": per operation, "counters": {name: per operation}}.
 """
@@ -20,7 +20,7 @@ from benchmarks.records.package_files import series_name
 
 
 def environment(seeds: Sequence[int]) -> dict[str, Any]:
-    """What the counts depend on beside the package."""
+    """What the counts depend on besides the package."""
     try:
         asked = ["valgrind", "--version"]
         valgrind = subprocess.run(asked, capture_output=True, text=True, check=False).stdout

@@ -1,7 +1,7 @@
 """results/<what>/<series>/<package>.json: what was measured of one package, a file a package.
 
 Two runs that measure different packages write different files, so they cannot conflict in git; no
-file is appended to, and each is whole at all times. A series is what the figures depend on beside
+file is appended to, and each is whole at all times. A series is what the figures depend on besides
 the package (`environment`): its folder's name ends with a hash of that.
 
     schema       1

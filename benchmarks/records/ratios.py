@@ -36,7 +36,7 @@ _WIDEST = 10.0
 
 
 def environment(companion: str) -> dict[str, Any]:
-    """What the ratios of a series depend on beside the package.
+    """What the ratios of a series depend on besides the package.
 
     Args:
         companion: names it and its content: "anchor <package key>", "reference_sqlite <hash>".
