@@ -4,7 +4,7 @@ A workload runs in a Python process of its own, in which everything that chance 
 could change stands still: hashes and random numbers are seeded, time is a counter, and background
 threads are not started (a checkpoint at a random moment is no property of a call). So a planted
 predicate shows as exactly +2 VM steps a claim, and one run is enough. Counters are blind to locks,
-contention and what a sync costs: they stand beside latencies, not in their place.
+contention and what a sync costs: they stand next to latencies, not in their place.
 
 Per operation:
 

@@ -1,4 +1,4 @@
-"""What the process in which counters are taken does; counters.py says what they are, and why so.
+"""What a process that counts does; counters.py and instructions.py say what, and why so.
 
 Modules that take something which is replaced here are imported afterwards, inside functions. Only
 the standard library is used.
@@ -6,6 +6,8 @@ the standard library is used.
 
 from __future__ import annotations
 
+import ctypes
+import mmap
 import os
 import sqlite3
 import struct
@@ -20,6 +22,15 @@ _PYTHON_CALLS = 20
 _FRAME = struct.Struct(">II8s8s")
 _HEADER_BYTES = 32
 _EPOCH_S = 1_800_000_000.0
+_REQUEST = bytes.fromhex(
+    "4889f8"  # mov rax, rdi: the request and its arguments, six 64-bit numbers
+    "4889f2"  # mov rdx, rsi: the answer where there is no valgrind
+    "48c1c703 48c1c70d 48c1c73d 48c1c733 4887db"  # the sequence that valgrind recognises
+    "4889d0 c3"  # mov rax, rdx; ret
+)
+_RUNNING_ON_VALGRIND = 0x1001
+_CALLGRIND = ord("C") << 24 | ord("T") << 16
+_DUMP_STATS, _ZERO_STATS, _START, _STOP = (_CALLGRIND + number for number in (0, 1, 4, 5))
 
 
 class _Counts:
@@ -213,6 +224,35 @@ def _python_counters(workload: Any, state: Any, calls: int) -> dict[str, float]:
     return {"python_calls": called[0] / operations, "python_peak_bytes": peak - before}
 
 
+class _Requests:
+    """Client requests to the valgrind that this process runs under."""
+
+    def __init__(self) -> None:
+        protection = mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
+        self._page = mmap.mmap(-1, mmap.PAGESIZE, prot=protection)
+        self._page.write(_REQUEST)
+        address = ctypes.addressof(ctypes.c_char.from_buffer(self._page))
+        self._call = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64)(address)
+        self._arguments = (ctypes.c_uint64 * 6)()
+
+    def send(self, request: int) -> int:
+        """The answer; 0 outside of valgrind."""
+        self._arguments[0] = request
+        answer: int = self._call(ctypes.addressof(self._arguments), 0)
+        return answer
+
+    def count(self, work: Callable[[], Any]) -> Any:
+        """What `work` returns; its instructions go into callgrind's next dump but one."""
+        self.send(_START)
+        self.send(_DUMP_STATS)
+        self.send(_ZERO_STATS)
+        try:
+            return work()
+        finally:
+            self.send(_DUMP_STATS)
+            self.send(_STOP)
+
+
 class Counting:
     """The actor that counts: time and chance stand still from its start on."""
 
@@ -231,6 +271,20 @@ class Counting:
                 python = _python_counters(chosen, state, min(calls, _PYTHON_CALLS))
                 found = _sqlite_counters(chosen, state, calls, folder, counts)
         return {**found, **python}
+
+    def instructions(self, workload: str, calls: int, folder: str) -> int:
+        """Count the work's instructions; how many operations it was."""
+        import gc
+
+        requests = _Requests()
+        if not requests.send(_RUNNING_ON_VALGRIND):
+            raise RuntimeError("this process does not run under valgrind")
+        with prepared(workload, calls, Path(folder)) as (chosen, state, calls):
+            gc.collect()
+            gc.disable()
+            sample = requests.count(lambda: chosen.work(state, calls))
+            gc.enable()
+        return int(sample.operations)
 
 
 @contextmanager

@@ -16,26 +16,22 @@ What moves the count by up to half a per cent although the code is the same: the
 paths of the database and of the environment (their characters decide where dictionaries collide).
 So the seeds are given, the database lies in a folder of a fixed name, one for each that counts at
 the same time, and a difference below SMALLEST_CHANGE is none.
-
-Only the standard library is used here: this file also runs in the environment of an older commit.
 """
 
 from __future__ import annotations
 
 import compileall
-import ctypes
 import hashlib
-import mmap
 import os
 import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from benchmarks.common.project import project
 from benchmarks.measuring.counters import PATIENCE_S, counting_variables
@@ -47,15 +43,6 @@ SMALLEST_CHANGE_OF_FIVE = 0.003
 """The same of the median of five."""
 _LANES = 8
 _FIRST_LOCK = 100
-_REQUEST = bytes.fromhex(
-    "4889f8"  # mov rax, rdi: the request and its arguments, six 64-bit numbers
-    "4889f2"  # mov rdx, rsi: the answer where there is no valgrind
-    "48c1c703 48c1c70d 48c1c73d 48c1c733 4887db"  # the sequence that valgrind recognises
-    "4889d0 c3"  # mov rax, rdx; ret
-)
-_RUNNING_ON_VALGRIND = 0x1001
-_CALLGRIND = ord("C") << 24 | ord("T") << 16
-_DUMP_STATS, _ZERO_STATS, _START, _STOP = (_CALLGRIND + number for number in (0, 1, 4, 5))
 
 
 def why_not() -> str:
@@ -97,7 +84,7 @@ def measure_instructions(
         out, data = own.folder / "callgrind", own.folder / "data"
         command = ["valgrind", "-q", "--tool=callgrind", "--instr-atstart=no"]
         command += [f"--callgrind-out-file={out}"]
-        command += actor_command("benchmarks.measuring.instructions:Counting")
+        command += actor_command("benchmarks.measuring.counting:Counting")
         order = {"workload": workload_name, "calls": calls, "folder": str(data)}
         what = f"counting instructions of {workload_name}"
         path = () if package is None else (_copied(package, own.folder),)
@@ -110,7 +97,7 @@ def measure_instructions(
                 command, name=what, folder=own.folder, environment=counting_variables(path, seed),
                 pass_fds=[own.lock],
             ) as process:  # fmt: skip
-                operations = process.ask("count", PATIENCE_S, **order)
+                operations = process.ask("instructions", PATIENCE_S, **order)
             try:
                 # Dump 1 ends before the work begins, dump 2 with it.
                 lines = Path(f"{out}.2").read_text().splitlines()
@@ -184,57 +171,3 @@ def _empty(folder: Path) -> None:
             shutil.rmtree(each, ignore_errors=True)
         else:
             each.unlink(missing_ok=True)
-
-
-class _Requests:
-    """Client requests to the valgrind that this process runs under."""
-
-    def __init__(self) -> None:
-        protection = mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
-        self._page = mmap.mmap(-1, mmap.PAGESIZE, prot=protection)
-        self._page.write(_REQUEST)
-        address = ctypes.addressof(ctypes.c_char.from_buffer(self._page))
-        self._call = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64)(address)
-        self._arguments = (ctypes.c_uint64 * 6)()
-
-    def send(self, request: int) -> int:
-        """The answer; 0 outside of valgrind."""
-        self._arguments[0] = request
-        answer: int = self._call(ctypes.addressof(self._arguments), 0)
-        return answer
-
-    def count(self, work: Callable[[], Any]) -> Any:
-        """What `work` returns; its instructions go into callgrind's next dump but one."""
-        self.send(_START)
-        self.send(_DUMP_STATS)
-        self.send(_ZERO_STATS)
-        try:
-            return work()
-        finally:
-            self.send(_DUMP_STATS)
-            self.send(_STOP)
-
-
-class Counting:
-    """The actor under valgrind: time and chance stand still from its start on."""
-
-    def __init__(self) -> None:
-        from benchmarks.measuring.counting import stop_chance
-
-        stop_chance()
-
-    def count(self, workload: str, calls: int, folder: str) -> int:
-        """Count the work; how many operations it was."""
-        import gc
-
-        from benchmarks.measuring.counting import prepared
-
-        requests = _Requests()
-        if not requests.send(_RUNNING_ON_VALGRIND):
-            raise RuntimeError("this process does not run under valgrind")
-        with prepared(workload, calls, Path(folder)) as (chosen, state, calls):
-            gc.collect()
-            gc.disable()
-            sample = requests.count(lambda: chosen.work(state, calls))
-            gc.enable()
-        return int(sample.operations)
