@@ -102,7 +102,8 @@ def _read(path: Path) -> Kept | None:
         record = json.loads(path.read_text(encoding="utf-8"))
         schema = int(record["schema"])
         if schema == SCHEMA and isinstance(record["environment"], dict):
-            package = Package(*(str(record["package"][name]) for name in _ABOUT))
+            key, sha, subject, committed_at = (str(record["package"][name]) for name in _ABOUT)
+            package = Package(key, sha, subject, committed_at)
             sound = {name: each for name, each in record["workloads"].items() if _is_sound(each)}
             found = Kept(path.parent.name, record["environment"], package, sound)
     if schema > SCHEMA:
