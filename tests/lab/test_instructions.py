@@ -35,7 +35,7 @@ def count(folder: Path) -> float:
 
 
 def change(folder: Path, old: str, new: str) -> None:
-    file = folder / "tubeq" / "storage" / "sqlite_claims.py"
+    file = folder / "tubeq" / "storage" / "sqlite" / "claims.py"
     text = file.read_text("utf-8")
     assert text.count(old) == 1
     file.write_text(text.replace(old, new), "utf-8")
