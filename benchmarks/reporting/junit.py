@@ -11,6 +11,7 @@ from benchmarks.reporting.text import figure, metric_sentence
 
 Case = tuple[str, str, str]
 """A test case: its name; "failure", "error", "skipped" or ""; and what there is to say."""
+_COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
 
 def junit(suites: Iterable[tuple[str, Iterable[Case], float]]) -> str:
@@ -24,37 +25,31 @@ def junit(suites: Iterable[tuple[str, Iterable[Case], float]]) -> str:
                 ET.SubElement(case, outcome, message=message)
             elif message:
                 ET.SubElement(case, "system-out").text = message
-        for attribute, tag in (
-            ("failures", "failure"), ("errors", "error"), ("skipped", "skipped"),
-        ):  # fmt: skip
+        for attribute, tag in _COUNTED.items():
             suite.set(attribute, str(len(suite.findall(f"testcase/{tag}"))))
         suite.set("tests", str(len(suite)))
     ET.indent(root)
-    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+    # By hand: ElementTree would declare the encoding of the locale, and the file is UTF-8.
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
 def comparison_junit(comparison: Comparison) -> str:
     """A comparison as JUnit XML."""
-    suites = [
-        (workload.name, list(_cases(workload)), workload.elapsed_s)
-        for workload in comparison.workloads
+    measured = [(each.name, _cases(each), each.elapsed_s) for each in comparison.workloads]
+    skipped = [
+        (each["name"], [("measured", "skipped", each["reason"])], 0.0)
+        for each in comparison.skipped
     ]
-    suites += [
-        (skipped["name"], [("measured", "skipped", skipped["reason"])], 0.0)
-        for skipped in comparison.skipped
-    ]
-    return junit(suites)
+    return junit([*measured, *skipped])
 
 
 def _cases(workload: WorkloadVerdict) -> Iterator[Case]:
+    outcomes = {Verdict.REGRESSED: "failure", Verdict.INCONCLUSIVE: "error"}
     for metric in workload.metrics:
-        outcome = ""
-        if metric.verdict is Verdict.REGRESSED:
-            outcome = "failure"
-        elif metric.verdict is Verdict.INCONCLUSIVE and metric.decides:
-            outcome = "error"
+        is_open = metric.verdict is Verdict.INCONCLUSIVE and not metric.decides
+        outcome = "" if is_open else outcomes.get(metric.verdict, "")
         yield metric.metric, outcome, metric_sentence(metric)
     for each in workload.counters:
-        outcome = "failure" if each.verdict is Verdict.REGRESSED else ""
-        yield each.counter, outcome, f"{figure(each.base)} -> {figure(each.head)} per operation"
+        said = f"{figure(each.base)} -> {figure(each.head)} per operation"
+        yield each.counter, outcomes.get(each.verdict, ""), said
     yield "check", "failure" if workload.wrong else "", workload.wrong

@@ -1,7 +1,7 @@
 """The record made readable: one static site of the history, and a report of one run.
 
     publish(out: Path, results: Path | None = None, ...) -> Published
-    write_report(run: RunRecord, folder: Path) -> Report      # .html, .markdown, .pictures
+    write_report(run: RunRecord, folder: Path) -> Report      # site/report.py
 
 What they write opens from a file: no server, no script that is needed to read, nothing loaded from
 elsewhere.
@@ -21,13 +21,14 @@ from benchmarks.common.exits import BadInput
 from benchmarks.judging.targets import Limits
 from benchmarks.records import history
 from benchmarks.records.packages import Package
-from benchmarks.records.record import RunRecord
 from benchmarks.records.series import Series, current, read_series
-from benchmarks.reporting.site import build, report
+from benchmarks.reporting.peers import peers_view
+from benchmarks.reporting.site.build import Site
 from benchmarks.reporting.site.comparison_page import normal
-from benchmarks.reporting.site.peers import peers_view
 from benchmarks.reporting.site.proof import history_view, proof_view
+from benchmarks.reporting.site.report import write_report
 
+__all__ = ["MARKER", "NotOurs", "Published", "check", "publish", "read_peers", "write_report"]
 MARKER = ".performance-lab"
 """Names a folder as one that `publish` may replace."""
 _T = TypeVar("_T")
@@ -40,15 +41,6 @@ class Published:
     index: Path
     pages: int
     problems: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Report:
-    """A run's report: a page, the same as Markdown, and the pictures that both show."""
-
-    html: Path
-    markdown: Path
-    pictures: tuple[Path, ...]
 
 
 class NotOurs(BadInput):
@@ -81,7 +73,7 @@ def publish(
         last_comparison: JSON of a comparison that is not among results/comparisons.
         asv_html: what `asv publish` wrote; left out if there is no such folder.
         repository_url: https:// address under which /commit/<sha> shows a commit.
-        progress: told what is being done.
+        progress: is given what is being done.
 
     Raises:
         BadInput: `out` holds something that is not a published site (NotOurs), or a newer lab wrote
@@ -98,23 +90,15 @@ def publish(
     comparisons = _comparisons(root, last_comparison, problems)
     peers, of_peers = read_peers(root / "peers")
     has_asv = asv_html is not None and (asv_html / "index.html").is_file()
-    proof = root / "proof"
-    material = build.Material(
-        series=series,
-        old=old.records,
-        limits=limits or {},
-        about=about or {},
-        comparisons=comparisons,
-        proof=_view(proof / "matrix.json", proof_view, problems),
-        history_proof=_view(proof / "history.json", history_view, problems),
-        peers=peers,
-        problems=[*problems, *of_peers],
-        asv_html=asv_html if has_asv else None,
-        anchor=_anchor(root, series),
-        repository_url=repository_url,
-    )
-    pages = _put(out, material, progress)
-    return Published(out / "index.html", pages, tuple(material.problems))
+    site = Site(
+        series=series, old=old.records, limits=limits or {}, about=about or {},
+        comparisons=comparisons, peers=peers, anchor=_anchor(root, series),
+        proof=_view(root / "proof" / "matrix.json", proof_view, problems),
+        history_proof=_view(root / "proof" / "history.json", history_view, problems),
+        problems=problems, asv_html=asv_html if has_asv else None, repository_url=repository_url,
+    )  # fmt: skip
+    problems += of_peers
+    return Published(out / "index.html", _put(out, site, progress), tuple(problems))
 
 
 def check(out: Path, repository_url: str = "") -> None:
@@ -129,39 +113,21 @@ def check(out: Path, repository_url: str = "") -> None:
         raise NotOurs(f"not a web address: {repository_url}")
 
 
-def _put(out: Path, material: build.Material, progress: Callable[[str], None]) -> int:
+def _put(out: Path, site: Site, progress: Callable[[str], None]) -> int:
     """Build the site next to its place, then put it there; how many pages it has."""
     out.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
         made.chmod(0o755)
         (made / MARKER).write_text("made by python -m benchmarks publish\n", encoding="utf-8")
-        pages = build.build(material, made, progress)
+        pages = site.write(made, progress)
         if out.exists():
             shutil.rmtree(out)
         made.rename(out)
     except BaseException:
         shutil.rmtree(made, ignore_errors=True)
         raise
-    return len(pages)
-
-
-def write_report(run: RunRecord, folder: Path) -> Report:
-    """Write a run's report into a folder, over an earlier one: report.html, report.md, pictures.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    html, markdown, pictures = report.report(run)
-    paths = []
-    for drawn in pictures:
-        path = folder / f"{drawn.name}.svg"
-        path.write_text(drawn.file(), encoding="utf-8", newline="\n")
-        paths.append(path)
-    for name, text in (("report.html", html), ("report.md", markdown)):
-        (folder / name).write_text(text, encoding="utf-8", newline="\n")
-    return Report(folder / "report.html", folder / "report.md", tuple(paths))
+    return pages
 
 
 def read_peers(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:

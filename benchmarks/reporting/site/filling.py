@@ -3,46 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from benchmarks.common.project import project
+from benchmarks.records.packages import moment
 from benchmarks.reporting.site import words
-
-HERE = Path(__file__).parent
-ASSETS = HERE / "assets"
+from benchmarks.reporting.site.canvas import ASSETS
 
 
-def templates() -> Any:
-    """The templates; what a page names and nobody gives is an error."""
+@cache
+def _environment() -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals["project"] = project().name
-    environment.filters |= {
-        "label": words.label,
-        "short": words.short,
-        "shown": words.shown,
-        "share": words.share,
-        "count": words.count,
-        "slug": words.slug,
-        "side": lambda name: "the work tree" if name == "WORK" else name,
-        "fingerprint": fingerprint,
-    }
+        loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True,
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    filters = (words.label, words.short, words.shown, words.share, words.count, words.size,
+               words.slug, fingerprint)  # fmt: skip
+    environment.filters |= {each.__name__: each for each in filters}
+    environment.filters["side"] = lambda name: "the work tree" if name == "WORK" else name
+    environment.filters["moment"] = lambda text: moment(text).isoformat()
+    environment.globals["style"] = (ASSETS / "style.css").read_text("utf-8")
     return environment
+
+
+def fill(template: str, path: Path, **values: Any) -> Path:
+    """Fill a template into a file, whose folder is made. What a template names and `values` lack is
+    an error; nothing is written then.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    text = _environment().get_template(template).render(project=project().name, **values)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="\n")
+    return path
 
 
 def fingerprint(environment: Mapping[str, Any]) -> str:
     """What of a machine matters to its figures, in one line."""
-    named = {
-        "cpu": "{}", "cores": "{} cores", "kernel": "kernel {}", "python": "{}",
-        "sqlite": "SQLite {}", "filesystem": "{}", "load_1m": "load {}", "valgrind": "{}",
-    }  # fmt: skip
+    named = {"cpu": "{}", "cores": "{} cores", "kernel": "kernel {}", "python": "{}",
+             "sqlite": "SQLite {}", "filesystem": "{}", "load_1m": "load {}",
+             "valgrind": "{}"}  # fmt: skip
     found = [text.format(environment[key]) for key, text in named.items() if environment.get(key)]
     return " · ".join(found)

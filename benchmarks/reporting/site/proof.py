@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.common.statistics import clopper_pearson
 from benchmarks.reporting.site import chart, words
-from benchmarks.reporting.site.svg import Picture
+from benchmarks.reporting.site.canvas import Picture
 
 _NAMES = {"gate": "This gate", "asv": "asv continuous", "pytest-benchmark": "pytest-benchmark"}
-_CELLS = ("alarm", "undecided", "passed")
+_TOTALS = (("no change", "no_change", False), ("planted", "planted", True))
+"""Of a tool: what is written, the key of its JSON, whether an alarm is right."""
+_Row = tuple[str, float, float, float, bool]
+"""What was planted, the rate of alarms and its interval, whether an alarm is right."""
 
 
 def proof_view(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -19,25 +22,25 @@ def proof_view(table: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         KeyError, TypeError: it is not the matrix that lab.proof makes.
     """
-    tools = [_tool(tool) for tool in table["tools"] if tool["plants"]]
     rows = [
-        (f"{_name(tool)}, {text}", row["alarm_rate"], row["alarm_low"], row["alarm_high"], planted)
-        for text, kind, planted in (("no change", "no_change", False), ("planted", "planted", True))
+        (f"{_name(tool)}, {text}", *_rate(tool[key]), planted)
+        for text, key, planted in _TOTALS
         for tool in table["tools"]
-        for row in [tool[kind]]
-        if row["pairs"]
+        if tool[key]["pairs"]
     ]
-    overall = None
-    if rows:
-        overall = _rates(rows, "proof-tools", "Error rates of the tools, with intervals")
-    return {"tools": tools, "overall": overall}
+    overall = _rates(rows, "proof-tools", "Error rates of the tools, with intervals")
+    return {"tools": [_tool(each) for each in table["tools"] if each["plants"]], "overall": overall}
 
 
-def _rates(rows: Sequence[tuple[str, float, float, float, bool]], name: str, title: str) -> Picture:
-    """How often each was called a regression: name, rate, low, high, whether that is right."""
+def _rates(rows: Sequence[_Row], name: str, title: str) -> Picture | None:
+    """How often each was called a regression; None of none."""
+    headline = "Called a regression: green is right, red is wrong"
     drawn = [(*row[:4], "better" if row[4] else "worse") for row in rows]
-    told = "Called a regression: green is right, red is wrong"
-    return chart.forest(drawn, name, told, title, span=(0.0, 1.0))
+    return chart.forest(drawn, name, headline, title, span=(0.0, 1.0)) if rows else None
+
+
+def _rate(row: Mapping[str, Any]) -> tuple[float, float, float]:
+    return row["alarm_rate"], row["alarm_low"], row["alarm_high"]
 
 
 def _name(tool: Mapping[str, Any]) -> str:
@@ -46,80 +49,66 @@ def _name(tool: Mapping[str, Any]) -> str:
 
 def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
     rows = [
-        {**_row(each), "name": f"{each['plant'].replace('-', ' ')}, {each['workload']}"}
+        _row(each, f"{each['plant'].replace('-', ' ')}, {each['workload']}", each["is_change"])
         for each in tool["plants"]
     ]
-    picture = _rates(
-        _by_plant(tool), f"proof-{words.slug(tool['tool'])}",
-        f"How often {_name(tool)} called each planted change a regression",
-    )  # fmt: skip
     totals = [
-        {**_row({**tool[kind], "is_change": planted}), "name": f"all {text}", "total": True}
-        for text, kind, planted in (("no change", "no_change", False), ("planted", "planted", True))
-        if tool[kind]["pairs"]
+        {**_row(tool[key], f"all {text}", planted), "total": True}
+        for text, key, planted in _TOTALS
+        if tool[key]["pairs"]
     ]
+    title = f"How often {_name(tool)} called each planted change a regression"
     return {
         "name": _name(tool),
         "sentence": _sentence(tool),
         "rows": [*rows, *totals],
-        "picture": picture,
+        "picture": _rates([*_by_plant(tool)], f"proof-{words.slug(tool['tool'])}", title),
     }
 
 
-def _by_plant(tool: Mapping[str, Any]) -> list[tuple[str, float, float, float, bool]]:
+def _by_plant(tool: Mapping[str, Any]) -> Iterable[_Row]:
     """A row for each plant, all workloads together."""
-    found: dict[tuple[str, bool], tuple[int, int]] = {}
+    found: dict[tuple[str, bool], list[Mapping[str, Any]]] = {}
     for each in tool["plants"]:
-        key = (each["plant"].replace("-", " ").replace("percent", "%"), bool(each["is_change"]))
-        alarms, pairs = found.get(key, (0, 0))
-        found[key] = (alarms + each["alarm"], pairs + each["pairs"])
-    return [
-        (name, alarms / pairs, *clopper_pearson(alarms, pairs), planted)
-        for (name, planted), (alarms, pairs) in found.items()
-    ]
+        name = each["plant"].replace("-", " ").replace("percent", "%")
+        found.setdefault((name, bool(each["is_change"])), []).append(each)
+    for (name, planted), rows in found.items():
+        alarms, pairs = (sum(each[key] for each in rows) for key in ("alarm", "pairs"))
+        yield name, alarms / pairs, *clopper_pearson(alarms, pairs), planted
 
 
-def _row(row: Mapping[str, Any]) -> dict[str, Any]:
-    planted = bool(row["is_change"])
-    kinds = {
-        "alarm": "better" if planted else "worse",
-        "undecided": "",
-        "passed": "worse" if planted else "better",
-    }
+def _row(row: Mapping[str, Any], name: str, planted: bool) -> dict[str, Any]:
+    rate, low, high = (words.number(100 * each) for each in _rate(row))
+    right, wrong = ("alarm", "passed") if planted else ("passed", "alarm")
+    ways = {right: "better", wrong: "worse"}
+    cells = [(row[cell], ways.get(cell, "")) for cell in ("alarm", "undecided", "passed")]
     return {
-        "planted": planted,
-        "pairs": row["pairs"],
-        "cells": [{"count": row[cell], "kind": kinds[cell]} for cell in _CELLS],
-        "rate": f"{words.number(100 * row['alarm_rate'])}\u202f%",
-        "interval": f"{words.number(100 * row['alarm_low'])} to "
-        f"{words.number(100 * row['alarm_high'])}\u202f%",
-        "total": False,
-    }
+        "name": name, "planted": planted, "pairs": row["pairs"], "cells": cells, "total": False,
+        "rate": f"{rate}\u202f%", "interval": f"{low} to {high}\u202f%",
+    }  # fmt: skip
 
 
 def _sentence(tool: Mapping[str, Any]) -> str:
     """In plain words, what the tool did and what that bounds."""
-    told = []
+    parts = []
     none, planted = tool["no_change"], tool["planted"]
     if none["pairs"]:
-        told.append(
+        parts.append(
             f"In {none['pairs']} pairs that differ in nothing that matters it raised "
             f"{none['alarm'] or 'no'} false alarm{'' if none['alarm'] == 1 else 's'}: with 95 % "
             f"confidence fewer than {words.number(100 * none['alarm_high'])} % of such pairs "
             "would."
         )
     if planted["pairs"]:
-        missed = planted["passed"]
-        undecided = planted["undecided"]
-        told.append(
+        open_ones = planted["undecided"]
+        undecided = f" and could not decide {open_ones}" if open_ones else ""
+        parts.append(
             f"Of {planted['pairs']} planted changes it called {planted['alarm']} a regression, "
-            f"let {missed or 'none'} pass"
-            + (f" and could not decide {undecided}" if undecided else "")
-            + f"; at least {words.number(100 * planted['alarm_low'])} % are found, with 95 % "
-            "confidence."
+            f"let {planted['passed'] or 'none'} pass{undecided}; at least "
+            f"{words.number(100 * planted['alarm_low'])} % are found, with 95 % confidence."
         )
-    told.append(f"A pair took it {words.number(tool['elapsed_s'])} s on average.")
-    return " ".join(told)
+    parts.append(f"A pair took it {words.number(tool['elapsed_s'])} s on average.")
+    return " ".join(parts)
 
 
 def history_view(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -128,32 +117,27 @@ def history_view(table: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         KeyError, TypeError: it is not that proof.
     """
-    steps = [
-        {
-            "name": words.short(each["series"]),
-            "by": each["by"],
-            "step": words.share(each["step"]),
-            "found": f"{each['found']} of {each['histories']}",
-            "false": each["false_alarms"],
-            "flat": f"{each['flat_alarms']} of {each['flat_histories']}",
-        }
-        for each in table["steps"]
-    ]
     rows = [
         (f"{words.short(each['series'])}, {each['by']}"[:34], each["found"] / each["histories"],
          each["found_low"], each["found_high"], True)
         for each in table["steps"]
     ]  # fmt: skip
+    steps = [
+        {"name": words.short(each["series"]), "by": each["by"], "step": words.share(each["step"]),
+         "found": f"{each['found']} of {each['histories']}", "false": each["false_alarms"],
+         "flat": f"{each['flat_alarms']} of {each['flat_histories']}"}
+        for each in table["steps"]
+    ]  # fmt: skip
     spread = [
-        {
-            "name": words.short(name),
-            "sigma": f"{100 * each['sigma']:.2f} %",
-            "limit": f"{100 * each['limit']:.1f} %" if each.get("limit") else "",
-            "within": None if not each.get("limit") else each["sigma"] <= each["limit"],
-        }
+        (words.short(name), f"{100 * each['sigma']:.2f} %", "" if limit is None else
+         f"{100 * limit:.1f} %", "" if limit is None else
+         "better" if each["sigma"] <= limit else "worse")
         for name, each in table["spread"].items()
-    ]
-    picture = (
-        _rates(rows, "proof-history", "Planted steps that the history found") if rows else None
-    )
-    return {"steps": steps, "spread": spread, "picture": picture, "records": table["records"]}
+        for limit in [each.get("limit")]
+    ]  # fmt: skip
+    return {
+        "steps": steps,
+        "spread": spread,
+        "records": table["records"],
+        "picture": _rates(rows, "proof-history", "Planted steps that the history found"),
+    }
