@@ -1,20 +1,19 @@
 """asv's own pages of the published history, with their scripts, and without unproven regressions.
 
 asv's index.html loads its scripts from other hosts. They are fetched with npm, once, in the
-versions below, and laid beside the pages with their licences; a file that is not the expected one
-is refused. Its Regressions page keeps what a comparison in results/comparisons confirms.
+versions below, and copied next to the pages with their licences; a file that is not the expected
+one is refused. Its Regressions page keeps what a comparison in results/comparisons confirms.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -61,39 +60,36 @@ def asv_pages(results: Path, tell: Callable[[str], None] = lambda _: None) -> Pa
     Raises:
         NoPages: asv or npm is missing, there is no network, or the clone lacks the commits.
     """
-    folder = lab_folder() / "asv-published"
-    html, note = folder / "html", folder / "made-of"
     try:
-        exported = export(results, folder / "results")
-        if not (exported / "benchmarks.json").exists():
-            raise NoPages(f"{results} has no records of this repository's packages")
-        comparisons = sorted((results / "comparisons").glob("*.json"))
-        made_of = _hash((*sorted(exported.rglob("*.json")), *comparisons, Path(__file__)))
-        made_of += git_text(root(), "rev-parse", "HEAD")
-        if note.exists() and note.read_text() == made_of:
-            return html
-        note.unlink(missing_ok=True)
-        scripts = _fetch(lab_folder() / "npm", tell)
-        tell("asv publish")
-        _run_asv(folder, exported, html)
-        keep_confirmed(html, [json.loads(path.read_text("utf-8")) for path in comparisons])
-        _use_local(html, scripts)
-        note.write_text(made_of)
+        return _pages(results, lab_folder() / "asv-published", tell)
     except (LabError, OSError, ValueError, KeyError, TypeError) as error:
         raise NoPages(f"asv's pages are left out: {error}") from None
+
+
+def _pages(results: Path, folder: Path, tell: Callable[[str], None]) -> Path:
+    html, note, configured = folder / "html", folder / "made-of", folder / "asv.conf.json"
+    exported = export(results, folder / "results")
+    if not (exported / "benchmarks.json").exists():
+        raise NoPages(f"{results} has no records of this repository's packages")
+    comparisons = sorted((results / "comparisons").glob("*.json"))
+    made_of = _hash(*sorted(exported.rglob("*.json")), *comparisons, Path(__file__))
+    made_of += git_text(root(), "rev-parse", "HEAD")
+    if note.exists() and note.read_text() == made_of:
+        return html
+    note.unlink(missing_ok=True)
+    scripts = _fetch(lab_folder() / "npm", tell)
+    tell("asv publish")
+    settings = json.loads(re.sub(r"^\s*//.*$", "", CONFIGURATION.read_text("utf-8"), flags=re.M))
+    settings |= {
+        "project": project().name, "repo": f"{root()}", "benchmark_dir": f"{LAB / 'benchmarks'}",
+        "results_dir": f"{exported}", "html_dir": f"{html}", "env_dir": f"{folder / 'env'}",
+    }  # fmt: skip
+    configured.write_text(json.dumps(settings), "utf-8")
+    _run([sys.executable, "-m", "asv", "--config", f"{configured}", "publish", "--no-pull"], folder)
+    keep_confirmed(html, [json.loads(path.read_text("utf-8")) for path in comparisons])
+    _use_local(html, scripts)
+    note.write_text(made_of)
     return html
-
-
-def _run_asv(folder: Path, results: Path, html: Path) -> None:
-    """Run asv on those results, with the committed configuration."""
-    text = re.sub(r"^\s*//.*$", "", CONFIGURATION.read_text("utf-8"), flags=re.M)
-    places = {"repo": root(), "benchmark_dir": LAB / "benchmarks", "results_dir": results,
-              "html_dir": html, "env_dir": folder / "env"}  # fmt: skip
-    configured = folder / "asv.conf.json"
-    changed = {name: os.fspath(place) for name, place in places.items()}
-    changed["project"] = project().name
-    configured.write_text(json.dumps({**json.loads(text), **changed}), "utf-8")
-    _run([sys.executable, "-m", "asv", "--config", str(configured), "publish", "--no-pull"], folder)
 
 
 def keep_confirmed(html: Path, comparisons: Sequence[Mapping[str, Any]]) -> None:
@@ -109,8 +105,8 @@ def keep_confirmed(html: Path, comparisons: Sequence[Mapping[str, Any]]) -> None
     found = json.loads((html / "regressions.json").read_text("utf-8"))["regressions"]
     kept, links = [], set()
     for name, *about, jumps in found:
-        true = [jump for jump in jumps if any(_confirms(each, name, jump, numbers)
-                                              for each in comparisons)]  # fmt: skip
+        true = [jump for jump in jumps
+                if any(_confirms(each, name, jump, numbers) for each in comparisons)]  # fmt: skip
         if true:
             kept.append([name, *about, true])
             links |= {(name, shas[jump[1]]) for jump in true}
@@ -143,23 +139,21 @@ def _confirms(
     if base is None or head is None or not base < after <= head:
         return False
     workload, _, figure = name.rpartition(".")
-    for each in comparison.get("workloads", ()):
-        if each["name"] == workload:
-            if figure == INSTRUCTIONS or new / old - 1 < SMALLEST_TIMED_STEP:
-                return any(_is_more(counter) for counter in each.get("counters", ()))
-            short = figure.removesuffix("_ratio")
-            slower = [m["metric"] for m in each["metrics"] if m["verdict"] == "regressed"]
-            return any(short in metric for metric in slower)
-    return False
-
-
-def _is_more(counter: Mapping[str, Any]) -> bool:
-    more = counter["head"] > counter["base"] * (1 + counter.get("noise", 0))
-    return bool(counter["counter"] == INSTRUCTIONS and more)
+    own = next((each for each in comparison["workloads"] if each["name"] == workload), None)
+    if own is None:
+        return False
+    if figure == INSTRUCTIONS or new / old - 1 < SMALLEST_TIMED_STEP:
+        return any(
+            each["counter"] == INSTRUCTIONS
+            and each["head"] > each["base"] * (1 + each.get("noise", 0))
+            for each in own.get("counters", ())
+        )
+    metric = figure.removesuffix("_ratio")
+    return any(metric in m["metric"] and m["verdict"] == "regressed" for m in own["metrics"])
 
 
 def _use_local(html: Path, packages: Path) -> None:
-    """Load the page's scripts from npm's files, copied beside it with their licences."""
+    """Load the page's scripts from npm's files, copied next to it with their licences."""
     page = html / "index.html"
 
     def local(found: re.Match[str]) -> str:
@@ -195,7 +189,7 @@ def _fetch(cache: Path, tell: Callable[[str], None]) -> Path:
         options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--no-save"]
         _run([npm, "install", *options, *PACKAGES], cache)
     for path, sha256 in SCRIPTS.values():
-        if not _hash([packages / path]).startswith(sha256):
+        if not _hash(packages / path).startswith(sha256):
             raise NoPages(f"{packages / path} is not the file that was expected: delete {cache}")
     return packages
 
@@ -211,8 +205,5 @@ def _run(command: Sequence[str], folder: Path) -> None:
         raise NoPages(f"{' '.join(command[-8:]):.80} failed: {why}")
 
 
-def _hash(paths: Iterable[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+def _hash(*paths: Path) -> str:
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
