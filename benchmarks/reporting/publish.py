@@ -12,8 +12,10 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,9 +25,12 @@ from benchmarks.records import history
 from benchmarks.records.packages import Package
 from benchmarks.records.series import Series, current, read_series
 from benchmarks.reporting.peers import peers_view
-from benchmarks.reporting.site.build import Site
+from benchmarks.reporting.site.build import comparison_pages, front_pages, workload_pages
+from benchmarks.reporting.site.canvas import ASSETS
 from benchmarks.reporting.site.comparison_page import normal
-from benchmarks.reporting.site.proof import history_view, proof_view
+from benchmarks.reporting.site.filling import fill
+from benchmarks.reporting.site.overview import workloads
+from benchmarks.reporting.site.proof import gate_proof, history_proof
 from benchmarks.reporting.site.report import write_report
 
 __all__ = ["MARKER", "NotOurs", "Published", "check", "publish", "read_peers", "write_report"]
@@ -88,17 +93,37 @@ def publish(
     series = current(read_series(root, packages)) or current(read_series(root, []))
     problems = list(old.problems)
     comparisons = _comparisons(root, last_comparison, problems)
+    proof = _view(root / "proof" / "matrix.json", gate_proof, problems)
+    of_history = _view(root / "proof" / "history.json", history_proof, problems)
     peers, of_peers = read_peers(root / "peers")
-    has_asv = asv_html is not None and (asv_html / "index.html").is_file()
-    site = Site(
-        series=series, old=old.records, limits=limits or {}, about=about or {},
-        comparisons=comparisons, peers=peers, anchor=_anchor(root, series),
-        proof=_view(root / "proof" / "matrix.json", proof_view, problems),
-        history_proof=_view(root / "proof" / "history.json", history_view, problems),
-        problems=problems, asv_html=asv_html if has_asv else None, repository_url=repository_url,
-    )  # fmt: skip
     problems += of_peers
-    return Published(out / "index.html", _put(out, site, progress), tuple(problems))
+    anchor = _anchor(root, series)
+    progress("looking for change points")
+    found = workloads(series, limits or {})
+    pages = [
+        *front_pages(found, anchor, problems),
+        *workload_pages(found, old.records, about or {}, progress),
+        *comparison_pages(comparisons),
+        *([("peers.html", "peers.html", {"peers": peers})] if peers else []),
+        ("proof.html", "proof.html", {"proof": proof, "history": of_history}),
+        ("method.html", "method.html", {}),
+    ]
+    has_asv = asv_html is not None and (asv_html / "index.html").is_file()
+    common = {
+        "has_peers": bool(peers), "has_asv": has_asv, "anchor": anchor,
+        "repository": repository_url.rstrip("/"),
+        "built_at": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+    }  # fmt: skip
+    progress("writing the pages")
+    with _replacing(out) as made:
+        shutil.copytree(ASSETS, made / "assets")
+        if asv_html and has_asv:
+            shutil.copytree(asv_html, made / "asv")
+        for template, href, values in pages:
+            up = "../" * href.count("/")
+            fill(template, made / href, here=href, up=up, **common, **values)
+    written = sum(href.endswith(".html") for _, href, _ in pages)
+    return Published(out / "index.html", written, tuple(problems))
 
 
 def check(out: Path, repository_url: str = "") -> None:
@@ -113,21 +138,21 @@ def check(out: Path, repository_url: str = "") -> None:
         raise NotOurs(f"not a web address: {repository_url}")
 
 
-def _put(out: Path, site: Site, progress: Callable[[str], None]) -> int:
-    """Build the site next to its place, then put it there; how many pages it has."""
+@contextmanager
+def _replacing(out: Path) -> Iterator[Path]:
+    """A folder next to `out`, put in its place at the end; removed where there is an error."""
     out.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
         made.chmod(0o755)
         (made / MARKER).write_text("made by python -m benchmarks publish\n", encoding="utf-8")
-        pages = site.write(made, progress)
+        yield made
         if out.exists():
             shutil.rmtree(out)
         made.rename(out)
     except BaseException:
         shutil.rmtree(made, ignore_errors=True)
         raise
-    return pages
 
 
 def read_peers(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
@@ -147,6 +172,8 @@ def _comparisons(root: Path, last: Path | None, problems: list[str]) -> list[dic
 
 def _view(path: Path, view: Callable[[Mapping[str, Any]], _T], problems: list[str]) -> _T | None:
     """What a page shows of a JSON file; None where there is none, or it is not one of that kind."""
+    from jinja2 import TemplateError
+
     if not path.is_file():
         return None
     try:
@@ -154,7 +181,8 @@ def _view(path: Path, view: Callable[[Mapping[str, Any]], _T], problems: list[st
         if isinstance(value, dict):
             return view(value)
         problems.append(f"{path.name}: not a JSON object")
-    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError,
+            TemplateError) as error:  # fmt: skip
         problems.append(f"{path.name}: {type(error).__name__}: {error}")
     return None
 

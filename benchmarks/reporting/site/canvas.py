@@ -100,33 +100,29 @@ class Canvas:
     def band(self, points: Sequence[tuple[float, float, float]], paint: str) -> None:
         """Between the lows and the highs of (x, low, high)."""
         ends = [(x, high) for x, _, high in points] + [(x, low) for x, low, _ in points[::-1]]
-        self._mark("polygon", points=self._path(ends), fill=f"var(--plot-{paint})",
-                   fill_opacity="0.16")  # fmt: skip
+        fill = f"var(--plot-{paint})"
+        self._mark("polygon", points=self._path(ends), fill=fill, fill_opacity="0.16")
 
     def box(self, x: Span, y: Span, paint: str, opacity: float = 1.0) -> None:
         """A rectangle."""
         left, right = sorted(map(self.x, x))
         top, bottom = sorted(map(self.y, y))
-        self._mark(
-            "rect", x=f"{left:.1f}", y=f"{top:.1f}", width=f"{max(1.0, right - left):.1f}",
-            height=f"{bottom - top:.1f}", fill=f"var(--plot-{paint})", fill_opacity=f"{opacity:g}",
-        )  # fmt: skip
+        self._mark("rect", x=left, y=top, width=max(1.0, right - left), height=bottom - top,
+                   fill=f"var(--plot-{paint})", fill_opacity=f"{opacity:g}")  # fmt: skip
 
     def dot(self, x: float, y: float, paint: str, radius: float = 4.0, tooltip: str = "") -> None:
         """A point; the tooltip is shown where a pointer rests on it."""
         title = f"<title>{escape(tooltip)}</title>" if tooltip else ""
-        self._mark("circle", title, cx=f"{self.x(x):.1f}", cy=f"{self.y(y):.1f}", r=f"{radius:g}",
-                   fill=f"var(--plot-{paint})")  # fmt: skip
+        fill = f"var(--plot-{paint})"
+        self._mark("circle", title, cx=self.x(x), cy=self.y(y), r=f"{radius:g}", fill=fill)
 
     def text(
         self, x: float, y: float, text: str, anchor: str = "start", paint: str = "muted",
-        weight: int = 400,
+        weight: str = "400",
     ) -> None:  # fmt: skip
         """Text at a place of the picture, not of the data."""
-        self._mark(
-            "text", escape(text), x=f"{x:.1f}", y=f"{y:.1f}", text_anchor=anchor, font_size="13",
-            font_weight=f"{weight}", fill=f"var(--plot-{paint})",
-        )  # fmt: skip
+        self._mark("text", escape(text), x=x, y=y, text_anchor=anchor, font_size="13",
+                   font_weight=weight, fill=f"var(--plot-{paint})")  # fmt: skip
 
     def y_ticks(self, written: Callable[[float], str]) -> None:
         """Round places on the left, with lines."""
@@ -146,15 +142,19 @@ class Canvas:
 
     def picture(self, name: str, headline: str, title: str, description: str) -> Picture:
         """All that was drawn."""
-        self.text(4, 17, headline, paint="ink", weight=700)
+        self.text(4, 17, headline, paint="ink", weight="700")
         return Picture(name, title, description, "".join(self._marks), self.height)
 
     def _path(self, points: Sequence[Span]) -> str:
         return " ".join(f"{self.x(x):.1f},{self.y(y):.1f}" for x, y in points)
 
-    def _mark(self, tag: str, content: str = "", **attributes: str) -> None:
-        written = (f' {key.replace("_", "-")}="{value}"' for key, value in attributes.items())
-        self._marks.append(f"<{tag}{''.join(written)}>{content}</{tag}>")
+    def _mark(self, tag: str, content: str = "", **attributes: float | str) -> None:
+        """An element; numbers are written with one digit after the point."""
+        written = ""
+        for key, value in attributes.items():
+            text = value if isinstance(value, str) else f"{value:.1f}"
+            written += f' {key.replace("_", "-")}="{text}"'
+        self._marks.append(f"<{tag}{written}>{content}</{tag}>")
 
 
 def round_places(low: float, high: float, most: int = 5) -> list[float]:

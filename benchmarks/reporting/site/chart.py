@@ -77,7 +77,7 @@ def _draw_changes(canvas: Canvas, changes: Sequence[ChangePoint]) -> None:
         if abs(each.change) >= _LABELLED and place - labelled > 56:
             labelled = place
             shift, anchor = (-4, "end") if place > WIDTH - 90 else (4, "start")
-            canvas.text(place + shift, canvas.top + 10, share(each.change), anchor, paint, 700)
+            canvas.text(place + shift, canvas.top + 10, share(each.change), anchor, paint, "700")
 
 
 def runs(points: Sequence[Point]) -> list[list[Point]]:

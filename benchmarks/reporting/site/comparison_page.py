@@ -82,27 +82,24 @@ def _rows(workload: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for own in workload["metrics"]:
         metric, verdict = own["metric"], own["verdict"]
         yield {
-            "workload": workload["name"], "what": words.short(metric), "verdict": verdict,
+            **own, "workload": workload["name"], "what": words.short(metric),
             "relevant": verdict == "regressed" or (own["decides"] and verdict != "unchanged"),
-            "effect": own["effect"],
             "interval": f"{words.share(own['low'])} to {words.share(own['high'])}",
             "visible": words.size(own["smallest_visible_change"]),
             **{side: words.shown(metric, own[side]) for side in ("base", "head")},
         }  # fmt: skip
     for own in workload["counters"]:
-        moved = own["head"] - own["base"]
-        if not moved or not own["exact"]:
-            continue
-        effect = moved / own["base"] if own["base"] else math.inf
-        noise = own.get("noise") or 0.0
-        decides = own["counter"] in COUNTS and abs(effect) > noise
-        yield {
-            "workload": workload["name"], "what": words.label(own["counter"]),
-            "verdict": ("regressed" if moved > 0 else "improved") if decides else "unchanged",
-            "relevant": decides, "effect": effect, "interval": "counted",
-            "visible": words.size(noise) if noise else "any",
-            **{side: words.count(own[side]) for side in ("base", "head")},
-        }  # fmt: skip
+        if own["head"] != own["base"] and own["exact"]:
+            effect = own["head"] / own["base"] - 1 if own["base"] else math.inf
+            noise = own.get("noise") or 0.0
+            decides = own["counter"] in COUNTS and abs(effect) > noise
+            way = "regressed" if own["head"] > own["base"] else "improved"
+            yield {
+                "workload": workload["name"], "what": words.label(own["counter"]),
+                "relevant": decides, "verdict": way if decides else "unchanged", "effect": effect,
+                "interval": "counted", "visible": words.size(noise) if noise else "any",
+                **{side: words.count(own[side]) for side in ("base", "head")},
+            }  # fmt: skip
 
 
 def _pictures(workload: Mapping[str, Any]) -> Iterator[chart.Picture]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common.project import project
+from benchmarks.records.history import file_stem
 from benchmarks.records.packages import moment
 from benchmarks.reporting.site import words
 from benchmarks.reporting.site.canvas import ASSETS
@@ -21,23 +22,27 @@ def _environment() -> Any:
         loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True,
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    filters = (words.label, words.short, words.shown, words.share, words.count, words.size,
-               words.slug, fingerprint)  # fmt: skip
+    filters = (words.label, words.short, words.shown, words.share, words.count, words.number,
+               words.size, words.slug, file_stem, moment,
+               fingerprint)  # fmt: skip
     environment.filters |= {each.__name__: each for each in filters}
     environment.filters["side"] = lambda name: "the work tree" if name == "WORK" else name
-    environment.filters["moment"] = lambda text: moment(text).isoformat()
     environment.globals["style"] = (ASSETS / "style.css").read_text("utf-8")
     return environment
 
 
+def render(template: str, **values: Any) -> str:
+    """A template filled. What it names and `values` lack is an error."""
+    return str(_environment().get_template(template).render(project=project().name, **values))
+
+
 def fill(template: str, path: Path, **values: Any) -> Path:
-    """Fill a template into a file, whose folder is made. What a template names and `values` lack is
-    an error; nothing is written then.
+    """Fill a template into a file, whose folder is made.
 
     Raises:
         OSError: it cannot be written.
     """
-    text = _environment().get_template(template).render(project=project().name, **values)
+    text = render(template, **values)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", newline="\n")
     return path

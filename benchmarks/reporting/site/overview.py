@@ -9,8 +9,6 @@ from statistics import median
 from benchmarks.common.project import project
 from benchmarks.judging.change_points import SMALLEST, ChangePoint, change_points
 from benchmarks.judging.targets import Limits
-from benchmarks.records.history import file_stem
-from benchmarks.records.packages import Package
 from benchmarks.records.record import higher_is_better
 from benchmarks.records.series import INSTRUCTIONS, Point, Series
 from benchmarks.reporting.site.words import count, label, share, short
@@ -32,15 +30,15 @@ class Workload:
     limits: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def page(self) -> str:
-        """The file name of its page."""
-        return f"{file_stem(self.name)}.html"
-
-    @property
     def lead(self) -> Series:
         """The foremost series: P95 where there is one."""
         order = (P95, P50, SERVICE, INSTRUCTIONS, *self.series)
         return next(self.series[each] for each in order if each in self.series)
+
+    @property
+    def noise(self) -> float:
+        """The smallest change of one package that the lead can show."""
+        return visible(self.lead)
 
     @property
     def counted(self) -> Sequence[Point]:
@@ -130,25 +128,17 @@ class Found:
 class Event:
     """What changed between two packages, of all workloads: one thing to look at."""
 
-    last: Package
-    first: Package
-    span: tuple[int, int]
-    found: list[Found] = field(default_factory=list)
+    found: list[Found]
 
     @property
-    def range(self) -> str:
-        """As git takes it."""
-        return f"{self.last.sha[:7]}..{self.first.sha[:7]}"
+    def change(self) -> ChangePoint:
+        """Whose range it is: what was counted comes first."""
+        return self.found[0].change
 
     @property
     def key(self) -> str:
         """Of the page."""
-        return self.range.replace("..", "-")
-
-    @property
-    def packages(self) -> int:
-        """How many packages it may have come with."""
-        return self.span[1] - self.span[0]
+        return self.change.range.replace("..", "-")
 
     @property
     def foremost(self) -> Found:
@@ -224,20 +214,24 @@ def events(some: Sequence[Workload]) -> list[Event]:
     found: list[Event] = []
     every = [each for workload in some for each in workload.main_changes]
     for each in sorted(every, key=lambda each: each.metric != INSTRUCTIONS):
-        last, first = each.change.last, each.change.first
-        same = [
-            event
-            for event in found
-            if event.span == (last.place, first.place)
-            or (each.metric != INSTRUCTIONS
-                and last.place < event.span[1] and first.place > event.span[0]
-                and any(own.workload is each.workload for own in event.found))
-        ]  # fmt: skip
-        if not same:
-            same = [Event(last.package, first.package, (last.place, first.place))]
-            found += same
-        same[0].found.append(each)
-    return sorted(found, key=lambda event: event.span[::-1], reverse=True)
+        event = next((event for event in found if _is_same(event, each)), None)
+        if event is None:
+            found.append(Event([each]))
+        else:
+            event.found.append(each)
+    return sorted(found, key=lambda event: _span(event.change)[::-1], reverse=True)
+
+
+def _is_same(event: Event, found: Found) -> bool:
+    (last, first), (own_last, own_first) = _span(event.change), _span(found.change)
+    is_known = any(each.workload is found.workload for each in event.found)
+    overlaps = own_last < first and own_first > last
+    joins = found.metric != INSTRUCTIONS and overlaps and is_known
+    return joins or (last, first) == (own_last, own_first)
+
+
+def _span(change: ChangePoint) -> tuple[int, int]:
+    return change.last.place, change.first.place
 
 
 def sentence(workload: Workload, anchor: str) -> str:
