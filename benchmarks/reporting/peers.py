@@ -55,15 +55,22 @@ def short(value: float) -> str:
 _SHARE = "{:.2f}".format
 _CRASH: Columns = {"Lost": ("lost", count), "Twice": ("doubly_completed", count),
                    "Again": ("worked_twice", count)}  # fmt: skip
-_LIFECYCLES: Columns = {
-    "Single": ("lifecycles_per_s", count), "x": ("x lifecycles_per_s", _SHARE),
-    "By 100": ("batch_lifecycles_per_s", count), "x ": ("x batch_lifecycles_per_s", _SHARE),
-}  # fmt: skip
-_CONTENTION: Columns = {"Tasks/s": ("tasks_per_s", count), "P99 ms": ("p99_ms", short),
-                        "Max ms": ("slowest_ms", short), "Fair": ("jain", _SHARE)}  # fmt: skip
-_VERBS: Columns = {"Put": ("put_p50_us", short), "Claim": ("claim_p50_us", short),
-                   "Claim P95": ("claim_p95_us", short),
-                   "Complete": ("complete_p50_us", short)}  # fmt: skip
+_BY_SIZE: tuple[tuple[str, str, str, str, Columns], ...] = (
+    ("Lifecycles a second, {:,} queued, {}", "verbs", "depth", "lifecycles_per_s", {
+        "Single": ("lifecycles_per_s", count), "x": ("x lifecycles_per_s", _SHARE),
+        "By 100": ("batch_lifecycles_per_s", count), "x ": ("x batch_lifecycles_per_s", _SHARE),
+    }),
+    ("{:,} processes claim and complete, {}", "contention", "processes", "", {
+        "Tasks/s": ("tasks_per_s", count), "P99 ms": ("p99_ms", short),
+        "Max ms": ("slowest_ms", short), "Fair": ("jain", _SHARE),
+    }),
+    ("One verb, P50 in µs, {:,} queued, {}", "verbs", "depth", "claim_p50_us", {
+        "Put": ("put_p50_us", short), "Claim": ("claim_p50_us", short),
+        "Claim P95": ("claim_p95_us", short), "Complete": ("complete_p50_us", short),
+    }),
+)  # fmt: skip
+"""A table for each durability and size: its title, the rows' part of the document, their size, the
+figure without which a row is left out, the columns."""
 
 
 def tables(document: Document) -> list[Table]:
@@ -74,46 +81,28 @@ def tables(document: Document) -> list[Table]:
     """
     if document.get("schema") != SCHEMA:
         raise ValueError("an older record: measure again (python -m benchmarks peers)")
-    verbs, crash = document["verbs"], document["crash"]
+    crash = [row for row in document["crash"] if row["figures"] or row["note"]]
     kills = max((row["figures"].get("kills", 0) for row in crash), default=0)
-    found = [
-        _table(document, f"Workers killed with SIGKILL, {kills} times",
-               [row for row in crash if row["figures"] or row["note"]], _CRASH,
-               lambda row: "; ".join(filter(None, (row["recovery"], row["note"])))),
-        *_by_size(document, "Lifecycles a second, {:,} queued, {}", "depth",
-                  [row for row in verbs if "lifecycles_per_s" in row["figures"]], _LIFECYCLES,
-                  lambda row: str(row["note"])),
-        *_by_size(document, "{:,} processes claim and complete, {}", "processes",
-                  [row for row in document["contention"] if row["processes"] > 1], _CONTENTION,
-                  _faults),
-        *_by_size(document, "One verb, P50 in µs, {:,} queued, {}", "depth",
-                  [row for row in verbs if "claim_p50_us" in row["figures"]], _VERBS,
-                  lambda _: ""),
-        Table("What each does not do, as it is used here", ["Does not"],
-              [(each["title"], "", [", ".join(each["lacks"])])
-               for each in document["queues"] if each["lacks"]], is_prose=True),
-        Table("Versions and settings", ["As measured"],
-              [(each["title"], "", [_version(each)]) for each in document["queues"]],
-              is_prose=True),
-    ]  # fmt: skip
+    found = [_table(document, f"Workers killed with SIGKILL, {kills} times", crash, _CRASH)]
+    for title, part, size, needed, columns in _BY_SIZE:
+        groups: dict[tuple[int, str], list[Row]] = {}
+        for row in document[part]:
+            is_alone = (size, row[size]) == ("processes", 1)
+            if not is_alone and (not needed or needed in row["figures"]):
+                groups.setdefault((row[size], row["durability"]), []).append(row)
+        found += [
+            _table(document, title.format(number, DURABILITIES[durability]), rows, columns)
+            for (number, durability), rows in groups.items()
+        ]
+    lacks = [(each["title"], "", [", ".join(each["lacks"])]) for each in document["queues"]
+             if each["lacks"]]  # fmt: skip
+    versions = [(each["title"], "", [_version(each)]) for each in document["queues"]]
+    found.append(Table("What each does not do, as it is used here", ["Does not"], lacks, True))
+    found.append(Table("Versions and settings", ["As measured"], versions, True))
     return [table for table in found if table.rows]
 
 
-def _by_size(
-    document: Document, title: str, size: str, rows: Sequence[Row], columns: Columns,
-    note: Callable[[Row], str],
-) -> Iterator[Table]:  # fmt: skip
-    """A table for each durability and size of the rows."""
-    for key in dict.fromkeys((row[size], row["durability"]) for row in rows):
-        own = [row for row in rows if (row[size], row["durability"]) == key]
-        full_title = title.format(key[0], DURABILITIES[key[1]])
-        yield _table(document, full_title, own, columns, note)
-
-
-def _table(
-    document: Document, title: str, rows: Sequence[Row], columns: Columns,
-    note: Callable[[Row], str],
-) -> Table:  # fmt: skip
+def _table(document: Document, title: str, rows: Sequence[Row], columns: Columns) -> Table:
     """The rows in the order of the queues; a figure that one lacks is a dash."""
     names = titles(document)
     found = []
@@ -121,15 +110,11 @@ def _table(
         figures = {**row["figures"], **{f"x {k}": v for k, v in row.get("ratios", {}).items()}}
         cells = [shown(figures[key]) if key in figures else "\N{EN DASH}"
                  for key, shown in columns.values()]  # fmt: skip
-        found.append((names[row["queue"]], note(row), cells))
+        faults = {"done_twice": "done twice", "errors": "errors"}
+        notes = [row.get("recovery"), *(f"{count(figures[key])} {text}"
+                 for key, text in faults.items() if figures.get(key)), row["note"]]  # fmt: skip
+        found.append((names[row["queue"]], "; ".join(filter(None, notes)), cells))
     return Table(title, [each.strip() for each in columns], found)
-
-
-def _faults(row: Row) -> str:
-    faults = {"done_twice": "done twice", "errors": "errors"}
-    figures = row["figures"]
-    found = [f"{count(figures[key])} {text}" for key, text in faults.items() if figures.get(key)]
-    return "; ".join(filter(None, (*found, row["note"])))
 
 
 def _version(queue: Row) -> str:
@@ -152,15 +137,14 @@ def markdown(document: Document) -> str:
         f"{environment['cpu']}, {environment['cores']} cores. Medians of interleaved rounds; x is "
         "the ratio to bare SQLite (the reference) in the same round."
     )
-    parts = [heading]
+    lines = [heading]
     for table in tables(document):
         rows = [(f"{name} ({note})" if note else name, *cells) for name, note, cells in table.rows]
-        lines = table_lines(("", *table.columns), "l" * (1 + len(table.columns)), rows)
-        parts.append("\n".join([f"## {table.title}", "", *lines]))
+        columns = ("", *table.columns)
+        lines += ["", f"## {table.title}", "", *table_lines(columns, "l" * len(columns), rows)]
     if document.get("targets"):
-        lines = ["## Targets", "", *(f"- {target_line(each)}" for each in document["targets"])]
-        parts.append("\n".join(lines))
-    return "\n\n".join(parts) + "\n"
+        lines += ["", "## Targets", "", *(f"- {target_line(each)}" for each in document["targets"])]
+    return "\n".join(lines) + "\n"
 
 
 def show(document: Document, console: Console) -> None:
@@ -195,49 +179,47 @@ def peers_view(document: Document) -> dict[str, Any]:
         KeyError, TypeError, ValueError, AttributeError: it is not such a file.
     """
     key = slug(str(document["environment"]["machine"]))
-    found = tables(document)
     return {
         **{each: document[each] for each in ("environment", "quick", "interrupted")},
-        "key": key,
-        "commit": document.get("commit"),
+        "key": key, "commit": document.get("commit"), "tables": tables(document),
         "measured_at": str(document["measured_at"])[:16].replace("T", " "),
         "pictures": [*_pictures(document, f"peers-{key}")],
-        "tables": [each for each in found if not each.is_prose],
-        "prose": [each for each in found if each.is_prose],
         "targets": [(target_line(each), each["met"]) for each in document.get("targets", ())],
-    }
+    }  # fmt: skip
 
 
 def _pictures(document: Document, name: str) -> Iterator[Picture]:
     """Lifecycles a second and what SIGKILL loses; from P99 to the slowest of most processes."""
-    names, verbs, shared = titles(document), document["verbs"], document["contention"]
+    names = titles(document)
     lost = {row["queue"]: _losses(row["figures"]) for row in document["crash"] if row["figures"]}
-    smallest = min((row["depth"] for row in verbs), default=0)
-    rates = {
-        row["queue"]: row["figures"]["lifecycles_per_s"]
-        for row in verbs
-        if row["figures"] and (row["depth"], row["durability"]) == (smallest, "normal")
-    }
-    order = sorted(rates, key=lambda queue: -rates[queue])
+    smallest = min((row["depth"] for row in document["verbs"]), default=0)
+    speeds = _figures(document["verbs"], "depth", smallest, "lifecycles_per_s")
+    order = sorted(speeds, key=lambda queue: -speeds[queue]["lifecycles_per_s"])
     rows = []
     for queue in order:
-        loss = lost.get(queue, "not tried")
+        rate, loss = speeds[queue]["lifecycles_per_s"], lost.get(queue, "not tried")
         paint = {"loses none": "better", "not tried": "muted"}.get(loss, "worse")
-        rows.append((names[queue], rates[queue], f"{count(rates[queue])}, {loss}", paint))
+        rows.append((names[queue], rate, f"{count(rate)}, {loss}", paint))
     if rows:
         title = "Lifecycles a second, and tasks lost to SIGKILL"
         yield chart.bars(rows, name, title, title)
-    most = max((row["processes"] for row in shared), default=0)
-    tails = {
-        row["queue"]: (row["figures"]["p99_ms"], row["figures"]["slowest_ms"])
-        for row in shared
-        if (row["processes"], row["durability"]) == (most, "normal")
-        if row["figures"].get("p99_ms")
-    }
-    paints = {queue: "one" if queue.startswith(project().name) else "muted" for queue in tails}
-    if ends := [(names[each], *tails[each], paints[each]) for each in order if each in tails]:
+    most = max((row["processes"] for row in document["contention"]), default=0)
+    tails = _figures(document["contention"], "processes", most, "p99_ms")
+    ends = [(names[each], tails[each]["p99_ms"], tails[each]["slowest_ms"],
+             "one" if each.startswith(project().name) else "muted")
+            for each in order if each in tails]  # fmt: skip
+    if ends:
         title = f"{most} processes: ● P99 to the slowest task"
         yield chart.spans(ends, f"{name}-tails", title, title.replace("● ", ""))
+
+
+def _figures(rows: Sequence[Row], size: str, value: int, needed: str) -> dict[str, Any]:
+    """By queue, the figures of that size without fsync, where the needed one is there."""
+    return {
+        row["queue"]: row["figures"]
+        for row in rows
+        if (row[size], row["durability"]) == (value, "normal") and row["figures"].get(needed)
+    }
 
 
 def _losses(figures: Mapping[str, float]) -> str:
