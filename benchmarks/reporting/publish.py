@@ -1,9 +1,6 @@
 """The record made readable: one static site of the history, and a report of one run.
 
-    publish(out: Path, results: Path | None = None, ...) -> Published
-    write_report(run: RunRecord, folder: Path) -> Report      # site/report.py
-
-What they write opens from a file: no server, no script that is needed to read, nothing loaded from
+What is written opens from a file: no server, no script that is needed to read, nothing loaded from
 elsewhere.
 """
 
@@ -93,8 +90,8 @@ def publish(
     series = current(read_series(root, packages)) or current(read_series(root, []))
     problems = list(old.problems)
     comparisons = _comparisons(root, last_comparison, problems)
-    proof = _view(root / "proof" / "matrix.json", gate_proof, problems)
-    of_history = _view(root / "proof" / "history.json", history_proof, problems)
+    proof = _views([root / "proof" / "matrix.json"], gate_proof, problems)
+    of_history = _views([root / "proof" / "history.json"], history_proof, problems)
     peers, of_peers = read_peers(root / "peers")
     problems += of_peers
     anchor = _anchor(root, series)
@@ -158,33 +155,30 @@ def _replacing(out: Path) -> Iterator[Path]:
 def read_peers(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """Each machine's comparison with other queues as its page needs it; what is unreadable."""
     problems: list[str] = []
-    views = [_view(path, peers_view, problems) for path in sorted(folder.glob("*.json"))]
-    return [each for each in views if each is not None], problems
+    return _views(sorted(folder.glob("*.json")), peers_view, problems), problems
 
 
 def _comparisons(root: Path, last: Path | None, problems: list[str]) -> list[dict[str, Any]]:
     """Those of results/comparisons and the last one, newest first."""
     paths = [*sorted((root / "comparisons").glob("*.json")), *([last] if last else [])]
-    found = [_view(path, normal, problems) for path in paths]
-    by_time = {each["started_at"]: each for each in found if each is not None}
+    by_time = {each["started_at"]: each for each in _views(paths, normal, problems)}
     return [by_time[moment] for moment in sorted(by_time, reverse=True)]
 
 
-def _view(path: Path, view: Callable[[Mapping[str, Any]], _T], problems: list[str]) -> _T | None:
-    """What a page shows of a JSON file; None where there is none, or it is not one of that kind."""
+def _views(
+    paths: Sequence[Path], view: Callable[[Mapping[str, Any]], _T], problems: list[str]
+) -> list[_T]:
+    """What pages show of those JSON files that exist; one that is not of the kind is a problem."""
     from jinja2 import TemplateError
 
-    if not path.is_file():
-        return None
-    try:
-        value = json.loads(path.read_text("utf-8"))
-        if isinstance(value, dict):
-            return view(value)
-        problems.append(f"{path.name}: not a JSON object")
-    except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError,
-            TemplateError) as error:  # fmt: skip
-        problems.append(f"{path.name}: {type(error).__name__}: {error}")
-    return None
+    found = []
+    for path in filter(Path.is_file, paths):
+        try:
+            found.append(view(json.loads(path.read_text("utf-8"))))
+        except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError,
+                TemplateError) as error:  # fmt: skip
+            problems.append(f"{path.name}: {type(error).__name__}: {error}")
+    return found
 
 
 def _anchor(root: Path, series: Sequence[Series]) -> str:

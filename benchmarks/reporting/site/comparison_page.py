@@ -19,11 +19,7 @@ _NUMBERS = ("effect", "low", "high", "base", "head")
 
 
 def write(comparison: Mapping[str, Any], out: Path) -> Path:
-    """Write the page of a comparison, whose form judging/gate.py describes at its top.
-
-    Args:
-        comparison: as in its JSON.
-        out: the file; its folder is made.
+    """Write the page of a comparison in JSON, whose form judging/gate.py describes at its top.
 
     Raises:
         KeyError, TypeError, ValueError: it is not a comparison.
