@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.common.exits import BadInput
 from benchmarks.records.series import INSTRUCTIONS, Point, current, read_series
-from benchmarks.reporting.markdown import table_lines
+from benchmarks.reporting.filling import render
 
 _BLOCK = re.compile(r"(<!-- figures: ([a-z-]+) -->\n).*?(<!-- /figures -->)", re.DOTALL)
 _COLUMNS = {"P50": "latency_p50_ms", "P95": "latency_p95_ms", "throughput": "throughput_per_s",
@@ -46,44 +46,21 @@ def gate_proof(results: Path) -> str:
         tools = json.loads(path.read_text(encoding="utf-8"))["tools"]
     except (OSError, ValueError) as error:
         raise BadInput(f"{path} cannot be read: {error}") from None
-    ends = "{alarm} of {pairs} ({low:.0f} to {high:.0f} %)"
-    rows = [
-        (tool["tool"], *(
-            ends.format(**row, low=100 * row["alarm_low"], high=100 * row["alarm_high"])
-            for row in (tool["no_change"], tool["planted"])
-        ))
-        for tool in tools
-    ]  # fmt: skip
-    return "\n".join(table_lines(("", "false alarms", "planted changes found"), "lrr", rows))
+    return render("figures_gate.md", tools=tools)
 
 
 def history(results: Path) -> str:
     """What the newest measured package costs, as ratios to the anchor: `backfill`."""
-    own: dict[str, dict[str, Point]] = {}
+    rows: dict[str, dict[str, Point]] = {}
     for each in current(read_series(results, [])):
-        own.setdefault(each.workload, {})[each.metric] = each.points[-1]
-    rows = []
-    for workload, points in own.items():
-        cells = [_cell(metric, points.get(metric)) for metric in _COLUMNS.values()]
-        newest = max(points.values(), key=lambda point: point.place)
-        rows.append((workload, *cells, newest.package.sha[:7]))
-    lines = table_lines(("workload", *_COLUMNS, "measured"), "lrrrrl", rows)
-    return "\n".join(lines) if rows else _NOTHING
+        rows.setdefault(each.workload, {})[each.metric] = each.points[-1]
+    return render("figures_history.md", columns=_COLUMNS, rows=rows) if rows else _NOTHING
 
 
 def history_proof(results: Path) -> str:
     """What the history finds of a planted step, and of none: `prove --history`."""
     path = results / "proof" / "history.md"
     return path.read_text(encoding="utf-8") if path.exists() else _NOTHING
-
-
-def _cell(metric: str, point: Point | None) -> str:
-    """The newest figure: instructions as they are counted, others as a ratio."""
-    if point is None:
-        return ""
-    if metric == INSTRUCTIONS:
-        return f"{point.value:,.0f}"
-    return f"{point.value:.2f}x ({point.low:.2f} to {point.high:.2f})"
 
 
 BLOCKS: Mapping[str, Callable[[Path], str]] = {

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.common.project import project
-from benchmarks.reporting.markdown import table_lines
+from benchmarks.reporting.filling import render
 from benchmarks.reporting.site import chart
 from benchmarks.reporting.site.canvas import Picture
-from benchmarks.reporting.site.words import slug
+from benchmarks.reporting.words import slug
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -131,20 +131,8 @@ def titles(document: Document) -> dict[str, str]:
 
 def markdown(document: Document) -> str:
     """The whole run."""
-    environment = document["environment"]
-    heading = (
-        f"# Compared with other queues\n\n{document['measured_at'][:16].replace('T', ' ')} UTC on "
-        f"{environment['cpu']}, {environment['cores']} cores. Medians of interleaved rounds; x is "
-        "the ratio to bare SQLite (the reference) in the same round."
-    )
-    lines = [heading]
-    for table in tables(document):
-        rows = [(f"{name} ({note})" if note else name, *cells) for name, note, cells in table.rows]
-        columns = ("", *table.columns)
-        lines += ["", f"## {table.title}", "", *table_lines(columns, "l" * len(columns), rows)]
-    if document.get("targets"):
-        lines += ["", "## Targets", "", *(f"- {target_line(each)}" for each in document["targets"])]
-    return "\n".join(lines) + "\n"
+    targets = [target_line(each) for each in document.get("targets") or ()]
+    return render("peers.md", document=document, tables=tables(document), targets=targets)
 
 
 def show(document: Document, console: Console) -> None:

@@ -21,11 +21,10 @@ from benchmarks.judging.targets import Limits
 from benchmarks.records import history
 from benchmarks.records.packages import Package
 from benchmarks.records.series import Series, current, read_series
+from benchmarks.reporting.filling import ASSETS, fill
 from benchmarks.reporting.peers import peers_view
 from benchmarks.reporting.site.build import comparison_pages, front_pages, workload_pages
-from benchmarks.reporting.site.canvas import ASSETS
 from benchmarks.reporting.site.comparison_page import normal
-from benchmarks.reporting.site.filling import fill
 from benchmarks.reporting.site.overview import workloads
 from benchmarks.reporting.site.proof import gate_proof, history_proof
 from benchmarks.reporting.site.report import write_report

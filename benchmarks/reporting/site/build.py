@@ -11,7 +11,8 @@ from benchmarks.records.history import file_stem
 from benchmarks.records.packages import moment
 from benchmarks.records.record import WorkloadRecord
 from benchmarks.records.series import INSTRUCTIONS
-from benchmarks.reporting.site import chart, comparison_page, overview, words
+from benchmarks.reporting import words
+from benchmarks.reporting.site import chart, comparison_page, overview
 from benchmarks.reporting.site.overview import Workload
 
 Page = tuple[str, str, Mapping[str, Any]]

@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 
-ASSETS = Path(__file__).parent / "assets"
+from benchmarks.reporting.filling import ASSETS
+
 WIDTH = 440.0
 BAR = 24.0
 Span = tuple[float, float]

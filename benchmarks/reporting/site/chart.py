@@ -12,7 +12,7 @@ from benchmarks.judging.change_points import ChangePoint
 from benchmarks.records.histograms import merge_histograms
 from benchmarks.records.series import INSTRUCTIONS, Point, Series
 from benchmarks.reporting.site.canvas import WIDTH, Canvas, Picture, Span, round_places
-from benchmarks.reporting.site.words import count, number, scale, share, short, shown, tick
+from benchmarks.reporting.words import count, number, scale, share, short, shown, tick
 
 _LABELLED = 0.03
 """A smaller change has its stripe, and no number, in a trend."""

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.judging.gate import COUNTS
-from benchmarks.reporting.site import chart, words
-from benchmarks.reporting.site.filling import fill
+from benchmarks.reporting import words
+from benchmarks.reporting.filling import fill
+from benchmarks.reporting.site import chart
 
 _NUMBERS = ("effect", "low", "high", "base", "head")
 

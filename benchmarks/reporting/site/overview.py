@@ -11,7 +11,7 @@ from benchmarks.judging.change_points import SMALLEST, ChangePoint, change_point
 from benchmarks.judging.targets import Limits
 from benchmarks.records.record import higher_is_better
 from benchmarks.records.series import INSTRUCTIONS, Point, Series
-from benchmarks.reporting.site.words import count, label, share, short
+from benchmarks.reporting.words import count, label, share, short
 
 P50, P95, SERVICE = "latency_p50_ms", "latency_p95_ms", "service_time_ms"
 SHOWN = (INSTRUCTIONS, P50, P95, "latency_p99_ms", SERVICE, "throughput_per_s")

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.common.statistics import clopper_pearson
-from benchmarks.reporting.site import chart, words
+from benchmarks.reporting import words
+from benchmarks.reporting.filling import render
+from benchmarks.reporting.site import chart
 from benchmarks.reporting.site.canvas import Picture
-from benchmarks.reporting.site.filling import render
 
 _NAMES = {"gate": "This gate", "asv": "asv continuous", "pytest-benchmark": "pytest-benchmark"}
 _ENDS = ("alarm_rate", "alarm_low", "alarm_high")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +11,10 @@ from typing import Any
 from benchmarks.judging.targets import judge
 from benchmarks.records.histograms import BadHistogram
 from benchmarks.records.record import RunRecord, WorkloadRecord
-from benchmarks.reporting.markdown import table_lines
-from benchmarks.reporting.site import chart, words
+from benchmarks.reporting import words
+from benchmarks.reporting.filling import fill
+from benchmarks.reporting.site import chart
 from benchmarks.reporting.site.canvas import Picture
-from benchmarks.reporting.site.filling import fill, fingerprint
 
 _COLUMNS = ("latency_p50_ms", "latency_p95_ms", "latency_p99_ms", "throughput_per_s")
 _MOST_TAILS = 12
@@ -38,14 +38,15 @@ def write_report(run: RunRecord, folder: Path) -> Report:
         OSError: it cannot be written.
     """
     pictures = [*_pictures(run)]
-    rows = [_row(record, run) for record in run.workloads]
-    first = run.workloads[0] if run.workloads else None
-    html = fill("report.html", folder / "report.html", run=run, first=first, rows=rows,
-                columns=_COLUMNS, pictures=pictures)  # fmt: skip
+    values = {
+        "run": run, "first": run.workloads[0] if run.workloads else None, "columns": _COLUMNS,
+        "rows": [_row(record, run) for record in run.workloads], "pictures": pictures,
+    }  # fmt: skip
+    html = fill("report.html", folder / "report.html", **values)
+    markdown = fill("report.md", folder / "report.md", **values)
     files = {folder / f"{each.name}.svg": each.file() for each in pictures}
-    markdown = folder / "report.md"
-    for path, text in (*files.items(), (markdown, _markdown(first, rows, pictures))):
-        path.write_text(text, encoding="utf-8", newline="\n")
+    for path, svg in files.items():
+        path.write_text(svg, encoding="utf-8", newline="\n")
     return Report(html, markdown, tuple(files))
 
 
@@ -82,34 +83,3 @@ def _pictures(run: RunRecord) -> Iterator[Picture]:
         with suppress(BadHistogram):  # the percentiles are in the table all the same
             yield chart.percentiles({each.workload: each.histogram or ""}, each.workload,
                                     f"percentiles-{words.slug(each.workload)}")  # fmt: skip
-
-
-def _markdown(
-    first: WorkloadRecord | None, rows: Sequence[dict[str, Any]], pictures: Sequence[Picture]
-) -> str:
-    lines = ["# What was measured", ""]
-    if first is not None:
-        dirty = " and uncommitted changes" if first.commit.dirty else ""
-        when = first.measured_at[:16].replace("T", " ")
-        about = f"(`{first.commit.sha[:12]}`{dirty}), {first.profile} profile, {when}"
-        machine = f"{first.machine}: {_plain(fingerprint(first.environment))}"
-        lines += [f"{_plain(first.commit.subject)} {about}, on {machine}.", ""]
-    cells = [
-        (_plain(row["name"]),
-         *(f"{value} ({ends})" if ends else value or "\u2013" for value, ends in row["cells"]),
-         row["others"] or " ", "; ".join(row["broken"]) or ("met" if row["met"] else " "))
-        for row in rows
-    ]  # fmt: skip
-    columns = ("Workload", *map(words.short, _COLUMNS), "other", "limits")
-    lines += [*table_lines(columns, "lrrrrll", cells, escape="\\|"), "",
-              "Intervals are 95 % ones, from order statistics.", ""]  # fmt: skip
-    lines += [f"![{drawn.title}]({drawn.name}.svg)" for drawn in pictures[:1]]
-    return "\n".join(lines) + "\n"
-
-
-def _plain(text: str) -> str:
-    """Text that does not become markup."""
-    escaped = text.replace("\\", "\\\\")
-    for mark, instead in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("`", "&#96;")):
-        escaped = escaped.replace(mark, instead)
-    return " ".join(escaped.split())

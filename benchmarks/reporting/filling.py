@@ -1,4 +1,4 @@
-"""The templates of the pages, with autoescape and the filters of `words`."""
+"""The templates of pages and of Markdown, with the filters of `words`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import Any
 from benchmarks.common.project import project
 from benchmarks.records.history import file_stem
 from benchmarks.records.packages import moment
-from benchmarks.reporting.site import words
-from benchmarks.reporting.site.canvas import ASSETS
+from benchmarks.reporting import text, words
+
+HERE = Path(__file__).parent
+ASSETS = HERE / "site" / "assets"
 
 
 @cache
@@ -19,15 +21,17 @@ def _environment() -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True,
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        loader=FileSystemLoader(HERE / "templates"), undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True, keep_trailing_newline=True,
+        autoescape=lambda name: not str(name).endswith(".md"),
     )  # fmt: skip
-    filters = (words.label, words.short, words.shown, words.share, words.count, words.number,
-               words.size, words.slug, file_stem, moment,
-               fingerprint)  # fmt: skip
+    filters = (
+        words.bound, words.count, words.label, words.number, words.share, words.short, words.shown,
+        words.size, words.slug, file_stem, fingerprint, moment, plain,
+    )  # fmt: skip
     environment.filters |= {each.__name__: each for each in filters}
     environment.filters["side"] = lambda name: "the work tree" if name == "WORK" else name
-    environment.globals["style"] = (ASSETS / "style.css").read_text("utf-8")
+    environment.globals |= {"style": (ASSETS / "style.css").read_text("utf-8"), "text": text}
     return environment
 
 
@@ -42,9 +46,9 @@ def fill(template: str, path: Path, **values: Any) -> Path:
     Raises:
         OSError: it cannot be written.
     """
-    text = render(template, **values)
+    filled = render(template, **values)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8", newline="\n")
+    path.write_text(filled, encoding="utf-8", newline="\n")
     return path
 
 
@@ -55,3 +59,9 @@ def fingerprint(environment: Mapping[str, Any]) -> str:
              "valgrind": "{}"}  # fmt: skip
     found = [text.format(environment[key]) for key, text in named.items() if environment.get(key)]
     return " · ".join(found)
+
+
+def plain(given: str) -> str:
+    """Text for Markdown that neither ends a table's cell nor becomes markup."""
+    marks = {"\\": "\\\\", "|": "\\|", "&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "&#96;"}
+    return " ".join(given.translate(str.maketrans(marks)).split())
