@@ -70,7 +70,6 @@ def values(comparison: Mapping[str, Any]) -> dict[str, Any]:
         "rows": sorted(rows, key=lambda row: -abs(row["effect"])),
         "pictures": {each["name"]: [*_pictures(each)] for each in workloads},
         "word": "mixed" if is_mixed else comparison["verdict"],
-        "sentence": _sentence(comparison),
     }
 
 
@@ -111,23 +110,3 @@ def _pictures(workload: Mapping[str, Any]) -> Iterator[chart.Picture]:
                            f"Effects on {name}", band=0.05)  # fmt: skip
     if shifted := chart.shift(workload["latencies"] or {}, name, f"shift-{slug}"):
         yield shifted
-
-
-def _sentence(comparison: Mapping[str, Any]) -> str:
-    """What a person can repeat."""
-    if comparison["equal"]:
-        return "Both are the same package: nothing was measured."
-    workloads = comparison["workloads"]
-    verdicts = [each["verdict"] for each in workloads]
-    counts = [f"{verdicts.count(each)} {each}"
-              for each in ("regressed", "inconclusive", "improved", "unchanged")
-              if each in verdicts]  # fmt: skip
-    text = f"Of {len(verdicts)} workload{'' if len(verdicts) == 1 else 's'}: {', '.join(counts)}."
-    worst = next((each for each in workloads if each["verdict"] == "regressed"), None)
-    if worst is None or not worst["metrics"]:
-        return text
-    own = max(worst["metrics"], key=lambda own: (own["verdict"] == "regressed",
-                                                 abs(own["effect"])))  # fmt: skip
-    why = f", because of {worst['explanation'].replace('_', ' ')}" if worst["explanation"] else ""
-    change = words.share(own["effect"])
-    return f"{worst['name']} {words.short(own['metric'])}: {change}{why}. {text}"

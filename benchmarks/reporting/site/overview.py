@@ -72,7 +72,10 @@ class Workload:
 
     def now(self, metric: str) -> str:
         """The newest value: "0.987x" or "174 800"; "" without."""
-        return newest(self.series[metric].points[-1], metric) if metric in self.series else ""
+        if metric not in self.series:
+            return ""
+        value = self.series[metric].points[-1].value
+        return count(value) if metric == INSTRUCTIONS else f"{value:.3f}x"
 
     def interval(self, metric: str) -> str:
         """The newest value's interval; "" where it is exact."""
@@ -92,14 +95,6 @@ class Workload:
         """What other pages say of it: changes of instructions, P50 and P95; of the service time
         where no call is timed by itself."""
         return self.found(INSTRUCTIONS, *((P50, P95) if P50 in self.series else (SERVICE,)))
-
-    @property
-    def since(self) -> str:
-        """Since when it is as it is: of the foremost figures, the newest change."""
-        if not self.main_changes:
-            return f"no change in {len(self.lead.points)} packages"
-        last = max((each.change for each in self.main_changes), key=lambda each: each.first.place)
-        return f"{share(last.change)} in {last.range}"
 
 
 @dataclass(frozen=True)
@@ -177,11 +172,6 @@ class Event:
         return narrowest.change.commands(self.foremost.workload.name)
 
 
-def newest(point: Point, metric: str) -> str:
-    """A value as it is read."""
-    return count(point.value) if metric == INSTRUCTIONS else f"{point.value:.3f}x"
-
-
 def visible(series: Series) -> float:
     """The smallest change of one package that the series can show: the noise of its records."""
     widths = [(each.high - each.low) / 2 / each.value for each in series.points[-20:]]
@@ -232,24 +222,3 @@ def _is_same(event: Event, found: Found) -> bool:
 
 def _span(change: ChangePoint) -> tuple[int, int]:
     return change.last.place, change.first.place
-
-
-def sentence(workload: Workload, anchor: str) -> str:
-    """The one sentence: how fast it is, since when, how sure, and of which commit that is."""
-    series = workload.lead
-    point, metric = series.points[-1], series.metric
-    last = max((each.first.place for each in workload.changes[metric]), default=None)
-    since = series.packages[series.points[0].place if last is None else last : point.place + 1]
-    where = "HEAD" if series.age.packages == 0 else point.package.sha[:7]
-    value = newest(point, metric) + (f" of the anchor {anchor}" if metric != INSTRUCTIONS else "")
-    sure = (point.high - point.low) / 2 / point.value
-    text = f"{workload.name} {short(metric)} at {where}: {value}, "
-    text += f"unchanged in {_commits(sum(each.commits for each in since))}"
-    text += f", sure to {100 * sure:.2g} %" if sure else ""
-    if series.age.packages:
-        text += f"; HEAD is not measured, it is {_commits(series.age.commits)} later"
-    return f"{text}."
-
-
-def _commits(number: int) -> str:
-    return f"{number} commit{'' if number == 1 else 's'}"
