@@ -32,17 +32,21 @@ from benchmarks.records.record import higher_is_better
 from benchmarks.records.series import INSTRUCTIONS, Point, Series, current, read_series
 
 _VERSION = "1"
-_COLUMNS = ("result", "params", "version", "started_at", "duration", "stats_ci_99_a",
-            "stats_ci_99_b")  # fmt: skip
+_COLUMNS = [
+    "result",
+    "params",
+    "version",
+    "started_at",
+    "duration",
+    "stats_ci_99_a",
+    "stats_ci_99_b",
+]
 _ENVIRONMENT = "published"
 
 
 def export(results: Path, into: Path | None = None) -> Path:
-    """Write what a results folder has of the repository's packages; the folder it is in.
-
-    Args:
-        results: the results folder.
-        into: replaced; results/asv if None.
+    """Write what a results folder has of the repository's packages into a folder, which is replaced
+    (results/asv if None); the folder.
 
     Raises:
         BadInput: a record was written by a newer lab, or the clone has no history.

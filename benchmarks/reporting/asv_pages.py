@@ -14,7 +14,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
@@ -98,10 +97,8 @@ def keep_confirmed(html: Path, comparisons: Sequence[Mapping[str, Any]]) -> None
     numbers = {sha: int(number) for number, sha in index["revision_to_hash"].items()}
     shas = {number: sha for sha, number in numbers.items()}
     # asv numbers all commits, and names those it has results of; a comparison may be of others.
-    for sha in {each[side]["commit"] for each in comparisons for side in ("base", "head")}:
-        number = _number(sha, shas)
-        if number is not None:
-            numbers[sha] = number
+    compared = {each[side]["commit"] for each in comparisons for side in ("base", "head")}
+    numbers |= {sha: number for sha in compared if (number := _number(sha, shas)) is not None}
     found = json.loads((html / "regressions.json").read_text("utf-8"))["regressions"]
     kept, links = [], set()
     for name, *about, jumps in found:
@@ -114,20 +111,20 @@ def keep_confirmed(html: Path, comparisons: Sequence[Mapping[str, Any]]) -> None
     ET.register_namespace("", _ATOM[1:-1])
     feed = ET.parse(html / "regressions.xml")
     for entry in feed.getroot().findall(f"{_ATOM}entry"):
-        link = entry.find(f"{_ATOM}link")
-        address = unquote_plus(str(link.get("href") if link is not None else ""))
-        name, _, rest = address.rpartition("#")[2].partition("?")
+        addresses = [link.get("href", "") for link in entry.iter(f"{_ATOM}link")]
+        name, _, rest = unquote_plus("".join(addresses[:1])).rpartition("#")[2].partition("?")
         if (name, rest[-40:]) not in links:
             feed.getroot().remove(entry)
     feed.write(html / "regressions.xml", "utf-8", xml_declaration=True)
 
 
 def _number(sha: str, shas: Mapping[int, str]) -> int | None:
-    """asv's number of a commit: how many of the numbered ones are its ancestors, at least."""
-    with suppress(LabError):
-        known = set(git_text(root(), "rev-list", "--first-parent", sha).split())
-        return max((number for number, each in shas.items() if each in known), default=None)
-    return None
+    """asv's number of a commit: that of its newest ancestor which has one."""
+    try:
+        known = {*git_text(root(), "rev-list", "--first-parent", sha).split()}
+    except LabError:
+        return None
+    return max((number for number, each in shas.items() if each in known), default=None)
 
 
 def _confirms(
@@ -143,11 +140,8 @@ def _confirms(
     if own is None:
         return False
     if figure == INSTRUCTIONS or new / old - 1 < SMALLEST_TIMED_STEP:
-        return any(
-            each["counter"] == INSTRUCTIONS
-            and each["head"] > each["base"] * (1 + each.get("noise", 0))
-            for each in own.get("counters", ())
-        )
+        counted = [each for each in own.get("counters", ()) if each["counter"] == INSTRUCTIONS]
+        return any(each["head"] > each["base"] * (1 + each.get("noise", 0)) for each in counted)
     metric = figure.removesuffix("_ratio")
     return any(metric in m["metric"] and m["verdict"] == "regressed" for m in own["metrics"])
 

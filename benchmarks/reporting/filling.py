@@ -41,11 +41,7 @@ def render(template: str, **values: Any) -> str:
 
 
 def fill(template: str, path: Path, **values: Any) -> Path:
-    """Fill a template into a file, whose folder is made.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Fill a template into a file, whose folder is made."""
     filled = render(template, **values)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(filled, encoding="utf-8", newline="\n")

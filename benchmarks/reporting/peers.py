@@ -28,13 +28,8 @@ DURABILITIES = {
 
 @dataclass(frozen=True)
 class Table:
-    """A table with its heading.
-
-    Args:
-        columns: their headings, without that of the queues' names.
-        rows: a queue's name, a note on it ("" for none), its cells.
-        is_prose: whether cells are words rather than figures.
-    """
+    """A table with its heading; a row is a queue's name, a note on it ("" for none), and its cells:
+    figures, or words where it is prose."""
 
     title: str
     columns: Sequence[str]

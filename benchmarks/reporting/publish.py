@@ -69,12 +69,10 @@ def publish(
         out: made, or replaced if an earlier call made it, or it is empty.
         results: the results folder; the repository's own if None.
         packages: the distinct ones of the history, oldest first; those of the records without.
-        limits: as of judging.targets.
         about: by workload, a sentence on what it does.
         last_comparison: JSON of a comparison that is not among results/comparisons.
         asv_html: what `asv publish` wrote; left out if there is no such folder.
-        repository_url: https:// address under which /commit/<sha> shows a commit.
-        progress: is given what is being done.
+        repository_url: the address under which /commit/<sha> shows a commit.
 
     Raises:
         BadInput: `out` holds something that is not a published site (NotOurs), or a newer lab wrote
@@ -123,11 +121,7 @@ def publish(
 
 
 def check(out: Path, repository_url: str = "") -> None:
-    """Refuse a folder that is not ours to replace, and what is no address.
-
-    Raises:
-        NotOurs: it is one of these.
-    """
+    """Raise NotOurs of a folder that is not ours to replace, and of what is no address."""
     if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / MARKER).exists())):
         raise NotOurs(f"{out} is not a site published earlier: choose another folder")
     if repository_url and not repository_url.startswith(("https://", "http://")):
@@ -159,7 +153,7 @@ def read_peers(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
 
 def _comparisons(root: Path, last: Path | None, problems: list[str]) -> list[dict[str, Any]]:
     """Those of results/comparisons and the last one, newest first."""
-    paths = [*sorted((root / "comparisons").glob("*.json")), *([last] if last else [])]
+    paths = [*sorted((root / "comparisons").glob("*.json")), *filter(None, [last])]
     by_time = {each["started_at"]: each for each in _views(paths, normal, problems)}
     return [by_time[moment] for moment in sorted(by_time, reverse=True)]
 

@@ -121,22 +121,20 @@ def _all_clear(comparison: Comparison) -> str:
     timed = [each for each in comparison.workloads if each.metrics]
     number = sum(bool(each.counters) for each in comparison.workloads)
     plural = "" if number == 1 else "s"
-    found = f"nothing is slower: {number} workload{plural} counted, {len(timed)} timed"
+    found = [f"nothing is slower: {number} workload{plural} counted, {len(timed)} timed"]
     moved = [
-        (abs(each.change), f"{workload.name} {each}")
+        (abs(each.change), f"most moved {workload.name} {each}")
         for workload in comparison.workloads
         for each in workload.counters
         if each.counter == INSTRUCTIONS and each.has_moved
     ]
-    if moved:
-        found += f"; most moved {max(moved)[1]}"
-    seen = (
-        f"; a change of {visible(metric)} in {workload.name} P95 would have been seen"
+    seen = [
+        f"a change of {visible(metric)} in {workload.name} P95 would have been seen"
         for workload in timed
         for metric in workload.metrics
         if metric.metric == "latency_p95_ms" and metric.has_enough_pairs
-    )
-    return found + next(seen, "")
+    ]
+    return "; ".join([*found, *(text for _, text in sorted(moved)[-1:]), *seen[:1]])
 
 
 def headline(comparison: Comparison) -> str:

@@ -20,15 +20,8 @@ _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawn figure.
-
-    Args:
-        name: of its file, without suffix; unique on a page.
-        title: what it shows, in a few words.
-        description: what it says, for those who do not see it.
-        body: the SVG element's inner markup, already safe.
-        height: of its coordinates, which are WIDTH wide.
-    """
+    """A drawn figure: its name, unique on a page; what it shows; what it says, for those who do not
+    see it; the SVG element's inner markup, already safe; the height of its coordinates."""
 
     name: str
     title: str
@@ -81,8 +74,8 @@ class Canvas:
 
     def x(self, value: float) -> float:
         """Where it is, from the left."""
-        scaled = math.log if self.log_x else float
-        low, high, place = (scaled(each) for each in (*self.x_span, value))
+        ends = (*self.x_span, value)
+        low, high, place = map(math.log, ends) if self.log_x else ends
         return self.left + (self.right - self.left) * (place - low) / ((high - low) or 1.0)
 
     def y(self, value: float) -> float:

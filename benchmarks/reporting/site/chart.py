@@ -57,8 +57,8 @@ def trend(
             canvas.line([(first, at * factor), (last, at * factor)], paint, 1.2, "5 3")
     places = sorted({first, (first + last) // 2, points[-1].place})
     canvas.x_ticks([(place, series.packages[place].sha[:7]) for place in places])
-    what = f"{short(series.metric)}, ratio to the {series.companion.split(' ')[0]}"
-    what = "Instructions an operation" if counted else what
+    ratio = f"{short(series.metric)}, ratio to the {series.companion.split(' ')[0]}"
+    what = "Instructions an operation" if counted else ratio
     found = "; ".join(f"{share(each.change)} in {each.range}" for each in changes)
     return canvas.picture(
         name, what, f"{what}, of {series.workload} over the packages",
@@ -121,10 +121,7 @@ def spark(series: Series, changes: Sequence[ChangePoint]) -> str:
 
 def percentiles(encoded: Mapping[str, str], workload: str, name: str) -> Picture:
     """The time of a call at each percentile, the tail stretched; a curve a histogram by its name.
-
-    Raises:
-        BadHistogram: one of them cannot be read.
-    """
+    Raises BadHistogram where one of them cannot be read."""
     quantiles = [1 - 10 ** (-step / 8) for step in range(25)]
     curves = {}
     for text, histogram in encoded.items():
@@ -151,12 +148,8 @@ def forest(
     rows: Sequence[tuple[str, float, float, float, str]], name: str, headline: str, title: str,
     *, span: Span | None = None, band: float = 0.0,
 ) -> Picture:  # fmt: skip
-    """A row each: its name, value, low, high (as shares), and the paint of it.
-
-    Args:
-        span: of the axis; around 0 if None.
-        band: changes that do not count, on both sides of 0, are grey.
-    """
+    """A row each: its name, value, low, high (as shares), and its paint. The axis is around 0 where
+    no span is given; the band of changes that do not count, on both sides of 0, is grey."""
     if span is None:
         reach = max([0.1, *(min(1.5, 1.1 * max(abs(row[2]), abs(row[3]))) for row in rows)])
         span = (-reach, reach)

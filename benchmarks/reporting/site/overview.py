@@ -11,7 +11,7 @@ from benchmarks.judging.change_points import SMALLEST, ChangePoint, change_point
 from benchmarks.judging.targets import Limits
 from benchmarks.records.record import higher_is_better
 from benchmarks.records.series import INSTRUCTIONS, Point, Series
-from benchmarks.reporting.words import count, label, share, short
+from benchmarks.reporting.words import count, label
 
 P50, P95, SERVICE = "latency_p50_ms", "latency_p95_ms", "service_time_ms"
 SHOWN = (INSTRUCTIONS, P50, P95, "latency_p99_ms", SERVICE, "throughput_per_s")
@@ -110,14 +110,6 @@ class Found:
         """ "worse" or "better"."""
         return "worse" if self.change.worse else "better"
 
-    @property
-    def size(self) -> str:
-        """ "+7.7 % P50 (+5.1 % to +10 %)"."""
-        if self.metric == INSTRUCTIONS:
-            return f"{share(self.change.change)} instructions"
-        ends = f"{share(self.change.low)} to {share(self.change.high)}"
-        return f"{share(self.change.change)} {short(self.metric)} ({ends})"
-
 
 @dataclass
 class Event:
@@ -151,14 +143,12 @@ class Event:
         return abs(self.foremost.change.change) < SMALL
 
     @property
-    def sentence(self) -> str:
-        """ "claim-batch: +4.8 % instructions, +7.7 % P50 (...); other workloads: 3 worse"."""
-        name = self.foremost.workload.name
-        by_name = {each.workload.name: each.way for each in self.found}
-        ways = [way for other, way in by_name.items() if other != name]
-        others = [f"{ways.count(way)} {way}" for way in ("worse", "better") if way in ways]
-        text = f"{name}: {', '.join(each.size for each in self.own)}"
-        return f"{text}; other workloads: {', '.join(others)}" if others else text
+    def others(self) -> list[str]:
+        """How many other workloads became "worse" or "better": "3 worse"."""
+        by_name = {each.workload.name: each.way for each in self.found
+                   if each.workload is not self.foremost.workload}  # fmt: skip
+        ways = [*by_name.values()]
+        return [f"{ways.count(way)} {way}" for way in ("worse", "better") if way in ways]
 
     @property
     def explanation(self) -> str:
