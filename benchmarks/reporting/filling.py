@@ -59,5 +59,6 @@ def fingerprint(environment: Mapping[str, Any]) -> str:
 
 def plain(given: str) -> str:
     """Text for Markdown that neither ends a table's cell nor becomes markup."""
-    marks = {"\\": "\\\\", "|": "\\|", "&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "&#96;"}
-    return " ".join(given.translate(str.maketrans(marks)).split())
+    marks = str.maketrans({"\\": "\\\\", "|": "\\|", "&": "&amp;", "<": "&lt;", ">": "&gt;",
+                           "`": "&#96;"})  # fmt: skip
+    return " ".join(given.translate(marks).split())

@@ -13,6 +13,7 @@ from benchmarks.records.record import WorkloadRecord
 from benchmarks.records.series import INSTRUCTIONS
 from benchmarks.reporting import words
 from benchmarks.reporting.site import chart, comparison_page, overview
+from benchmarks.reporting.site.canvas import Picture
 from benchmarks.reporting.site.overview import Workload
 
 Page = tuple[str, str, Mapping[str, Any]]
@@ -71,7 +72,7 @@ def comparison_pages(comparisons: Sequence[Mapping[str, Any]]) -> Iterator[Page]
     yield "comparisons.html", "comparisons.html", {"comparisons": kept}
 
 
-def _pictures(own: Workload) -> Iterator[chart.Picture]:
+def _pictures(own: Workload) -> Iterator[Picture]:
     slug = words.slug(own.name)
     for metric in overview.SHOWN:
         if metric in own.series:
@@ -86,7 +87,7 @@ def _pictures(own: Workload) -> Iterator[chart.Picture]:
             return
 
 
-def _counted(own: Workload) -> chart.Picture | None:
+def _counted(own: Workload) -> Picture | None:
     counters = [each for each in own.counters if each != INSTRUCTIONS]
     name = f"{words.slug(own.name)}-counters"
     return chart.steps(own.counted, counters, own.name, name) if counters else None

@@ -15,6 +15,7 @@ from benchmarks.judging.gate import COUNTS
 from benchmarks.reporting import words
 from benchmarks.reporting.filling import fill
 from benchmarks.reporting.site import chart
+from benchmarks.reporting.site.canvas import Picture
 
 _NUMBERS = ("effect", "low", "high", "base", "head")
 
@@ -98,7 +99,7 @@ def _rows(workload: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             }  # fmt: skip
 
 
-def _pictures(workload: Mapping[str, Any]) -> Iterator[chart.Picture]:
+def _pictures(workload: Mapping[str, Any]) -> Iterator[Picture]:
     name, slug = workload["name"], words.slug(workload["name"])
     rows = [
         (words.short(own["metric"]), own["effect"], own["low"], own["high"],
