@@ -46,7 +46,7 @@ SMALLEST_TIMED_STEP = 0.05
 """A smaller step is confirmed by counted instructions only."""
 _PATIENCE_S = 120
 _ATOM = "{http://www.w3.org/2005/Atom}"
-_LOADED = re.compile(r'(src|href)="https://[^"]*/([^"/]+)"[^>]*?(?=/?>)')
+_LOADED = re.compile(r'(<(?:script|link) [^>]*?(?:src|href))="https://[^"]*/([^"/]+)"[^>]*?(?=/?>)')
 
 
 class NoPages(LabError):
@@ -155,10 +155,7 @@ def _use_local(html: Path, packages: Path) -> None:
             raise NoPages(f"this version of asv loads {found[2]}, which is not known here")
         return f'{found[1]}="vendor/{SCRIPTS[found[2]][0]}"'
 
-    text = "\n".join(
-        _LOADED.sub(local, line) if re.search("<(script|link) ", line) else line
-        for line in page.read_text("utf-8").splitlines()
-    )
+    text = _LOADED.sub(local, page.read_text("utf-8"))
     for path, _ in SCRIPTS.values():
         package = path.split("/")[0]
         wanted = [packages / path, *packages.glob(f"{package}/[Ll][Ii][Cc][Ee][Nn][SsCc]*")]

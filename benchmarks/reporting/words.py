@@ -25,11 +25,6 @@ _TIMES_S: Mapping[str, float] = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9}
 _ACRONYMS = {"vm", "wal", "sql", "cpu", "io", "db", "rss"}
 
 
-def unit_of(metric: str) -> str:
-    """The unit that a metric's name ends in; "" for a plain number."""
-    return next((unit for suffix, unit in _UNITS.items() if metric.endswith(suffix)), "")
-
-
 def label(metric: str) -> str:
     """A metric's or counter's name in words, without its unit."""
     if metric in _NAMES:
@@ -47,8 +42,9 @@ def short(metric: str) -> str:
 
 
 def scale(metric: str, typical: float) -> tuple[float, str]:
-    """By what to multiply, and the unit then, so that a typical value reads well."""
-    unit = unit_of(metric)
+    """By what to multiply, and the unit then, so that a typical value reads well. The unit is what
+    the metric's name ends in; "" for a plain number."""
+    unit = next((unit for suffix, unit in _UNITS.items() if metric.endswith(suffix)), "")
     if unit in _TIMES_S and typical > 0 and math.isfinite(typical):
         seconds = typical * _TIMES_S[unit]
         best = "s" if seconds >= 1 else "ms" if seconds >= 1e-3 else "µs"

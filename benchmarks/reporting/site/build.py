@@ -31,6 +31,7 @@ def front_pages(found: Sequence[Workload], anchor: str, problems: Sequence[str])
     ages = [each.age.packages for own in found for each in own.series.values()]
     yield "index.html", "index.html", {
         "workloads": found, "events": events, "problems": problems, "spark": chart.spark,
+        "noise": {each.name: overview.visible(each.lead) for each in found},
         "stale": [f"{text}: {', '.join(names)}" for text, names in stale.items()],
         "newest_missing": max(ages, default=0),
     }  # fmt: skip

@@ -11,7 +11,7 @@ from benchmarks.judging.change_points import SMALLEST, ChangePoint, change_point
 from benchmarks.judging.targets import Limits
 from benchmarks.records.record import higher_is_better
 from benchmarks.records.series import INSTRUCTIONS, Point, Series
-from benchmarks.reporting.words import count, label
+from benchmarks.reporting.words import count
 
 P50, P95, SERVICE = "latency_p50_ms", "latency_p95_ms", "service_time_ms"
 SHOWN = (INSTRUCTIONS, P50, P95, "latency_p99_ms", SERVICE, "throughput_per_s")
@@ -36,11 +36,6 @@ class Workload:
         return next(self.series[each] for each in order if each in self.series)
 
     @property
-    def noise(self) -> float:
-        """The smallest change of one package that the lead can show."""
-        return visible(self.lead)
-
-    @property
     def counted(self) -> Sequence[Point]:
         """The packages whose instructions and counters are known."""
         return self.series[INSTRUCTIONS].points if INSTRUCTIONS in self.series else ()
@@ -58,17 +53,13 @@ class Workload:
 
     @property
     def broken(self) -> list[str]:
-        """Targets of what is counted exactly that the newest counted package breaks."""
-        return [
-            f"{label(name)} {count(self.counters[name])}, at most {count(allowed)}"
-            for name, allowed in self.limits.items()
-            if self.counters.get(name, 0.0) > allowed
-        ]
+        """The counters of which the newest counted package has more than its target."""
+        return [each for each in self.limits if self.counters.get(each, 0.0) > self.limits[each]]
 
     @property
     def met(self) -> int:
         """How many targets of what is counted are met."""
-        return sum(name in self.counters for name in self.limits) - len(self.broken)
+        return len(self.limits.keys() & self.counters.keys()) - len(self.broken)
 
     def now(self, metric: str) -> str:
         """The newest value: "0.987x" or "174 800"; "" without."""
@@ -204,10 +195,10 @@ def events(some: Sequence[Workload]) -> list[Event]:
 
 def _is_same(event: Event, found: Found) -> bool:
     (last, first), (own_last, own_first) = _span(event.change), _span(found.change)
+    if found.metric == INSTRUCTIONS or own_last >= first or own_first <= last:
+        return (last, first) == (own_last, own_first)
     is_known = any(each.workload is found.workload for each in event.found)
-    overlaps = own_last < first and own_first > last
-    joins = found.metric != INSTRUCTIONS and overlaps and is_known
-    return joins or (last, first) == (own_last, own_first)
+    return is_known or (last, first) == (own_last, own_first)
 
 
 def _span(change: ChangePoint) -> tuple[int, int]:
