@@ -114,6 +114,19 @@ class Event:
         return self.found[0].change
 
     @property
+    def span(self) -> tuple[int, int]:
+        """The places of last good and first bad."""
+        return self.change.last.place, self.change.first.place
+
+    def takes(self, other: Found) -> bool:
+        """Whether it has the other's range, or overlaps it, timed of a workload that is here."""
+        (last, first), own = self.span, Event([other]).span
+        overlaps = other.metric != INSTRUCTIONS and own[0] < first and own[1] > last
+        return own == self.span or (
+            overlaps and any(each.workload is other.workload for each in self.found)
+        )
+
+    @property
     def key(self) -> str:
         """Of the page."""
         return self.change.range.replace("..", "-")
@@ -185,21 +198,9 @@ def events(some: Sequence[Workload]) -> list[Event]:
     found: list[Event] = []
     every = [each for workload in some for each in workload.main_changes]
     for each in sorted(every, key=lambda each: each.metric != INSTRUCTIONS):
-        event = next((event for event in found if _is_same(event, each)), None)
+        event = next((event for event in found if event.takes(each)), None)
         if event is None:
             found.append(Event([each]))
         else:
             event.found.append(each)
-    return sorted(found, key=lambda event: _span(event.change)[::-1], reverse=True)
-
-
-def _is_same(event: Event, found: Found) -> bool:
-    (last, first), (own_last, own_first) = _span(event.change), _span(found.change)
-    if found.metric == INSTRUCTIONS or own_last >= first or own_first <= last:
-        return (last, first) == (own_last, own_first)
-    is_known = any(each.workload is found.workload for each in event.found)
-    return is_known or (last, first) == (own_last, own_first)
-
-
-def _span(change: ChangePoint) -> tuple[int, int]:
-    return change.last.place, change.first.place
+    return sorted(found, key=lambda event: event.span[::-1], reverse=True)
