@@ -4,9 +4,8 @@
     asv publish --config benchmarks/asv.published.conf.json
 
 Nothing is measured for it, so asv cannot contradict the lab: a package's figures stand at the first
-commit that has it, in commit order, and its names are not those of `asv run` (bench_workloads.py),
-whose figures are compared with the bare reference. A benchmark is a workload and a figure, lower is
-better, as asv needs it:
+commit that has it, in commit order. Its names are not those of `asv run` (bench_workloads.py),
+whose figures are compared with the bare reference. Lower is better, as asv needs it:
 
     <workload>.instructions      an operation, counted
     <workload>.p95_ratio         the package's latency / the anchor's; p50, p99, service_time too
@@ -108,7 +107,7 @@ def _row(series: Series, point: Point) -> list[Any]:
     if higher_is_better(series.metric):  # asv knows no such figure
         ends = (1 / point.value, 1 / point.high, 1 / point.low)
     value, low, high = (float(f"{end:.6g}") for end in ends)
-    interval = [[low], [high]] if math.isfinite(high) and low < high else [None, None]
+    interval = [[low], [high]] if low < high < math.inf else [None, None]
     return [[value], [], _VERSION, _milliseconds(point.package), None, *interval]
 
 

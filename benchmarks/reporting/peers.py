@@ -37,26 +37,21 @@ class Table:
     is_prose: bool = False
 
 
-def count(value: float) -> str:
-    """A whole number."""
-    return f"{value:,.0f}"
-
-
 def short(value: float) -> str:
     """A figure with as many digits as a reader needs."""
     return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
-_SHARE = "{:.2f}".format
-_CRASH: Columns = {"Lost": ("lost", count), "Twice": ("doubly_completed", count),
-                   "Again": ("worked_twice", count)}  # fmt: skip
+_COUNT, _SHARE = "{:,.0f}".format, "{:.2f}".format
+_CRASH: Columns = {"Lost": ("lost", _COUNT), "Twice": ("doubly_completed", _COUNT),
+                   "Again": ("worked_twice", _COUNT)}  # fmt: skip
 _BY_SIZE: tuple[tuple[str, str, str, str, Columns], ...] = (
     ("Lifecycles a second, {:,} queued, {}", "verbs", "depth", "lifecycles_per_s", {
-        "Single": ("lifecycles_per_s", count), "x": ("x lifecycles_per_s", _SHARE),
-        "By 100": ("batch_lifecycles_per_s", count), "x ": ("x batch_lifecycles_per_s", _SHARE),
+        "Single": ("lifecycles_per_s", _COUNT), "x": ("x lifecycles_per_s", _SHARE),
+        "By 100": ("batch_lifecycles_per_s", _COUNT), "x ": ("x batch_lifecycles_per_s", _SHARE),
     }),
     ("{:,} processes claim and complete, {}", "contention", "processes", "", {
-        "Tasks/s": ("tasks_per_s", count), "P99 ms": ("p99_ms", short),
+        "Tasks/s": ("tasks_per_s", _COUNT), "P99 ms": ("p99_ms", short),
         "Max ms": ("slowest_ms", short), "Fair": ("jain", _SHARE),
     }),
     ("One verb, P50 in µs, {:,} queued, {}", "verbs", "depth", "claim_p50_us", {
@@ -106,7 +101,7 @@ def _table(document: Document, title: str, rows: Sequence[Row], columns: Columns
         cells = [shown(figures[key]) if key in figures else "\N{EN DASH}"
                  for key, shown in columns.values()]  # fmt: skip
         faults = {"done_twice": "done twice", "errors": "errors"}
-        notes = [row.get("recovery"), *(f"{count(figures[key])} {text}"
+        notes = [row.get("recovery"), *(f"{_COUNT(figures[key])} {text}"
                  for key, text in faults.items() if figures.get(key)), row["note"]]  # fmt: skip
         found.append((names[row["queue"]], "; ".join(filter(None, notes)), cells))
     return Table(title, [each.strip() for each in columns], found)
@@ -182,7 +177,7 @@ def _pictures(document: Document, name: str) -> Iterator[Picture]:
     for queue in order:
         rate, loss = speeds[queue]["lifecycles_per_s"], lost.get(queue, "not tried")
         paint = {"loses none": "better", "not tried": "muted"}.get(loss, "worse")
-        rows.append((names[queue], rate, f"{count(rate)}, {loss}", paint))
+        rows.append((names[queue], rate, f"{_COUNT(rate)}, {loss}", paint))
     if rows:
         title = "Lifecycles a second, and tasks lost to SIGKILL"
         yield chart.bars(rows, name, title, title)

@@ -10,7 +10,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,19 +19,24 @@ from typing import Any, TypeVar
 from benchmarks.common.exits import BadInput
 from benchmarks.judging.targets import Limits
 from benchmarks.records import history
-from benchmarks.records.packages import Package
-from benchmarks.records.series import Series, current, read_series
+from benchmarks.records.histograms import BadHistogram
+from benchmarks.records.packages import Package, moment
+from benchmarks.records.record import WorkloadRecord
+from benchmarks.records.series import INSTRUCTIONS, Series, current, read_series
+from benchmarks.reporting import words
 from benchmarks.reporting.filling import ASSETS, fill
 from benchmarks.reporting.peers import peers_view
-from benchmarks.reporting.site.build import comparison_pages, front_pages, workload_pages
-from benchmarks.reporting.site.comparison_page import normal
-from benchmarks.reporting.site.overview import workloads
+from benchmarks.reporting.site import chart, comparison_page, overview
+from benchmarks.reporting.site.canvas import Picture
+from benchmarks.reporting.site.overview import Workload
 from benchmarks.reporting.site.proof import gate_proof, history_proof
 from benchmarks.reporting.site.report import write_report
 
 __all__ = ["MARKER", "NotOurs", "Published", "check", "publish", "read_peers", "write_report"]
 MARKER = ".performance-lab"
 """Names a folder as one that `publish` may replace."""
+_Page = tuple[str, str, Mapping[str, Any]]
+"""A template, the file it is filled into, values."""
 _T = TypeVar("_T")
 
 
@@ -93,11 +98,11 @@ def publish(
     problems += of_peers
     anchor = _anchor(root, series)
     progress("looking for change points")
-    found = workloads(series, limits or {})
+    found = overview.workloads(series, limits or {})
     pages = [
-        *front_pages(found, anchor, problems),
-        *workload_pages(found, old.records, about or {}, progress),
-        *comparison_pages(comparisons),
+        *_front_pages(found, anchor, problems),
+        *_workload_pages(found, old.records, about or {}, progress),
+        *_comparison_pages(comparisons),
         *([("peers.html", "peers.html", {"peers": peers})] if peers else []),
         ("proof.html", "proof.html", {"proof": proof, "history": of_history}),
         ("method.html", "method.html", {}),
@@ -154,7 +159,7 @@ def read_peers(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
 def _comparisons(root: Path, last: Path | None, problems: list[str]) -> list[dict[str, Any]]:
     """Those of results/comparisons and the last one, newest first."""
     paths = [*sorted((root / "comparisons").glob("*.json")), *filter(None, [last])]
-    by_time = {each["started_at"]: each for each in _views(paths, normal, problems)}
+    by_time = {each["started_at"]: each for each in _views(paths, comparison_page.normal, problems)}
     return [by_time[moment] for moment in sorted(by_time, reverse=True)]
 
 
@@ -183,3 +188,79 @@ def _anchor(root: Path, series: Sequence[Series]) -> str:
         return path.read_text("utf-8").strip()[:12]
     packages = series[0].packages if series else ()
     return next((each.sha[:7] for each in packages if each.key in keys), "commit")
+
+
+def _front_pages(
+    found: Sequence[Workload], anchor: str, problems: Sequence[str]
+) -> Iterator[_Page]:
+    """The overview, all changes, and what others show of them: the feed, the badge."""
+    events = overview.events(found)
+    stale: dict[str, list[str]] = {}
+    for each in found:
+        for what, metric in (("time", each.lead.metric), ("instructions", INSTRUCTIONS)):
+            if metric in each.series and each.series[metric].age.packages:
+                stale.setdefault(f"{what}, {each.series[metric].age}", []).append(each.name)
+    ages = [each.age.packages for own in found for each in own.series.values()]
+    yield "index.html", "index.html", {
+        "workloads": found, "events": events, "problems": problems, "spark": chart.spark,
+        "noise": {each.name: overview.visible(each.lead) for each in found},
+        "stale": [f"{text}: {', '.join(names)}" for text, names in stale.items()],
+        "newest_missing": max(ages, default=0),
+    }  # fmt: skip
+    yield "changes.html", "changes.html", {"events": events}
+    yield "feed.xml", "feed.xml", {"events": events}
+    left, right = "speed", "not measured"
+    if found:
+        lead = found[0].lead
+        left = f"{found[0].name} {words.short(lead.metric)}"
+        right = found[0].now(lead.metric) + (f" of {anchor}" if lead.metric != INSTRUCTIONS else "")
+    yield "badge.svg", "badge.svg", {"left": left, "right": right}
+
+
+def _workload_pages(
+    found: Sequence[Workload], records: Sequence[WorkloadRecord], about: Mapping[str, str],
+    progress: Callable[[str], None],
+) -> Iterator[_Page]:  # fmt: skip
+    """A page a workload: its series, and the absolute times of earlier days, newest first."""
+    old: dict[str, list[WorkloadRecord]] = {}
+    for record in sorted(records, key=lambda each: moment(each.commit.committed_at), reverse=True):
+        old.setdefault(record.workload, []).append(record)
+    by_name = {each.name: each for each in found}
+    for name in sorted({*by_name, *old}):
+        progress(f"drawing {name}")
+        own = by_name.get(name)
+        yield "workload.html", f"workloads/{history.file_stem(name)}.html", {
+            "name": name, "each": own, "about": about.get(name, ""), "old": old.get(name, []),
+            "visible": overview.visible, "pictures": [*_pictures(own)] if own else [],
+            "counted": _counted(own) if own else None,
+        }  # fmt: skip
+
+
+def _comparison_pages(comparisons: Sequence[Mapping[str, Any]]) -> Iterator[_Page]:
+    """A page each of the `normal` comparisons, and their list."""
+    kept = {f"comparisons/{words.slug(each['started_at'])}.html": each for each in comparisons}
+    for href, each in kept.items():
+        values = {**comparison_page.values(each), "back": "../comparisons.html"}
+        yield "comparison.html", href, values
+    yield "comparisons.html", "comparisons.html", {"comparisons": kept}
+
+
+def _pictures(own: Workload) -> Iterator[Picture]:
+    slug = words.slug(own.name)
+    for metric in overview.SHOWN:
+        if metric in own.series:
+            limit = own.limits.get(metric) if metric == INSTRUCTIONS else None
+            yield chart.trend(own.series[metric], own.changes[metric],
+                              f"{slug}-{words.slug(metric)}", limit)  # fmt: skip
+    for point in reversed(own.lead.points):
+        if encoded := point.record.get("histograms"):
+            both = {"the package": encoded["package"], "its companion": encoded["companion"]}
+            with suppress(BadHistogram):
+                yield chart.percentiles(both, own.name, f"{slug}-percentiles")
+            return
+
+
+def _counted(own: Workload) -> Picture | None:
+    counters = [each for each in own.counters if each != INSTRUCTIONS]
+    name = f"{words.slug(own.name)}-counters"
+    return chart.steps(own.counted, counters, own.name, name) if counters else None

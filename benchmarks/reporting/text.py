@@ -41,10 +41,8 @@ def named(side: Mapping[str, Any]) -> str:
 def sentence(comparison: Comparison) -> str:
     """What became of the head, in one sentence."""
     if comparison.equal:
-        return (
-            f"{named(comparison.head)} and {named(comparison.base)} have the same package: nothing "
-            "can be slower, and nothing was measured"
-        )
+        sides = f"{named(comparison.head)} and {named(comparison.base)}"
+        return f"{sides} have the same package: nothing can be slower, and nothing was measured"
     if comparison.interrupted:
         return "interrupted: what was measured until then is below"
     verdict = comparison.verdict
@@ -110,11 +108,8 @@ def _of_counter(workload: WorkloadVerdict, counter: Counter) -> str:
 
 def _causes(workload: WorkloadVerdict) -> list[Counter]:
     """What moved that can decide, but for instructions, which say how much and not what."""
-    return [
-        each
-        for each in workload.counters
-        if each.has_moved and each.limit is not None and each.counter != INSTRUCTIONS
-    ]
+    moved = [each for each in workload.counters if each.has_moved and each.limit is not None]
+    return [each for each in moved if each.counter != INSTRUCTIONS]
 
 
 def _all_clear(comparison: Comparison) -> str:
@@ -175,11 +170,9 @@ def interval(metric: MetricVerdict) -> str:
 def reasons(workload: WorkloadVerdict) -> list[str]:
     """Why the workload's verdict is what it is, a sentence each; empty when unchanged."""
     found = [workload.wrong] if workload.wrong else []
-    found += [
-        metric_sentence(metric)
-        for metric in workload.metrics
-        if metric.verdict is workload.verdict is not Verdict.UNCHANGED
-    ]
+    if workload.verdict is not Verdict.UNCHANGED:
+        found += [metric_sentence(metric) for metric in workload.metrics
+                  if metric.verdict is workload.verdict]  # fmt: skip
     found += [
         f"{each.counter}: {figure(each.base)} -> {figure(each.head)} per operation, counted exactly"
         for each in workload.counters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from statistics import median_high
 from typing import Any
 
@@ -38,7 +38,9 @@ def trend(
     if points[-1].place < last:
         canvas.box((points[-1].place + 0.5, last + 0.5), y, "muted", 0.1)
     _draw_changes(canvas, changes)
-    for run in runs(points):
+    # Neighbours without a gap have the same difference of place and index.
+    for _, group in groupby(enumerate(points), lambda each: each[1].place - each[0]):
+        run = [each for _, each in group]
         if not counted:
             canvas.band([(each.place, each.low, each.high) for each in run], "one")
         canvas.line([(each.place, each.value * factor) for each in run], "one", 1.2)
@@ -78,16 +80,6 @@ def _draw_changes(canvas: Canvas, changes: Sequence[ChangePoint]) -> None:
             labelled = place
             shift, anchor = (-4, "end") if place > WIDTH - 90 else (4, "start")
             canvas.text(place + shift, canvas.top + 10, share(each.change), anchor, paint, "700")
-
-
-def runs(points: Sequence[Point]) -> list[list[Point]]:
-    """The points without gaps between them."""
-    found: list[list[Point]] = []
-    for each in points:
-        if not found or each.place != found[-1][-1].place + 1:
-            found.append([])
-        found[-1].append(each)
-    return found
 
 
 def spark(series: Series, changes: Sequence[ChangePoint]) -> str:

@@ -52,16 +52,12 @@ def write_report(run: RunRecord, folder: Path) -> Report:
 
 def _row(record: WorkloadRecord, run: RunRecord) -> dict[str, Any]:
     judged = [each for each in judge(record, run.limits) if not each.is_missing]
-    cells = [
-        (words.shown(column, own.value), words.interval(column, own.low, own.high, own.value))
-        if (own := record.metrics.get(column)) else ("", "")
-        for column in _COLUMNS
-    ]  # fmt: skip
-    others = [
-        f"{words.label(metric)} {words.shown(metric, own.value)}"
-        for metric, own in record.metrics.items()
-        if metric not in _COLUMNS and not metric.startswith("latency_")
-    ]
+    values = {name: words.shown(name, own.value) for name, own in record.metrics.items()}
+    ends = {name: words.interval(name, own.low, own.high, own.value)
+            for name, own in record.metrics.items()}  # fmt: skip
+    cells = [(values.get(column, ""), ends.get(column, "")) for column in _COLUMNS]
+    others = [f"{words.label(name)} {value}" for name, value in values.items()
+              if name not in _COLUMNS and not name.startswith("latency_")]  # fmt: skip
     broken = [f"{words.short(each.name)} beyond {words.bound(each.name, each.allowed)}"
               for each in judged if each.is_broken]  # fmt: skip
     return {"name": record.workload, "cells": cells, "others": ", ".join(others),
