@@ -35,8 +35,9 @@ from benchmarks.reporting.site.report import write_report
 __all__ = ["MARKER", "NotOurs", "Published", "check", "publish", "read_peers", "write_report"]
 MARKER = ".performance-lab"
 """Names a folder as one that `publish` may replace."""
-_Page = tuple[str, str, Mapping[str, Any]]
-"""A template, the file it is filled into, values."""
+_Pages = dict[str, Mapping[str, Any]]
+"""By file, the values for its template: of the same name, or as of its folder."""
+_TEMPLATES = {"workloads": "workload.html", "comparisons": "comparison.html"}
 _T = TypeVar("_T")
 
 
@@ -96,20 +97,19 @@ def publish(
     of_history = _views([root / "proof" / "history.json"], history_proof, problems)
     peers, of_peers = read_peers(root / "peers")
     problems += of_peers
-    anchor = _anchor(root, series)
     progress("looking for change points")
     found = overview.workloads(series, limits or {})
-    pages = [
-        *_front_pages(found, anchor, problems),
-        *_workload_pages(found, old.records, about or {}, progress),
-        *_comparison_pages(comparisons),
-        *([("peers.html", "peers.html", {"peers": peers})] if peers else []),
-        ("proof.html", "proof.html", {"proof": proof, "history": of_history}),
-        ("method.html", "method.html", {}),
-    ]
+    pages = {
+        **_front_pages(found, problems),
+        **_workload_pages(found, old.records, about or {}, progress),
+        **_comparison_pages(comparisons),
+        **({"peers.html": {"peers": peers}} if peers else {}),
+        "proof.html": {"proof": proof, "history": of_history},
+        "method.html": {},
+    }
     has_asv = asv_html is not None and (asv_html / "index.html").is_file()
     common = {
-        "has_peers": bool(peers), "has_asv": has_asv, "anchor": anchor,
+        "has_peers": bool(peers), "has_asv": has_asv, "anchor": _anchor(root, series),
         "repository": repository_url.rstrip("/"),
         "built_at": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
     }  # fmt: skip
@@ -118,10 +118,11 @@ def publish(
         shutil.copytree(ASSETS, made / "assets")
         if asv_html and has_asv:
             shutil.copytree(asv_html, made / "asv")
-        for template, href, values in pages:
+        for href, values in pages.items():
+            template = _TEMPLATES.get(href.split("/")[0], href)
             up = "../" * href.count("/")
             fill(template, made / href, here=href, up=up, **common, **values)
-    written = sum(href.endswith(".html") for _, href, _ in pages)
+    written = sum(href.endswith(".html") for href in pages)
     return Published(out / "index.html", written, tuple(problems))
 
 
@@ -190,9 +191,7 @@ def _anchor(root: Path, series: Sequence[Series]) -> str:
     return next((each.sha[:7] for each in packages if each.key in keys), "commit")
 
 
-def _front_pages(
-    found: Sequence[Workload], anchor: str, problems: Sequence[str]
-) -> Iterator[_Page]:
+def _front_pages(found: Sequence[Workload], problems: Sequence[str]) -> _Pages:
     """The overview, all changes, and what others show of them: the feed, the badge."""
     events = overview.events(found)
     stale: dict[str, list[str]] = {}
@@ -201,48 +200,44 @@ def _front_pages(
             if metric in each.series and each.series[metric].age.packages:
                 stale.setdefault(f"{what}, {each.series[metric].age}", []).append(each.name)
     ages = [each.age.packages for own in found for each in own.series.values()]
-    yield "index.html", "index.html", {
+    index = {
         "workloads": found, "events": events, "problems": problems, "spark": chart.spark,
         "noise": {each.name: overview.visible(each.lead) for each in found},
         "stale": [f"{text}: {', '.join(names)}" for text, names in stale.items()],
         "newest_missing": max(ages, default=0),
     }  # fmt: skip
-    yield "changes.html", "changes.html", {"events": events}
-    yield "feed.xml", "feed.xml", {"events": events}
-    left, right = "speed", "not measured"
-    if found:
-        lead = found[0].lead
-        left = f"{found[0].name} {words.short(lead.metric)}"
-        right = found[0].now(lead.metric) + (f" of {anchor}" if lead.metric != INSTRUCTIONS else "")
-    yield "badge.svg", "badge.svg", {"left": left, "right": right}
+    changes = {"events": events}
+    return {"index.html": index, "changes.html": changes, "feed.xml": changes,
+            "badge.svg": {"workloads": found}}  # fmt: skip
 
 
 def _workload_pages(
     found: Sequence[Workload], records: Sequence[WorkloadRecord], about: Mapping[str, str],
     progress: Callable[[str], None],
-) -> Iterator[_Page]:  # fmt: skip
+) -> _Pages:  # fmt: skip
     """A page a workload: its series, and the absolute times of earlier days, newest first."""
     old: dict[str, list[WorkloadRecord]] = {}
     for record in sorted(records, key=lambda each: moment(each.commit.committed_at), reverse=True):
         old.setdefault(record.workload, []).append(record)
     by_name = {each.name: each for each in found}
+    pages = {}
     for name in sorted({*by_name, *old}):
         progress(f"drawing {name}")
         own = by_name.get(name)
-        yield "workload.html", f"workloads/{history.file_stem(name)}.html", {
+        pages[f"workloads/{history.file_stem(name)}.html"] = {
             "name": name, "each": own, "about": about.get(name, ""), "old": old.get(name, []),
             "visible": overview.visible, "pictures": [*_pictures(own)] if own else [],
             "counted": _counted(own) if own else None,
         }  # fmt: skip
+    return pages
 
 
-def _comparison_pages(comparisons: Sequence[Mapping[str, Any]]) -> Iterator[_Page]:
+def _comparison_pages(comparisons: Sequence[Mapping[str, Any]]) -> _Pages:
     """A page each of the `normal` comparisons, and their list."""
     kept = {f"comparisons/{words.slug(each['started_at'])}.html": each for each in comparisons}
-    for href, each in kept.items():
-        values = {**comparison_page.values(each), "back": "../comparisons.html"}
-        yield "comparison.html", href, values
-    yield "comparisons.html", "comparisons.html", {"comparisons": kept}
+    pages = {href: {**comparison_page.values(each), "back": "../comparisons.html"}
+             for href, each in kept.items()}  # fmt: skip
+    return {**pages, "comparisons.html": {"comparisons": kept}}
 
 
 def _pictures(own: Workload) -> Iterator[Picture]:
