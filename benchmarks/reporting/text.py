@@ -140,16 +140,12 @@ def headline(comparison: Comparison) -> str:
 
 def metric_sentence(metric: MetricVerdict) -> str:
     """A metric's verdict, how sure it is, and what could have been seen."""
+    found = f"{metric.metric}: {metric.verdict}, {percent(metric.effect)}"
     if not metric.has_enough_pairs:
-        return (
-            f"{metric.metric}: {metric.verdict}, {percent(metric.effect)}, not enough process "
-            f"pairs to tell: {len(metric.processes)}, and at least {FEWEST_PAIRS} are needed"
-        )
-    return (
-        f"{metric.metric}: {metric.verdict}, {percent(metric.effect)} "
-        f"({percent(metric.low)} to {percent(metric.high)} at {metric.confidence:.0%}; "
-        f"a change of {visible(metric)} would have been seen)"
-    )
+        few = f"{len(metric.processes)}, and at least {FEWEST_PAIRS} are needed"
+        return f"{found}, not enough process pairs to tell: {few}"
+    ends = f"{percent(metric.low)} to {percent(metric.high)} at {metric.confidence:.0%}"
+    return f"{found} ({ends}; a change of {visible(metric)} would have been seen)"
 
 
 def visible(metric: MetricVerdict) -> str:

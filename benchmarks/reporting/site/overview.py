@@ -68,13 +68,6 @@ class Workload:
         value = self.series[metric].points[-1].value
         return count(value) if metric == INSTRUCTIONS else f"{value:.3f}x"
 
-    def interval(self, metric: str) -> str:
-        """The newest value's interval; "" where it is exact."""
-        if metric == INSTRUCTIONS or metric not in self.series:
-            return ""
-        point = self.series[metric].points[-1]
-        return f"{point.low:.3f} to {point.high:.3f}"
-
     def found(self, *metrics: str) -> list[Found]:
         """The changes of these figures, where they are known."""
         return [
