@@ -14,6 +14,8 @@ from benchmarks.reporting.filling import ASSETS
 
 WIDTH = 440.0
 BAR = 24.0
+LETTER = 6.9
+"""About the width of a letter."""
 Span = tuple[float, float]
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 
@@ -65,7 +67,7 @@ class Canvas:
     @classmethod
     def of_rows(cls, names: Sequence[str], x: Span, *, log_x: bool = False) -> Canvas:
         """A row a name, the first on top; row `n` is at height `len(names) - n - 0.5`."""
-        left = min(230.0, 16 + 6.6 * max(map(len, names), default=0))
+        left = min(230.0, 16 + LETTER * max(map(len, names), default=0))
         canvas = cls(BAR * len(names) + 66, x, (0.0, float(len(names))), left=left, log_x=log_x)
         for number, name in enumerate(names):
             at = canvas.y(len(names) - number - 0.5) + 4

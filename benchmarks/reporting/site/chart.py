@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.judging.change_points import ChangePoint
 from benchmarks.records.histograms import merge_histograms
 from benchmarks.records.series import INSTRUCTIONS, Point, Series
-from benchmarks.reporting.site.canvas import WIDTH, Canvas, Picture, Span, round_places
+from benchmarks.reporting.site.canvas import LETTER, WIDTH, Canvas, Picture, Span, round_places
 from benchmarks.reporting.words import count, number, scale, share, short, shown, tick
 
 _LABELLED = 0.03
@@ -240,7 +240,10 @@ def bars(
     rows: Sequence[tuple[str, float, str, str]], name: str, headline: str, title: str
 ) -> Picture:
     """A row each: its name, value, what is written after its bar, and its paint."""
-    canvas = Canvas.of_rows([row[0] for row in rows], (0.0, 2.3 * max(row[1] for row in rows)))
+    canvas = Canvas.of_rows([row[0] for row in rows], (0.0, 1.0))
+    room = canvas.right - canvas.left
+    canvas.x_span = (0.0, max(value * room / max(30, room - LETTER * len(text))
+                              for _, value, text, _ in rows))  # fmt: skip
     ticks = round_places(*canvas.x_span, most=3)
     canvas.x_ticks([(each, tick(each)) for each in ticks], grid=True)
     for place, (_, value, text, paint) in _places(rows):
