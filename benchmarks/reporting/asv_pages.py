@@ -53,20 +53,20 @@ class NoPages(LabError):
     """asv's pages cannot be made here; the message says why."""
 
 
-def asv_pages(results: Path, tell: Callable[[str], None] = lambda _: None) -> Path:
+def asv_pages(results: Path, progress: Callable[[str], None] = lambda _: None) -> Path:
     """asv's pages of a results folder; those made earlier where nothing has changed since.
 
     Raises:
         NoPages: asv or npm is missing, there is no network, or the clone lacks the commits.
     """
     try:
-        return _pages(results, lab_folder() / "asv-published", tell)
+        return _pages(results, lab_folder() / "asv-published", progress)
     except (LabError, OSError, ValueError, KeyError, TypeError,
             subprocess.TimeoutExpired) as error:  # fmt: skip
         raise NoPages(f"asv's pages are left out: {error}") from None
 
 
-def _pages(results: Path, folder: Path, tell: Callable[[str], None]) -> Path:
+def _pages(results: Path, folder: Path, progress: Callable[[str], None]) -> Path:
     html, note, configured = folder / "html", folder / "made-of", folder / "asv.conf.json"
     exported = export(results, folder / "results")
     if not (exported / "benchmarks.json").exists():
@@ -77,8 +77,8 @@ def _pages(results: Path, folder: Path, tell: Callable[[str], None]) -> Path:
     if note.exists() and note.read_text() == made_of:
         return html
     note.unlink(missing_ok=True)
-    scripts = _fetch(lab_folder() / "npm", tell)
-    tell("asv publish")
+    scripts = _fetch(lab_folder() / "npm", progress)
+    progress("asv publish")
     settings = json.loads(re.sub(r"^\s*//.*$", "", CONFIGURATION.read_text("utf-8"), flags=re.M))
     settings |= {
         "project": project().name, "repo": f"{root()}", "benchmark_dir": f"{LAB / 'benchmarks'}",
@@ -168,14 +168,14 @@ def _use_local(html: Path, packages: Path) -> None:
     page.write_text(text, "utf-8")
 
 
-def _fetch(cache: Path, tell: Callable[[str], None]) -> Path:
+def _fetch(cache: Path, progress: Callable[[str], None]) -> Path:
     """npm's packages, in a cache; their folder."""
     packages = cache / "node_modules"
     if not all((packages / path).is_file() for path, _ in SCRIPTS.values()):
         npm = shutil.which("npm")
         if npm is None:
             raise NoPages("their scripts need npm: install it (apt install npm)")
-        tell("fetching the scripts of asv's pages with npm")
+        progress("fetching the scripts of asv's pages with npm")
         cache.mkdir(parents=True, exist_ok=True)
         (cache / "package.json").write_text("{}", "utf-8")
         options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--no-save"]
