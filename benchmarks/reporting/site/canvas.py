@@ -62,7 +62,7 @@ class Canvas:
         self.height, self.log_x = height, log_x
         self.left, self.right, self.top, self.bottom = left, WIDTH - 12, 36.0, height - 26.0
         self.x_span, self.y_span = x, y
-        self._marks: list[str] = []
+        self.body = ""
 
     @classmethod
     def of_rows(cls, names: Sequence[str], x: Span, *, log_x: bool = False) -> Canvas:
@@ -138,7 +138,7 @@ class Canvas:
     def picture(self, name: str, headline: str, title: str, description: str) -> Picture:
         """All that was drawn."""
         self.text(4, 17, headline, paint="ink", weight="700")
-        return Picture(name, title, description, "".join(self._marks), self.height)
+        return Picture(name, title, description, self.body, self.height)
 
     def _path(self, points: Sequence[Span]) -> str:
         return " ".join(f"{self.x(x):.1f},{self.y(y):.1f}" for x, y in points)
@@ -149,7 +149,7 @@ class Canvas:
         for key, value in attributes.items():
             text = value if isinstance(value, str) else f"{value:.1f}"
             written += f' {key.replace("_", "-")}="{text}"'
-        self._marks.append(f"<{tag}{written}>{content}</{tag}>")
+        self.body += f"<{tag}{written}>{content}</{tag}>"
 
 
 def round_places(low: float, high: float, most: int = 5) -> list[float]:

@@ -88,26 +88,19 @@ def spark(series: Series, changes: Sequence[ChangePoint]) -> str:
     values = [each.value for each in points]
     low, high = min(*values, max(values) * 0.93), max(*values, min(values) * 1.07)
     first, last = points[0].place, max(len(series.packages) - 1, points[0].place + 1)
-
-    def at(place: float, value: float) -> str:
-        height = 30 - 28 * min(1.0, max(0.0, (value - low) / (high - low)))
-        return f"{3 + 114 * (place - first) / (last - first):.1f},{height:.1f}"
-
-    highs, lows = [at(p.place, p.high) for p in points], [at(p.place, p.low) for p in points]
-    marks = "".join(
-        f'<polyline class="{"worse" if each.worse else "better"}" '
-        f'points="{at(each.first.place - 0.5, low)} {at(each.first.place - 0.5, high)}"/>'
-        for each in changes
-        if each.index > len(series.points) - len(points)
-    )
-    x, y = at(points[-1].place, values[-1]).split(",")
-    plural = "" if len(changes) == 1 else "s"
+    canvas = Canvas(32, (first, last), (low, high))
+    canvas.left, canvas.right, canvas.top, canvas.bottom = 3, 117, 2, 30
+    canvas.band([(each.place, each.low, each.high) for each in points], "one")
+    for each in changes:
+        if each.index > len(series.points) - len(points):
+            at = each.first.place - 0.5
+            canvas.line([(at, low), (at, high)], "worse" if each.worse else "better", 1.5, "3 2")
+    canvas.line([(each.place, each.value) for each in points], "one", 1.5)
+    canvas.dot(points[-1].place, values[-1], "one", 2.6)
+    title = f"{len(points)} packages, {len(changes)} change point{'' if len(changes) == 1 else 's'}"
     return (
-        f'<svg class="spark" role="img" viewBox="0 0 120 32"><title>{len(points)} packages, '
-        f'{len(changes)} change point{plural}</title><polygon points="{" ".join(highs)} '
-        f'{" ".join(lows[::-1])}"/>{marks}<polyline points="'
-        f'{" ".join(at(p.place, p.value) for p in points)}"/><circle cx="{x}" cy="{y}" r="2.6"/>'
-        "</svg>"
+        f'<svg class="spark" role="img" viewBox="0 0 120 32" stroke-linejoin="round">'
+        f"<title>{title}</title>{canvas.body}</svg>"
     )
 
 
