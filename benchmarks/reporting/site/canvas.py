@@ -67,7 +67,7 @@ class Canvas:
     @classmethod
     def of_rows(cls, names: Sequence[str], x: Span, *, log_x: bool = False) -> Canvas:
         """A row a name, the first on top; row `n` is at height `len(names) - n - 0.5`."""
-        left = min(230.0, 16 + LETTER * max(map(len, names), default=0))
+        left = min(230.0, 22 + LETTER * max(map(len, names), default=0))
         canvas = cls(BAR * len(names) + 66, x, (0.0, float(len(names))), left=left, log_x=log_x)
         for number, name in enumerate(names):
             at = canvas.y(len(names) - number - 0.5) + 4
@@ -128,12 +128,10 @@ class Canvas:
     def x_ticks(self, ticks: Sequence[tuple[float, str]], grid: bool = False) -> None:
         """Texts below; one that would end outside is moved in."""
         for value, written in ticks:
-            place = self.x(value)
             if grid:
                 self.line([(value, end) for end in self.y_span], "grid", 1.0)
-            is_last = place > self.right - 24
-            self.text(self.right if is_last else place, self.height - 8, written,
-                      "end" if is_last else "middle")  # fmt: skip
+            place = min(self.x(value), WIDTH - 2 - 0.6 * LETTER * len(written))
+            self.text(place, self.height - 8, written, "middle")
 
     def picture(self, name: str, headline: str, title: str, description: str) -> Picture:
         """All that was drawn."""
