@@ -220,7 +220,7 @@ def _workload_pages(
     for record in sorted(records, key=lambda each: moment(each.commit.committed_at), reverse=True):
         old.setdefault(record.workload, []).append(record)
     by_name = {each.name: each for each in found}
-    pages = {}
+    pages: _Pages = {}
     for name in sorted({*by_name, *old}):
         progress(f"drawing {name}")
         own = by_name.get(name)
