@@ -131,6 +131,7 @@ def test_every_plot_is_there_and_told_in_words(pages):
     for part in ("Instructions an operation", "P95, ratio to the anchor", "P50, ratio to"):
         assert part in workload
     assert "Percentiles of" in workload
+    assert "P50 P90 P95 P99" in workload
     assert "Counters of" in workload
     compared = pages[COMPARISON].text
     for part in ("Quantile shift", "Effects on"):

@@ -8,68 +8,43 @@ from collections.abc import Mapping
 
 from benchmarks.records.record import higher_is_better
 
-_PERCENTILES = {
-    "latency_p50_ms": "P50 latency (median)",
-    "latency_p90_ms": "P90 latency",
-    "latency_p95_ms": "P95 latency",
-    "latency_p99_ms": "P99 latency",
-    "latency_max_ms": "Longest call",
-    "latency_mean_ms": "Mean latency",
-    "service_time_ms": "Service time (mean)",
-    "throughput_per_s": "Throughput",
+_NAMES = {
+    "latency_p50_ms": ("P50 latency (median)", "P50"),
+    "latency_p90_ms": ("P90 latency", "P90"),
+    "latency_p95_ms": ("P95 latency", "P95"),
+    "latency_p99_ms": ("P99 latency", "P99"),
+    "latency_max_ms": ("Longest call", "max"),
+    "latency_mean_ms": ("Mean latency", "mean"),
+    "service_time_ms": ("Service time (mean)", "Service"),
+    "throughput_per_s": ("Throughput", "Throughput"),
 }
-_SHORT = {
-    "latency_p50_ms": "P50",
-    "latency_p90_ms": "P90",
-    "latency_p95_ms": "P95",
-    "latency_p99_ms": "P99",
-    "latency_max_ms": "max",
-    "latency_mean_ms": "mean",
-    "service_time_ms": "Service",
-    "throughput_per_s": "Throughput",
-}
-_UNITS = {
-    "_per_s": "/s",
-    "_ms": "ms",
-    "_us": "µs",
-    "_ns": "ns",
-    "_s": "s",
-    "_mb": "MB",
-    "_kb": "kB",
-    "_bytes": "bytes",
-    "_pages": "pages",
-    "_percent": "%",
-}
+"""By metric, its name and the shortest one that is still clear."""
+_UNITS = {"_per_s": "/s", "_ms": "ms", "_us": "µs", "_ns": "ns", "_s": "s", "_mb": "MB",
+          "_kb": "kB", "_bytes": "bytes", "_pages": "pages", "_percent": "%"}  # fmt: skip
 _TIMES_S: Mapping[str, float] = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9}
 _ACRONYMS = {"vm", "wal", "sql", "cpu", "io", "db", "rss"}
 
 
-def unit_of(metric: str) -> str:
-    """The unit that a metric's name ends in; "" for a plain number."""
-    return next((unit for suffix, unit in _UNITS.items() if metric.endswith(suffix)), "")
-
-
 def label(metric: str) -> str:
     """A metric's or counter's name in words, without its unit."""
-    if metric in _PERCENTILES:
-        return _PERCENTILES[metric]
-    for suffix in _UNITS:
-        if metric.endswith(suffix) and suffix not in {"_bytes", "_pages"}:
-            metric = metric.removesuffix(suffix)
-            break
-    words = [word.upper() if word in _ACRONYMS else word for word in metric.split("_")]
-    text = " ".join(words)
+    if metric in _NAMES:
+        return _NAMES[metric][0]
+    if not metric.endswith(("_bytes", "_pages")):
+        suffix = next((each for each in _UNITS if metric.endswith(each)), "")
+        metric = metric.removesuffix(suffix)
+    text = " ".join(word.upper() if word in _ACRONYMS else word for word in metric.split("_"))
     return text[:1].upper() + text[1:]
 
 
 def short(metric: str) -> str:
     """The shortest name that is still clear: "P95"."""
-    return _SHORT.get(metric, label(metric))
+    return _NAMES[metric][1] if metric in _NAMES else label(metric)
 
 
 def scale(metric: str, typical: float) -> tuple[float, str]:
-    """By what to multiply, and the unit then, so that a typical value reads well."""
-    unit = unit_of(metric)
+    """By what to multiply, and the unit then, so that a typical value reads well. The unit is what
+    the metric's name ends in; "" for a plain number."""
+    unit = next((unit for suffix, unit in _UNITS.items() if metric.endswith(suffix)), "")
     if unit in _TIMES_S and typical > 0 and math.isfinite(typical):
         seconds = typical * _TIMES_S[unit]
         best = "s" if seconds >= 1 else "ms" if seconds >= 1e-3 else "µs"
@@ -108,7 +83,7 @@ def shown(metric: str, value: float) -> str:
 
 
 def tick(value: float) -> str:
-    """A number beside an axis: no more digits than it needs."""
+    """A number at an axis: no more digits than it needs."""
     text = number(value)
     return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
 
@@ -134,10 +109,14 @@ def share(change: float) -> str:
         return "from none"
     percent = change * 100
     digits = 0 if abs(percent) >= 10 else 1
-    text = f"{percent:+.{digits}f}\u202f%"
-    return text.replace("-", "\u2212")
+    return f"{percent:+.{digits}f}\u202f%".replace("-", "\u2212")
+
+
+def size(change: float) -> str:
+    """A size in percent, without a sign."""
+    return share(change).lstrip("+")
 
 
 def slug(text: str) -> str:
-    """A text as a file name or an identifier."""
+    """A string as a file name or an identifier."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
