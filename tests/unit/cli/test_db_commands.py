@@ -80,7 +80,7 @@ def test_doctor_knows_the_wal_reset_bug(
     tubeq: Command,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from tubeq.storage.sqlite.storage.file import version as sqlite_version
+    from tubeq.storage.sqlite.file import version as sqlite_version
 
     real = sqlite_version.wal_reset_bug
     monkeypatch.setattr("tubeq.cli.doctor.wal_reset_bug", lambda: real(version))

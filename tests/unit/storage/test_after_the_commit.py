@@ -6,7 +6,6 @@ import errno
 import sqlite3
 
 import pytest
-from tubeq.storage.sqlite.storage.file import wal
 
 from tubeq.domain.clock import SystemClock
 from tubeq.domain.errors import StorageError, StorageNotSynced
@@ -14,6 +13,7 @@ from tubeq.domain.models import EncodedTask, Idea
 from tubeq.domain.policies import Durability
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.storage.ports.tasks import ClaimRequest
+from tubeq.storage.sqlite.file import wal
 from tubeq.storage.sqlite.file.connection import ConnectionFactory
 from tubeq.storage.sqlite.storage import SQLiteStorage
 

@@ -7,8 +7,8 @@ import threading
 import time
 
 import pytest
-from tubeq.storage.sqlite.storage.file import futex
 
+from tubeq.storage.sqlite.file import futex
 from tubeq.storage.sqlite.file.futex import Word
 from tubeq.storage.sqlite.file.lock_file import LockFile
 

@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from tubeq.storage.sqlite.storage.file import connection
 
 from tubeq import QueueManager
 from tubeq.domain.errors import InvalidParameters, StorageError, UnsafeStorage
 from tubeq.queue.wakeup import Waiter, Waker
 from tubeq.storage import open_storage, restore
+from tubeq.storage.sqlite.file import connection
 
 posix = pytest.mark.skipif(os.name != "posix", reason="links need POSIX, or rights on Windows")
 

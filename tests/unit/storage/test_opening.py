@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from tubeq.storage.sqlite.storage.file import connection, session
 
 from tubeq.domain.errors import (
     SchemaMismatch,
@@ -25,6 +24,7 @@ from tubeq.domain.errors import (
 from tubeq.domain.models import EncodedTask
 from tubeq.storage import open_storage
 from tubeq.storage.ports.tasks import ClaimRequest
+from tubeq.storage.sqlite.file import connection, session
 from tubeq.storage.sqlite.file.lock_file import LockFile
 from tubeq.storage.sqlite.file.write_lock import OPEN_BYTE
 from tubeq.storage.sqlite.migrate import is_current

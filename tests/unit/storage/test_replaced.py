@@ -11,11 +11,11 @@ import sys
 import threading
 
 import pytest
-from tubeq.storage.sqlite.storage.file import foreign_log, session
 
 from tubeq import QueueManager
 from tubeq.domain.errors import StorageError, StorageReplaced
 from tubeq.storage import database_file
+from tubeq.storage.sqlite.file import foreign_log, session
 from tubeq.storage.sqlite.file.lock_file import LOG_INODE, LockFile
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows lets nobody replace open files")

@@ -6,12 +6,12 @@ import sqlite3
 import time
 
 import pytest
-from tubeq.storage.sqlite.storage.file import wal
 
 from tubeq.domain.models import EncodedTask
 from tubeq.domain.policies import Durability
 from tubeq.storage import open_storage
 from tubeq.storage.ports.tasks import ClaimRequest
+from tubeq.storage.sqlite.file import wal
 from tubeq.storage.sqlite.file.connection import ConnectionFactory
 from tubeq.storage.sqlite.file.lock_file import WRITES, LockFile
 from tubeq.storage.sqlite.file.write_lock import CHECKPOINT_BYTE

@@ -7,9 +7,9 @@ import threading
 import time
 
 import pytest
-from tubeq.storage.sqlite.storage.file import write_lock
 
 from tubeq.domain.errors import StorageBusy
+from tubeq.storage.sqlite.file import write_lock
 from tubeq.storage.sqlite.file.lock_file import FRONT_WORD, LINE_WORD, LockFile
 from tubeq.storage.sqlite.file.write_lock import FRONT_BYTE, WriteLock
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tubeq.storage.sqlite.storage.file import session
 
 from tubeq.domain.errors import InvalidParameters, StorageReplaced
 from tubeq.domain.models import NewTask
 from tubeq.plugins.base import check_stop
 from tubeq.queue.queue_manager import QueueManager
+from tubeq.storage.sqlite.file import session
 from tubeq.workers.base_worker import BaseWorker, WorkerConfig
 from tubeq.workers.config import RunnerConfig
 from tubeq.workers.runner import Runner
