@@ -1,10 +1,13 @@
-"""What every suite shares: a clock that tests move by hand, both back ends, real scraping."""
+"""What every suite shares: a clock that tests move by hand, both back ends, which tests are slow,
+which have the machine to themselves, real scraping."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +16,16 @@ from tubeq.storage import Storage, open_storage
 
 BACK_ENDS = ("memory", "sqlite")
 BOOT = Boot("host-1", "boot-1")
+TESTS = Path(__file__).parent
+# Of real processes and measurements. A file of these is done by one process, and its fixtures are
+# made once.
+SLOW_FOLDERS = ("e2e", "lab")
+# What measures time or shares of the machine: no other test runs meanwhile.
+ALONE = (
+    "integration/test_performance.py",
+    "integration/test_seed_examples.py",
+    "lab/test_pytest_benchmark.py",
+)
 
 
 class FakeClock:
@@ -88,10 +101,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def has_the_machine(item: pytest.Item) -> bool:
+    return any(item.path == TESTS / name for name in ALONE)
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--real-scraping"):
-        return
     needs_option = pytest.mark.skip(reason="needs the network: give --real-scraping")
     for item in items:
-        if item.get_closest_marker("requires_network"):
+        if any((TESTS / folder) in item.path.parents for folder in SLOW_FOLDERS):
+            item.add_marker("slow")
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+        if item.get_closest_marker("requires_network") and not config.getoption("--real-scraping"):
             item.add_marker(needs_option)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # the time limit of a test begins when it may run
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    """A test of `ALONE` waits for those of other processes, and they wait for it."""
+    if not hasattr(item.config, "workerinput") or sys.platform == "win32":
+        return (yield)
+    import fcntl
+
+    # Two files that are there: to lock them leaves nothing behind.
+    with (TESTS / "conftest.py").open() as door, (TESTS / "__init__.py").open() as room:
+        fcntl.flock(door, fcntl.LOCK_EX)  # no test goes past one that waits to be alone
+        fcntl.flock(room, fcntl.LOCK_EX if has_the_machine(item) else fcntl.LOCK_SH)
+        fcntl.flock(door, fcntl.LOCK_UN)
+        try:
+            return (yield)
+        finally:
+            fcntl.flock(room, fcntl.LOCK_UN)  # explicitly: a fork may outlast the test
