@@ -13,7 +13,9 @@ from tubeq.domain.models import Idea
 
 def _encoder() -> Callable[[dict[str, Any]], str]:
     """What json.dumps(value, ensure_ascii=False, allow_nan=False) does, in half the time: dumps
-    makes an encoder at each call. It does not look for circles; they end in a RecursionError."""
+    makes an encoder at each call. It does not look for circles; they end in a RecursionError.
+    With a shared JSONEncoder instead, an enqueue takes 1.07x and a completion 1.05x as long
+    (`python -m tests.plans.mechanisms`): less than a tenth, but more than the gate lets pass."""
     encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
     make = getattr(json.encoder, "c_make_encoder", None)
     if make is None:  # not CPython

@@ -1,4 +1,9 @@
-"""How the next task is chosen and claimed on SQLite, in one statement for most strategies."""
+"""How the next task is chosen and claimed on SQLite, in one statement for most strategies.
+
+A claim that also starts its task saves a transaction: claiming and starting take 1.9x to 2x as
+long. WEIGHTED_RANDOM draws from a sample buffer: a claim of 100,000 takes 44 us, and choosing from
+a fresh sample for each claim would add 200 (`python -m tests.plans.mechanisms`).
+"""
 
 from __future__ import annotations
 

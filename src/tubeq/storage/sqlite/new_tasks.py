@@ -1,4 +1,8 @@
-"""How new tasks are put into the table: one by one, or many with one statement."""
+"""How new tasks are put into the table: one by one, or many with one statement.
+
+Due tasks have a statement of their own: without it, a task takes 1.08x and a hundred 1.25x as long
+(`python -m tests.plans.mechanisms`).
+"""
 
 from __future__ import annotations
 
