@@ -127,7 +127,7 @@ def sample_buffer(folder: Path) -> None:
         lifo = median_s(lambda: queue.claim_next_task("t", "w"))
         more = median_s(fresh)
         print(f"weighted_random of 100,000: {claim * 1e6:.0f} us (lifo {lifo * 1e6:.0f}); "
-              f"choosing alone, with a fresh sample for each claim: {more * 1e6:.0f} us")  # fmt: skip
+              f"choosing from a fresh sample for each claim: {more * 1e6:.0f} us")  # fmt: skip
 
 
 WORK = """
