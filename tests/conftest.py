@@ -1,10 +1,13 @@
-"""What every suite shares: a clock that tests move by hand, both back ends, real scraping."""
+"""What every suite shares: a clock that tests move by hand, both back ends, which tests are slow,
+which have the machine to themselves, real scraping."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +16,8 @@ from tubeq.storage import Storage, open_storage
 
 BACK_ENDS = ("memory", "sqlite")
 BOOT = Boot("host-1", "boot-1")
+TESTS = Path(__file__).parent
+SLOW_FOLDERS = ("e2e", "lab")
 
 
 class FakeClock:
@@ -88,10 +93,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--real-scraping"):
-        return
     needs_option = pytest.mark.skip(reason="needs the network: give --real-scraping")
     for item in items:
-        if item.get_closest_marker("requires_network"):
+        if any((TESTS / folder) in item.path.parents for folder in SLOW_FOLDERS):
+            item.add_marker("slow")
+        if item.get_closest_marker("alone"):
+            item.add_marker(pytest.mark.xdist_group("alone"))
+        if item.get_closest_marker("requires_network") and not config.getoption("--real-scraping"):
             item.add_marker(needs_option)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # the time limit of a test begins when it may run
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    """A test that is marked `alone` waits for those of other processes, and they wait for it."""
+    if not hasattr(item.config, "workerinput") or sys.platform == "win32":
+        return (yield)
+    import fcntl
+
+    # Two files that are there: to lock them leaves nothing behind.
+    with (TESTS / "conftest.py").open() as door, (TESTS / "__init__.py").open() as room:
+        fcntl.flock(door, fcntl.LOCK_EX)  # no test goes past one that waits to be alone
+        fcntl.flock(room, fcntl.LOCK_EX if item.get_closest_marker("alone") else fcntl.LOCK_SH)
+        fcntl.flock(door, fcntl.LOCK_UN)
+        try:
+            return (yield)
+        finally:
+            fcntl.flock(room, fcntl.LOCK_UN)  # explicitly: a fork may outlast the test
