@@ -17,7 +17,15 @@ from tubeq.storage import Storage, open_storage
 BACK_ENDS = ("memory", "sqlite")
 BOOT = Boot("host-1", "boot-1")
 TESTS = Path(__file__).parent
+# Of real processes and measurements. A file of these is done by one process, and its fixtures are
+# made once.
 SLOW_FOLDERS = ("e2e", "lab")
+# What measures time or shares of the machine: no other test runs meanwhile.
+ALONE = (
+    "integration/test_performance.py",
+    "integration/test_seed_examples.py",
+    "lab/test_pytest_benchmark.py",
+)
 
 
 class FakeClock:
@@ -93,21 +101,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def has_the_machine(item: pytest.Item) -> bool:
+    return any(item.path == TESTS / name for name in ALONE)
+
+
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     needs_option = pytest.mark.skip(reason="needs the network: give --real-scraping")
     for item in items:
         if any((TESTS / folder) in item.path.parents for folder in SLOW_FOLDERS):
             item.add_marker("slow")
-        if item.get_closest_marker("alone"):
-            item.add_marker(pytest.mark.xdist_group("alone"))
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
         if item.get_closest_marker("requires_network") and not config.getoption("--real-scraping"):
             item.add_marker(needs_option)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # the time limit of a test begins when it may run
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
-    """A test that is marked `alone` waits for those of other processes, and they wait for it."""
+    """A test of `ALONE` waits for those of other processes, and they wait for it."""
     if not hasattr(item.config, "workerinput") or sys.platform == "win32":
         return (yield)
     import fcntl
@@ -115,7 +126,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
     # Two files that are there: to lock them leaves nothing behind.
     with (TESTS / "conftest.py").open() as door, (TESTS / "__init__.py").open() as room:
         fcntl.flock(door, fcntl.LOCK_EX)  # no test goes past one that waits to be alone
-        fcntl.flock(room, fcntl.LOCK_EX if item.get_closest_marker("alone") else fcntl.LOCK_SH)
+        fcntl.flock(room, fcntl.LOCK_EX if has_the_machine(item) else fcntl.LOCK_SH)
         fcntl.flock(door, fcntl.LOCK_UN)
         try:
             return (yield)
