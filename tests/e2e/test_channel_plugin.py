@@ -263,7 +263,7 @@ def test_each_fault_has_its_code(
     request_kind: RequestKind | None,
 ) -> None:
     world.fail(fault, request=request_kind)
-    failure = failure_of(make_plugin(socket_timeout_s=0.3 if code == "timeout" else 10.0))
+    failure = failure_of(make_plugin(socket_timeout_s=0.1 if code == "timeout" else 10.0))
     assert (failure.code, type(failure)) == (code, kind)
 
 

@@ -67,12 +67,12 @@ def test_queued_listings_are_done_by_one_worker_of_both_types(youtube, world, tm
 
 @pytest.mark.slow
 def test_ctrl_c_leaves_work_that_can_be_gone_on_with(youtube, world, tmp_path):
-    world.channel("@tea", 150)
+    world.channel("@tea", 60)
     env = environment_of(youtube)
     youtube.latency_s = 0.1
     try:
         process = subprocess.Popen(
-            command("scrape", "@tea", "--max-results", "150", "--enrich"),
+            command("scrape", "@tea", "--max-results", "60", "--enrich"),
             cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         path = tmp_path / "tubeq.db"
@@ -90,8 +90,8 @@ def test_ctrl_c_leaves_work_that_can_be_gone_on_with(youtube, world, tmp_path):
             types = ["--type=youtube_channel", "--type=youtube_video"]
             done = run("worker", *types, "--threads=4", "--until-idle", cwd=tmp_path, env=env)
             assert done.returncode == 0, done.stderr
-            assert queue.progress(task["task_id"]).completed == 150
-            assert len(queue.get_task_results(task["task_id"])) == 150
+            assert queue.progress(task["task_id"]).completed == 60
+            assert len(queue.get_task_results(task["task_id"])) == 60
     finally:
         youtube.latency_s = 0.0
 
@@ -102,7 +102,7 @@ def test_nothing_is_lost_or_done_twice_while_workers_are_killed(tmp_path, monkey
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE"):
         monkeypatch.setenv(name, "")
         monkeypatch.setenv(name.lower(), "")
-    soak = Soak(tmp_path, videos=240, kill_every_s=0.8, most_kills=10)
+    soak = Soak(tmp_path, videos=120, kill_every_s=0.8, most_kills=6)
     task_id = soak.run()
     soak.check(task_id)
     assert soak.kills >= 2
@@ -111,7 +111,7 @@ def test_nothing_is_lost_or_done_twice_while_workers_are_killed(tmp_path, monkey
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_the_first_idea_is_there_while_the_listing_goes_on(youtube, world, tmp_path):
-    world.big_channel("@archive", 1_500)
+    world.big_channel("@archive", 600)
     env = environment_of(youtube)
     path = tmp_path / "tubeq.db"
     with QueueManager(path) as queue:
@@ -129,7 +129,7 @@ def test_the_first_idea_is_there_while_the_listing_goes_on(youtube, world, tmp_p
         assert queue.get_task(task_id)["status"] == "RUNNING"
         assert queue.progress(task_id).total >= 1
         assert process.wait(timeout=100) == 0
-        assert queue.progress(task_id).total == 1_500
+        assert queue.progress(task_id).total == 600
 
 
 @pytest.mark.slow

@@ -37,7 +37,7 @@ from tubeq.workers.runner import Runner
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
-WORKERS, TASKS, KILLS = 8, 60, 8
+WORKERS, TASKS, KILLS = 6, 40, 6
 AT_ONCE, PER_S = 2, 5.0
 LEASE_S = 6.0
 BOB = Holder("bob", 2, 1)
