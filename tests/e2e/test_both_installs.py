@@ -43,7 +43,7 @@ except PluginError as error:
 _PATIENCE_S = 280.0
 _KEPT = ROOT / ".pytest_cache" / "installs"
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 
 def environment(requirements: Sequence[str]) -> Path:

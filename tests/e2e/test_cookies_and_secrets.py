@@ -179,7 +179,6 @@ def left_behind(folder: Path, outputs: list[str]) -> str:
     return "\n".join(parts)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(240)  # a dozen processes
 def test_runs_that_succeed_and_fail_leave_no_secret_behind(
     tmp_path: Path, youtube: SimulatedYouTube, world: World, cookies_file: Path

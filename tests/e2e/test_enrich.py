@@ -21,7 +21,6 @@ def make_private(channel, world, *places):
         world.video(channel.videos[place].video_id, problem=problems.PRIVATE)
 
 
-@pytest.mark.slow
 def test_a_channel_is_listed_and_enriched_by_one_command(youtube, world, tmp_path):
     channel = world.channel("@tea", 12)
     make_private(channel, world, 3, 8)
@@ -47,7 +46,6 @@ def test_a_channel_is_listed_and_enriched_by_one_command(youtube, world, tmp_pat
     assert run("results", "--children", cwd=tmp_path, env=env).returncode == 2
 
 
-@pytest.mark.slow
 def test_queued_listings_are_done_by_one_worker_of_both_types(youtube, world, tmp_path):
     world.playlist("PLtea0123456789", 8)
     world.query("tea", 6)
@@ -65,7 +63,6 @@ def test_queued_listings_are_done_by_one_worker_of_both_types(youtube, world, tm
         assert queue.stats().results == 2 * (8 + 6)
 
 
-@pytest.mark.slow
 def test_ctrl_c_leaves_work_that_can_be_gone_on_with(youtube, world, tmp_path):
     world.channel("@tea", 60)
     env = environment_of(youtube)
@@ -96,7 +93,6 @@ def test_ctrl_c_leaves_work_that_can_be_gone_on_with(youtube, world, tmp_path):
         youtube.latency_s = 0.0
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_nothing_is_lost_or_done_twice_while_workers_are_killed(tmp_path, monkeypatch):
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE"):
@@ -108,7 +104,6 @@ def test_nothing_is_lost_or_done_twice_while_workers_are_killed(tmp_path, monkey
     assert soak.kills >= 2
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_the_first_idea_is_there_while_the_listing_goes_on(youtube, world, tmp_path):
     world.big_channel("@archive", 600)
@@ -132,7 +127,6 @@ def test_the_first_idea_is_there_while_the_listing_goes_on(youtube, world, tmp_p
         assert queue.progress(task_id).total == 600
 
 
-@pytest.mark.slow
 def test_who_waits_for_a_pause_is_told_and_may_leave(youtube, world, tmp_path):
     for video in world.channel("@paused", 6).videos:
         world.video(video.video_id, problem=problems.BOT_CHECK)

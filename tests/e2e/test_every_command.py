@@ -24,7 +24,6 @@ from tubeq.queue.queue_manager import QueueManager
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.slow,
     pytest.mark.skipif(not Path("/dev/full").exists(), reason="a shell, and a device that is full"),
     pytest.mark.timeout(300),
 ]

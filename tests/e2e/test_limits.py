@@ -35,7 +35,7 @@ from tubeq.testing.youtube import SimulatedYouTube, World
 from tubeq.workers.config import RunnerConfig, WorkerConfig
 from tubeq.workers.runner import Runner
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 
 WORKERS, TASKS, KILLS = 6, 40, 6
 AT_ONCE, PER_S = 2, 5.0

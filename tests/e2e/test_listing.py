@@ -206,7 +206,6 @@ def test_outside_of_a_worker_all_is_returned(scrape):
     assert len(scrape(CHANNEL, **SOURCES[CHANNEL], max_results=200_000, enrich=True)) == COUNT
 
 
-@pytest.mark.slow
 def test_a_large_channel_comes_in_bounded_memory(scrape, world):
     """No batch is larger than a few pages, and nothing grows with the number of videos but what
     the saver of this test holds itself."""
@@ -240,7 +239,6 @@ def test_a_page_that_is_refused_keeps_what_came_before(scrape, world, fault, cod
     assert scrape.requests[RequestKind.CONTINUATION] == 2
 
 
-@pytest.mark.slow
 def test_a_page_that_takes_too_long_keeps_what_came_before(make_plugin, world):
     world.fail(faults.slow_drip(), request=RequestKind.CONTINUATION, after=4)
     plugin = make_plugin(CHANNEL, deadline_s=2.5)

@@ -185,7 +185,6 @@ def test_a_channel_is_one_however_it_is_written(make_plugin: MakePlugin) -> None
     assert key("@\u00e9t\u00e9") == ["channel:@\u00e9t\u00e9"]
 
 
-@pytest.mark.slow
 def test_a_worker_spaces_its_requests(
     make_plugin: MakePlugin, world: World, youtube: SimulatedYouTube
 ) -> None:
@@ -206,7 +205,6 @@ def test_a_worker_spaces_its_requests(
     assert took_s >= (requests - 1) / 4.0
 
 
-@pytest.mark.slow
 def test_a_bot_check_from_the_site_pauses_the_type(make_plugin: MakePlugin, world: World) -> None:
     world.channel("@suspect", videos=5)
     world.fail(faults.bot_check(), request=RequestKind.PAGE)

@@ -15,7 +15,6 @@ from tubeq.storage import restore
 
 TASKS = 60
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.timeout(120),
     pytest.mark.skipif(sys.platform == "win32", reason="Windows replaces no file that is open"),
 ]

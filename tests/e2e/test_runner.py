@@ -22,7 +22,7 @@ from tubeq.workers.config import RunnerConfig, WorkerConfig
 from tubeq.workers.report import RunnerEvent
 from tubeq.workers.runner import Runner
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(40)]
+pytestmark = pytest.mark.timeout(40)
 
 
 @pytest.fixture

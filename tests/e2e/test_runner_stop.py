@@ -17,7 +17,7 @@ import pytest
 from tests.e2e.runner_support import Running, Scene, is_gone, until, use_log
 from tubeq.domain.states import TaskStatus
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(40)]
+pytestmark = pytest.mark.timeout(40)
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="signals to one process")
 
 
