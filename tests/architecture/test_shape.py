@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 from tubeq.domain.states import TRANSITIONS, TaskEvent, TaskStatus
@@ -17,6 +18,11 @@ def name_of(path):
     return path.relative_to(ROOT).as_posix()
 
 
+@cache
+def tree_of(path):
+    return ast.parse(path.read_text("utf-8"))
+
+
 def test_a_file_is_one_idea():
     lines = {name_of(path): len(path.read_text("utf-8").splitlines()) for path in SOURCES}
     assert {name: count for name, count in lines.items() if count > HARD_LIMIT_OF_LINES} == {}
@@ -26,7 +32,7 @@ def test_a_function_fits_on_a_screen_or_two():
     too_long = [
         f"{name_of(path)}:{node.lineno} {node.name}"
         for path in SOURCES
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in ast.walk(tree_of(path))
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
         and (node.end_lineno or node.lineno) - node.lineno + 1 > FUNCTION_LIMIT_OF_LINES
     ]
@@ -34,7 +40,7 @@ def test_a_function_fits_on_a_screen_or_two():
 
 
 def test_a_module_says_what_it_is():
-    trees = {name_of(path): ast.parse(path.read_text("utf-8")) for path in SOURCES}
+    trees = {name_of(path): tree_of(path) for path in SOURCES}
     assert [name for name, tree in trees.items() if tree.body and not ast.get_docstring(tree)] == []
 
 
