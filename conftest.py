@@ -12,8 +12,7 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     if not pluginmanager.hasplugin("xdist"):
-        for option in ("--numprocesses", "--dist"):
-            parser.addoption(option, help="without effect: pytest-xdist is not installed")
+        parser.addoption("--numprocesses", help="without effect: pytest-xdist is not installed")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -111,9 +111,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if any((TESTS / folder) in item.path.parents for folder in SLOW_FOLDERS):
             item.add_marker("slow")
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
         if item.get_closest_marker("requires_network") and not config.getoption("--real-scraping"):
             item.add_marker(needs_option)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A slow file to one process, any other test to whichever is free; files come first."""
+    if config.getoption("--dist") != "load":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return file if file.split("/")[1] in SLOW_FOLDERS else nodeid
+
+    return Scheduling(config, log)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # the time limit of a test begins when it may run
