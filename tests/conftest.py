@@ -3,6 +3,7 @@ which have the machine to themselves, real scraping."""
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -24,6 +25,7 @@ SLOW_FOLDERS = ("e2e", "lab")
 ALONE = (
     "integration/test_performance.py",
     "integration/test_seed_examples.py",
+    "lab/test_peers.py",
     "lab/test_pytest_benchmark.py",
 )
 
@@ -86,7 +88,11 @@ def storage(request: pytest.FixtureRequest, open_back_end: OpenBackEnd) -> Stora
     return open_back_end(request.param)
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        # A pytest that a test starts is no part of this run, and has one process.
+        os.environ.pop("PYTEST_XDIST_WORKER", None)
+        os.environ["PYTEST_XDIST_AUTO_NUM_WORKERS"] = "0"
     # A shell that starts the tests in the background lets them ignore SIGINT, and every process
     # that they start would inherit that: Ctrl-C could not be tested.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
