@@ -3,7 +3,6 @@ ask for; this one alone where it is not installed."""
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -12,8 +11,7 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     if not pluginmanager.hasplugin("xdist"):
-        for option in ("--numprocesses", "--dist"):
-            parser.addoption(option, help="without effect: pytest-xdist is not installed")
+        parser.addoption("--numprocesses", help="without effect: pytest-xdist is not installed")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -21,11 +19,10 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """None leaves it to pytest-xdist.
 
     A single file is sooner done by one process; benchmarks measure, and would measure each other;
-    a pytest that a test starts has its own core already; tests that need the machine to themselves
-    get it by `flock` (tests/conftest.py), which Windows does not have.
+    tests that need the machine to themselves get it by `flock` (tests/conftest.py), which Windows
+    does not have.
     """
     paths = {Path(argument.partition("::")[0]) for argument in config.args}
     is_one_file = len(paths) == 1 and all(path.is_file() for path in paths)
     measures = any("benchmarks" in path.parts for path in paths)
-    is_nested = "PYTEST_XDIST_WORKER" in os.environ
-    return 0 if is_one_file or measures or is_nested or sys.platform == "win32" else None
+    return 0 if is_one_file or measures or sys.platform == "win32" else None

@@ -3,6 +3,7 @@ which have the machine to themselves, real scraping."""
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -24,6 +25,7 @@ SLOW_FOLDERS = ("e2e", "lab")
 ALONE = (
     "integration/test_performance.py",
     "integration/test_seed_examples.py",
+    "lab/test_peers.py",
     "lab/test_pytest_benchmark.py",
 )
 
@@ -86,7 +88,11 @@ def storage(request: pytest.FixtureRequest, open_back_end: OpenBackEnd) -> Stora
     return open_back_end(request.param)
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        # A pytest that a test starts is no part of this run, and has one process.
+        os.environ.pop("PYTEST_XDIST_WORKER", None)
+        os.environ["PYTEST_XDIST_AUTO_NUM_WORKERS"] = "0"
     # A shell that starts the tests in the background lets them ignore SIGINT, and every process
     # that they start would inherit that: Ctrl-C could not be tested.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -111,9 +117,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if any((TESTS / folder) in item.path.parents for folder in SLOW_FOLDERS):
             item.add_marker("slow")
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
         if item.get_closest_marker("requires_network") and not config.getoption("--real-scraping"):
             item.add_marker(needs_option)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A slow file to one process, any other test to whichever is free; files come first."""
+    if config.getoption("--dist") != "load":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return file if file.split("/")[1] in SLOW_FOLDERS else nodeid
+
+    return Scheduling(config, log)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # the time limit of a test begins when it may run
