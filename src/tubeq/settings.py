@@ -8,15 +8,13 @@ refused, never passed over in silence.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import math
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.numbers import MAX_BUSY_TIMEOUT_S, MAX_SPAN_S, shown
@@ -29,8 +27,7 @@ TRACEBACK = "TUBEQ_TRACEBACK"
 """Where it is set, the command line shows where an unforeseen error came from."""
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """The choices that commands share. An option of a command overrides them.
 
     Args:
@@ -107,7 +104,7 @@ class Settings:
         return variables
 
 
-_NAMES = tuple(each.name for each in fields(Settings))
+_NAMES = Settings._fields
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
@@ -125,6 +122,8 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
 
 def _meant(name: str, known: Sequence[str]) -> str:
     """A hint at the name that is most alike; that all begin alike says nothing."""
+    import difflib
+
     by_rest = {each.removeprefix(_PREFIX): each for each in known}
     rest = name.removeprefix(_PREFIX)
     close = difflib.get_close_matches(rest, list(by_rest), 1)

@@ -41,6 +41,6 @@ def test_the_package_alone_imports_no_layer():
 def test_workers_do_not_pay_for_the_command_line():
     code = (
         "import sys, tubeq.workers.runner, tubeq.plugins.registry;"
-        "sys.exit(bool({'rich', 'typer'} & set(sys.modules)))"
+        "sys.exit(bool({'rich', 'argparse'} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)

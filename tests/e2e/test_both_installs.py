@@ -22,7 +22,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TABLES = ("tests/e2e/test_error_table.py", "tests/e2e/test_only_youtube_is_asked.py")
-TOOLS = ("pytest>=8.3", "pytest-timeout>=2.3", "cryptography>=44", "typer>=0.16", "rich>=13.9")
+TOOLS = ("pytest>=8.3", "pytest-timeout>=2.3", "cryptography>=44", "rich>=13.9")
 ALONE = (f"yt-dlp=={metadata.version('yt-dlp')}",)
 # As yt-dlp's own extra `default` names them.
 OPTIONAL = (

@@ -137,7 +137,7 @@ def test_who_waits_for_a_pause_is_told_and_may_leave(youtube, world, tmp_path):
             cwd=tmp_path, env=environment_of(youtube), stdout=subprocess.DEVNULL, stderr=stderr,
         )  # fmt: skip
     try:
-        until(lambda: "youtube_video is paused and goes on in" in told.read_text())
+        until(lambda: "youtube_video is paused and resumes in" in told.read_text())
         assert "tubeq limits resume type:youtube_video" in told.read_text()
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=30) == 130

@@ -190,7 +190,7 @@ def test_workers_load_neither_the_command_line_nor_the_program(
         "import sys\n"
         "class Plugin:\n"
         "    def scrape(self, number):\n"
-        "        names = ('rich', 'typer', 'tubeq.cli.main', 'pytest', 'yt_dlp')\n"
+        "        names = ('rich', 'argparse', 'tubeq.cli.main', 'pytest', 'yt_dlp')\n"
         "        return [{'source_id': name} for name in names if name in sys.modules]\n"
     )
     (task_id,) = scene.add()

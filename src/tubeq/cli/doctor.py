@@ -1,4 +1,4 @@
-"""What `tubeq doctor` finds out. It only reads: it neither creates nor migrates a database."""
+"""`tubeq doctor`: what tubeq runs on here, and whether the database can be used."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import platform
 import re
 import shutil
 import time
-from dataclasses import fields
+from argparse import Namespace
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-from tubeq.cli.render import size
+from tubeq.cli.console import draw, safe, write_json
+from tubeq.cli.exit_codes import EXIT_BAD_INPUT
+from tubeq.cli.opening import read_settings
+from tubeq.cli.options import COMMON
+from tubeq.cli.parser import command
+from tubeq.cli.tables import Sheet
+from tubeq.cli.words import size
 from tubeq.domain.errors import TubeqError
 from tubeq.plugins.registry import plugin_types
 from tubeq.plugins.youtube.ytdlp_version import installed_version, version_problem
@@ -48,7 +54,7 @@ def findings(settings: Settings) -> list[Finding]:
     ytdlp_problem = version_problem(ytdlp)
     demo = version_of("cryptography")
     return [
-        Finding("tubeq", version_of("tubeq") or "run from its source, not installed"),
+        Finding("tubeq", version_of("tubeq") or "run from source, not installed"),
         Finding("Python", f"{python} on {platform.system()} {platform.release()}"),
         _sqlite(),
         Finding("yt-dlp", ytdlp_problem or str(ytdlp), problem=ytdlp_problem is not None),
@@ -61,9 +67,9 @@ def findings(settings: Settings) -> list[Finding]:
 
 
 def _settings(settings: Settings) -> Finding:
-    """What differs from the defaults, as `tubeq.toml` names it; of a proxy only where it is."""
+    """What differs from the defaults, as `tubeq.toml` names it; of a proxy only its address."""
     default, changed = Settings(), []
-    for name in (each.name for each in fields(Settings)):
+    for name in Settings._fields:
         value = getattr(settings, name)
         if name in ("db_path", "durability") or value == getattr(default, name):
             continue
@@ -71,7 +77,7 @@ def _settings(settings: Settings) -> Finding:
             # The host is behind the last @: a password that is not quoted may hold anything.
             value = "***@" + re.split("[/?#]", value.rpartition("@")[2])[0]
         changed.append(f"{name} = {value:g}" if isinstance(value, float) else f"{name} = {value}")
-    return Finding("settings", ", ".join(changed) or "all as they are by default")
+    return Finding("settings", ", ".join(changed) or "all defaults")
 
 
 def _sqlite() -> Finding:
@@ -82,22 +88,22 @@ def _sqlite() -> Finding:
         return Finding(
             "SQLite",
             f"{found.version}: has the WAL-reset bug (fixed in 3.51.3, 3.50.7 and 3.44.6); tubeq "
-            "works around it by moving the log into the database only under the write lock",
+            "avoids it by checkpointing only while it holds the write lock",
         )
-    return Finding("SQLite", f"{found.version}: free of the WAL-reset bug")
+    return Finding("SQLite", f"{found.version}: without the WAL-reset bug")
 
 
 def _database(given: Path) -> list[Finding]:
     try:
-        path = real_path(given)  # what a link leads to: its folder and its side files count
+        path = real_path(given)  # the target of a link: its folder and its side files count
         diagnosis = diagnose(path, within_s=_CHECK_S)
     except TubeqError as error:
         return [Finding("database", str(error), problem=True)]
     found = [Finding("file system", "local"), _space(path.parent)]
     if not diagnosis.exists:
-        return [Finding("database", f"{path}: not made yet"), *found]
+        return [Finding("database", f"{path}: not created yet"), *found]
     found.insert(0, Finding("database", f"{path}: {_sizes(path)}"))
-    problem = access_problem(path, path)  # what helps there helps its side files as well
+    problem = access_problem(path, path)  # the same fix helps its side files
     beside = () if problem else (side_file(path, suffix) for suffix in SIDE_FILES)
     problems = (problem, *(access_problem(each, path) for each in beside))
     found += [Finding("permissions", each, problem=True) for each in problems if each]
@@ -116,7 +122,7 @@ def _database(given: Path) -> list[Finding]:
 def _unreadable(diagnosis: Diagnosis) -> Finding:
     advice = "give another path, or restore a backup with 'tubeq db restore BACKUP'"
     if diagnosis.is_locked:
-        advice = "end the program that has it locked, or check its permissions"
+        advice = "end the program that locks it, or check its permissions"
     return Finding("contents", f"cannot be read ({diagnosis.unreadable}): {advice}", problem=True)
 
 
@@ -125,23 +131,26 @@ def _space(folder: Path) -> Finding:
     if free < _ENOUGH_FREE_BYTES:
         return Finding(
             "free space",
-            f"{size(free)}: too little, the log alone grows to some 12 MB; free some on this disk",
+            f"{size(free)}: too little, as the log grows to about 12 MB; free some on this disk",
             problem=True,
         )
     return Finding("free space", size(free))
 
 
 def _contents(diagnosis: Diagnosis) -> Finding:
-    """What a check sees within a few seconds."""
+    """What a check finds within a few seconds."""
     if diagnosis.damage is None:
-        return Finding("contents", f"nothing wrong within {_CHECK_S:g} s; `tubeq db check` for all")
+        return Finding(
+            "contents",
+            f"no problems found within {_CHECK_S:g} s; `tubeq db check` checks everything",
+        )
     if diagnosis.damage:
         return Finding(
             "contents",
             f"damaged ({diagnosis.damage[0]}): restore a backup with 'tubeq db restore BACKUP'",
             problem=True,
         )
-    return Finding("contents", "sound")
+    return Finding("contents", "no problems found")
 
 
 def _workers(diagnosis: Diagnosis) -> list[Finding]:
@@ -151,7 +160,7 @@ def _workers(diagnosis: Diagnosis) -> list[Finding]:
     now = time.time()
     live = sum(is_live(each, now) for each in diagnosis.workers)
     unworked = types_without_worker(diagnosis.open_types, diagnosis.workers)
-    none = f"; none takes what is queued of {', '.join(unworked)}" if unworked else ""
+    none = f"; none takes the queued tasks of {', '.join(unworked)}" if unworked else ""
     return [Finding("live workers", f"{live}{none}")]
 
 
@@ -159,3 +168,18 @@ def _sizes(path: Path) -> str:
     log = path.with_name(path.name + "-wal")
     log_size = log.stat().st_size if log.exists() else 0
     return f"{size(path.stat().st_size)}, log {size(log_size)}"
+
+
+@command(*COMMON)
+def doctor(given: Namespace) -> None:
+    """Report what tubeq runs on, and what is wrong.
+
+    It only reads: it neither creates nor migrates a database.
+    """
+    found = findings(read_settings(given.db_path))
+    if given.as_json:
+        write_json([finding._asdict() for finding in found])
+    else:
+        draw(Sheet([(each.name, safe(each.fact, "red" if each.problem else "")) for each in found]))
+    if any(finding.problem for finding in found):
+        raise SystemExit(EXIT_BAD_INPUT)

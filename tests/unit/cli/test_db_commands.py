@@ -23,10 +23,10 @@ def test_check_backup_migrate_prune(tubeq: Command, queue: QueueManager, tmp_pat
     for _ in range(3):
         queue.cancel_task(queue.create_task(TYPE))
     kept = queue.create_task(TYPE)
-    assert tubeq("db", "check").err == "tubeq.db: all is well\n"
+    assert tubeq("db", "check").err == "tubeq.db: no problems found\n"
     assert tubeq("db", "backup", "copy.db", "--json").json["backup"] == "copy.db"
     assert len(tubeq("tasks", "--db", "copy.db", "--json").json) == 4
-    assert "exists already" in tubeq.refused("db", "backup", "copy.db")
+    assert "already exists" in tubeq.refused("db", "backup", "copy.db")
     assert "up to date" in tubeq("db", "migrate").err
     prune = ("db", "prune", "--yes", "--older-than")
     assert tubeq(*prune, "1h").out == "0 tasks deleted\n"
@@ -61,7 +61,7 @@ def test_a_seed_database_is_migrated(tubeq: Command, tmp_path: Path) -> None:
 
 def test_doctor_only_reads(tubeq: Command, tmp_path: Path) -> None:
     facts = {each["name"]: each["fact"] for each in tubeq("doctor", "--json").json}
-    assert "not made yet" in facts["database"]
+    assert "not created yet" in facts["database"]
     assert facts["SQLite"].startswith(sqlite3.sqlite_version)
     assert "yt-dlp" in facts
     assert list(tmp_path.iterdir()) == []
@@ -190,7 +190,7 @@ def test_doctor_tells_what_was_set_but_no_password(
 
     for name in [each for each in os.environ if each.startswith("TUBEQ_")]:
         monkeypatch.delenv(name)
-    assert told() == "all as they are by default"
+    assert told() == "all defaults"
     monkeypatch.setenv("TUBEQ_BREAKER_PAUSE_S", "60")
     monkeypatch.setenv("TUBEQ_PROXY", "http://me:p@ss@proxy.example:3128/?token=pass")
     assert told() == "proxy = ***@proxy.example:3128, breaker_pause_s = 60"

@@ -101,8 +101,6 @@ def test_a_pause_is_seen_and_ended(tubeq: Command, queue: QueueManager) -> None:
         (["remove", "none"], "host:NAME"),
         (["resume", "type:none"], "not paused"),
         (["resume", "type:*"], "at the end"),
-        (["--json", "remove", "host:a"], "at the end"),
-        (["--db", "other.db", "set", "host:a", "--concurrency", "1"], "at the end"),
     ],
 )
 def test_bad_input_is_refused_with_what_would_be_right(
@@ -110,6 +108,14 @@ def test_bad_input_is_refused_with_what_would_be_right(
 ) -> None:
     assert words in tubeq.refused("limits", *arguments)
     assert queue.limits.list() == []
+
+
+def test_options_may_stand_before_the_name_of_a_groups_command(
+    tubeq: Command, queue: QueueManager
+) -> None:
+    queue.set_limit("host:b", 1)
+    assert tubeq("limits", "--json", "remove", "host:b").json == {"removed": "host:b"}
+    assert "nowhere.db" in tubeq.refused("limits", "--db", "nowhere.db", "remove", "host:b")
 
 
 def test_removing_names_what_there_is(tubeq: Command, queue: QueueManager) -> None:
@@ -125,5 +131,5 @@ def test_a_worker_says_what_it_waits_for(tubeq: Command, queue: QueueManager) ->
     pause(queue)
     ran = tubeq("worker", "--until-idle", "--quiet")
     assert ran.exit_code == 0
-    assert "is paused and goes on in" in ran.err
+    assert "is paused and resumes in" in ran.err
     assert f"tubeq limits resume {TYPE}" in ran.err

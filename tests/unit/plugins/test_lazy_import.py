@@ -24,12 +24,11 @@ for name in registry.preset_names():
 sys.exit("yt_dlp" in sys.modules)
 """
 COMMAND_LINE = """
-import contextlib, sys
-from tubeq.cli.main import app
+import sys
+from tubeq.cli.main import run
 from tubeq.plugins import registry
 registry.plugin_types(), registry.preset_names()
-with contextlib.suppress(SystemExit):
-    app(["--help"])
+run(["--help"])
 sys.exit(any(name.endswith("_plugin") for name in sys.modules))
 """
 

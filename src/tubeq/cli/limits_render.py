@@ -1,19 +1,16 @@
-"""Limits, permits and pauses as tables for people and dictionaries for machines."""
+"""What limits, slots and pauses look like in a terminal, and in JSON."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tubeq.cli.console import safe_text
-from tubeq.cli.render import age, table
+from tubeq.cli.console import safe
+from tubeq.cli.tables import Table
+from tubeq.cli.words import age
 from tubeq.domain.breaker import Breaker, State
 from tubeq.domain.limits import LimitRule, Permit, rule_for
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 
 def rule_words(rule: LimitRule) -> str:
@@ -29,19 +26,19 @@ def rule_words(rule: LimitRule) -> str:
 
 
 def rule_dict(rule: LimitRule) -> dict[str, Any]:
-    """For machines."""
-    return asdict(rule)
+    """As JSON has it."""
+    return rule._asdict()
 
 
 def permit_dict(permit: Permit) -> dict[str, Any]:
-    """For machines: the holder's fields beside the permit's own."""
+    """As JSON has it: the holder's fields next to the slot's own."""
     columns = permit._asdict()
     holder: Any = columns.pop("holder")
     return {**columns, "worker_id": holder.worker_id, "claim_token": holder.claim_token}
 
 
 def pause_dict(breaker: Breaker, now: float) -> dict[str, Any]:
-    """For machines: with its state, and until when nothing goes through."""
+    """As JSON has it: with its state, and until when no task is started."""
     columns = breaker._asdict()
     del columns["probe"]
     probe = breaker.probe
@@ -54,13 +51,13 @@ def pause_dict(breaker: Breaker, now: float) -> dict[str, Any]:
 
 
 def rule_table(rules: Sequence[LimitRule], permits: Iterable[Permit]) -> Table:
-    """One row a rule, and how many permits of it are held."""
+    """One row a rule, and how many slots of it are held."""
     found = (rule_for(permit.key, rules) for permit in permits)
     held = Counter(rule.key for rule in found if rule is not None)
-    drawn = table("limit", "at once", "a second", "burst", "held", right=("at once", "a second"))
+    drawn = Table("limit", "at once", "a second", "burst", "held", right=("at once", "a second"))
     for rule in rules:
         drawn.add_row(
-            safe_text(rule.key),
+            safe(rule.key),
             "" if rule.concurrency is None else f"{rule.concurrency:,}",
             "" if rule.per_s is None else f"{rule.per_s:g}",
             f"{rule.burst:,}" if rule.per_s is not None else "",
@@ -70,12 +67,12 @@ def rule_table(rules: Sequence[LimitRule], permits: Iterable[Permit]) -> Table:
 
 
 def permit_table(permits: Iterable[Permit], now: float) -> Table:
-    """One row a permit."""
-    drawn = table("permit for", "worker", "held", "ends", elastic=("worker",))
+    """One row a slot."""
+    drawn = Table("slot of", "worker", "held", "ends", elastic=("worker",))
     for permit in permits:
         drawn.add_row(
-            safe_text(permit.key),
-            safe_text(permit.holder.worker_id),
+            safe(permit.key),
+            safe(permit.holder.worker_id),
             f"{age(now - permit.taken_at)}",
             f"{age(now - permit.expires_at)}",
         )
@@ -84,15 +81,13 @@ def permit_table(permits: Iterable[Permit], now: float) -> Table:
 
 def pause_table(breakers: Iterable[Breaker], now: float) -> Table:
     """One row a pause."""
-    drawn = table("paused", "because of", "in a row", "goes on", elastic=("goes on",))
+    drawn = Table("paused", "reason", "in a row", "resumes", elastic=("resumes",))
     for breaker in breakers:
         state = breaker.state(now)
         words = {
             State.OPEN: age(now - breaker.paused_until),
-            State.DUE: "with the next task, to try",
-            State.PROBING: "once the task that tries has succeeded",
+            State.DUE: "with the next task, as a probe",
+            State.PROBING: "when the probing task has succeeded",
         }
-        drawn.add_row(
-            safe_text(breaker.key), safe_text(breaker.code), str(breaker.trips), words[state]
-        )
+        drawn.add_row(safe(breaker.key), safe(breaker.code), str(breaker.trips), words[state])
     return drawn

@@ -1,4 +1,4 @@
-"""What the demo shows: a row for each channel while it lasts, then the sum of it all."""
+"""What the demo shows: a row for each channel while it runs, then a summary."""
 
 from __future__ import annotations
 
@@ -6,26 +6,29 @@ import io
 import re
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tubeq.cli import render
-from tubeq.cli.console import cut_text, safe_text
-from tubeq.cli.options import quoted
+from tubeq.cli import tasks_render
+from tubeq.cli.console import safe, write_line
+from tubeq.cli.opening import quoted
+from tubeq.cli.tables import Page, Table, painted
+from tubeq.cli.words import counted
 from tubeq.domain.models import HistoryEntry, Task
 from tubeq.domain.states import ACTIVE, FINISHED, TaskEvent, TaskStatus
 from tubeq.queue.queue_manager import QueueManager
 
 if TYPE_CHECKING:
-    from rich.console import Console, Group
-    from rich.table import Table
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+_BAR_WIDTH = 24
 
 
 @dataclass
-class Board:
-    """What the tasks of one demo have come to, so far."""
+class DemoView:
+    """The tasks of one demo as they are now."""
 
     handles: Mapping[str, str]
     workers: int
@@ -39,8 +42,8 @@ class Board:
     crashes: int = 0
     pids: dict[str, int] = field(default_factory=dict)
 
-    def look(self, queue: QueueManager, tasks: list[Task]) -> list[Task]:
-        """Take in how the tasks are now; those that changed."""
+    def update(self, queue: QueueManager, tasks: list[Task]) -> list[Task]:
+        """Store the tasks as they are now; returns those that changed."""
         before = {task.task_id: _key(task) for task in self.tasks}
         for task in tasks:
             if task.status is TaskStatus.COMPLETED and task.task_id not in self.ideas:
@@ -57,42 +60,42 @@ class Board:
 
     @property
     def all_completed(self) -> bool:
-        """Whether every task is completed, and was so once."""
+        """Whether every task was completed, once."""
         once = self.events[TaskEvent.COMPLETED] == len(self.handles)
         return once and self.count(TaskStatus.COMPLETED) == len(self.handles)
 
     @property
     def retries(self) -> int:
-        """How often an attempt came to nothing, and another one followed."""
+        """How many failed attempts were followed by another one."""
         return self.events[TaskEvent.RETRIED] + self.events[TaskEvent.DEFERRED]
 
-    def take_in(self, task_id: str, history: Sequence[HistoryEntry]) -> None:
-        """Count what happened to a task once it is over."""
+    def count_events(self, task_id: str, history: Sequence[HistoryEntry]) -> None:
+        """Count what happened to a finished task."""
         events = Counter(entry.event for entry in history)
         self.events.update(events)
         self.deferred[task_id] = events[TaskEvent.DEFERRED]
 
     def attempts(self, task: Task) -> int:
-        """How often a worker took the task up."""
-        return render.attempts(task) + self.deferred[task.task_id]
+        """How many times a worker started the task."""
+        return tasks_render.attempts(task) + self.deferred[task.task_id]
 
     def note(self, task: Task) -> str:
-        """What happened to the task besides being done."""
+        """What else happened to the task."""
         notes = []
         if task.crash_count:
-            notes.append("worker killed, taken over")
+            notes.append("worker killed, reassigned")
         if task.task_id in self.failures:
             final = task.status is TaskStatus.FAILED
             notes.append(f"{self.failures[task.task_id]}{'' if final else ', retried'}")
         return "; ".join(notes)
 
     def worker(self, task: Task) -> str:
-        """Who has the task, or had it last: what `kill` takes, where it is known."""
+        """The worker that has the task, or had it last: its pid, where that is known."""
         pid = self.pids.get(task.worker_id or "")
         return f"pid {pid}" if pid else task.worker_id or ""
 
     def as_dict(self, db_path: Path) -> dict[str, Any]:
-        """The summary for machines."""
+        """The summary as JSON has it."""
         tasks = [
             {
                 "channel": self.handles[task.task_id],
@@ -117,50 +120,50 @@ class Board:
             "tasks": tasks,
         }
 
-    def __rich__(self) -> Group:
-        from rich.console import Group
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.text import Text
 
-        return Group(self.table(), self._counters())
+        page = Page(options.max_width, console.color_system is not None, not options.ascii_only)
+        yield Text.from_ansi("\n".join(self.lines(page)), no_wrap=True)
 
-    def table(self) -> Table:
-        """One row a channel."""
-        drawn = render.table(
-            "channel", "status", "tries", "ideas", "worker", "",
-            right=("tries", "ideas"), elastic=("channel", ""),
+    def lines(self, page: Page) -> Iterator[str]:
+        """A row for each channel, then the counts."""
+        yield from self._table().lines(page)
+        done, total = self.count(*FINISHED), len(self.handles)
+        filled = _BAR_WIDTH * done // total
+        full, empty = ("━", "─") if page.unicode else ("=", "-")
+        counts = (
+            painted(full * filled, "green", page)
+            + painted(empty * (_BAR_WIDTH - filled), "dim", page),
+            f"{done} of {total} channels",
+            painted(f"{self.count(*ACTIVE)} running", "cyan", page),
+            painted(f"{sum(self.ideas.values()):,} ideas", "green", page),
+            painted(f"{self.elapsed_s:.1f} s", "dim", page),
+        )
+        yield "  " + "  ".join(counts)
+
+    def _table(self) -> Table:
+        drawn = Table(
+            "channel", "status", "tries", "ideas", "worker", "note",
+            right=("tries", "ideas"), elastic=("channel", "note"), most_lines=1,
         )  # fmt: skip
         for task in self.tasks:
             waits = task.status is TaskStatus.QUEUED and bool(task.error_message)
             words = "retry soon" if waits else task.status.lower()
             active = task.status in ACTIVE
             drawn.add_row(
-                cut_text(self.handles[task.task_id]),
-                safe_text(words, "yellow" if waits else render.STATUS_STYLES[task.status]),
+                safe(self.handles[task.task_id]),
+                safe(words, "yellow" if waits else tasks_render.STATUS_STYLES[task.status]),
                 str(self.attempts(task) or ""),
                 str(self.ideas.get(task.task_id, "")),
-                safe_text(self.worker(task), "" if active else "dim"),
-                cut_text(self.note(task), "yellow"),
+                safe(self.worker(task), "" if active else "dim"),
+                safe(self.note(task), "yellow"),
             )
         return drawn
 
-    def _counters(self) -> Table:
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
-
-        done = self.count(*FINISHED)
-        line = Table.grid(padding=(0, 2))
-        line.add_row(
-            "",
-            ProgressBar(total=len(self.handles), completed=done, width=24),
-            safe_text(f"{done} of {len(self.handles)} channels"),
-            safe_text(f"{self.count(*ACTIVE)} under way", "cyan"),
-            safe_text(f"{sum(self.ideas.values()):,} ideas", "green"),
-            safe_text(f"{self.elapsed_s:.1f} s", "dim"),
-        )
-        return line
-
 
 def _in_short(message: str) -> str:
-    """The part of yt-dlp's message that says what went wrong."""
+    """The informative part of yt-dlp's message."""
     matched = re.search(r"HTTP Error (\d+)", message)
     return f"HTTP {matched[1]}" if matched else message
 
@@ -169,52 +172,55 @@ def _key(task: Task) -> tuple[object, ...]:
     return task.status, task.claim_token, task.retry_count, task.crash_count
 
 
-def change_line(board: Board, task: Task) -> str:
+def change_line(view: DemoView, task: Task) -> str:
     """One change of one task, for a log."""
-    note = board.note(task)
-    ideas = f", {board.ideas[task.task_id]} ideas" if task.task_id in board.ideas else ""
-    worker = f" by {board.worker(task)}" if task.status in ACTIVE else ""
-    words = f"{board.elapsed_s:5.1f} s  {board.handles[task.task_id]}: {task.status}"
+    note = view.note(task)
+    ideas = f", {view.ideas[task.task_id]} ideas" if task.task_id in view.ideas else ""
+    worker = f" by {view.worker(task)}" if task.status in ACTIVE else ""
+    words = f"{view.elapsed_s:5.1f} s  {view.handles[task.task_id]}: {task.status}"
     return f"{words}{worker}{ideas}{f' ({note})' if note else ''}"
 
 
-def print_summary(console: Console, board: Board, db_path: Path) -> None:
-    """Every task accounted for, and where to look next."""
-    created, ideas = board.events[TaskEvent.CREATED], sum(board.ideas.values())
+def summary_lines(view: DemoView, db_path: Path) -> list[tuple[str, str]]:
+    """Lines with their styles that account for every task, and say where to look next."""
+    created, ideas = view.events[TaskEvent.CREATED], sum(view.ideas.values())
     ends = [
-        f"{board.count(status)} {status.lower()}"
+        f"{view.count(status)} {status.lower()}"
         for status in TaskStatus
-        if status is TaskStatus.COMPLETED or board.count(status)
+        if status is TaskStatus.COMPLETED or view.count(status)
     ]
-    style = "bold green" if board.all_completed else "bold red"
-    console.print()
-    console.print(safe_text(f"  {created} tasks = {' + '.join(ends)}", style))
-    events = board.events
-    completions = events[TaskEvent.COMPLETED]
-    once = ", each exactly once" if board.all_completed else ""
-    done = f"{render.counted(completions, 'completion')}{once}"
-    trouble = (
-        f"{render.counted(board.retries, 'failure')} retried",
-        f"{render.counted(board.crashes, 'worker')} killed and replaced",
-    )
-    for line in (
-        f"{done}; {ideas:,} ideas in {board.elapsed_s:.1f} s",
-        f"{render.counted(board.workers, 'worker')}; {'; '.join(trouble)}",
+    once = ", each exactly once" if view.all_completed else ""
+    completions = counted(view.events[TaskEvent.COMPLETED], "completion")
+    retried, crashed = counted(view.retries, "failure"), counted(view.crashes, "worker")
+    plain = (
+        f"{completions}{once}; {ideas:,} ideas in {view.elapsed_s:.1f} s",
+        f"{counted(view.workers, 'worker')}; {retried} retried; {crashed} killed and replaced",
         "",
         f"database:  {db_path}",
-        f"have a look:  tubeq results --db {quoted(db_path)}",
-        f"              tubeq tasks --db {quoted(db_path)}",
-    ):
-        console.print(safe_text(f"  {line}"), soft_wrap=True)
+        f"see also:  tubeq results --db {quoted(db_path)}",
+        f"           tubeq tasks --db {quoted(db_path)}",
+    )
+    style = "bold green" if view.all_completed else "bold red"
+    return [("", ""), (f"  {created} tasks = {' + '.join(ends)}", style)] + [
+        (f"  {line}" if line else "", "") for line in plain
+    ]
 
 
-def picture(board: Board, db_path: Path) -> str:
+def print_summary(view: DemoView, db_path: Path) -> None:
+    """Print the summary on stdout."""
+    for line, style in summary_lines(view, db_path):
+        write_line(line, style, wrap=False)
+
+
+def picture(view: DemoView, db_path: Path) -> str:
     """The end of a run as SVG, without the web fonts that rich would have it load."""
     from rich.console import Console
+    from rich.text import Text
 
     console = Console(record=True, width=100, file=io.StringIO(), force_terminal=True)
     console.print("[bold green]$[/] tubeq demo")
-    console.print(board)
-    print_summary(console, board, db_path)
+    console.print(view)
+    for line, style in summary_lines(view, db_path):
+        console.print(Text(line, style=style), soft_wrap=True)
     drawn = console.export_svg(title="tubeq demo", unique_id="tubeq-demo")
     return re.sub(r"@font-face\s*{.*?}\s*|<!--.*?-->\s*", "", drawn, flags=re.DOTALL)
