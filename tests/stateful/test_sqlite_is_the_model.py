@@ -43,7 +43,12 @@ requests = st.builds(
 )
 new_tasks = st.tuples(types, st.integers(0, 3), delays, st.sampled_from([None, None, "a", "b"]))
 ideas = st.lists(
-    st.builds(Idea, st.sampled_from("xyz"), st.sampled_from(["", "title"]), score=st.floats(0, 9)),
+    st.builds(  # not of Idea itself: of a named tuple, hypothesis draws the other fields as well
+        lambda source_id, title, score: Idea(source_id, title, score=score),
+        st.sampled_from("xyz"),
+        st.sampled_from(["", "title"]),
+        st.floats(0, 9),
+    ),
     max_size=3,
 )
 

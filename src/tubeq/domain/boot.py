@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 import zlib
 from contextlib import suppress
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 BOOT_BITS = 32
@@ -36,6 +34,8 @@ def this_boot() -> Boot | None:
     with suppress(OSError, AttributeError, ValueError):
         boot_id = _boot_id()
         if boot_id:
+            import socket
+
             return Boot(socket.gethostname(), boot_id)
     return None
 
@@ -57,6 +57,8 @@ def _boot_id() -> str:
         name = b"kern.bootsessionuuid"
         failed = ctypes.CDLL(None).sysctlbyname(name, text, ctypes.byref(size), None, 0)
         return "" if failed else text.value.decode()
+    from pathlib import Path  # which takes long to import
+
     with suppress(OSError):  # kernels before 5.6 know no such namespaces
         if str(Path("/proc/self/ns/time").readlink()) != _INITIAL_TIME_NAMESPACE:
             return ""

@@ -12,7 +12,6 @@ one transaction.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
@@ -25,8 +24,12 @@ BLOCKING_CODES = frozenset({"bot_check", "rate_limited"})
 _PROBE_LOOK_S = 1.0
 
 
-@dataclass(frozen=True)
-class BreakerPolicy:
+class _Pauses(NamedTuple):
+    pause_s: float = 600.0
+    pause_max_s: float = 14_400.0
+
+
+class BreakerPolicy(_Pauses):
     """How long pauses are.
 
     Args:
@@ -35,12 +38,12 @@ class BreakerPolicy:
             not everything that was paused together comes back together.
     """
 
-    pause_s: float = 600.0
-    pause_max_s: float = 14_400.0
+    __slots__ = ()
 
-    def __post_init__(self) -> None:
-        checked_span("pause_s", self.pause_s)
-        checked_span("pause_max_s", self.pause_max_s)
+    def __new__(cls, pause_s: float = 600.0, pause_max_s: float = 14_400.0) -> BreakerPolicy:
+        checked_span("pause_s", pause_s)
+        checked_span("pause_max_s", pause_max_s)
+        return super().__new__(cls, pause_s, pause_max_s)
 
     def drawn_pause_s(self, trips: int, chance: random.Random) -> float:
         """The pause after so many trips in a row, at least 1."""

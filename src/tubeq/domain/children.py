@@ -1,17 +1,14 @@
 """Tasks that a task makes while it runs: a listing's videos, each to be enriched on its own."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tubeq.domain.models import EncodedTask
 from tubeq.domain.states import FINISHED, TaskStatus
 
 
-@dataclass(frozen=True)
-class ChildTask:
+class ChildTask(NamedTuple):
     """A task to be created by another, its parent, once for each `source_id`.
 
     Args:
@@ -23,7 +20,7 @@ class ChildTask:
 
     source_id: str
     task_type: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = MappingProxyType({})
     priority: int = 0
 
 
@@ -46,8 +43,7 @@ class Saved(NamedTuple):
     cancelled: bool = False
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(NamedTuple):
     """How far a task's children are.
 
     Args:

@@ -18,7 +18,6 @@ import math
 import random
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -35,8 +34,14 @@ _SHORTEST_GUESS_S = 0.05
 _LONGEST_GUESS_S = 5.0
 
 
-@dataclass(frozen=True)
-class LimitRule:
+class _Limit(NamedTuple):
+    key: str
+    concurrency: int | None = None
+    per_s: float | None = None
+    burst: int = 1
+
+
+class LimitRule(_Limit):
     """What is allowed for a key, or for each key with a prefix.
 
     Args:
@@ -49,13 +54,20 @@ class LimitRule:
         InvalidParameters: a value is wrong; the message says what would be right.
     """
 
-    key: str
-    concurrency: int | None = None
-    per_s: float | None = None
-    burst: int = 1
+    __slots__ = ()
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "key", checked_key(self.key, prefix=True))
+    def __new__(
+        cls,
+        key: str,
+        concurrency: int | None = None,
+        per_s: float | None = None,
+        burst: int = 1,
+    ) -> LimitRule:
+        self = super().__new__(cls, checked_key(key, prefix=True), concurrency, per_s, burst)
+        self._check()
+        return self
+
+    def _check(self) -> None:
         if self.concurrency is None and self.per_s is None:
             raise InvalidParameters(
                 f"the limit for {self.key} limits nothing: give a concurrency, a rate per second, "

@@ -1,16 +1,21 @@
-"""The values that pass between the queue, the workers and the plugins."""
+"""The values that pass between the queue, the workers and the plugins.
 
-from __future__ import annotations
+Named tuples, with annotations that are evaluated as they are read: data classes, or annotations as
+text, would double the time that importing the queue takes.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from datetime import datetime
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
-from tubeq.domain.clock import as_datetime
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.states import TaskEvent, TaskStatus
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Columns:
@@ -27,7 +32,7 @@ class Columns:
         """The column called `name`, or `default` where there is none."""
         return getattr(self, name, default)
 
-    def time(self, name: str) -> datetime | None:
+    def time(self, name: str) -> "datetime | None":
         """The time in the column called `name` as an aware UTC datetime, whether the column holds
         text, as those that end in `_at` do, or epoch seconds.
 
@@ -35,6 +40,8 @@ class Columns:
             KeyError: there is no such column.
             ValueError: it holds no time.
         """
+        from tubeq.domain.clock import as_datetime
+
         return as_datetime(self[name])
 
     def __getitem__(self, key: Any) -> Any:
@@ -103,8 +110,7 @@ class Task(Columns, _TaskColumns):
         return {**columns, "parameters": self.parameters, "result": self.result}
 
 
-@dataclass(frozen=True)
-class NewTask:
+class NewTask(NamedTuple):
     """A task to be created.
 
     Args:
@@ -116,7 +122,7 @@ class NewTask:
     """
 
     task_type: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = _NOTHING
     priority: int = 0
     run_after: float | None = None
     idempotency_key: str | None = None
@@ -132,8 +138,7 @@ class EncodedTask(NamedTuple):
     idempotency_key: str | None = None
 
 
-@dataclass(frozen=True)
-class Idea:
+class Idea(NamedTuple):
     """One scraped item.
 
     Args:
@@ -156,10 +161,10 @@ class Idea:
     views: int | None = None
     duration_s: float | None = None
     published_at: str | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = _NOTHING
 
     @classmethod
-    def of(cls, item: Idea | Mapping[str, Any]) -> Idea:
+    def of(cls, item: Union["Idea", Mapping[str, Any]]) -> "Idea":
         """An idea from what a plugin returned: keys that are no field go to `extra`.
 
         Raises:
@@ -176,13 +181,13 @@ class Idea:
                 others[name] = value
             elif value is not None:
                 known[name] = value
-        if others:
+        if others or "extra" not in known:
             known["extra"] = {**others, **known.get("extra", {})}
         known["source_id"] = str(known["source_id"])
         return cls(**known)
 
 
-_IDEA_FIELDS = frozenset(each.name for each in fields(Idea))
+_IDEA_FIELDS = frozenset(Idea._fields)
 
 
 class _ResultColumns(NamedTuple):
@@ -233,8 +238,7 @@ class HistoryEntry(NamedTuple):
     detail: str | None
 
 
-@dataclass(frozen=True)
-class TaskResult:
+class TaskResult(NamedTuple):
     """What processing one task came to.
 
     Args:
@@ -252,8 +256,7 @@ class TaskResult:
     claim_lost: bool = False
 
 
-@dataclass(frozen=True)
-class QueueStats:
+class QueueStats(NamedTuple):
     """Counts over the whole queue, and the ages that tell whether it keeps up.
 
     Args:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
 from tubeq.domain.errors import InvalidParameters
 
 MAX_SPAN_S = 1e10
@@ -60,6 +58,8 @@ def checked_span(
     if is_number(value, 0.0, most) and (value or not above_zero):
         return value  # type: ignore[return-value]
     right = f"a number of seconds {'above 0' if above_zero else 'from 0 up'}, at most {most:.0f}"
+    from datetime import timedelta
+
     hint = ": write its total_seconds()" if isinstance(value, timedelta) else ""
     raise InvalidParameters(f"{name} must be {right}, not {shown(value)}{hint}")
 
@@ -76,6 +76,8 @@ def checked_date(name: str, value: object) -> float:
     """
     if is_number(value, 0.0, MAX_EPOCH_S):
         return value  # type: ignore[return-value]
+    from datetime import datetime
+
     hint = ": write its timestamp()" if isinstance(value, datetime) else ""
     raise InvalidParameters(
         f"{name} must be epoch seconds, such as time.time() + 60, at most those of the year 9999, "

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
 
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.models import HistoryEntry
 from tubeq.domain.numbers import checked_span, checked_whole
 from tubeq.domain.states import TaskEvent
+
+if TYPE_CHECKING:
+    import random
 
 
 class _Named(str, Enum):
@@ -90,8 +92,13 @@ def next_wait_s(waits: int, asked_s: float, *, grows: bool = True) -> float | No
     return max(asked_s, min(asked_s * 2.0 ** (waits if grows else 0), LONGEST_WAIT_S))
 
 
-@dataclass(frozen=True)
-class RetryPolicy:
+class _Retries(NamedTuple):
+    max_retries: int = 3
+    backoff_s: float = 0.0
+    backoff_max_s: float = 3600.0
+
+
+class RetryPolicy(_Retries):
     """How often a task may fail, and how long it rests in between.
 
     The delay before attempt n + 1 is `backoff_s * 2 ** (n - 1)`, at most `backoff_max_s`, with
@@ -104,14 +111,15 @@ class RetryPolicy:
         backoff_max_s: upper bound of the drawn delay, seconds.
     """
 
-    max_retries: int = 3
-    backoff_s: float = 0.0
-    backoff_max_s: float = 3600.0
+    __slots__ = ()
 
-    def __post_init__(self) -> None:
-        checked_whole("max_retries", self.max_retries)
-        checked_span("backoff_s", self.backoff_s)
-        checked_span("backoff_max_s", self.backoff_max_s)
+    def __new__(
+        cls, max_retries: int = 3, backoff_s: float = 0.0, backoff_max_s: float = 3600.0
+    ) -> RetryPolicy:
+        checked_whole("max_retries", max_retries)
+        checked_span("backoff_s", backoff_s)
+        checked_span("backoff_max_s", backoff_max_s)
+        return super().__new__(cls, max_retries, backoff_s, backoff_max_s)
 
     def delay_s(
         self, failures: int, retry_after_s: float | None, chance: random.Random

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from tubeq.domain.errors import PluginNotFound
@@ -24,6 +23,8 @@ from tubeq.domain.handles import composed
 from tubeq.plugins.base import Plugin
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
+
     from tubeq.plugins.parameters import Declared, Parameters, Preset
 
 GROUP = "tubeq.plugins"
@@ -36,14 +37,20 @@ stay clean, such as `tubeq`, replaces this."""
 Checker = Callable[[Mapping[str, Any]], "tuple[str, dict[str, Any]]"]
 
 
+def _entry_points(group: str) -> EntryPoints:
+    from importlib import metadata  # which takes as long to import as the queue
+
+    return metadata.entry_points(group=group)
+
+
 def plugin_types() -> list[str]:
     """The task types that can be done here, sorted. Imports none of the plugins."""
-    return sorted({entry.name for entry in metadata.entry_points(group=GROUP)})
+    return sorted({entry.name for entry in _entry_points(GROUP)})
 
 
 def preset_names() -> list[str]:
     """The named variants of task types, sorted. Imports none of the plugins."""
-    return sorted({entry.name for entry in metadata.entry_points(group=PRESET_GROUP)})
+    return sorted({entry.name for entry in _entry_points(PRESET_GROUP)})
 
 
 def get_plugin(task_type: str, **settings: Any) -> Plugin:
@@ -149,7 +156,7 @@ def _factory(task_type: str) -> Any:
 
 
 def _loaded(group: str, name: str, known: list[str]) -> Any:
-    for entry in metadata.entry_points(group=group, name=name):
+    for entry in _entry_points(group).select(name=name):
         try:
             with around_plugins():
                 return entry.load()

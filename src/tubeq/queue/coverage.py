@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Collection
 
@@ -19,6 +18,8 @@ def is_live(worker: WorkerInfo, now: float) -> bool:
     """Whether a registered worker works, as far as can be told from here."""
     if worker.stop_requested or now - worker.last_seen > _SILENT_S:
         return False
+    import socket
+
     return worker.host != socket.gethostname() or process_exists(worker.pid)
 
 

@@ -77,11 +77,9 @@ class QueueMaintenance:
         """
         from pathlib import Path
 
-        from tubeq.queue.wakeup import SLOTS
-
         imported = self._storage.maintenance.import_legacy(Path(path), progress)
         if imported.tasks:
-            self._waker.wake(None, SLOTS)
+            self._waker.wake_all()
         return imported
 
     def check(self) -> list[str]:

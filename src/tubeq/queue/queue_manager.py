@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import random
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tubeq.domain.children import ChildTask, Progress, Saved
-from tubeq.domain.clock import Clock, SystemClock
 from tubeq.domain.errors import IllegalTransition
 from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, NewTask, QueueStats, Result, Task
 from tubeq.domain.numbers import MAX_BUSY_TIMEOUT_S, checked_span, checked_whole
@@ -32,9 +29,12 @@ from tubeq.queue.validation import (
     encoded_parameters,
     encoded_task,
 )
-from tubeq.queue.wakeup import SLOTS, Waker
-from tubeq.storage import Storage, open_storage
 from tubeq.storage.ports.tasks import ClaimRequest, Completion, Rescue, WorkerInfo
+
+if TYPE_CHECKING:
+    from tubeq.domain.children import ChildTask, Progress, Saved
+    from tubeq.domain.clock import Clock
+    from tubeq.storage import Storage
 
 
 @moved(QUEUE_MANAGER)
@@ -77,17 +77,19 @@ class QueueManager:
         read_only: bool = False,
         check_parameters: CheckParameters | None = None,
     ) -> None:
+        import random
+
+        from tubeq.domain.clock import SystemClock
+        from tubeq.queue.wakeup import Waker
+        from tubeq.storage import open_storage
+
         checked_span("busy_timeout_s", busy_timeout_s, most=MAX_BUSY_TIMEOUT_S)
         self.db_path = str(db_path)
         self._clock = clock or SystemClock()
         self._storage = storage or open_storage(
-            db_path,
-            durability=Durability(durability),
-            busy_timeout_s=busy_timeout_s,
-            clock=self._clock,
-            create=create,
-            read_only=read_only,
-        )
+            db_path, durability=Durability(durability), busy_timeout_s=busy_timeout_s,
+            clock=self._clock, create=create, read_only=read_only,
+        )  # fmt: skip
         self._check_parameters = check_parameters
         self.is_read_only = self._storage.is_read_only  # what would write raises StorageReadOnly
         self._waker = Waker(self.db_path)
@@ -278,10 +280,8 @@ class QueueManager:
         if not permanent:
             delay_s = policy.delay_s(claim.retry_count + 1, retry_after_s, self._chance)
         retry_at = None if delay_s is None else self._clock.now() + delay_s
-        counted = not permanent
-        return self._woken(
-            self._storage.fail(claim, code, message, retry_at=retry_at, counted=counted)
-        )
+        task = self._storage.fail(claim, code, message, retry_at=retry_at, counted=not permanent)
+        return self._woken(task)
 
     def _woken(self, task: Task) -> Task:
         """The task, an idle worker woken where it is QUEUED: it learns when the task falls due."""
@@ -476,7 +476,7 @@ class QueueManager:
     def request_stop(self, worker_id: str | None = None) -> int:
         """Ask one worker, or all, to stop after the running task; how many were asked."""
         asked = self._storage.request_stop(worker_id)
-        self._waker.wake(None, SLOTS)  # the workers that are meant are among the waiting
+        self._waker.wake_all()  # the workers that are meant are among the waiting
         return asked
 
     def close(self) -> None:

@@ -6,10 +6,8 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tubeq.domain.children import ChildTask, EncodedChild
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.models import EncodedTask, Idea, NewTask
 from tubeq.domain.numbers import (
@@ -21,9 +19,13 @@ from tubeq.domain.numbers import (
     shown,
 )
 from tubeq.domain.states import TaskStatus
-from tubeq.storage.database_file import require_path
 from tubeq.storage.encoding import encode
-from tubeq.storage.ports.tasks import ClaimRequest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tubeq.domain.children import ChildTask, EncodedChild
+    from tubeq.storage.ports.tasks import ClaimRequest
 
 MAX_PARAMETERS_BYTES = 64 * 1024
 MAX_IDEMPOTENCY_KEY_LENGTH = 200
@@ -68,6 +70,10 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
     Raises:
         InvalidParameters: it is empty, an address, or ":memory:", which no other process reaches.
     """
+    from pathlib import Path
+
+    from tubeq.storage.database_file import require_path
+
     require_path(path)
     return Path(path).absolute()
 
@@ -208,6 +214,8 @@ def checked_child(child: ChildTask) -> EncodedChild:
     Raises:
         InvalidParameters: a value is wrong.
     """
+    from tubeq.domain.children import EncodedChild
+
     source_id = child.source_id
     if not isinstance(source_id, str) or not 0 < len(source_id) <= MAX_SOURCE_ID_LENGTH:
         raise InvalidParameters(

@@ -13,20 +13,22 @@ worker's `poll_interval`, never a task; hence nothing here raises.
 
 from __future__ import annotations
 
-import logging
 import mmap
 import os
 import random
-import socket
 import struct
 import threading
 import time
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tubeq.domain.errors import StorageError
 from tubeq.storage.database_file import open_side_file, side_file
+
+if TYPE_CHECKING:
+    import socket
 
 SLOTS = 256
 _FLAG_UP = b"\x01"
@@ -36,7 +38,6 @@ _FILE_BYTES = SLOTS * (1 + _TYPE.size)  # all the flags first: a scan is one mem
 _HOST = "127.0.0.1"
 _FIRST_PORT = 20_000  # below the ports that Linux and Windows give to outgoing connections
 _PORT_BLOCKS = 47
-_logger = logging.getLogger("tubeq.worker")
 
 
 class Waker:
@@ -60,7 +61,11 @@ class Waker:
             if slots is not None and slots.find(_FLAG_UP, 0, SLOTS) >= 0:
                 self._send(slots, task_type, count)
         except (StorageError, OSError, ValueError) as error:  # ValueError: closed by another thread
-            _logger.debug("no worker was woken: %s", error)
+            _log("no worker was woken: %s", error)
+
+    def wake_all(self) -> None:
+        """Wake every waiting worker. Never raises."""
+        self.wake(None, SLOTS)
 
     def _open(self) -> mmap.mmap | None:
         with self._lock:
@@ -71,6 +76,8 @@ class Waker:
             return self._slots
 
     def _send(self, slots: mmap.mmap, task_type: str | None, count: int) -> None:
+        import socket
+
         with self._lock:
             waiting = _waiting_slots(slots, task_type)
             random.shuffle(waiting)  # even shares, and two creators seldom choose the same worker
@@ -115,9 +122,11 @@ class Waiter:
             if opened is not None:
                 self._take_slot(*opened, _number_of(task_types))
         except (StorageError, OSError, ValueError) as error:
-            _logger.debug("this worker polls, it cannot be woken: %s", error)
+            _log("this worker polls, it cannot be woken: %s", error)
 
     def _take_slot(self, slots: mmap.mmap, first_port: int, number: int) -> None:
+        import socket
+
         receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE", None)  # Windows: as Unix does anyway
         if exclusive is not None:
@@ -187,6 +196,12 @@ class Waiter:
 
     def __del__(self) -> None:
         self.close()
+
+
+def _log(message: str, error: Exception) -> None:
+    import logging
+
+    logging.getLogger("tubeq.worker").debug(message, error)
 
 
 def _resolved(db_path: str | os.PathLike[str]) -> Path | None:

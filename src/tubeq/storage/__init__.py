@@ -7,14 +7,13 @@ For a database that cannot be opened as a queue, being damaged or missing, there
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tubeq.domain.clock import Clock, SystemClock
 from tubeq.domain.policies import Durability
 from tubeq.storage.ports.tasks import Storage
 
 if TYPE_CHECKING:
+    from tubeq.domain.clock import Clock
     from tubeq.storage.ports.diagnosis import Diagnosis, Engine
     from tubeq.storage.ports.items import OnProgress
     from tubeq.storage.ports.maintenance import Restored
@@ -46,6 +45,10 @@ def open_storage(
         StorageError: one of its subclasses; the message says what is wrong with the file and what
             to do.
     """
+    from pathlib import Path
+
+    from tubeq.domain.clock import SystemClock
+
     clock = clock or SystemClock()
     if str(target) == ":memory:":
         from tubeq.storage.memory.storage import MemoryStorage
@@ -86,6 +89,9 @@ def restore(
         InvalidParameters: there is no such backup, or it is the database itself.
         StorageError: one of its subclasses; the database is as it was.
     """
+    from pathlib import Path
+
+    from tubeq.domain.clock import SystemClock
     from tubeq.storage.sqlite.restore import restore as restore_sqlite
 
     return restore_sqlite(

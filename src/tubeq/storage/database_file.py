@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import stat
 from collections.abc import Sequence
 from contextlib import suppress
@@ -203,6 +202,8 @@ def access_problem(path: Path, database: Path) -> str | None:
     problem = f"{path} cannot be read and written{_belongs(path)}"
     if os.name != "posix":
         return f"{problem}: check its permissions"
+    import shlex
+
     like = database.stat()
     owner, group = _owner_of(like)
     who = "root" if like.st_uid == 0 else f"{owner} or root"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from string import Template
 
 
@@ -18,7 +18,7 @@ def load_queries(backend: str, file: str = "queries") -> dict[str, str]:
         backend: the package under tubeq.storage with the folder sql.
         file: the name of the file in it, without ".sql": one a subject.
     """
-    text = files(f"tubeq.storage.{backend}").joinpath("sql", f"{file}.sql").read_text("utf-8")
+    text = (Path(__file__).parent / backend / "sql" / f"{file}.sql").read_text("utf-8")
     _, *parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)
     queries: dict[str, str] = {}
     for name, body in zip(parts[::2], parts[1::2]):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 
 from tubeq.domain.clock import to_timestamp
 from tubeq.domain.models import Idea, Result
 from tubeq.storage.encoding import as_json
 from tubeq.storage.identifiers import new_ids
 
-_IDEA_COLUMNS = sorted({each.name for each in fields(Idea)} & set(Result._fields))
+_IDEA_COLUMNS = sorted(set(Idea._fields) & set(Result._fields))
 
 
 def as_results(task_id: str, ideas: Sequence[Idea], now: float) -> list[Result]:

@@ -12,18 +12,18 @@ that the queue set (a retry's, a release's) begins again where it was set later 
 that was given with a task stays. See domain/leases.py.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, QueueStats, Result, Task
 from tubeq.domain.policies import ClaimStrategy
 from tubeq.domain.states import TaskStatus
-from tubeq.storage.ports.children import Children
-from tubeq.storage.ports.items import ItemStore
-from tubeq.storage.ports.limits import Limits
-from tubeq.storage.ports.maintenance import Maintenance
+
+if TYPE_CHECKING:
+    from tubeq.storage.ports.children import Children
+    from tubeq.storage.ports.items import ItemStore
+    from tubeq.storage.ports.limits import Limits
+    from tubeq.storage.ports.maintenance import Maintenance
 
 
 class ClaimRequest(NamedTuple):
@@ -89,22 +89,22 @@ class Storage(Protocol):
     """The verbs."""
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> "Limits":
         """How much at once and how often, and what is paused: see `ports.limits`."""
         ...
 
     @property
-    def children(self) -> Children:
+    def children(self) -> "Children":
         """The verbs about tasks that have children."""
         ...
 
     @property
-    def items(self) -> ItemStore:
+    def items(self) -> "ItemStore":
         """One item a source id, over the results of all tasks."""
         ...
 
     @property
-    def maintenance(self) -> Maintenance:
+    def maintenance(self) -> "Maintenance":
         """What keeps the whole small, sound and safe."""
         ...
 

@@ -6,7 +6,6 @@ import hashlib
 import re
 import sqlite3
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ from tubeq.domain.errors import SchemaMismatch
 from tubeq.domain.states import TaskStatus
 
 APPLICATION_ID = 0x54554251  # "TUBQ": tells tools, and us, whose file it is
+_SQL = Path(__file__).parent / "sql"
 SEED_TABLES = {"task_queue", "results"}
 
 
@@ -33,9 +33,8 @@ class Migration(NamedTuple):
 @cache
 def known_migrations() -> tuple[Migration, ...]:
     """This program's migrations, in order."""
-    folder = files("tubeq.storage.sqlite").joinpath("sql", "migrations")
     found = []
-    for file in sorted(folder.iterdir(), key=lambda each: each.name):
+    for file in sorted((_SQL / "migrations").iterdir()):
         matched = re.fullmatch(r"(\d{4})_(\w+)\.sql", file.name)
         if matched:
             found.append(Migration(int(matched[1]), matched[2], file.read_text("utf-8")))
@@ -47,8 +46,7 @@ def expected_objects() -> dict[str, str]:
     """The schema's tables, indexes and views: name to SQL, as SQLite keeps it."""
     connection = sqlite3.connect(":memory:")
     try:
-        schema = files("tubeq.storage.sqlite").joinpath("sql", "schema.sql")
-        connection.executescript(schema.read_text("utf-8"))
+        connection.executescript((_SQL / "schema.sql").read_text("utf-8"))
         return _objects(connection)
     finally:
         connection.close()

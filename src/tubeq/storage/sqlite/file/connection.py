@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import shutil
 import sqlite3
 import stat
 import sys
@@ -132,6 +131,8 @@ _NO_SPACE = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 def _no_space(path: Path) -> bool:
     try:
+        import shutil
+
         disk = shutil.disk_usage(path.parent)
     except OSError:
         return False

@@ -12,7 +12,6 @@ the last one, and so deletes the log, takes its note with it: inode numbers are 
 
 from __future__ import annotations
 
-import logging
 import time
 from contextlib import closing, suppress
 from pathlib import Path
@@ -23,7 +22,6 @@ from tubeq.storage.sqlite.file.lock_file import DATABASE_INODE, LOG_INODE, LockF
 from tubeq.storage.sqlite.file.write_lock import OPEN_BYTE
 
 _WHOLE = 2**64 - 1
-_logger = logging.getLogger("tubeq.storage")
 
 
 def set_foreign_log_aside(database: Path, timeout_s: float) -> None:
@@ -51,7 +49,9 @@ def set_foreign_log_aside(database: Path, timeout_s: float) -> None:
                     aside = side_file(database, "-wal.stale")
                     log.replace(aside)
                     side_file(database, "-shm").unlink(missing_ok=True)
-                    _logger.warning(
+                    import logging
+
+                    logging.getLogger("tubeq.storage").warning(
                         "%s was replaced: the log of the file before it was set aside as %s",
                         database,
                         aside,

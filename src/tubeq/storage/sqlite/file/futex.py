@@ -9,7 +9,7 @@ ctypes is loaded at the first wait: it takes 10 ms, and who never waits never ne
 
 from __future__ import annotations
 
-import platform
+import os
 import sys
 import time
 from functools import lru_cache
@@ -79,8 +79,10 @@ class Word:
 @lru_cache(maxsize=1)
 def _futex() -> Any:
     """The system call, or None where there is none."""
-    number = _SYSCALLS.get(platform.machine())
-    if sys.platform != "linux" or number is None or sys.maxsize < 2**32:
+    if sys.platform != "linux" or sys.maxsize < 2**32:
+        return None
+    number = _SYSCALLS.get(os.uname().machine)
+    if number is None:
         return None
     import ctypes
 

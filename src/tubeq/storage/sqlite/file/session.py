@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sqlite3
 import threading
@@ -48,7 +47,6 @@ LOOK_EVERY_S = 0.01
 microseconds each time. A change that was stored within that time after they were replaced is gone
 with them."""
 _Answer = TypeVar("_Answer")
-_logger = logging.getLogger("tubeq.storage")
 Parameters = Mapping[str, Any] | Sequence[Any]
 
 
@@ -238,7 +236,10 @@ class Session:
                 when_visible()
             self._checkpointer.keep_up()
         except Exception as error:  # noqa: BLE001 - a thread too many, a handle closed meanwhile
-            _logger.warning("%s: after a change was stored: %s", self.path, error)
+            import logging
+
+            logger = logging.getLogger("tubeq.storage")
+            logger.warning("%s: after a change was stored: %s", self.path, error)
         if durable:
             try:
                 self._wal.sync()
