@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -105,3 +106,30 @@ def overview(group: str) -> str:
         )
     parts = (f"usage: {usage} ...", about, listed(group), end)
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def find(words: Sequence[str]) -> tuple[str, Command | None, list[str]]:
+    """The command that is meant, its name, and its words; what stands before the name of a group's
+    command counts as that command's.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    from tubeq.cli.parser import Parser, UsageError, alike
+
+    name, rest = words[0], list(words[1:])
+    if name not in inside(""):
+        raise UsageError(f"no such command: {name!r:.60}{alike(name, inside(''))}")
+    called, inner = load(name), inside(name)
+    if not inner:
+        return name, called, rest
+    if called is None:
+        position = None if not rest or rest[0] in ("--help", "-h") else 0
+    else:
+        position = Parser(name, called).first_argument(rest)
+    if position is None:
+        return name, called, rest
+    full = f"{name} {rest.pop(position)}"
+    if full not in inner:
+        raise UsageError(f"no such command: {full!r:.60}{alike(full, inner)}", f"tubeq {name}")
+    return full, load(full), rest

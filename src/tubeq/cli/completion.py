@@ -91,12 +91,10 @@ def candidates(words: Sequence[str], begun: str) -> Sequence[str]:
     Raises:
         UsageError: nothing may: these words are wrong.
     """
-    from tubeq.cli.main import find
-
     if not words:
         top = ["--help", "--version", "--color", "--no-color"]
         return top if begun.startswith("-") else commands.inside("")
-    name, called, rest = find(words)
+    name, called, rest = commands.find(words)
     inside = [each.rpartition(" ")[2] for each in commands.inside(name)]
     if called is None:
         return ["--help"] if begun.startswith("-") else inside

@@ -249,7 +249,7 @@ def import_(given: Namespace) -> None:
     settings = read_settings(given.db_path)
     # Before the queue is opened: that would create a new one, or migrate the old file in place.
     if not given.old.is_file():
-        raise InvalidParameters(f"there is no file {given.old}")
+        raise InvalidParameters(f"no file at {given.old}")
     if settings.db_path.exists() and given.old.samefile(settings.db_path):
         raise InvalidParameters(
             f"{given.old} is the queue itself: its tasks are imported when it is opened"

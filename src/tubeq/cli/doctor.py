@@ -104,8 +104,8 @@ def _database(given: Path) -> list[Finding]:
         return [Finding("database", f"{path}: not created yet"), *found]
     found.insert(0, Finding("database", f"{path}: {_sizes(path)}"))
     problem = access_problem(path, path)  # the same fix helps its side files
-    beside = () if problem else (side_file(path, suffix) for suffix in SIDE_FILES)
-    problems = (problem, *(access_problem(each, path) for each in beside))
+    others = () if problem else (side_file(path, suffix) for suffix in SIDE_FILES)
+    problems = (problem, *(access_problem(each, path) for each in others))
     found += [Finding("permissions", each, problem=True) for each in problems if each]
     if diagnosis.unreadable is not None:
         return [*found, _unreadable(diagnosis)]

@@ -36,24 +36,24 @@ def limits(given: Namespace) -> None:
     """
     settings = read_settings(given.db_path)
     with open_queue(settings, reading=True) as queue:
-        rules, permits, pauses = queue.limits.list(), queue.limits.slots(), queue.limits.pauses()
+        rules, slots, pauses = queue.limits.list(), queue.limits.slots(), queue.limits.pauses()
     now = time.time()
     if given.as_json:
         write_json(
             {
                 "rules": [limits_render.rule_dict(rule) for rule in rules],
-                "permits": [limits_render.permit_dict(permit) for permit in permits],
+                "permits": [limits_render.slot_dict(slot) for slot in slots],
                 "pauses": [limits_render.pause_dict(pause, now) for pause in pauses],
             }
         )
         return
     if rules:
-        draw(limits_render.rule_table(rules, permits))
+        draw(limits_render.rule_table(rules, slots))
     else:
         example = command_for(settings, "limits set host:www.youtube.com --per-second 2")
         say(f"nothing is limited: {example}")
-    if permits:
-        draw(limits_render.permit_table(permits, now))
+    if slots:
+        draw(limits_render.slot_table(slots, now))
     if pauses:
         draw(limits_render.pause_table(pauses, now))
 

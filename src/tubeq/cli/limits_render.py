@@ -10,7 +10,7 @@ from tubeq.cli.console import safe
 from tubeq.cli.tables import Table
 from tubeq.cli.words import age
 from tubeq.domain.breaker import Breaker, State
-from tubeq.domain.limits import LimitRule, Permit, rule_for
+from tubeq.domain.limits import LimitRule, Slot, rule_for
 
 
 def rule_words(rule: LimitRule) -> str:
@@ -30,9 +30,9 @@ def rule_dict(rule: LimitRule) -> dict[str, Any]:
     return rule._asdict()
 
 
-def permit_dict(permit: Permit) -> dict[str, Any]:
+def slot_dict(slot: Slot) -> dict[str, Any]:
     """As JSON has it: the holder's fields next to the slot's own."""
-    columns = permit._asdict()
+    columns = slot._asdict()
     holder: Any = columns.pop("holder")
     return {**columns, "worker_id": holder.worker_id, "claim_token": holder.claim_token}
 
@@ -50,9 +50,9 @@ def pause_dict(breaker: Breaker, now: float) -> dict[str, Any]:
     }
 
 
-def rule_table(rules: Sequence[LimitRule], permits: Iterable[Permit]) -> Table:
+def rule_table(rules: Sequence[LimitRule], slots: Iterable[Slot]) -> Table:
     """One row a rule, and how many slots of it are held."""
-    found = (rule_for(permit.key, rules) for permit in permits)
+    found = (rule_for(slot.key, rules) for slot in slots)
     held = Counter(rule.key for rule in found if rule is not None)
     drawn = Table("limit", "at once", "a second", "burst", "held", right=("at once", "a second"))
     for rule in rules:
@@ -66,15 +66,15 @@ def rule_table(rules: Sequence[LimitRule], permits: Iterable[Permit]) -> Table:
     return drawn
 
 
-def permit_table(permits: Iterable[Permit], now: float) -> Table:
+def slot_table(slots: Iterable[Slot], now: float) -> Table:
     """One row a slot."""
     drawn = Table("slot of", "worker", "held", "ends", elastic=("worker",))
-    for permit in permits:
+    for slot in slots:
         drawn.add_row(
-            safe(permit.key),
-            safe(permit.holder.worker_id),
-            f"{age(now - permit.taken_at)}",
-            f"{age(now - permit.expires_at)}",
+            safe(slot.key),
+            safe(slot.holder.worker_id),
+            f"{age(now - slot.taken_at)}",
+            f"{age(now - slot.expires_at)}",
         )
     return drawn
 

@@ -7,16 +7,13 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from tubeq.cli import commands
 from tubeq.cli.console import say, say_error
 from tubeq.cli.exit_codes import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_WORK_FAILED
 from tubeq.domain.errors import InvalidParameters, StorageNotSynced, TubeqError
 from tubeq.workers.standard_streams import OutputLost, guard, open_closed_descriptors
-
-if TYPE_CHECKING:
-    from tubeq.cli.parser import Command
 
 TRACEBACK = "TUBEQ_TRACEBACK"
 
@@ -96,7 +93,7 @@ def _call(words: Sequence[str]) -> None:
             raise UsageError(f"{empty} is empty: give a value, or leave it out")
         if words[0].startswith("-"):
             raise UsageError(f"no such option: {words[0]}")
-        name, called, rest = find(words)
+        name, called, rest = commands.find(words)
         if called is None:
             asked = bool(rest)
             _print_overview(name, sys.stdout if asked else sys.stderr)
@@ -107,33 +104,6 @@ def _call(words: Sequence[str]) -> None:
         say_error(str(error))
         raise SystemExit(EXIT_BAD_INPUT) from None
     called.run(given)
-
-
-def find(words: Sequence[str]) -> tuple[str, Command | None, list[str]]:
-    """The command that is meant, its name, and its words; what stands before the name of a group's
-    command counts as that command's.
-
-    Raises:
-        UsageError: there is none of that name.
-    """
-    from tubeq.cli.parser import Parser, UsageError, alike
-
-    name, rest = words[0], list(words[1:])
-    if name not in commands.inside(""):
-        raise UsageError(f"no such command: {name!r:.60}{alike(name, commands.inside(''))}")
-    called, inner = commands.load(name), commands.inside(name)
-    if not inner:
-        return name, called, rest
-    if called is None:
-        position = None if not rest or rest[0] in ("--help", "-h") else 0
-    else:
-        position = Parser(name, called).first_argument(rest)
-    if position is None:
-        return name, called, rest
-    full = f"{name} {rest.pop(position)}"
-    if full not in inner:
-        raise UsageError(f"no such command: {full!r:.60}{alike(full, inner)}", f"tubeq {name}")
-    return full, commands.load(full), rest
 
 
 def _print_overview(group: str, stream: IO[str]) -> None:

@@ -51,7 +51,7 @@ def open_queue(settings: Settings, *, create: bool = False, reading: bool = Fals
         raise InvalidParameters("an in-memory queue would end with this command: name a file")
     if not create and not real_path(settings.db_path).exists():
         raise StorageError(
-            f"there is no database {settings.db_path}: name one with --db or TUBEQ_DB, or create "
+            f"no database at {settings.db_path}: name one with --db or TUBEQ_DB, or create "
             "one with `tubeq scrape` or `tubeq add`"
         )
     try:

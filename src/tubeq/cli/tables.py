@@ -44,7 +44,7 @@ def painted(text: str, style: str, page: Page) -> str:
 
 
 def width_of(text: str) -> int:
-    """The terminal columns that a text takes; never fewer than it does."""
+    """The terminal columns that text takes; never fewer than it does."""
     return len(text) if text.isascii() else sum(map(_character_width, text))
 
 
