@@ -1,7 +1,5 @@
 """Choices with consequences, as values: in which order to claim, when to retry, what to fsync."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,7 +19,7 @@ class _Named(str, Enum):
     __str__ = str.__str__
 
     @classmethod
-    def _missing_(cls, value: object) -> _Named:
+    def _missing_(cls, value: object) -> "_Named":
         for member in cls:
             if isinstance(value, str) and member.value == value.lower():
                 return member
@@ -115,14 +113,14 @@ class RetryPolicy(_Retries):
 
     def __new__(
         cls, max_retries: int = 3, backoff_s: float = 0.0, backoff_max_s: float = 3600.0
-    ) -> RetryPolicy:
+    ) -> "RetryPolicy":
         checked_whole("max_retries", max_retries)
         checked_span("backoff_s", backoff_s)
         checked_span("backoff_max_s", backoff_max_s)
         return super().__new__(cls, max_retries, backoff_s, backoff_max_s)
 
     def delay_s(
-        self, failures: int, retry_after_s: float | None, chance: random.Random
+        self, failures: int, retry_after_s: float | None, chance: "random.Random"
     ) -> float | None:
         """Seconds to wait before the next attempt.
 

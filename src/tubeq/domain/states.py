@@ -3,8 +3,6 @@ constraint, the stateful test and the diagram in ARCHITECTURE.md are all derived
 tested against it.
 """
 
-from __future__ import annotations
-
 from enum import Enum
 from typing import NamedTuple
 

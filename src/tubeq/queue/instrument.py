@@ -18,8 +18,8 @@ thread that called the verb, after it: what a subscriber raises is logged, once,
 from __future__ import annotations
 
 import functools
-import threading
 import time
+from _thread import allocate_lock  # threading itself takes a millisecond to import
 from collections.abc import Callable, Iterator, Mapping
 from types import FunctionType
 from typing import Any, NamedTuple, TypeVar
@@ -87,7 +87,7 @@ class _Point(NamedTuple):
         setattr(self.owner, self.method, self.plain)
 
 
-_lock = threading.Lock()
+_lock = allocate_lock()
 _points: list[_Point] = []
 _subscriptions: tuple[_Subscription, ...] = ()
 

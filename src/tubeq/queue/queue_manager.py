@@ -13,12 +13,7 @@ from tubeq.domain.numbers import MAX_BUSY_TIMEOUT_S, checked_span, checked_whole
 from tubeq.domain.policies import ClaimStrategy, Durability, RetryPolicy
 from tubeq.domain.states import TaskStatus
 from tubeq.queue import instrument
-from tubeq.queue.backlog import QueueBacklog
 from tubeq.queue.deprecated import QUEUE_MANAGER, moved
-from tubeq.queue.items import QueueItems
-from tubeq.queue.limits import QueueLimits
-from tubeq.queue.maintenance import QueueMaintenance
-from tubeq.queue.register import WorkerRegister
 from tubeq.queue.validation import (
     CheckParameters,
     checked_child,
@@ -80,6 +75,11 @@ class QueueManager:
         import random
 
         from tubeq.domain.clock import SystemClock
+        from tubeq.queue.backlog import QueueBacklog
+        from tubeq.queue.items import QueueItems
+        from tubeq.queue.limits import QueueLimits
+        from tubeq.queue.maintenance import QueueMaintenance
+        from tubeq.queue.register import WorkerRegister
         from tubeq.queue.wakeup import Waker
         from tubeq.storage import open_storage
 
