@@ -214,7 +214,7 @@ def _scheduled(queue: QueueManager, *delays_s: float, **parameters: Any) -> None
 def test_until_idle_waits_for_what_is_due_soon_and_names_what_it_leaves(
     tmp_path: Path, env: dict[str, str], queue: QueueManager
 ) -> None:
-    _scheduled(queue, 4.0, 5_700_000.0, 5_800_000.0, name="first")
+    _scheduled(queue, 6.0, 5_700_000.0, 5_800_000.0, name="first")
     done = run("worker", "--until-idle", "--json", cwd=tmp_path, env=env)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
@@ -242,7 +242,7 @@ def test_a_scrape_in_the_foreground_says_what_it_waits_for(
     tmp_path: Path, youtube: SimulatedYouTube
 ) -> None:
     youtube.world.channel("@unsteady", videos=1)
-    youtube.world.fail(faults.http_error(429, retry_after_s=3), channel="@unsteady", times=2)
+    youtube.world.fail(faults.http_error(429, retry_after_s=5), channel="@unsteady", times=2)
     env = environment_of(youtube)
     done = run("scrape", "@unsteady", "--json", cwd=tmp_path, env=env)
     assert done.returncode == 0, done.stderr
