@@ -144,7 +144,7 @@ class QueueManager:
         """The task as it is now.
 
         Raises:
-            TaskNotFound: there is none.
+            TaskNotFound: there is no such task.
         """
         return self._storage.get(task_id)
 
@@ -169,7 +169,7 @@ class QueueManager:
         """The task's stored ideas; with `of_children`, those of the tasks that it made.
 
         Raises:
-            TaskNotFound: there is none.
+            TaskNotFound: there is no such task.
         """
         results = self._storage.children.results if of_children else self._storage.results
         return results(task_id, limit=checked_whole("limit", limit))
@@ -186,7 +186,7 @@ class QueueManager:
         """Every transition of the task, oldest first.
 
         Raises:
-            TaskNotFound: there is none.
+            TaskNotFound: there is no such task.
         """
         return self._storage.history(task_id)
 
@@ -353,7 +353,7 @@ class QueueManager:
         With `claim` the write is fenced. `columns` are the other fields of Idea.
 
         Raises:
-            TaskNotFound: there is none.
+            TaskNotFound: there is no such task.
             ClaimLost: the claim is no longer held.
         """
         idea = {"source_id": source_id, "title": title, "score": score, "description": description}
@@ -392,7 +392,7 @@ class QueueManager:
         """The tasks that this one made, newest first.
 
         Raises:
-            TaskNotFound: there is none.
+            TaskNotFound: there is no such task.
         """
         checked_whole("limit", limit)
         wanted = None if status is None else checked_status(status)
@@ -402,7 +402,7 @@ class QueueManager:
         """How many children the task has, by status and error code. Looks at no other tasks.
 
         Raises:
-            TaskNotFound: there is none.
+            TaskNotFound: there is no such task.
         """
         return self._storage.children.progress(task_id)
 
@@ -444,7 +444,7 @@ class QueueManager:
                 itself: who cancels a listing wants its videos no more.
 
         Raises:
-            TaskNotFound: there is none.
+            TaskNotFound: there is no such task.
             IllegalTransition: it is finished, and there is no child to be cancelled.
         """
         try:
