@@ -1,4 +1,4 @@
-"""Tasks that a task makes while it runs: a listing's videos, each to be enriched on its own."""
+"""Tasks that a task creates while it runs: a listing's videos, each to be enriched on its own."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class EncodedChild(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """What saving did.
+    """The result of saving.
 
     `new_ideas` and `new_tasks` count what the task did not have before, by source id. `cancelled`
     says that a cancel was asked for: then nothing was written.
@@ -48,7 +48,7 @@ class Saved(NamedTuple):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a task's children are.
+    """The progress of a task's children.
 
     Args:
         by_status: how many are in each status; every status is a key.
@@ -65,17 +65,17 @@ class Progress:
 
     @property
     def open(self) -> int:
-        """Those that are not finished."""
+        """How many are not finished."""
         return self.total - sum(self.by_status[status] for status in FINISHED)
 
     @property
     def completed(self) -> int:
-        """Those that are COMPLETED."""
+        """How many are COMPLETED."""
         return self.by_status[TaskStatus.COMPLETED]
 
     @property
     def failed(self) -> int:
-        """Those that have FAILED for good."""
+        """How many are FAILED."""
         return self.by_status[TaskStatus.FAILED]
 
     def as_dict(self) -> dict[str, Any]:
