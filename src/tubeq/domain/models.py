@@ -24,7 +24,7 @@ class Columns:
         return names
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The column called `name`, or `default` where there is none."""
+        """The column called `name`, or `default` where there is no such column."""
         return getattr(self, name, default)
 
     def time(self, name: str) -> datetime | None:
