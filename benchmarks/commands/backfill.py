@@ -1,16 +1,17 @@
 """Measure the packages of the history: instructions, then time as ratios to the anchor.
 
-Each distinct package of the range (its source and its dependencies) is measured once. A workload
-is kept as soon as it is measured, and what is kept is not measured again, so the command can be
-stopped by anything and repeated. Counting uses all cores and does not mind other programs (about a
-minute a package); timing runs one process at a time, the package and the anchor interleaved, in an
-order that spreads each stretch of time over old and new packages (about 2.5 minutes a package).
+Each distinct package of the range (its source and its dependencies) is measured once. A workload is
+stored as soon as it is measured, and stored ones are not measured again, so the command can be
+stopped at any time and repeated. Counting uses all cores and is not affected by other programs
+(about a minute for each package); timing runs one process at a time, the package and the anchor
+interleaved, in an order that mixes old and new packages in each stretch of time (about 2.5 minutes
+for each package).
 
-What is measured here goes to .lab/results, a developer's own; what results/ has is not measured
+Results go to .lab/results, which is private to a developer; what results/ has is not measured
 again. `--results results` adds to the published history, as the workflow does that measures main.
 Commit what it writes.
 
-A package that cannot be built, or lacks a workload, is a gap, and said. Exit code 1 where a
+A package that cannot be built, or lacks a workload, is a gap, and reported. Exit code 1 where a
 workload's check failed at some package; 3 where nothing could be measured.
 """
 
@@ -79,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry it out; the exit code."""
+    """Run it; the exit code."""
     if options.only == "instructions" and why_not():
         raise BadInput(why_not())
     packages = distinct_packages(ROOT, options.range)[-(options.newest or 0) :]
@@ -109,7 +110,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _waits(workload: Any) -> bool:
-    """Whether it waits for other processes, so that only the reference is a fair companion."""
+    """Whether it waits for other processes, so that only comparison with the reference is fair."""
     return bool(workload.has_reference and not workload.counted_calls)
 
 
@@ -126,7 +127,7 @@ def _chosen(
 
 
 def _count_missing(work: Work, names: Sequence[str]) -> None:
-    """Count what is not kept, the newest packages first, several at once."""
+    """Count what is not stored, the newest packages first, several at once."""
     environment = counts.environment(SEEDS)
     folders = work.folders(counts.folder_of, environment)
     jobs = work.missing(reversed(work.packages), names, folders)
@@ -161,7 +162,7 @@ def _count_missing(work: Work, names: Sequence[str]) -> None:
                 work.progress.tell(f"counting {now}{about}; workloads", ready, len(jobs))
                 finished, left = wait(left, LINE_EVERY_S, FIRST_EXCEPTION)
                 for each in finished:
-                    each.result()  # or why it could not be kept
+                    each.result()  # or why it could not be stored
         finally:
             stopped.set()
 

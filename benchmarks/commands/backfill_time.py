@@ -36,7 +36,8 @@ from benchmarks.records.packages import Package, distinct_packages
 
 ROOT = root()
 _BATCHES = 20
-"""Half of the batches that a gate runs: what differs between processes outweighs them."""
+"""Half of the batches that a gate runs: differences between processes outweigh those between
+batches."""
 _WAITING_BATCHES = 5
 _LONG = ("latency_p99_ms", "service_time_ms")
 _NEW_SERIES = (
@@ -45,16 +46,16 @@ _NEW_SERIES = (
     "so that the two series overlap"
 )
 Found = dict[str, Any]
-"""What is kept of a workload; {"lacks": why}; or {"wrong": why}, which is not kept."""
+"""What is stored for a workload; {"lacks": why}; or {"wrong": why}, which is not stored."""
 
 
 class AnchorLacks(Exception):
-    """The anchor has not what a workload needs."""
+    """The anchor lacks what a workload needs."""
 
 
 @dataclass
 class Work:
-    """What is asked for, and how many workloads of it were begun, are kept, and were wrong.
+    """What is to be measured, and how many workloads were begun, stored, and wrong.
 
     Args:
         ends_at: of time.monotonic(): no workload is begun later.
@@ -69,13 +70,13 @@ class Work:
     wrong: int = 0
 
     def folders(self, folder_of: Callable[..., Path], environment: Mapping[str, Any]) -> list[Path]:
-        """Of a series: where what is measured goes, and where what is published is."""
+        """The folders of a series: for new results, and of published ones."""
         return [folder_of(results, environment) for results in (self.options.results, RESULTS)]
 
     def missing(
         self, packages: Iterable[Package], names: Sequence[str], folders: Sequence[Path]
     ) -> list[tuple[Package, str]]:
-        """What none of the folders of a series has, in the order of the packages; each once."""
+        """What is missing in all folders of a series, in the order of the packages; each once."""
         kept = [] if self.options.again else [by_package(folder) for folder in folders]
         once = {package.key: package for package in packages}
         return [
@@ -88,7 +89,7 @@ class Work:
 
 def anchor_package(revision: str | None = None) -> Package:
     """The package that times are compared with: the revision's, or the one in results/anchor;
-    BadInput where there is none."""
+    BadInput where it is missing."""
     path = RESULTS / "anchor"
     try:
         name = revision or path.read_text(encoding="utf-8").split()[0]
@@ -102,14 +103,14 @@ def anchor_package(revision: str | None = None) -> Package:
 
 
 def spread(packages: Sequence[Package]) -> list[Package]:
-    """The newest first, then in an order whose every stretch has old and new ones: by the van der
-    Corput sequence, the digits of a count in base 2 read backwards."""
+    """The newest first, then in an order that mixes old and new ones in every stretch: by the van
+    der Corput sequence, the digits of a count in base 2 read backwards."""
     places = sorted(range(len(packages)), key=lambda number: int(f"{number:032b}"[::-1], 2))
     return [packages[-1 - place] for place in places]
 
 
 def measure_times(work: Work, anchor: Package, names: Sequence[str]) -> None:
-    """Measure what is not kept as ratios to the anchor."""
+    """Measure what is not stored, as ratios to the anchor."""
     environment = ratios.environment(f"anchor {anchor.key}")
     folders = work.folders(ratios.folder_of, environment)
     others = [other for each in folders for other in each.parent.glob("*-anchor-*")]
@@ -133,7 +134,7 @@ def measure_times(work: Work, anchor: Package, names: Sequence[str]) -> None:
 
 
 def measure_waiting(work: Work, names: Sequence[str]) -> None:
-    """Measure what waits as ratios to the bare reference."""
+    """Measure workloads that wait, as ratios to the bare reference."""
     source = Path(contenders.__file__).parent / f"{CONTENDER}.py"
     frozen = hashlib.sha256(source.read_bytes()).hexdigest()[:16]
     environment = ratios.environment(f"{CONTENDER} {frozen}")
@@ -153,7 +154,7 @@ def _work_off(
     folders: Sequence[Path],
     compared: Callable[[Package, str, Path, Tell], Found],
 ) -> None:
-    """Measure and keep one workload of a package after the other."""
+    """Measure and store the workloads of the packages one after the other."""
     jobs = work.missing(spread(work.packages), names, folders)
     began, before, what = time.monotonic(), work.begun + 1, ""
 
@@ -191,7 +192,7 @@ class Companions:
 
     Args:
         anchor: of the series.
-        folders: of the series; what their records name is used again.
+        folders: of the series; companions named in their records are used again.
     """
 
     def __init__(self, anchor: Package, folders: Sequence[Path]) -> None:
@@ -239,7 +240,7 @@ def measured(
     histograms: bool = False,
     batches: int = _BATCHES,
 ) -> Found:
-    """What `records.ratios` keeps of one workload.
+    """What `records.ratios` stores for one workload.
 
     Raises:
         AnchorLacks: the base lacks it.
@@ -298,7 +299,7 @@ def _as_ratios(found: WorkloadVerdict) -> Found:
 
 
 def _short(found: Found) -> Found:
-    """Without what only the workloads that are measured of every package keep: a file stays below
+    """Without details that only the workloads measured for every package need: a file stays below
     20 kB with all workloads in it."""
     metrics = {
         metric: {"ratio": each["ratio"], "value": each["value"]}
@@ -309,8 +310,8 @@ def _short(found: Found) -> Found:
 
 
 def _forget_histograms(folder: Path, but_for: Iterable[str]) -> None:
-    """Take the histograms out of the files of a series, but for those packages': a reader
-    opens the newest package's only."""
+    """Remove the histograms from the files of a series, except for those packages: readers open
+    only the newest package's."""
     for each in read(folder):
         for name, own in each.workloads.items():
             if "histograms" in own and each.package.key not in but_for:

@@ -1,7 +1,7 @@
 """Find the commit that made a workload slower: a bisection that the gate decides at each step.
 
-Where the change can be counted (instructions, statements), counts alone decide each step: exact,
-and a matter of seconds. Otherwise time is measured at each step.
+Where the change can be counted (instructions, statements), counts alone decide each step: exactly,
+and within seconds. Otherwise time is measured at each step.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from benchmarks.judging.gate import Comparison, Verdict
 from benchmarks.reporting.text import reasons, sentence
 
 Judge = Callable[[str], Verdict]
-"""What the gate says of a commit against the good one."""
+"""The gate's verdict on a commit against the good one."""
 
 
 @dataclass
 class Found:
-    """Where a bisection ended.
+    """The result of a bisection.
 
     Args:
         first_bad: the commit; None where several are left in `suspects`.
         suspects: commits of which one is the first bad one, oldest first.
-        steps: (commit, verdict) in the order they were tried.
+        steps: (commit, verdict) in the order in which they were tried.
     """
 
     first_bad: str | None
@@ -73,8 +73,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _judge(good: str, options: argparse.Namespace, comparisons: dict[str, Comparison]) -> Judge:
-    """Compares commits with the good one, by counts alone once those tell good from bad; what is
-    found is put into `comparisons`."""
+    """Compares commits with the good one, by counts alone if those distinguish good from bad; adds
+    the results to `comparisons`."""
     wanted = asked(options)
     counts_decide = not wanted.times
 
@@ -110,7 +110,7 @@ def _judge(good: str, options: argparse.Namespace, comparisons: dict[str, Compar
 def bisect(commits: list[str], judge: Judge) -> Found:
     """The first of the commits, oldest first, that is regressed, if the last one is.
 
-    One that cannot be judged is passed over for its neighbours, as `git bisect skip` does.
+    One that cannot be judged is skipped for its neighbours, as `git bisect skip` does.
     """
     steps: list[tuple[str, Verdict]] = []
 

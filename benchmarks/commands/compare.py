@@ -1,8 +1,8 @@
 """Compare two revisions, measured here and now: counted exactly, and timed interleaved.
 
 First instructions and counters of the eight workloads that matter are counted, on all cores; then
-the time of three of them is measured, and of each whose counts moved. One sentence says what
-became of HEAD, tables and a page say the rest.
+the time of three of them is measured, and of each whose counts changed. One sentence gives the
+verdict on HEAD, tables and a page the details.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Asked:
         counts, times: whether to count, and to time.
         quiet: no progress on standard error.
         confirms: whether an alarm is measured again.
-        even_if_equal: measure a package against itself too.
+        even_if_equal: measure a package against itself, too.
     """
 
     names: Sequence[str] | None = None
@@ -93,7 +93,7 @@ class Asked:
 
 
 def add_arguments(parser: argparse.ArgumentParser, **base: Any) -> None:
-    """Add the command's arguments; `base` is what `gate` has different in BASE."""
+    """Add the command's arguments; `base` overrides those of BASE, for `gate`."""
     add = parser.add_argument
     what = {"help": "what to compare with: a branch, tag, commit"}
     add("base", metavar="BASE", **{**what, **base})
@@ -110,7 +110,7 @@ def add_arguments(parser: argparse.ArgumentParser, **base: Any) -> None:
 
 
 def add_measuring(parser: argparse.ArgumentParser, *, workloads: bool = True) -> None:
-    """Add what says how to measure."""
+    """Add the arguments that say how to measure."""
     add = parser.add_argument
     flag = partial(add, action="store_true")
     if workloads:
@@ -133,13 +133,13 @@ def add_measuring(parser: argparse.ArgumentParser, *, workloads: bool = True) ->
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure, show, and keep. 0 whatever the verdict: to fail on one is `gate`'s."""
+    """Measure, show, and store. 0 whatever the verdict: failing on one is the task of `gate`."""
     finish(options, asked(options))
     return ExitCode.PASS
 
 
 def finish(options: argparse.Namespace, wanted: Asked) -> Comparison:
-    """Compare, and write what was asked for; KeyboardInterrupt after that where it came."""
+    """Compare, and write what was asked for; a KeyboardInterrupt is raised after that."""
     comparison = compare(options.base, options.head, replace(wanted, all_times=options.all))
     _write(comparison, options)
     if comparison.interrupted:
@@ -148,7 +148,8 @@ def finish(options: argparse.Namespace, wanted: Asked) -> Comparison:
 
 
 def asked(options: argparse.Namespace) -> Asked:
-    """What the options of `add_measuring` stand for; BadInput where nothing is left to measure."""
+    """The method that the options of `add_measuring` describe; BadInput where nothing is left to
+    measure."""
     settings = read_settings()
     given = {name: getattr(options, name) for name in ("relevance", "error")}
     given = {name: value for name, value in given.items() if value is not None}
@@ -170,7 +171,7 @@ def compare(base: str, head: str, wanted: Asked) -> Comparison:
     """Measure two revisions, see contenders.revisions.prepare_side for their names.
 
     Raises:
-        BadInput: a revision or a workload is none.
+        BadInput: a revision or a workload does not exist.
         InfrastructureError: a build or the measuring failed; the message says why.
     """
     settings = wanted.settings or read_settings()
@@ -213,7 +214,7 @@ def _side(name: str) -> Mapping[str, Any]:
 
 
 def _to_time(chosen: Sequence[str], counted: Counted) -> list[str]:
-    """The usual workloads, and each whose counts moved enough to matter."""
+    """The usual workloads, and each whose counts changed enough to matter."""
 
     def moved(name: str) -> bool:
         counters = counted.counters.get(name, ())
@@ -238,8 +239,8 @@ def _merge(comparison: Comparison, chosen: Sequence[str], counted: Counted, time
 
 
 def chosen_workloads(names: Sequence[str] | None) -> list[str]:
-    """The workloads of those names and patterns, each once, the eight of None; BadInput where there
-    is none of that name, or it has no batches."""
+    """The workloads of those names and patterns, each once, the usual eight for None; BadInput
+    where a name is unknown, or its workload has no batches."""
     if not names:
         return list(project().counted)
     known = all_workloads()
@@ -255,8 +256,9 @@ def chosen_workloads(names: Sequence[str] | None) -> list[str]:
 def working_folder(folder: Path | None) -> Iterator[Path]:
     """A folder for databases, removed at the end.
 
-    In memory where there is room, because a gate asks about the code: on a disk that takes 5 ms to
-    sync, no 10 % of the code's own time would show. How often it syncs is counted exactly instead.
+    In memory where there is room, because a gate measures the code: on a disk that takes 5 ms to
+        sync, a 10 % change of the code's own time would not show. How often it syncs is counted
+        exactly instead.
     """
     in_memory = os.access(MEMORY_FOLDER, os.W_OK) and (
         shutil.disk_usage(MEMORY_FOLDER).free > _ROOM_BYTES
@@ -268,7 +270,7 @@ def working_folder(folder: Path | None) -> Iterator[Path]:
 
 
 def _write(comparison: Comparison, options: argparse.Namespace) -> None:
-    """Keep the comparison, print it, and write the files that were asked for."""
+    """Store the comparison, print it, and write the files that were asked for."""
     content = comparison.to_json()
     text = json.dumps(content, indent=1)
     write_text(LAST_COMPARISON, text + "\n")
@@ -284,7 +286,7 @@ def _write(comparison: Comparison, options: argparse.Namespace) -> None:
     try:
         page = import_module("benchmarks.reporting.site.comparison_page")
         path: Path = page.write(content, options.html or LAST_COMPARISON.with_suffix(".html"))
-    except (ImportError, OSError) as error:  # costs no verdict
+    except (ImportError, OSError) as error:  # the verdict is not affected
         print(f"no page was written: {error}", file=sys.stderr)
         return
     print(f"page: {path}", file=sys.stderr)
@@ -316,7 +318,7 @@ def _metric_row(metric: MetricVerdict) -> list[str]:
 
 
 def _counter_row(workload: WorkloadVerdict) -> list[str]:
-    """Instructions of a workload, or its first counter that decides; others are remarks."""
+    """Instructions of a workload, or its first deciding counter; others are remarks."""
     deciding = [each for each in workload.counters if each.limit is not None]
     each = (deciding or [*workload.counters])[0]
     name = workload.name if each.counter == INSTRUCTIONS else f"{workload.name}, {each.counter}"

@@ -1,4 +1,5 @@
-"""Say how noisy this machine is: the work tree against itself, and what the gate would see here."""
+"""Show how noisy this machine is: the work tree against itself, and what the gate would see
+here."""
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure the work tree against itself, and show what that means; 0 when the gate can decide
-    here, 4 when it cannot, even with all the samples it may take."""
+    here, 4 when it cannot, even with the most samples."""
     wanted = asked(options)
     if options.pairs < _FEWEST_PAIRS:
         raise BadInput(f"a spread needs at least {_FEWEST_PAIRS} process pairs (--pairs)")
@@ -67,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def noise(metric: MetricVerdict, settings: Settings) -> dict[str, Any]:
-    """What a metric of an A/A comparison says of the machine.
+    """What a metric of an A/A comparison says about the machine.
 
     Returns:
         metric, value (in its unit), spread (standard deviation of the log-ratios between process

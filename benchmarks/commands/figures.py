@@ -1,4 +1,4 @@
-"""Write the figures in documents from results/, or check that they are what results/ says.
+"""Write the figures in documents from results/, or check that they match results/.
 
 Documents have blocks between `<!-- figures: NAME -->` and `<!-- /figures -->`; see
 benchmarks/reporting/figures.py for the names. CI runs `figures --check`.
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry it out; the exit code."""
+    """Run it; the exit code."""
     here = root()
     documents = options.documents or [here / "README.md", *sorted((here / "docs").glob("*.md"))]
     stale = []

@@ -1,5 +1,5 @@
-"""Show what the history holds: of each workload the newest ratios and instructions, and where they
-changed, between which packages, with the counters that changed too.
+"""Show the history: for each workload the newest ratios and instructions, and where they changed,
+between which packages, with the counters that changed, too.
 
 `--check` is for CI: exit code 1 where HEAD is more than 20 distinct packages after the newest
 counted one. `--old` shows the absolute times that were kept before 26 November 2026.
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check(results: Path) -> int:
-    """Whether main's packages are counted, but for the newest 20."""
+    """Whether main's packages are counted, except for the newest 20."""
     packages = distinct_packages(ROOT)
     counted = {each.package.key for each in read(results / "counts")}
     ages = (age for age, each in enumerate(reversed(packages)) if each.key in counted)
@@ -165,7 +165,7 @@ def _print_changes(series: Series) -> None:
 
 
 def _show_old(options: argparse.Namespace) -> int:
-    """The lines of results/history: absolute times, of which no trend is made."""
+    """The lines of results/history: absolute times, from which no trend is derived."""
     reading = old_lines.read(options.results)
     for problem in reading.problems:
         print(f"warning: not read: {problem}", file=sys.stderr)

@@ -1,8 +1,8 @@
-"""Measure other queues, and the package compared with them; publish both.
+"""Measure other queues, and the package in comparison; publish both.
 
-Each queue is installed in an environment of its own under .lab/peers; what cannot be installed or
-started is a row that says why. A whole run is written to results/peers (with --quick or --only,
-or interrupted, only where --results names a folder), and `publish` makes a page of it.
+Each queue is installed in an environment of its own under .lab/peers; a queue that cannot be
+installed or started gets a row that says why. A whole run is written to results/peers (with --quick
+or --only, or interrupted, only where --results names a folder), and `publish` makes a page of it.
 
 Exit code 1 where a limit of [peers] in targets.toml is broken (with --quick: where the package
 loses a task or does one twice); 3 where the package or the reference could not be measured.
@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _plan(options: argparse.Namespace) -> Plan:
-    """How much the options ask for."""
+    """How much is to be measured, by the options."""
     plan = QUICK if options.quick else REGULAR
     if options.depth:
         plan = replace(plan, depths=tuple(sorted(set(options.depth))))
@@ -105,7 +105,7 @@ def _exit_code(document: dict[str, Any]) -> int:
 
 
 def _write(document: dict[str, Any], options: argparse.Namespace) -> None:
-    """The record and its Markdown; a failure to write does not cost what was measured."""
+    """The record and its Markdown; a failure to write does not lose what was measured."""
     texts: dict[Path, str] = {}
     is_whole = not (options.quick or options.only or document["interrupted"])
     if options.results is None and not is_whole:

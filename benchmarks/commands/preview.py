@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve until Ctrl-C, which is the way to end it and so no failure; the exit code."""
+    """Serve until Ctrl-C, which is the normal end and not a failure; the exit code."""
     with tempfile.TemporaryDirectory(prefix="lab-site-", ignore_cleanup_errors=True) as folder:
         site = Path(folder) / "site"
         publish.build(options, site)

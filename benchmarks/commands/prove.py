@@ -1,14 +1,14 @@
 """Measure the gate on itself (with --history, the history): how often each is wrong. Resumable.
 
-Each trial copies the package twice, plants a change into one copy (or what is no change), and asks
-the gate. The outcomes are appended to results/proof/outcomes.ndjson as they come; trials that are
-there already are not repeated. Then asv and pytest-benchmark answer the same question on some.
+Each trial copies the package twice, plants a change into one copy (or a null change), and runs the
+gate. The outcomes are appended to results/proof/outcomes.ndjson as they come; trials that are there
+already are not repeated. Then asv and pytest-benchmark judge some of the same pairs.
 
 With --history, one package and a planted copy are measured exactly as `backfill` measures, into
-history-pool.ndjson, and what the history's change points find in it is judged. Meanwhile programs
-that only use a processor come and go on a schedule, so that neighbouring records have the same load
-and far ones another. A record counts instructions too, with hash seeds of its own, since the same
-seeds would give the same count to the last instruction.
+history-pool.ndjson, and the change points that the history finds in it are judged. Meanwhile
+CPU-bound programs run on a schedule, so that neighbouring records have the same load and distant
+ones a different one. A record counts instructions too, with hash seeds of its own, since the same
+seeds would give exactly the same count.
 """
 
 from __future__ import annotations
@@ -57,10 +57,10 @@ from benchmarks.records.packages import content_key
 GATE = "gate"
 _MOST_TRIALS = 100_000
 _WORKLOAD = "claim-lifo-1e3"
-"""Of the history's proof, and these too."""
+"""The files of the history's proof."""
 _PLANT = dict(zip(KINDS, ("uniform-10-percent", "instructions-1-percent")))
 _LOADS = (0, 1, 2, 1)
-"""How many busy programs there are, phase after phase."""
+"""The number of busy programs in each phase."""
 _PHASE_S = 150.0
 _PAIRS = 8
 
@@ -76,7 +76,7 @@ class Trial:
 
     @property
     def key(self) -> str:
-        """Names the trial among the outcomes."""
+        """Identifies the trial among the outcomes."""
         return f"{self.tool}/{self.plant.name}/{self.workload}/{self.number}"
 
 
@@ -106,9 +106,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Put all trials that have no outcome yet, and write the matrix; 0 when the gate was never
-    wrong (the history's claims hold), 1 when it was, 4 when trials are left. To be undecided is not
-    to be wrong; the matrix has it in a column of its own."""
+    """Run all trials that have no outcome yet, and write the matrix; 0 when the gate was never
+    wrong (the history's claims hold), 1 when it was, 4 when trials are left. Undecided does not
+    count as wrong; the matrix has a separate column for it."""
     if options.history:
         return _history(options)
     trials = planned(options.no_change, options.planted, options.tools_runs)
@@ -148,7 +148,7 @@ def _write_matrix(folder: Path, as_json: bool = False) -> tuple[list[Outcome], s
 
 
 def _write_both(path: Path, found: Any, markdown: str, as_json: bool) -> str:
-    """Write it as path.json and path.md; what is to be printed of the two."""
+    """Write it as path.json and path.md; returns the one to be printed."""
     text = json.dumps(found, indent=1) + "\n"
     write_text(path.with_suffix(".json"), text)
     write_text(path.with_suffix(".md"), markdown)
@@ -171,7 +171,7 @@ def planned(no_change: int, planted: int, tools_runs: int) -> Iterator[Trial]:
 
 
 def _work_off(trials: list[Trial], source: Path, commit: str, options: argparse.Namespace) -> bool:
-    """Put trials until all are done or the time is up; whether all are done."""
+    """Run trials until all are done or the time is up; whether all are done."""
     began = time.monotonic()
     outcomes = options.output / "outcomes.ndjson"
     outcomes.parent.mkdir(parents=True, exist_ok=True)
@@ -204,7 +204,7 @@ def _work_off(trials: list[Trial], source: Path, commit: str, options: argparse.
 
 
 def _put(trial: Trial, source: Path, place: Path, ask: Ask) -> Outcome:
-    """Plant, and ask. A folder of another depth and length is what "other directory" stands for."""
+    """Plant, and ask. "Other directory" means a folder of another depth and length."""
     base = plant(source, place / "base", None)
     deeper = Path(*("elsewhere",) * (1 + trial.number % 3))
     other = trial.plant.name == "other-directory"
@@ -223,7 +223,7 @@ def _tool(name: str, place: Path, source: Path, quiet: bool) -> Ask:
 
 
 def _ask_gate(base: Path, head: Path, name: str, quiet: bool) -> Outcome:
-    """What the gate, as it is by default, says of one workload of two trees."""
+    """The verdict of the gate, with its defaults, on one workload of two trees."""
     wanted = Asked([name], confirms=True, quiet=quiet, even_if_equal=True)
     comparison = compare(str(base), str(head), wanted)
     if comparison.interrupted:
@@ -248,18 +248,18 @@ def _ask_gate(base: Path, head: Path, name: str, quiet: bool) -> Outcome:
 def fill(
     path: Path, real: int, planted: int, revision: str, budget_s: float, quiet: bool = False
 ) -> bool:
-    """Append records until there are so many of each kind, and return whether all are there; what
-    is there is kept.
+    """Append records until there are the given numbers of each kind; existing ones are kept.
+    Returns whether all are there.
 
     Args:
         path: a file of JSON lines {kind: time | instructions, planted, number, at, load, ...}.
         real, planted: how many of each.
-        revision: whose package is measured.
-        budget_s: no further record is begun after so long.
+        revision: the revision whose package is measured.
+        budget_s: no further record is begun after this time.
 
     Raises:
-        BadInput: the revision is none, nothing can be counted here, or the records that are there
-            are those of another package.
+        BadInput: the revision is unknown, nothing can be counted here, or existing records are of
+            another package.
         InfrastructureError: a record cannot be measured.
     """
     records = read_lines(path)
@@ -333,7 +333,7 @@ def _counted(side: Side, number: int) -> dict[str, Any]:
 
 @contextmanager
 def _changing_load(wanted: bool) -> Iterator[Callable[[], int]]:
-    """Busy programs by the schedule; called, it brings their number up to date and says it."""
+    """Busy programs by the schedule; a call adjusts their number and returns it."""
     running: list[subprocess.Popen[bytes]] = []
     began = time.monotonic()
 

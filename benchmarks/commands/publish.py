@@ -1,6 +1,6 @@
-"""Build the static site from results/: open its index.html, no server is needed.
+"""Build the static site from results/: open its index.html, without a server.
 
-Lines of the history that cannot be read are named, and are no failure.
+Lines of the history that cannot be read are reported, but are not a failure.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_sources(parser: argparse.ArgumentParser) -> None:
-    """What the site is built from; `preview` has these too."""
+    """The arguments for the site's sources; `preview` has these, too."""
     add = parser.add_argument
     add("--results", type=existing_folder, metavar="DIR",
         help="the results folder (default: results)")  # fmt: skip
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
 
 def build(options: argparse.Namespace, out: Path) -> Published:
     """Publish from the sources that the options name; say on stderr what could not be read.
-    BadInput where `out` is not ours to replace, or targets.toml is wrong."""
+    BadInput where `out` was not made by the lab, or targets.toml is wrong."""
     try:
         from benchmarks.judging.targets import read_thresholds
         from benchmarks.reporting.publish import check, publish
@@ -82,7 +82,7 @@ def build(options: argparse.Namespace, out: Path) -> Published:
 
 
 def _asv(options: argparse.Namespace, progress: Progress) -> Path | None:
-    """asv's pages of the results; None where they cannot be made, and why is said."""
+    """asv's pages of the results; None where they cannot be made, with a message that says why."""
     from benchmarks.reporting.asv_pages import NoPages, asv_pages
 
     try:
@@ -93,7 +93,8 @@ def _asv(options: argparse.Namespace, progress: Progress) -> Path | None:
 
 
 def _packages() -> list[Package]:
-    """Of the repository's history; [] where it is not all here, so that ages are of the records."""
+    """The packages of the repository's history; [] in a shallow clone, so that ages are those of
+    the records."""
     try:
         return [] if is_shallow(root()) else distinct_packages(root())
     except LabError:
@@ -101,7 +102,7 @@ def _packages() -> list[Package]:
 
 
 def _descriptions() -> dict[str, str]:
-    """By workload, the first sentence of what its class says it does."""
+    """By workload, the first sentence of its class's docstring."""
     return {
         name: " ".join((type(workload).__doc__ or "").split("\n\n")[0].split())
         for name, workload in all_workloads().items()

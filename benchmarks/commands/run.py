@@ -1,8 +1,8 @@
 """Measure workloads: a table, a verdict against targets.toml, a report.
 
 With --targets: also as a multiple of what bare statements take, and a table of all limits, each
-with its reason. Exit code 1 also where a limit is on what was not measured. What was measured is
-shown also after Ctrl-C; all of it stays below .lab/, apart from the published results.
+with its reason. Exit code 1 also where a limited figure was not measured. What was measured is
+shown also after Ctrl-C; all output stays below .lab/, apart from the published results.
 """
 
 from __future__ import annotations
@@ -49,15 +49,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass
 class Outcome:
-    """What became of one workload.
+    """The outcome of one workload.
 
     Args:
         sample, counters, ratios: what was measured; None, empty where it was not.
         record: of the sample.
         judged: its limits.
         skipped: the measured package lacks what it needs.
-        wrong: its work did not stand its own check.
-        failed: it, or the counting of it, ended with an error.
+        wrong: its work did not pass its own check.
+        failed: it, or its counting, ended with an error.
     """
 
     name: str
@@ -72,12 +72,12 @@ class Outcome:
 
     @property
     def broken(self) -> list[Judged]:
-        """The limits that it does not keep."""
+        """The limits that it breaks."""
         return [each for each in self.judged if each.is_broken]
 
     @property
     def missing(self) -> list[Judged]:
-        """The limits on what was not measured; none of a workload that failed."""
+        """The limits on figures that were not measured; none for a workload that failed."""
         return [each for each in self.judged if each.is_missing and not self.failed + self.wrong]
 
     @property
@@ -96,7 +96,7 @@ class Outcome:
 
 @dataclass
 class Run:
-    """All outcomes, and what belongs to them together."""
+    """All outcomes, and their common data."""
 
     profile: Profile
     is_report_only: bool = False
@@ -119,7 +119,7 @@ class Run:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry the command out; the exit code."""
+    """Run the command; the exit code."""
     from benchmarks.commands import run_output
 
     workloads = all_workloads()
@@ -131,14 +131,14 @@ def run(options: argparse.Namespace) -> int:
     chosen = choose(workloads, options.workload, profile)
     if options.targets and not options.workload:
         chosen = [each for each in chosen if each.name in limits]
-    if find_spec("hdrh") is None:  # now, and not when all has been measured
+    if find_spec("hdrh") is None:  # now, and not after all has been measured
         raise InfrastructureError("the lab needs its packages: uv sync --group lab")
     finished = Run(profile, options.report_only)
     with Progress(options.quiet) as progress:
         _measure_all(finished, chosen, limits if options.targets else {}, progress.tell)
     _judge(finished, limits, options.targets)
     if finished.record and finished.record.workloads and not options.no_report:
-        try:  # the report may not cost what was measured
+        try:  # a failing report must not lose what was measured
             from benchmarks.reporting.publish import write_report
 
             finished.notes.append(f"report: {write_report(finished.record, options.report).html}")
@@ -151,7 +151,7 @@ def run(options: argparse.Namespace) -> int:
 def choose(
     workloads: dict[str, Workload], names: Sequence[str], profile: Profile
 ) -> list[Workload]:
-    """The workloads of these names or patterns; of none, all that the profile includes."""
+    """The workloads of these names or patterns; without any, all that the profile includes."""
     if not names:
         included = list(Profile)[: list(Profile).index(profile) + 1]
         return [each for each in workloads.values() if each.from_profile in included]
@@ -161,11 +161,11 @@ def choose(
 def _measure_all(
     finished: Run, chosen: Sequence[Workload], targets: Limits, tell: Callable[..., None]
 ) -> None:
-    """Workload after workload; one that fails does not cost the others.
+    """Run the workloads one by one; a failing one does not affect the others.
 
     Args:
         targets: limits; those with one on it are also compared with the reference.
-        tell: is given what is done, how many of how many.
+        tell: called with what is being done, and the progress.
     """
     from benchmarks.measuring.counters import measure_counters
     from benchmarks.measuring.sample import measure
@@ -206,7 +206,7 @@ def _judge(finished: Run, limits: Limits, compares: bool) -> None:
 
     try:
         commit = commit_of()
-    except LabError as error:  # a copy without git: a report can be had all the same
+    except LabError as error:  # a copy without git: a report is still possible
         finished.notes.append(f"no commit is known ({error})")
         commit = Commit("0" * 40, "unknown", "1970-01-01T00:00:00+00:00", dirty=True)
     finished.record = RunRecord.of(

@@ -65,7 +65,7 @@ def _tables(
 
 
 def as_markdown(finished: Run, with_targets: bool = False) -> str:
-    """Tables for a pull request, with what is to be said below them."""
+    """Tables for a pull request, with notes below them."""
     lines = [f"### {project().name}, profile {finished.profile}: {_verdict(finished)}"]
     for _, headings, rows in _tables(finished, with_targets):
         lines += ["", f"| {' | '.join(headings)} |"]

@@ -1,7 +1,7 @@
 """Exit codes of the lab's commands, and the errors that have a code of their own.
 
 LabError
-├── BadInput             2   a name, a number, a file that the user gave
+├── BadInput             2   a name, a number or a file from the user is wrong
 └── InfrastructureError  3   the lab cannot do its work, whatever the code under test is like
 """
 
@@ -11,7 +11,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What every command returns. CI lets PASS and INCONCLUSIVE pass, and nothing else."""
+    """What every command returns. CI accepts only PASS and INCONCLUSIVE."""
 
     PASS = 0
     REGRESSION = 1
@@ -32,7 +32,7 @@ class InfrastructureError(LabError):
 
 
 class BadInput(LabError, ValueError):
-    """What the user gave is wrong; the message says what is accepted."""
+    """The user's input is wrong; the message says what is accepted."""
 
     exit_code = ExitCode.BAD_INPUT
 

@@ -1,4 +1,4 @@
-"""Git, asked in one way everywhere: what it answers never depends on whose machine it runs on.
+"""Git, always called in the same way: its answers do not depend on the user's configuration.
 
 The user's configuration, environment and language change what git prints: colours, quoted names,
 signatures, another repository from a hook's GIT_DIR. So only plumbing commands are run, with the
@@ -23,7 +23,7 @@ _OVERRIDES = (
     "tar.umask=0002",
 )  # fmt: skip
 _KEPT_VARIABLES = (
-    "GIT_CONFIG",  # a prefix: where configuration is, and safe.directory given by the environment
+    "GIT_CONFIG",  # a prefix: where configuration is, and safe.directory set by variables
     "GIT_EXEC_PATH",
     "GIT_TEST_ASSUME_DIFFERENT_OWNER",
 )
@@ -41,13 +41,13 @@ UNSHALLOW = "this clone is shallow: git fetch --unshallow (with actions/checkout
 
 
 class UnknownRevision(InfrastructureError, BadInput):
-    """Git knows no such revision."""
+    """There is no such revision."""
 
     exit_code = BadInput.exit_code
 
 
 class HistoryMissing(UnknownRevision):
-    """A shallow clone has not what was asked for; the whole repository may have it."""
+    """A shallow clone lacks what was asked for; the full repository may have it."""
 
     exit_code = InfrastructureError.exit_code
 
@@ -66,13 +66,14 @@ def run_git(
     """What a plumbing command prints, run in that folder; GitFailed quotes the error it ended with.
 
     Args:
-        settings: "name=value", added to those that always hold.
+        settings: "name=value", added to the default ones.
         given: its standard input.
     """
     command = ["git", "--no-pager", "-C", str(folder)]
     for setting in (*_OVERRIDES, *settings):
         command += ["-c", setting]
-    # A hook's environment names its repository, index and more: the lab is about its own folder.
+    # A hook's environment names its repository, index and more: the lab is only about its own
+    # folder.
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -111,11 +112,11 @@ def git_text(folder: Path, *arguments: str) -> str:
 
 
 def resolve(repository: Path, name: str) -> str:
-    """The full id of the commit that git means by that name; UnknownRevision where it means none,
-    with what could be done, HistoryMissing in a shallow clone."""
+    """The full id of the commit that the name resolves to; UnknownRevision, with a remedy, where
+    there is none, HistoryMissing in a shallow clone."""
     if not name or name.startswith("-"):
         raise UnknownRevision(f"not a revision: {name!r}")
-    # An archive that was unpacked inside another repository must not be taken for that one.
+    # An archive that was unpacked inside another repository must not be mistaken for that one.
     below = run_git(repository, "rev-parse", "--show-prefix").strip()
     if below and not run_git(repository, "ls-files", "-z", "--cached"):
         raise GitFailed(
@@ -125,13 +126,15 @@ def resolve(repository: Path, name: str) -> str:
     try:
         # In two steps: ":/text" takes all that follows as a part of the text.
         found = git_text(repository, "rev-parse", "--verify", "--quiet", name).strip()
-        if found.startswith("^"):  # "not this one": no revision
+        if found.startswith("^"):  # "^name" excludes a commit: not a revision
             raise _unknown(repository, name)
         found = git_text(repository, "rev-parse", "--verify", "--quiet", f"{found}^{{commit}}")
         if not fullmatch("[0-9a-f]{40,64}", found.strip()):
-            raise GitFailed(f"git rev-parse answered {found[:60]!r}, which is no id of a commit")
+            raise GitFailed(
+                f"git rev-parse answered {found[:60]!r}, which is not the id of a commit"
+            )
     except GitFailed as error:
-        if error.code != 1:  # 1: git works, and it is the name that means nothing
+        if error.code != 1:  # 1: git works, but the name is unknown
             raise
         raise _unknown(repository, name) from None
     return found.strip()
@@ -161,7 +164,7 @@ def commits_after(repository: Path, good: str, bad: str) -> list[str]:
 
 
 def merge_base(repository: Path, commit: str, branch: str) -> str:
-    """The newest commit that both have, of a branch that is here or at origin; UnknownRevision
+    """The merge base with a branch, local or of origin; UnknownRevision
     where there is no such branch or nothing in common, HistoryMissing in a shallow clone."""
     try:
         tip = resolve(repository, f"refs/remotes/origin/{branch}")
@@ -173,7 +176,8 @@ def merge_base(repository: Path, commit: str, branch: str) -> str:
 
 
 def _merge_base(repository: Path, what: str, wrong: BadInput, *arguments: str) -> str:
-    """What git merge-base prints; on a no `wrong` is raised, in a shallow clone HistoryMissing."""
+    """The output of git merge-base; if it fails, raises `wrong`, in a shallow clone
+    HistoryMissing."""
     try:
         return git_text(repository, "merge-base", *arguments).strip()
     except GitFailed as error:
@@ -204,7 +208,7 @@ def describe(repository: Path, commit: str) -> tuple[str, str]:
 
 
 def object_names(repository: Path, names: Sequence[str]) -> list[str]:
-    """The ids of objects such as "HEAD:src"; "" for those that there are not."""
+    """The ids of objects such as "HEAD:src"; "" for missing ones."""
     given = "".join(f"{name}\n" for name in names).encode()
     checked = run_git(repository, "cat-file", "--batch-check=%(objectname)", given=given).decode()
     return ["" if line.endswith(" missing") else line for line in checked.splitlines()]
@@ -229,7 +233,7 @@ def is_shallow(repository: Path) -> bool:
 
 def work_files(repository: Path) -> list[str]:
     """The names of what git tracks below the folder, and of new files that it does not ignore;
-    bytes that are not UTF-8 stay what they are (see os.fsdecode)."""
+    bytes that are not UTF-8 are preserved (see os.fsdecode)."""
     listed = run_git(repository, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     return sorted({os.fsdecode(name) for name in listed.split(b"\0") if name})
 

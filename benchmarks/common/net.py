@@ -1,7 +1,7 @@
-"""The net under every command: failing outputs and unforeseen errors end without a traceback.
+"""The handler around every command: failing outputs and unexpected errors end without a traceback.
 
-An exit code of 1 means "regression", which is what Python would end with after any exception. So
-each command runs in `guarded`, which gives what went wrong a line and the code of its own.
+Exit code 1 means "regression", but Python also ends with it after any exception. So each command
+runs in `guarded`, which reports an error in one line and with its own code.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Output(io.FileIO):
     failure: OSError | None = None
 
     def write(self, data: Any) -> int:
-        """Write, or do as if."""
+        """Write, or discard after a failure."""
         try:
             written = super().write(data)
         except OSError as error:
@@ -40,10 +40,11 @@ class _Output(io.FileIO):
 
 
 def guarded(command: Callable[[], int]) -> int:
-    """Run a command; its exit code, or the one of what went wrong.
+    """Run a command; its exit code, or that of its error.
 
-    A reader that goes away (`| head -1`) or an output that is closed changes no verdict. What could
-    not be written for another reason, a full disk, makes a pass a failure of the lab.
+    A reader that goes away (`| head -1`) or an output that is closed changes no verdict. If it
+    could not be written for another reason, such as a full disk, a pass becomes a failure of the
+    lab.
     """
     outputs = _sound_outputs()
     ended: SystemExit | None = None
@@ -76,10 +77,10 @@ def guarded(command: Callable[[], int]) -> int:
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """SIGTERM is as Ctrl-C: it too leaves no process that measures, and no files in memory."""
+    """SIGTERM is handled like Ctrl-C: it leaves no measuring process and no files in memory."""
     try:
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    except ValueError:  # not the main thread: its caller ends it otherwise
+    except ValueError:  # not the main thread: its caller ends it in another way
         yield
         return
     try:

@@ -1,4 +1,4 @@
-"""What the options of the commands have in common: one-line errors, and values that make sense."""
+"""What the options of the commands have in common: one-line errors, and validated values."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _SMALLEST = 1e-9
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that refuses in one line, and says what exit codes mean."""
+    """An argument parser with one-line errors and a list of exit codes."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **{"epilog": _EXIT_CODES, **settings})
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong, and end."""
+        """Print the error, and exit."""
         self.exit(int(ExitCode.BAD_INPUT), f"error: {message} (see {self.prog} --help)\n")
 
 
@@ -65,7 +65,7 @@ def _number(
 
 
 def existing_folder(text: str) -> Path:
-    """A folder that is there."""
+    """An existing folder."""
     path = _path(text)
     if not path.is_dir():
         is_what = "not a folder" if path.exists() else "there is no such folder"
@@ -74,7 +74,7 @@ def existing_folder(text: str) -> Path:
 
 
 def output_folder(text: str) -> Path:
-    """A folder to write to; it may be missing if it can be made."""
+    """A folder to write to; it may be missing if it can be created."""
     path = _writable(text)
     if path.exists() and not path.is_dir():
         raise argparse.ArgumentTypeError(f"{text!r}: not a folder")

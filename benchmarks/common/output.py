@@ -15,14 +15,14 @@ STYLES = {
     "passed": "green", "met": "green", "improved": "green", "skipped": "yellow",
     "undecided": "yellow", "inconclusive": "yellow", "measured": "", "unchanged": "", "": "",
 }  # fmt: skip
-"""Of a table's row by the verdict in its last cell; others are red."""
+"""The colour of a table's row, by the verdict in its last cell; others are red."""
 
 
 def console() -> Any:
     """A rich console, wide enough for tables in a pipe or a log of CI."""
     from rich.console import Console
 
-    if hasattr(sys.stdout, "reconfigure"):  # a Windows pipe may know no frames
+    if hasattr(sys.stdout, "reconfigure"):  # a Windows pipe may not have box-drawing characters
         sys.stdout.reconfigure(errors="replace")
     return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
 
@@ -38,9 +38,10 @@ def show_table(
     """Print a table.
 
     Args:
-        columns: their headings; with widths in characters, tables stand in line below each other.
+        columns: their headings; with widths in characters, several tables are aligned with each
+            other.
         left: headings of columns of words; the others are right-aligned figures.
-        styled: the last cell is a verdict, which colours the row; an aside in brackets is dim.
+        styled: the last cell is a verdict, which colours the row; text in brackets is dim.
     """
     from rich.table import Table
     from rich.text import Text

@@ -16,10 +16,10 @@ _REDRAW_EVERY_S = 0.2
 
 
 class Progress:
-    """Says what is being done. A context manager: the live line is cleared at its end.
+    """Shows what is being done. A context manager: the live line is cleared at its end.
 
     Args:
-        quiet: say nothing.
+        quiet: show nothing.
         stream: standard error if None.
         clock: in seconds.
     """
@@ -41,13 +41,13 @@ class Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Empty the live line, so that other output does not stand behind it."""
+        """Clear the live line, so that other output does not follow on it."""
         if self._is_live:
             self._write("\r\x1b[K")
 
     def tell(self, text: str, done: int = 0, total: int = 0) -> None:
-        """What is done now, and how far where `total` is not 0; left out if something was said a
-        moment ago."""
+        """Show what is being done, with the progress where `total` is not 0; skipped shortly after
+        another message."""
         now = self._clock()
         every_s = _REDRAW_EVERY_S if self._is_live else LINE_EVERY_S
         if now - self._said_at < every_s:
@@ -67,12 +67,13 @@ class Progress:
         try:
             self._stream.write(text)
             self._stream.flush()
-        except (OSError, ValueError):  # no reason to end what is being measured
+        except (OSError, ValueError):  # not a reason to stop measuring
             self._quiet = True
 
 
 def left_in_words(began: float, done: int, total: int) -> str:
-    """ ", about 35 min left" of what began at that time.monotonic(), once something is done."""
+    """ ", about 35 min left" for work that began at that time.monotonic(), once something is
+    done."""
     if not done:
         return ""
     left_s = (time.monotonic() - began) / done * (total - done)

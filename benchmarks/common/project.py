@@ -1,4 +1,4 @@
-"""What is measured: the repository's `lab.toml` says it, and nothing else in the lab does.
+"""What is measured, as defined only in the repository's `lab.toml`.
 
     name       the package as pip knows it
     source     its folder
@@ -7,14 +7,15 @@
     counted    workloads whose instructions are counted for every package
     timed      workloads whose time `compare` and `gate` measure unless others are named
     main       the branch that others are compared with
-    results    the folder of what is kept
+    results    the folder of stored results
     targets    the file of limits; "" for none
     also       further files and folders whose change makes a new package; `source` and the
                dependencies in pyproject.toml always do
 
 A command finds it in the current folder or above, or is given `--project FOLDER`; processes that it
-starts find it by the variable LAB_PROJECT. Without either (asv, pytest) it is the lab's own.
-Only the standard library is used here: asv imports this file in the environment of an older commit.
+starts find it by the variable LAB_PROJECT. Without either (asv, pytest) it is the lab's own
+project. Only the standard library is used here: asv imports this file in the environment of an
+older commit.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _VARIABLE = "LAB_PROJECT"
 
 @dataclass(frozen=True)
 class Project:
-    """The lines of lab.toml, see above, and the folder that it is in."""
+    """The keys of lab.toml, see above, and the folder that it is in."""
 
     root: Path
     name: str
@@ -59,7 +60,7 @@ class Project:
 
     @property
     def requirement(self) -> str:
-        """The package with its extras, as pip has it: "name[extra]"."""
+        """The package with its extras, as pip writes it: "name[extra]"."""
         return f"{self.name}[{','.join(self.extras)}]" if self.extras else self.name
 
 
@@ -87,14 +88,14 @@ def root() -> Path:
 
 
 def lab_folder() -> Path:
-    """The folder for all that can be made again; git ignores it."""
+    """The folder for all that can be regenerated; git ignores it."""
     return root() / ".lab"
 
 
 @cache
 def project() -> Project:
-    """What lab.toml says; BadInput where it cannot be read, or a line is missing, unknown or
-    makes no sense."""
+    """What lab.toml says; BadInput where it cannot be read, or a key is missing, unknown or not
+    valid."""
     path = root() / FILE
     try:
         lines = parse_toml(path.read_text("utf-8-sig"))
@@ -123,7 +124,7 @@ def project() -> Project:
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """A TOML document; ValueError where it is none, InfrastructureError where nothing reads it."""
+    """A TOML document; ValueError where it is not one, InfrastructureError without a parser."""
     for name in ("tomllib", "tomli"):
         with suppress(ImportError):
             parsed: dict[str, Any] = import_module(name).loads(text)

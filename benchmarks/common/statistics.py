@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 Key = TypeVar("Key", bound=Hashable)
 
 VISIBLE_POWER = 0.95
-"""With this probability a change of the smallest visible size is seen."""
+"""The probability with which a change of the smallest visible size is detected."""
 
 _TRIMMED_FROM = 16
 
@@ -51,7 +51,7 @@ class Estimate:
         return self._p(-self.mean)
 
     def smallest_visible(self, one_sided: float) -> float:
-        """The log-ratio that a test at that level sees with probability VISIBLE_POWER.
+        """The log-ratio that a test at that level detects with probability VISIBLE_POWER.
 
         Sum of the two t quantiles times the standard error (Bloom 1995, "Minimum detectable
         effects").
@@ -72,10 +72,9 @@ def estimate(log_ratios: Sequence[float], trimmed_from: int = _TRIMMED_FROM) -> 
     """The mean of one log-ratio per process, with its standard error.
 
     From `trimmed_from` processes on an eighth is trimmed from each end (Yuen 1974, "The two-sample
-    trimmed t for unequal population variances"): a minute in which another program took the machine
-    makes a few processes useless, and would make the whole interval so. Without a change the two
-    sides can be exchanged, so log-ratios are symmetric about 0 and trimming does not shift their
-    mean.
+    trimmed t for unequal population variances"): a minute in which another program used the machine
+    spoils a few processes, and without trimming the whole interval. Without a change the two sides
+    can be exchanged, so log-ratios are symmetric about 0 and trimming does not shift their mean.
     """
     ordered = sorted(log_ratios)
     count = len(ordered)
@@ -123,8 +122,8 @@ def order_interval(calls: int, quantile: float, confidence: float = 0.95) -> tup
 
 
 def calls_needed(share: float) -> int:
-    """The fewest calls of which that percentile is given: 72 for P95, 368 for P99. Below, no order
-    statistic can be the upper end of a 95 % interval (David and Nagaraja, as above)."""
+    """The fewest calls for which that percentile is reported: 72 for P95, 368 for P99. Below, no
+    order statistic can be the upper end of a 95 % interval (David and Nagaraja, as above)."""
     return next(calls for calls in count(1) if order_interval(calls, share) is not None)
 
 
@@ -144,7 +143,7 @@ def clopper_pearson(events: int, trials: int, confidence: float = 0.95) -> tuple
 
 
 def chi_square_interval(sigma: float, count: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The interval of a standard deviation of a normal sample of so many values."""
+    """The interval of a standard deviation of a normal sample of that many values."""
     tail = (1.0 - confidence) / 2
     special, freedom = _special(), count - 1
     low, high = (special.chdtri(freedom, upper) for upper in (tail, 1.0 - tail))

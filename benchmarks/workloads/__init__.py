@@ -19,7 +19,7 @@ def all_workloads() -> dict[str, Workload]:
         BadInput: the module that lab.toml names cannot be imported, or lists none.
     """
     name = project().workloads
-    if root() != LAB:  # last: an installed package comes before the work tree's
+    if root() != LAB:  # last: an installed package takes precedence over the work tree's
         folders = (root(), (root() / project().source).parent)
         sys.path += [str(each) for each in folders if str(each) not in sys.path]
     try:

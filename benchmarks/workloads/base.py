@@ -28,17 +28,17 @@ PARAMETERS = {"channel_url": "@some_channel_or_other", "max_results": 50, "note"
 IDEA = {"source_id": "video-1", "title": "A video about a lighthouse", "score": 42.0}
 COMPLETION = ("storage.ports.tasks:Completion", "storage.port:Completion")
 CLAIM_REQUEST = ("storage.ports.tasks:ClaimRequest", "storage.port:ClaimRequest")
-"""Where the measured package has them, the newest place first."""
+"""Where the measured package has them, the newest location first."""
 _BULK = 1000
 Call = Callable[[], object]
 
 opens: Callable[..., Any] | None = None
-"""What opens a queue in place of the package's QueueManager: the process that runs workloads on the
+"""Opens a queue in place of the package's QueueManager: the process that runs workloads on the
 bare reference (contenders/reference_sqlite.py) sets it."""
 
 
 class Lacks(NotImplementedError):
-    """The measured package has no such API: an older one, mostly. The workload is skipped.
+    """The measured package has no such API, usually because it is older. The workload is skipped.
 
     A NotImplementedError, because that is what asv's `setup` skips a benchmark for.
     """
@@ -56,12 +56,13 @@ class Profile(str, Enum):
 
 @dataclass
 class Sample:
-    """What one run of a workload gave.
+    """The result of one run of a workload.
 
     Args:
-        latencies_s: seconds of each call, raw, in order; empty where a call means nothing.
+        latencies_s: seconds of each call, raw, in order; empty where single calls are not
+            meaningful.
         elapsed_s: seconds of the whole timed part.
-        operations: how many tasks (or calls) it dealt with; throughput is operations / elapsed_s.
+        operations: how many tasks (or calls) it processed; throughput is operations / elapsed_s.
         values: other figures by name, unit last, such as "memory_mb"; lower is better.
     """
 
@@ -71,7 +72,7 @@ class Sample:
     values: Mapping[str, float] = field(default_factory=dict)
 
     def add(self, part: Sample) -> None:
-        """Take in the sample of a further stretch of the same run; its values replace older."""
+        """Add the sample of a further stretch of the same run; its values replace older ones."""
         self.latencies_s += part.latencies_s
         self.elapsed_s += part.elapsed_s
         self.operations += part.operations
@@ -97,18 +98,18 @@ class Workload:
     name: str  # lower case, parts joined by "-": "claim-lifo-1e3"
     verbs: tuple[str, ...] = ()  # what its queue must have; without any no queue is opened
     settings: Mapping[str, Any] = {}  # with which that is opened
-    calls: Mapping[Profile, int]  # how many a sample of each profile has
-    batch: int = 200  # calls of a batch of the gate's; 0 where the gate has no use for it
+    calls: Mapping[Profile, int]  # how many calls a sample of each profile has
+    batch: int = 200  # calls in a batch of the gate; 0 where the gate does not use it
     at_once: int = 1_000_000_000  # calls that `work` can do before it needs `restore`
-    size: int = 1  # tasks that a call deals with: throughput counts these
+    size: int = 1  # tasks that a call processes: throughput counts these
     from_profile = Profile.SMOKE  # the smallest that includes it when no workload is named
     figures: tuple[str, ...] = ()  # the names of its sample's `values`
-    # How many calls counters are taken of; 0 where they mean nothing: several processes or threads,
-    # or not the same work each time.
+    # For how many calls counters are taken; 0 where they are not meaningful: several processes or
+    # threads, or not the same work each time.
     counted_calls: int = 100
     # Whether it also runs on the bare reference, so that its time can be a ratio to that; and how
-    # many calls a batch then has, where the gate has no use for it, since what waits differs too
-    # much from process to process.
+    # many calls a batch then has, where the gate does not use it, since waiting differs too much
+    # from process to process.
     has_reference: bool = False
     reference_batch: int = 0
 
@@ -118,7 +119,7 @@ class Workload:
             self.settings = {"durability": durability}
 
     def prepare(self, folder: Path, profile: Profile) -> Any:
-        """Make what the run needs, in an empty folder of its own.
+        """Prepare what the run needs, in an empty folder of its own.
 
         Raises:
             Lacks: the measured package has no API for this.
@@ -162,22 +163,22 @@ class Workload:
         return sample
 
     def call(self, state: Any) -> Call:
-        """What a call does."""
+        """The function that a call executes."""
         raise NotImplementedError  # pragma: no cover
 
     def before(self, state: Any) -> Call | None:
-        """What comes before each call, untimed."""
+        """The function executed before each call, untimed."""
         return None
 
     def restore(self, state: Any, calls: int) -> None:
         """Put back what `calls` calls of `work` used up."""
 
     def check(self, state: Any) -> None:
-        """Raise AssertionError unless the work was done right."""
+        """Raise AssertionError unless the work was done correctly."""
         raise NotImplementedError  # pragma: no cover
 
     def close(self, state: Any) -> None:
-        """Let go of what `prepare` opened."""
+        """Close what `prepare` opened."""
         if isinstance(state, State):
             state.resources.close()
 
@@ -188,7 +189,7 @@ def sizes(smoke: int, regular: int, large: int) -> Mapping[Profile, int]:
 
 
 def each_timed(call: Call, calls: int, before: Call | None = None) -> Sample:
-    """Call so many times, one after the other, each timed on its own; `before` each, untimed."""
+    """Call that many times in sequence, each timed separately; `before` each, untimed."""
     latencies: list[float] = []
     append = latencies.append
     for _ in range(calls):
@@ -204,10 +205,10 @@ def public(*places: str) -> Any:
     """A public name of the measured package: "NewTask", or "workers.runner:Runner".
 
     Args:
-        places: where it is; where it was in older packages, the newest place first.
+        places: where it is, then where it was in older packages, newest first.
 
     Raises:
-        Lacks: it is at none of them.
+        Lacks: it is in none of these places.
     """
     why = ""
     for place in places:
@@ -223,10 +224,10 @@ def verb_of(queue: Any, *names: str) -> Any:
     """A verb, or a part, of an open queue: "maintenance.prune".
 
     Args:
-        names: what it is called; what it was called in older packages, the newest name first.
+        names: its name, then its names in older packages, newest first.
 
     Raises:
-        Lacks: it has none of them.
+        Lacks: it has none of these names.
     """
     for name in names:
         try:
@@ -275,8 +276,8 @@ def statuses(queue: Any) -> dict[str, int]:
 
 
 def check_completed(queue: Any, done: int, **others: int) -> None:
-    """Raise AssertionError unless so many tasks are completed, each with one result, and there are
-    no others but as many as are given by status."""
+    """Raise AssertionError unless that many tasks are completed, each with one result, and the only
+    others are as many as given by status."""
     wanted = {"COMPLETED": done, **others}
     found = statuses(queue)
     assert found == {status: count for status, count in wanted.items() if count}, found
@@ -284,7 +285,7 @@ def check_completed(queue: Any, done: int, **others: int) -> None:
 
 
 def run_python(*arguments: str) -> str:
-    """What another Python process of this environment prints; it can import `benchmarks`.
+    """The output of another Python process of this environment, which can import `benchmarks`.
 
     Raises:
         RuntimeError: it failed; the message is the end of what it wrote.

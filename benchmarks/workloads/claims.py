@@ -17,8 +17,8 @@ class Claim(Workload):
 
     Args:
         strategy: its name.
-        depth: tasks in the queue; a smoke run makes do with 10,000, since it only shows that the
-            workload works.
+        depth: tasks in the queue; a smoke run uses 10,000, since it only shows that the workload
+            works.
     """
 
     has_reference = True

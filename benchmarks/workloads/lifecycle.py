@@ -1,4 +1,4 @@
-"""Creating tasks, one or a thousand together; all that becomes of one; failures and retries."""
+"""Creating tasks, one or a thousand together; the lifecycle of one; failures and retries."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from benchmarks.workloads import base
 from benchmarks.workloads.base import IDEA, PARAMETERS, TASK_TYPE, Workload, public, sizes
 
 _DEPTH = 100
-_MANY = 1_000_000  # so that no failure of the workload's is the final one
+_MANY = 1_000_000  # so that none of the workload's failures is final
 
 
 class Enqueue(Workload):
@@ -46,7 +46,7 @@ class Enqueue(Workload):
 
 class Lifecycle(Workload):
     """One task a call: created, claimed, started, completed with one result, in a queue that is
-    otherwise empty but for what was finished before."""
+    empty except for finished tasks."""
 
     has_reference = True
     name = "lifecycle"
@@ -70,7 +70,7 @@ class Lifecycle(Workload):
 
 
 class Retry(Workload):
-    """Claim and failure, a pair a call, going round a hundred tasks, claimable at once."""
+    """Claim and failure, a pair a call, cycling through a hundred tasks, claimable at once."""
 
     name = "retry"
     verbs = ("create_tasks", "claim_next_task", "fail_task")

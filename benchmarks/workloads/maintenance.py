@@ -1,5 +1,5 @@
-"""What keeps a file in order: rescuing tasks of dead workers, and removing finished ones with what
-other processes notice of it; and how the file grows."""
+"""Maintenance: rescuing tasks of dead workers, and removing finished ones with its effect on other
+processes; and how the file grows."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Prune(Workload):
     def restore(self, state: Any, calls: int) -> None:
         for _ in range(calls):
             fill(state.queue, self.size)
-            # The oldest, since the newest row of a file is never removed: its id would come again.
+            # The oldest, since the newest row of a file is never removed: its id would be reused.
             base.complete(state.queue, state.queue.claim_tasks(TASK_TYPE, "w", self.size, "fifo"))
 
     def check(self, state: Any) -> None:
@@ -89,7 +89,7 @@ class ClaimBesidePrune(Workload):
     """One claim a call, a millisecond after the other, while another process prunes large tasks
     with five hundred results each; interleaved with as many claims while it does nothing.
 
-    The values are the slowest claim of either sort, and how often the one goes into the other.
+    The values are the slowest claim with and without the prune, and their ratio.
     """
 
     name = "claim-beside-prune"
@@ -97,7 +97,7 @@ class ClaimBesidePrune(Workload):
     settings = {"durability": "fast"}
     calls = sizes(50, 1_000, 5_000)
     figures = ("slowest_beside_ms", "slowest_alone_ms", "slowest_ratio")
-    batch = 0  # what counts is the slowest, which no gate can judge
+    batch = 0  # the slowest claim matters, which no gate can judge
     counted_calls = 0
     at_once = 500
 
@@ -116,16 +116,16 @@ class ClaimBesidePrune(Workload):
 
         alone = base.each_timed(claim, calls, pause)
         state.helpers.send("prune")
-        beside = base.each_timed(claim, calls, pause)
+        during = base.each_timed(claim, calls, pause)
         (pruned,) = state.helpers.answers()
         assert pruned == state.large_tasks, "a large task was not removed"
-        slowest, slowest_alone = max(beside.latencies_s), max(alone.latencies_s)
-        beside.values = {
+        slowest, slowest_alone = max(during.latencies_s), max(alone.latencies_s)
+        during.values = {
             "slowest_beside_ms": slowest * 1e3,
             "slowest_alone_ms": slowest_alone * 1e3,
             "slowest_ratio": slowest / slowest_alone,
         }
-        return beside
+        return during
 
     def restore(self, state: Any, calls: int) -> None:
         state.queue.create_tasks([base.public("NewTask")("large")] * state.large_tasks)

@@ -1,4 +1,4 @@
-"""Nothing, measured like everything else: what measuring itself costs."""
+"""An empty workload, measured like the others: the cost of measuring itself."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Null(Workload):
     The value `overhead_percent` is what timing each call adds to a claim: the time of a loop that
     times an empty call each, less that of a loop that only calls it, as a share of a claim's
     median. Both loops are interleaved in short stretches, and the medians of the stretches are
-    taken. The difference of two loops of claims would be the same, but for a noise larger than
+    taken. The difference of two loops of claims would be the same, but its noise is larger than
     itself.
     """
 

@@ -1,5 +1,5 @@
-"""Workloads of which each call is a Python process of its own: how long the first use takes, how
-much memory a worker needs, and what a worker costs that has nothing to do.
+"""Workloads in which each call is a Python process of its own: how long the first use takes, how
+much memory a worker needs, and what an idle worker costs.
 
 The process of a worker is `python -m benchmarks.workloads.own_process NAME PATH`, which prints its
 figures as JSON.
@@ -36,7 +36,7 @@ class StartUp(Workload):
     """One fresh Python process a call, which times its own import; its own start is left out.
 
     Args:
-        what: completes the name.
+        what: the end of the name.
         statement: what is imported.
     """
 
@@ -54,7 +54,7 @@ class StartUp(Workload):
         statement = self.reference if base.opens else self.statement
         state.code = _TIMED_IMPORT.format(statement=statement)
         try:
-            base.run_python("-c", state.code)  # compiles what was never compiled before
+            base.run_python("-c", state.code)  # compiles the modules on first use
         except RuntimeError as error:
             if "ModuleNotFoundError" in str(error) or "AttributeError" in str(error):
                 raise base.Lacks(str(error).splitlines()[-1]) from error
@@ -108,7 +108,7 @@ class Memory(_WorkerProcess):
 
 class Idle(_WorkerProcess):
     """One call watches a worker that found its queue empty, for two seconds. The values count what
-    its connections execute, in all threads: whatever wakes it for nothing shows."""
+    its connections execute, in all threads: so unnecessary wake-ups are visible."""
 
     name = "idle-worker"
     calls = sizes(1, 5, 30)
@@ -120,7 +120,7 @@ class Idle(_WorkerProcess):
 
 
 class NullPlugin:
-    """Finds one idea at once; notes when it was called."""
+    """Returns one idea at once; records when it was called."""
 
     def __init__(self) -> None:
         self.called_at: list[float] = []
@@ -147,7 +147,7 @@ def peak_mb() -> float:
     """The most memory that this process has had, in MB (10**6 bytes)."""
     if sys.platform == "win32":
         return _windows_peak_bytes() / 1e6
-    try:  # not ru_maxrss: that one begins with what the parent process had
+    try:  # not ru_maxrss: that begins with the value of the parent process
         status = Path("/proc/self/status").read_text("ascii", "replace")
         return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
     except (OSError, IndexError):
@@ -170,7 +170,7 @@ def _windows_peak_bytes() -> int:
 
 
 def _idle(path: Path) -> dict[str, float]:
-    """A worker on an empty queue: it falls idle, then it is counted."""
+    """A worker on an empty queue: it becomes idle, then its statements are counted."""
     statements = _count_statements()  # before tubeq is imported
     stop = threading.Event()
     with base.open_queue(path):
@@ -211,7 +211,7 @@ def _count_statements() -> list[str]:
 
 
 def _commits(path: Path) -> int:
-    """A number that each commit of another connection raises."""
+    """A number that increases with each commit of another connection."""
     log = path.with_name(path.name + "-wal").read_bytes()
     page_bytes = int.from_bytes(log[8:12], "big") or 1
     frames = range(32, len(log), 24 + page_bytes)

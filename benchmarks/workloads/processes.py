@@ -78,7 +78,8 @@ class Helpers:
         return found
 
     def close(self) -> None:
-        """End the processes; one that does not end by itself is killed. Twice is no error."""
+        """End the processes; one that does not end by itself is killed. Closing twice is not an
+        error."""
         for _, pipe in self._started:
             pipe.close()
         for process, _ in self._started:
@@ -103,10 +104,10 @@ def _work(pipe: Connection, opens: Any, job: Callable[..., None], *arguments: An
 
 
 class Contention(Workload):
-    """One claim a call, by whichever process comes first.
+    """One claim a call, by whichever process is first.
 
     The value `unfairness` is 1 minus Jain's index of the processes' shares (R. Jain, D.-M. Chiu,
-    W. Hawe, "A quantitative measure of fairness", DEC-TR-301, 1984): 0 where all are alike.
+    W. Hawe, "A quantitative measure of fairness", DEC-TR-301, 1984): 0 where all are equal.
 
     Args:
         processes: how many.
@@ -118,7 +119,7 @@ class Contention(Workload):
     calls = sizes(1_000, 10_000, 100_000)
     figures = ("unfairness",)
     reference_batch = 1_000
-    batch = 0  # its spread is that of the scheduler: too much for a gate
+    batch = 0  # its spread is the scheduler's: too large for a gate
     counted_calls = 0
 
     def __init__(self, processes: int, work_s: float = 0.0) -> None:

@@ -1,5 +1,5 @@
-"""What is asked of a file in which much has finished, and the catalogue of items that is made of
-it: neither is to scan the file."""
+"""Queries of a file with many finished tasks, and its catalogue of items: neither may scan the
+file."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _WORDS = 7
 
 
 class Look(Workload):
-    """One call asks for a task, for its history, for the newest hundred tasks, and for expired
-    leases, of which there are none, in a file with ten thousand finished tasks."""
+    """One call reads a task, its history, the newest hundred tasks, and expired leases, of which
+    there are none, in a file with ten thousand finished tasks."""
 
     name = "look"
     verbs = ("get_task", "get_task_history", "list_tasks", "rescue", "complete_tasks")
@@ -53,7 +53,8 @@ class Look(Workload):
 
 
 class _Items(Workload):
-    """Its state has `stored`, how many results were, and in `held` what the catalogue answered."""
+    """Its state has in `stored` the number of results, and in `held` the answers of the
+    catalogue."""
 
     verbs = ("create_tasks", "claim_tasks", "complete_tasks")
     settings = {"durability": "fast"}
@@ -64,7 +65,7 @@ class _Items(Workload):
 
 
 def _store(state: Any, distinct: int) -> None:
-    """Complete twenty tasks with fifty ideas each, of that many items that are new."""
+    """Complete twenty tasks with fifty ideas each, about that many new items."""
     idea, completion = public("Idea"), public(*base.COMPLETION)
     base.fill(state.queue, _TASKS)
     claims = state.queue.claim_tasks(TASK_TYPE, "w", _TASKS)
@@ -88,7 +89,7 @@ def _store(state: Any, distinct: int) -> None:
 
 
 class Fold(_Items):
-    """A call takes in a thousand results of twenty tasks, stored untimed: of two hundred items that
+    """A call folds a thousand results of twenty tasks, stored untimed: of two hundred items that
     are new to the catalogue, each seen several times."""
 
     name = "fold"
@@ -99,7 +100,7 @@ class Fold(_Items):
 
     def begin(self, state: Any) -> None:
         super().begin(state)
-        state.items.fold()  # which makes the index
+        state.items.fold()  # which creates the index
 
     def before(self, state: Any) -> base.Call:
         return lambda: _store(state, _STORED // _SIGHTINGS_AN_ITEM)
@@ -114,8 +115,8 @@ class Fold(_Items):
 
 
 class Search(_Items):
-    """A call finds the best twenty of 100,000 items (2,000 in the smallest profile) that hold two
-    words, one of them only begun."""
+    """A call finds the best twenty of 100,000 items (2,000 in the smallest profile) that contain
+    two words, one of them given as a prefix."""
 
     name = "search"
     calls = sizes(80, 500, 5_000)

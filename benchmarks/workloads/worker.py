@@ -1,10 +1,11 @@
-"""What a worker costs a task, and how long a task takes to reach one in another process.
+"""The cost of a worker for each task, and how long a task takes to reach a worker in another
+process.
 
 `worker` has a plugin that does nothing. The others measure from the moment when a task should exist
 until the plugin has it. `open-loop` creates tasks by a schedule, a hundred a second, whether or not
-earlier ones are done, and counts from the *planned* moment: a stall makes all that were planned
-during it late, as it would be for their users, and not only the one task that met it (G. Tene, "How
-NOT to measure latency": coordinated omission). `wake-up` lets the worker fall idle before each.
+earlier ones are done, and measures from the *planned* moment: a stall delays all tasks that were
+planned during it, as it would for users, and not only the one task that met it (G. Tene, "How NOT
+to measure latency": coordinated omission). `wake-up` lets the worker become idle before each.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from functools import partial
 from itertools import pairwise
 from multiprocessing.connection import Connection
 from pathlib import Path
-from time import perf_counter  # of one origin for all processes of a machine
+from time import perf_counter  # with one origin for all processes of a machine
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,7 +34,7 @@ _END = {"since": None}
 
 
 def _work_bare(queue: Any, plugin: NullPlugin) -> int:
-    """What a worker does, on the bare reference: claim, and complete with one result, until no task
+    """A worker's loop on the bare reference: claim, and complete with one result, until no task
     is left; how many were done."""
     done = 0
     while claim := queue.claim_next_task(TASK_TYPE, "w"):
@@ -43,7 +44,7 @@ def _work_bare(queue: Any, plugin: NullPlugin) -> int:
 
 
 class Worker(Workload):
-    """One task a call, by BaseWorker.run until the queue is empty; its writes have the durability.
+    """One task a call, by BaseWorker.run until the queue is empty; its writes use the durability.
 
     A latency is the time from one call of the plugin to the next: completing a task together with
     claiming the next one.
@@ -83,7 +84,7 @@ class Worker(Workload):
 class _Served(Workload):
     has_reference = True
     verbs = ("create_task",)
-    batch = 0  # sleeps more than it works: a gate would wait for nothing
+    batch = 0  # it mostly sleeps: of no use for a gate
     counted_calls = 0
 
     def begin(self, state: Any) -> None:
@@ -104,7 +105,7 @@ class _Served(Workload):
         wanted = {"COMPLETED": state.done}
         until = perf_counter() + _WRITTEN_S
         while base.statuses(state.queue) != wanted and perf_counter() < until:
-            time.sleep(0.01)  # the last task was seen by the plugin before it is written down
+            time.sleep(0.01)  # the plugin sees the last task before its completion is written
         assert base.statuses(state.queue) == wanted, "a task was lost, or done twice"
 
 
@@ -124,12 +125,12 @@ class OpenLoop(_Served):
             state.queue.create_task(TASK_TYPE, {"since": planned})
         (latencies_s,) = state.helpers.answers()
         state.done += calls
-        # No elapsed time: the schedule's rate is no throughput.
+        # No elapsed time: the schedule's rate is not a throughput.
         return Sample(latencies_s, 0.0, calls)
 
 
 class WakeUp(_Served):
-    """One task a call, created when the worker has nothing to do."""
+    """One task a call, created when the worker is idle."""
 
     name = "wake-up"
     reference_batch = 25
@@ -175,8 +176,8 @@ def _datagrams() -> socket.socket:
 
 
 def _notifying(queue: Any, sender: socket.socket, address: tuple[str, int]) -> Any:
-    """The bare reference, with a datagram for each task that it creates: no process on this machine
-    can be woken sooner. It has no parameters, so the datagram carries them."""
+    """The bare reference, with a datagram for each task that it creates: a process cannot be woken
+    faster on this machine. It has no parameters, so the datagram carries them."""
 
     def create_task(task_type: str, parameters: dict[str, Any]) -> None:
         queue.create_task(task_type, parameters)

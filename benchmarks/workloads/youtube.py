@@ -1,11 +1,11 @@
 """Scraping with real yt-dlp over real sockets and TLS, from the simulated YouTube.
 
-Its server is a thread of this process, so its work is part of the figures: it is the plugin's
-changes that show, not its share. `channel-scrape` asks for one page of a channel. `listing` streams
-a channel through a worker into SQLite, a task for each video with it. `enriching` does such tasks,
-at 100 ms a request, with eight workers: as processes, and as threads of one. `classification` asks
-for videos that cannot be had, for each reason that there is. They count requests, too: what a
-scraper costs its source, and what it is throttled for.
+Its server is a thread of this process, so its work is part of the figures: they show changes of the
+    plugin, not its share. `channel-scrape` asks for one page of a channel. `listing` streams
+a channel through a worker into SQLite, with a task for each video. `enriching` processes such
+tasks, at 100 ms a request, with eight workers: as processes, and as threads of one.
+`classification` requests unavailable videos, for each known reason. They count requests, too: these
+    are the load on the source, and what it throttles.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def _open_plugin(resources: ExitStack, places: tuple[str, ...], server: Any) -> 
 
 
 class _OnYouTube(Workload):
-    # Where the class of `state.plugin` is, the newest place first; without any, `work` makes it.
+    # Where the class of `state.plugin` is, the newest location first; without any, `work` creates
+    # it.
     plugin: tuple[str, ...] = ()
     latency_s = 0.0
     batch = 0  # too long for the gate
@@ -96,7 +97,7 @@ class ChannelScrape(_OnYouTube):
 
 
 class Classification(_OnYouTube):
-    """One video a call that cannot be had, for each reason alternately, with its error code."""
+    """One unavailable video a call, for each reason in turn, with its error code."""
 
     name = "classification"
     plugin = ("plugins.youtube.video:YouTubeVideoPlugin", "plugins.video_plugin:YouTubeVideoPlugin")
@@ -143,7 +144,7 @@ class _OnOneChannel(_OnYouTube):
 
 
 class Listing(_OnOneChannel):
-    """One video a call: listed flat, stored, and made a task of."""
+    """One video a call: listed flat, stored, with a task created for it."""
 
     name = "listing"
     calls = sizes(120, 3_000, 50_000)
@@ -214,7 +215,7 @@ class Enriching(_OnOneChannel):
 
 
 def _first_idea_at(queue: Any, task_id: str) -> float:
-    """The moment when the task has a stored idea, as a user who waits for it sees it."""
+    """The moment when the task has a stored idea, as a waiting user sees it."""
     ends = perf_counter() + _PATIENCE_S
     results = base.verb_of(queue, "_storage.results", "storage.results")
     while not results(task_id, limit=1) and perf_counter() < ends:

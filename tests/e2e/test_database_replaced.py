@@ -90,7 +90,7 @@ def test_a_database_that_is_removed_ends_the_run_and_is_not_created_anew(path: P
             each.unlink()
         until(lambda: run.error)
     assert isinstance(run.error, StorageReplaced)
-    assert "there is no database" in str(run.error)
+    assert "does not exist" in str(run.error)
     assert not path.exists()
 
 

@@ -185,7 +185,7 @@ def test_a_plugin_that_cannot_be_made_keeps_no_run_from_its_end(
     assert (done.returncode, worked(tmp_path)) == (0, ["first"]), done.stderr
     (left,) = json.loads(done.stdout)["left"]
     assert (left["task_type"], left["due"]) == ("unmade", 1)
-    assert "passed over: unmade: no licence" in done.stderr
+    assert "skipped: unmade: no licence" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def test_files_that_are_none(queue: QueueManager, tmp_path: Path) -> None:
     refused(tmp_path, StorageError, "no file")
     refused(tmp_path / "queue.db", InvalidParameters, "itself")
     (tmp_path / "text.db").write_text("no database, " * 1000, "utf-8")
-    refused(tmp_path / "text.db", StorageCorrupt, "no SQLite database")
+    refused(tmp_path / "text.db", StorageCorrupt, "not a SQLite database")
     (tmp_path / "empty.db").touch()
     refused(tmp_path / "empty.db", SchemaMismatch, "no table task_queue")
     QueueManager(tmp_path / "tubeq.db").close()

@@ -1,4 +1,4 @@
-"""Tasks that a task makes while it runs: a listing's videos, each to be enriched on its own."""
+"""Tasks that a task creates while it runs: a listing's videos, each to be enriched on its own."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -32,7 +32,7 @@ class EncodedChild(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """What saving did.
+    """The result of saving.
 
     `new_ideas` and `new_tasks` count what the task did not have before, by source id. `cancelled`
     says that a cancel was asked for: then nothing was written.
@@ -61,17 +61,17 @@ class Progress(NamedTuple):
 
     @property
     def open(self) -> int:
-        """Those that are not finished."""
+        """How many are not finished."""
         return self.total - sum(self.by_status[status] for status in FINISHED)
 
     @property
     def completed(self) -> int:
-        """Those that are COMPLETED."""
+        """How many are COMPLETED."""
         return self.by_status[TaskStatus.COMPLETED]
 
     @property
     def failed(self) -> int:
-        """Those that have FAILED for good."""
+        """How many are FAILED."""
         return self.by_status[TaskStatus.FAILED]
 
     def as_dict(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ TubeqError
  |    +-- StorageBusy        another writer held the database for too long
  |    +-- StorageFull        no space left for the database
  |    +-- StorageReadOnly    the database, or its folder, cannot be written
- |    +-- StorageCorrupt     the file is damaged, or no SQLite database
+ |    +-- StorageCorrupt     the file is damaged, or not a SQLite database
  |    +-- StorageReplaced    the file was replaced or removed while it was open: open it again
  |    +-- StorageNotSynced   the change IS stored, but may not be on the disk yet
  |    +-- SchemaMismatch     the schema is newer than this program, or was tampered with
@@ -128,15 +128,15 @@ class PluginNotFound(PluginError):
 
 
 class TransientError(PluginError):
-    """May pass.
+    """The failure may pass.
 
     Args:
         message: what happened.
         retry_after_s: seconds to wait before the next attempt, where the server said so.
         code: a narrower code than "transient".
-        retry_at: when the next attempt makes sense (epoch seconds), where the server named a date.
-        counted: False for "not yet", which is no failure: the task waits, and none of its retries
-            is used up.
+        retry_at: when the next attempt makes sense (epoch seconds), where the server gave a date.
+        counted: False for "not yet", which is not a failure: the task waits, and none of its
+            retries is used up.
     """
 
     code = "transient"

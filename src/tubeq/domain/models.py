@@ -24,12 +24,12 @@ class Columns:
     __slots__ = ()
 
     def keys(self) -> Sequence[str]:
-        """The names that can be subscripted."""
+        """The column names."""
         names: tuple[str, ...] = self._fields  # type: ignore[attr-defined]
         return names
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The column called `name`, or `default` where there is none."""
+        """The column called `name`, or `default` where there is no such column."""
         return getattr(self, name, default)
 
     def time(self, name: str) -> "datetime | None":
@@ -83,9 +83,9 @@ class _TaskColumns(NamedTuple):
 class Task(Columns, _TaskColumns):
     """One task as it was when it was read: a snapshot, never refreshed.
 
-    Fields read as attributes or as columns: `task.status`, `task["status"]`. Texts that end in
-    `_at` are UTC "YYYY-MM-DD HH:MM:SS.ffffff"; `run_after`, `last_heartbeat` and
-    `lease_expires_at` are epoch seconds, as the table keeps them. `task.time("run_after")` and
+    Fields read as attributes or as columns: `task.status`, `task["status"]`. Fields that end in
+        `_at` are UTC "YYYY-MM-DD HH:MM:SS.ffffff"; `run_after`, `last_heartbeat` and
+    `lease_expires_at` are epoch seconds, as the table stores them. `task.time("run_after")` and
     `task.time("created_at")` are datetimes.
     """
 
@@ -93,7 +93,7 @@ class Task(Columns, _TaskColumns):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What the plugin is called with. Decoded at each access: most reads never need it."""
+        """The plugin's arguments. Decoded at each access: most reads never need them."""
         decoded: dict[str, Any] = json.loads(self.parameters_json)
         return decoded
 
@@ -145,11 +145,11 @@ class Idea(NamedTuple):
         source_id: the item's id at its source, such as a video id: unique within a task.
         title: as the source gives it, control characters removed.
         description: may be empty.
-        score: what the plugin's documented formula gives; larger is better.
-        url: where a person can look at it.
+        score: computed by the plugin's documented formula; larger is better.
+        url: a web address for people.
         views: view count, rounded as the listing rounds it.
         duration_s: length in seconds.
-        published_at: UTC "YYYY-MM-DD HH:MM:SS.ffffff"; approximate where the listing is.
+        published_at: UTC "YYYY-MM-DD HH:MM:SS.ffffff"; approximate where the listing's time is.
         extra: whatever else the plugin knows, as a JSON object.
     """
 
@@ -214,7 +214,7 @@ class Result(Columns, _ResultColumns):
 
     @property
     def extra(self) -> dict[str, Any]:
-        """What the plugin knew beyond the columns."""
+        """Further fields from the plugin, beyond the columns."""
         return {} if self.extra_json is None else json.loads(self.extra_json)
 
     def as_dict(self) -> dict[str, Any]:
@@ -227,7 +227,7 @@ class Result(Columns, _ResultColumns):
 class HistoryEntry(NamedTuple):
     """One transition of one task.
 
-    `at` is UTC text; `claim_token` and `worker_id` tell whose claim it was; `detail` is the error
+    `at` is UTC text; `claim_token` and `worker_id` identify the claim; `detail` is the error
     message where there was one.
     """
 
@@ -244,7 +244,7 @@ class TaskResult(NamedTuple):
     Args:
         success: the task is COMPLETED.
         ideas_count: how many ideas were stored.
-        error_message: why not, where `success` is False.
+        error_message: why it failed, where `success` is False.
         error_code: the same for machines.
         claim_lost: another worker holds, or finished, the task: nothing was written.
     """

@@ -1,4 +1,4 @@
-"""Choices with consequences, as values: in which order to claim, when to retry, what to fsync."""
+"""Policies as values: in which order to claim, when to retry, what to fsync."""
 
 from collections.abc import Sequence
 from enum import Enum
@@ -32,9 +32,9 @@ class ClaimStrategy(_Named):
 
     LIFO: newest first. FIFO: oldest first. PRIORITY: largest priority first, then oldest.
     WEIGHTED_RANDOM: a random one, drawn with a chance in proportion to 1 + priority from a sample
-    buffer of 64 neighbours in the order of creation. The buffer is filled from a random place of
-    the queue, again when half of it was drawn, so that the cost does not grow with the queue; one
-    that cannot be filled holds all due tasks. LIFO and FIFO disregard the priority.
+    buffer of 64 neighbours in the order of creation. The buffer is filled from a random position in
+    the queue, and refilled when half of it was drawn, so that the cost does not grow with the
+    queue; if fewer are due, it holds all due tasks. LIFO and FIFO disregard the priority.
     """
 
     LIFO = "lifo"
@@ -46,7 +46,7 @@ class ClaimStrategy(_Named):
 class Durability(_Named):
     """What is on the disk, not only in the operating system's cache, when a call returns.
 
-    FULL: every write. BALANCED: what a caller was promised: created tasks, and finished ones with
+    FULL: every write. BALANCED: what callers rely on: created tasks, and finished ones with
     their results; a power cut may undo a claim or a heartbeat, and the task is done again.
     FAST: nothing at once; a power cut may undo the last writes, in order, never out of order.
     A killed process loses nothing under any of them, and none of them can corrupt the file.
@@ -60,12 +60,13 @@ class Durability(_Named):
 MOST_WAITS = 30
 """How often in a row a task may be deferred ("not yet")."""
 NEVER_CAME = "never_came"
-"""The code of a task that was deferred once more."""
+"""The error code of a task that was deferred once too often."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 60.0, 86_400.0
 
 
 def waits_in_a_row(history: Sequence[HistoryEntry]) -> int:
-    """How often a task was deferred since it last got on, failed otherwise, or was requeued."""
+    """How often a task was deferred since it last made progress, failed otherwise, or was
+    requeued."""
     waits = 0
     for entry in history:
         if entry.event in (TaskEvent.RETRIED, TaskEvent.REQUEUED):
@@ -75,15 +76,15 @@ def waits_in_a_row(history: Sequence[HistoryEntry]) -> int:
 
 
 def next_wait_s(waits: int, asked_s: float, *, grows: bool = True) -> float | None:
-    """How long to wait after another "not yet" without a date; None once it was said too often.
+    """How long to wait after another "not yet" without a date; None once there were too many.
 
-    Each wait is twice as long as the last one, up to a day: most are over soon, and who asks a
-    site every minute for a month is not welcome.
+    Each wait is twice as long as the last one, up to a day: most waits are short, and a site should
+        not be asked every minute for a month.
 
     Args:
-        waits: how often it was said before, in a row.
+        waits: how often the task was deferred before, in a row.
         asked_s: what the site asked for.
-        grows: False where something else makes the waits longer.
+        grows: False where something else lengthens the waits.
     """
     if waits >= MOST_WAITS:
         return None
@@ -101,7 +102,7 @@ class RetryPolicy(_Retries):
 
     The delay before attempt n + 1 is `backoff_s * 2 ** (n - 1)`, at most `backoff_max_s`, with
     "full jitter": drawn evenly between 0 and that (M. Brooker, "Exponential backoff and jitter",
-    AWS Architecture Blog, 2015), but never sooner than the server asked.
+    AWS Architecture Blog, 2015), but never sooner than the server asked for.
 
     Args:
         max_retries: the failure with this number is final.
@@ -127,7 +128,7 @@ class RetryPolicy(_Retries):
         Args:
             failures: how often the task has failed, this time included.
             retry_after_s: what the server asked for.
-            chance: the source of jitter.
+            chance: the random source of the jitter.
 
         Returns:
             The delay, 0 for at once, or None when the failure is final.

@@ -1,9 +1,9 @@
-"""What a plugin is, how it learns that its task is to stop, and how it keeps to limits.
+"""What a plugin is, how it learns that its task is to stop, and how it observes limits.
 
-The worker calls `plugin.scrape(**parameters)` inside `running(stop)`. A plugin that takes long
-calls `check_stop()` between its steps; one that never does simply cannot be cancelled. One that
-finds much saves it as it comes: see `tubeq.plugins.saving`. Around what is to be spared, such as a
-request to a host, it writes `with slot("host:..."):`.
+The worker calls `plugin.scrape(**parameters)` inside `running(stop)`. A long-running plugin calls
+`check_stop()` between its steps; one that never does cannot be cancelled. One that finds many ideas
+saves them as they come: see `tubeq.plugins.saving`. Around what is to be limited, such as a request
+to a host, it writes `with slot("host:..."):`.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class Plugin(Protocol):
     """Anything with `scrape`. A plugin may also have `close()`, called once when its worker ends,
     and its class may name its `parameters`, a subclass of `tubeq.plugins.parameters.Parameters`:
     then tasks can be checked before they are queued. With `limit_keys(parameters)` it says which
-    keys, such as "channel:@handle", a task needs slots for, beside that of its type.
+    keys, such as "channel:@handle", a task needs slots for, in addition to that of its type.
 
     A plugin that declares `parameters` may also have `scrape_checked(wanted)`. Then a worker checks
-    a task's parameters once, and hands the object on: to `scrape_checked` instead of `scrape`, and
-    to `limit_keys`.
+    a task's parameters once, and passes the object to `scrape_checked` instead of `scrape`, and to
+    `limit_keys`.
 
     One plugin object may be called from several threads at once.
     """
@@ -41,23 +41,23 @@ class Plugin(Protocol):
 
         Raises:
             InvalidParameters: they are wrong; the message names which. Never retried.
-            TransientError: worth another try.
-            PermanentError: not worth another try.
+            TransientError: worth another attempt.
+            PermanentError: not worth another attempt.
         """
         ...
 
 
 class Limiter(Protocol):
-    """Who knows the limits; a plugin does not."""
+    """Knows the limits; a plugin does not."""
 
     def slot(self, keys: Sequence[str], check: Callable[[], None]) -> AbstractContextManager[None]:
-        """Slots for all the keys, held inside of the block. While it waits for them it calls
+        """Slots for all the keys, held inside the block. While it waits for them it calls
         `check`, and what that raises ends the wait."""
         ...
 
 
 Stop = Callable[[], "str | None"]
-"""Says why the task is to stop, or None while it may go on. Called often: it must be cheap."""
+"""Returns why the task is to stop, or None while it may go on. Called often: it must be cheap."""
 
 
 class Saver(Protocol):
@@ -82,17 +82,17 @@ class Saver(Protocol):
 
 
 class running:  # noqa: N801 - used as contextlib's own are
-    """Within this block, in this thread, a task is being run. Blocks nest; the inner one counts.
+    """Within this block, in this thread, a task is being run. Blocks nest; the innermost applies.
 
-    A thread that a plugin starts itself inherits nothing: hand it `contextvars.copy_context()`.
+    A thread that a plugin starts itself inherits nothing: pass it `contextvars.copy_context()`.
 
     Args:
         stop: decides whether the task may go on.
-        saver: keeps what it saves.
+        saver: stores what it saves.
         limiter: what `slot` asks.
     """
 
-    # A class, and one variable for all three: each task pays for it.
+    # A class, and one variable for all three: the cost is paid by each task.
     __slots__ = ("_token", "limiter", "saver", "stop")
 
     def __init__(
@@ -117,12 +117,12 @@ _run: ContextVar[running] = ContextVar("tubeq_run", default=_NOBODY)
 
 
 def current_saver() -> Saver | None:
-    """Who keeps what the task being run in this thread saves; None outside of a worker."""
+    """The saver of the task being run in this thread; None outside a worker."""
     return _run.get().saver
 
 
 def stop_requested() -> bool:
-    """Whether the task being run in this thread is to stop. False outside of a worker."""
+    """Whether the task being run in this thread is to stop. False outside a worker."""
     stop = _run.get().stop
     return stop is not None and stop() is not None
 
@@ -148,7 +148,7 @@ def permit(*keys: str, check: Callable[[], None] = check_stop) -> AbstractContex
 
 def slot(*keys: str, check: Callable[[], None] = check_stop) -> AbstractContextManager[None]:
     """A `with` block that holds a slot for each of the keys that a rule limits, and waits for
-    them before it begins. Outside of a worker, and where no rule is, it does nothing.
+    them before it begins. Outside a worker, and without a rule, it does nothing.
 
     Args:
         keys: such as "host:www.youtube.com".

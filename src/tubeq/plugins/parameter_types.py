@@ -1,4 +1,5 @@
-"""Types of parameters: which values each takes, how it reads them, and what it calls them."""
+"""Types of parameters: which values each takes, how it reads them, and how messages describe
+them."""
 
 from __future__ import annotations
 
@@ -12,15 +13,15 @@ from typing import Any, NamedTuple, Protocol
 from tubeq.domain.handles import composed
 from tubeq.plugins.text import bare, plain_text
 
-_MOST_CHARACTERS = 1000  # of any text: nothing here is longer, and patterns need not meet more
+_MOST_CHARACTERS = 1000  # of any text: no value is longer, and patterns need not match more
 
 
 class Refused(ValueError):
-    """A reader's answer to a value that it does not take; its text, if any, is a hint."""
+    """Raised by a reader for a value that it does not take; its text, if any, is a hint."""
 
 
 class Implied(NamedTuple):
-    """A value that says what other parameters are as well, such as the address of a channel's tab.
+    """A value that also implies other parameters, such as the address of a channel's tab.
 
     Args:
         value: the parameter's own.
@@ -53,18 +54,18 @@ class Kind(Protocol):
         """The value as the plugin uses it; or that as Implied.
 
         Raises:
-            Refused: it is none of these values.
+            Refused: it is not one of these values.
         """
         ...
 
     def from_text(self, text: str) -> Any:
-        """The value that is meant where only text can be written; what cannot be meant stays text,
-        and is refused by `read`."""
+        """The value that a text stands for, where only text can be written; other text is returned
+        unchanged, and refused by `read`."""
         ...
 
 
 class _AsWritten:
-    """A kind whose values are written as they are."""
+    """A type whose values are written as they are."""
 
     def from_text(self, text: str) -> Any:
         return text
@@ -143,7 +144,7 @@ class Flag:
 
 @dataclass(frozen=True)
 class Text(_AsWritten):
-    """Text with something in it, and without characters that deceive. Spaces around it go."""
+    """Non-empty text without misleading characters. Spaces around it are removed."""
 
     most: int
 
@@ -186,12 +187,12 @@ class Day(_AsWritten):
 
 @dataclass(frozen=True)
 class Name(_AsWritten):
-    """A name in one of its ways to be written, such as an id or an address.
+    """A name in any of its spellings, such as an id or an address.
 
     Args:
-        reader: gives the one way that the plugin uses, or that as Implied, made from nothing but
-            what it recognised; gets no text that is longer than 1,000 characters, or holds one
-            that deceives.
+        reader: returns the spelling that the plugin uses, or that as Implied, made only from what
+            it recognised; it is never called with a text that is longer than 1,000 characters, or
+            has a misleading one.
     """
 
     wanted: str
@@ -212,7 +213,7 @@ class Name(_AsWritten):
 def _text(value: Any) -> str:
     """
     Raises:
-        Refused: it is no string, or a very long one.
+        Refused: it is not a string, or a very long one.
     """
     if isinstance(value, (int, float)):  # 1984 is a title, and 12345678901 can be a video's id
         raise Refused(f'write it in quotes: "{json.dumps(value)}"' if _is_short(value) else "")

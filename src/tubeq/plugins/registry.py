@@ -1,6 +1,6 @@
-"""Task types, and the plugins that do them: the entry points of group `tubeq.plugins`.
+"""Task types and their plugins: the entry points of group `tubeq.plugins`.
 
-A package adds a task type by naming a factory, a class as a rule, and a named variant of one by
+A package adds a task type by naming a factory, usually a class, and a named variant of one by
 naming a Preset:
 
     [project.entry-points."tubeq.plugins"]
@@ -9,7 +9,7 @@ naming a Preset:
     [project.entry-points."tubeq.presets"]
     "youtube_channel.shorts" = "tubeq.plugins.youtube.channel:SHORTS"
 
-Nothing is imported before it is used, so that another plugin costs those nothing who do not use it.
+Nothing is imported before it is used, so that a plugin costs nothing until it is used.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ GROUP = "tubeq.plugins"
 PRESET_GROUP = "tubeq.presets"
 
 around_plugins: Callable[[], AbstractContextManager[object]] = nullcontext
-"""Entered around whatever is imported here, which may print: a program whose standard output must
-stay clean, such as `tubeq`, replaces this."""
+"""Entered around every import here, as imported modules may print: a program whose standard output
+must stay clean, such as `tubeq`, replaces this."""
 
 Checker = Callable[[Mapping[str, Any]], "tuple[str, dict[str, Any]]"]
 
@@ -58,7 +58,7 @@ def get_plugin(task_type: str, **settings: Any) -> Plugin:
 
     Args:
         task_type: the entry point's name.
-        settings: handed to the factory, such as `proxy`.
+        settings: passed to the factory, such as `proxy`.
 
     Raises:
         PluginNotFound: no installed package offers the type, or its plugin cannot be imported.
@@ -97,7 +97,7 @@ def get_preset(name: str) -> Preset:
     """The named variant of a task type.
 
     Raises:
-        PluginNotFound: there is none of that name, or it cannot be imported.
+        PluginNotFound: there is no preset of that name, or it cannot be imported.
     """
     preset: Preset = _loaded(PRESET_GROUP, name, preset_names())
     return preset
@@ -113,9 +113,9 @@ def checker(name: str) -> Checker:
         name: a task type, or a preset's name.
 
     Returns:
-        From parameters, which win over the preset's, to the task type and all parameters, text in
-        Unicode's composed form. It raises InvalidParameters where the plugin would not take them;
-        the message says why.
+        A function from parameters, which override the preset's, to the task type and all
+        parameters, with text in Unicode's composed form. It raises InvalidParameters where the
+        plugin would not take them; the message says why.
 
     Raises:
         PluginNotFound: nothing has that name, or it cannot be imported.
@@ -138,8 +138,8 @@ def checker(name: str) -> Checker:
 
 
 def declared_by(name: str) -> dict[str, Declared] | None:
-    """The parameters of a task type, or of a preset's, by their names; None where its plugin does
-    not say.
+    """The parameters of a task type, or of a preset's, by name; None where its plugin does not
+    declare them.
 
     Raises:
         PluginNotFound: as `checker`.
@@ -160,7 +160,7 @@ def _loaded(group: str, name: str, known: list[str]) -> Any:
         try:
             with around_plugins():
                 return entry.load()
-        except (Exception, SystemExit) as error:  # a module may raise anything as it is imported
+        except (Exception, SystemExit) as error:  # a module may raise anything when imported
             reason = error if isinstance(error, (ImportError, AttributeError)) else repr(error)
             what = "the plugin of task type" if group == GROUP else "preset"
             message = f"{what} {name!r} cannot be imported: {reason}"

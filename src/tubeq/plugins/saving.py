@@ -1,5 +1,5 @@
-"""Saving while a task runs: for plugins that find more than they can hold, or than one attempt
-should lose.
+"""Saving while a task runs: for plugins that find more than fits in memory, or than one failed
+attempt should lose.
 
     def scrape(self, channel):
         reached = cursor() or {"page": 0}
@@ -8,9 +8,9 @@ should lose.
             save(page, tasks, {"page": number + 1})
         return []
 
-Whatever was saved stays, whatever becomes of the attempt; the next one, be it after a failure or
-after the worker was killed, gets the cursor and goes on from there. A plugin that returns a list
-needs none of this.
+What was saved stays, even if the attempt fails; the next attempt, be it after a failure or after
+the worker was killed, gets the cursor and goes on from there. A plugin that returns a list does not
+need this.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = [
 
 
 def can_save() -> bool:
-    """Whether what is saved is kept: in a worker it is. Elsewhere a plugin returns all it found."""
+    """Whether what is saved is stored, as in a worker. Elsewhere a plugin returns all it found."""
     return current_saver() is not None
 
 
@@ -45,17 +45,17 @@ def save(
     tasks: Iterable[ChildTask] = (),
     cursor: Mapping[str, Any] | None = None,
 ) -> Saved:
-    """Store ideas of the running task, create child tasks, and remember where it is: all of it,
-    or nothing, with one transaction.
+    """Store ideas of the running task, create child tasks, and remember where it is, in one atomic
+    transaction.
 
-    Ideas are stored once per `source_id`, and so are child tasks created, whatever attempt saves
-    them. Saving counts as a heartbeat: the task's time limit starts again, and if anything was new,
-    so do its counts of failures. Outside of a worker it does nothing.
+    Ideas are stored, and child tasks created, once per `source_id`, whichever attempt saves them.
+        Saving counts as a heartbeat: the task's time limit starts again, and if anything was new,
+    so do its counts of failures. Outside a worker it does nothing.
 
     Args:
         ideas: as a plugin may return them.
-        tasks: each a task of its own from now on, retried and failing on its own.
-        cursor: a JSON object, at most 64 KiB as text; None leaves the last one.
+        tasks: each becomes an independent task, with its own retries and failures.
+        cursor: a JSON object, at most 64 KiB as text; None keeps the last one.
 
     Returns:
         How many of them the task did not have yet.
@@ -82,7 +82,7 @@ def cursor() -> dict[str, Any] | None:
 
 
 def saved_count() -> int:
-    """How many ideas of this task are stored, from whatever attempt. 0 outside of a worker.
+    """How many ideas of this task are stored, from all attempts. 0 outside a worker.
 
     Raises:
         StorageError: the database cannot be read.
@@ -95,7 +95,7 @@ class Collected:
     """A saver for tests of plugins: keeps what is saved in plain lists, each source id once.
 
     Args:
-        cursor: what an earlier attempt is to have left.
+        cursor: what an earlier attempt is supposed to have saved.
     """
 
     def __init__(self, cursor: Mapping[str, Any] | None = None) -> None:

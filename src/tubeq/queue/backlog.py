@@ -1,4 +1,4 @@
-"""`queue.backlog`: what is left to be done, type by type, for workers and those who watch them."""
+"""`queue.backlog`: what is left to be done, type by type, for workers and their supervisors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which queued tasks nobody is going to do: their types have no live worker."""
+"""Which queued tasks no worker is going to do: their types have no live worker."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ database; after this long without one it counts as dead."""
 
 
 def is_live(worker: WorkerInfo, now: float) -> bool:
-    """Whether a registered worker works, as far as can be told from here."""
+    """Whether a registered worker is alive, as far as can be seen from here."""
     if worker.stop_requested or now - worker.last_seen > _SILENT_S:
         return False
     import socket
@@ -34,5 +34,5 @@ def types_without_worker(
 
 
 def unworked_types(queue: QueueManager) -> list[str]:
-    """The same of a whole queue."""
+    """The same for a whole queue."""
     return types_without_worker(queue.backlog.open_types(), queue.workers())

@@ -1,4 +1,4 @@
-"""A task for which it is too early: for how long it waits, and when it has waited too often."""
+"""A task for which it is too early: how long it waits, and when it has waited too often."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ QUEUE_MANAGER = {
 
 
 class _Moved:
-    """An attribute whose value is that of another one.
+    """An attribute that returns the value of another one.
 
     Args:
         new: the new spelling, with dots, from the same object.

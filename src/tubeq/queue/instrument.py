@@ -1,4 +1,4 @@
-"""The one place that every verb of a queue, and every attempt of a worker, passes.
+"""The one place through which every verb of a queue and every attempt of a worker passes.
 
 >>> from tubeq import QueueManager
 >>> from tubeq.queue import instrument
@@ -9,10 +9,11 @@
 >>> [(event.name, event.outcome) for event in seen]
 [('create_task', 'ok')]
 
-While nothing is subscribed, it costs nothing: the first subscriber replaces the verbs in their
-classes by functions that measure them, and the last one to leave puts them back. So a bound method
-that was looked up before stays as it was. A subscriber hears of all queues of its process, in the
-thread that called the verb, after it: what a subscriber raises is logged, once, and harms nothing.
+Without subscribers it costs nothing: the first subscriber replaces the verbs in their classes by
+    functions that measure them, and when the last one unsubscribes, they are restored. So a bound
+    method that was looked up before is not measured. A subscriber gets the events of all queues of
+    its process, in the thread that called the verb, after the call: an exception of a subscriber is
+    logged, once, and otherwise ignored.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ class Event(NamedTuple):
         duration_s: how long it took.
         outcome: "ok"; else the error's code ("claim_lost"), or its class's name where it has none.
             Of an attempt: the code of its result.
-        attributes: what it was about, as far as that is known: task_id, task_type, worker_id, key,
-            status, limit, code; and `count`, of what a verb returned many of.
+        attributes: what it was about, as far as known: task_id, task_type, worker_id, key,
+            status, limit, code; and `count`, for a verb that returns several things.
     """
 
     name: str
@@ -96,7 +97,7 @@ def subscribe(subscriber: Subscriber) -> Callable[[], None]:
     """Have `subscriber` called after every verb and attempt of this process.
 
     Returns:
-        What ends that.
+        A function that unsubscribes.
     """
     subscription = _Subscription(subscriber)
     _change(lambda before: (*before, subscription))

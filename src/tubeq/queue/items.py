@@ -1,4 +1,4 @@
-"""`queue.items`: the catalogue of items, one a source id, over the results of all tasks."""
+"""`queue.items`: the catalogue of items, one for each source id, over the results of all tasks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class QueueItems:
         """Items that were searched for, or all, sorted as the query says. See ItemQuery.
 
         Raises:
-            InvalidParameters: nothing can be searched for so.
+            InvalidParameters: the search text is not valid.
             StorageError: this SQLite cannot search texts.
         """
         return self._storage.items.list_items(query)
@@ -41,7 +41,7 @@ class QueueItems:
         """What is known of one item; None for an unknown one.
 
         Args:
-            growth_over_s: over how many seconds its growth is.
+            growth_over_s: the period of its growth, in seconds.
 
         Raises:
             InvalidParameters: `growth_over_s` is not a span of time.
@@ -58,12 +58,12 @@ class QueueItems:
         return self._storage.items.count_items()
 
     def fold(self, progress: OnProgress | None = None) -> int:
-        """Take new results into their items, as every other verb does first; how many there
+        """Fold new results into their items, as every other verb does first; how many there
         were."""
         return self._storage.items.fold(progress)
 
     def count_unfolded(self) -> int:
-        """How many results no item knows of yet: a queue that was opened to be read folds none."""
+        """How many results are not folded yet: a queue that was opened read-only folds none."""
         return self._storage.items.count_unfolded()
 
     def export(
@@ -79,7 +79,7 @@ class QueueItems:
         """Write all items, or all results, to a file; how many rows. See queue.export.
 
         Raises:
-            InvalidParameters: there is something at `path`, or it cannot be written to.
+            InvalidParameters: `path` exists already, or cannot be written to.
             StorageError: it cannot be read, or written.
         """
         from tubeq.queue.export import export

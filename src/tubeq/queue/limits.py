@@ -36,7 +36,7 @@ class QueueLimits:
         per_s: float | None = None,
         burst: int = 1,
     ) -> LimitRule:
-        """Limit what workers do at once, and how often; instead of what limited the key before.
+        """Limit what workers do at once, and how often; replaces an earlier limit of the key.
 
         Args:
             key: "host:NAME", "channel:@HANDLE" or "type:TASK_TYPE", or a prefix that ends in `*`.
@@ -52,7 +52,7 @@ class QueueLimits:
         return rule
 
     def delete(self, key: str) -> bool:
-        """Limit the key no more; whether it was limited by that very key.
+        """Remove the limit of the key; whether exactly that key had one.
 
         Raises:
             InvalidParameters: it is not a key.
@@ -72,7 +72,7 @@ class QueueLimits:
     # Slots --------------------------------------------------------------------------------------
 
     def take(self, keys: Sequence[str], holder: Holder, lease_s: float) -> Grant | Refusal:
-        """Take a slot of each of the keys, or of none. See Limits.take."""
+        """Take a slot for each of the keys, or none at all. See Limits.take."""
         return self._limits.take(keys, holder, _checked_lease(lease_s))
 
     def release(self, grant: Grant) -> None:
@@ -84,13 +84,13 @@ class QueueLimits:
         self._limits.extend(holder, _checked_lease(lease_s))
 
     def slots(self) -> builtins.list[Slot]:
-        """Which worker holds what of the limits now."""
+        """Which worker holds which slots now."""
         return self._limits.slots()
 
     # Pauses -------------------------------------------------------------------------------------
 
     def pauses(self) -> builtins.list[Breaker]:
-        """What is paused, or tried again after a pause: see domain.breaker."""
+        """Breakers that are open or probing: see domain.breaker."""
         return self._limits.breakers()
 
     def pause_s(self, key: str) -> float:
@@ -104,7 +104,7 @@ class QueueLimits:
     def report(
         self, key: str, holder: Holder, verdict: Verdict, code: str, policy: BreakerPolicy
     ) -> Breaker | None:
-        """Say how the holder's task ended. See Limits.report."""
+        """Report how the holder's task ended. See Limits.report."""
         return self._limits.report(key, holder, verdict, code, policy)
 
     def resume(self, key: str) -> bool:

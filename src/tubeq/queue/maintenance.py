@@ -1,4 +1,4 @@
-"""`queue.maintenance`: what keeps a queue's database small, sound and safe."""
+"""`queue.maintenance`: prune, back up, check and import."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class QueueMaintenance:
 
         Raises:
             InvalidParameters: it is the queue's own file.
-            StorageError: it is none such, or the queue has no file.
+            StorageError: it is not such a file, or the queue has no file.
         """
         from pathlib import Path
 
@@ -83,5 +83,5 @@ class QueueMaintenance:
         return imported
 
     def check(self) -> list[str]:
-        """What is wrong with the stored data, a sentence each; empty when all is well."""
+        """What is wrong with the stored data, a sentence each; empty when nothing is wrong."""
         return self._storage.maintenance.check()

@@ -1,4 +1,4 @@
-"""QueueManager: what programs call to create tasks, to look at them and to work them."""
+"""QueueManager: what programs call to create, read and process tasks."""
 
 from __future__ import annotations
 
@@ -35,25 +35,25 @@ if TYPE_CHECKING:
 @moved(QUEUE_MANAGER)
 @instrument.verbs()
 class QueueManager:
-    """The queue in one database file: the one door to it.
+    """The queue in one database file: all access goes through it.
 
     The verbs of tasks are methods; the others belong to `limits` (what workers may do at once, how
     often, and what is paused), `items` (the catalogue over all results), `maintenance` (prune,
     backup, check, import), `backlog` (what is left to be done) and `register` (of workers).
 
-    At most one completion of a task is accepted; what is written with it is written exactly once.
+    At most one completion of a task is accepted; what it writes is written exactly once.
 
     Args:
-        db_path: the SQLite file; created where it does not exist. ":memory:" for a queue that
-            lives in this object only.
-        durability: what is on the disk when a call returns: "full", "balanced" or "fast".
+        db_path: the SQLite file; created where it does not exist. ":memory:" for a queue in this
+            object only.
+        durability: what is on disk when a call returns: "full", "balanced" or "fast".
         busy_timeout_s: seconds that a write waits for other writers before StorageBusy.
         clock: the source of time.
         storage: an opened storage, instead of a path.
         create: whether a file that is not there is created.
         read_only: open one that cannot be written. See open_storage.
         check_parameters: such as `tubeq.plugins.registry.checker`; None checks only that parameters
-            are JSON, so that tasks for workers elsewhere are taken.
+            are JSON, so that tasks for workers elsewhere are accepted.
 
     Raises:
         InvalidParameters: the path is empty, or an address such as "file:queue.db".
@@ -123,8 +123,8 @@ class QueueManager:
         return self._create([task])[0]
 
     def create_tasks(self, tasks: Iterable[NewTask | EncodedTask]) -> list[str]:
-        """Create many tasks in one transaction, all or none; their ids, in order. What
-        `checked_task` returned is not checked again.
+        """Create many tasks in one transaction, all or none; their ids, in order. Tasks from
+        `checked_task` are not checked again.
 
         Raises:
             InvalidParameters, PluginNotFound: as `create_task`; nothing was created.
@@ -133,7 +133,7 @@ class QueueManager:
         return self._create(checked) if checked else []
 
     def _create(self, tasks: list[EncodedTask]) -> list[str]:
-        # While the disk is still busy with it: a power cut before that is one before the call.
+        # While the disk is still writing it: a power cut before that is one before the call.
         return self._storage.create(tasks, when_visible=partial(self._wake, tasks))
 
     def _wake(self, tasks: Sequence[EncodedTask]) -> None:
@@ -146,7 +146,7 @@ class QueueManager:
         """The task as it is now.
 
         Raises:
-            TaskNotFound: there is none.
+            TaskNotFound: there is no such task.
         """
         return self._storage.get(task_id)
 
@@ -171,7 +171,7 @@ class QueueManager:
         """The task's stored ideas; with `of_children`, those of the tasks that it made.
 
         Raises:
-            TaskNotFound: there is none.
+            TaskNotFound: there is no such task.
         """
         results = self._storage.children.results if of_children else self._storage.results
         return results(task_id, limit=checked_whole("limit", limit))
@@ -188,7 +188,7 @@ class QueueManager:
         """Every transition of the task, oldest first.
 
         Raises:
-            TaskNotFound: there is none.
+            TaskNotFound: there is no such task.
         """
         return self._storage.history(task_id)
 
@@ -249,7 +249,7 @@ class QueueManager:
         """Complete many tasks with one transaction and one sync. See Storage.complete_many.
 
         Returns:
-            The claims that were no longer held: of those nothing is written.
+            The claims that were no longer held: nothing is written for these.
         """
         return self._storage.complete_many(
             [Completion(each.claim, checked_ideas(each.ideas), each.result) for each in completions]
@@ -284,7 +284,7 @@ class QueueManager:
         return self._woken(task)
 
     def _woken(self, task: Task) -> Task:
-        """The task, an idle worker woken where it is QUEUED: it learns when the task falls due."""
+        """The task; where it is QUEUED, wakes an idle worker, which notes when it falls due."""
         if task.status is TaskStatus.QUEUED:
             self._waker.wake(task.task_type, 1)
         return task
@@ -301,19 +301,19 @@ class QueueManager:
     ) -> Task:
         """Report that it is too early for the task: it waits, and no failure is counted.
 
-        A task that is "not yet" for the 31st time in a row has FAILED, with the code "never_came".
+        A task that is "not yet" for the 31st time in a row fails with the code "never_came".
 
         Args:
             retry_after_s: for how long at least; see `domain.policies.next_wait_s`.
-            retry_at: a date (epoch seconds) that stands for itself.
-            got_on: the attempt saved something new: what was said before does not matter any more.
+            retry_at: a date (epoch seconds), used as given.
+            got_on: the attempt saved something new, so earlier waits no longer count.
 
         Returns:
             The task as it is then: QUEUED, FAILED, or CANCELLED where that was asked for.
 
         Raises:
             ClaimLost: the claim is no longer held.
-            InvalidParameters: a number is none.
+            InvalidParameters: a number is wrong.
         """
         from tubeq.queue.deferring import defer
 
@@ -353,7 +353,7 @@ class QueueManager:
         With `claim` the write is fenced. `columns` are the other fields of Idea.
 
         Raises:
-            TaskNotFound: there is none.
+            TaskNotFound: there is no such task.
             ClaimLost: the claim is no longer held.
         """
         idea = {"source_id": source_id, "title": title, "score": score, "description": description}
@@ -392,17 +392,17 @@ class QueueManager:
         """The tasks that this one made, newest first.
 
         Raises:
-            TaskNotFound: there is none.
+            TaskNotFound: there is no such task.
         """
         checked_whole("limit", limit)
         wanted = None if status is None else checked_status(status)
         return self._storage.children.of(task_id, status=wanted, limit=limit)
 
     def progress(self, task_id: str) -> Progress:
-        """How many children the task has, by status and error code. Looks at no other tasks.
+        """How many children the task has, by status and error code. Reads no other tasks.
 
         Raises:
-            TaskNotFound: there is none.
+            TaskNotFound: there is no such task.
         """
         return self._storage.children.progress(task_id)
 
@@ -440,11 +440,11 @@ class QueueManager:
         """Cancel a queued task, or ask the worker of a running one to end it.
 
         Args:
-            children: cancel those that are not finished as well, also of a task that is finished
-                itself: who cancels a listing wants its videos no more.
+            children: also cancel the unfinished ones, even if the task itself is finished: a
+                cancelled listing's videos are no longer wanted.
 
         Raises:
-            TaskNotFound: there is none.
+            TaskNotFound: there is no such task.
             IllegalTransition: it is finished, and there is no child to be cancelled.
         """
         try:
@@ -480,7 +480,7 @@ class QueueManager:
         return asked
 
     def close(self) -> None:
-        """Let go of the database. Closing twice is no error."""
+        """Close the database. Closing twice is not an error."""
         self._waker.close()
         self._storage.close()
 

@@ -1,4 +1,4 @@
-"""`queue.register`: what a worker says of itself, and what its supervisor finds of it."""
+"""`queue.register`: what a worker reports of itself, and its supervisor reads."""
 
 from __future__ import annotations
 
@@ -24,15 +24,16 @@ class WorkerRegister:
         self._storage = storage
 
     def add(self, info: WorkerInfo) -> None:
-        """Make a worker known, or replace what is known of it."""
+        """Register a worker, or replace its registration."""
         self._storage.register_worker(info)
 
     def seen(self, worker_id: str) -> bool:
-        """Note that the worker lives; whether it is asked to stop. False for an unknown one."""
+        """Record a heartbeat of the worker; whether it is asked to stop. False for an unknown
+        one."""
         return self._storage.worker_seen(worker_id)
 
     def remove(self, worker_id: str) -> None:
-        """Take a worker off the register. Unknown ones are no error."""
+        """Remove a worker from the register. An unknown one is not an error."""
         self._storage.forget_worker(worker_id)
 
     def held_by(self, worker_id: str) -> list[Task]:

@@ -1,4 +1,4 @@
-"""What may enter the queue. Each refusal names the value and what would be right."""
+"""What may enter the queue. Each error names the value and what would be right."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def _is_task_type(name: str) -> bool:
 
 
 def checked_task_type(task_type: object) -> str:
-    """A task type: a lower-case word. It is part of an index key, so its alphabet is closed.
+    """A task type: a lower-case word. It is part of an index key, so its characters are restricted.
 
     Raises:
-        InvalidParameters: it is none.
+        InvalidParameters: it is not one.
     """
     if not isinstance(task_type, str) or not _is_task_type(task_type):
         raise InvalidParameters(
-            f"task_type {task_type!r:.120} is no name: use lower-case letters, digits, '_', '-' "
+            f"task_type {task_type!r:.120} is not a name: use lower-case letters, digits, '_', '-' "
             "and '.', at most 100, a letter first"
         )
     return task_type
@@ -65,7 +65,7 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
     """The path of a database that several processes open; it need not exist.
 
     Returns:
-        It, from the root: where the process stands may change.
+        The absolute path: the current directory may change.
 
     Raises:
         InvalidParameters: it is empty, an address, or ":memory:", which no other process reaches.
@@ -85,15 +85,15 @@ def encoded_parameters(parameters: object, name: str = "parameters") -> str:
         name: what messages call them.
 
     Raises:
-        InvalidParameters: they are no JSON object, or larger than 64 KiB.
+        InvalidParameters: they are not a JSON object, or larger than 64 KiB.
     """
-    if not isinstance(parameters, (dict, Mapping)):  # dict first: the other takes its time
+    if not isinstance(parameters, (dict, Mapping)):  # dict first: the ABC check is slow
         raise InvalidParameters(f"{name} must be a JSON object, not {type(parameters).__name__}")
     try:
         text = encode(parameters if type(parameters) is dict else dict(parameters))
         size = len(text) if text.isascii() else len(text.encode())
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidParameters(f"{name} are no JSON object: {error}") from None
+        raise InvalidParameters(f"{name} are not a JSON object: {error}") from None
     if size > MAX_PARAMETERS_BYTES:
         raise InvalidParameters(
             f"{name} are {size} bytes as JSON: the limit is {MAX_PARAMETERS_BYTES}"
@@ -102,16 +102,17 @@ def encoded_parameters(parameters: object, name: str = "parameters") -> str:
 
 
 CheckParameters = Callable[[str], Callable[[Mapping[str, Any]], "tuple[str, dict[str, Any]]"]]
-"""From a task type, or a preset's name, to what checks parameters: it returns the task type and all
-parameters, or raises InvalidParameters. `tubeq.plugins.registry.checker` is one; the queue itself
-knows no plugins."""
+"""Maps a task type, or a preset's name, to a function that checks parameters: it returns the task
+type and all parameters, or raises InvalidParameters. `tubeq.plugins.registry.checker` is one; the
+queue itself knows no plugins."""
 
 
 def checked_task(task: NewTask | EncodedTask, check: CheckParameters | None = None) -> EncodedTask:
-    """The task as storages take it, if it may be created; one that is checked already as it is.
+    """The task as storages take it, if it may be created; one that is already checked is returned
+    unchanged.
 
     Args:
-        task: what was asked for.
+        task: the task to be created.
         check: looks up how parameters are checked; None checks only that they are JSON.
 
     Raises:
@@ -129,7 +130,7 @@ def checked_task(task: NewTask | EncodedTask, check: CheckParameters | None = No
 def encoded_task(
     task_type: object, parameters: object, priority: object, run_after: object, key: object
 ) -> EncodedTask:
-    """As checked_task, of what a NewTask is made of: one task a call needs no NewTask.
+    """As checked_task, from the fields of a NewTask: a call with one task needs no NewTask.
 
     Raises:
         InvalidParameters: a value is wrong.
@@ -148,24 +149,24 @@ def encoded_task(
 
 
 def checked_request(request: ClaimRequest) -> ClaimRequest:
-    """The request, if tasks may be claimed so.
+    """The request, if it is valid.
 
     Raises:
-        InvalidParameters: its lease is none.
+        InvalidParameters: its lease is not valid.
     """
     checked_span("lease_s", request.lease_s, above_zero=True)
     return request
 
 
 class CheckedIdeas(list[Idea]):
-    """Ideas that `checked_idea` let pass: what is handed on so need not be checked again."""
+    """Ideas that `checked_idea` accepted: they need not be checked again."""
 
 
 def checked_ideas(items: Iterable[Idea | Mapping[str, Any]]) -> list[Idea]:
     """Ideas that can be stored.
 
     Raises:
-        InvalidParameters: one is none; the message shows it.
+        InvalidParameters: one cannot be stored; the message shows it.
     """
     if type(items) is CheckedIdeas:
         return items
@@ -173,10 +174,10 @@ def checked_ideas(items: Iterable[Idea | Mapping[str, Any]]) -> list[Idea]:
 
 
 def checked_idea(item: Idea | Mapping[str, Any]) -> Idea:
-    """An idea that can be stored, of one or of a mapping.
+    """An idea that can be stored, from an idea or a mapping.
 
     Raises:
-        InvalidParameters: it is none; the message shows it.
+        InvalidParameters: it cannot be stored; the message shows it.
     """
     idea = Idea.of(item)
     score, views, duration_s = idea.score, idea.views, idea.duration_s
@@ -230,7 +231,7 @@ def checked_status(status: TaskStatus | str) -> TaskStatus:
     """A status by its name.
 
     Raises:
-        InvalidParameters: there is none of that name.
+        InvalidParameters: there is no status of that name.
     """
     try:
         return TaskStatus(status.upper() if isinstance(status, str) else status)

@@ -1,7 +1,7 @@
-"""Where tasks live. `open_storage` is the only place that chooses a back end.
+"""Where tasks are stored. `open_storage` is the only place that chooses a back end.
 
-For a database that cannot be opened as a queue, being damaged or missing, there are `diagnose` and
-`restore`.
+For a database that is damaged or missing, and so cannot be opened as a queue, there are `diagnose`
+and `restore`.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def open_storage(
 
     Args:
         target: a path to a SQLite file, or ":memory:" for the reference model in this process. The
-            path is resolved once: links, and where the process stands, may change afterwards.
-        durability: what is on the disk when a call returns.
+            path is resolved once: links and the current directory may change afterwards.
+        durability: what is on disk when a call returns.
         busy_timeout_s: seconds that a write waits for other writers before it raises StorageBusy.
         clock: the source of time.
         create: whether a file that is not there is created.
@@ -42,7 +42,7 @@ def open_storage(
 
     Raises:
         InvalidParameters: `target` is not a path: empty, or an address such as "file:queue.db".
-        StorageError: one of its subclasses; the message says what is wrong with the file and what
+        StorageError: a subclass of it; the message says what is wrong with the file and what
             to do.
     """
     from pathlib import Path
@@ -81,13 +81,13 @@ def restore(
     Args:
         path: the database; it may be missing or damaged.
         backup: the file that `QueueManager.backup` made; it is only read.
-        force: also while workers live: they are asked to stop.
-        progress: called now and then with the pages that are copied, and their total.
+        force: restore even while workers run: they are asked to stop.
+        progress: called periodically with the number of copied pages and their total.
         clock: the source of time.
 
     Raises:
         InvalidParameters: there is no such backup, or it is the database itself.
-        StorageError: one of its subclasses; the database is as it was.
+        StorageError: a subclass of it; the database is unchanged.
     """
     from pathlib import Path
 
@@ -103,11 +103,11 @@ def diagnose(path: str | os.PathLike[str], *, within_s: float | None = None) -> 
     """What reading the database at `path` shows; nothing is created, migrated or changed.
 
     Args:
-        within_s: give up the look for damage after so many seconds: a large file takes a while.
+        within_s: stop the check for damage after this many seconds: a large file takes a while.
 
     Raises:
         InvalidParameters: it is not a path.
-        StorageError: nothing can be kept there; the message says why and what to do.
+        StorageError: no database can be kept there; the message says why and what to do.
     """
     from tubeq.storage.sqlite.diagnosis import diagnose as diagnose_sqlite
 
@@ -115,7 +115,7 @@ def diagnose(path: str | os.PathLike[str], *, within_s: float | None = None) -> 
 
 
 def engine() -> Engine:
-    """The library under databases in files: its version, and whether it can be used."""
+    """The library behind file databases: its version, and whether it can be used."""
     from tubeq.storage.sqlite.diagnosis import engine as sqlite_engine
 
     return sqlite_engine()

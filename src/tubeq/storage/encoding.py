@@ -1,4 +1,4 @@
-"""JSON as the storages keep it."""
+"""JSON as the storages store it."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def as_json(value: Mapping[str, Any] | None) -> str | None:
     """A JSON object as text; None stays None.
 
     Raises:
-        InvalidParameters: it holds what JSON cannot.
+        InvalidParameters: it holds a value that JSON cannot represent.
     """
     try:
         if value is None:
             return None
         return encode(dict(value))
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidParameters(f"a result is no JSON object: {error}") from None
+        raise InvalidParameters(f"a result is not a JSON object: {error}") from None
 
 
 def reported(result: Mapping[str, Any] | None, ideas: Sequence[Idea]) -> Mapping[str, Any] | None:

@@ -10,13 +10,13 @@ from string import Template
 
 @cache
 def load_queries(backend: str, file: str = "queries") -> dict[str, str]:
-    """Statements by name, comments dropped and references to each other filled in.
+    """Statements by name, comments dropped and references between them filled in.
 
-    `$pick` and `$change` are left in place: the claims fill them.
+    `$pick` and `$change` are left in place: the claims module fills them in.
 
     Args:
         backend: the package under tubeq.storage with the folder sql.
-        file: the name of the file in it, without ".sql": one a subject.
+        file: the name of the file in it, without ".sql": there is one for each subject.
     """
     text = (Path(__file__).parent / backend / "sql" / f"{file}.sql").read_text("utf-8")
     _, *parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)

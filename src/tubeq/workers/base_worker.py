@@ -1,9 +1,9 @@
 """BaseWorker: claims tasks of its type, or types, and processes them, one at a time.
 
-What a plugin does decides what becomes of its task: it returns items, they are stored with the
-completion in one transaction; it raises PermanentError or InvalidParameters, the task has FAILED;
-it raises anything else, the failure is counted and the task tried again, up to `max_retries`;
-but a TransientError that is "not yet" (`counted` is False) is no failure: the task waits.
+The plugin's outcome decides that of its task: items that it returns are stored with the completion
+in one transaction; after PermanentError or InvalidParameters the task is FAILED; any other error
+counts as a failure, and the task is retried, up to `max_retries`; but a TransientError that is "not
+yet" (`counted` is False) is not a failure: the task waits.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from tubeq.workers.shared_stats import SharedStats
 from tubeq.workers.turns import Turns, requests_of
 from tubeq.workers.watch import Attempt, Reason, Watch, lost, record_end
 
-_SLICE_S = 0.5  # how soon an idle worker sees that its own process asks it to stop
+_SLICE_S = 0.5  # how soon an idle worker sees a stop request of its own process
 _STORAGE_REST_S = 1.0
 _CANCELLED = TaskResult(
     success=False, error_message="cancelled on request", error_code=Reason.CANCELLED.value
@@ -60,20 +60,20 @@ _logger = logging.getLogger("tubeq.worker")
 
 @instrument.measured(_process="attempt")
 class BaseWorker:
-    """One worker. Not to be shared by threads; its own background thread is.
+    """One worker. Not to be shared by threads, except with its own background thread.
 
     Args:
         config: how to work.
-        queue_db_path: the database's path, as for QueueManager; or an open QueueManager, which
-            stays the caller's: `close` leaves it open. A queue in memory can only be given so.
-        plugin: any object with `scrape(**parameters)`; may be replaced between tasks. Where the
-            worker has several types, also a mapping from each to such an object.
+        queue_db_path: the database's path, as for QueueManager; or an open QueueManager, which the
+            caller keeps: `close` leaves it open. A queue in memory must be passed this way.
+        plugin: any object with `scrape(**parameters)`; may be replaced between tasks. With several
+            types, also a mapping from each to such an object.
         queue: an open queue to use instead of `queue_db_path`.
-        stats: where a supervisor looks at this worker.
+        stats: through which a supervisor observes this worker.
         end_process: see Watch.
 
     Raises:
-        InvalidParameters: the path is ":memory:": that would be a queue of the worker's own.
+        InvalidParameters: the path is ":memory:": that would be the worker's own empty queue.
         StorageError: the database cannot be used.
     """
 
@@ -105,7 +105,8 @@ class BaseWorker:
         self._types = config.task_types
         self._idle_types: tuple[str, ...] = self._types
         self._wait_scheduled_s = WAIT_SCHEDULED_S
-        # With several types a completion claims nothing along: it would always be the same type.
+        # With several types a completion does not claim the next task: it would always be of the
+        # same type.
         claims = requests_of(config, self.worker_id, start=False)
         started = requests_of(config, self.worker_id, start=True)
         self._claims = Turns(claims, self._rate_limiting.pause_s)
@@ -115,16 +116,16 @@ class BaseWorker:
     # One task -------------------------------------------------------------------------------------
 
     def claim_task(self) -> Task | None:
-        """Claim the next task, or None when nothing is due, or what is due is paused. Of several
-        types, each has its turn."""
+        """Claim the next task, or None when nothing is due, or what is due is paused. Several types
+        take turns."""
         return self._claims.claim(self.queue)
 
     def process_task(self, task: Task) -> TaskResult:
-        """Do a claimed task and write down what became of it.
+        """Process a claimed task and record its outcome.
 
         Where the claim is no longer held, the result says `claim_lost` and nothing was written.
         Where a limit or a pause forbids it now, the task is handed back for later ("postponed").
-        KeyboardInterrupt and SystemExit out of the plugin hand the task back and pass through.
+        KeyboardInterrupt and SystemExit from the plugin hand the task back and are raised again.
 
         Raises:
             StorageError: the outcome could not be written; the lease will expire.
@@ -153,7 +154,7 @@ class BaseWorker:
     def _attempt(
         self, claim: Task, call: PluginCall, then: ClaimRequest | None, stop: threading.Event | None
     ) -> tuple[TaskResult, Task | None]:
-        """Let the plugin do the task, and write down what became of it."""
+        """Let the plugin process the task, and record the outcome."""
         following: Task | None = None
         result: TaskResult | None = None
         error: Exception | None = None
@@ -173,14 +174,14 @@ class BaseWorker:
                     try:
                         if error is not None:
                             result = self._record_error(attempt, error, saver.got_on)
-                        elif attempt.heard:  # it knew that it had to end: this may be a part
+                        elif attempt.heard:  # it knew that it had to end: this may be incomplete
                             result = record_end(self.queue, self.config, attempt)
                         else:
                             result, following = self._complete(
                                 claim, ideas, self._then(claim, then, stop), saver.has_saved
                             )
                     except (StorageBusy, StorageFull) as trouble:
-                        # The work is done: only to write it down is left.
+                        # The work is done: only its outcome has to be written.
                         patience = patience or StoragePatience(
                             stop, self._watch, self._say_troubled
                         )
@@ -192,13 +193,13 @@ class BaseWorker:
     def _then(
         self, claim: Task, then: ClaimRequest | None, stop: threading.Event | None
     ) -> ClaimRequest | None:
-        """What a completion may claim along."""
+        """The request for the next task that a completion may claim."""
         if then is None or (stop is not None and stop.is_set()):
             return None
         return None if self._rate_limiting.pause_s(claim.task_type) else then
 
     def _plugin_of(self, claim: Task) -> Any:
-        """Where there are several types."""
+        """For several types."""
         if not isinstance(self.plugin, Mapping):
             return self.plugin
         if claim.task_type not in self.plugin:
@@ -215,7 +216,7 @@ class BaseWorker:
             return [], error
         except BaseException:
             if self._watch.disarm(attempt) is None:
-                with suppress(ClaimLost, StorageBusy, StorageFull):  # else its lease runs out
+                with suppress(ClaimLost, StorageBusy, StorageFull):  # else its lease expires
                     self.queue.release_task(attempt.claim)
             raise
 
@@ -226,7 +227,7 @@ class BaseWorker:
         try:
             if has_saved:
                 if ideas and self.queue.save_progress(claim, ideas).cancelled:
-                    # Nothing of it was stored: a completion would hide that.
+                    # None of its results were stored: a completion would hide that.
                     self.queue.confirm_cancel(claim)
                     return _CANCELLED, None
                 count, ideas = self.queue.count_ideas(claim), []
@@ -236,7 +237,7 @@ class BaseWorker:
             except StorageNotSynced as error:
                 following = self._stored(error)
         except (InvalidParameters, TypeError, ValueError) as error:
-            # An idea that no database can hold, such as one whose `extra` is no JSON.
+            # An idea that no database can hold, such as one whose `extra` is not JSON.
             message = f"the plugin's items cannot be stored: {error}"
             return self._fail(claim, message, InvalidParameters.code, permanent=True), None
         return TaskResult(success=True, ideas_count=count), following
@@ -250,13 +251,13 @@ class BaseWorker:
             if isinstance(error, TransientError) and not error.counted:
                 return self._defer(claim, error, got_on)
             asked_s = error.retry_after_s if isinstance(error, TransientError) else None
-            after_s = asked_s if is_number(asked_s) else None  # a plugin may ask for anything
+            after_s = asked_s if is_number(asked_s) else None  # a plugin may ask for any value
             return self._fail(claim, str(error), error.code, final, after_s)
         _logger.warning("task %s: the plugin failed", claim.task_id, exc_info=error)
         return self._fail(claim, f"{type(error).__name__}: {error}", "unexpected")
 
     def _defer(self, claim: Task, error: TransientError, got_on: bool) -> TaskResult:
-        # A plugin may ask for anything.
+        # A plugin may ask for any value.
         after_s = error.retry_after_s if is_number(error.retry_after_s) else None
         at = error.retry_at if is_number(error.retry_at, most=MAX_EPOCH_S) else None
         code, message = error.code, str(error)
@@ -305,12 +306,12 @@ class BaseWorker:
         Args:
             stop: ends the loop after the running task, which has `stop_grace_s` to finish and is
                 handed back otherwise. A stop request through the database sets it.
-            until_idle: also end when no task of its types is due, held by anybody, or due soon.
+            until_idle: also end when no task of its types is due, held by a worker, or due soon.
             max_tasks: also end after that many attempts.
-            idle_types: further types, whose tasks may yet create tasks of its own, and so keep it
-                from being idle.
+            idle_types: further types, whose tasks may still create tasks of its types, and so keep
+                it from being idle.
             wait_scheduled_s: what "soon" is: `until_idle` waits for tasks that fall due, and for
-                pauses that end, within so many seconds from each look; later ones are left.
+                pauses that end, within this many seconds from each check; later ones are left.
 
         Raises:
             StorageError: the database cannot be used any more (StorageReplaced: it is no longer
@@ -322,7 +323,7 @@ class BaseWorker:
         self._watch.obey(stop)
         attempts = 0
         is_registered = False
-        held: Task | None = None  # claimed, and neither being processed nor written down
+        held: Task | None = None  # claimed, and neither being processed nor recorded
         try:
             while not stop.is_set() and attempts != max_tasks:
                 try:
@@ -354,16 +355,16 @@ class BaseWorker:
         return attempts
 
     def _stored(self, error: StorageNotSynced) -> Task | None:
-        """A change is stored, only perhaps not on the disk: go on with the task that this worker
-        now holds. After a power cut, what it completed may be done once more."""
+        """A change is stored, but perhaps not on disk: go on with the task that this worker now
+        holds. After a power cut, what it completed may be done once more."""
         _logger.warning("worker %s: %s", self.worker_id, error)
         with suppress(StorageBusy, StorageFull):
             return next(iter(self.queue.register.held_by(self.worker_id)), None)
         return None
 
     def _say_troubled(self, error: StorageError) -> None:
-        """Log it, once until something was written again. Then leases have run out that nobody
-        could renew: their holders come first, before anybody looks for the dead."""
+        """Log it, once until a write succeeds again. By then leases have expired that could not be
+        renewed: give their holders time before any worker rescues tasks."""
         respite_s = self.config.sweep_interval_s + 2 * _STORAGE_REST_S
         self._next_sweep = max(self._next_sweep, time.monotonic() + respite_s)
         if not self._is_storage_troubled:
@@ -383,7 +384,7 @@ class BaseWorker:
 
     def _register(self, stop: threading.Event) -> None:
         if self.queue.register.seen(self.worker_id):
-            stop.set()  # a supervisor had registered this worker, and somebody asked it to stop
+            stop.set()  # a supervisor had registered this worker, and it was asked to stop
         self.queue.register.add(worker_info(self.worker_id, self.config.type_names, os.getpid()))
 
     def _leave(self, held: Task | None) -> None:
@@ -396,7 +397,7 @@ class BaseWorker:
             self.queue.register.remove(self.worker_id)
 
     def _keep_house(self) -> None:
-        """What is due now and then: a sign of life, and rescuing what dead workers held."""
+        """Periodic duties: the heartbeat, and rescuing what dead workers held."""
         self._watch.see()
         now = time.monotonic()
         if now >= self._next_sweep:
@@ -425,7 +426,7 @@ class BaseWorker:
             waiter.prepare()
         claimed = self._starts.claim(self.queue)
         if claimed is None and until_idle and not self._is_work_left():
-            # The others may go as well.
+            # The other types may start as well.
             self._waker.wake(None if len(self._idle_types) > 1 else self._types[0], SLOTS)
             raise _Idle
         if claimed is None:
@@ -434,12 +435,12 @@ class BaseWorker:
                 if waiter.wait(min(left_s, _SLICE_S)):
                     return None
         if waiter.cancel() and claimed is not None:
-            # It was for a task, not for this worker.
+            # The wake-up was for a task, not for this worker.
             self._waker.wake(self._types[0] if self._request else None, 1)
         return claimed
 
     def _patience_s(self) -> float:
-        """How long to sleep if nobody wakes this worker: nothing falls due before that."""
+        """How long to sleep without a wake-up: nothing falls due before that."""
         due = filter(None, map(self.queue.backlog.next_due_at, self._types))
         until_due_s = min(due, default=math.inf) - time.time()
         until_sweep_s = self._next_sweep - time.monotonic()
@@ -457,7 +458,7 @@ class BaseWorker:
 
     @property
     def running_task_id(self) -> str | None:
-        """The task that the plugin is at, for other threads."""
+        """The task that the plugin is processing, for other threads."""
         return self._watch.task_id
 
     def hurry(self) -> None:
@@ -465,7 +466,7 @@ class BaseWorker:
         self._watch.stop_grace_s = 0.0
 
     def close(self) -> None:
-        """Let go of the queue, unless it was handed in. Closing twice is no error."""
+        """Close the queue, unless it was passed in. Closing twice is not an error."""
         self._end_watch()
         self._waker.close()
         if self._owns_queue:

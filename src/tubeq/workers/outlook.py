@@ -1,7 +1,8 @@
 """What a run until idle still waits for, and what it leaves.
 
 It waits for what can begin soon: tasks that are due or held, and tasks that fall due, or whose
-type's pause ends, within a given time. That time runs from each look: it is no limit on the run.
+type's pause ends, within a given time. That time runs from each check: it is not a limit on the
+run.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from tubeq.queue.backlog import QueueBacklog
 from tubeq.storage.ports.tasks import OpenType
 
 PauseOf = Callable[[str], float]
-"""For how many seconds no task of a type should begin; mostly 0."""
+"""For how many seconds no task of a type should begin; usually 0."""
 
 
 class Wait(NamedTuple):
-    """Of one type nothing can be done before `until` (epoch seconds): its next task is scheduled,
-    or the type is paused. With `is_held`, a worker is at one of its tasks."""
+    """No task of a type can begin before `until` (epoch seconds): the next one is scheduled, or the
+    type is paused. With `is_held`, a worker is processing one of its tasks."""
 
     task_type: str
     until: float
@@ -64,7 +65,7 @@ def _wait(each: OpenType, pause_s: float, now: float) -> Wait:
 def is_work_left(
     backlog: QueueBacklog, task_types: Collection[str], pause_of: PauseOf, wait_s: float
 ) -> bool:
-    """Whether anything can begin within `wait_s` seconds, or a worker is at anything, whose task
+    """Whether anything can begin within `wait_s` seconds, or a worker is processing a task, which
     may be retried and may create others."""
     latest = time.time() + wait_s
     return any(
@@ -94,11 +95,11 @@ def wait_words(wait: Wait) -> str:
     if wait.until > time.time():
         what = "paused until" if wait.is_paused else "the next task is due at"
         return f"{wait.task_type}: {what} {moment_words(wait.until)}"
-    return f"{wait.task_type}: a worker is at a task"
+    return f"{wait.task_type}: a worker is processing a task"
 
 
 def left_words(left: LeftTasks) -> str:
-    """What was left of a type, for people."""
+    """The tasks of a type that were left, for people."""
     parts = []
     if left.scheduled:
         next_at = left.next_due_at and f", the next at {moment_words(left.next_due_at)}"

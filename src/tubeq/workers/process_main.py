@@ -1,7 +1,7 @@
 """A process of workers under a Runner: `work` is what it runs.
 
-It takes its orders from a pipe: STOP, HURRY, or its end, which means that the supervisor died.
-Signals of the terminal reach it too; it leaves them to the supervisor.
+It takes its orders from a pipe: STOP, HURRY, or end of file, which means that the supervisor died.
+    Signals of the terminal reach it too; it leaves them to the supervisor.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ _logger = logging.getLogger("tubeq.worker")
 
 @dataclass(frozen=True)
 class Assignment:
-    """What a worker's process is told at its start.
+    """The orders of a worker's process at its start.
 
     Args:
         db_path: the database.
-        config: with a worker_id of its own.
+        config: with a unique worker_id.
         until_idle, idle_types, wait_scheduled_s: see BaseWorker.run.
         plugin: "module:attribute", or None for the registered plugin of each task type.
-        threads: how many workers there are to be.
+        threads: the number of workers.
     """
 
     db_path: str
@@ -89,7 +89,7 @@ def load_plugin(task_type: str, path: str | None) -> Any:
 
 def load_plugins(config: WorkerConfig, path: str | None) -> tuple[WorkerConfig, Any]:
     """The plugin of a worker, or of each of its types, and the config for what could be loaded:
-    of several types, those whose plugin is broken are passed over.
+    of several types, those whose plugin is broken are skipped.
 
     Raises:
         PluginNotFound: there is none; the message says why.
@@ -105,14 +105,14 @@ def load_plugins(config: WorkerConfig, path: str | None) -> tuple[WorkerConfig, 
     if not plugins:
         raise PluginNotFound("; ".join(broken))
     for each in broken:
-        _logger.warning("passed over: %s", each)
+        _logger.warning("skipped: %s", each)
     config = only(config, list(plugins))
     return config, plugins if len(plugins) > 1 else plugins[config.task_types[0]]
 
 
 def _awaited_types(assignment: Assignment, config: WorkerConfig) -> tuple[str, ...]:
-    """What keeps this worker from being idle: not a type that it passed over, whose tasks would be
-    waited for without an end."""
+    """The types that keep this worker from being idle: not one that it skipped, whose tasks it
+    would wait for endlessly."""
     passed_over = {*assignment.config.task_types} - {*config.task_types}
     return tuple(each for each in assignment.idle_types if each not in passed_over)
 
@@ -152,7 +152,7 @@ def work(assignment: Assignment, orders: Connection, stats: Sequence[SharedStats
             wait_scheduled_s=assignment.wait_scheduled_s,
         )
         exit_code = EXIT_DONE
-    except StorageError as error:  # its supervisor says it, in one line
+    except StorageError as error:  # its supervisor reports it, in one line
         with suppress(OSError):
             orders.send((type(error).__name__, str(error)))
         raise SystemExit(exit_code) from None
@@ -167,8 +167,8 @@ def work(assignment: Assignment, orders: Connection, stats: Sequence[SharedStats
 
 
 def _task_of_this_thread(opened: Sequence[WorkerThreads]) -> str | None:
-    """The task that prints. Threads that a plugin started do not say whose they are: it can only
-    be told where one task is being run."""
+    """The task that prints. Threads that a plugin started cannot be assigned to a task, unless only
+    one task is being run."""
     task_id: str | None = getattr(current_saver(), "task_id", None)
     if task_id is None:
         running = [each for threads in opened for each in threads.task_ids()]
@@ -206,13 +206,13 @@ def _follow_orders(orders: Connection, stop: threading.Event, hurry: Callable[[]
             if orders.recv() == HURRY:
                 hurry()
         except (EOFError, OSError):
-            stop.set()  # the supervisor is gone: nobody would start a successor
+            stop.set()  # the supervisor is gone: no successor would be started
             return
         stop.set()
 
 
 def _arrange_signals(stop: threading.Event) -> None:
-    """Leave the terminal's signals to the supervisor; obey those sent to this process alone."""
+    """Leave the terminal's signals to the supervisor; handle those sent to this process alone."""
     for name in _LEFT_TO_SUPERVISOR:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
@@ -229,7 +229,7 @@ def supervised_signals() -> list[signal.Signals]:
 
 
 def _exit_within(seconds: float, exit_code: int) -> None:
-    """End the process soon even if a thread that a plugin left behind never ends."""
+    """Exit soon, even if a thread that a plugin left behind never ends."""
 
     def wait_and_exit() -> None:
         time.sleep(seconds)

@@ -1,4 +1,4 @@
-"""What a running attempt saves: checked, stored under its claim, and a reason to give it time."""
+"""What a running attempt saves: checked, stored under its claim, and counted as progress."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _BUSY_REST_S = 0.5
 
 
 class ProgressSaver:
-    """Keeps what one attempt saves. See `tubeq.plugins.base.Saver`.
+    """Stores what one attempt saves. See `tubeq.plugins.base.Saver`.
 
     Args:
-        queue: where it goes.
+        queue: where it is stored.
         watch: who watches the attempt.
         attempt: whose claim it has.
     """
@@ -43,11 +43,11 @@ class ProgressSaver:
         self.got_on = False
         """Whether this attempt saved anything new."""
         self.refusal: Exception | None = None
-        """What the storage raised last."""
+        """The last error of the storage."""
 
     @property
     def task_id(self) -> str:
-        """Whose ideas are kept."""
+        """The id of the task."""
         return self._attempt.claim.task_id
 
     def save(
@@ -70,7 +70,7 @@ class ProgressSaver:
         self._watch.grant_time(attempt)
         if saved.new_ideas or saved.new_tasks:
             self.got_on = True
-            # As it is stored by now: else a failure to come would be counted from the old count.
+            # As it is stored now: else the next failure would be counted from the old count.
             attempt.claim = attempt.claim._replace(retry_count=0, crash_count=0)
         return saved
 
@@ -88,8 +88,8 @@ class ProgressSaver:
         return self._asked(lambda: self._queue.count_ideas(self._attempt.claim))
 
     def _asked(self, question: Callable[[], _T]) -> _T:
-        """The answer of the storage. One that is busy is asked again while the attempt may go on,
-        and where it can be asked to stop, that is within BaseWorker.run."""
+        """The result from the storage. A busy one is retried while the attempt may go on, but only
+        within BaseWorker.run, where it can be asked to stop."""
         while True:
             try:
                 return question()

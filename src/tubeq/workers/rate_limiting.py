@@ -1,10 +1,10 @@
-"""How one worker keeps to the limits and pauses that all workers share.
+"""How one worker observes the limits and pauses that all workers share.
 
-Before a task it takes slots for the task's type and channel; one that is refused goes back to
-the queue for later, unharmed. While the task runs, the plugin's requests take theirs and wait for
-them in place. What the end of a task says of the site opens and closes the type's breaker.
+Before a task it takes slots for the task's type and channel; a task that is refused goes back to
+the queue for later, with nothing counted. While the task runs, the plugin's requests take their own
+slots and wait for them. The outcome of a task opens and closes the type's breaker.
 
-Where there are neither rules nor pauses, all of this is a check of what the handle remembers.
+Where there are neither rules nor pauses, all of this is a check of cached values.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tubeq.workers.config import WorkerConfig
 from tubeq.workers.scraping import PluginCall
 
 POSTPONED = "postponed"
-"""The error code of a result that is none: the task was handed back before it began."""
+"""The error code where there was no attempt: the task was handed back before it began."""
 _SLICE_S = 0.25
 _BUSY_REST_S = 0.5
 _LONGEST_DELAY_S = 900.0
@@ -44,7 +44,7 @@ _logger = logging.getLogger("tubeq.worker")
 
 
 class RateLimiting:
-    """The limits of one worker. The worker's thread calls it; `extend` its watch.
+    """The limits of one worker. The worker's thread calls it; its watch calls `extend`.
 
     It is the `Limiter` of the plugin's requests.
 
@@ -68,7 +68,7 @@ class RateLimiting:
         self._chance = random.Random()
 
     def pause_s(self, task_type: str) -> float:
-        """For how long no task of the type should be claimed; 0 as a rule."""
+        """For how long no task of the type should be claimed; usually 0."""
         paused_s = self._limits.pause_s(f"type:{task_type}")
         if not self._rests:
             return paused_s
@@ -76,7 +76,7 @@ class RateLimiting:
 
     @property
     def _holder(self) -> Holder:
-        """Who takes slots: this worker, for the task that it entered last."""
+        """The holder of slots: this worker, for the task that it entered last."""
         return Holder(self._worker_id) if self._claim is None else self._holder_of(self._claim)
 
     def _holder_of(self, claim: Task) -> Holder:
@@ -115,12 +115,12 @@ class RateLimiting:
         return None
 
     def _refuse(self, claim: Task, refusal: Refusal) -> TaskResult:
-        """Each task that the same key refuses comes again after the one before it: of a thousand
-        tasks of one channel, not all come back at once, again and again."""
+        """Each task that the same key refuses comes back after the one before it: otherwise a
+        thousand tasks of one channel would all come back at once, again and again."""
         key, now = refusal.key, time.monotonic()
         self._next_try_at[key] = max(self._next_try_at.get(key, now), now) + refusal.retry_after_s
         delay_s = jittered(min(self._next_try_at[key] - now, _LONGEST_DELAY_S), self._chance)
-        if key == f"type:{claim.task_type}":  # no other task would fare better
+        if key == f"type:{claim.task_type}":  # all other tasks would be refused, too
             self._rests[claim.task_type] = now + jittered(refusal.retry_after_s, self._chance)
         self.leave(None, None)
         return self._hand_back(claim, f"limit for {key}: {refusal.why}", delay_s)
@@ -132,14 +132,14 @@ class RateLimiting:
         return TaskResult(success=False, error_message=why, error_code=POSTPONED)
 
     def leave(self, result: TaskResult | None, error: Exception | None) -> None:
-        """The task has ended: give back what it held, and report what it says of the site.
+        """The task has ended: release its slots, and report what its outcome says about the site.
 
         Args:
-            result: what came of it; None where nothing did.
+            result: its outcome; None where it has none.
             error: what the plugin raised.
         """
         if result is not None and result.success and self._holds_nothing():
-            return  # as a rule, and so without more ado
+            return  # the usual case, so handle it fast
         grant, self._grant = self._grant, Grant()
         was_probe, self._is_probe = self._is_probe, False
         verdict = _verdict(result, error)
@@ -163,7 +163,7 @@ class RateLimiting:
             _logger.warning("slots end with their lease: %s", trouble)
 
     def extend(self, claim: Task) -> None:
-        """The claim's heartbeat: what it holds is held on."""
+        """The claim's heartbeat: extends its slots."""
         if not self._limits.is_idle():
             self._limits.extend(self._holder_of(claim), self._lease_s)
 
@@ -171,7 +171,7 @@ class RateLimiting:
 
     @contextmanager
     def slot(self, keys: Sequence[str], check: Callable[[], None]) -> Iterator[None]:
-        """Hold slots for the keys inside of the block; wait for them before it.
+        """Hold slots for the keys inside the block; wait for them before it.
 
         Args:
             check: called at least four times a second while waiting; what it raises ends the wait.
@@ -190,7 +190,7 @@ class RateLimiting:
             check()
             try:
                 taken = self._limits.take(keys, self._holder, self._lease_s)
-            except (StorageBusy, StorageFull):  # no fault of the task's
+            except (StorageBusy, StorageFull):  # not the task's fault
                 wait_s = _BUSY_REST_S
             else:
                 if isinstance(taken, Grant):
@@ -207,7 +207,7 @@ def _verdict(result: TaskResult | None, error: Exception | None) -> Verdict:
         return Verdict.SILENT
     code = result.error_code
     if code == NEVER_CAME and isinstance(error, TransientError):
-        code = error.code  # what was said so often
+        code = error.code  # what was logged already
     if code in _TELLS_NOTHING:
         return Verdict.SILENT
     if result.success:

@@ -1,7 +1,7 @@
-"""Runner: N workers as processes, supervised. None of them can lose a task, nor hang on to one.
+"""Runner: N workers as processes, supervised. No worker can lose a task, or keep one for ever.
 
-The supervisor starts workers, starts a successor for one that died, takes back what the dead one
-held at once, and ends one that can no longer end its own attempt. It processes no task itself.
+The supervisor starts workers, starts a successor for one that died, takes back at once what the
+dead one held, and ends one that can no longer end its own attempt. It processes no task itself.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ from tubeq.workers.worker_threads import EXIT_DONE, EXIT_ENDED_TASK
 _TICK_S = 0.2
 _PROGRESS_INTERVAL_S = 0.2
 _WAITABLE = 60  # Windows waits for at most 63 at once; the others are seen a tick later
-_OVERDUE_S = 2.0  # a worker is this long beyond its time before it is killed
+_OVERDUE_S = 2.0  # a worker is this long past its deadline before it is killed
 _FAILED_STARTS_LIMIT = 5
 _FAILED_START_REST_S = 0.1
-_PASSING = (StorageBusy, StorageFull)  # troubles of the database that a run outlasts
+_PASSING = (StorageBusy, StorageFull)  # database errors that a run survives
 _logger = logging.getLogger("tubeq.worker")
 
 
 class Runner:
-    """Runs workers until they are done or somebody asks them to stop.
+    """Runs workers until they are done or are asked to stop.
 
     Args:
         db_path: the database.
@@ -58,7 +58,7 @@ class Runner:
         on_event: called in the thread of `run`, between its other duties: keep it short.
 
     Raises:
-        InvalidParameters: the path is none, or ":memory:", which no other process can reach.
+        InvalidParameters: the path is not valid, or ":memory:", which no other process can reach.
     """
 
     def __init__(
@@ -77,13 +77,13 @@ class Runner:
         self._wakes = self._types[0] if len(self._types) == 1 else None
         self._started = 0
         self._workers: list[WorkerProcess] = []
-        self._total = RunSummary()  # of the workers that are gone, and of what befell them
+        self._total = RunSummary()  # counts of the workers that are gone, and of their crashes
         self._stops_asked = 0
         self._stops_obeyed = 0
         self._stop_signal = ""
         self._kill_at = float("inf")
         self._failed_starts = 0
-        self._failed_start_at = 0  # attempts that had been made at the last failed start
+        self._failed_start_at = 0  # number of attempts at the last failed start
         self._next_progress = 0.0
         self._last_told = 0
 
@@ -95,21 +95,22 @@ class Runner:
         self._stops_asked += 1
 
     def worker_pids(self) -> list[int]:
-        """The processes of the workers that live now."""
+        """The processes of the workers that are alive."""
         return [worker.pid for worker in list(self._workers) if worker.is_alive()]
 
     # The run ------------------------------------------------------------------------------------
 
     def run(self) -> RunSummary:
-        """Start the workers and stay until the last one has ended.
+        """Start the workers and return when the last one has ended.
 
         In the main thread SIGINT, SIGTERM, SIGHUP and (Windows) SIGBREAK mean `stop`.
 
         Raises:
-            PluginNotFound: the plugin is none.
-            PluginError: workers die at their start, again and again; the message says of what.
-            StorageError: the database cannot be used; or it was removed, or replaced by something
-                that cannot be (StorageReplaced). One that was replaced is worked on.
+            PluginNotFound: the plugin is missing or not valid.
+            PluginError: workers die at their start, again and again; the message says why.
+            StorageError: the database cannot be used; or it was removed, or replaced by an unusable
+                file (StorageReplaced). If it was replaced by a usable database, the run goes on
+                with that.
         """
         queue = self._opened()
         waker = Waker(self._db_path)
@@ -151,11 +152,11 @@ class Runner:
         return Idling(self._config, queue, self._types) if self._config.until_idle else None
 
     def _reopened(self, replaced: StorageReplaced) -> QueueManager:
-        """The database as it is now: its workers end, and their successors open that.
+        """Reopen the database at the path: workers end, and their successors open the new one.
 
         Raises:
-            StorageReplaced: there is none, or none that can be used. It is never created
-                again: that would be an empty queue, in silence.
+            StorageReplaced: it is missing, or cannot be used. It is never created again: that would
+                silently be an empty queue.
         """
         _logger.warning("%s", replaced)
         try:
@@ -175,7 +176,7 @@ class Runner:
                 except _PASSING as error:
                     _logger.warning("worker %s is not reaped yet: %s", worker.worker_id, error)
                     time.sleep(_TICK_S)
-                waker.wake(self._wakes, SLOTS)  # nothing may be left to wait for
+                waker.wake(self._wakes, SLOTS)  # there may be nothing left to wait for
             elif now >= self._kill_at or worker.overdue_for(now) >= _OVERDUE_S:
                 worker.kill()
         if now >= self._next_progress and self._summary().processed != self._last_told:
@@ -226,8 +227,8 @@ class Runner:
     def _register(
         self, worker: WorkerProcess, queue: QueueManager, predecessor: WorkerProcess | None
     ) -> None:
-        """Before the process is up, and before the predecessor is forgotten: so no request to
-        stop falls between two workers."""
+        """Before the process is up, and before the predecessor is forgotten: so no stop request is
+        lost between two workers."""
         for worker_id in worker.stats:
             info = worker_info(worker_id, worker.config.worker.type_names, worker.pid)
             queue.register.add(info)
@@ -237,7 +238,7 @@ class Runner:
                 queue.request_stop(worker_id)
 
     def _reap(self, worker: WorkerProcess, queue: QueueManager) -> None:
-        """A worker's process is gone: keep its account, its task and its place.
+        """A worker's process is gone: account for it, decide about its task, and replace it.
 
         Raises:
             StorageBusy, StorageFull: nothing is done yet: try again.
@@ -294,9 +295,9 @@ class Runner:
             message = f"timed out after {config.task_timeout_s:g} s, and its worker was killed"
             queue.fail_task(claim, message, code="timeout", policy=config.retry_policy)
         elif self._stops_asked or worker.timed_out():
-            queue.release_task(claim)  # asked for, or it was in the way of another thread's end
+            queue.release_task(claim)  # asked for, or killed because another thread hung
         else:
-            return  # nobody asked for it and its time was not up: it crashed
+            return  # neither asked to end nor past its deadline: it crashed
         self._count(1, 0)
 
     def _count(self, processed: int, succeeded: int) -> None:
@@ -309,7 +310,7 @@ class Runner:
     def _judge_start(
         self, worker: WorkerProcess, held: bool, failure: tuple[str, str] | None
     ) -> None:
-        """Give up where workers die again and again without ever having worked.
+        """Give up where workers die again and again without having processed anything.
 
         Raises:
             PluginNotFound, PluginError
@@ -332,7 +333,7 @@ class Runner:
         time.sleep(_FAILED_START_REST_S * 2**self._failed_starts)
 
     def _end_all(self, queue: QueueManager) -> None:
-        """After an error: leave no process behind, and no task in a dead one's hands."""
+        """After an error: leave no process behind, and no task held by a dead one."""
         for worker in self._workers:
             worker.order(HURRY)
         until = time.monotonic() + _OVERDUE_S
@@ -347,7 +348,7 @@ class Runner:
                     queue.register.remove(worker_id)
         self._workers.clear()
 
-    # Telling ------------------------------------------------------------------------------------
+    # Reporting ------------------------------------------------------------------------------------
 
     def _summary(self) -> RunSummary:
         processed = self._total.processed + sum(each.processed for each in self._workers)
@@ -379,7 +380,7 @@ class Runner:
 
         before = {}
         for number in supervised_signals():
-            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and the like are obeyed
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
                 before[number] = signal.signal(number, handle)
         try:
             yield

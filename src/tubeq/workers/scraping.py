@@ -14,11 +14,11 @@ from tubeq.queue.validation import checked_idea as idea_to_store
 
 
 class PluginCall:
-    """What one attempt asks of a plugin: a task's parameters are decoded once, and checked once
-    where the plugin declares them (see `tubeq.plugins.base.Plugin`).
+    """One attempt's calls of a plugin: a task's parameters are decoded once, and checked once where
+    the plugin declares them (see `tubeq.plugins.base.Plugin`).
 
     Args:
-        plugin: does tasks of this type.
+        plugin: processes tasks of this type.
         task: the claimed task.
     """
 
@@ -31,8 +31,8 @@ class PluginCall:
         self._parameters: Any = None
 
     def limit_keys(self) -> tuple[str, ...]:
-        """The keys that the plugin says the task needs slots for. Wrong parameters need none: they
-        are refused by `ideas`."""
+        """The keys that the plugin says the task needs slots for. None for wrong parameters:
+        `ideas` refuses them."""
         limit_keys = getattr(self._plugin, "limit_keys", None)
         if not callable(limit_keys):
             return ()
@@ -42,7 +42,7 @@ class PluginCall:
             return ()
 
     def ideas(self) -> list[Idea]:
-        """Whatever the plugin finds for the task. Generators are run to their end.
+        """All that the plugin finds for the task. Generators are run to their end.
 
         Raises:
             InvalidParameters: the plugin does not take these parameters.
@@ -86,8 +86,8 @@ def _decoded(task: Task) -> dict[str, Any]:
 
 
 def _check_signature(scrape: Any, parameters: Mapping[str, Any], error: TypeError) -> None:
-    """Tell a call with the wrong parameters from a TypeError inside the plugin: after the fact,
-    so that it costs nothing as a rule."""
+    """Distinguish a call with the wrong parameters from a TypeError inside the plugin: after the
+    fact, so that it normally costs nothing."""
     try:
         signature = inspect.signature(scrape)
     except (TypeError, ValueError):
@@ -102,7 +102,7 @@ def checked_idea(item: Any) -> Idea:
     """A plugin's item as an idea.
 
     Raises:
-        PermanentError: it is none; the message shows it.
+        PermanentError: it is not valid; the message shows it.
     """
     try:
         return idea_to_store(item)

@@ -2,11 +2,11 @@
 
 Waiting for the network needs no process of its own: eight threads wait as well as eight processes,
 with an eighth of the memory. They share the plugin and the database handle, and nothing else: each
-claims, heartbeats and times out as a worker alone does.
+    claims, heartbeats and times out like a single worker.
 
-What a thread cannot is be killed. When a plugin hangs, its task's outcome is recorded as ever, by
-its watch, and fenced. Then the others finish what they do, or hand it back after their grace, and
-the process ends, for its supervisor to start another.
+But a thread cannot be killed. When a plugin hangs, its watch records its task's outcome as usual,
+fenced. Then the others finish their tasks, or hand them back after their grace, and the process
+ends, for its supervisor to start another.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class WorkerThreads:
     """The workers of this process.
 
     Args:
-        config: of each, but for the end of its worker_id.
+        config: of each worker, except for the end of its worker_id.
         db_path: the database.
         plugin: shared by all.
-        stats: one a worker; their number is that of the workers.
+        stats: one for each worker; their number is the number of workers.
 
     Raises:
         StorageError: the database cannot be used.
@@ -46,7 +46,7 @@ class WorkerThreads:
     def __init__(
         self, config: WorkerConfig, db_path: str, plugin: Any, stats: Sequence[SharedStats]
     ) -> None:
-        # Its supervisor created it: where it is gone now, a new one would be an empty queue.
+        # Its supervisor created it: if it is missing now, a new one would be an empty queue.
         self._queue = QueueManager(
             db_path,
             durability=config.durability,
@@ -75,7 +75,7 @@ class WorkerThreads:
 
     def run(self, stop: threading.Event, **until: Any) -> None:
         """Work until there is nothing to do or `stop` is set. Exits the process where a plugin
-        never came back.
+        never returned.
 
         Args:
             until: `until_idle`, `idle_types` and `wait_scheduled_s` of BaseWorker.run.
@@ -114,11 +114,11 @@ class WorkerThreads:
             self._changed.notify_all()
 
     def _leave_behind(self, number: int, attempt: Attempt) -> NoReturn:
-        """A worker's plugin hangs, and its task's outcome is recorded. In the thread of the watch,
-        which keeps the worker from ever writing again by not coming back."""
+        """A worker's plugin hangs, and its task's outcome is recorded. Runs in the watch's thread
+        and does not return, so that the worker never writes again."""
         stats = self._stats[number]
         stats.count(success=False)
-        stats.alive_until = 0.0  # nothing is left that its supervisor should wait for
+        stats.alive_until = 0.0  # its supervisor need not wait any longer
         with suppress(Exception):
             self._queue.register.remove(self._workers[number].worker_id)
         code = EXIT_DONE if attempt.reason is Reason.STOPPED else EXIT_ENDED_TASK
@@ -140,7 +140,7 @@ class WorkerThreads:
             worker.hurry()
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         for worker in self._workers:
             worker.close()
         self._queue.close()

@@ -79,7 +79,7 @@ def test_whatever_writes_is_refused(plain):
             lambda: storage.requeue(task.task_id),
             lambda: storage.worker_seen("w"),
         ):
-            with pytest.raises(StorageReadOnly, match="this needs writing"):
+            with pytest.raises(StorageReadOnly, match="this needs to write"):
                 verb()
     with pytest.raises(StorageError, match="closed"):
         storage.stats()

@@ -1,7 +1,7 @@
-"""How YouTube is reached: what a plugin is given, else what the environment says.
+"""How YouTube is reached: settings of the plugin, else of the environment.
 
-The environment, as a worker's process has nothing else of the settings. A task's parameters never
-say any of it.
+The environment, because that is how settings reach a worker's process. A task's parameters never
+contain any of them.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Access:
             raise InvalidParameters("socket_timeout_s and deadline_s must be positive")
 
     def cookies(self) -> str | None:
-        """What the file holds now, of YouTube's: it may have been renewed.
+        """YouTube's cookies in the file as it is now: it may have been renewed.
 
         Raises:
             InvalidParameters: see `read_cookies`.
@@ -104,9 +104,9 @@ class Access:
         return variables
 
     def secrets(self, cookies: str | None) -> set[str]:
-        """What must not be seen in messages: the passwords of proxies, as written and as meant,
-        and these cookies."""
-        import urllib.request  # only where something is scraped: it takes 30 ms
+        """What must not appear in messages: the passwords of proxies, quoted and unquoted, and
+        these cookies."""
+        import urllib.request  # imported only for scraping: it takes 30 ms
 
         proxies = [self.proxy, *urllib.request.getproxies().values()]
         found: set[str] = set()

@@ -1,7 +1,7 @@
 """What an address, an id or a handle names on YouTube, in every form in which people copy one.
 
-Nothing is fetched, and nothing of the text is kept but the names that it holds: other hosts, user
-names, ports and other schemes are not read. What names nothing that can be scraped gets a reason.
+Nothing is fetched, and only the names in the text are kept: other hosts, user names, ports and
+    other schemes are not accepted. A text that names nothing that can be scraped gets a reason.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from tubeq.plugins.youtube.search_filters import decoded
 SITE = "https://www.youtube.com"
 VIDEO_ID = re.compile(r"[0-9A-Za-z_-]{11}")
 _CHANNEL_ID = re.compile(r"UC[0-9A-Za-z_-]{22}")
-# Of those that one can see without an account: made by people, uploads, favourites, likes, albums,
-# shows, temporary ones, and of the mixes those that YouTube's editors made.
+# Lists that are visible without an account: made by users, uploads, favourites, likes, albums,
+# shows, temporary ones, and of the mixes only those by YouTube's editors.
 _PLAYLIST_ID = re.compile(r"(?:PL|UU|FL|LL|OLAK5uy_|EC|PU|TL|RDCLAK5uy_)[0-9A-Za-z_-]{10,60}")
 _OWN_PLAYLIST_ID = re.compile(r"WL|LL|LM|HL")
 _MIX_ID = re.compile(r"RD[0-9A-Za-z_-]*")
-_MOST_FIELDS = 40  # of a query; a browser's has ten
+_MOST_FIELDS = 40  # the most parameters of a query; a browser's has ten
 _MOST_REDIRECTS = 3
 
 _HOSTS = frozenset(
@@ -38,7 +38,7 @@ _CONSENT_HOST = "consent.youtube.com"
 _STUDIO_HOST = "studio.youtube.com"
 
 _TABS = {"shorts": "shorts", "streams": "streams", "live": "streams"}
-# Pages of a channel that list no videos of their own: they stand for the channel.
+# Pages of a channel that list no videos of their own: they name the channel.
 _CHANNELS_OWN = frozenset(
     {
         "videos",
@@ -64,15 +64,15 @@ _REDIRECTS = {
 }  # fmt: skip
 _REASONS = {
     "clip": "a clip does not name its video: give the video's address",
-    "hashtag": "a hashtag is no channel: search for it, `tubeq search '#...'`",
+    "hashtag": "a hashtag is not a channel: search for it, `tubeq search '#...'`",
     "source": "shorts that share a sound are not listed: give a video, or a channel",
     "feed": "a feed is made for each viewer: give a channel, a playlist, or a search",
-    "post": "a post is no video: give the channel's address",
+    "post": "a post is not a video: give the channel's address",
     "watch_videos": "it names several videos: give each by itself",
 }
 _NO_LIST = "it names no list: list=PL..."
 _OWN_PAGE = "that is a page of YouTube's own: give a channel, a playlist, a video or a search"
-# As yt-dlp has them, and YouTube's own pages of later years: no channel can be called so.
+# From yt-dlp, and YouTube's own newer pages: a channel cannot have these names.
 _RESERVED = frozenset(
     {
         "w", "clip", "movies", "shared", "trending", "explore", "feeds", "get_video_info",
@@ -91,12 +91,12 @@ _BEHIND = (
     "\u060c\u061b\u061f\u06d4\u0964\u0965"  # Arabic, Urdu, Hindi
 )
 _KINDS_OF_CHANNELS = ("channel", "browse", "c", "user")
-_MOST_ESCAPES = 3  # one within the other
+_MOST_ESCAPES = 3  # one address nested in another
 
 
 class Channel(NamedTuple):
     """A channel's path, composed and not quoted ("@handle", "channel/UC...", "c/name",
-    "user/name" or "name"), and the tab that an address is of; None for no certain one."""
+    "user/name" or "name"), and the tab of the address; None where it is not certain."""
 
     path: str
     tab: str | None = None
@@ -108,7 +108,7 @@ class Found:
 
     Args:
         query: the words of a search.
-        also: the search's other parameters, as far as the address tells them.
+        also: the search's other parameters, as far as the address has them.
         why: a reason for people why it names no more than that; "" for none.
     """
 
@@ -124,19 +124,19 @@ _Query = Mapping[str, list[str]]
 
 
 def read(text: str) -> Found:
-    """What the text names; nothing, mostly with a reason, where that is nothing of YouTube's."""
+    """What the text names; nothing, usually with a reason, where it is not on YouTube."""
     text = bare(text)
     return _prefixed(text) or _named(_as_meant(text))
 
 
 def _as_meant(text: str) -> str:
-    """Without what copying from running text adds around it."""
+    """The text without characters that copying from prose adds around it."""
     text = text.lstrip(_AROUND).rstrip(_AROUND + _BEHIND)
-    return f"@{text[1:]}" if text[:1] == "\uff20" else text  # as Japanese keyboards write it
+    return f"@{text[1:]}" if text[:1] == "\uff20" else text  # full-width, from Japanese keyboards
 
 
 def _prefixed(text: str) -> Found | None:
-    """The short forms that yt-dlp and mobile systems have."""
+    """The short forms of yt-dlp and mobile systems."""
     if not text.startswith(("yt", ":yt")):
         return None
     search = re.fullmatch(r"ytsearch(date)?([0-9]{0,6}|all):(.+)", text)
@@ -155,7 +155,7 @@ def _prefixed(text: str) -> Found | None:
 
 
 def _named(text: str) -> Found:
-    """What a name or an address stands for."""
+    """What a name or an address refers to."""
     if re.match(r"/?(?:@|%(?:25)*40)", text):
         return _of_channel(_cut(_unquoted(text)).strip("/").split("/"))
     if _CHANNEL_ID.fullmatch(text):
@@ -169,8 +169,8 @@ def _named(text: str) -> Found:
 
 
 def _of_list(list_id: str) -> Found:
-    """By the id of a list; one of no known kind gets no reason."""
-    list_id = list_id.removeprefix("VL")  # as its page has it in YouTube's music
+    """By the id of a list; one of an unknown kind gets no reason."""
+    list_id = list_id.removeprefix("VL")  # as on its page in YouTube Music
     if _PLAYLIST_ID.fullmatch(list_id):
         return Found(playlist=list_id)
     if _MIX_ID.fullmatch(list_id):
@@ -209,23 +209,23 @@ def _of_address(text: str, redirects: int = 0) -> Found:
 
 
 def _completed(text: str) -> str:
-    """The address without escapes of others, and with its host where that is left out."""
-    text = re.sub(r"\\([?=&])", r"\1", text)  # as shells complete it
+    """The address without escapes added by other programs, and with its host where that is
+    missing."""
+    text = re.sub(r"\\([?=&])", r"\1", text)  # as shells escape it
     text = re.sub(r"&(?:amp;)+", "&", text)  # as pages write it
     if re.match(r"https?%(?:25)*3a", text, re.IGNORECASE) or (
         "=" not in text and "%3D" in text.upper()
     ):
-        text = _unquoted(text)  # as it stands in another address's query
+        text = _unquoted(text)  # as in another address's query
     if re.match(r"/?(?:channel|c|user|shorts|live)/|/?(?:watch|playlist|results)\?", text):
-        text = f"{SITE}/{text.lstrip('/')}"  # as pages of YouTube's link to another
+        text = f"{SITE}/{text.lstrip('/')}"  # as in redirect links of YouTube's pages
     return text
 
 
 def _split(text: str) -> tuple[str, list[str], _Query, str] | None:
     """An address's host, the segments of its path, its query and its fragment; None for none.
 
-    The host is the whole of what stands before the path: neither a port nor "user@" has any
-    business there.
+    The host is everything before the path: neither a port nor "user@" is allowed there.
     """
     if re.search(r"[\s\\]", text):
         return None
@@ -253,7 +253,7 @@ def _other_host(host: str) -> str:
 
 
 def _of_target(query: _Query, names: tuple[str, ...], redirects: int) -> Found:
-    """Where a page of YouTube's leads on to."""
+    """The target of a redirect page of YouTube's."""
     for target in (value for name in names for value in query.get(name, [])[:1]):
         return _of_address(SITE + target if target.startswith("/") else target, redirects + 1)
     return Found(why="it does not say where it leads to")
@@ -271,7 +271,7 @@ def _of_page(segments: list[str], query: _Query) -> Found:
         return Found(why=_OWN_PAGE)
     if first in _WATCH or first == "":
         return _of_watched(others or query.get("v", []), query, "v" in query or bool(others))
-    old = first == "course" and "list" in query  # alone, a channel is called so
+    old = first == "course" and "list" in query  # without an id, it is a channel's name
     if first in _LISTS or old or (first == "embed" and others in ([], ["videoseries"])):
         lists = query.get("list") or query.get("p") or (others if first in _LISTS else [])
         return _of_watched([], {"list": lists}) if lists else Found(why=_NO_LIST)
@@ -295,7 +295,7 @@ def _of_page(segments: list[str], query: _Query) -> Found:
 
 
 def _of_news(query: _Query) -> Found:
-    """What a feed for news readers is of, or an old page about a user."""
+    """What an RSS feed, or an old page about a user, refers to."""
     if query.get("playlist_id"):
         return _of_watched([], {"list": query["playlist_id"]})
     for kind, name in (("channel", "channel_id"), ("user", "user")):
@@ -352,18 +352,18 @@ def _is_channel_name(name: str) -> bool:
 
 
 def _single(query: _Query, name: str) -> str | None:
-    """A value of a query that is there once: of two, browsers and servers take different ones."""
+    """A value that occurs once in a query: of two, browsers and servers take different ones."""
     values = set(query.get(name, []))
     return values.pop().strip() if len(values) == 1 else None
 
 
 def _cut(value: str) -> str:
-    """An id without parameters that were put behind it with a second "?", or with "&"."""
+    """An id without parameters that were appended with a second "?", or with "&"."""
     return re.split("[?&#]", value)[0].rstrip("/")
 
 
 def _unquoted(text: str) -> str:
-    """Without escapes, those that were escaped themselves included: no name holds a "%"."""
+    """Without escapes, also nested ones: no name contains a "%"."""
     for _ in range(_MOST_ESCAPES):
         text = unquote(text)
     return text

@@ -1,7 +1,7 @@
 """Task type `youtube_channel`: the newest videos, shorts or streams of a channel as ideas.
 
-One flat listing: 1 request for each 30 videos, and 1 more where an attempt goes on with an earlier
-one's. It holds rounded view counts and ages such as
+One flat listing: 1 request for each 30 videos, and 1 more where an attempt continues an earlier
+    one's. It has rounded view counts and ages such as
 "3 weeks ago", but no likes, tags or exact dates; of shorts, neither ages nor lengths.
 """
 
@@ -44,7 +44,7 @@ class ChannelParameters(Parameters):
     def check_together(self) -> None:
         """
         Raises:
-            InvalidParameters: two ages, or an age for shorts.
+            InvalidParameters: both ages are given, or an age for shorts.
         """
         if self.since is not None and self.max_age_days is not None:
             raise InvalidParameters("give since or max_age_days, not both")
@@ -61,13 +61,13 @@ class ChannelParameters(Parameters):
 
     @property
     def limit_key(self) -> str:
-        """The channel as limits name it: "channel:@handle", "channel:UC...", "channel:c/name"."""
+        """The channel's limit key: "channel:@handle", "channel:UC...", "channel:c/name"."""
         path = unquote(self.channel_url.removeprefix("channel/"))
         return f"channel:{folded(path) if path.startswith('@') else path}"
 
     def oldest(self, now: float) -> float | None:
-        """The epoch second of which nothing older is wanted; None for any age. It begins a day,
-        since listings give no more for most videos."""
+        """The epoch second before which videos are too old; None for any age. It is the start of a
+        day, since listings are no more precise for most videos."""
         if self.since is not None:
             return datetime.combine(self.since, datetime.min.time(), timezone.utc).timestamp()
         return None if self.max_age_days is None else (now // _DAY_S - self.max_age_days) * _DAY_S
@@ -79,7 +79,7 @@ class YouTubeChannelPlugin(YouTubeListingPlugin[ChannelParameters]):
     parameters = ChannelParameters
 
     def limit_keys(self, parameters: Mapping[str, Any] | ChannelParameters) -> list[str]:
-        """The channel, however it was written.
+        """The channel's videos, in whichever form its name was written.
 
         Raises:
             InvalidParameters: as `scrape`.

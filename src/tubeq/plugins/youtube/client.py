@@ -1,8 +1,8 @@
 """YouTube through yt-dlp. No other module imports yt_dlp, and this one only when it is used.
 
-A call goes through these steps: take this thread's YoutubeDL, let it fetch the pages that hold the
-wanted videos and no more, stop early when the task is to stop, and translate whatever went wrong
-into tubeq's errors (`youtube_errors`).
+A call goes through these steps: take this thread's YoutubeDL, let it fetch only the pages that hold
+    the wanted videos, stop early when the task is to stop, and translate errors into tubeq's
+    (`youtube.errors`).
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ Entry = dict[str, Any]
 
 
 class Placed(NamedTuple):
-    """An entry, and the token of the page that it is on; None for the first page."""
+    """An entry, and the token of its page; None for the first page."""
 
     entry: Entry
     page: str | None
 
 
 class PageFailed(Exception):
-    """A page of a listing could not be got.
+    """A page of a listing could not be fetched.
 
-    `error` says why, `page` is its token, as in `Placed`. `was_start` tells whether it is the page
-    that was to be gone on with.
+    `error` says why, `page` is its token, as in `Placed`. `was_start` says whether it is the page
+    with which the listing was to continue.
     """
 
     def __init__(self, error: TubeqError, pages: Continuations) -> None:
@@ -64,8 +64,8 @@ class PageFailed(Exception):
 
 
 def suspect_empty() -> TransientError:
-    """yt-dlp says nothing where it does not know a page's layout, and does not show the page
-    either: a tab that is truly empty cannot be found from one that it cannot read."""
+    """yt-dlp reports no error for an unknown page layout, and does not expose the page either: a
+    tab that is really empty cannot be distinguished from one that it cannot read."""
     return TransientError("the listing came back empty", code="suspect_empty")
 
 
@@ -85,7 +85,7 @@ class YouTube:
 
         Args:
             url: must be one that this package built.
-            max_results: pages beyond those that hold as many videos are not fetched.
+            max_results: no more pages are fetched than needed for that many videos.
             oldest: epoch seconds; the first video that is known to be older ends the listing.
 
         Raises:
@@ -96,14 +96,14 @@ class YouTube:
 
     def stream(self, url: str, start: str | None = None) -> Generator[Placed, None, None]:
         """The videos of a listing as its pages come in, in bounded memory; close it when enough is
-        seen. The deadline holds for each page, and for whatever its reader does meanwhile.
+        read. The deadline applies to each page, including what the caller does meanwhile.
 
-        A page may repeat what moved down since the last, and where `start` is given, the first page
-        comes before it.
+        A page may repeat videos that moved down since the previous one, and with `start`, the first
+        page comes before it.
 
         Args:
             url: must be one that this package built.
-            start: a token that came with an entry: go on with its page.
+            start: the token of an entry: continue with its page.
 
         Raises:
             PageFailed: a page could not be fetched; has its token and the error.
@@ -128,7 +128,7 @@ class YouTube:
             if client.met_trouble:
                 self._drop_client()
         try:
-            client.check_time()  # a stopped or refused request fails in many ways: only why is news
+            client.check_time()  # a refused request fails in many ways: report the cause
         except TaskCancelled:
             raise
         except TubeqError as error:
@@ -136,7 +136,7 @@ class YouTube:
         raise PageFailed(failure, pages) from None
 
     def video(self, url: str) -> Entry:
-        """One video, with all that its page tells.
+        """One video, with all that its page has.
 
         Args:
             url: must be one that this package built.
@@ -154,9 +154,9 @@ class YouTube:
         raise not_before(announced, self._beginning_of(url), time.time())
 
     def _beginning_of(self, url: str) -> float | None:
-        """When a video that is announced begins, epoch seconds; None where its page says nothing.
+        """When an announced video begins, epoch seconds; None where its page does not say.
 
-        One request more: yt-dlp says nothing besides the error that it raises.
+        It costs one more request: yt-dlp gives nothing but the error that it raises.
         """
         try:
             return self._ask(lambda client: client.beginning_of(url))
@@ -180,9 +180,9 @@ class YouTube:
             client.requests.end()
             if client.met_trouble:
                 self._drop_client()
-        # A stopped or refused request fails in many ways: only why it was stopped is news.
+        # A stopped or refused request fails in many ways: report only why it was stopped.
         client.check_time()
-        raise failure  # here, where yt-dlp's error is no context of it: that may hold secrets
+        raise failure  # here, so without yt-dlp's error as its context: that may hold secrets
 
     def close(self) -> None:
         """Close the connections of every thread. Only when no call is under way."""
@@ -206,7 +206,7 @@ class YouTube:
     def _new_client(self) -> _Client:
         try:
             cookies = self._access.cookies()
-        except InvalidParameters as error:  # it was good when the plugin was made
+        except InvalidParameters as error:  # it was valid when the plugin was created
             raise TransientError(str(error), code="cookies_unusable") from None
         secrets = self._access.secrets(cookies)
         try:
@@ -231,18 +231,17 @@ class YouTube:
             "http_headers": {"Accept-Encoding": ENCODINGS},
             "skip_download": True,
             "cachedir": False,
-            "allowed_extractors": ["youtube.*"],  # shuts out the generic one, and so any other host
+            "allowed_extractors": ["youtube.*"],  # not the generic one, and so no other host
             "extract_flat": True,
-            "noplaylist": True,  # of an event with several cameras, the one that was asked for
+            "noplaylist": True,  # of an event with several cameras, only the requested one
             "ignoreerrors": False,
             "socket_timeout": self._access.socket_timeout_s,
             "extractor_retries": 1,
             "extractor_args": {
-                # A page that came in part is an error, not the end of the list.
+                # An incomplete page is an error, not the end of the list.
                 "youtube": {
                     "raise_incomplete_data": ["1"],
-                    # A video's page holds all that is to be known of it: nothing is downloaded
-                    # that serves to play it.
+                    # A video's page has all that is needed: nothing for playback is downloaded.
                     "player_client": ["web"],
                     "player_skip": ["js", "configs"],
                 },
@@ -258,7 +257,7 @@ class YouTube:
             # saves them to this.
             options["cookiefile"] = io.StringIO(cookies.encode().decode("latin-1"))
         if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
-            # Otherwise yt-dlp trusts certifi alone, should some other package have installed it.
+            # Otherwise yt-dlp would trust only certifi, if another package has installed it.
             options["compat_opts"] |= {"no-certifi"}
         return options
 
@@ -267,10 +266,10 @@ class _Client:
     """One YoutubeDL, for one thread. It must never be shared: concurrent calls return None.
 
     It is kept from one call to the next, as reading the system's certificates takes longer than a
-    small listing, and as it holds connections and cookies. After trouble it is dropped: the
-    cookies may be those of a suspect, the connections broken.
+    small listing, and as it holds connections and cookies. After an error it is dropped: its
+        cookies may be flagged as a bot's, its connections broken.
 
-    It is yt-dlp's logger as well, and so is called before every request: a good moment to stop.
+    It is yt-dlp's logger as well, and so is called before every request: an opportunity to stop.
     """
 
     def __init__(
@@ -284,7 +283,7 @@ class _Client:
 
         check_version(yt_dlp.version.__version__)
         self.secrets = secrets
-        self.warnings: deque[str] = deque(maxlen=50)  # yt-dlp mentions some causes only there
+        self.warnings: deque[str] = deque(maxlen=50)  # yt-dlp reports some causes only there
         self.met_trouble = False
         self._deadline = math.inf
         self._gate = Gate(RequestError)
@@ -297,11 +296,11 @@ class _Client:
         for name, handler in list(handlers.items()):
             if self._gate.guard(handler):
                 handler._make_sslcontext = self._connections.of(handler._make_sslcontext)
-            else:  # such as the one for web sockets: what cannot be guarded is not used
+            else:  # such as the one for web sockets: an unguarded handler is not used
                 handlers.pop(name).close()
 
     def begin(self, deadline_s: float) -> None:
-        """A call begins. Until its `end` it is in trouble."""
+        """A call begins. Until its `end` it counts as failed."""
         self._deadline = time.monotonic() + deadline_s
         self._gate.open()
         self.warnings.clear()
@@ -309,17 +308,17 @@ class _Client:
         self.pages = Continuations()
 
     def end(self) -> None:
-        """The call went well; what was got over on the way is trouble nevertheless.
+        """The call succeeded; refusals that yt-dlp ignored on the way still count as errors.
 
         Raises:
-            PluginError: something was refused, which yt-dlp passed over.
+            PluginError: something was refused, which yt-dlp ignored.
         """
         if self._gate.error is not None:
             raise self._gate.error
         self.met_trouble = not all(map(_ABOUT_PLAYING.search, self.warnings))
 
     def listing(self, url: str, max_results: int, oldest: float | None) -> list[Entry]:
-        found: dict[str, Entry] = {}  # by id: a page may repeat what moved down since the last
+        found: dict[str, Entry] = {}  # by id: a page may repeat what moved down meanwhile
         older = False
         for entry in self._entries(url):
             self.check_time()
@@ -346,8 +345,8 @@ class _Client:
                 yield Placed(entry, page)
 
     def video(self, url: str) -> Entry:
-        # Unprocessed: without formats that could be played, which do not matter here,
-        # processing would fail. That a video cannot be seen at all is found out before.
+        # Unprocessed: processing would fail without playable formats, which do not matter here.
+        # Whether a video can be watched at all is checked before.
         video: Entry | None = self._ydl.extract_info(url, download=False, process=False)
         if video and video.get("_type") == "url":
             raise PermanentError(
@@ -381,15 +380,15 @@ class _Client:
             raise TransientError("YouTube took longer than the deadline", code="timeout")
 
     def _put_off(self, seconds: float) -> None:
-        """A wait for a slot is no time that YouTube takes."""
+        """A wait for a slot does not count as YouTube's time."""
         self._deadline += seconds
 
     def close(self) -> None:
         self._ydl.close()
-        self._connections.close()  # yt-dlp leaves those of failed requests open
+        self._connections.close()  # yt-dlp leaves responses of failed requests open
 
     def send(self, urlopen: Callable[[Any], Any], request: Any) -> Any:
-        """Send a request of yt-dlp's: with a slot, and for the page that is wanted."""
+        """Send a request of yt-dlp's: with a slot, and for the wanted page."""
         self.pages.look(request)
         return self.requests.send(urlopen, request)
 
@@ -402,11 +401,11 @@ class _Client:
         self.warnings.append(message)
 
     def error(self, _message: str) -> None:
-        """Nothing: what is logged here is raised as well."""
+        """Does nothing: what is logged here is raised as well."""
 
     def _entries(self, url: str) -> Iterator[Entry]:
         result = self._ydl.extract_info(url, download=False, process=False)
-        if result and result.get("_type") == "url":  # a channel that moved to a regional one
+        if result and result.get("_type") == "url":  # a channel that redirects to a regional one
             result = self._ydl.extract_info(
                 result["url"], ie_key="YoutubeTab", download=False, process=False
             )
@@ -436,6 +435,7 @@ def _downloader(base: Any) -> Any:
 
 _VIDEO_ID = re.compile(r"[0-9A-Za-z_-]{11}")
 _HANDLE = rf"@[^\s/?#]{{1,{LONGEST_NAME}}}"
-"""Instead of yt-dlp's own pattern, which ends at a mark: it cuts Thai and Hindi handles short."""
+"""Instead of yt-dlp's own pattern, which ends at a combining mark and so truncates Thai and Hindi
+handles."""
 _ABOUT_PLAYING = re.compile(r"formats|JavaScript|PO Token|challenge solving", re.IGNORECASE)
-"""What yt-dlp warns of where a video's formats are concerned, and only then."""
+"""Warnings of yt-dlp that concern only a video's formats."""

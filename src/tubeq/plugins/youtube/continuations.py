@@ -1,9 +1,9 @@
-"""Where in a listing a client is, and how it begins in the middle.
+"""The position of a client in a listing, and how to begin in the middle.
 
-yt-dlp has no word for either. But YouTube's pages are a chain: each but the first is asked for with
-a token that the page before it held. So the token of the last request says which page is being
-read. To begin at a page is to ask for the first one, as yt-dlp cannot do without, and to put the
-token of the wanted one into the first request for a further page: two requests, however far in.
+yt-dlp supports neither. But YouTube's pages are a chain: each but the first is requested with a
+token from the page before it. So the token of the last request says which page is being read. To
+begin at a page, the first page is requested, which yt-dlp needs, and the token of the wanted page
+is put into the first request for a further one: two requests, at any position.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 
 
 class Continuations:
-    """The pages of one listing. `look` sees every request before it is sent.
+    """The pages of one listing. `look` is called with every request before it is sent.
 
     Args:
-        start: the token of the page to go on with after the first; None for the second.
+        start: the token of the page to fetch after the first; None for the second.
     """
 
     def __init__(self, start: str | None = None) -> None:
@@ -31,7 +31,7 @@ class Continuations:
         return self._start is not None and self.current == self._start
 
     def look(self, request: Any) -> None:
-        """Note which page is asked for; ask for the start instead of the second one."""
+        """Record which page is requested; request the start instead of the second page."""
         data = getattr(request, "data", None)
         if not isinstance(data, bytes) or b'"continuation"' not in data:
             return

@@ -1,8 +1,8 @@
-"""A file with cookies, with which YouTube takes a scraper for a user who is logged in.
+"""A file with cookies, with which YouTube treats a scraper as a user who is logged in.
 
-It is read, never written: yt-dlp is given a copy in memory, as it would save what YouTube sets. Of
-its cookies only YouTube's are taken, and only they are judged: a browser exports those of every
-site, and what is wrong with those is no concern here. No message repeats a line of it.
+It is read, never written: yt-dlp is given a copy in memory, as it would save the cookies that
+    YouTube sets. Only YouTube's cookies are taken and checked: a browser exports those of every
+    site, and errors in the others do not matter here. No message repeats a line of it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tubeq.domain.errors import InvalidParameters
 
-_MOST_BYTES = 64 * 2**20  # of the file: browsers with cookies of ten thousand sites export 3 MiB
+_MOST_BYTES = 64 * 2**20  # a file: browsers with cookies of ten thousand sites export 3 MiB
 _MOST_OURS = 2**20  # characters: YouTube sets some 20 cookies
 _HEADER = "# Netscape HTTP Cookie File\n"
 _HTTP_ONLY = "#HttpOnly_"
@@ -29,7 +29,7 @@ _SHORTEST_SECRET = 8  # shorter values are settings, such as a language
 def read_cookies(path: str | os.PathLike[str]) -> str:
     """YouTube's cookies in a file of Netscape's format, in the same format.
 
-    What other programs write otherwise, and what cannot be misunderstood, is put right: "true" for
+    Unambiguous variants that other programs write are normalized: "true" for
     TRUE, an expiry of -1 or 1.9e+09, a domain whose dot does not fit its flag, any line end.
 
     Raises:
@@ -49,7 +49,7 @@ def read_cookies(path: str | os.PathLike[str]) -> str:
     if not kept:
         is_json = text.lstrip("\ufeff \r\n\t")[:1] in ("[", "{")
         is_other = "HTTP Cookie File" not in text and not re.search(r"(?:[^\t\n]*\t){6}", text)
-        found = "it is JSON" if is_json else "it is no cookies.txt"
+        found = "it is JSON" if is_json else "it is not a cookies.txt"
         hint = f": {found}; export it as cookies.txt, in Netscape's format" if is_other else ""
         raise InvalidParameters(f"{shown} holds no cookie of youtube.com{hint}")
     if sum(map(len, kept)) > _MOST_OURS:
@@ -58,7 +58,7 @@ def read_cookies(path: str | os.PathLike[str]) -> str:
 
 
 def values_of(cookies: str) -> set[str]:
-    """What must not be seen of them in messages."""
+    """Their values, which must not appear in messages."""
     values = {line.rpartition("\t")[2] for line in cookies.split("\n") if "\t" in line}
     return {value for value in values if len(value) >= _SHORTEST_SECRET}
 
@@ -67,7 +67,7 @@ def _put_right(line: str) -> str:
     """A cookie's line as yt-dlp takes it, with its line end.
 
     Raises:
-        ValueError: it is none; the message tells which field is wrong, and nothing of the value.
+        ValueError: it is not a cookie; the message says which field is wrong, without its value.
     """
     http_only = _HTTP_ONLY if line.lstrip().startswith(_HTTP_ONLY) else ""
     fields = line.lstrip().removeprefix(_HTTP_ONLY).lstrip(" ").split("\t")
@@ -78,10 +78,10 @@ def _put_right(line: str) -> str:
     domain, subdomains, path, secure, expiry, name, value = fields
     for field, text in zip(_FIELDS, fields):
         if "\ufffd" in text:
-            raise ValueError(f"the field {field} is no text in UTF-8")
+            raise ValueError(f"the field {field} is not UTF-8 text")
         if _CONTROLS.search(text):
             raise ValueError(f"the field {field} holds a control character")
-    # A dot at the beginning and the flag say the same; yt-dlp takes no line in which they differ.
+    # A leading dot and the flag mean the same; yt-dlp refuses a line in which they differ.
     flag = subdomains.strip().upper()
     if domain.startswith(".") and flag not in ("TRUE", "FALSE"):
         raise ValueError("the field subdomains must be TRUE or FALSE")
@@ -106,14 +106,14 @@ def _expiry(text: str) -> int:
 
 
 def _text(path: Path) -> str:
-    """Its text; what is none, in whatever line, becomes U+FFFD."""
+    """Its text; invalid bytes, in any line, become U+FFFD."""
     shown = f"cookies_file {str(path)!r}"
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise InvalidParameters(f"{shown} is not a file")
         if os.name == "posix" and status.st_mode & (stat.S_IROTH | stat.S_IWOTH):
-            # ssh treats keys likewise. Of the group nothing is said: services are given files so.
+            # ssh treats keys likewise. Group access is allowed: services are given files that way.
             raise InvalidParameters(
                 f"{shown} is open to every user of this machine, and anyone who "
                 f"reads it is logged in as you: chmod 600 {str(path)!r}"

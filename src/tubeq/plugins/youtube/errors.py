@@ -1,7 +1,8 @@
 """What yt-dlp raises, as tubeq's errors: one table from causes to codes and retries.
 
-It goes by the kinds of exceptions and by what they and the warnings say. yt-dlp's own mark
-`expected` is of no use: it tells defects from circumstances, not what may pass from what stays.
+It uses the types of exceptions and the text of these and of the warnings. yt-dlp's own flag
+`expected` does not help: it distinguishes bugs from circumstances, not temporary from permanent
+failures.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from tubeq.plugins.text import plain_text, redacted
 
 
 class _Rule(NamedTuple):
-    """An error is `code` when its chain holds a `kind` of exception, or its text the `text`.
+    """An error has the `code` when its chain contains one of the `kinds`, or its text matches.
 
-    `retry_s` is the wait before the next attempt: 0 leaves it to the retry policy, None forbids
-    another attempt.
+    `retry_s` is the wait before the next attempt: 0 leaves it to the retry policy, None means no
+        further attempt.
     """
 
     code: str
@@ -31,14 +32,15 @@ class _Rule(NamedTuple):
 
 _HOUR = 3600.0
 _WAITED_FOR = frozenset({"upcoming", "not_live", "processing", "bot_check", "rate_limited"})
-"""Codes that say "not yet": no failure of the task's. So does whatever asks for a wait itself."""
+"""Codes that mean "not yet", which is not a failure. So does an error that itself asks for a
+wait."""
 _RULES = (
     _Rule("not_found", None, r"HTTP Error (404|410)"),
-    _Rule("bad_request", 0.0, r"HTTP Error 400"),  # such as for a page that it forgot
+    _Rule("bad_request", 0.0, r"HTTP Error 400"),  # such as for a page that has expired
     _Rule("http_429", 300.0, r"HTTP Error 429"),
     _Rule("http_403", 60.0, r"HTTP Error 403"),
     _Rule("server_error", 0.0, r"HTTP Error 5\d\d"),
-    _Rule("bad_response", 0.0, r"HTTP Error 3\d\d"),  # a redirect to nowhere, or in a ring
+    _Rule("bad_response", 0.0, r"HTTP Error 3\d\d"),  # a redirect to nowhere, or in a loop
     _Rule("bot_check", _HOUR, r"not a bot|captcha challenge|large volume of requests"),
     _Rule(
         "rate_limited",
@@ -101,7 +103,7 @@ _RULES = (
     ),
 )
 _ADVICE = re.compile(r"; please report this issue| Use --cookies| It is recommended to use `-t")
-"""Where yt-dlp begins to advise those who call it from a shell."""
+"""Where yt-dlp's advice for command-line users begins."""
 _VAGUE = re.compile(r"No video formats found|Failed to extract any player response")
 """Where yt-dlp says this, the cause is in its warnings."""
 
@@ -111,7 +113,7 @@ def translate(error: Exception, warnings: Sequence[str], secrets: Iterable[str])
 
     Args:
         warnings: what yt-dlp warned of before it, oldest first.
-        secrets: what must not be seen in the message.
+        secrets: what must not appear in the message.
     """
     chain = _chain(error)
     text = _without_advice(str(error))
@@ -122,7 +124,7 @@ def translate(error: Exception, warnings: Sequence[str], secrets: Iterable[str])
         rule, cause = next((each for each in causes if each[0]), (None, ""))
         text = f"{text}: {_without_advice(cause)}" if cause else text
     rule = rule or _rule(plain_text("\n".join(map(str, chain))), kinds)
-    message = redacted(text, secrets)[:500]  # in this order: half a secret would go unnoticed
+    message = redacted(text, secrets)[:500]  # in this order: a truncated secret would not be found
     if rule is None:
         return TransientError(f"{type(chain[-1]).__name__}: {message}", code="unexpected")
     if rule.retry_s is None:
@@ -146,7 +148,7 @@ _UNITS_S = {"second": 1, "minute": 60, "hour": _HOUR, "day": 24 * _HOUR, "week":
 
 
 def _begins_in_s(text: str) -> float | None:
-    """How long it is at least until what is announced begins: "Premieres in 3 days"."""
+    """The least time until the announced video begins: "Premieres in 3 days"."""
     found = re.search(r"\bin (\d{1,4}|an?) (second|minute|hour|day|week|month|year)s?\b", text)
     if found is None:
         return None
@@ -160,10 +162,10 @@ _LONGEST_S = 366 * 24 * _HOUR
 
 
 def not_before(error: TransientError, begins_at: float | None, now: float) -> TransientError:
-    """The error of what is announced, with its date.
+    """The error of an announced video, with its date.
 
     Args:
-        error: says when to look again without one.
+        error: says when to try again without a date.
         begins_at: epoch seconds; None where the page does not say.
         now: epoch seconds.
     """
@@ -205,14 +207,14 @@ def _retry_after_s(error: BaseException) -> float | None:
         until = _moment(value)
         if until is None:
             return None
-        # By the server's clock, where it says: this machine's may be wrong.
+        # By the server's clock, where the answer has it: this machine's may be wrong.
         now = _moment(headers.get("Date") or "") or datetime.now(timezone.utc)
         wait_s = (until - now).total_seconds()
     return min(max(wait_s, 0.0), 24 * _HOUR)
 
 
 def _moment(text: str) -> datetime | None:
-    """A date of HTTP's, which is UTC where it names no zone; None for none."""
+    """A date in HTTP's format, UTC where it names no zone; None where it is not a date."""
     try:
         moment = parsedate_to_datetime(text)
     except (TypeError, ValueError, OverflowError):

@@ -1,7 +1,7 @@
-"""Whose a video is: what YouTube's answer says of the channel, never what the user called it.
+"""The channel of a video: as YouTube's answer names it, never as the user wrote it.
 
 An address may be an old one, written in another case, or lead to a channel that was renamed since;
-the page that comes back names the channel that it is of, whatever led to it.
+the page itself names its channel, whichever address led to it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ def owner_of(listing: Mapping[str, Any]) -> dict[str, str]:
     videos are of many channels, and where the page does not say.
 
     Args:
-        listing: what yt-dlp says of the page as a whole: of a channel's, it has the channel's id.
+        listing: yt-dlp's data about the page as a whole: for a channel's page, it has the channel's
+            id.
     """
     channel_id = listing.get("channel_id")
     if not channel_id or listing.get("id") != channel_id:
@@ -27,9 +28,9 @@ def owner_of(listing: Mapping[str, Any]) -> dict[str, str]:
 
 
 def owned(entry: dict[str, Any], owner: Mapping[str, str]) -> dict[str, Any]:
-    """The entry with those of its channel's names that it lacks. What it says itself comes first:
-    where that is another channel, such as the partner of a joint video, nothing is added, as the
-    names of two channels make up a third one."""
+    """The entry, completed with its channel's names. Its own values take precedence: where they
+    name another channel, such as the partner of a joint video, nothing is added, as the names of
+    two channels must not be mixed."""
     said = {name: entry[name] for name in _NAMES if entry.get(name)}
     if not owner or any(owner.get(name, value) != value for name, value in said.items()):
         return entry

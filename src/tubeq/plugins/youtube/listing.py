@@ -2,8 +2,8 @@
 
 A short one is fetched whole, and returned. A long one, or one whose videos are to be enriched,
 streams: page by page its ideas are saved, and with them a child task for each video, which adds
-what only the video's own page tells. Memory stays bounded, and what was saved stays: the next
-attempt asks for the first page, and goes on with the page at which the last one stopped.
+    what only the video's own page has. Memory stays bounded, and what was saved stays: the next
+    attempt requests the first page, and continues with the page at which the last one stopped.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tubeq.plugins.youtube.plugin import P, YouTubePlugin
 
 MAX_RESULTS_LIMIT = 200_000
 _AT_ONCE = 500
-"""A listing of more videos than that is never held whole."""
+"""A listing of more videos than this is never held in memory as a whole."""
 _BATCH = 300
 _BATCH_S = 2.0
 _ENRICHED_BY = "youtube_video"
@@ -35,7 +35,7 @@ _PASSING = frozenset(
         "unsafe_redirect", "too_large",
     }
 )  # fmt: skip
-"""Errors that say nothing of the page that was asked for."""
+"""Errors that are not caused by the requested page."""
 
 
 def max_results(what: str) -> Any:
@@ -66,12 +66,12 @@ class Listing(NamedTuple):
 
 
 class YouTubeListingPlugin(YouTubePlugin[P]):
-    """Scrapes a listing. A subclass says in `_listing` which."""
+    """Scrapes a listing, which a subclass defines in `_listing`."""
 
     def scrape_checked(self, wanted: P) -> list[Idea]:
         """Do one task. See YouTubePlugin.scrape_checked.
 
-        Outside of a worker all ideas are returned, and none is enriched.
+        Outside a worker all ideas are returned, and none is enriched.
         """
         listing = self._listing(wanted)
         if not can_save() or not (listing.enrich or listing.max_results > _AT_ONCE):
@@ -105,14 +105,14 @@ class _Streaming:
         self._found = saved_count()
         self._batch: dict[str, Entry] = {}  # by id: a page may repeat what moved down
         self._due = 1
-        """How many videos are enough for a save: few at first, so that one attempt after the other
-        gets on even where each is cut short, then more."""
+        """How many videos make a save: few at first, so that attempts make progress even if each is
+        cut short, then more."""
         self._saved_at = 0.0
 
     def run(self) -> None:
         """List until the end, or until enough is found."""
         if self._found >= self._wanted.max_results:
-            return  # an earlier attempt did it all but for saying so
+            return  # an earlier attempt did it all except for the completion
         if self._start is not None:
             try:
                 if self._stream(self._start):
@@ -120,15 +120,15 @@ class _Streaming:
             except PageFailed as failure:
                 if not failure.was_start or failure.error.code in _PASSING:
                     raise failure.error from None
-            # YouTube does not know the page any more: once more from the beginning. What is
-            # stored is neither stored nor counted twice.
+            # YouTube no longer knows the page: start again from the beginning. Ideas are neither
+            # stored nor counted twice.
         try:
             self._stream(None)
         except PageFailed as failure:
             raise failure.error from None
 
     def _stream(self, start: str | None) -> bool:
-        """List from a page on; whether that page, and what is wanted of it, was there."""
+        """List from a page on; whether that page could be fetched and processed."""
         page: str | None = None
         came_there = start is None
         try:
@@ -151,7 +151,7 @@ class _Streaming:
         return came_there
 
     def _take(self, placed: Placed, page: str | None) -> bool:
-        """Whether that was the last one that is wanted."""
+        """Whether that was the last wanted video."""
         entry, _ = placed
         oldest = self._wanted.oldest
         if oldest is not None and (published_at(entry) or math.inf) < oldest:
@@ -159,11 +159,11 @@ class _Streaming:
             return True
         self._batch.setdefault(entry["id"], entry)
         if self._found + len(self._batch) >= self._wanted.max_results or not self._saved_at:
-            self._save(page)  # the very first one at once: a user may be waiting for it
+            self._save(page)  # the very first video at once: a user may be waiting for it
         return self._found >= self._wanted.max_results
 
     def _save_if_due(self, page: str | None) -> None:
-        """At the beginning of a page: with the next one, all before it is saved."""
+        """At the beginning of a page: the next save saves all before it."""
         waited_s = time.monotonic() - self._saved_at
         if len(self._batch) >= self._due or waited_s >= _BATCH_S:
             self._save(page)

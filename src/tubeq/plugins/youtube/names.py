@@ -1,7 +1,7 @@
 """YouTube's names as parameters: of channels, playlists, videos and searches.
 
-What a reader returns was made here, from a name that it recognised: no user's address is ever
-fetched. A name of another kind is refused with the command that takes it.
+What a reader returns is built here, from a name that it recognised: an address from a user is never
+    fetched. A name of another kind is refused with the command that takes it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _video(text: str) -> str:
 
 
 def _refusal(found: Found, text: str = "") -> Refused:
-    """Why not: the reader's reason, and what takes that which the text names instead.
+    """Why it is refused: the reader's reason, and the command that takes what the text does name.
 
     Args:
         text: what may have been meant for a handle.

@@ -1,4 +1,4 @@
-"""The network as yt-dlp is to use it: checked settings, and TLS that obeys a deadline."""
+"""The network as yt-dlp is to use it: checked settings, and TLS with a deadline."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def check_ca_file(ca_file: str | os.PathLike[str]) -> None:
 def check_proxy(proxy: str | None) -> None:
     """
     Raises:
-        InvalidParameters: it is no proxy's URL. The value is not repeated, as it may hold a
+        InvalidParameters: it is not a proxy's URL. The value is not repeated, as it may contain a
             password.
     """
     if not proxy:
@@ -48,7 +48,7 @@ def check_proxy(proxy: str | None) -> None:
 
 
 _T = TypeVar("_T")
-_SLICE_S = 0.2  # how soon a wait for the server sees that the client is to stop
+_SLICE_S = 0.2  # how soon a wait for the server notices that the client is to stop
 
 
 class Connections:
@@ -57,8 +57,8 @@ class Connections:
     Args:
         check_time: raises a TubeqError when the client is to stop; called before every read, and
             while it waits.
-        received: called with the number of bytes received so far; raises a TubeqError when that is
-            too much.
+        received: called with the number of bytes received so far; raises a TubeqError when these
+            are too many.
         ca_file: certificate authorities to trust besides the usual ones.
     """
 
@@ -74,7 +74,7 @@ class Connections:
         self._open: set[ssl.SSLSocket] = set()
 
     def of(self, make_context: Callable[..., ssl.SSLContext]) -> Callable[..., ssl.SSLContext]:
-        """A maker of TLS contexts whose connections are these, from one of ordinary contexts."""
+        """A factory of TLS contexts with these connections, from a factory of ordinary contexts."""
         connections = self
 
         class Connection(ssl.SSLSocket):
@@ -100,14 +100,14 @@ class Connections:
         return make
 
     def close(self) -> None:
-        """Close those that were left to the garbage collector."""
+        """Close the connections that were left to the garbage collector."""
         for connection in filter(_is_open, self._open):
             socket.close(connection.detach())
 
     def _patiently(self, connection: ssl.SSLSocket, wait: Callable[[], _T]) -> _T:
         """Wait for the server as long as the connection's timeout says, in slices: between these
-        the client may be asked to stop. It is looked at before the first one as well, which ends an
-        answer that drips slowly enough never to time out."""
+        the client may be asked to stop. That is checked before the first slice as well, which ends
+        an answer that trickles slowly enough never to time out."""
         timeout_s = connection.gettimeout()
         give_up_at = math.inf if timeout_s is None else time.monotonic() + timeout_s
         try:
@@ -117,7 +117,7 @@ class Connections:
                 connection.settimeout(max(min(_SLICE_S, left_s), 0.001))
                 try:
                     return wait()
-                except TimeoutError:  # both can be taken up again where they were
+                except TimeoutError:  # both can be resumed
                     if time.monotonic() >= give_up_at:
                         raise
         finally:
@@ -126,8 +126,8 @@ class Connections:
 
 
 def _as_broken(check: Callable[[], None]) -> None:
-    """Let a check fail as a broken connection does, which every HTTP library passes on: the
-    retry's first word to the log raises the cause."""
+    """Make a failed check look like a broken connection, which every HTTP library propagates: when
+    the retry is logged, the logger raises the cause."""
     try:
         check()
     except TubeqError as error:

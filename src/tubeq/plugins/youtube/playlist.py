@@ -1,6 +1,6 @@
 """Task type `youtube_playlist`: the videos of a playlist as ideas, in its order.
 
-One flat listing: 1 request for each 100 videos. Videos that are private or deleted are left out.
+One flat listing: 1 request for each 100 videos. Private and deleted videos are left out.
 """
 
 from __future__ import annotations

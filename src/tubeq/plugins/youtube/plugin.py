@@ -1,4 +1,4 @@
-"""What YouTube's plugins have in common: settings, checked parameters, one way to YouTube."""
+"""What YouTube's plugins have in common: settings, checked parameters, a client."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ P = TypeVar("P", bound=Parameters)
 class YouTubePlugin(ABC, Generic[P]):
     """Scrapes one kind of page. Safe to share between threads.
 
-    A subclass names its `parameters`, and says in `_entries` where what they ask for is found.
+    A subclass names its `parameters`, and fetches in `_entries` what they ask for.
 
-    Args: how YouTube is reached; see Access, which says what None stands for.
+    Args: how YouTube is reached; see Access, also for the meaning of None.
 
     Raises:
         InvalidParameters: one of them cannot be used.
-        PluginError: yt-dlp is missing, or too old to be let near strangers' pages.
+        PluginError: yt-dlp is missing, or too old to be safe with untrusted pages.
     """
 
     parameters: type[P]
@@ -59,7 +59,7 @@ class YouTubePlugin(ABC, Generic[P]):
         return self.scrape_checked(self.parameters.of(parameters))
 
     def scrape_checked(self, wanted: P) -> list[Idea]:
-        """Do one task whose parameters are checked already: what a worker calls.
+        """Do one task whose parameters are already checked: what a worker calls.
 
         Raises:
             TransientError, PermanentError: see `tubeq.plugins.youtube.errors`.

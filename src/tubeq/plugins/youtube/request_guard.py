@@ -1,11 +1,11 @@
-"""What a client's requests and answers must pass: only YouTube is asked, and no answer is endless.
+"""Checks of a client's requests and answers: only YouTube is contacted, and answers are bounded.
 
-yt-dlp follows redirects by itself, to any host and any port. So every request is looked at where
-its HTTP library is about to open it, redirected ones included: one that goes elsewhere is refused
-before a byte is sent there. Answers are unpacked here, as a kilobyte may unpack to a gigabyte.
+yt-dlp follows redirects by itself, to any host and any port. So every request is checked where its
+HTTP library is about to open it, redirected ones included: one to another host is refused before a
+byte is sent. Answers are decompressed here, as a kilobyte may decompress to a gigabyte.
 
-Nothing of yt-dlp is patched: the two HTTP libraries that it uses are given the gate in the ways
-that they have for such things, a handler of urllib's opener, an adapter and a hook of `requests`.
+yt-dlp is not patched: the gate is passed to its two HTTP libraries through their own extension
+points, a handler of urllib's opener, an adapter and a hook of `requests`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from tubeq.domain.errors import PermanentError, PluginError, TransientError
 from tubeq.plugins.text import plain_text
 
 MOST_BYTES = 16 * 2**20
-"""Of one answer, as it came and unpacked. YouTube's largest pages have about 2 MiB."""
+"""The limit for one answer, as received and decompressed. YouTube's largest pages have about 2
+MiB."""
 
 ENCODINGS = "gzip, deflate"
-"""What yt-dlp asks for where it is installed alone. YouTube then answers with gzip."""
+"""What yt-dlp requests without optional packages. YouTube then answers with gzip."""
 
 _HOSTS = "www|m|music|consent"
 _YOUTUBE = re.compile(rf"(?i:https://(?:(?:{_HOSTS})\.)?youtube\.com(?::443)?)(?:[/?#].*)?", re.S)
@@ -36,8 +37,8 @@ _HOUR_S = 3600.0
 def is_youtube(url: str) -> bool:
     """Whether a request may go there: to one of YouTube's own hosts that show pages, by https.
 
-    Nothing is parsed: behind the scheme stands one of a few hosts, letter by letter, so that no
-    two libraries can read different hosts out of it.
+    Nothing is parsed: after the scheme must come exactly one of a few hosts, so that no two
+        libraries can read different hosts from it.
     """
     return _YOUTUBE.fullmatch(url) is not None
 
@@ -46,14 +47,14 @@ class Gate:
     """The gate of one client.
 
     Args:
-        exception: makes what is raised within yt-dlp, of a kind that it passes on at once.
+        exception: creates the exception raised within yt-dlp, of a type that it propagates at once.
     """
 
     def __init__(self, exception: Callable[[str], Exception]) -> None:
         self._exception = exception
         self._left = MOST_BYTES
         self.error: PluginError | None = None
-        """Why something was refused, since `open`: yt-dlp may go on nevertheless."""
+        """Why something was refused since `open`: yt-dlp may go on nevertheless."""
 
     def open(self) -> None:
         """A call begins."""
@@ -80,17 +81,17 @@ class Gate:
         """A request is about to be made.
 
         Raises:
-            Exception: it would go elsewhere; `error` says where.
+            Exception: it would go to another host; `error` says which.
         """
         self._left = MOST_BYTES
         if not is_youtube(url):
             raise self._refused(_elsewhere(url))
 
     def answer(self, url: str, status: int, headers: Mapping[str, str]) -> None:
-        """The head of an answer has come.
+        """The headers of an answer have been received.
 
         Raises:
-            Exception: it leads elsewhere, or promises more than is taken.
+            Exception: it redirects to another host, or announces more than is allowed.
         """
         length = headers.get("Content-Length") or ""
         if length.isdecimal() and int(length[:20]) > MOST_BYTES:
@@ -106,10 +107,10 @@ class Gate:
             raise self._refused(_elsewhere(target))
 
     def received(self, count: int) -> None:
-        """So many more bytes of an answer have come.
+        """Count further bytes of an answer.
 
         Raises:
-            PluginError: it does not come to an end.
+            PluginError: it is too long.
         """
         self._left -= count
         if self._left < 0:
@@ -120,7 +121,7 @@ class Gate:
         """The body of an answer.
 
         Raises:
-            Exception: it is too large, or packed in a way that was not asked for.
+            Exception: it is too large, or in an encoding that was not asked for.
         """
         if encoding.strip().lower() not in ("gzip", "x-gzip"):
             message = "YouTube answered in an encoding that was not asked for"
@@ -153,7 +154,7 @@ class Gate:
     def _guard_session(self, session: Any) -> None:
         adapter_for = session.get_adapter
 
-        def get_adapter(url: str) -> Any:  # asked for before every request, redirected or not
+        def get_adapter(url: str) -> Any:  # called before every request, redirected or not
             self.request(url)
             return adapter_for(url)
 
@@ -167,7 +168,7 @@ class Gate:
         session.hooks["response"].append(hook)
 
     def _unpacking(self, encoding: str, read: Callable[..., bytes]) -> Callable[..., bytes]:
-        """Instead of urllib3's `read`, which unpacks as much as comes."""
+        """Instead of urllib3's `read`, which decompresses without a limit."""
         body: io.BytesIO | None = None
 
         def read_unpacked(amt: int | None = None, **_: Any) -> bytes:
@@ -182,9 +183,9 @@ class Gate:
 
 def _elsewhere(url: str) -> PluginError:
     if _CAPTCHA.fullmatch(url):
-        message = "YouTube sends to Google's test for people"
+        message = "YouTube redirects to Google's captcha"
         return TransientError(message, retry_after_s=_HOUR_S, code="bot_check")
-    # No more of the address: its path may hold anything.
+    # No more of the address: its path is untrusted.
     where = re.sub(r"(?<=//)[^/]*@", "***@", plain_text(url, 300), count=1)
     where = re.split(r"(?<![:/])[/?#]", where, maxsplit=1)[0][:80]
     return PermanentError(

@@ -12,14 +12,14 @@ from tubeq.plugins.base import slot
 
 
 class RequestSlots:
-    """Takes a slot for the host of each request before it is sent, and holds it until the answer
-    was read, or closed; at the latest until the next request, or `end`.
+    """Takes a slot for the host of each request before it is sent, and holds it until the answer is
+    read or closed; at the latest until the next request, or `end`.
 
-    The client makes one request at a time. Where a server redirects, all of that counts as one.
+    The client makes one request at a time. A request with its redirects counts as one.
 
     Args:
         check_stop: raises when the client is to stop; called while waiting for a slot.
-        waited: called with how many seconds each wait took: they are not the server's.
+        waited: called with the seconds of each wait, which do not count as the server's.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class RequestSlots:
         self._held = ExitStack()
 
     def send(self, urlopen: Callable[[Any], Any], request: Any) -> Any:
-        """What `urlopen` answers to the request; the answer has a `close`."""
+        """The answer of `urlopen` to the request; it has a `close`."""
         self.end()
         held = self._held = ExitStack()
         host = urlsplit(getattr(request, "url", request)).hostname or ""
@@ -41,7 +41,7 @@ class RequestSlots:
         close = answer.close
 
         def close_and_give_back() -> None:
-            # Of this request: an answer that was not read is closed when it is forgotten.
+            # For this request only: an unread answer is closed when it is garbage-collected.
             try:
                 close()
             finally:
@@ -51,5 +51,5 @@ class RequestSlots:
         return answer
 
     def end(self) -> None:
-        """The call is over, in whatever way: so is its last request."""
+        """The call is over, and so is its last request."""
         self._held.close()

@@ -1,6 +1,6 @@
 """Task type `youtube_search`: the videos that YouTube finds for a query, as ideas.
 
-One flat listing: 1 request for each 20 videos or so, and 1 to begin with. Sorting and filtering
+One flat listing: 1 request for each 20 videos or so, plus 1 at the start. Sorting and filtering
 are YouTube's own: see `search_filters`.
 """
 
@@ -49,7 +49,7 @@ class YouTubeSearchPlugin(YouTubeListingPlugin[SearchParameters]):
 
 
 def results_url(query: str, sort: str, uploaded: str | None, duration: str | None) -> str:
-    """The address of a page of results that holds nothing but videos."""
+    """The address of a page of results that has only videos."""
     sp = encoded(sort, uploaded, duration)
     return f"{SITE}/results?{urlencode({'search_query': query, 'sp': sp})}"
 

@@ -1,6 +1,6 @@
 """How a search is sorted and filtered: YouTube's parameter `sp`, written and read.
 
-It is a message of protocol buffers in base64, of which only small whole numbers matter here: field
+It is a protocol buffer message in base64, of which only small whole numbers matter here: field
 1 is the order; field 2 holds the filters, of which 1 is the age, 2 the kind of result and 3 the
 length.
 """
@@ -20,7 +20,7 @@ _FILTERS_TAG = 2 << 3 | 2
 
 
 def encoded(sort: str, uploaded: str | None, duration: str | None) -> str:
-    """The value of `sp` for a page of results that holds nothing but videos.
+    """The value of `sp` for a page of results that has only videos.
 
     It is escaped once here and once more in an address, as in a browser's.
     """
@@ -34,8 +34,8 @@ def encoded(sort: str, uploaded: str | None, duration: str | None) -> str:
 
 
 def decoded(sp: str) -> dict[str, str]:
-    """The parameters `sort`, `uploaded` and `duration` that a value of `sp` says. What else it
-    says, and what cannot be read, is left out."""
+    """The parameters `sort`, `uploaded` and `duration` in a value of `sp`. Other fields, and what
+    cannot be read, are ignored."""
     text = unquote(unquote(sp)).rstrip("=")
     try:
         message = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
@@ -60,7 +60,7 @@ def _numbers(message: bytes) -> tuple[dict[int, int], dict[int, int]]:
             filters, message = _numbers(message[:value])[0], message[value:]
         elif tag & 7 == 0 and value < 128:
             found[tag >> 3] = value
-        else:  # nothing that `encoded` writes: what follows cannot be told apart
+        else:  # not written by `encoded`: the rest cannot be parsed
             break
     return found, filters
 

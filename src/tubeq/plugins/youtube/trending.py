@@ -1,7 +1,7 @@
-"""Task type `youtube_trending`: a feed that YouTube removed, and what can stand in for it.
+"""Task type `youtube_trending`: a feed that YouTube removed, and a substitute for it.
 
-The substitute is a search for what was published this week, the most viewed first. YouTube
-searches for words only, so that it is about a subject: `query`.
+The substitute is a search for what was published this week, the most viewed first. YouTube only
+    searches for words, so it needs a subject: `query`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class TrendingParameters(Parameters):
 
 
 class YouTubeTrendingPlugin(YouTubeListingPlugin[TrendingParameters]):
-    """Says that there is no such feed, unless the substitute is asked for."""
+    """Fails with the explanation that the feed is gone, unless the substitute is asked for."""
 
     parameters = TrendingParameters
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 
 class Guard(Protocol):
-    """What `request_guard.Gate` does here; that module imports this one, when it is used."""
+    """The part of `request_guard.Gate` used here; that module imports this one on first use."""
 
     def request(self, url: str) -> None: ...
     def answer(self, url: str, status: int, headers: Any) -> None: ...
@@ -17,7 +17,7 @@ class Guard(Protocol):
 
 
 class UrllibGate(urllib.request.BaseHandler):
-    """Comes before all other handlers of an opener, for every request and every answer."""
+    """Runs before all other handlers of an opener, for every request and every answer."""
 
     handler_order = 1
 

@@ -1,6 +1,6 @@
-"""Task type `youtube_video`: all that a video's own page tells, as one idea.
+"""Task type `youtube_video`: all that a video's own page has, as one idea.
 
-1 request a video. To what a listing tells it adds the exact count of views, the date, likes,
+1 request for each video. To what a listing has it adds the exact count of views, the date, likes,
 tags, the category and the whole description.
 """
 

@@ -1,4 +1,5 @@
-"""The oldest yt-dlp that may scrape: those before it have holes that YouTube's pages can reach."""
+"""The oldest yt-dlp that may scrape: older ones have security holes that YouTube's pages can
+exploit."""
 
 from __future__ import annotations
 
@@ -8,14 +9,14 @@ from importlib import metadata
 from tubeq.domain.errors import PluginError
 
 OLDEST = (2026, 7, 4)
-"""It closed CVE-2026-55404, -50019, -50023, -50574 and -26331."""
+"""It fixed CVE-2026-55404, -50019, -50023, -50574 and -26331."""
 
 
 def version_problem(version: str | None) -> str | None:
-    """What is wrong with a version of yt-dlp, and what to do; None where nothing is.
+    """What is wrong with a version of yt-dlp, and what to do; None where nothing is wrong.
 
     Args:
-        version: as yt-dlp gives it, such as "2026.10.26"; None where it is not installed.
+        version: as yt-dlp reports it, such as "2026.10.26"; None where it is not installed.
     """
     wanted = ".".join(map(str, OLDEST))
     install = f"pip install 'yt-dlp>={wanted}'"
@@ -23,14 +24,14 @@ def version_problem(version: str | None) -> str | None:
         return f"not installed: {install}"
     match = re.match(r"(\d{4})\.(\d{1,2})\.(\d{1,2})(?!\d)", version, re.ASCII)
     if match is None:
-        return f"{version!r:.40} is not a version that can be told apart from old ones: {install}"
+        return f"{version!r:.40} is not a version that can be compared with old ones: {install}"
     if tuple(map(int, match.groups())) < OLDEST:
         return f"{version:.40} has known security holes, {wanted} is the oldest without: {install}"
     return None
 
 
 def installed_version() -> str | None:
-    """The installed yt-dlp's version. Imports nothing of it."""
+    """The installed yt-dlp's version. Does not import it."""
     try:
         return metadata.version("yt-dlp")
     except metadata.PackageNotFoundError:

@@ -125,7 +125,7 @@ class MemoryChildren:
         self._cursors.pop(task.row_id, None)
 
     def needs(self, task: Task) -> bool:
-        """Whether its parent, or a child of it, is not finished."""
+        """Whether its parent, or one of its children, is not finished."""
         relatives = [
             parent if child == task.row_id else child
             for (parent, _), child in self._links.items()

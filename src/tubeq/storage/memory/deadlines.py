@@ -1,4 +1,4 @@
-"""When what the reference model's tasks wait for ends: their leases and their delays."""
+"""When the leases and delays of the reference model's tasks end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tubeq.domain.states import TaskStatus
 
 
 class Deadlines:
-    """Those of all tasks, by row id. A lease of a task that nobody holds is a stale one.
+    """Leases and delays of all tasks, by row id. The lease of a task that no worker holds is stale.
 
     Args:
         clock: the source of time.
@@ -21,7 +21,7 @@ class Deadlines:
     def __init__(self, clock: Clock) -> None:
         self._clock = LeaseClock(clock)
         self._leases: dict[int, Lease] = {}
-        self._delayed_at: dict[int, float] = {}  # when a run_after that nobody gave was set
+        self._delayed_at: dict[int, float] = {}  # when the queue itself set a run_after
 
     def hold(self, task: Task, lease_s: float) -> dict[str, Any]:
         """A lease that begins now, as the task shows it."""
@@ -29,19 +29,19 @@ class Deadlines:
         return _shown(lease)
 
     def has_ended(self, task: Task) -> bool:
-        """Whether the lease of a held task has."""
+        """Whether the lease of a held task has ended."""
         return self._leases[task.row_id].has_ended(self._clock.moment())
 
     def delay(self, task: Task, *, dated: bool = False) -> None:
-        """What `run_after` it gets now is a delay, or, where it is `dated`, a date that was
-        given."""
+        """Note that the `run_after` it gets now is a delay or, where it is `dated`, a given
+        date."""
         if dated:
             self._delayed_at.pop(task.row_id, None)
         else:
             self._delayed_at[task.row_id] = self._clock.now()
 
     def forget(self, task: Task) -> None:
-        """Nothing of it waits any more."""
+        """It has no lease and no delay any more."""
         self._delayed_at.pop(task.row_id, None)
         self._leases.pop(task.row_id, None)
 

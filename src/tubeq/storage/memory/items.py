@@ -1,4 +1,4 @@
-"""The reference model of the catalogue of items: sightings one after the other, in dictionaries."""
+"""The reference model of the catalogue of items: sightings, one by one, in dictionaries."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class MemoryItems:
         return sum(key in self._state.results for key in self._state.unfolded)
 
     def _time_of(self, key: _Key, again: bool) -> str:
-        """When it was stored; of an overwritten one, the last sign of life of its task."""
+        """When it was stored; of an overwritten one, the last heartbeat of its task."""
         created_at = self._state.results[key].created_at
         if not again:
             return created_at
@@ -134,7 +134,7 @@ class MemoryItems:
 
 
 def _or_least(value: Any) -> tuple[bool, Any]:
-    """Something to sort by: nothing comes before everything."""
+    """A sort key: None comes before every value."""
     return (value is not None, value or 0)
 
 
@@ -147,7 +147,7 @@ _RANKS: dict[ItemSort, Callable[[Item], Any]] = {
     ItemSort.SCORE: lambda item: _or_least(item.score),
     ItemSort.NEWEST: lambda item: _or_first(item.published_at),
     ItemSort.GROWTH: lambda item: _or_least(item.growth),
-    ItemSort.RELEVANCE: lambda _: 0,  # how relevant is for back ends to say
+    ItemSort.RELEVANCE: lambda _: 0,  # relevance is defined by each back end
 }
 
 
@@ -157,7 +157,7 @@ def _is_of(item: Item, channel: str) -> bool:
 
 
 def _has(item: Item, word: str, begins: bool) -> bool:
-    """Whether the words that `word` consists of stand next to each other in one of its texts."""
+    """Whether the words that `word` consists of are adjacent in one of its texts."""
     wanted = _words(word)
     return any(
         _follows(_words(text or ""), wanted, begins)

@@ -1,4 +1,4 @@
-"""Limits in plain dictionaries: the reference that the contract suite holds the others against."""
+"""Limits in plain dictionaries: the reference that the contract suite compares the others with."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tubeq.storage.memory.state import MemoryState
 
 
 class MemoryLimits:
-    """Limits that live in this object, for the threads of one process."""
+    """Limits kept in this object, for the threads of one process."""
 
     def __init__(self, state: MemoryState) -> None:
         self._state = state
@@ -45,7 +45,7 @@ class MemoryLimits:
         return now, now - uptime_s
 
     def _shift(self, by_s: float) -> None:
-        """The wall clock was set: what is held goes along."""
+        """The wall clock was set: move what is held along with it."""
         for key, slot in self._slots.items():
             self._slots[key] = slot._replace(expires_at=slot.expires_at + by_s)
         for key, breaker in self._breakers.items():

@@ -21,8 +21,8 @@ class MemoryMaintenance:
 
     Args:
         state: the storage's.
-        children: asked which tasks others need, and told which are deleted.
-        items: takes the results before they are deleted.
+        children: knows which tasks others need, and is notified of those that are deleted.
+        items: takes in the results before they are deleted.
     """
 
     def __init__(self, state: MemoryState, children: MemoryChildren, items: MemoryItems) -> None:
@@ -74,7 +74,7 @@ class MemoryMaintenance:
 
     @verb
     def check(self) -> list[str]:
-        return []  # nothing but the verbs ever touches the dictionaries
+        return []  # only the verbs ever change the dictionaries
 
     @verb
     def backup(self, path: Path) -> Path:

@@ -16,7 +16,7 @@ def as_results(task_id: str, ideas: Sequence[Idea], now: float) -> list[Result]:
     """New results of a task.
 
     Raises:
-        InvalidParameters: one of them holds what JSON cannot.
+        InvalidParameters: one of them holds a value that JSON cannot represent.
     """
     return [
         Result(

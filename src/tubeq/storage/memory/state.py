@@ -1,6 +1,6 @@
-"""What the reference model's subjects share: its dictionaries, their lock, and small look-ups.
+"""What the reference model's subjects share: its dictionaries, their lock, and small lookups.
 
-Tasks are immutable snapshots; a transition puts a new one in the old one's place.
+Tasks are immutable snapshots; a transition replaces one by a new one.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class MemoryState:
     def task(self, task_id: str) -> Task:
         """
         Raises:
-            TaskNotFound: there is none.
+            TaskNotFound: there is no such task.
         """
         if task_id not in self.row_ids:
             raise TaskNotFound(task_id)
@@ -78,7 +78,7 @@ class MemoryState:
         """The fence: the task that the claim still holds.
 
         Raises:
-            ClaimLost: it holds none.
+            ClaimLost: it is no longer held.
         """
         task, very = self.tasks.get(claim.row_id), (claim.task_id, claim.claim_token)
         if task is None or task.status not in ACTIVE or (task.task_id, task.claim_token) != very:
@@ -123,7 +123,7 @@ class MemoryState:
 
 
 class _Subject(Protocol):
-    """Whatever has verbs that work on the state."""
+    """Base class of everything whose verbs work on the state."""
 
     _state: MemoryState
 

@@ -11,7 +11,7 @@ from tubeq.domain.states import TaskStatus
 
 
 def stats_of(tasks: Collection[Task], results: int, now: float) -> QueueStats:
-    """What `Storage.stats` tells of them.
+    """What `Storage.stats` reports of them.
 
     Args:
         results: how many there are.

@@ -1,7 +1,7 @@
 """The reference model: every promise of the port in plain dictionaries under one lock.
 
-Made to be obviously right, not quick: the contract suite and the stateful test hold the other back
-ends against it, the lab takes it as the reference, and ":memory:" queues live in it.
+Made to be obviously correct, not fast: the contract suite and the stateful test compare the other
+    back ends with it, the lab uses it as the reference, and ":memory:" queues are kept in it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from tubeq.storage.ports.tasks import (
 
 
 class MemoryStorage:
-    """A queue that lives in this object, for the threads of one process.
+    """A queue kept in this object, for the threads of one process.
 
     Args:
         clock: the source of time.
@@ -120,7 +120,8 @@ class MemoryStorage:
         return heapq.nlargest(limit, due, key=ranks[strategy])
 
     def _drawn_rank(self, task: Task) -> float:
-        """Efraimidis and Spirakis: the largest of u ** (1 / weight) is a weighted draw."""
+        """Efraimidis and Spirakis: the row with the largest u ** (1 / weight) is a weighted
+        draw."""
         weight = 1 + task.priority if task.priority >= 0 else 1 / (1 - task.priority)
         return float(self._chance.random() ** (1 / weight))
 

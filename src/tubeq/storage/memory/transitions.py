@@ -15,10 +15,10 @@ def move(
     state: MemoryState, task: Task, event: TaskEvent, detail: str | None = None, **changes: Any
 ) -> Task:
     """The one place where a task changes its status; the history names the claim that the event
-    belongs to, and that is gone from the task once it is back in the queue.
+    belongs to, which the task itself no longer has once it is back in the queue.
 
     Raises:
-        IllegalTransition: the event does not happen to tasks in this status.
+        IllegalTransition: the event is not allowed in this status.
     """
     sources, target = states.TRANSITIONS[event]
     if task.status not in sources:
@@ -45,7 +45,7 @@ def end(
 def back(
     state: MemoryState, task: Task, event: TaskEvent, detail: str | None = None, **changes: Any
 ) -> Task:
-    """To QUEUED: no worker holds the task and nothing is asked of it."""
+    """To QUEUED: no worker holds the task, and no cancel is asked for."""
     unheld = dict.fromkeys(
         ("worker_id", "claimed_at", "started_at", "completed_at", "lease_expires_at")
     )
@@ -79,7 +79,7 @@ def fail(state: MemoryState, task: Task, code: str, message: str | None, **chang
 def release(
     state: MemoryState, task: Task, until: float | None = None, why: str | None = None
 ) -> Task:
-    """Back, and due at once, even where an administrator took it before its time."""
+    """Back to QUEUED and due at once, even where an administrator claimed it before its time."""
     if task.cancel_requested:
         return end(state, task, TaskEvent.CANCELLED)
     at_once = None if task.run_after is None else min(task.run_after, state.clock.now())

@@ -26,10 +26,10 @@ class Children(Protocol):
         transaction.
 
         Ideas are stored once per `source_id`; the last one wins. A child is created once per
-        `source_id`, whatever attempt asks for it, and becomes a task like any other. `cursor`
-        replaces the earlier one; None leaves that. Where anything was new, the task's counts of
-        failures and crashes begin again at 0: it gets on. Where a cancel was asked for, nothing
-        is written. Durable when it returns, unless durability is `fast`.
+        `source_id`, whichever attempt asks for it, and becomes a task like any other. `cursor`
+        replaces the earlier one; None keeps the earlier one. Where anything was new, the task has
+        made progress: its counts of failures and crashes are reset to 0. Where a cancel was asked
+        for, nothing is written. Durable when it returns, unless durability is `fast`.
 
         `when_visible` is called as soon as workers can claim the children.
 
@@ -47,10 +47,10 @@ class Children(Protocol):
         ...
 
     def progress(self, task_id: str) -> Progress:
-        """How many children there are, by status and error code. Looks at no other tasks.
+        """How many children there are, by status and error code. Reads no other tasks.
 
         Raises:
-            TaskNotFound: there is none.
+            TaskNotFound: there is no such task.
         """
         ...
 
@@ -58,7 +58,7 @@ class Children(Protocol):
         """Children, newest first.
 
         Raises:
-            TaskNotFound: there is none.
+            TaskNotFound: there is no such task.
         """
         ...
 
@@ -66,7 +66,7 @@ class Children(Protocol):
         """The ideas that the children found, in the order in which the children were created.
 
         Raises:
-            TaskNotFound: there is none.
+            TaskNotFound: there is no such task.
         """
         ...
 
@@ -83,6 +83,6 @@ class Children(Protocol):
         transactions; how many.
 
         Raises:
-            TaskNotFound: there is none.
+            TaskNotFound: there is no such task.
         """
         ...

@@ -1,9 +1,9 @@
 """What a storage promises of its catalogue of items: `storage.items`.
 
-Results are kept by task; the catalogue keeps one item a source id, over all tasks, and its counts
-over time. It is made from the results by *folding*, which whoever reads the catalogue does first,
-and `prune` before it deletes: completing a task costs nothing more. Items outlive the results that
-they were made from.
+Results are kept by task; the catalogue keeps one item for each source id, over all tasks, and its
+counts over time. It is made from the results by *folding*, which every read of the catalogue does
+first, and `prune` before it deletes: so completing a task costs nothing more. Items outlive the
+results that they were made from.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tubeq.domain.items import Count, Item, ItemQuery
 from tubeq.domain.models import Result
 
 OnProgress = Callable[[int, int], None]
-"""Told now and then how many are done, and of how many as far as that is known."""
+"""Called periodically with how many are done, and the total as far as it is known."""
 
 
 class ItemStore(Protocol):
@@ -26,14 +26,15 @@ class ItemStore(Protocol):
     def fold(self, progress: OnProgress | None = None) -> int:
         """Take every result that is new, or was overwritten, into its item; how many there were.
 
-        In short transactions, each of which takes in some results whole: whoever is killed half
-        way, and however many do it at once, each result counts once. Results that are stored
-        meanwhile may be left for the next time. A storage that was opened to be read takes in none.
+        In short transactions, each of which takes in some complete results: even if a process is
+            killed half way, or several fold at once, each result counts once. Results that are
+            stored meanwhile may be left for the next time. A storage that was opened read-only
+            takes in none.
         """
         ...
 
     def count_unfolded(self) -> int:
-        """How many results no item knows of yet: new ones, and overwritten ones."""
+        """How many results, new or overwritten, are not in any item yet."""
         ...
 
     def list_items(self, query: ItemQuery) -> list[Item]:
@@ -44,17 +45,17 @@ class ItemStore(Protocol):
         its period, and whose growth is known; `ItemSort.RELEVANCE` needs a search.
 
         Raises:
-            InvalidParameters: nothing can be searched for so.
+            InvalidParameters: the search text is not valid.
             StorageError: this SQLite cannot search texts.
         """
         ...
 
     def get_item(self, source_id: str, growth_over_s: float = 7 * 86_400.0) -> Item | None:
-        """What is known of one, after folding; None for an unknown one."""
+        """What is known of one item, after folding; None for an unknown one."""
         ...
 
     def counts(self, source_id: str) -> list[Count]:
-        """The item's kept counts, oldest first, and as the last one those it was last seen with.
+        """The item's kept counts, oldest first; the last one is the latest that was seen.
         Empty for an unknown one."""
         ...
 
@@ -63,8 +64,8 @@ class ItemStore(Protocol):
         ...
 
     def item_page(self, after: int, limit: int) -> list[tuple[int, Item]]:
-        """Items in the order in which they were first taken in, each with its number, of those
-        with a larger number than `after` at most `limit`. Does not fold."""
+        """At most `limit` items with numbers larger than `after`, in the order in which they were
+        first taken in, each with its number. Does not fold."""
         ...
 
     def result_page(self, after: int, limit: int) -> list[tuple[int, Result]]:
@@ -72,8 +73,8 @@ class ItemStore(Protocol):
         ...
 
     def counts_between(self, after: int, last: int) -> list[tuple[str, Count]]:
-        """The kept counts of the items with these numbers, without the first, each with the
-        item's source id."""
+        """The kept counts of the items with numbers after the first and up to the last, each with
+        the item's source id."""
         ...
 
 
@@ -82,10 +83,10 @@ MOST_SEARCHED = 1000
 
 
 def search_terms(text: str) -> list[tuple[str, bool]]:
-    """The words of a search text, each with whether it stands for all that begin so.
+    """The words of a search text, each with whether it is a prefix of the words to find.
 
-    A word is what stands between blanks. Whatever else it holds is looked for, never obeyed; words
-    without a letter or digit are passed over, since no index holds them.
+    Words are separated by blanks. Other characters in them are searched for, never interpreted;
+    words without a letter or digit are ignored, since no index holds them.
 
     Raises:
         InvalidParameters: there is no word in it, or it is too long.

@@ -1,7 +1,7 @@
 """What a storage's limits promise: rules, slots and pauses that all workers share.
 
-They hang off the storage as `storage.limits`; the back ends keep them under one contract suite.
-Every verb is one transaction. Nothing here touches a task.
+They are `storage.limits`; one contract suite checks them for every back end.
+Every verb is one transaction. Nothing here changes a task.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ class Limits(Protocol):
     # Rules ----------------------------------------------------------------------------------------
 
     def set_rule(self, rule: LimitRule) -> None:
-        """Store a rule, in place of the one with the same key. Other handles go by it within a
-        second. Slots that are held stay: a smaller concurrency lets nobody in until it is kept.
+        """Store a rule, in place of the one with the same key. Other handles use it within a
+        second. Slots that are held stay: a smaller concurrency gives out no slot until fewer are
+        held.
         """
         ...
 
     def remove_rule(self, key: str) -> bool:
-        """Remove the rule with that very key; whether there was one."""
+        """Remove the rule with exactly that key; whether there was one."""
         ...
 
     def rules(self) -> list[LimitRule]:
@@ -33,8 +34,8 @@ class Limits(Protocol):
         ...
 
     def is_idle(self) -> bool:
-        """Whether there is neither a rule nor a pause, as this handle learned at most a second
-        ago: what a worker asks before every task, and what nearly always costs no statement."""
+        """Whether there is neither a rule nor a pause, as this handle read at most a second ago: a
+        worker asks this before every task, and it nearly always costs no statement."""
         ...
 
     # Slots --------------------------------------------------------------------------------------
@@ -42,19 +43,20 @@ class Limits(Protocol):
     def take(self, keys: Sequence[str], holder: Holder, lease_s: float) -> Grant | Refusal:
         """Take a slot for each of the keys that a rule holds for: all of them, or none.
 
-        Answers at once. No more slots of a key are ever alive than its rule says, whoever asks,
-        and its rate is kept by the GCRA; a refusal uses up no rate. A slot is alive until it is
-        released, `free` is told that its worker died, or `lease_s` has passed without `extend`:
+        Answers at once. No more slots of a key are ever held than its rule says, whichever process
+        asks, and its rate is kept by the GCRA; a refusal uses up no rate. A slot is held until it
+        is released, `free` is called for its dead worker, or `lease_s` has passed without `extend`:
         by the monotonic clock, as the leases of tasks.
         """
         ...
 
     def release(self, grant: Grant) -> None:
-        """Give slots back. What is no longer held is no error, and nobody else's is touched."""
+        """Give slots back. A slot that is no longer held is not an error; other holders' slots
+        stay."""
         ...
 
     def extend(self, holder: Holder, lease_s: float) -> None:
-        """A sign of life: what the holder holds, slots and probes, ends `lease_s` from now."""
+        """A heartbeat: what the holder holds, slots and probes, ends `lease_s` from now."""
         ...
 
     def free(self, worker_id: str) -> int:
@@ -62,25 +64,25 @@ class Limits(Protocol):
         ...
 
     def slots(self) -> list[Slot]:
-        """The slots that are alive, by key, oldest first."""
+        """The slots that are held, by key, oldest first."""
         ...
 
     # Pauses ---------------------------------------------------------------------------------------
 
     def pause_s(self, key: str) -> float:
-        """For how many seconds it is pointless to begin with the key, as this handle learned at
-        most a second ago; 0 where nothing speaks against it, or `admit` has to decide."""
+        """For how many seconds it is pointless to begin with the key, as this handle read at most a
+        second ago; 0 where nothing is paused, or `admit` has to decide."""
         ...
 
     def admit(self, key: str, holder: Holder, lease_s: float) -> Admission:
         """Whether the holder's task may go now. After a pause exactly one may, as the probe, which
-        must be followed by `report`; it is the probe for `lease_s` without a sign of life."""
+        must be followed by `report`; it stays the probe for `lease_s` without a heartbeat."""
         ...
 
     def report(
         self, key: str, holder: Holder, verdict: Verdict, code: str, policy: BreakerPolicy
     ) -> Breaker | None:
-        """Say how the holder's task ended: see `breaker.after`. The breaker as it is then; None
+        """Report how the holder's task ended: see `breaker.after`. The breaker as it is then; None
         where it is closed."""
         ...
 

@@ -21,13 +21,13 @@ class PruneCount(NamedTuple):
 
 
 class Imported(NamedTuple):
-    """What an import came to.
+    """The result of an import.
 
     Args:
         tasks: imported.
         results: imported.
         known: tasks and results that were there already.
-        conflicts: ids of tasks that are other ones here; neither they nor their results were
+        conflicts: ids that other tasks have here; neither these tasks nor their results were
             imported.
         orphans: results of tasks that the old file does not have; not imported.
     """
@@ -40,14 +40,14 @@ class Imported(NamedTuple):
 
 
 class Restored(NamedTuple):
-    """What a restore came to.
+    """The result of a restore.
 
     Args:
         tasks: how many the database has now.
         released: tasks that workers held when the backup was taken: they are queued again.
         schema_before: the backup's, before it was migrated.
         kept: where the replaced database is now; None where there was none.
-        problems: what `check` finds wrong with the contents, as it was in the backup.
+        problems: what `check` finds wrong with the contents: it was so in the backup.
     """
 
     tasks: int
@@ -63,11 +63,12 @@ class Maintenance(Protocol):
     def prune(self, finished_before: float, *, limit: int | None = None) -> int:
         """Delete finished tasks older than that (epoch seconds), with results and history, at
         most `limit`; the number of deleted tasks. The newest task is always kept, so that row ids
-        are never used again. So are a child whose parent is not finished, as that would create it
-        once more, and a parent with a child that is not. What the results say stays in `items`.
+        are never used again. So is a child whose parent is not finished, as the parent would create
+        it once more, and a parent with an unfinished child. What the results say stays in `items`.
 
-        Others wait for milliseconds at most, so the rows of one task may go in several
-        transactions, the task itself last: while it runs, a task may be seen without its results.
+        Other writers wait for milliseconds at most, so the rows of one task may be deleted in
+            several transactions, the task itself last: meanwhile, a task may be seen without its
+            results.
         """
         ...
 
@@ -79,7 +80,7 @@ class Maintenance(Protocol):
         ...
 
     def check(self) -> list[str]:
-        """What is wrong with the stored data, a sentence each; empty when all is well."""
+        """What is wrong with the stored data, a sentence each; empty when nothing is wrong."""
         ...
 
     def backup(self, path: Path) -> Path:
@@ -95,7 +96,7 @@ class Maintenance(Protocol):
 
     def import_legacy(self, path: Path, progress: OnProgress | None = None) -> Imported:
         """Import the tasks and results of another file, one with the two tables of the original
-        specification, which is only read. What is known already is not imported again.
+        specification, which is only read. Rows that were imported before are not imported again.
 
         Raises:
             InvalidParameters: it is the queue's own file.

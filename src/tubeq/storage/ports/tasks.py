@@ -1,15 +1,15 @@
 """What a storage promises. Every back end keeps these promises under one contract suite.
 
 A *claim* is the Task that `claim` returned: it has the row id, the task's id and the claim token.
-Verbs that take a claim are fenced: they raise ClaimLost, and change nothing, unless that very task
-is still held under that very token. Every verb is one transaction: all of it happens, or nothing. A
+Verbs that take a claim are fenced: they raise ClaimLost, and change nothing, unless that task is
+    still held under that token. Every verb is one atomic transaction. A
 storage may be shared by the threads of one process; another process opens its own.
 
-No wall clock that was set, in either direction, ends what is renewed, or keeps anything waiting for
-longer than its own lease or delay. A lease ends by the monotonic clock for processes of the same
-boot; one of an earlier boot of this host has ended; for the rest the wall clock decides. A delay
-that the queue set (a retry's, a release's) begins again where it was set later than now; a date
-that was given with a task stays. See domain/leases.py.
+Setting the wall clock, in either direction, neither ends a lease that is renewed nor keeps anything
+waiting for longer than its own lease or delay. A lease ends by the monotonic clock for processes of
+the same boot; a lease of an earlier boot of this host has ended; for others the wall clock decides.
+A delay that the queue set (a retry's, a release's) begins again where it was set later than now; a
+date that was given with a task stays as it is. See domain/leases.py.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class ClaimRequest(NamedTuple):
-    """Who claims what.
+    """Which worker claims which tasks.
 
     `start` takes the task straight to RUNNING, in the same transaction. `lease_s` is how long the
     claim holds without a heartbeat, in seconds.
@@ -41,7 +41,7 @@ class ClaimRequest(NamedTuple):
 
 
 class Completion(NamedTuple):
-    """One of many tasks to complete: what `Storage.complete` takes of it."""
+    """One of many tasks to complete, with the arguments of `Storage.complete`."""
 
     claim: Task
     ideas: Sequence[Idea] = ()
@@ -68,8 +68,8 @@ class OpenType(NamedTuple):
 
 
 class WorkerInfo(NamedTuple):
-    """A registered worker. `last_seen` is epoch seconds; `task_type` lists several types with
-    commas between them."""
+    """A registered worker. `last_seen` is epoch seconds; `task_type` lists several types, separated
+    by commas."""
 
     worker_id: str
     task_type: str
@@ -81,7 +81,7 @@ class WorkerInfo(NamedTuple):
 
     @property
     def task_types(self) -> list[str]:
-        """The types that it works."""
+        """The types whose tasks it processes."""
         return self.task_type.split(",")
 
 
@@ -110,7 +110,7 @@ class Storage(Protocol):
 
     @property
     def is_read_only(self) -> bool:
-        """Whether it was opened to be read: what would write raises StorageReadOnly."""
+        """Whether it was opened read-only: verbs that would write raise StorageReadOnly."""
         ...
 
     def create(
@@ -121,7 +121,7 @@ class Storage(Protocol):
         `when_visible` is called as soon as workers can claim them: before they are durable.
 
         A task whose idempotency key is already stored (or came earlier in `tasks`) is not
-        created: the id of the first one stands in its place. Durable when it returns, unless
+        created: the id of the first one is returned in its place. Durable when it returns, unless
         durability is `fast`.
         """
         ...
@@ -130,7 +130,7 @@ class Storage(Protocol):
         """The task as it is now.
 
         Raises:
-            TaskNotFound: there is none.
+            TaskNotFound: there is no such task.
         """
         ...
 
@@ -145,10 +145,10 @@ class Storage(Protocol):
     ) -> list[Task]:
         """Tasks, newest first, at most `limit`, older than the task with the id `before`.
 
-        `error_code` leaves those whose last attempt failed for it: for good, or until the retry.
+        `error_code` selects those whose last attempt failed with it: for good, or until the retry.
 
         Raises:
-            TaskNotFound: `before` names no task.
+            TaskNotFound: there is no task `before`.
         """
         ...
 
@@ -175,7 +175,7 @@ class Storage(Protocol):
         """Hold the claim for another `lease_s` seconds from now.
 
         Returns:
-            Whether somebody asked for the task to be cancelled.
+            Whether a cancel was asked for.
 
         Raises:
             ClaimLost: the claim is no longer held.
@@ -207,10 +207,10 @@ class Storage(Protocol):
         """Complete many tasks with one transaction, and one sync; each is fenced on its own.
 
         Returns:
-            The claims that were no longer held: of those nothing is written.
+            The claims that were no longer held: nothing is written for these.
 
         Raises:
-            InvalidParameters: something of one of them cannot be stored: none is completed.
+            InvalidParameters: a value of one of them cannot be stored: none is completed.
         """
         ...
 
@@ -228,8 +228,9 @@ class Storage(Protocol):
         """An attempt failed: FAILED, or QUEUED again where `retry_at` (epoch seconds) is given.
 
         `counted` adds one to `retry_count`: permanent errors are not counted, nor is "not yet".
-        With `deferred` the history calls it that, not retried. With `dated`, `retry_at` is a date
-        that was given, such as a premiere's, and no delay that begins now. A `retry_at` that has
+            With `deferred` the history says deferred instead of retried. With `dated`, `retry_at`
+            is a date
+        that was given, such as a premiere's, and not a delay that begins now. A `retry_at` that has
         passed makes the task claimable at once. A failure where a cancel was asked for ends
         CANCELLED instead of being retried. Durable like `complete`.
 
@@ -242,7 +243,8 @@ class Storage(Protocol):
         ...
 
     def release(self, claim: Task, *, until: float | None = None, why: str | None = None) -> Task:
-        """Hand a task back unharmed, for any worker to claim at once: nothing is counted.
+        """Hand a task back for any worker to claim at once: neither a failure nor a crash is
+        counted.
 
         With `until` (epoch seconds) it is not due before; `why` is kept in the history. Where a
         cancel was asked for, it ends CANCELLED.
@@ -262,21 +264,21 @@ class Storage(Protocol):
 
     def cancel(self, task_id: str) -> Task:
         """QUEUED becomes CANCELLED; a task that a worker holds is marked, and the worker sees it
-        at its next heartbeat. Marking twice is no error.
+        at its next heartbeat. Marking twice is not an error.
 
         Raises:
-            TaskNotFound: there is none.
+            TaskNotFound: there is no such task.
             IllegalTransition: it is finished already.
         """
         ...
 
     def requeue(self, task_id: str) -> Task:
-        """A finished task back to QUEUED, due at once, its counters and error cleared, its
-        earlier results kept until it completes again. It begins again: its cursor is forgotten,
-        and its finished children are let go, so that it may create them once more.
+        """A finished task back to QUEUED, due at once, its counters and error cleared, its earlier
+        results kept until it completes again. It begins from the start: its cursor is deleted, and
+        its finished children are unlinked, so that it may create them once more.
 
         Raises:
-            TaskNotFound: there is none.
+            TaskNotFound: there is no such task.
             IllegalTransition: it is not finished.
         """
         ...
@@ -293,12 +295,12 @@ class Storage(Protocol):
     ) -> Task:
         """An administrator's unfenced transition, checked against TRANSITIONS.
 
-        To CLAIMED raises the token and starts a lease, as a claim does, whoever held it before
-        loses it.
+        To CLAIMED raises the token and starts a lease, as a claim does: the previous holder loses
+            it.
 
         Raises:
-            TaskNotFound: there is none.
-            IllegalTransition: no transition leads there.
+            TaskNotFound: there is no such task.
+            IllegalTransition: no transition leads to that status.
         """
         ...
 
@@ -306,7 +308,7 @@ class Storage(Protocol):
         """Store ideas of a task before, or without, its completion; once per `source_id`.
 
         Raises:
-            TaskNotFound: there is none.
+            TaskNotFound: there is no such task.
             ClaimLost: `claim` is given and no longer held.
         """
         ...
@@ -315,7 +317,7 @@ class Storage(Protocol):
         """Stored ideas in the order in which they were first stored: of one task, or of all.
 
         Raises:
-            TaskNotFound: `task_id` names no task.
+            TaskNotFound: there is no task `task_id`.
         """
         ...
 
@@ -323,7 +325,7 @@ class Storage(Protocol):
         """Every transition of the task, oldest first.
 
         Raises:
-            TaskNotFound: there is none.
+            TaskNotFound: there is no such task.
         """
         ...
 
@@ -343,7 +345,7 @@ class Storage(Protocol):
         ...
 
     def has_open_tasks(self, task_type: str) -> bool:
-        """Whether a task of that type is QUEUED, due or not, or held by anybody."""
+        """Whether a task of that type is QUEUED, due or not, or held by a worker."""
         ...
 
     def next_due_at(self, task_type: str) -> float | None:
@@ -351,8 +353,8 @@ class Storage(Protocol):
         ...
 
     def open_types(self) -> list[OpenType]:
-        """The types of all tasks that are not finished, sorted: of one moment, and at a cost that
-        grows with the number of types, not of tasks."""
+        """The types of all tasks that are not finished, sorted: one snapshot, at a cost that grows
+        with the number of types, not of tasks."""
         ...
 
     def count_queued(self, task_type: str) -> tuple[int, int]:
@@ -364,15 +366,16 @@ class Storage(Protocol):
         ...
 
     def register_worker(self, info: WorkerInfo) -> None:
-        """Make a worker known, or replace what is known of it."""
+        """Register a worker, or replace its registration."""
         ...
 
     def worker_seen(self, worker_id: str) -> bool:
-        """Note that the worker lives; whether it is asked to stop. False for an unknown one."""
+        """Record a heartbeat of the worker; whether it is asked to stop. False for an unknown
+        one."""
         ...
 
     def forget_worker(self, worker_id: str) -> None:
-        """Take a worker off the list. Unknown ones are no error."""
+        """Remove a worker from the register. An unknown one is not an error."""
         ...
 
     def request_stop(self, worker_id: str | None = None) -> int:
@@ -384,6 +387,6 @@ class Storage(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the storage. Closing twice is no error; any other verb then raises
+        """Close the storage. Closing twice is not an error; any other verb then raises
         StorageError."""
         ...

@@ -21,7 +21,7 @@ def back_up(session: Session, path: Path) -> Path:
     if path.is_dir():
         raise StorageError(f"{path} is a folder: name a file in it")
     if not path.parent.is_dir():
-        raise StorageError(f"there is no folder {path.parent}: create it first")
+        raise StorageError(f"the folder {path.parent} does not exist: create it first")
     own = [Path(f"{session.path.resolve()}{end}") for end in _SIDE_FILES]
     if path.resolve() in own or any(path.exists() and _same(path, each) for each in own):
         raise StorageError(f"{path} is the database itself, or a part of it: name another file")
@@ -48,7 +48,7 @@ def _same(path: Path, other: Path) -> bool:
 
 @contextmanager
 def _said_of(partial: Path, path: Path) -> Iterator[None]:
-    """Leaves no part of a backup, and says whatever is wrong of the file that the user named."""
+    """Leaves no partial backup, and names the user's file in every error."""
     try:
         with translated(path):
             yield

@@ -30,7 +30,7 @@ class SQLiteChildren:
     Args:
         session: the storage's.
         clock: the source of time.
-        sync_told: whether what callers were told is on the disk by then.
+        sync_told: whether acknowledged writes are on disk when a verb returns.
     """
 
     def __init__(self, session: Session, clock: Clock, *, sync_told: bool) -> None:

@@ -62,8 +62,8 @@ _PROMOTE_EVERY_S = 0.1
 
 
 class _Buffer(NamedTuple):
-    """Row ids in the order in which they are drawn, the last first. It is filled again once no more
-    than `to_leave` are left: they are the light ones, and other tasks may be heavier."""
+    """Row ids in the order in which they are drawn, the last one first. It is refilled once no more
+    than `to_leave` are left: these have low weights, and other tasks may have higher ones."""
 
     row_ids: list[int]
     to_leave: int
@@ -82,11 +82,11 @@ class Claimer:
     def claim_at_once(
         self, session: Session, request: ClaimRequest, *, durable: bool
     ) -> Task | None:
-        """Claim a task with one statement; None where it takes more than that, or there is none:
-        `claim` then knows."""
+        """Claim a task with one statement; None where that is not enough, or no task is due: then
+        call `claim`."""
         task_type = request.task_type
         uptime_s = self._clock.monotonic()
-        # (A clock that is none of the system's may step back: then it is time.)
+        # (A clock other than the system's may step back: that counts as due, too.)
         if not 0.0 <= uptime_s - self._promoted_at.get(task_type, -math.inf) < _PROMOTE_EVERY_S:
             return None
         now = self._clock.now()
@@ -118,7 +118,7 @@ class Claimer:
         now, uptime_s = self._clock.now(), self._clock.monotonic()
         task_type = request.task_type
         if not 0.0 <= uptime_s - self._promoted_at.get(task_type, -math.inf) < _PROMOTE_EVERY_S:
-            # At most one promotion in 0.1 s: it costs a look at an index, even for no task.
+            # At most one promotion in 0.1 s: it costs an index lookup, even if no task is due.
             self._promoted_at[task_type] = uptime_s
             self._promote(session, task_type, now)
         claimed = self._pick(session, request, limit, now)
@@ -134,8 +134,8 @@ class Claimer:
         return claimed
 
     def _put_back_early(self, session: Session, claimed: Sequence[Task], now: float) -> None:
-        """Put back what is not due, and became so by a clock that was ahead: with all others of
-        the type, in the open transaction."""
+        """Put a task back that a clock that was ahead made due too early: with all others of the
+        type, in the open transaction."""
         for task in claimed:
             session.execute(_SQL["put_back"], fence(task))
         session.execute(_SQL["unpromote"], {"task_type": claimed[0].task_type, "now": now})
@@ -171,7 +171,7 @@ class Claimer:
             claimed += [_claimed(row, request, changes) for row in rows]
             if len(claimed) == limit:
                 break
-        claimed.sort(key=_ORDER[request.strategy])  # RETURNING promises none
+        claimed.sort(key=_ORDER[request.strategy])  # RETURNING promises no order
         return claimed
 
     def _pick_weighted(
@@ -189,12 +189,12 @@ class Claimer:
                 break
             values = (*changes, drawn, task_type)
             row = session.execute(_CLAIM_DRAWN[request.start], values).fetchone()
-            if row is not None:  # else another worker was quicker
+            if row is not None:  # else another worker was faster
                 claimed.append(_claimed(row, request, changes))
         return claimed
 
     def _draw(self, task_type: str, to_the_last: bool = False) -> int | None:
-        """The row id of a task in the sample buffer; None when that is to be filled again, or is
+        """The row id of a task in the sample buffer; None when the buffer is to be refilled, or is
         empty."""
         with self._buffer_mutex:
             buffer = self._buffers.get(task_type)
@@ -203,8 +203,8 @@ class Claimer:
             return buffer.row_ids.pop()
 
     def _fill_buffer(self, session: Session, task_type: str) -> None:
-        """Fill it with the row ids of neighbours, from a random place on and going round at the
-        end of the queue, in the order in which they will be drawn.
+        """Fill it with the row ids of neighbours, from a random position on and wrapping around at
+        the end of the queue, in the order in which they will be drawn.
 
         To draw one after the other with chances in proportion to their weights is to sort by
         `u ** (1 / weight)`, u evenly from 0 to 1 (P. Efraimidis, P. Spirakis, "Weighted random
@@ -236,7 +236,7 @@ def _pick_one(request: ClaimRequest) -> tuple[Any, ...]:
 
 
 def _claimed(row: Sequence[Any], request: ClaimRequest, changes: Sequence[Any]) -> Task:
-    """The claimed task: what the statement returned, and what it was told to write."""
+    """The claimed task: what the statement returned, and what it was given to write."""
     (row_id, task_id, parameters, priority, created_at, run_after, token, retries, crashes,
      error_code, error_message, key) = row  # fmt: skip
     if request.start:

@@ -1,4 +1,4 @@
-"""What can be seen of a database that may be damaged. It only reads."""
+"""What can be read of a database that may be damaged. Nothing is written."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def diagnose(given: str | os.PathLike[str], *, within_s: float | None = None) ->
     """What reading the database shows.
 
     Args:
-        within_s: give up the look for damage after so many seconds: a large file takes a while.
+        within_s: stop the check for damage after this many seconds: a large file takes a while.
 
     Raises:
         InvalidParameters: it is not a path.
-        StorageError: nothing can be kept there; the message says why and what to do.
+        StorageError: no database can be kept there; the message says why and what to do.
     """
     path = real_path(given)
     require_usable_place(path)
@@ -83,7 +83,8 @@ def _journal_mode(path: Path) -> str | None:
 
 
 def open_read_only(path: Path) -> sqlite3.Connection:
-    """A connection that changes nothing, and leaves nothing beside a file that nobody has open.
+    """A connection that changes nothing, and leaves no side files of a file that no process has
+    open.
 
     Raises:
         sqlite3.Error: it cannot be read.
@@ -107,13 +108,13 @@ def _connect(path: Path, how: str) -> sqlite3.Connection:
 
 
 def damage_of(path: Path, *, within_s: float | None = None) -> list[str] | None:
-    """What SQLite finds wrong with the file, at most ten lines of it.
+    """What SQLite finds wrong with the file, at most ten lines.
 
     Args:
-        within_s: give up after so many seconds: a large file takes a while.
+        within_s: stop after this many seconds: a large file takes a while.
 
     Returns:
-        Empty where all is well; None where the time was not enough, and nothing found until then.
+        Empty where nothing is wrong; None where the time ran out before anything was found.
     """
     deadline = None if within_s is None else time.monotonic() + within_s
     try:

@@ -1,9 +1,9 @@
 """The catalogue of items on SQLite. The statements are in sql/items.sql.
 
-Folding reads a batch of results and the items they belong to without a lock, works out what is
-known then, and writes it under the write lock if the generation is still the one it began with:
-every fold raises that, and so does a transaction that deletes the newest result. Otherwise it
-begins again.
+Folding reads a batch of results and the items they belong to without a lock, computes the new
+    items, and writes them under the write lock if the generation is still the one it began with:
+    every fold raises it, and so does a transaction that deletes the newest result. Otherwise it
+    begins again.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from tubeq.storage.sqlite.search_index import ItemIndex, of_channel, searching
 
 _SQL = load_queries("sqlite", "items")
 _BATCH = 1000
-"""Results a transaction. It holds the write lock for some 15 ms: fewer would write the same pages
-of the indexes more often, more would let others wait too long."""
+"""Results for each transaction. It holds the write lock for some 15 ms: fewer would write the same
+pages of the indexes more often, more would make others wait too long."""
 _LONG_AGO = "1970-01-01 00:00:00.000000"
 _SIGHTING = slice(2, 12)
 _ITEM_ID = 12
@@ -57,7 +57,7 @@ class _State(NamedTuple):
 
 
 class _Batch(NamedTuple):
-    """What a batch of results comes to: rows for the statements."""
+    """The outcome of a batch of results: rows for the statements."""
 
     inserted: list[tuple[Any, ...]]
     updated: list[tuple[Any, ...]]
@@ -108,11 +108,11 @@ class SQLiteItems:
         return count
 
     def _write(self, state: _State, rows: list[tuple[Any, ...]], through: int) -> bool:
-        """Write down what these results come to; False where others have folded meanwhile."""
+        """Write the outcome of these results; False where others have folded meanwhile."""
         batch = _worked_out(rows, state.last_item, to_timestamp(self._clock.now()))
         again = [row[:2] for row in rows if row[1] is not None]
         indexed_through = self._index.indexed_through(state.indexed_through)
-        # Where earlier items wait to be indexed, these wait with them.
+        # Where earlier items are not indexed yet, neither are these.
         follows = self._index.is_possible and indexed_through == state.last_item
         if batch.reworded and not self._index.is_possible:
             indexed_through = None
@@ -166,13 +166,13 @@ class SQLiteItems:
             "counted_since": to_timestamp(now - query.growth_over_s - COUNT_EVERY_S),
         }
         found = [Item._make(row) for row in self._session.read(statement, values)]
-        if query.sort is ItemSort.GROWTH:  # those that have none are the last: nothing is missed
+        if query.sort is ItemSort.GROWTH:  # those without a value are the last: none is missed
             return [item for item in found if item.growth is not None]
         return found
 
     def _spellings(self, channel: str | None, channel_words: str | None) -> list[str]:
-        """How a channel's name beyond ASCII is written in the items. SQLite itself knows the upper
-        and lower case of ASCII only."""
+        """The spellings in the items of a channel's name beyond ASCII. SQLite itself knows the
+        upper and lower case of ASCII only."""
         if channel is None or channel.isascii():
             return []
         names = _SQL["channel_names" if channel_words is None else "channel_names_found"]
@@ -215,13 +215,13 @@ _STATEMENTS = ("insert_item", "update_item", "update_counts", "update_seen")
 
 
 def _in_order(row: tuple[Any, ...]) -> tuple[str, int]:
-    """By time, then by number: SQLite would take longer to sort whole rows."""
+    """By time, then by number, sorted here: SQLite would take longer to sort complete rows."""
     return str(row[3]), row[0]
 
 
 def _worked_out(rows: Sequence[tuple[Any, ...]], last_item: int, now: str) -> _Batch:
-    """What is known after these results, one by one in the order of their times. A time after
-    `now` is that of a clock that was ahead."""
+    """What is known after these results, applied one by one in the order of their times. A time
+    after `now` was written by a clock that was ahead."""
     before: dict[str, Item] = {}
     after: dict[str, Item] = {}
     ids: dict[str, int] = {}
@@ -229,7 +229,7 @@ def _worked_out(rows: Sequence[tuple[Any, ...]], last_item: int, now: str) -> _B
     for row in sorted(rows, key=_in_order):
         seen = Sighting._make(row[_SIGHTING])
         source_id = seen.source_id
-        if type(source_id) is not str:  # the seed allowed results of nothing in particular
+        if type(source_id) is not str:  # older programs stored results without a source
             continue
         if type(seen.at) is not str:  # written by another program
             seen = seen._replace(at=_LONG_AGO)
@@ -258,7 +258,7 @@ def _worked_out(rows: Sequence[tuple[Any, ...]], last_item: int, now: str) -> _B
 
 
 def _sort_in(batch: _Batch, item_id: int, known: Item | None, item: Item) -> None:
-    """Put an item where it is written with the least work."""
+    """Put an item into the batch of the cheapest statement that can write it."""
     if known is None:
         batch.inserted.append((*item[:-1], item_id))
         return
@@ -274,7 +274,7 @@ def _sort_in(batch: _Batch, item_id: int, known: Item | None, item: Item) -> Non
 
 
 def _listing(query: ItemQuery, is_search: bool, is_channel_indexed: bool) -> str:
-    """The statement for a query: put together from named parts, none of which is a user's."""
+    """The statement for a query: assembled from named parts, none of which is user input."""
     by_relevance = query.sort is ItemSort.RELEVANCE
     if by_relevance and query.channel is None:
         return _SQL["listed_by_relevance"]

@@ -1,4 +1,4 @@
-"""How held tasks leave their workers on SQLite: to an end, or back to the queue."""
+"""How held tasks leave their workers on SQLite: finished, or back to the queue."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def find(session: Session, task_id: str) -> Task:
     """The task, in the open transaction.
 
     Raises:
-        TaskNotFound: there is none.
+        TaskNotFound: there is no such task.
     """
     row = session.execute(_SQL["get_task"], (task_id,)).fetchone()
     if row is None:
@@ -37,7 +37,7 @@ def held(session: Session, claim: Task) -> Task:
     """The fence: the task that the claim still holds.
 
     Raises:
-        ClaimLost: it holds none.
+        ClaimLost: it is no longer held.
     """
     row = session.execute(_SQL["get_row"], (claim.row_id,)).fetchone()
     task = None if row is None else task_from(row)
@@ -59,8 +59,8 @@ def leave(
     counted: bool = False,
     crashed: bool = False,
 ) -> Task:
-    """Take a held task out of its worker's hands, by `event`: to an end, or back to the queue. A
-    cancel that was asked for comes before going back."""
+    """End the claim of a held task, by `event`: the task is finished, or back in the queue. A
+    cancel that was asked for takes precedence over going back."""
     returning = TRANSITIONS[event].target is TaskStatus.QUEUED
     if returning and task.cancel_requested:
         event, returning = TaskEvent.CANCELLED, False

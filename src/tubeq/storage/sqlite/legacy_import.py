@@ -1,8 +1,8 @@
-"""Importing tasks and results of another file, one with the seed's two tables.
+"""Importing tasks and results of another file with the two tables of the original specification.
 
-The old file is only read. What was imported already is not imported again: tasks are known by their
-ids, results by their task, their source id and which of several doubles they are. (A file that is
-to become the queue itself is simply opened: see migrate.py.)
+The old file is only read. Rows that were imported before are not imported again: tasks are
+    identified by their ids, results by their task, their source id and their number among
+    duplicates. (A file that is to become the queue itself is simply opened: see migrate.py.)
 """
 
 from __future__ import annotations
@@ -33,22 +33,23 @@ def import_legacy(
 ) -> Imported:
     """Import what the file at `path` holds, in short transactions.
 
-    What the old program had claimed or was running gets a lease that has run out, so that the next
-    sweep requeues it: end the old program first. Killed half way, start it again.
+    Tasks that the old program had claimed or was running get an expired lease, so that the next
+        sweep requeues them: end the old program first. If the import is killed half way, start it
+        again.
 
     Args:
-        durable: the disk has it when this returns.
+        durable: all is on disk when this returns.
 
     Raises:
         InvalidParameters: it is the queue's own file.
-        StorageError: one of its subclasses: there is no such file, or none with the seed's tables.
+        StorageError: a subclass of it: there is no such file, or it does not have these tables.
     """
     if path.exists() and path.samefile(session.path):
         raise InvalidParameters(f"{path} is the queue itself: it holds its tasks already")
     if not path.is_file():
-        raise StorageError(f"there is no file {path}")
+        raise StorageError(f"{path} does not exist")
     with _said_of(path), closing(_open(path)) as old:
-        old.execute("BEGIN")  # one state of it, whoever writes meanwhile
+        old.execute("BEGIN")  # one snapshot, even if others write meanwhile
         _require_seed(old, path)
         total = sum(old.execute(_SQL[f"count_{table}"]).fetchone()[0] for table in SEED_COLUMNS)
         return _Import(session, durable, total, progress).run(old)
@@ -56,7 +57,7 @@ def import_legacy(
 
 @contextmanager
 def _said_of(path: Path) -> Iterator[None]:
-    """A damaged old file: to restore a backup of the queue would not help."""
+    """Errors of a damaged old file: restoring a backup of the queue would not help."""
     try:
         with translated(path):
             yield
@@ -64,7 +65,7 @@ def _said_of(path: Path) -> Iterator[None]:
         if not isinstance(error.__cause__, sqlite3.Error) or str(path) not in str(error):
             raise
         raise StorageCorrupt(
-            f"{path} is no SQLite database, or a damaged one ({error.__cause__}): name another "
+            f"{path} is not a SQLite database, or a damaged one ({error.__cause__}): name another "
             "file; what was imported until there stays"
         ) from error
 
@@ -155,7 +156,7 @@ class _Import:
 
 
 def _named(row: tuple[Any, ...], doubles: Counter[str]) -> tuple[Any, ...]:
-    """The row, with an id where it has none: the same one each time the file is read."""
+    """The row, with an id where it lacks one: the same id each time the file is read."""
     if row[0] is not None:
         return row
     digest = hashlib.sha256(repr(row).encode("utf-8", "replace")).hexdigest()[:20]

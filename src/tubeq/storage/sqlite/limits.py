@@ -1,8 +1,8 @@
 """Limits on SQLite: what `ports.limits` promises. The statements are in sql/limits.sql.
 
-Every decision is made by the pure functions of the domain, on what was read inside of the
-transaction that stores its outcome: BEGIN IMMEDIATE, and the time is read after it, so that nobody
-decides on a state, or a time, that another process has left behind.
+Every decision is made by the pure functions of the domain, on what was read inside the transaction
+    that stores its outcome: BEGIN IMMEDIATE, and the time is read after it, so that no process
+    decides on a state, or a time, that another process has made stale.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _VIEW_S = 1.0
 _JUMP_S = 0.1  # a wall clock that moved so much against the monotonic one was set
 _CLEAN_EVERY_S = 60.0
 Query = Callable[[str, Sequence[Any]], Sequence[Any]]
-"""Executes a statement and returns its rows: outside of a transaction, or inside."""
+"""Executes a statement and returns its rows, outside or inside a transaction."""
 
 
 class SQLiteLimits:
@@ -38,8 +38,8 @@ class SQLiteLimits:
     Args:
         session: the handle.
         clock: the source of time.
-        sync_told: whether rules and pauses are on the disk when a verb returns. Slots never
-            are: a power cut ends those who hold them, too.
+        sync_told: whether rules and pauses are on disk when a verb returns. Slots never are: a
+            power cut ends their holders, too.
     """
 
     def __init__(self, session: Session, clock: Clock, *, sync_told: bool) -> None:
@@ -47,7 +47,7 @@ class SQLiteLimits:
         self._clock = LeaseClock(clock)
         self._sync_told = sync_told
         self._chance = random.Random()
-        self._view_until = 0.0  # time.monotonic(): no jump of the clock makes it stale
+        self._view_until = 0.0  # time.monotonic(): a jump of the wall clock does not make it stale
         self._view_offset_s = 0.0
         self._rules: tuple[LimitRule, ...] = ()
         self._breakers: dict[str, Breaker] = {}
@@ -75,7 +75,7 @@ class SQLiteLimits:
         return not self._rules and not self._breakers
 
     def _look(self) -> None:
-        # While the database is busy, what was known holds on: no task fails for want of a look.
+        # While the database is busy, the cached rules stay in use: no task fails because of that.
         with suppress(StorageBusy):
             anything = self._session.read(_SQL["is_anything"])[0][0]
             self._rules = tuple(self.rules()) if anything else ()
@@ -88,7 +88,7 @@ class SQLiteLimits:
     def take(self, keys: Sequence[str], holder: Holder, lease_s: float) -> Grant | Refusal:
         if self.is_idle() or not self._rules_for(keys, self._rules):
             return Grant()
-        # A look first: those who wait take no lock from those who work.
+        # A read first: waiting workers should not take the lock from working ones.
         moment = self._clock.moment()
         now = moment.now
         rules = self._rules_for(keys, self._rules)
@@ -154,7 +154,7 @@ class SQLiteLimits:
             session.execute(_SQL["clamp_slot"], (slot.taken_at, *lease[1:], slot.permit_id))
 
     def _clean(self, session: Session, now: float) -> None:
-        """Now and then: keys come and go, channels by the thousand."""
+        """Periodically: keys come and go, such as thousands of channels."""
         if time.monotonic() >= self._next_cleaning:
             self._next_cleaning = time.monotonic() + _CLEAN_EVERY_S
             session.execute(_SQL["delete_old_rates"], (now,))
@@ -178,7 +178,7 @@ class SQLiteLimits:
 
     def free(self, worker_id: str) -> int:
         if not self._session.read(_SQL["is_worker_holding"], {"worker_id": worker_id})[0][0]:
-            return 0  # as a rule, and then without a lock
+            return 0  # usually so, and then without a lock
         moment = self._clock.moment()
         with self._session.write(durable=False) as session:
             freed = session.execute(_SQL["free_slots"], (worker_id,)).rowcount
@@ -255,7 +255,7 @@ class SQLiteLimits:
         after: Breaker | None,
         moment: Moment,
     ) -> bool:
-        """Store what became of a breaker; whether anything did."""
+        """Store the new state of a breaker; whether it changed."""
         if before == after:
             return False
         if after is None:

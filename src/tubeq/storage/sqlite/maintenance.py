@@ -1,4 +1,4 @@
-"""What keeps a SQLite queue small, sound and safe. See Maintenance."""
+"""Pruning, checks, backups and imports of a SQLite queue. See Maintenance."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class SQLiteMaintenance:
     Args:
         session: the storage's.
         fold: takes into the catalogue of items what is not in it.
-        durable: whether what was imported is on the disk when the call returns.
+        durable: whether what was imported is on disk when the call returns.
     """
 
     def __init__(self, session: Session, fold: Callable[[], object], *, durable: bool) -> None:
@@ -50,7 +50,7 @@ class SQLiteMaintenance:
     def broken_rules(self) -> list[str]:
         """Foreign keys as SQLite checks them, and the queue's own rules."""
         wrong = [
-            f"row {row_id} of {table} refers to a row of {parent} that is not there"
+            f"row {row_id} of {table} refers to a missing row of {parent}"
             for table, row_id, parent, _ in self._session.read("PRAGMA foreign_key_check")
         ]
         return wrong + [row[0] for row in self._session.read(_SQL["broken_rules"])]

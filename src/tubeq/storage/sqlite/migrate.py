@@ -26,7 +26,7 @@ class Migration(NamedTuple):
 
     @property
     def checksum(self) -> str:
-        """SHA-256 of the SQL, line ends set aside."""
+        """SHA-256 of the SQL, with line ends normalized."""
         return hashlib.sha256("\n".join(self.sql.splitlines()).encode()).hexdigest()
 
 
@@ -53,7 +53,8 @@ def expected_objects() -> dict[str, str]:
 
 
 def is_current(connection: sqlite3.Connection, path: Path) -> bool:
-    """Whether the file has this program's schema; False when it is new, older or the seed's.
+    """Whether the file has this program's schema; False when it is new, older or from the original
+    specification.
 
     Raises:
         SchemaMismatch: it is newer, tampered with, or of another program.
@@ -82,18 +83,20 @@ def is_current(connection: sqlite3.Connection, path: Path) -> bool:
 
 
 def migrate(connection: sqlite3.Connection, path: Path, now: str) -> None:
-    """Apply what is missing, each step in one transaction; adopt a seed database, rows and all.
+    """Apply the missing migrations, each in one transaction; convert a database of the original
+    specification, with its rows.
 
     Args:
-        connection: in autocommit mode, alone at this: the caller holds the lock for opening.
+        connection: in autocommit mode, not used concurrently: the caller holds the lock for
+            opening.
         path: for messages.
         now: the UTC timestamp to record.
 
     Raises:
         SchemaMismatch: as is_current; nothing was changed.
     """
-    # Of a new file only. A write logs whole pages: half as large, for rows of a few hundred bytes,
-    # they make a lifecycle a sixth quicker than SQLite's 4096.
+    # For a new file only. A write logs whole pages: with rows of a few hundred bytes, pages of half
+    # SQLite's 4096 make a lifecycle a sixth faster.
     connection.execute("PRAGMA page_size = 2048")
     connection.execute("PRAGMA journal_mode = WAL")
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -156,7 +159,7 @@ def table_names(connection: sqlite3.Connection) -> set[str]:
 
 
 def _require_untampered(connection: sqlite3.Connection, path: Path) -> None:
-    """What users add (indexes, views, tables of their own) is theirs; ours must be as made."""
+    """Users may add indexes, views and tables of their own; tubeq's must be unchanged."""
     found = _objects(connection)
     changed = [name for name, sql in expected_objects().items() if found.get(name) != sql]
     if changed:
@@ -185,7 +188,7 @@ SEED_COLUMNS = {
 
 
 def _set_seed_aside(connection: sqlite3.Connection, path: Path) -> None:
-    """Rename the seed's tables, once sure that their rows can be imported.
+    """Rename the original tables, once it is certain that their rows can be imported.
 
     Raises:
         SchemaMismatch: a column is missing, or a status is unknown.
@@ -195,7 +198,7 @@ def _set_seed_aside(connection: sqlite3.Connection, path: Path) -> None:
         missing = set(columns.split(", ")) - present
         if missing:
             raise SchemaMismatch(
-                f"{path}: table {table} lacks {', '.join(sorted(missing))}: it is not the seed's"
+                f"{path}: table {table} lacks {', '.join(sorted(missing))}: it is another program's"
             )
     known = ", ".join(f"'{status}'" for status in TaskStatus)
     strange = connection.execute(
@@ -210,10 +213,10 @@ def _set_seed_aside(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _copy_seed(connection: sqlite3.Connection, path: Path, now: str) -> None:
-    """Take over the rows in their old order, then drop the old tables.
+    """Import the rows in their old order, then drop the old tables.
 
-    What the old program had claimed or was running gets a lease that has run out, so that the
-    first sweep sends it round again. Empty ids and times get values; doubles of a result stay.
+    Tasks that the old program had claimed or was running get an expired lease, so that the first
+    sweep requeues them. Empty ids and times get values; duplicates of a result stay.
     """
     connection.execute(
         """

@@ -38,7 +38,8 @@ def new_rows(
 
 
 def insert_rows(session: Session, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert tasks, many with one statement: that takes less than half the time of one each."""
+    """Insert tasks, many with one statement: that takes less than half the time of one statement
+    each."""
     whole = len(rows) - len(rows) % _ROWS_AT_ONCE
     for start in range(0, whole, _ROWS_AT_ONCE):
         session.execute(_INSERT_MANY[name], [*chain(*rows[start : start + _ROWS_AT_ONCE])])
@@ -49,8 +50,8 @@ def insert_rows(session: Session, name: str, rows: Sequence[tuple[Any, ...]]) ->
 def insert_keyed_rows(
     session: Session, name: str, rows: Sequence[tuple[Any, ...]], task_ids: list[str]
 ) -> None:
-    """Insert the tasks whose idempotency key, their last column, is not known yet. Where it is,
-    the id of the task that has it takes the place of the new one in `task_ids`."""
+    """Insert the tasks whose idempotency key, their last column, is not stored yet. Where it is,
+    the id of the task that has it replaces the new one in `task_ids`."""
     for position, row in enumerate(rows):
         key = row[-1]
         known = key and session.execute(_SQL["task_id_of_key"], (key,)).fetchone()

@@ -1,8 +1,8 @@
-"""Removing old tasks from SQLite, beside workers that are to notice as little of it as can be.
+"""Removing old tasks from SQLite while workers go on, with as little effect on them as possible.
 
-A transaction ends after some milliseconds, however much there is to remove: of a task with many
-results they go over several transactions, and the task itself last. Killed in between, it is found
-again by the next prune. The statements are in sql/prune.sql.
+A transaction ends after some milliseconds, however much there is to remove: the rows of a task with
+    many results are removed in several transactions, the task itself last. After a kill in between,
+    the next prune finds the task again. The statements are in sql/prune.sql.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ _SQL = load_queries("sqlite", "prune")
 _FOUND_AT_ONCE = 500
 _TASKS_AT_ONCE = 25
 _ROWS_AT_ONCE = 100
-"""What one statement removes at most, of rows that belong to tasks: some 2 ms."""
+"""The most rows belonging to tasks that one statement removes: some 2 ms."""
 _HELD_S = 0.002
 """A transaction begins no further statements after so long."""
 _REST_S = 0.0005
-"""Between two transactions: so a waiting writer comes next, instead of at the end of a turn."""
+"""The pause between two transactions: so a waiting writer comes next, instead of at the end of a
+turn."""
 _WRITES = 64
-"""To how many small writes such a transaction amounts, roughly."""
+"""Roughly how many small writes such a transaction amounts to."""
 _NO_LIMIT = 2**63 - 1
 
 Rows = Sequence[tuple[int, str]]
@@ -61,8 +62,8 @@ def prune(session: Session, before: str, limit: int | None, fold: Callable[[], o
 
 
 class _Step(NamedTuple):
-    """What a step came to: how many tasks it removed, whether these are done with, and whether it
-    met results that the catalogue does not know."""
+    """The outcome of a step: how many tasks it removed, whether the batch is finished, and whether
+    it met results that are not folded yet."""
 
     removed: int = 0
     is_done: bool = False
@@ -91,7 +92,7 @@ def _remove(session: Session, found: Rows, fold: Callable[[], object]) -> int:
 def _step(session: Session, rows: Rows) -> _Step:
     """In the open transaction: remove a bounded number of rows of these tasks, and the tasks once
     there are no more."""
-    # Some may have been requeued since: what they have is not to go.
+    # Some may have been requeued since: their rows must stay.
     given = {"ids": json.dumps([row_id for row_id, _ in rows])}
     finished = session.execute(_SQL["still_finished"], given).fetchall()
     which = {
@@ -100,7 +101,7 @@ def _step(session: Session, rows: Rows) -> _Step:
         "limit": _ROWS_AT_ONCE,
     }
     results = {"ids": json.dumps([n for (n,) in session.execute(_SQL["some_results"], which)])}
-    # What was stored since it was folded, the catalogue must know before it is gone.
+    # What was stored since the fold must be folded before it is deleted.
     if session.execute(_SQL["is_any_unfolded"], results).fetchone()[0]:
         return _Step(is_late=True)
     for name, values in (

@@ -1,8 +1,9 @@
 """Reading a database that cannot be written: another user's, or on a read-only file system.
 
-SQLite reads one in WAL mode through two side files that it makes where they are missing. Where a
-reader may make none, or should not (they would be of that user, and lock the owner out), it can
-still be read as one that no program changes (`immutable`): right as long as no log holds anything.
+SQLite reads a database in WAL mode through two side files, which it creates where they are missing.
+Where a reader cannot create them, or should not (that user would own them, and lock the owner out),
+the database can still be read as one that no program changes (`immutable`): correct as long as the
+log is empty.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from tubeq.storage.sqlite.file.version import require_supported
 from tubeq.storage.sqlite.migrate import is_current
 
 _INDEX_BYTES = 32 * 1024
-"""No log's index that is in use is shorter. A full disk leaves one that could not be made."""
+"""An index of the log that is in use is never shorter. A full disk leaves a shorter one."""
 
 
 class ReadOnlyFactory(ConnectionFactory):
@@ -35,7 +36,7 @@ class ReadOnlyFactory(ConnectionFactory):
     """
 
     is_immutable = False
-    """Whether the last connection trusts that nobody changes the file."""
+    """Whether the last connection assumes that no process changes the file."""
 
     def connect(self) -> sqlite3.Connection:
         """
@@ -61,7 +62,7 @@ class ReadOnlyFactory(ConnectionFactory):
         return connection
 
     def is_unchanging(self) -> bool:
-        """Whether the file alone holds everything, and nobody has it open.
+        """Whether the file alone holds everything, and no process has it open.
 
         Raises:
             StorageReadOnly: see connect.
@@ -88,10 +89,10 @@ def _size(path: Path) -> int:
 
 
 class ReadOnlySession(Session):
-    """A handle that only reads. It makes no side file and takes no lock but SQLite's for reading.
+    """A handle that only reads. It creates no side file and takes no lock but SQLite's read lock.
 
     Raises:
-        StorageError: one of its subclasses; StorageReadOnly where it had to be migrated first.
+        StorageError: a subclass of it; StorageReadOnly where it must be migrated first.
     """
 
     is_read_only = True
@@ -101,7 +102,7 @@ class ReadOnlySession(Session):
         self.path = factory.path
         require_usable_place(self.path)
         if not self.path.exists():
-            raise StorageError(f"there is no database {self.path}")
+            raise StorageError(f"{self.path} does not exist")
         if not os.access(self.path, os.R_OK):
             raise StorageReadOnly(f"{self.path} cannot even be read: check its permissions")
         self._factory: ReadOnlyFactory = factory
@@ -112,7 +113,7 @@ class ReadOnlySession(Session):
         with ExitStack() as undo, translated(self.path):
             self._connection = undo.enter_context(closing(factory.connect()))
             self._retry_while_busy(self._require_current)
-            self._files = OpenedFiles(factory.name, self.path, beside=())
+            self._files = OpenedFiles(factory.name, self.path, suffixes=())
             undo.pop_all()
         self._let_go = weakref.finalize(self, self._connection.close)
         _open_sessions.add(self)
@@ -125,11 +126,11 @@ class ReadOnlySession(Session):
             )
 
     def read(self, sql: str, parameters: Parameters = ()) -> list[Any]:
-        """As Session.read. A file that was taken for one that nobody changes is read once more,
-        with SQLite's locks, where another program began to change it meanwhile.
+        """As Session.read. A file that was opened as one that no process changes is read once more,
+        with SQLite's locks, if another program began to change it meanwhile.
 
         Raises:
-            StorageError: one of its subclasses.
+            StorageError: a subclass of it.
         """
         rows = super().read(sql, parameters)
         if self._factory.is_immutable and not self._factory.is_unchanging():
@@ -168,4 +169,4 @@ class ReadOnlySession(Session):
     def _refuse(self) -> NoReturn:
         if self._unusable:
             raise self._unusable
-        raise StorageReadOnly(f"{self.path} was opened to be read only: this needs writing")
+        raise StorageReadOnly(f"{self.path} was opened read-only: this needs to write")

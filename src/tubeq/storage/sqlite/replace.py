@@ -1,14 +1,15 @@
-"""Puts another file in the place of a database, so that whatever is killed when leaves one whole
-database there: the old one, or the new one.
+"""Replaces a database by another file such that, whenever a process is killed, one complete
+database is at the path: the old one or the new one.
 
 The danger is the old file's write-ahead log. SQLite finds a log by its name alone, and would replay
 the old one into the new file. So the order is: move the log into the old file, which is then
-complete by itself, under a lock that keeps everybody from adding to it; keep the old file under
-another name; remove its log; rename. A start in between finds the old file, without a log.
+complete by itself, under a lock that keeps other processes from adding to it; keep the old file
+under another name; remove its log; rename. A program that starts in between finds the old file,
+without a log.
 
-A process that still has the old file open (`force`) goes on with it and its log, which have no name
-any more: SQLite does not remove the new log when such a connection closes, as it asks first whether
-the file was moved.
+A process that still has the old file open (`force`) goes on with it and its log, which no longer
+have a name: SQLite does not remove the new log when such a connection closes, as it first checks
+whether the file was moved.
 """
 
 from __future__ import annotations
@@ -37,15 +38,15 @@ def replace_database(path: Path, new: Path, *, force: bool = False) -> Path | No
     """Put `new`, a database without a log, where `path` is, which may be missing or damaged.
 
     Args:
-        path: the database; no link.
+        path: the database; not a link.
         new: a file in the same folder.
         force: also where others have the old one open.
 
     Returns:
-        Under which name the old file is kept; None where there was none, or an empty one.
+        The name under which the old file is kept; None where it was missing or empty.
 
     Raises:
-        StorageBusy: others have it open; with `force`: one of them does not let go of a lock.
+        StorageBusy: others have it open; with `force`: one of them does not release a lock.
         StorageError: a file cannot be linked, removed or renamed.
     """
     kept = None
@@ -61,15 +62,16 @@ def replace_database(path: Path, new: Path, *, force: bool = False) -> Path | No
 
 @contextmanager
 def _held_still(path: Path, force: bool) -> Iterator[bool]:
-    """While the block runs nobody writes to the database; whether its log was moved into it. It is
-    not where the file is damaged, or there is none: then there is nothing to hold."""
+    """While the block runs no other process writes to the database; yields whether its log was
+    moved into it. It was not where the file is damaged or missing: then there is nothing to
+    lock."""
     if not path.exists() or not path.stat().st_size:
         yield False
         return
     held: list[sqlite3.Connection] = []
     try:
         is_complete = _hold(path, held, force)
-        if sys.platform == "win32":  # which renames no file that is open
+        if sys.platform == "win32":  # which cannot rename an open file
             _close(held)
         yield is_complete
     finally:
@@ -106,7 +108,7 @@ def _hold(path: Path, held: list[sqlite3.Connection], force: bool) -> bool:
 
 
 def _move_log(connection: sqlite3.Connection, path: Path) -> bool:
-    """Move the whole log into the database while another connection has the write lock."""
+    """Move the complete log into the database while another connection has the write lock."""
     deadline = time.monotonic() + _FORCED_WAIT_S
     while True:
         with suppress(sqlite3.OperationalError):
@@ -133,8 +135,8 @@ def _is_locked(error: sqlite3.DatabaseError) -> bool:
 
 
 def _keep(path: Path, *, with_log: bool) -> Path:
-    """Give the file, and its log, another name as well; the first that nobody has, or that a
-    restore gave it which was killed."""
+    """Give the file, and its log, a second name: the first one that is free, or that a killed
+    restore gave it."""
     for kept in kept_names(path):
         if kept.exists() and kept.samefile(path):
             return kept
@@ -150,12 +152,12 @@ def _keep(path: Path, *, with_log: bool) -> Path:
 def _link(path: Path, other: Path) -> None:
     try:
         os.link(path, other)
-    except OSError:  # a file system without links: for a moment the file has no name of its own
+    except OSError:  # a file system without links: for a moment no file is at the path
         path.replace(other)
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in the folder on the disk, where the system can be asked for that."""
+    """Sync the folder, so that its names are on disk, where the system supports that."""
     if sys.platform != "win32":
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,12 +1,12 @@
-"""The way back: a backup takes the place of a database.
+"""Restoring: a backup replaces a database.
 
-All is prepared in a copy beside the database, named `<database>.restoring`: it is checked, migrated
-and made ready. Only then is the database touched: see sqlite_replace.py.
+All is prepared in a copy in the database's folder, `<database>.restoring`: it is checked, migrated
+and made ready. Only then is the database changed: see replace.py.
 
-A restored database must not accept what was claimed before. Its claim tokens go on above all that
-were ever issued: above those of the file that is replaced and of the backup, by a step that is
-random. Neither file need know the highest, since rows are pruned, and the replaced file may be
-unreadable; and the same backup, restored twice, must not issue the same tokens twice.
+A restored database must not accept what was claimed before. Its claim tokens continue above all
+    that were ever issued: above those of the replaced file and of the backup, by a random step.
+    Neither file may contain the highest, since rows are pruned, and the replaced file may be
+    unreadable; and the same backup, restored twice, must not issue the same tokens twice.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 _SQL = load_queries("sqlite", "restore")
 _SEEN_LATELY_S = 60.0
 _CLAIMS = 2**24
-"""More than any one task is claimed between two restores."""
+"""More than the number of claims of any task between two restores."""
 _STEPS = 2**20
 _PAGES = 4096
 _PATIENCE_S = 10.0
@@ -62,7 +62,7 @@ _WHY = "the database was restored from a backup"
 
 
 class _Replaced(NamedTuple):
-    """What could be learned of the file that is to be replaced."""
+    """What could be read of the file that is to be replaced."""
 
     highest_token: int
     workers: list[str]
@@ -76,25 +76,25 @@ def restore(
     clock: Clock,
     progress: OnProgress | None = None,
 ) -> Restored:
-    """Put a checked copy of `backup` in the place of the database at `path`.
+    """Replace the database at `path` by a checked copy of `backup`.
 
-    `backup` is only read; if a log (`-wal`) lies beside it, what is in that counts. A claim that
-    was made before is lost from then on. The replaced file is kept beside the new one.
+    `backup` is only read; if it has a log (`-wal`), its contents are included. A claim that was
+    made before is lost from then on. The replaced file is kept in the same folder.
 
     Args:
         path: the database; it may be missing or damaged, and have any side files.
         backup: made by `backup`, or a copy of a database and its log.
-        force: also while workers are registered, or others have it open. Workers of the replaced
-            file are asked to stop; what they still write goes to the file that is kept.
+        force: restore even while workers are registered, or others have it open. Workers of the
+            replaced file are asked to stop; what they still write goes to the file that is kept.
         clock: the source of time.
-        progress: told the number of copied pages.
+        progress: called with the number of copied pages.
 
     Raises:
         InvalidParameters: there is no such backup, or it is the database itself.
         StorageBusy: workers live, or others have the database open.
         SchemaMismatch: the backup is newer than this program, or of another one.
         StorageCorrupt: the backup is damaged.
-        StorageError: another of its subclasses. Whichever it is, the database is as it was.
+        StorageError: another subclass of it. With any error, the database is unchanged.
     """
     path = real_path(path)
     _require_places(path, backup)
@@ -125,17 +125,17 @@ def restore(
 def _require_places(path: Path, backup: Path) -> None:
     require_usable_place(path)
     if not backup.is_file():
-        raise InvalidParameters(f"there is no file {backup}: name a backup")
+        raise InvalidParameters(f"{backup} does not exist: name a backup")
     if path.exists() and backup.samefile(path):
         raise InvalidParameters(f"{backup} is the database itself: name a backup of it")
 
 
 def _look_at(path: Path, now: float) -> _Replaced:
-    """What the file that is replaced knows, as far as it can be read.
+    """What the file that is replaced holds, as far as it can be read.
 
     Raises:
         SchemaMismatch: it belongs to another program.
-        StorageBusy: it cannot be read for others' locks.
+        StorageBusy: it cannot be read because of others' locks.
     """
     highest, workers = 0, []
     if not path.exists():
@@ -157,7 +157,7 @@ def _look_at(path: Path, now: float) -> _Replaced:
     except sqlite3.Error as error:
         if isinstance(error, sqlite3.OperationalError) and is_busy(error):
             raise StorageBusy(f"{path} is locked by another program: end that first") from error
-        # Damaged, or of an early schema: the step above the backup's own tokens has to do.
+        # Damaged, or of an early schema: the step above the backup's own tokens has to suffice.
     return _Replaced(highest, workers)
 
 
@@ -183,7 +183,7 @@ def _only_one(path: Path) -> Iterator[LockFile]:
 
 @contextmanager
 def _scratch(copy: Path) -> Iterator[None]:
-    """No leftovers of the copy: of one that was killed before, nor of this one."""
+    """Remove the copy: one that an earlier, killed restore left, and this one."""
     remove = [Path(f"{copy}{end}") for end in _SIDE_FILES]
     try:
         with translated(copy):
@@ -201,7 +201,7 @@ def _scratch(copy: Path) -> Iterator[None]:
 
 @contextmanager
 def _said_of(copy: Path, backup: Path, path: Path) -> Iterator[None]:
-    """What is wrong with the copy is wrong with the backup, or with the disk that it is on."""
+    """Report errors of the copy as errors of the backup, or of the disk that it is on."""
     try:
         with translated(backup):
             yield
@@ -216,12 +216,12 @@ def _said_of(copy: Path, backup: Path, path: Path) -> Iterator[None]:
 
 def _damaged(backup: Path, what: object) -> StorageCorrupt:
     return StorageCorrupt(
-        f"{backup} is no backup, or damaged ({what}): restore another one; nothing was changed"
+        f"{backup} is not a backup, or damaged ({what}): restore another one; nothing was changed"
     )
 
 
 def _copy(backup: Path, copy: Path, progress: OnProgress | None) -> int:
-    """Copy the backup, with what is in its log; its schema's version."""
+    """Copy the backup, with the contents of its log; its schema's version."""
     stuck_since: float | None = None
 
     def tell(status: int, remaining: int, total: int) -> None:
@@ -238,7 +238,7 @@ def _copy(backup: Path, copy: Path, progress: OnProgress | None) -> int:
     with ExitStack() as files:
         source = files.enter_context(closing(open_read_only(backup)))
         if not _is_ours(source):
-            raise SchemaMismatch(f"{backup} holds no tasks of tubeq: it is no backup")
+            raise SchemaMismatch(f"{backup} holds no tasks of tubeq: it is not a backup")
         schema: int = source.execute("PRAGMA user_version").fetchone()[0]
         is_current(source, backup)
         target = files.enter_context(closing(sqlite3.connect(copy)))
@@ -247,14 +247,14 @@ def _copy(backup: Path, copy: Path, progress: OnProgress | None) -> int:
 
 
 def _make_ready(copy: Path, highest_token: int, clock: Clock) -> Restored:
-    """Check and migrate the copy, and end in it whatever was going on."""
+    """Check and migrate the copy, and end all claims, slots and workers in it."""
     with closing(SQLiteStorage(copy, durability=Durability.FAST, clock=clock)) as storage:
         damage = storage.maintenance.damage()
         if damage:
             raise StorageCorrupt(damage[0])
         released = 0
         for (task_id,) in storage._session.read(_SQL["held"]):
-            with suppress(ClaimLost):  # a row without a lease is nobody's: `check` names it
+            with suppress(ClaimLost):  # a row without a lease has no holder: `check` names it
                 storage.release(storage.get(task_id), why=_WHY)
                 released += 1
         with storage._session.write(durable=False) as session:
@@ -269,8 +269,7 @@ def _make_ready(copy: Path, highest_token: int, clock: Clock) -> Restored:
 
 
 def _take_after(copy: Path, path: Path) -> None:
-    """Give the copy the mode, owner and group of the file that it replaces, and have it on the
-    disk."""
+    """Give the copy the mode, owner and group of the file that it replaces, and sync it."""
     with translated(path):
         if Path(f"{copy}-wal").exists():
             raise StorageError(f"{copy} is open in another program: end that first")
@@ -279,7 +278,7 @@ def _take_after(copy: Path, path: Path) -> None:
             with suppress(PermissionError):
                 os.chown(copy, -1, like.st_gid)
                 os.chown(copy, like.st_uid, -1)
-            if copy.stat().st_gid == like.st_gid:  # else the mode would let in another group
+            if copy.stat().st_gid == like.st_gid:  # else its mode would admit another group
                 copy.chmod(stat.S_IMODE(like.st_mode))
         descriptor = os.open(copy, os.O_RDWR)
         try:

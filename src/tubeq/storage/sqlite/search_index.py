@@ -1,8 +1,8 @@
-"""The full-text index over items: FTS5, kept in step by whoever folds.
+"""The full-text index over items: FTS5, updated by every fold.
 
 The table item_search holds no text of its own, and is made when it is first needed: a database can
-be used by programs whose SQLite has no FTS5, too. Such a one leaves a note where it changes an
-indexed text, and the next program that can search makes the index again.
+be used by programs whose SQLite has no FTS5, too. Such a program leaves a note where it changes an
+indexed text, and the next program that can search rebuilds the index.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class ItemIndex:
         """
         Raises:
             StorageError: this SQLite cannot search texts.
-            StorageReadOnly: there is no index, and none can be made.
+            StorageReadOnly: there is no index, and it cannot be created.
         """
         if not self.is_possible:
             raise StorageError(
@@ -52,7 +52,7 @@ class ItemIndex:
             )
 
     def is_usable(self) -> bool:
-        """Whether every item can be found by it, after folding."""
+        """Whether every item is indexed, after folding."""
         if not self._session.is_read_only:
             return self.is_possible
         _, _, noted, last_item = self._session.read(_SQL["fold_state"])[0]
@@ -77,7 +77,7 @@ class ItemIndex:
             session.executemany(_SQL["index_item"], [(n, *texts(new)) for n, _, new in indexed])
 
     def keep_up(self, progress: OnProgress | None = None) -> None:
-        """Make the index where there is none, and index what is not."""
+        """Create the index where it is missing, and index all other items."""
         if not self.is_possible:
             return
         done = 0
@@ -129,7 +129,7 @@ def searching(text: str) -> str:
 
 
 def of_channel(name: str) -> str | None:
-    """What finds every item of a channel, and perhaps others; None where nothing does."""
+    """A query that finds every item of a channel, and perhaps others; None where no query does."""
     printable = "".join(each if each.isprintable() else " " for each in name)
     if not any(map(str.isalnum, printable)):
         return None

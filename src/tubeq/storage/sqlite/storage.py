@@ -44,7 +44,7 @@ class SQLiteStorage:
 
     Args:
         path: the file; created where it does not exist.
-        durability: what is on the disk when a verb returns.
+        durability: what is on disk when a verb returns.
         busy_timeout_s: seconds that a write waits for other writers.
         clock: the source of time.
         factory: opens the connections; for fault tests.
@@ -52,7 +52,7 @@ class SQLiteStorage:
         read_only: nothing is written, nor created; see read_only.py.
 
     Raises:
-        StorageError: one of its subclasses, naming what is wrong with the file and what to do.
+        StorageError: a subclass of it, saying what is wrong with the file and what to do.
     """
 
     def __init__(
@@ -185,7 +185,7 @@ class SQLiteStorage:
                 return [claimed]
         due = {"task_type": request.task_type, "now": self._clock.now()}
         if not self._session.read(_SQL["is_any_due"], due)[0][0]:
-            return []  # without a lock: so ends what idle workers do all the time
+            return []  # without a lock: the usual end of what idle workers do all the time
         with self._session.write(durable=self._sync_all, writes=limit) as session:
             return self._claimer.claim(session, request, limit)
 
@@ -284,7 +284,7 @@ class SQLiteStorage:
         rows = [result_rows(each.claim.task_id, each.ideas, now, at) for each in completions]
         writes = 1 + (len(completions) + sum(map(len, rows))) // 8
         with self._session.write(durable=self._sync_told, writes=writes) as session:
-            # All are held, as a rule: then two statements, executed again and again, do it.
+            # Usually all are held: then two statements, executed repeatedly, are enough.
             session.execute("SAVEPOINT all_held")
             if session.executemany(_SQL["complete"], changes) == len(changes):
                 session.executemany(_SQL["upsert_result"], [*chain(*rows)])
@@ -418,7 +418,7 @@ class SQLiteStorage:
         for (queue_key,) in self._session.read(_SQL["queue_keys"]):
             which = {"queue_key": queue_key, "worker_id": worker_id}
             which |= self._lease_clock.moment()._asdict()
-            # A look first: most sweeps find nothing, and then take no lock.
+            # A read first: most sweeps find nothing, and then take no lock.
             if queue_key.endswith("~") and self._session.read(_SQL[look], which):
                 with self._session.write(durable=self._sync_all) as session:
                     if worker_id is None:

@@ -10,18 +10,18 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Problem:
-    """What the player's answer says of a video.
+    """What the player's answer says about a video.
 
     Args:
         status: YouTube's word for it.
         reason: the first line of what a viewer reads.
         detail: the second one.
-        gives_details: whether the title and the like are given all the same.
+        gives_details: whether the title and similar fields are given nevertheless.
         upcoming: whether the video is yet to begin.
         trailer: id of another video, which is shown instead.
         begins_at: when what is upcoming is said to begin, epoch seconds: from then on it can be
             watched.
-        late_s: how much later that is than it is said.
+        late_s: how much later than announced it begins.
     """
 
     status: str
@@ -74,7 +74,7 @@ PREMIERE = Problem("LIVE_STREAM_OFFLINE", "Premieres in 5 hours", gives_details=
 
 
 def premiere(begins_at: float, reason: str = "Premieres soon", *, late_s: float = 0.0) -> Problem:
-    """A video that is shown from then on (epoch seconds), and not before; or a little late."""
+    """A video that can be watched from then on (epoch seconds), or a little later."""
     return replace(PREMIERE, reason=reason, begins_at=begins_at, late_s=late_s)
 
 

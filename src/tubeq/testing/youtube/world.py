@@ -1,4 +1,4 @@
-"""What the simulated YouTube holds: channels, playlists and videos that follow from a seed.
+"""The contents of the simulated YouTube: channels, playlists and videos derived from a seed.
 
 The same seed and name give the same videos in every process. Ages are relative to the moment
 of asking, as on YouTube.
@@ -23,11 +23,11 @@ MAX_VIDEOS = 500
 
 @dataclass
 class World:
-    """Channels and the like, and the faults to come. Safe to change while a server shows it.
+    """Channels, playlists, videos and planned faults. Safe to change while a server serves it.
 
     Args:
         seed: another seed, other videos.
-        any_channel: a channel that was not added exists nevertheless, with `default_videos`.
+        any_channel: whether channels that were not added exist too, with `default_videos`.
         default_videos: how many videos a channel, a playlist or a query has unless given.
     """
 
@@ -83,12 +83,12 @@ class World:
         return self._add(made)
 
     def big_channel(self, handle: str, videos: int, *, problem: Problems | None = None) -> Channel:
-        """Add a channel of any size: its videos are made when they are looked at.
+        """Add a channel of any size: its videos are created when they are accessed.
 
         Args:
             handle: with or without its "@".
             videos: how many, up to a thousand million.
-            problem: which of its videos cannot be watched, by their place; None for none.
+            problem: which of its videos cannot be watched, by position; None for none.
         """
         handle = "@" + handle.removeprefix("@")
         prefix = self._identifier(f"{handle.lower()}/many", PREFIX_LENGTH)
@@ -108,7 +108,7 @@ class World:
         return self._add(Channel(handle, channel_id, videos=many))
 
     def find(self, name: str) -> Channel | None:
-        """The channel with this handle (in any case), channel id, or old name; None for none."""
+        """The channel with this handle (in any case), channel id, or old name, or None."""
         with self._lock:
             found = self._channels.get(name) or self._channels.get("@" + name.lower().lstrip("@"))
             if found is None and self.any_channel and not name.startswith("UC"):
@@ -120,7 +120,7 @@ class World:
             return found if videos == found.videos else replace(found, videos=videos)
 
     def find_old_name(self, name: str) -> Channel | None:
-        """The channel that had this name once, so that "/name" leads to it; None for none."""
+        """The channel that once had this name, so that "/name" leads to it, or None."""
         with self._lock:
             found = self._channels.get("@" + name.lower())
         old_names = () if found is None else map(str.lower, found.old_names)
@@ -153,7 +153,7 @@ class World:
         return playlist
 
     def find_playlist(self, playlist_id: str) -> Playlist | None:
-        """The playlist with this id, be it one of a channel's uploads; None for none."""
+        """The playlist with this id, which may be a channel's uploads, or None."""
         with self._lock:
             found = self._playlists.get(playlist_id)
             channel = self._channels.get(f"UC{playlist_id[2:]}")
@@ -161,7 +161,7 @@ class World:
                 found = Playlist(playlist_id, "Uploads", channel.videos)
             if found is None:
                 return None
-            # A video may have got a problem since.
+            # A video may have a problem by now.
             return replace(found, videos=tuple(self._videos[v.video_id] for v in found.videos))
 
     def query(
@@ -178,7 +178,7 @@ class World:
         return made
 
     def find_videos(self, words: str) -> tuple[Video, ...]:
-        """What a search finds: in no order, and unfiltered."""
+        """What a search finds, unordered and unfiltered."""
         with self._lock:
             return self._queries[words] if words in self._queries else self.query(words)
 
@@ -213,7 +213,7 @@ class World:
             return self._videos[video_id]
 
     def find_video(self, video_id: str) -> Video | None:
-        """The video with this id, wherever it is; None for none."""
+        """The video with this id, wherever it is, or None."""
         with self._lock:
             found, many = self._videos.get(video_id), self._many.get(video_id[:PREFIX_LENGTH])
         return found if many is None or found is not None else many.find(video_id)
@@ -236,7 +236,7 @@ class World:
             subject: the id of a playlist or a video, or a query; None for any.
             request: a `RequestKind`; None for any request.
             times: how many requests; None for all from now on.
-            after: how many matching requests still go well before.
+            after: how many matching requests still succeed before.
         """
         if channel is not None:
             subject = "@" + channel.lower().removeprefix("@")
@@ -262,10 +262,11 @@ class World:
         titles: Sequence[str] = (),
         byline: str | None = None,
     ) -> tuple[Video, ...]:
-        """So many new videos of a channel.
+        """The given number of new videos of a channel.
 
         Args:
-            byline: its name, where that is not its handle. Its videos then show both as they are.
+            byline: its display name, if different from its handle. Its videos then show both
+                unchanged.
 
 
         Raises:

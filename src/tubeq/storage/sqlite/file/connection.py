@@ -1,6 +1,6 @@
 """Connections to one SQLite file: how they are opened, and what SQLite's errors mean.
 
-The small factory is a seam: fault tests hand in one of their own, with connections that fail.
+The factory is a seam for tests: fault tests pass their own, with connections that fail.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _MEANINGS: tuple[tuple[str, type[StorageError], str], ...] = (
     (
         "not a database",
         StorageCorrupt,
-        "no SQLite database, or a damaged one: give another path, or 'tubeq db restore BACKUP'",
+        "not a SQLite database, or a damaged one: give another path, or 'tubeq db restore BACKUP'",
     ),
     (
         "malformed",
@@ -52,7 +52,8 @@ class ConnectionFactory:
     """Opens connections to the file at `path`.
 
     Args:
-        path: the database file; `name` is as given but absolute, `path` the file behind all links.
+        path: the database file; `name` is as given but absolute, `path` the file with all links
+            resolved.
         busy_timeout_s: seconds that the users of its connections wait for others.
 
     Raises:
@@ -65,10 +66,10 @@ class ConnectionFactory:
         self.busy_timeout_s = busy_timeout_s
 
     def connect(self) -> sqlite3.Connection:
-        """A connection in autocommit mode that never checkpoints of its own accord, and never
-        waits for a lock: its users do that.
+        """A connection in autocommit mode that never checkpoints automatically, and never waits for
+        a lock: its users do both.
 
-        Its callers see to it that one thread at a time uses it.
+        Its callers ensure that only one thread at a time uses it.
         """
         connection = sqlite3.connect(
             self.path,
@@ -79,8 +80,8 @@ class ConnectionFactory:
         )
         try:
             connection.execute("PRAGMA wal_autocheckpoint = 0")
-            # NORMAL: the write-ahead log is synced at checkpoints. What must be on the disk sooner
-            # is synced by WalSync, after the write lock is given back.
+            # NORMAL: the write-ahead log is synced at checkpoints. What must be on disk sooner is
+            # synced by WalSync, after the write lock is released.
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute("PRAGMA busy_timeout = 0")
@@ -90,7 +91,7 @@ class ConnectionFactory:
         return connection
 
     def sync(self, wal: int) -> None:
-        """Force the write-ahead log, open as file descriptor `wal`, to the disk."""
+        """Sync the write-ahead log, open as file descriptor `wal`, to disk."""
         _fsync(wal)
 
 
@@ -99,10 +100,10 @@ _fsync = getattr(os, "fdatasync", os.fsync)
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Turns SQLite's and the system's errors into those of the tree.
+    """Converts SQLite's and the system's errors into StorageError and its subclasses.
 
     Raises:
-        StorageError: one of its subclasses.
+        StorageError: a subclass of it.
     """
     try:
         yield
@@ -111,7 +112,7 @@ def translated(path: Path) -> Iterator[None]:
 
 
 def translate(error: Exception, path: Path) -> StorageError:
-    """The error of the tree that says what `error` means for the database at `path`."""
+    """The StorageError that says what `error` means for the database at `path`."""
     text = str(error)
     for words, kind, meaning in _MEANINGS:
         if words in text:
@@ -140,20 +141,20 @@ def _no_space(path: Path) -> bool:
 
 
 def prepare_path(path: Path, *, create: bool = True) -> None:
-    """Check the path, and create an empty file there if there is none, for its owner only.
+    """Check the path, and create an empty file there if none exists, for its owner only.
 
     Args:
         path: the real one.
-        create: whether there may be no file yet.
+        create: whether the file may be missing.
 
     Raises:
-        StorageError: a folder, a missing folder, no file, or one that cannot be created.
+        StorageError: it is a folder, its folder or the file is missing, or it cannot be created.
         StorageReadOnly: the file, a side file or the folder cannot be written.
         UnsafeStorage: it is on a network file system, or has several names.
     """
     require_usable_place(path)
     if not create and not path.exists():
-        raise StorageError(f"there is no database {path}")
+        raise StorageError(f"{path} does not exist")
     with translated(path):
         try:
             # Only ever a new file: opening and closing an existing one in this process would drop
@@ -163,7 +164,7 @@ def prepare_path(path: Path, *, create: bool = True) -> None:
             pass
         except PermissionError as error:
             raise StorageReadOnly(f"{path.parent} cannot be written: {error.strerror}") from error
-        except FileNotFoundError as error:  # the folder is there: it holds no files, as /proc
+        except FileNotFoundError as error:  # the folder exists, but cannot hold files, as /proc
             raise StorageError(f"{path.parent} takes no files: name another folder") from error
     for each in (path, *(side_file(path, suffix) for suffix in NEEDED_FILES)):
         problem = access_problem(each, path)
@@ -172,7 +173,7 @@ def prepare_path(path: Path, *, create: bool = True) -> None:
 
 
 def require_usable_place(path: Path) -> None:
-    """Refuse what can be no database, or none that can be trusted; it need not exist.
+    """Refuse a path that cannot be a database, or not a safe one; it need not exist.
 
     Args:
         path: the real one.
@@ -204,7 +205,7 @@ def require_usable_place(path: Path) -> None:
         )
     if is_mount_point(path):
         raise UnsafeStorage(
-            f"{path} is mounted as a single file: its log would stand in a different folder for "
+            f"{path} is mounted as a single file: its log would be in a different folder for "
             "each program; mount its folder instead"
         )
 
@@ -225,7 +226,7 @@ def network_file_system(folder: Path) -> str | None:
 
 
 def _mount_type(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> str | None:
-    """The file system type of the innermost mount above the folder; None where none can be told."""
+    """The file system type of the innermost mount above the folder; None where it is unknown."""
     best, found = -1, None
     above = {str(folder), *map(str, folder.parents)}
     for point, kind in _mount_points(mounts):
@@ -237,7 +238,7 @@ def _mount_type(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> str |
 
 
 def is_mount_point(file: Path, mounts: Path = Path("/proc/self/mounts")) -> bool:
-    """Whether that single file is mounted, as containers do; False where none can be told."""
+    """Whether that single file is mounted, as containers do; False where it is unknown."""
     return any(point == str(file) for point, _ in _mount_points(mounts))
 
 

@@ -1,13 +1,15 @@
-"""A log that belongs to another database than the one it stands beside.
+"""A write-ahead log that belongs to another database than the one at its path.
 
-A write-ahead log does not say whose it is. Move a backup over a database that is in use, or that a
-crash left with a log, and SQLite would replay the old log into the backup: a mixture of both, which
-no check need notice. So the side file of locks holds the inode numbers of the database and of its
-log, as they were last opened together. A database with another inode beside the very same log was
-put there since: that log is set aside, not deleted, before anybody opens it.
+A write-ahead log does not say which database it belongs to. Move a backup over a database that is
+in use, or that a crash left with a log, and SQLite would replay the old log into the backup: a
+    mixture of both, which a check may not notice. So the side file of locks holds the inode numbers
+    of
+the database and of its log, as they were last opened together. If the database has another inode
+    but the log the same, the database was put there since: that log is set aside, not deleted,
+    before any process opens it.
 
-Both with other inodes is a folder that was copied: they belong together. A handle that is closed as
-the last one, and so deletes the log, takes its note with it: inode numbers are used again.
+If both have other inodes, the folder was copied: they belong together. The last handle to close,
+    which deletes the log, deletes this note too: inode numbers are used again.
 """
 
 from __future__ import annotations
@@ -25,10 +27,10 @@ _WHOLE = 2**64 - 1
 
 
 def set_foreign_log_aside(database: Path, timeout_s: float) -> None:
-    """Before the database is opened: rename a log that is another's to `-wal.stale`.
+    """Before the database is opened: rename a log of another database to `-wal.stale`.
 
-    A process that still has the replaced database open keeps its log and its index: it holds
-    them by their inodes, and ends as soon as it checks (see OpenedFiles).
+    A process that still has the replaced database open keeps its log and its index: it holds them
+        by their inodes, and stops using them as soon as it checks (see OpenedFiles).
 
     Args:
         database: the real path.
@@ -60,14 +62,14 @@ def set_foreign_log_aside(database: Path, timeout_s: float) -> None:
 
 
 def note_opened(locks: LockFile, database: Path) -> None:
-    """After the database was opened: whose log it is that stands beside it."""
+    """After the database was opened: record that this log belongs to it."""
     opened = _inodes(database, side_file(database, "-wal"))
     if opened is not None:
         locks.opened[DATABASE_INODE], locks.opened[LOG_INODE] = opened
 
 
 def forget_opened(locks: LockFile, database: Path) -> None:
-    """After a handle was closed: where the log went with it, no other file is that log."""
+    """After a handle was closed: where that deleted the log, forget its inode number."""
     with suppress(OSError):
         if identity(side_file(database, "-wal")) is None:
             locks.opened[LOG_INODE] = 0
@@ -77,7 +79,7 @@ def wait_for_opening(locks: LockFile, database: Path, timeout_s: float) -> None:
     """Take the lock under which one process at a time prepares a database.
 
     Raises:
-        StorageBusy: another has had it for too long.
+        StorageBusy: another process has held it for too long.
     """
     deadline = time.monotonic() + timeout_s
     while not locks.try_lock(OPEN_BYTE):

@@ -1,10 +1,10 @@
 """Sleeping on a word of shared memory until another process changes it (Linux: futex(2)).
 
-Python has no such thing between unrelated processes that keeps its promise when one is killed; the
-kernel has. Where there is none, a wait is a short sleep and a wake-up does nothing: slower, and as
-right, since every waiter looks again at what it waits for.
+Python has no primitive between unrelated processes that survives the death of one of them; the
+kernel has. Where futex(2) is missing, a wait is a short sleep and a wake-up does nothing: slower,
+but correct, since every waiter checks again what it waits for.
 
-ctypes is loaded at the first wait: it takes 10 ms, and who never waits never needs it.
+ctypes is loaded at the first wait: it takes 10 ms, and a process that never waits does not need it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Word:
 
     def __init__(self, view: memoryview) -> None:
         self._view = view
-        self._here: Any = None  # as ctypes wants it
+        self._here: Any = None  # in the form that ctypes takes
 
     @property
     def value(self) -> int:
@@ -43,8 +43,8 @@ class Word:
         self._view[0] = number & 0xFFFFFFFF
 
     def wait(self, expected: int, timeout_s: float) -> None:
-        """Sleep until somebody wakes this word, at most `timeout_s`; not at all if the number is
-        no longer `expected`. It may also end without cause: look again."""
+        """Sleep until another process or thread wakes this word, at most `timeout_s`; not at all if
+        the number is no longer `expected`. Spurious wake-ups are possible: check again."""
         call = _futex()
         if call is None:
             if self.value == expected:
@@ -53,18 +53,18 @@ class Word:
             call(self._address(), _WAIT, expected & 0xFFFFFFFF, timeout_s)
 
     def wake(self, count: int = 1) -> int:
-        """Wake up to `count` sleepers, those that came first; how many were woken."""
+        """Wake up to `count` sleepers, in the order in which they came; how many were woken."""
         call = _futex()
         return 0 if call is None else call(self._address(), _WAKE, count, None)
 
     def pass_on(self) -> None:
-        """Wake one sleeper, where the number is other than 0 as long as there may be any."""
+        """Wake one sleeper, of a word that is other than 0 as long as there may be any."""
         if self._view[0] and not self.wake():
             self._view[0] = 0
-            self.wake(EVERYBODY)  # who fell asleep between the two lines above
+            self.wake(EVERYBODY)  # those that fell asleep between the two lines above
 
     def close(self) -> None:
-        """Let go of the memory, which can then be unmapped."""
+        """Release the memory, which can then be unmapped."""
         self._here = None
         self._view.release()
 
@@ -89,7 +89,7 @@ def _futex() -> Any:
     class Timespec(ctypes.Structure):
         _fields_ = (("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long))
 
-    syscall = ctypes.CDLL(None).syscall  # gives the interpreter's lock free while it sleeps
+    syscall = ctypes.CDLL(None).syscall  # releases the interpreter's lock while it sleeps
     byref = ctypes.byref
 
     def call(word: Any, operation: int, value: int, timeout_s: float | None) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def kept_names(path: Path) -> Iterator[Path]:
-    """One after the other, without end."""
+    """An endless sequence of names."""
     first = path.with_name(f"{path.name}.before-restore")
     yield first
     for number in count(2):
@@ -17,6 +17,7 @@ def kept_names(path: Path) -> Iterator[Path]:
 
 def count_own_links(path: Path) -> int:
     """How many of these names lead to the database itself: one where a restore was killed between
-    two steps. Nobody has it open under that name, so unlike other hard links it does no harm."""
+    two steps. No process has it open under that name, so unlike other hard links it does no
+    harm."""
     names = takewhile(Path.exists, kept_names(path))
     return sum(kept.samefile(path) for kept in names)

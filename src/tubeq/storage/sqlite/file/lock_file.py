@@ -1,9 +1,9 @@
 """Advisory locks on single bytes of a file: the same on Linux and on Windows.
 
 They belong to the open file, not to the process: two handles of one process exclude each other
-too, and the system drops them when their process ends, however it ends. On systems that have no
-such locks (macOS) every attempt succeeds, and SQLite's own lock alone keeps writers apart, with
-its own waiting.
+too, and the system drops them when their process ends, however it ends. On systems without such
+locks (macOS) every attempt succeeds, and SQLite's own lock alone serializes writers, with its own
+waiting.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ _FILE_BYTES = 72
 _MEMORY_AT = 8  # a multiple of its numbers' size, and beyond the bytes that are locked
 WRITES, SYNCS_BEGUN, SYNCS_DONE, LAST_IN_TURN = range(4)
 """The numbers: small writes since the last checkpoint; syncs of the log that began, and that ended;
-when a writer last wrote that will come back at once, in nanoseconds of the monotonic clock."""
+the time of the last write by a writer that will write again at once, in nanoseconds of the
+monotonic clock."""
 FRONT_WORD, QUEUE_WORD, SYNC_WORD = range(3)
 """The words: of the process at the front of the queue for the write lock, of those behind it, and
 of those that wait for a sync."""
@@ -44,8 +45,8 @@ DATABASE_INODE, LOG_INODE = range(2)
 class LockFile:
     """A file whose bytes can be locked, with some shared memory in it. It is never deleted.
 
-    All handles share `numbers` (64 bits each; the holder of a lock may change those that it stands
-    for), `words`, to sleep on, and `opened`.
+    All handles share `numbers` (64 bits each; only the holder of a lock changes those that the lock
+    protects), `words`, to sleep on, and `opened`.
 
     Args:
         path: the file.
@@ -74,8 +75,8 @@ class LockFile:
             self.opened = whole[_OPENED_AT:_FILE_BYTES].cast("Q")
 
     if sys.platform == "linux":
-        # struct flock {short l_type, l_whence; off_t l_start, l_len; pid_t l_pid;}, packed ahead
-        # of use: every wait locks and unlocks.
+        # struct flock {short l_type, l_whence; off_t l_start, l_len; pid_t l_pid;}, packed once, at
+        # import: every wait locks and unlocks.
         _LOCK, _UNLOCK = (
             [struct.pack("@hhqqi4x", kind, os.SEEK_SET, byte, 1, 0) for byte in range(BYTES)]
             for kind in (fcntl.F_WRLCK, fcntl.F_UNLCK)

@@ -43,9 +43,9 @@ from tubeq.storage.sqlite.file.write_lock import OPEN_BYTE, WriteLock, is_busy
 from tubeq.storage.sqlite.migrate import is_current, migrate
 
 LOOK_EVERY_S = 0.01
-"""So often, at most, a handle in use looks whether the files are still those that it opened: a few
-microseconds each time. A change that was stored within that time after they were replaced is gone
-with them."""
+"""The shortest time between two checks of a handle in use whether the files are still those that it
+opened: a few microseconds each time. A change that was stored within that time after they were
+replaced is lost with them."""
 _Answer = TypeVar("_Answer")
 Parameters = Mapping[str, Any] | Sequence[Any]
 
@@ -54,7 +54,7 @@ class Session:
     """Reads and writes on one file, for all threads of this process.
 
     Raises:
-        StorageError: one of its subclasses, naming what is wrong with the file and what to do.
+        StorageError: a subclass of it, saying what is wrong with the file and what to do.
     """
 
     is_read_only = False
@@ -72,7 +72,8 @@ class Session:
             set_foreign_log_aside(self.path, factory.busy_timeout_s)
             before = identity(self.path)
             self._connection = undo.enter_context(closing(factory.connect()))
-            # Before anything is written, the side file among it, the file must prove to be ours.
+            # Before anything is written, even the side file, check that the file is a tubeq
+            # database.
             ready = self._retry_while_busy(self._is_ready)
             self._locks = LockFile(side_file(self.path, "-lock"), self.path)
             undo.enter_context(closing(self._locks))
@@ -87,7 +88,7 @@ class Session:
             self._checkpointer = Checkpointer(factory, self._wal, self._files.require_same)
             undo.pop_all()
         self._look_at = 0.0
-        # Also where nobody calls close: when the handle is forgotten, or the program ends.
+        # Also without a call of close: when the handle is garbage-collected, or the program ends.
         self._let_go: weakref.finalize[..., Any] = weakref.finalize(
             self, _let_go, self._checkpointer, self._wal, self._connection, self._locks, self.path
         )
@@ -97,7 +98,7 @@ class Session:
         """All rows of a query. No cursor stays open, so no snapshot keeps the log from shrinking.
 
         Raises:
-            StorageError: one of its subclasses.
+            StorageError: a subclass of it.
         """
         if self._unusable:
             raise self._unusable
@@ -118,9 +119,9 @@ class Session:
         """A transaction for a `with` statement, holding SQLite's write lock from its first line.
 
         Args:
-            durable: the disk has it when the `with` statement ends.
+            durable: it is on disk when the `with` statement ends.
             writes: roughly how many small writes it amounts to.
-            when_visible: called when others can see it, before it is on the disk.
+            when_visible: called when others can see it, before it is on disk.
         """
         return Transaction(self, durable, writes, when_visible)
 
@@ -136,10 +137,10 @@ class Session:
         changed.
 
         It is as safe as with BEGIN IMMEDIATE and COMMIT around it: SQLite takes the write lock
-        before it looks at anything. Without them, a claim takes a tenth less time.
+            before it reads anything. Without them, a claim takes a tenth less time.
 
         Raises:
-            StorageError: one of its subclasses.
+            StorageError: a subclass of it.
         """
         connection = self._connection
         cursor = None
@@ -153,7 +154,7 @@ class Session:
                 self._checkpointer.note_writes(1)
         except BaseException as error:
             if cursor is not None:
-                cursor.close()  # a statement that is not at its end holds SQLite's lock
+                cursor.close()  # a statement that has not been read to its end holds SQLite's lock
             if isinstance(error, _MEANT):
                 raise self._meaning(error) from error
             raise
@@ -173,10 +174,10 @@ class Session:
         return self._connection.executemany(sql, rows).rowcount
 
     def snapshot(self, target: sqlite3.Connection) -> None:
-        """Copy the database as it is now to another connection, beside the working handle.
+        """Copy the database as it is now to another connection, while the handle stays in use.
 
         Raises:
-            StorageError: one of its subclasses.
+            StorageError: a subclass of it.
         """
         self._require_same_files()
         with translated(self.path):
@@ -187,7 +188,7 @@ class Session:
                 source.close()
 
     def close(self) -> None:
-        """Let go of the file. Twice is no error."""
+        """Close the file. Closing twice is not an error."""
         with self._mutex:
             if self._let_go.alive:
                 self._unusable = StorageError(f"{self.path} was closed: open it again")
@@ -195,10 +196,10 @@ class Session:
                 self._let_go()
 
     def _require_same_files(self) -> None:
-        """Also called by every read and write, if the last time was long enough ago.
+        """Also called by every read and write, if the last check was long enough ago.
 
         Raises:
-            StorageReplaced: what was opened is no longer what the path leads to.
+            StorageReplaced: the path no longer leads to the file that was opened.
         """
         if self._files is None:
             return
@@ -210,7 +211,7 @@ class Session:
             raise
 
     def _enter(self) -> None:
-        """Keep this process's other threads from writing; a damaged file is not written to."""
+        """Keep this process's other threads from writing; refuse to write to a damaged file."""
         if self._unusable or self._damaged:
             raise self._unusable or self._damaged  # type: ignore[misc]
         if time.monotonic() >= self._look_at:
@@ -218,15 +219,15 @@ class Session:
         self._mutex.acquire()
 
     def _leave(self) -> None:
-        """After a write, SQLite's lock given back."""
+        """After a write, with SQLite's lock released."""
         try:
             self._write_lock.given_back()
         finally:
             self._mutex.release()
 
     def _settle(self, durable: bool, when_visible: Callable[[], None] | None) -> None:
-        """After a commit, with no lock held: what keeps the log short, and on the disk. Nothing
-        that fails here may read as if nothing had been stored.
+        """After a commit, with no lock held: checkpoint and sync the log. No failure here may look
+        as if nothing had been stored.
 
         Raises:
             StorageNotSynced: the change is stored; the disk did not confirm it.
@@ -257,7 +258,7 @@ class Session:
         wait_for_opening(self._locks, self.path, self._factory.busy_timeout_s)
         try:
             # A restore may have had the lock: this connection has the old file, and would be given
-            # the log of the new one, to which it would be death.
+            # the log of the new one, which it would corrupt.
             self._require_opened(before)
             if not self._is_ready():
                 migrate(self._connection, self.path, now)
@@ -286,7 +287,7 @@ class Session:
     def _meaning(self, error: Exception) -> Exception:
         if self._unusable is None:
             with suppress(StorageReplaced):
-                self._require_same_files()  # the cause of much that SQLite then says
+                self._require_same_files()  # the cause of many of SQLite's errors
         if self._unusable:
             return self._unusable
         if isinstance(error, (sqlite3.OperationalError, sqlite3.DatabaseError)) and not isinstance(
@@ -357,7 +358,7 @@ class Transaction:
         except sqlite3.Error as failure:
             raise session._meaning(failure) from failure
         finally:
-            if connection.in_transaction:  # some errors, a full disk among them, end it already
+            if connection.in_transaction:  # some errors, such as a full disk, have ended it already
                 with suppress(sqlite3.Error):
                     connection.execute("ROLLBACK")
             session._leave()
@@ -368,7 +369,7 @@ class Transaction:
 
 
 _MEANT = (sqlite3.Error, OverflowError, UnicodeEncodeError)
-"""What `_meaning` knows the meaning of."""
+"""The errors that `_meaning` translates."""
 
 
 def _let_go(

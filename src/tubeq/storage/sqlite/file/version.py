@@ -1,4 +1,4 @@
-"""Which SQLite libraries can be trusted with what."""
+"""Which SQLite libraries are safe for what."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tubeq.domain.errors import UnsafeSQLite
 Version = tuple[int, int, int]
 
 MINIMUM: Version = (3, 35, 0)
-"""RETURNING came with it."""
+"""The first version with RETURNING."""
 
 
 def wal_reset_bug(version: Version = sqlite3.sqlite_version_info) -> bool:
@@ -17,8 +17,8 @@ def wal_reset_bug(version: Version = sqlite3.sqlite_version_info) -> bool:
 
     A checkpoint that begins just after another has finished can miss that a writer starts the log
     again meanwhile, and then pass over pages that were never copied. Fixed in 3.51.3, and in 3.44.6
-    and 3.50.7 on their branches. tubeq's checkpoints keep that writer away (see wal.Checkpointer),
-    so they are safe on every version; those of other programs on the file may not be.
+    and 3.50.7 on their branches. tubeq's checkpoints exclude that writer (see wal.Checkpointer), so
+    they are safe on every version; those of other programs on the file may not be.
     """
     if version >= (3, 51, 3):
         return False

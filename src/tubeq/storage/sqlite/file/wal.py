@@ -30,22 +30,23 @@ _SYNC_PATIENCE_S = 0.1
 
 
 class WalSync:
-    """Forces committed transactions to the disk, those of many writers with one fsync.
+    """Syncs committed transactions to disk, those of many writers with one fsync.
 
     A commit with synchronous = FULL would sync the log while it holds the write lock; this does it
-    after the lock was given back, so that other writers go on meanwhile. The guarantee is the same:
-    the log is replayed up to its first frame that is not whole, so whatever is synced brings along
-    all that was committed before. A frame that a checkpoint has moved since is in the database
-    file, synced by the checkpoint.
+    after the lock is released, so that other writers go on meanwhile. The guarantee is the same:
+    the log is replayed up to its first incomplete frame, so a sync covers all that was committed
+    before. A frame that a checkpoint has moved meanwhile is in the database file, synced by the
+    checkpoint.
 
-    Of all threads and processes with something to sync, one does it; those that come meanwhile
-    share the next (group commit: D. DeWitt et al., "Implementation techniques for main memory
+    Of all threads and processes with something to sync, one syncs; those that come meanwhile share
+    the next sync (group commit: D. DeWitt et al., "Implementation techniques for main memory
     database systems", SIGMOD 1984). Syncs are numbered in shared memory as they begin and as they
-    end: one that began after a commit covers it. A killed process's sync never ends, and only that.
+    end: one that began after a commit covers it. A sync of a killed process never ends, which
+        affects no other.
 
     The log's file is the same for as long as a connection of this process is open, since only the
     last connection to close deletes it. It has no locks, so opening it here is safe. It is opened
-    with the database: after a commit is too late to find that it cannot be.
+        with the database: after a commit it would be too late to find that it cannot be opened.
 
     Raises:
         OSError: the log cannot be opened.
@@ -53,7 +54,7 @@ class WalSync:
 
     def __init__(self, factory: ConnectionFactory, locks: LockFile) -> None:
         self._factory = factory
-        # Before others sync it: each open file is told of an error once.
+        # Opened before others sync it: the kernel reports an error once to each open file.
         flags = os.O_RDWR | getattr(os, "O_BINARY", 0)
         self._fd: int | None = os.open(side_file(factory.path, "-wal"), flags)
         self._locks = locks
@@ -61,16 +62,16 @@ class WalSync:
         self._mutex = threading.Lock()
 
     def sync(self) -> None:
-        """Return when all that was committed before the call is on the disk.
+        """Return when all that was committed before the call is on disk.
 
         Raises:
-            OSError: the disk does not take it; what was committed is visible all the same.
+            OSError: the disk reports an error; what was committed is visible all the same.
         """
         numbers = self._locks.numbers
         wal = self._fd
         if wal is None:
             raise OSError(errno.EBADF, "the handle was closed meanwhile")
-        # The larger of the two: after a power cut they may be of any age.
+        # The larger of the two: after a power cut they may be stale.
         wanted = max(numbers[SYNCS_BEGUN], numbers[SYNCS_DONE]) + 1
         with self._mutex:
             began = time.monotonic()
@@ -100,7 +101,7 @@ class WalSync:
         self._locks.numbers[SYNCS_DONE] = number
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         with self._mutex:
             if self._fd is not None:
                 os.close(self._fd)
@@ -108,17 +109,19 @@ class WalSync:
 
 
 class Checkpointer:
-    """Moves the log's pages into the database file, in a thread of its own, away from the claims.
+    """Moves the log's pages into the database file, in a thread of its own, so that claims do not
+    wait for it.
 
-    Of all processes with the file open, the one that gets the lock on a byte of the side file does
-    it; the others go on. Most is moved while they write. Only the last step, which moves what they
-    wrote meanwhile, is under the write lock: else a log that is written to all the time would never
-    be moved to its end, and so never start again.
+    Of all processes with the file open, only the holder of a lock on a byte of the side file does
+    it; the others go on. Most pages are moved while they write. Only the last step, which moves
+    what they wrote meanwhile, is under the write lock: otherwise a log under constant writes would
+    never be moved to its end, and so never start again.
 
     SQLite 3.7.0 to 3.51.2 can lose what is in the log if one connection starts the log again while
     another begins to checkpoint one that was already moved to its end (sqlite.org/wal.html, "The
     WAL-reset bug"). Here that cannot coincide: in the first step a reader pins the log, and the log
-    holds at least the write that asked for the checkpoint; in the last nobody else can write.
+    holds at least the write that asked for the checkpoint; in the last step no other process can
+    write.
     """
 
     def __init__(
@@ -146,8 +149,8 @@ class Checkpointer:
         self._locks.numbers[WRITES] += count
 
     def keep_up(self) -> None:
-        """Called by the writer after it gave the write lock back: has a checkpoint made when it
-        is time, and waits for it when it is late."""
+        """Called by the writer after it released the write lock: requests a checkpoint when one is
+        due, and waits for it when it is overdue."""
         writes = self._locks.numbers[WRITES]
         if writes < CHECKPOINT_EVERY_WRITES:
             self._wait_after = WAIT_AFTER_WRITES
@@ -165,7 +168,7 @@ class Checkpointer:
             self._wait_after = writes + WAIT_AFTER_WRITES
 
     def close(self) -> None:
-        """End the thread, after the checkpoint that it may be at."""
+        """End the thread, after a checkpoint that is in progress."""
         self._closed.set()
         self._due.set()
         if self._thread is not None and self._thread is not threading.current_thread():
@@ -182,14 +185,14 @@ class Checkpointer:
                     break
                 if self._locks.try_lock(CHECKPOINT_BYTE):
                     try:
-                        # A checkpoint that fails (a full disk, a busy database) is made up for by
-                        # the next; whoever writes meets the cause himself.
+                        # The next checkpoint makes up for one that fails (a full disk, a busy
+                        # database); writers meet the cause themselves.
                         with suppress(sqlite3.Error, StorageError, OSError):
                             connections = connections or self._connect()
                             self._checkpoint(*connections)
                     finally:
                         self._locks.unlock(CHECKPOINT_BYTE)
-                else:  # another process is at it: do not ask at every write whether it still is
+                else:  # another process is checkpointing: do not ask again at every write
                     self._closed.wait(_ANOTHER_S)
                 self._idle.set()
         finally:
@@ -197,8 +200,8 @@ class Checkpointer:
                 each.close()
 
     def _connect(self) -> tuple[sqlite3.Connection, sqlite3.Connection]:
-        """Two connections to the file that this handle writes, and not to one that has come in its
-        place: that would be given this one's log."""
+        """Two connections to the file that this handle writes, and not to one that has replaced it:
+        the new file would get this one's log."""
         self._require_same()
         first = self._factory.connect()
         try:
@@ -209,24 +212,24 @@ class Checkpointer:
 
     def _checkpoint(self, connection: sqlite3.Connection, other: sqlite3.Connection) -> None:
         if self._locks.numbers[WRITES] < CHECKPOINT_EVERY_WRITES:
-            return  # another process was quicker
+            return  # another process was faster
         other.execute("BEGIN")
         try:
             other.execute("SELECT 1 FROM sqlite_master").fetchone()  # from here on it pins the log
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         finally:
             other.execute("ROLLBACK")
-        self._wal.sync()  # so that the last step finds little to sync while others wait for it
+        self._wal.sync()  # so that the last step has little to sync while others wait for it
         self._write_lock.take_without_queue(other.execute, "BEGIN IMMEDIATE")
         try:
-            # First of all: if this process is killed now, the next checkpoint comes later. The
-            # other way round it could come for a log that was moved to its end.
+            # This first: if this process is killed now, the next checkpoint comes later. In the
+            # other order it could come for a log that was already moved to its end.
             self._locks.numbers[WRITES] = 0
             for _ in range(_TRIES):
                 _, pages, moved = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
                 if moved == pages:
                     break
-                time.sleep(_RETRY_S)  # a process reads, or found just now that it cannot write
+                time.sleep(_RETRY_S)  # a process is reading, or just found that it cannot write
         finally:
             other.execute("ROLLBACK")
             self._write_lock.given_back()

@@ -2,20 +2,20 @@
 
 SQLite lets waiting writers sleep for up to 100 ms at a time, so under load some wait for a second
 while others write. Here a writer tries SQLite's lock once, and queues if another writer has it.
-Correctness never depends on the queue: SQLite's lock alone keeps writers apart, and other programs
-take only that.
+Correctness never depends on the queue: SQLite's lock alone serializes writers, and other programs
+    take only that lock.
 
 The writer at the front of the queue (it holds a lock on the front byte of a side file) sleeps until
 the last writer wakes it; the others sleep until the front is free. A writer that has the lock may
-take it again and again for the length of a turn, since to hand the lock on costs as much as several
-writes (two switches of processes, and SQLite's page cache); then it must queue. So no wait is
-longer than a turn a competitor. A newcomer, which did not write just before, tries the lock first:
-it is done before a sleeper is awake, and if it had to queue, every write would cost the awakening
-of a sleeper (a lock convoy). Only where the writer at the front starves must newcomers queue as
-well; that is the rule of Go's sync.Mutex.
+take it again and again for the length of a turn, since handing the lock on costs as much as several
+writes (two context switches, and SQLite's page cache); then it must queue. So no wait is longer
+than one turn for each competitor. A newcomer, which did not write just before, tries the lock
+first: it is done before a sleeper is awake, and if it had to queue, every write would have to wake
+    a sleeper (a lock convoy). Only where the writer at the front starves must newcomers
+queue as well; that is the rule of Go's sync.Mutex.
 
-Every sleep has an end, so a wake-up that is lost (its process was killed) costs milliseconds. A
-stopped process (SIGSTOP, a laptop's lid) at the front holds nothing up for long: a process that
+Every sleep has a timeout, so a lost wake-up (its process was killed) costs milliseconds. A stopped
+process (SIGSTOP, a closed laptop) at the front does not block others for long: a process that
 waited long enough also tries the lock itself.
 """
 
@@ -43,11 +43,11 @@ with turns of 5 ms 7,511 tasks/s, P99 12 ms, slowest 21 ms; of 2 ms 7,106/s, 6.7
 6,011/s, 3.8 ms, 13 ms. With SQLite's busy_timeout alone 10,061/s, P99 0.1 ms, but the slowest waits
 for 1,133 ms, and one process gets most of the work (Jain's index 0.47, here 0.999)."""
 _BACK_AT_ONCE_S = 0.0002
-"""A writer whose last write is not longer ago will come back at once, as it did before."""
+"""A writer whose last write is at most this long ago is expected to write again at once."""
 _GONE_AFTER_S = 0.0005
-"""A writer that was expected to come back at once, and did not: others go on."""
+"""How long others wait for a writer that was expected to write again at once."""
 _STARVED_AFTER_S = 0.002
-"""A writer is at the front so long without the lock: newcomers no longer overtake it."""
+"""After so long at the front without the lock, a writer is no longer overtaken by newcomers."""
 _WAITING, _STARVING = 1, 2
 _FRONT_SLEEP_S = 0.0005
 _QUEUE_SLEEP_S = 0.1
@@ -58,7 +58,7 @@ Attempt = Callable[..., sqlite3.Cursor]
 
 
 class WriteLock:
-    """SQLite's write lock, as one handle takes it; its threads take turns outside of this.
+    """SQLite's write lock, as one handle takes it; the handle's threads are serialized elsewhere.
 
     Args:
         file: the side file of the database.
@@ -84,8 +84,8 @@ class WriteLock:
             parameters: those of the statement.
 
         Raises:
-            StorageBusy: the lock was not had within the timeout.
-            sqlite3.Error: whatever else the statement met.
+            StorageBusy: the lock was not free within the timeout.
+            sqlite3.Error: any other error of the statement.
         """
         now = time.monotonic()
         in_turn = now < self._turn_ends
@@ -107,11 +107,11 @@ class WriteLock:
         return cursor
 
     def take_without_queue(self, execute: Attempt, sql: str) -> sqlite3.Cursor:
-        """As `take`, for little work that would grow while it waits: between two writes of another
-        handle's turn.
+        """As `take`, for short work that would grow while it waits: even between two writes of
+        another handle's turn.
 
         Raises:
-            StorageBusy: the lock was not had within the timeout.
+            StorageBusy: the lock was not free within the timeout.
         """
         began = time.monotonic()
         while True:
@@ -122,10 +122,10 @@ class WriteLock:
             time.sleep(_AT_ONCE_SLEEP_S)
 
     def given_back(self) -> None:
-        """Called when SQLite's lock is free again: lets the next writer know."""
+        """Called when SQLite's lock is free again: notifies the next writer."""
         self._released_at = now = time.monotonic()
         if self._comes_back and now < self._turn_ends:
-            # To wake a process now would be in vain: the one at the front checks by itself.
+            # Waking a process now would be useless: the process at the front checks by itself.
             self._file.numbers[LAST_IN_TURN] = int(now * 1e9)
             self._owes_wake_up = True
             return
@@ -150,7 +150,7 @@ class WriteLock:
             if self._waited_s(began) > _PATIENCE_S:
                 cursor = _try(execute, sql, parameters)
                 if cursor is not None:
-                    self._queue.pass_on()  # it may have been this one's turn to come to the front
+                    self._queue.pass_on()  # this process may have been the next for the front
                     return cursor
         try:
             while True:
@@ -166,8 +166,8 @@ class WriteLock:
             self._queue.pass_on()
 
     def _is_turn_of_another(self) -> bool:
-        """Whether a process wrote just now and will come back at once. (After a restart of the
-        machine the last time may lie ahead.)"""
+        """Whether a process wrote just now and will write again at once. (After a restart of the
+        machine the last time may be in the future.)"""
         since_ns = time.monotonic() * 1e9 - self._file.numbers[LAST_IN_TURN]
         return 0 <= since_ns < _GONE_AFTER_S * 1e9
 
@@ -188,8 +188,8 @@ class WriteLock:
 
 
 def is_busy(error: sqlite3.OperationalError) -> bool:
-    """Whether another connection holds what the statement needs, so that to try again helps."""
-    return "locked" in str(error)  # Python 3.10 does not give the codes
+    """Whether another connection holds what the statement needs, so that a retry helps."""
+    return "locked" in str(error)  # Python 3.10 does not report the codes
 
 
 def _try(execute: Attempt, sql: str, parameters: Any) -> sqlite3.Cursor | None:
