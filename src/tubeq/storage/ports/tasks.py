@@ -2,8 +2,8 @@
 
 A *claim* is the Task that `claim` returned: it has the row id, the task's id and the claim token.
 Verbs that take a claim are fenced: they raise ClaimLost, and change nothing, unless that task is
-    still held under that token. Every verb is one atomic transaction. A
-storage may be shared by the threads of one process; another process opens its own.
+still held under that token. Every verb is one atomic transaction. A storage may be shared by the
+threads of one process; another process opens its own.
 
 Setting the wall clock, in either direction, neither ends a lease that is renewed nor keeps anything
 waiting for longer than its own lease or delay. A lease ends by the monotonic clock for processes of
