@@ -38,7 +38,7 @@ class Queue:
         place: a path, in a folder of its own, or a server's address.
         durability: NORMAL, FULL or DEFAULT.
         create: whether the place is new; the tables are made then.
-        lease_s: how long a claim holds without a sign of life, where a queue has leases.
+        lease_s: how long a claim holds without a heartbeat, where a queue has leases.
     """
 
     name: str

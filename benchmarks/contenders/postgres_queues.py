@@ -191,7 +191,7 @@ class Pgqueuer(_Asynchronous):
     title = "PgQueuer"
     requirements = ("pgqueuer==1.6.0", _PSYCOPG)
     packages = ("pgqueuer", "psycopg")
-    recovery = "dequeue takes over jobs without a heartbeat for 1 s"
+    recovery = "dequeue reassigns jobs without a heartbeat for 1 s"
     patience_s = 2.5
     many = "enqueue with lists, dequeue(100), log_jobs with a list"
     keeps_history = True

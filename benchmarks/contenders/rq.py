@@ -29,7 +29,7 @@ class Rq(Queue):
     durabilities = (DEFAULT,)
     compared_with = NORMAL
     stores_results = True
-    recovery = "Retry(3) and the cleaning of its registries, once nobody else works"
+    recovery = "Retry(3) and the cleaning of its registries, once no other worker runs"
     patience_s = 3.0
     many = "enqueue_many; dequeue_any and handle_job_success one at a time"
     settings = "the server's defaults (in memory, snapshots: a crash of it loses the last)"

@@ -269,4 +269,4 @@ class Plainjob(Queue):
     requirements = ("plainjob@0.0.14", "better-sqlite3@11.10.0")
     script = "plainjob_driver.mjs"
     many = "addMany; claims, then completions, each in one transaction() of its connection"
-    recovery = "requeueTimedOutJobs, once nobody else works: it counts from a task's creation"
+    recovery = "requeueTimedOutJobs, once no other worker runs: it counts from a task's creation"

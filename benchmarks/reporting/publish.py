@@ -127,7 +127,7 @@ def publish(
 
 
 def check(out: Path, repository_url: str = "") -> None:
-    """Raise NotOurs of a folder that is not ours to replace, and of what is no address."""
+    """Raise NotOurs of a folder that is not ours to replace, and of what is not an address."""
     if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / MARKER).exists())):
         raise NotOurs(f"{out} is not a site published earlier: choose another folder")
     if repository_url and not repository_url.startswith(("https://", "http://")):

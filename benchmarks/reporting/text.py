@@ -73,7 +73,7 @@ def _findings(comparison: Comparison, verdict: Verdict) -> Iterator[tuple[float,
 def _of_metric(workload: WorkloadVerdict, metric: MetricVerdict) -> str:
     what = f"{workload.name} {_NAMES.get(metric.metric, metric.metric)}"
     if metric.verdict is Verdict.INCONCLUSIVE:
-        return f"it cannot be told whether {what} changed: {interval(metric)}"
+        return f"it is not known whether {what} changed: {interval(metric)}"
     is_small = abs(metric.effect) < 1
     size = f"{100 * abs(metric.effect):.2g} %" if is_small else f"{metric.effect:.2g} times"
     if metric.metric.startswith(("latency_", "service_time")):

@@ -34,7 +34,7 @@ BANNED = {
     r"\bgoes? by it\b": "uses it",
     r"\bhats?\b": "sample buffer",
     r"\bhe\b|\bhim\b|\bhis\b": "the process, the writer, ...",
-    r"\bis no (file|folder|path|number|name|idea|task|database|directory|address|plugin|JSON)\b": (
+    r"(?<!there )\bis no (file|folder|path|number|name|idea|task|database|directory|address|plugin|JSON)\b": (
         "is not a ..."
     ),
     r"\bkeepers?\b": "progress_saver",

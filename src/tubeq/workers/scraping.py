@@ -27,7 +27,7 @@ class PluginCall:
     def __init__(self, plugin: Any, task: Task) -> None:
         self._plugin = plugin
         self._task = task
-        self._scrape_checked = getattr(plugin, "scrape_checked", None)
+        self._scrape_checked = _scrape_checked(plugin)
         self._parameters: Any = None
 
     def limit_keys(self) -> tuple[str, ...]:
@@ -73,6 +73,19 @@ class PluginCall:
                 given if self._scrape_checked is None else self._plugin.parameters.of(given)
             )
         return self._parameters
+
+
+def _scrape_checked(plugin: Any) -> Any:
+    """The plugin's `scrape_checked`; None where it has none, or where its `scrape` was replaced
+    since, by a subclass or on the object: then that one is meant."""
+    if "scrape" in getattr(plugin, "__dict__", ()):
+        return None
+    for each in type(plugin).__mro__:
+        if "scrape_checked" in vars(each):
+            return plugin.scrape_checked
+        if "scrape" in vars(each):
+            return None
+    return None
 
 
 def _decoded(task: Task) -> dict[str, Any]:

@@ -100,3 +100,23 @@ def test_a_queue_that_knows_the_plugins_checks_what_is_created() -> None:
         with pytest.raises(PluginNotFound):
             queue.create_task("unheard_of")
         assert queue.stats().by_status["QUEUED"] == 1
+
+
+class OwnTea(Tea):
+    def scrape(self, **parameters: Any) -> list[dict[str, Any]]:
+        return [{"source_id": "own"}]
+
+
+def test_a_scrape_that_was_replaced_is_the_one_that_is_called(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    replaced = Tea()
+    monkeypatch.setattr(replaced, "scrape", lambda **_: [{"source_id": "own"}])
+    for plugin in (OwnTea(), replaced):
+        with QueueManager(":memory:") as queue:
+            task_id = queue.create_task("tea", {"leaf": "sencha"})
+            worker = BaseWorker(WorkerConfig(task_type="tea"), queue, plugin)
+            task = worker.claim_task()
+            assert task is not None
+            worker.process_task(task)
+            assert [each.source_id for each in queue.get_task_results(task_id)] == ["own"]
