@@ -59,7 +59,7 @@ class Kind(Protocol):
         ...
 
     def from_text(self, text: str) -> Any:
-        """The value that a text stands for, where only text can be written; other text is returned
+        """The value that a string stands for, where only text can be written; others are returned
         unchanged, and refused by `read`."""
         ...
 
@@ -191,7 +191,7 @@ class Name(_AsWritten):
 
     Args:
         reader: returns the spelling that the plugin uses, or that as Implied, made only from what
-            it recognised; it is never called with a text that is longer than 1,000 characters, or
+            it recognised; it is never called with a string that is longer than 1,000 characters, or
             has a misleading one.
     """
 

@@ -50,7 +50,7 @@ class Declared(NamedTuple):
             ) from None
 
     def from_text(self, text: str) -> Any:
-        """The value that a text stands for, such as on a command line; "null" stands for None
+        """The value that a string stands for, such as on a command line; "null" stands for None
         unless the parameter has a value that is written so."""
         meant = self.kind.from_text(text)
         if text == "null" and self.default is None and not self.required:
