@@ -1,7 +1,8 @@
-"""What a queue must offer to be compared: one small class a queue, in this folder.
+"""The interface of a queue that is compared: one small class for each queue, in this folder.
 
-It is imported twice: by the command, which reads what it needs and how it is called, and by the
-process that measures it, in an environment of its own. So packages are imported when the queue is
+Each module is imported twice: by the command, which reads its requirements and title, and by the
+    process that measures it, in an environment of its own. So packages are imported when the queue
+    is
 opened, never when the module is.
 """
 
@@ -16,18 +17,19 @@ from importlib.metadata import version
 from typing import Any
 
 RESULT = {"source_id": "video-1", "title": "A video about a lighthouse", "score": 42.0}
-"""What a completion stores, where a queue stores results."""
+"""What a completion stores in queues that store results."""
 TASK_TYPE = "benchmark"
 REFERENCE, LIBRARY, SERVER = "reference", "library", "server"
 BATCH = 100
-"""How many tasks a batch has."""
+"""The number of tasks in a batch."""
 NORMAL, FULL, DEFAULT = "normal", "full", "default"
-"""Durabilities: WAL with synchronous NORMAL (no fsync a commit), FULL (one), a server's own."""
+"""Durabilities: WAL with synchronous NORMAL (no fsync at a commit), FULL (one), a server's
+defaults."""
 _PARAMETERS = {"channel_url": "@some_channel_or_other", "max_results": 50, "note": "x" * 50}
 
 
 def payload(number: int) -> dict[str, Any]:
-    """The parameters of one task, some 120 bytes as JSON; `task` tells tasks apart."""
+    """The parameters of one task, some 120 bytes as JSON; `task` identifies the task."""
     return {"task": number, **_PARAMETERS}
 
 
@@ -38,38 +40,38 @@ class Queue:
         place: a path, in a folder of its own, or a server's address.
         durability: NORMAL, FULL or DEFAULT.
         create: whether the place is new; the tables are made then.
-        lease_s: how long a claim holds without a heartbeat, where a queue has leases.
+        lease_s: how long a claim holds without a heartbeat, in queues with leases.
     """
 
     name: str
     title: str
     kind: str = LIBRARY
-    requirements: Sequence[str] = ()  # pip's, pinned; none: the lab's own environment serves
-    packages: Sequence[str] = ()  # whose versions are recorded
+    requirements: Sequence[str] = ()  # for pip, pinned; empty: the lab's own environment is used
+    packages: Sequence[str] = ()  # the packages whose versions are recorded
     python: tuple[int, int] = (3, 10)  # the oldest Python that the requirements install on
     server: str = ""  # what it needs to run: "postgres" or "redis"
     durabilities: Sequence[str] = (NORMAL, FULL)
     compared_with: str = ""  # the durability of files that a server's defaults amount to
-    script: str = ""  # a driver for node instead of Python's: a file in this folder
+    script: str = ""  # a driver for node instead of the Python one: a file in this folder
     settings: str = ""  # what is set, in words; known once it is open
-    many: str = ""  # what it uses for a batch of tasks, in words; "" where its API has nothing
-    completes = True  # else there is nothing to complete, and that verb has no figures
-    lifecycle_only = False  # single verbs are not timed: it has none, or its other name has them
-    # Whether a completion is accepted after `complete` has returned, and forgotten soon: then the
-    # run with SIGKILL cannot say what is lost.
+    many: str = ""  # what it uses for a batch of tasks, in words; "" where its API has no batches
+    completes = True  # else tasks cannot be completed, and that verb has no figures
+    lifecycle_only = False  # single verbs are not timed: it has none, or another entry times them
+    # Whether a completion is accepted only after `complete` has returned, and deleted soon: then
+    # the run with SIGKILL cannot say what is lost.
     completes_later = False
-    # Another way to work, which the run with SIGKILL alone is to prove: its worker claims and
-    # completes BATCH tasks at once.
+    # A variant that only the run with SIGKILL measures: its worker claims and completes BATCH tasks
+    # at once.
     crash_only = False
 
     acknowledges = True  # a claimed task stays stored until completed: else a crash loses it
     fenced = False  # a completion is refused from a process that no longer holds the task
     stores_results = False
     keeps_history = False  # each change of a task's state, in earlier attempts too, can be read
-    encodes = True  # `put` makes JSON of a payload; else it takes that, and making it is not timed
-    many_processes = True  # its documentation means it for several processes on one file
-    recovery: str = "none"  # what brings back the task of a killed worker, as it is used here
-    patience_s: float = 0.3  # how long after a kill that may take: the last worker waits so long
+    encodes = True  # `put` converts payloads to JSON; else it takes JSON, converted untimed
+    many_processes = True  # its documentation allows several processes on one file
+    recovery: str = "none"  # how the task of a killed worker is recovered, as used here
+    patience_s: float = 0.3  # how long after a kill that may take: the last worker waits this long
 
     def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
         self.place = place
@@ -79,11 +81,11 @@ class Queue:
         self.open(create)
 
     def open(self, create: bool) -> None:
-        """Open it, leave what is to be closed to `resources`, and set `settings`."""
+        """Open it, register what is to be closed with `resources`, and set `settings`."""
         raise NotImplementedError  # pragma: no cover
 
     def encode(self, parameters: Mapping[str, Any]) -> Any:
-        """What `put` takes; not timed."""
+        """The argument of `put`; not timed."""
         return parameters if self.encodes else json.dumps(parameters)
 
     def put(self, encoded: Any) -> None:
@@ -91,15 +93,16 @@ class Queue:
         raise NotImplementedError  # pragma: no cover
 
     def put_many(self, encoded: Sequence[Any]) -> None:
-        """Store many tasks the quickest way: the queue's own if it has one, else by SQL."""
+        """Store many tasks in the fastest way: the queue's own if it has one, else by SQL."""
         for each in encoded:
             self.put(each)
 
     def get_ready(self) -> None:
-        """Before several processes begin together: start what the first claim would start."""
+        """Before several processes begin together: initialize what the first claim would."""
 
     def claim(self) -> Any | None:
-        """Take the oldest task, with its payload, and mark it as begun; None where none is left."""
+        """Take the oldest task, with its payload, and mark it as started; None where the queue is
+        empty."""
         raise NotImplementedError  # pragma: no cover
 
     def claim_many(self, count: int = BATCH) -> Sequence[Any]:
@@ -107,19 +110,20 @@ class Queue:
         return [self.claim() for _ in range(count)]
 
     def number_of(self, held: Any) -> int:
-        """Which task that is; not timed."""
+        """The number of the task; not timed."""
         raise NotImplementedError  # pragma: no cover
 
     def complete(self, held: Any) -> bool:
-        """End it, with RESULT where results are stored; whether the queue took that."""
+        """Complete it, with RESULT where results are stored; whether the queue accepted that."""
         raise NotImplementedError  # pragma: no cover
 
     def complete_many(self, held: Sequence[Any]) -> Sequence[bool]:
-        """End them, by `many`; of each whether the queue took that."""
+        """Complete them, by `many`; for each whether the queue accepted that."""
         return [self.complete(each) for each in held]
 
     def complete_and_claim(self, held: Any) -> tuple[bool, Any | None]:
-        """End it; and the next one where the queue gives that in the same call, else None."""
+        """Complete it; returns the next one if the queue claims that in the same call, else
+        None."""
         return self.complete(held), None
 
     def lifecycle(self, encoded: Any) -> None:
@@ -142,21 +146,22 @@ class Queue:
         self.put_many([self.encode(parameters) for parameters in batch])
 
     def settle(self) -> None:
-        """After a fill: let a server do now what it would do while others are timed."""
+        """After a fill: let a server do now what it would otherwise do during the timing."""
 
     def recover(self, alone: bool) -> None:
-        """Bring back what killed workers held.
+        """Recover what killed workers held.
 
         Args:
-            alone: no other process works, so that all that is held is a dead worker's.
+            alone: no other process works, so that all held tasks belong to dead workers.
         """
 
     def is_waiting(self) -> bool:
-        """Whether recovery is known to be still due: then it is waited for."""
+        """Whether a recovery is known to be still due: then the caller waits for it."""
         return False
 
     def completed(self) -> list[int] | None:
-        """The tasks that the queue itself records as completed; None where it keeps no record."""
+        """The tasks that the queue itself records as completed; None where it does not record
+        them."""
         return None
 
     def close(self) -> None:

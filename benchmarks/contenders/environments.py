@@ -1,7 +1,7 @@
-"""Where a queue runs: an environment of its own under .lab/peers, made when it is missing.
+"""Where a queue runs: an environment of its own under .lab/peers, created when it is missing.
 
-Versions are pinned, and part of the folder's name, so that an environment that is there is right.
-What cannot be had is a `CannotRun` with the reason, never a failure of the whole.
+Versions are pinned, and part of the folder's name, so that an existing environment is correct. A
+queue that cannot be installed raises `CannotRun` with the reason, and never fails the whole run.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from benchmarks.records.environment import python_path
 
 FOLDER = LAB / ".lab" / "peers"
 READY = ".ready"
-"""A file that says that its folder is whole."""
+"""A file that marks its folder as complete."""
 BASE_PYTHON: str = getattr(sys, "_base_executable", "") or sys.executable
 """The running interpreter's own, not a link to an environment that may be removed."""
 _PATIENCE_S = 900.0
@@ -65,10 +65,10 @@ def prepare(queue: type[Queue], extra_path: Path | None = None) -> Launch:
 def virtual_environment(
     folder: Path, base: str, run: Callable[[Sequence[str]], object], *wanted: str
 ) -> Path:
-    """The interpreter of a virtual environment, made where its folder is not whole.
+    """The interpreter of a virtual environment, created where its folder is not complete.
 
     Args:
-        base: the interpreter that it is of.
+        base: the interpreter that it is based on.
         run: starts a command, and raises an error where that fails.
         wanted: pip's requirements and options.
     """
@@ -98,7 +98,7 @@ def _environment(queue: type[Queue]) -> Path:
 
 
 def _interpreter(oldest: tuple[int, int]) -> str:
-    """A Python that is new enough: this one, else one that uv finds or that pyenv has."""
+    """A Python that is new enough: this one, else one that uv or pyenv has."""
     if sys.version_info >= oldest:
         return BASE_PYTHON
     wanted = f"{oldest[0]}.{oldest[1]}"
@@ -110,12 +110,12 @@ def _interpreter(oldest: tuple[int, int]) -> str:
     if python := _by_pyenv(oldest):
         return python
     own = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    raise CannotRun(f"not installed: it needs Python {wanted} or newer, and here is {own} only")
+    raise CannotRun(f"not installed: it needs Python {wanted} or newer, and only {own} is here")
 
 
 def _by_pyenv(oldest: tuple[int, int]) -> str:
-    """The oldest of pyenv's that is new enough: uv stumbles over pyenv's stand-ins for versions
-    that are not switched on. "" where there is none."""
+    """The oldest of pyenv's that is new enough: uv fails on pyenv's shims of versions that are not
+    activated. "" where there is none."""
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     found = []
     for python in root.glob("versions/*/bin/python"):
@@ -137,7 +137,7 @@ def _node_packages(queue: type[Queue]) -> Path:
     package = {"private": True, "dependencies": names}
     (folder / "package.json").write_text(json.dumps(package), encoding="utf-8")
     environment = dict(os.environ)
-    # Where node brought its headers along, nothing is downloaded but the packages themselves.
+    # Where node includes its headers, only the packages themselves are downloaded.
     home = Path(node).resolve().parent.parent
     if (home / "include" / "node" / "node.h").exists():
         environment |= {"npm_config_nodedir": str(home), "npm_config_build_from_source": "true"}
@@ -161,10 +161,10 @@ def _tool(name: str) -> str:
 
 
 def run(command: Sequence[str | Path], failure: str = "not installed", **options: Any) -> str:
-    """What the command prints.
+    """The output of the command.
 
     Args:
-        failure: what it means for the queue where the command fails.
+        failure: what a failure of the command means for the queue.
         options: subprocess's.
 
     Raises:
@@ -186,7 +186,7 @@ def run(command: Sequence[str | Path], failure: str = "not installed", **options
 
 
 def gist_of(text: str) -> str:
-    """The gist of an error, fit for a page: no addresses, no folders of this machine."""
+    """The gist of an error, for publication: no addresses, no folders of this machine."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if re.search(r"error|cause|because", line, re.IGNORECASE)]
     gist = " ".join((errors or lines or ["it gave no reason"])[-3:])

@@ -191,7 +191,7 @@ class Pgqueuer(_Asynchronous):
     title = "PgQueuer"
     requirements = ("pgqueuer==1.6.0", _PSYCOPG)
     packages = ("pgqueuer", "psycopg")
-    recovery = "dequeue reassigns jobs without a heartbeat for 1 s"
+    recovery = "dequeue also takes jobs without a heartbeat for 1 s"
     patience_s = 2.5
     many = "enqueue with lists, dequeue(100), log_jobs with a list"
     keeps_history = True
@@ -278,7 +278,7 @@ class AwaPg(_Asynchronous):
         self._wait(self._connect(url, create))
 
     async def _connect(self, url: str, create: bool) -> None:
-        self._client = import_module("awa").AsyncClient(url)  # wants a running loop
+        self._client = import_module("awa").AsyncClient(url)  # needs a running event loop
         if create:
             await self._client.migrate()
             await self._client.install_queue_storage()

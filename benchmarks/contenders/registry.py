@@ -8,7 +8,7 @@ from benchmarks.contenders.base import Queue
 
 _HERE = "benchmarks.contenders"
 REFERENCE = "reference"
-"""What ratios are to; always measured."""
+"""What ratios refer to; always measured."""
 QUEUES = {
     REFERENCE: f"{_HERE}.reference:Reference",
     "tubeq": f"{_HERE}.tubeq_queue:Tubeq",
@@ -33,7 +33,7 @@ def load(place: str) -> type[Queue]:
     """The queue at "module:Class".
 
     Raises:
-        ImportError, AttributeError: there is none.
+        ImportError, AttributeError: it does not exist.
     """
     module, _, name = place.partition(":")
     found: type[Queue] = getattr(import_module(module), name)

@@ -2,7 +2,7 @@
 
 A tree holds the revision's files (`git archive`, which leaves no work tree registered in the
 repository); an environment has the package built from it, with exactly the dependencies of the
-running environment, so that two sides differ in the package only. Both are kept under `.lab/`.
+running environment, so that two sides differ only in the package. Both are kept under `.lab/`.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from benchmarks.common.project import project
 from benchmarks.contenders.environments import BASE_PYTHON, READY, virtual_environment
 
 WORK = "WORK"
-"""Names the work tree as it is, with what is not committed."""
+"""The name of the work tree as it is, with uncommitted changes."""
 _KEPT_TREES, _KEPT_ENVIRONMENTS = 200, 24
-"""How many are kept; older ones are removed. A tree is small, and a range is measured in an order
-that needs all of its trees."""
+"""How many are kept; older ones are removed. A tree is small, and measuring a range needs all of
+its trees."""
 
 
 class BuildFailed(InfrastructureError):
@@ -46,18 +46,18 @@ class Side:
 
     name: str  # as it was asked for: "main", "WORK", a folder
     commit: str  # the full id; empty for a plain folder
-    dirty: bool  # whether it may hold what no commit does
+    dirty: bool  # whether it may contain uncommitted changes
     python: Path  # the interpreter that has its package
     path: tuple[Path, ...] = ()  # folders that come before that interpreter's packages
-    contender: str = ""  # the module here that does the work in place of the package
+    contender: str = ""  # the module here that replaces the package
 
     def to_json(self) -> dict[str, Any]:
-        """What a comparison says about it."""
+        """Its entry in a comparison."""
         return {"name": self.name, "commit": self.commit, "dirty": self.dirty}
 
 
 def prepare_side(repository: Path, name: str, tell: Callable[[str], None] = lambda _: None) -> Side:
-    """The tree and the environment of a revision, made or found.
+    """The tree and the environment of a revision, created or reused.
 
     Args:
         repository: the folder with `.git`.
@@ -67,7 +67,7 @@ def prepare_side(repository: Path, name: str, tell: Callable[[str], None] = lamb
 
     Raises:
         UnknownRevision: git does not know it, and it is not a folder either.
-        BuildFailed: it cannot be built; the message has the builder's last words.
+        BuildFailed: it cannot be built; the message has the builder's last output.
     """
     if _is_folder(name):
         return folder_side(Path(name))
@@ -80,7 +80,7 @@ def prepare_side(repository: Path, name: str, tell: Callable[[str], None] = lamb
 
 
 def check_side(repository: Path, name: str) -> None:
-    """Refuse what `prepare_side` would refuse with UnknownRevision, before anything is made."""
+    """Refuse what `prepare_side` would refuse with UnknownRevision, before anything is created."""
     if _is_folder(name):
         folder_side(Path(name))
     else:
@@ -88,7 +88,7 @@ def check_side(repository: Path, name: str) -> None:
 
 
 def source_tree(repository: Path, name: str) -> Path:
-    """A folder with the files of a revision, or of WORK; kept, so not to be written to.
+    """A folder with the files of a revision, or of WORK; it is reused, so must not be written to.
 
     Raises:
         UnknownRevision: git does not know it.
@@ -103,10 +103,11 @@ def source_tree(repository: Path, name: str) -> Path:
 
 
 def package_folder(repository: Path, name: str) -> Path:
-    """The folder of the package of a revision, of WORK, or of a plain folder; not to be written to.
+    """The folder of the package of a revision, of WORK, or of a plain folder; must not be written
+    to.
 
     Raises:
-        UnknownRevision: as of `prepare_side`, or there is no package in it.
+        UnknownRevision: as in `prepare_side`, or there is no package in it.
     """
     tree = Path(name).resolve() if _is_folder(name) else source_tree(repository, name)
     package = tree / project().source
@@ -147,7 +148,7 @@ def _export(repository: Path, commit: str, trees: Path) -> Path:
 
 
 def _snapshot(repository: Path, trees: Path) -> Path:
-    """A copy of the work tree: of what git tracks, and of new files that it does not ignore.
+    """A copy of the work tree: the files that git tracks, and new files that it does not ignore.
 
     Only what a build needs is copied: the sources' top folder and the files next to it.
     """
@@ -157,7 +158,7 @@ def _snapshot(repository: Path, trees: Path) -> Path:
     for name in git.work_files(repository):
         path = repository / name
         if any("\ud800" <= each <= "\udfff" for each in name):
-            continue  # not UTF-8: no wheel can hold such a name, so the package is the same
+            continue  # not UTF-8: a wheel cannot contain such a name, so the package is the same
         if (name.startswith(sources) or "/" not in name) and path.is_file():
             try:
                 contents[name] = path.read_bytes()
@@ -178,8 +179,8 @@ def _snapshot(repository: Path, trees: Path) -> Path:
 def _environment(tree: Path, environments: Path, tell: Callable[[], None]) -> Path:
     """The interpreter of an environment that has the tree's package.
 
-    Both sides' folders have names of one length: the length of a path alone can move a process's
-    memory about and so change its speed (Mytkowicz et al. 2009).
+    Both sides' folders have names of one length: the length of a path alone can shift a process's
+    memory layout and so change its speed (Mytkowicz et al. 2009).
     """
     # The exact versions of the running environment's packages, without those built from files.
     pins = sorted(
@@ -189,7 +190,7 @@ def _environment(tree: Path, environments: Path, tell: Callable[[], None]) -> Pa
     )
     key = hashlib.sha256("\n".join([tree.name, sys.version, *pins]).encode()).hexdigest()[:16]
     _is_kept(environments / key)
-    # As an address, in which each character of the path has one meaning only: "#", "%", "[" ...
+    # As a URL, in which each character of the path has only one meaning: "#", "%", "[" ...
     wanted = [f"{project().requirement} @ {tree.resolve().as_uri()}"]
     if sys.version_info < (3, 11):
         wanted.append("tomli")  # reads lab.toml
@@ -203,7 +204,7 @@ def _environment(tree: Path, environments: Path, tell: Callable[[], None]) -> Pa
 
 
 def _build(command: Sequence[str], tell: Callable[[], None]) -> None:
-    # What the caller's environment says about packages must not reach the builder.
+    # Packaging variables of the caller's environment must not reach the builder.
     dropped = ("PYTHONPATH", "VIRTUAL_ENV")
     own = {name: value for name, value in os.environ.items() if name not in dropped}
     try:
@@ -226,13 +227,13 @@ def _build(command: Sequence[str], tell: Callable[[], None]) -> None:
     if process.returncode:
         words = output.decode(errors="replace").strip()
         message = f"{' '.join(command[:3])} {ending(process.returncode)}:\n{words[-1500:]}"
-        if process.returncode < 0:  # killed: no word about the package
+        if process.returncode < 0:  # killed: this says nothing about the package
             raise InfrastructureError(f"the package of this revision was not installed: {message}")
         raise BuildFailed(f"the package of this revision cannot be installed: {message}")
 
 
 def _is_kept(folder: Path) -> bool:
-    """Whether it is there and whole. It is used now, so that others are older."""
+    """Whether it exists and is complete. Marks it as used now, so that others are older."""
     with suppress(OSError):
         os.utime(folder)
     return (folder / READY).exists()
@@ -240,14 +241,15 @@ def _is_kept(folder: Path) -> bool:
 
 @contextmanager
 def _made_whole(tree: Path) -> Iterator[Path]:
-    """A folder to fill; then it is the tree, unless another process made that meanwhile."""
+    """A folder to fill, which then becomes the tree, unless another process created that
+    meanwhile."""
     tree.parent.mkdir(parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(prefix=f"{tree.name}-", dir=tree.parent))
     try:
         yield new
         (new / READY).touch()
         if not (tree / READY).exists():
-            shutil.rmtree(tree, ignore_errors=True)  # what an older lab left half made
+            shutil.rmtree(tree, ignore_errors=True)  # an incomplete one of an older lab
         with suppress(OSError):
             new.rename(tree)
     finally:

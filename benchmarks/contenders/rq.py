@@ -1,4 +1,4 @@
-"""rq on Redis: what its worker does around a job, without the fork and without the function."""
+"""rq on Redis: its worker's bookkeeping around a job, without the fork and without the function."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FUNCTION = "benchmarks.contenders.rq.work"
 _TIMEOUT_S = 180
 _FAR_S = 1e6
 _PATIENCE_S = 300.0
-"""For an answer: a million jobs take longer to save than redis-py waits of itself."""
+"""Timeout of an answer: saving a million jobs takes longer than redis-py's default."""
 _POLL_S = 0.1
 
 
@@ -29,7 +29,7 @@ class Rq(Queue):
     durabilities = (DEFAULT,)
     compared_with = NORMAL
     stores_results = True
-    recovery = "Retry(3) and the cleaning of its registries, once no other worker runs"
+    recovery = "Retry(3) and the cleaning of its registries, once no other process works"
     patience_s = 3.0
     many = "enqueue_many; dequeue_any and handle_job_success one at a time"
     settings = "the server's defaults (in memory, snapshots: a crash of it loses the last)"
@@ -81,8 +81,8 @@ class Rq(Queue):
         return True
 
     def settle(self) -> None:
-        """Save now, else a snapshot of all is forked off in the midst of what is timed; one that
-        has begun by itself ends first, since Redis refuses a second one at the same time.
+        """Save now, else a snapshot of all is forked off during the timing; one that has begun by
+        itself ends first, since Redis refuses a second one at the same time.
 
         Raises:
             TimeoutError: it does not end.
@@ -106,7 +106,7 @@ class Rq(Queue):
             self._queue.intermediate_queue.cleanup(self._worker, self._queue)
 
     def is_waiting(self) -> bool:
-        """Its intermediate queue holds what was popped and never begun for a minute."""
+        """Its intermediate queue holds jobs that were popped but not started for a minute."""
         return bool(self._queue.intermediate_queue.get_job_ids())
 
     def completed(self) -> list[int]:
@@ -119,5 +119,5 @@ class Rq(Queue):
 
 
 def work(_parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a job calls; a driver does the bookkeeping around it only."""
+    """The function of a job; a driver only does the bookkeeping around it."""
     return RESULT

@@ -27,7 +27,7 @@ _FAILURE = "its server does not start"
 
 
 class Servers:
-    """Starts a server when it is first asked for, ends all in `stop`."""
+    """Starts a server when it is first needed, ends all in `stop`."""
 
     def __init__(self) -> None:
         self._resources = ExitStack()
@@ -51,9 +51,9 @@ class Servers:
             raise
 
     def leave(self, server: str, place: str) -> None:
-        """Done with a place: Redis, which keeps all in memory and saves all, forgets it.
+        """Release a place: Redis, which keeps all in memory and saves all, deletes its data.
 
-        A server that is gone is no error here: the next use of it fails.
+        A server that is gone is not an error here: the next use of it fails.
         """
         if server != "redis":
             return
@@ -149,13 +149,13 @@ def _redis_program() -> str:
 
 
 def _conninfo_value(path: Path) -> str:
-    """A path as PostgreSQL's connection strings want a value: quoted, whatever is in it."""
+    """A path as a value in PostgreSQL's connection strings: quoted, whatever it contains."""
     escaped = str(path).replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 
 
 def _account() -> str | None:
-    """As which other user to run PostgreSQL, which refuses root."""
+    """The other user to run PostgreSQL as, since it refuses root."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         return None
     import pwd

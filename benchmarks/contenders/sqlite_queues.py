@@ -13,7 +13,8 @@ from benchmarks.contenders.base import RESULT, Queue
 
 
 def _set_synchronous(connection: Any, durability: str) -> str:
-    """Set NORMAL or FULL, where the library itself has no setting for both; in words."""
+    """Set NORMAL or FULL, where the library itself has no setting for both; the setting in
+    words."""
     connection.execute(f"PRAGMA synchronous = {durability.upper()}")
     return f"synchronous {durability.upper()} on its connection"
 
@@ -102,7 +103,7 @@ def _return_result(_parameters: Mapping[str, Any]) -> Mapping[str, Any]:
 class Litequeue(Queue):
     """put, pop, done; a message stays in its table, and its claim has a number.
 
-    A pop begins a transaction of its own, which cannot stand within another.
+    A pop begins a transaction of its own, which cannot be nested.
     """
 
     name = "litequeue"
@@ -151,8 +152,8 @@ class Litequeue(Queue):
 
 
 class Litequeue09(Litequeue):
-    """The last that Pythons before 3.12 can install. done() does not ask which process completes; a
-    claim reads all that is queued, its index has no order."""
+    """The last release for Python before 3.12. done() does not check which process completes; a
+    claim reads all queued messages, as its index has no order."""
 
     name = "litequeue-0.9"
     title = "litequeue 0.9"
@@ -209,7 +210,7 @@ class PersistFifo(Queue):
 
     def put_many(self, encoded: Sequence[Any]) -> None:
         rows = [(self._json.dumps(each), 0.0) for each in encoded]
-        # It has no bulk: its own statement, in one transaction on its own connection.
+        # It has no bulk put: its own statement, in one transaction on its own connection.
         with self._queue._putter as connection:
             connection.executemany(self._queue._sql_insert, rows)
         self._queue.total += len(rows)
@@ -238,7 +239,7 @@ class PersistFifo(Queue):
 
 
 class PersistAck(PersistFifo):
-    """get marks a task, ack marks it done; opening the queue puts all marked ones back."""
+    """get marks a task, ack marks it done; opening the queue requeues all marked ones."""
 
     name = "persist-queue-ack"
     title = "persist-queue, ack"
@@ -269,4 +270,4 @@ class Plainjob(Queue):
     requirements = ("plainjob@0.0.14", "better-sqlite3@11.10.0")
     script = "plainjob_driver.mjs"
     many = "addMany; claims, then completions, each in one transaction() of its connection"
-    recovery = "requeueTimedOutJobs, once no other worker runs: it counts from a task's creation"
+    recovery = "requeueTimedOutJobs, once no other process works: it counts from a task's creation"

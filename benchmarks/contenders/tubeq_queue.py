@@ -11,7 +11,7 @@ from benchmarks.workloads.base import CLAIM_REQUEST, COMPLETION, public
 
 
 class Tubeq(Queue):
-    """Three transactions a task: created, claimed and started, completed with one idea."""
+    """Three transactions for each task: created, claimed and started, completed with one idea."""
 
     name = "tubeq"
     title = "tubeq"
@@ -72,7 +72,7 @@ class Tubeq(Queue):
         self._queue.rescue()
 
     def is_waiting(self) -> bool:
-        """A dead worker's lease has not run out yet."""
+        """Whether a dead worker's lease has not expired yet."""
         return self._queue.backlog.has_open_tasks(TASK_TYPE)
 
     def completed(self) -> list[int]:
@@ -81,7 +81,8 @@ class Tubeq(Queue):
 
 
 class TubeqNext(Tubeq):
-    """Two transactions a task, as tubeq's workers do it: completing claims and starts the next."""
+    """Two transactions for each task, as tubeq's workers do it: completing claims and starts the
+    next."""
 
     name = "tubeq-next"
     title = "tubeq, complete(then=…)"
@@ -94,7 +95,7 @@ class TubeqNext(Tubeq):
         return self._complete(held, self._request)
 
     def lifecycle(self, encoded: Any) -> None:
-        """One task more is put and one more completed; the one claimed waits for the next call."""
+        """One more task is put and one more completed; the claimed one waits for the next call."""
         self.put(encoded)
         held = self._held or self.claim()
         if held is None:

@@ -1,18 +1,18 @@
-"""Where a series of the history changed its level, how much, and between which packages.
+"""Where a series of the history changed its level, by how much, and between which packages.
 
 Instructions are exact: a difference of `SMALLEST["instructions"]` between neighbours, or in sum
 since the last change (a slow drift), is a change.
 
-Ratios have noise. Their logarithms are cut into levels by the cheapest partition (dynamic
+Ratios have noise. Their logarithms are divided into levels by the cheapest partition (dynamic
 programming over weighted squares; a cut costs `_PENALTY` times the logarithm of the length). The
 noise of the series is taken from the differences of neighbours (a step does not widen it) and from
 the records' own intervals, and a record whose interval is wide weighs less. A single record is a
 level only where it is about five deviations off at an end, seven between others. Levels that
-differ by less than `SMALLEST` are joined: what the proof of the history
-(proving/history_proof.py) does not show to be seen is not shown as seen.
+differ by less than `SMALLEST` are joined: changes that the proof of the history
+    (proving/history_proof.py) does not show to be detectable are not reported.
 
-A change has a range, last good..first bad: every pair of packages between which the change may
-as well lie (the cost of moving the cut there is below `_RANGE_COST`), gaps of the history included.
+A change has a range, last good..first bad: all pairs of packages between which the change may be
+    (the cost of moving the cut there is below `_RANGE_COST`), gaps of the history included.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from benchmarks.measuring.instructions import SMALLEST_CHANGE
 from benchmarks.records.series import Kind, Point
 
 SMALLEST: Mapping[Kind, float] = {"instructions": SMALLEST_CHANGE, "time": 0.05, "waits": 0.20}
-"""A smaller relative change is none."""
+"""A smaller relative change does not count."""
 _PENALTY = 8.0
 _EXPLAINING = (
     "statements", "transactions", "fsyncs", "vm_steps", "pages_written", "wal_bytes", "read_bytes",
@@ -35,7 +35,7 @@ _EXPLAINING = (
 )  # fmt: skip
 _LEAST_NOISE = 2e-3
 _HALF_WIDTHS = 3.0
-"""A record's 99 % interval, of 8 pairs, is so many of its deviations wide to each side."""
+"""The half-width of a record's 99 % interval, of 8 pairs, in standard deviations."""
 _Z = 2.576
 _RANGE_COST = 6.63
 
@@ -45,12 +45,12 @@ class ChangePoint:
     """A step between two levels.
 
     Args:
-        index: of the first point of the new level in the series.
+        index: that of the first point of the new level in the series.
         last, first: last good and first bad: the step lies after `last` and not after `first`.
         before, after: the two levels.
         change: after / before - 1.
         low, high: its 99 % interval; the change itself where it was counted.
-        worse: whether it is for the worse.
+        worse: whether the new level is worse.
     """
 
     index: int
@@ -65,7 +65,7 @@ class ChangePoint:
 
     @property
     def counters(self) -> dict[str, tuple[float, float]]:
-        """(before, after) of each counter of both ends that differs: the cause, mostly."""
+        """(before, after) of each counter that differs between the ends: usually the cause."""
         both = {
             name: (count, self.first.counters.get(name, count))
             for name, count in self.last.counters.items()
@@ -74,23 +74,24 @@ class ChangePoint:
 
     @property
     def range(self) -> str:
-        """As git takes it: "83e4bfc..0ab0424"."""
+        """In git's notation: "83e4bfc..0ab0424"."""
         return f"{self.last.package.sha[:7]}..{self.first.package.sha[:7]}"
 
     @property
     def explanation(self) -> str:
-        """What was counted differently, the likeliest cause first: "+1 statements, +2 vm_steps"."""
+        """The counters that differ, the likeliest cause first: "+1 statements, +2 vm_steps"."""
         differing = self.counters
         ordered = [(name, *differing[name]) for name in _EXPLAINING if name in differing]
         return ", ".join(f"{after - before:+.4g} {name}" for name, before, after in ordered)
 
     @property
     def packages(self) -> int:
-        """How many packages the step may have come with; 1 where it is known."""
+        """How many packages may have caused the step; 1 where it is known."""
         return self.first.place - self.last.place
 
     def commands(self, workload: str) -> list[str]:
-        """To copy: the comparison of both ends, and the search between them where there is one."""
+        """Commands to copy: the comparison of both ends, and the bisection between them where
+        possible."""
         ends = self.range.replace("..", " ")
         lab = "uv run python -m benchmarks"
         found = [f"{lab} compare {ends} --workload {workload}", f"{lab} bisect {ends} {workload}"]

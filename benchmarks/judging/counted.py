@@ -1,8 +1,8 @@
-"""Both sides counted: instructions and counters of many workloads, a workload a core.
+"""Counting both sides: instructions and counters of many workloads, one workload for each core.
 
-Both sides of a workload are counted in one folder, one after the other: paths move the number of
-instructions. Load does not, so that all cores may count. One hash seed says enough where the sides
-agree; where they do not, five say it more exactly.
+Both sides of a workload are counted in one folder, one after the other: paths affect the number of
+    instructions. Load does not, so that all cores may count. One hash seed is enough where the
+    sides agree; where they differ, five are more exact.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from benchmarks.measuring.process import ProcessFailed, ProcessLacks, WrongResul
 from benchmarks.records.environment import cores
 
 _PLAIN = 0.05
-"""A larger change of instructions needs no second seed."""
+"""A larger change of instructions does not need a second seed."""
 _MOST_LANES = 8
 _WAIT_S = 1.0
 _Found = TypeVar("_Found")
@@ -46,7 +46,7 @@ class Source(NamedTuple):
 
 @dataclass
 class Counted:
-    """What counting gave, by workload; one whose counting failed has a note only."""
+    """The results of counting, by workload; one whose counting failed has only a note."""
 
     counters: dict[str, list[Counter]] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
@@ -68,7 +68,7 @@ def count_both(
     """Count the workloads of both packages.
 
     Raises:
-        HeadLacks: the head has not what a workload needs, and the base has.
+        HeadLacks: the head lacks what a workload needs, and the base has it.
         InfrastructureError: the base fails a workload's check.
     """
     counted = Counted()

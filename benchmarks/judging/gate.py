@@ -1,20 +1,21 @@
-"""The gate: what measured process pairs say about a head against its base. Pure: no clocks, no I/O.
+"""The gate: the verdict of measured process pairs on a head against its base. Pure: no clocks, no
+I/O.
 
 Each process pair gives one log-ratio a metric; effects are their (from 16 pairs on trimmed) mean,
-with a t interval. After 8, 16 and 32 pairs the gate looks: `regressed` where Holm's adjusted
+with a t interval. After 8, 16 and 32 pairs the gate checks: `regressed` where Holm's adjusted
 p-value over all workloads and metrics is below the level, and the effect above the relevance
 threshold; `unchanged` where the effect is below it and the interval narrow; otherwise more pairs,
-and in the end `inconclusive`. Each look spends a third of the error, so that all looks together
-keep it (union bound; nothing is assumed of how they depend on each other). What is found regressed
-is measured once more on fresh processes, and those decide.
+and in the end `inconclusive`. Each check spends a third of the error, so that all checks together
+keep it (union bound; no assumption about their dependence is needed). What is found regressed is
+measured once more on fresh processes, and those decide.
 
-P99 does not hold a verdict up (`decides` is false): on a busy machine it is other programs' doing
-more than the head's. It can turn a verdict to `regressed`, at twice the relevance threshold, and it
-says how small a change it could have shown.
+P99 does not delay a verdict (`decides` is false): on a busy machine it depends more on other
+programs than on the head. It can turn a verdict to `regressed`, at twice the relevance threshold,
+and it reports how small a change it could have shown.
 
-What is counted exactly decides too, without any noise: a head that does more statements,
+Exact counts decide too, without any noise: a head that does more statements,
 transactions or fsyncs an operation, or executes more instructions, by more than the counter's
-limit, has regressed. The other counters explain.
+limit, has regressed. The other counters only explain.
 
 The JSON form of a comparison (`.lab/last-comparison.json`) has the fields of these classes, and the
 verdict and the explanation of each; shares are of 1, so that 0.1 is 10 %.
@@ -37,11 +38,12 @@ COUNTS = (INSTRUCTIONS, "statements", "transactions", "fsyncs")
 """Counters that can decide; without instructions, python_calls do too."""
 TAIL = "latency_p99_ms"
 FEWEST_PAIRS = 4
-"""Of fewer process pairs no latency is judged: their spread says nothing of the next ones."""
+"""With fewer process pairs latencies are not judged: their spread does not predict that of further
+ones."""
 
 
 class Verdict(str, Enum):
-    """What became of the head."""
+    """The verdict on the head."""
 
     IMPROVED = "improved"
     UNCHANGED = "unchanged"
@@ -57,12 +59,12 @@ class Settings:
 
     Args:
         error: probability of any false alarm over all workloads, metrics and looks.
-        relevance: a smaller effect is no change that counts.
-        instructions: a larger rise of the instructions an operation is a regression by itself.
-        resolution: the half-width that an interval must reach before "unchanged" is said.
-        tail_factor: for P99, of which a sample holds few calls, both are that many times larger.
-        looks: process pairs after which the gate looks.
-        batches: pairs of batches a process pair runs.
+        relevance: a smaller effect does not count as a change.
+        instructions: a larger rise of the instructions per operation is a regression by itself.
+        resolution: the half-width that an interval must reach before the verdict "unchanged".
+        tail_factor: for P99, for which a sample has few calls, both are this many times larger.
+        looks: process pairs after which the gate checks.
+        batches: pairs of batches that a process pair runs.
     """
 
     error: float = 0.01
@@ -94,8 +96,8 @@ class MetricVerdict:
         effect: head / base - 1, from the paired log-ratios.
         low, high: its interval, two-sided with `confidence`.
         p_value: one-sided, towards the effect's side, adjusted (Holm).
-        relevance: a smaller effect is no change that counts.
-        smallest_visible_change: seen with probability 0.95.
+        relevance: a smaller effect does not count as a change.
+        smallest_visible_change: detected with probability 0.95.
         processes: each process pair's head / base - 1.
     """
 
@@ -116,13 +118,13 @@ class MetricVerdict:
 
     @property
     def has_enough_pairs(self) -> bool:
-        """Whether its interval, and what could have been seen, are more than a guess."""
+        """Whether its interval, and the smallest visible change, are more than a guess."""
         return len(self.processes) >= FEWEST_PAIRS
 
 
 class MetricSample(NamedTuple):
-    """What each process pair gave of one metric: log-ratios, above 0 where the head is worse, and
-    the two sides' values in the metric's unit."""
+    """The values of each process pair for one metric: log-ratios, above 0 where the head is worse,
+    and the two sides' values in the metric's unit."""
 
     log_ratios: Sequence[float]
     base: Sequence[float]
@@ -134,8 +136,8 @@ class Counter:
     """A deterministic cost per operation, on both sides.
 
     Args:
-        exact: whether it was alike in every repetition.
-        noise: a smaller relative change is none.
+        exact: whether it was equal in every repetition.
+        noise: a smaller relative change does not count.
         limit: a larger relative rise is a regression by itself; None where it only explains.
     """
 
@@ -148,7 +150,7 @@ class Counter:
 
     @property
     def change(self) -> float:
-        """The head's relative change; infinite where the base has none."""
+        """The head's relative change; infinite where the base has 0."""
         if self.base == self.head:
             return 0.0
         return self.head / self.base - 1 if self.base else math.inf
@@ -160,7 +162,7 @@ class Counter:
 
     @property
     def verdict(self) -> Verdict:
-        """What this alone says of the head; unchanged where it only explains."""
+        """The verdict of this counter alone; unchanged where it only explains."""
         if not self.has_moved or self.limit is None or abs(self.change) <= self.limit:
             return Verdict.UNCHANGED
         return Verdict.REGRESSED if self.change > 0 else Verdict.IMPROVED
@@ -177,9 +179,9 @@ class WorkloadVerdict:
     """One workload.
 
     Args:
-        pairs: of processes; 0 where only counts were taken.
-        calls: timed, of a side.
-        confirmed: whether a first alarm was found again; None without one.
+        pairs: number of process pairs; 0 where only counts were taken.
+        calls: timed calls of one side.
+        confirmed: whether a first alarm was confirmed; None without one.
         latencies: of "base" and "head", as of rounds.distribution.
         wrong: how the head failed the workload's own check; else "".
     """
@@ -222,7 +224,7 @@ class Comparison:
         started_at: ISO 8601.
         machine: fingerprint as of records.environment, {} where unknown.
         skipped: [{name, reason}]: workloads that the base lacks.
-        notes: what else is to be said, such as why instructions were not counted.
+        notes: remarks, such as why instructions were not counted.
         equal: both are the same package, so that nothing was measured.
     """
 
@@ -274,7 +276,7 @@ def overall(verdicts: Iterable[Verdict]) -> Verdict:
 def judge(
     samples: Mapping[tuple[str, str], MetricSample], settings: Settings
 ) -> dict[tuple[str, str], MetricVerdict]:
-    """What the samples say at one look, by (workload, metric)."""
+    """The verdicts of the samples at one check, by (workload, metric)."""
     estimates = {key: estimate(sample.log_ratios) for key, sample in samples.items()}
     worse = holm({key: each.p_worse() for key, each in estimates.items()})
     better = holm({key: each.p_better() for key, each in estimates.items()})

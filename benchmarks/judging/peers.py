@@ -1,4 +1,4 @@
-"""The limits that only a comparison can judge: [peers] of targets.toml, and a run's figures."""
+"""The limits that only a comparison can judge: [peers] in targets.toml, against a run's figures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.judging.targets import limit_of, read_tables
 
 Document = Mapping[str, Any]
 Figures = Iterator[tuple[str, float, str]]
-"""The name of a limit, a figure that it limits, and where that was measured."""
+"""The name of a limit, a figure that it applies to, and where that was measured."""
 _HIGHER_IS_BETTER = frozenset(
     {"lifecycles_per_s", "best_safe_peer", "best_safe_peer_batches", "scaling", "jain"}
 )
@@ -35,12 +35,12 @@ NAMES = {
     "lost": "tasks lost to SIGKILL",
     "doubly_completed": "tasks completed twice after SIGKILL",
 }
-"""What can be limited, in words."""
+"""The figures that can be limited, in words."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """One limit and the figure that is furthest from keeping it; `value` is None where none is."""
+    """One limit and the worst figure that it applies to; `value` is None where there is none."""
 
     name: str
     limit: float
@@ -49,14 +49,14 @@ class Target:
 
     @property
     def is_met(self) -> bool:
-        """Whether the figure keeps to it."""
+        """Whether the figure is within the limit."""
         if self.value is None:
             return False
         at_least = self.name in _HIGHER_IS_BETTER
         return self.value >= self.limit if at_least else self.value <= self.limit
 
     def as_json(self) -> dict[str, Any]:
-        """For the record, with the words of a page."""
+        """The entry for the record, with the wording of a page."""
         sign = "≥" if self.name in _HIGHER_IS_BETTER else "≤"
         return {**asdict(self), "what": NAMES[self.name], "sign": sign, "met": self.is_met}
 
@@ -76,7 +76,7 @@ def read_limits(path: Path | None = None) -> dict[str, float]:
 
 
 def judge_peers(document: Document, limits: Mapping[str, float], own: str) -> list[Target]:
-    """Each limit with the worst figure of the package's.
+    """Each limit with the package's worst figure.
 
     Args:
         own: the package's name: its queues' names begin with it.
@@ -94,7 +94,7 @@ def judge_peers(document: Document, limits: Mapping[str, float], own: str) -> li
 
 
 def safe_queues(document: Document) -> set[str]:
-    """Those that lost nothing and completed nothing twice when workers were killed, and gave no
+    """Queues that lost nothing and completed nothing twice when workers were killed, and gave no
     task to two of several processes."""
     doubling = {row["queue"] for row in document["contention"] if row["figures"].get("done_twice")}
     return {
@@ -159,6 +159,6 @@ def _safety(document: Document, own: str) -> Figures:
     for row in document["crash"]:
         if row["queue"].startswith(own):
             for name in ("lost", "doubly_completed"):
-                # A run that failed has proved nothing.
+                # A run that failed does not prove anything.
                 value = row["figures"].get(name, float("inf"))
                 yield name, value, f"{row['queue']}: {row['note'] or 'workers killed'}"

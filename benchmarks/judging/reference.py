@@ -1,4 +1,4 @@
-"""The package's time as a multiple of what bare statements take: the ratio to a frozen reference.
+"""The package's time as a multiple of that of bare statements: the ratio to a frozen reference.
 
 Both do the same workload, interleaved, in pairs of fresh processes (measuring/interleave.py).
 """
@@ -35,12 +35,12 @@ def ratios_to_reference(
 
     Args:
         workload: one that has a reference.
-        tell: is given how many batches are done, and of how many.
+        tell: called with how many batches are done, and their total.
         pairs: of fresh processes.
         batches: pairs of batches for each.
 
     Raises:
-        ProcessLacks, WrongResult, InfrastructureError: as of run_pair.
+        ProcessLacks, WrongResult, InfrastructureError: as in run_pair.
     """
     python = Path(sys.executable)
     reference = Side(CONTENDER, "", False, python, contender=CONTENDER)

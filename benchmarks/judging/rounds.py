@@ -1,4 +1,4 @@
-"""Measuring until it is decided: process pairs in rounds, a judgement after each, a second opinion.
+"""Measuring until decided: process pairs in rounds, a judgement after each, and a confirmation.
 
 A first alarm is measured again, on fresh processes; those decide.
 """
@@ -36,7 +36,7 @@ from benchmarks.measuring.process import ROOT, ProcessLacks, WrongResult
 Verdicts = dict[tuple[str, str], MetricVerdict]
 Results = dict[str, list[PairResult]]
 Tell = Callable[[str, int, int], None]
-"""Is given what is done now, and how much of how much is done."""
+"""Called with what is being done, and the progress."""
 _BINS_A_DECADE = 20
 
 
@@ -61,7 +61,7 @@ class Method:
 
 @dataclass
 class Timed:
-    """What came of it: workloads, without counters, and those that the base lacks."""
+    """The results: workloads, without counters, and those that the base lacks."""
 
     workloads: list[WorkloadVerdict] = field(default_factory=list)
     skipped: list[Mapping[str, str]] = field(default_factory=list)
@@ -69,16 +69,16 @@ class Timed:
 
 
 class HeadLacks(InfrastructureError):
-    """The head has not what a workload needs."""
+    """The head lacks what a workload needs."""
 
 
 def is_skipped(name: str, error: Exception, is_base: bool, why: str) -> bool:
-    """Whether a workload of which a side says ProcessLacks or WrongResult is left out, since the
-    base is too old; else the head does it wrong.
+    """Whether a workload for which a side reports ProcessLacks or WrongResult is left out, since
+    the base is too old; otherwise the head fails it.
 
     Raises:
-        HeadLacks: the head has not what it needs.
-        InfrastructureError: the base does it wrong.
+        HeadLacks: the head lacks what it needs.
+        InfrastructureError: the base fails it.
     """
     lacks = isinstance(error, ProcessLacks)
     if lacks is not is_base:
@@ -118,7 +118,7 @@ class Rounds:
     def run(self) -> Timed:
         """Measure until every workload is decided, or the budget is used up.
 
-        Ctrl-C ends it early: `interrupted` says so, and what was measured is there.
+        Ctrl-C ends it early: then `interrupted` is set, and the results so far are returned.
 
         Raises:
             InfrastructureError: a side cannot be run.
@@ -152,7 +152,7 @@ class Rounds:
                 for name in list(undecided):
                     if len(results[name]) <= number and not self._measure(name, results, look):
                         undecided.remove(name)
-            # A verdict once given stands: the next round is for the undecided alone.
+            # A verdict is final: the next round is only for the undecided.
             found = self._judged(results)
             verdicts |= {key: each for key, each in found.items() if key[0] in undecided}
             undecided = [
@@ -165,7 +165,7 @@ class Rounds:
         return verdicts
 
     def _measure(self, name: str, results: Results, look: int) -> bool:
-        """One process pair; False where a side cannot do the workload, or not rightly."""
+        """One process pair; False where a side cannot do the workload, or does it wrong."""
         began = perf_counter()
         method = self._method
         self._started += 1
@@ -202,7 +202,7 @@ class Rounds:
         return judge(samples, self._method.settings)
 
     def _confirm(self, verdicts: Verdicts) -> None:
-        """Measure alarms again, on fresh processes; for the metrics concerned these decide."""
+        """Measure alarms again, on fresh processes; for the metrics concerned, these decide."""
         alarms = [key for key, each in verdicts.items() if each.verdict is Verdict.REGRESSED]
         names = sorted({name for name, _ in alarms})
         if not names:

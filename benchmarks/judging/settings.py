@@ -11,7 +11,7 @@ _SHARES = ("error", "relevance", "instructions", "resolution")
 
 
 def read_settings() -> Settings:
-    """The settings of the file that lab.toml names; Settings() has those that it does not name.
+    """The settings of the file that lab.toml names; others are those of Settings().
 
     Raises:
         BadInput: it cannot be read, or its table [gate] makes no sense.

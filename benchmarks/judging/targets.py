@@ -1,8 +1,9 @@
-"""Every limit: the reviewed file benchmarks/judging/targets.toml, its one reader and its judgement.
+"""All limits: the only reader of the reviewed file benchmarks/judging/targets.toml, and the
+judgement.
 
 A table a workload, a line a limit: `metric = [most, "why"]`; the least, where higher is better.
-`reference_p50`, `reference_p95` and `reference_throughput` are multiples of what the bare reference
-takes, 2 is twice as slow; only `run --targets` measures those.
+`reference_p50`, `reference_p95` and `reference_throughput` are multiples of the bare reference's,
+so 2 is twice as slow; only `run --targets` measures those.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ _METRICS = (
     *(f"latency_{name}_ms" for name in QUANTILES), "latency_max_ms", "latency_mean_ms",
     "throughput_per_s", *COUNTERS,
 )  # fmt: skip
-"""What every workload can have a limit on, apart from its own figures."""
+"""What can be limited for every workload, apart from its own figures."""
 REFERENCE: Mapping[str, str] = {
     "reference_p50": "latency_p50_ms",
     "reference_p95": "latency_p95_ms",
     "reference_throughput": "throughput_per_s",
 }
-"""By name of a ratio to the bare reference: the metric that it is of."""
+"""By the name of a ratio to the bare reference: its metric."""
 _OTHER_TABLES = ("gate", "peers")
 """Read by settings.py and peers.py."""
 
@@ -46,7 +47,7 @@ class Judged:
 
     @property
     def is_missing(self) -> bool:
-        """Whether it limits what was not measured: nothing could ever break it."""
+        """Whether the limited figure was not measured: then it could never be broken."""
         return self.measured is None
 
     @property
@@ -56,7 +57,7 @@ class Judged:
 
     @property
     def word(self) -> str:
-        """Not measured, met, not met; undecided where the limit lies inside of the interval."""
+        """Not measured, met, not met; undecided where the limit is inside the interval."""
         if self.measured is None:
             return "not measured"
         ends = (self.measured.low, self.measured.high)
@@ -104,11 +105,11 @@ def read_targets(path: Path | None = None) -> dict[str, dict[str, tuple[float, s
         path: a TOML file, see above; lab.toml's `targets` if None.
 
     Raises:
-        BadInput: as of `read_tables`, or something in it is no workload, no metric of it, or no
-            number from 0 on. A limit under a mistyped name would limit nothing.
+        BadInput: as in `read_tables`, or it has an unknown workload or metric, or a limit that is
+            not a number from 0 up. A limit under a misspelt name would have no effect.
     """
     file, tables = read_tables(path)
-    # By name, since judgement knows no workloads.
+    # By name, since judging does not import workloads.
     module, _, function = REGISTRY.partition(":")
     workloads = getattr(import_module(module), function)()
     found: dict[str, dict[str, tuple[float, str]]] = {}
@@ -145,7 +146,7 @@ def limit_of(where: str, value: Any) -> tuple[float, str]:
 def judge(
     record: WorkloadRecord, limits: Limits, ratios: Mapping[str, Measure] | None = None
 ) -> list[Judged]:
-    """What the limits say of one workload's record, in their order; [] where there are none.
+    """The limits of one workload, judged on its record, in their order; [] without limits.
 
     Args:
         ratios: to the reference, by name; None where they were not measured, and are not judged.

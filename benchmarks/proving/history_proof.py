@@ -1,8 +1,9 @@
-"""The history measured on itself: what it finds of a planted step, and what it finds where none is.
+"""Measures the history itself: how often it finds a planted step, or a step where there is none.
 
-Out of a pool of records of one package, with a plant and without, histories are drawn: the pool, in
-the order in which it was measured, is cut into blocks of neighbours, and blocks are drawn without
-replacement, so that what makes neighbours alike (a phase of load) stays (the block bootstrap;
+From a pool of records of one package, with a plant and without, histories are drawn: the pool, in
+    the order in which it was measured, is cut into blocks of neighbours, and blocks are drawn
+    without replacement, so that correlation between neighbours (a phase of load) is preserved (the
+    block bootstrap;
 Künsch 1989, "The jackknife and the bootstrap for general stationary observations"). A history with
 a step has records without the plant, then with it.
 
@@ -29,18 +30,19 @@ from benchmarks.records.series import Kind, Point
 
 HISTORIES, LENGTH, BLOCK = 40, 30, 5
 STEP_BETWEEN = (10, 20)
-"""A step begins at one of these places of a history: both sides are long enough to be a level."""
+"""A step begins at one of these positions in a history: both sides are long enough to be a
+level."""
 WITHIN = 1
-"""A step counts as found where a change point is at most so many records away from it."""
+"""A step counts as found where a change point is at most this many records away from it."""
 ONE_PACKAGE = 40
-"""So many records of one package, in the order they were measured: "commits" without a change."""
+"""This many records of one package, in the order they were measured: "commits" without a change."""
 SERIES = ("latency_p50_ms", "latency_p95_ms", "service_time_ms", "throughput_per_s")
 COUNTED = "instructions"
 KINDS = ("time", COUNTED)
 FOUND_OF_40 = 38
-"""Steps that have to be found, of 40 histories, by the median time and by instructions."""
+"""Steps that must be found, out of 40 histories, by the median time and by instructions."""
 EXACT_STEP = 1.10
-"""The planted times are also scaled to just this step: the plant itself costs a little more."""
+"""The planted times are also scaled to exactly this step: the plant itself costs a little more."""
 LIMITS = {"latency_p50_ms": 0.01, "latency_p95_ms": 0.025, COUNTED: 0.002}
 """The largest spread, one standard deviation, that the history may have."""
 _CONFIDENCE = 0.95
@@ -61,22 +63,22 @@ class Value(NamedTuple):
     absolute: float
 
     def times(self, factor: float) -> Value:
-        """All of it multiplied."""
+        """The record with all values multiplied."""
         return Value(*(factor * figure for figure in self))
 
 
 Stepped = tuple[list[Value], int]
-"""A history, and the place of the first record after its step."""
+"""A history, and the index of the first record after its step."""
 Detect = Callable[[Sequence[Value]], list[int]]
-"""The places at which a series has a change point; asv finds those for the worse alone."""
+"""The indices at which a series has a change point; asv finds only those for the worse."""
 
 
 def proof(records: Sequence[Record], seed: int = 20) -> dict[str, Any]:
-    """What the pool proves, as JSON.
+    """The result of the proof on the pool, as JSON.
 
     Args:
         records: lines of the pool, in the order in which they were measured.
-        seed: of the drawing.
+        seed: for the drawing.
 
     Returns:
         {"records": numbers of each kind, "spread": {series: {sigma, low, high, limit, ratio_mean}},
@@ -118,7 +120,7 @@ def proof(records: Sequence[Record], seed: int = 20) -> dict[str, Any]:
 
 
 def claims(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What the history is to keep to: {what, found, holds}; what has no records yet is left out."""
+    """The claims of the history: {what, found, holds}; those without records yet are left out."""
     judged = [
         (f"spread of {series} at most {100 * row['limit']:.1f} %", f"{100 * row['sigma']:.2f} %",
          row["sigma"] <= row["limit"])
@@ -138,7 +140,7 @@ def claims(found: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _values(records: Sequence[Record], series: str, planted: bool) -> list[Value]:
-    """The figures of a series' records, in order; a count is its own absolute."""
+    """The figures of a series' records, in order; for a count, both are the count."""
     own = [each for each in records if each["planted"] is planted]
     if series == COUNTED:
         counts = [float(each[COUNTED]) for each in own if each["kind"] == COUNTED]
@@ -153,7 +155,7 @@ def _steps(
     """What each detection finds in histories with a step, and in flat ones."""
 
     def drawn(pool: Sequence[Value], count: int) -> list[Value]:
-        """Blocks of neighbours, without replacement, cut to so many records."""
+        """Blocks of neighbours, without replacement, cut to that many records."""
         blocks = [pool[first : first + BLOCK] for first in range(0, len(pool), BLOCK)]
         chance.shuffle(blocks)
         return list(chain.from_iterable(blocks))[:count]
@@ -225,7 +227,7 @@ def _judged(
 
 def _spread(series: str, values: Sequence[Value], planted: Sequence[Value]) -> dict[str, Any]:
     """Standard deviations: of the log-ratio, with its interval (chi-square), of the absolute times,
-    and of the log-ratio with the plant, which has a spread of its own."""
+    and of the log-ratio with the plant, whose spread differs."""
     logs = [math.log(each.ratio) for each in values]
     mean, sigma = fmean(logs), stdev(logs)
     low, high = chi_square_interval(sigma, len(logs), _CONFIDENCE)

@@ -1,4 +1,4 @@
-"""The same question put to asv and to pytest-benchmark, as their manuals say to ask it."""
+"""The same comparison by asv and pytest-benchmark, used as their manuals describe."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_calls(benchmark, tmp_path):
 
 
 class AsvContinuous:
-    """`asv continuous -f 1.1 BASE HEAD` in a repository made for the purpose.
+    """`asv continuous -f 1.1 BASE HEAD` in a repository created for the purpose.
 
     Args:
         root: the folder that has today's `benchmarks`.
@@ -113,7 +113,7 @@ class AsvContinuous:
         self._asv("machine", "--yes")
 
     def ask(self, base: Path, head: Path, workload: str) -> Outcome:
-        """Whether it says that performance has decreased.
+        """Whether it reports that performance has decreased.
 
         Raises:
             InfrastructureError: it could not run the benchmarks.
@@ -188,10 +188,10 @@ class PytestBenchmark:
         return Outcome(verdict, alarm, elapsed_s=elapsed_s, details={"ratios": ratios})
 
     def _pytest(self, tree: Path, *arguments: str) -> bool:
-        """Whether it says that performance has regressed."""
+        """Whether it reports that performance has regressed."""
         command = ["-m", "pytest", "-q", "-c", os.devnull, "--rootdir", ".", "-p", "no:randomly",
                    "-p", "no:cacheprovider", "--basetemp", "files", "test_calls.py"]  # fmt: skip
-        # Not an address, for all its looks: what follows "file://" is taken as it is.
+        # Not a URL, although it looks like one: what follows "file://" is used unchanged.
         storage = f"--benchmark-storage=file://{(self._folder / 'storage').as_posix()}"
         path = python_path((tree / project().source).parent, self._root)
         done = _run_python([*command, storage, *arguments], self._folder, PYTHONPATH=path)

@@ -1,8 +1,8 @@
 """Changes planted into copies of the package, so that the gate's own errors can be counted.
 
-A plant edits the text of a copied package. It must apply: where the sources have moved on, it
-raises rather than plant nothing. Slow-downs are shares of what the call itself took, by spinning,
-so they are the same share on every machine.
+A plant edits the text of a copied package. It must apply: where the sources have changed, it raises
+    an error rather than plant nothing. Slow-downs are a share of the time of the call itself, by
+    spinning, so the share is the same on every machine.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _WRITE_LOCK = ("storage/sqlite/file/write_lock.py", "storage/write_lock.py")
 _MODELS = ("domain/models.py",)
 _SCHEMA = ("storage/sqlite/sql/schema.sql", "storage/sql/sqlite/schema.sql")
 _INITIAL = tuple(f"{Path(name).parent.as_posix()}/migrations/0001_initial.sql" for name in _SCHEMA)
-"""Where a module is, by the names that it has had, newest first."""
+"""Paths of modules, by all names that they have had, newest first."""
 Apply = Callable[[Path, int], None]
-"""Edits a package folder; the number varies the change, where it can be."""
+"""Edits a package folder; the number varies the change, where possible."""
 
 
 class PlantDoesNotApply(Exception):
@@ -34,7 +34,7 @@ class PlantDoesNotApply(Exception):
 
 
 class Plant(NamedTuple):
-    """A change, whether the gate has to find it, and the workloads that it is measured with."""
+    """A change, whether the gate must find it, and the workloads that it is measured with."""
 
     name: str
     is_change: bool
@@ -43,7 +43,7 @@ class Plant(NamedTuple):
 
 
 def plant(source: Path, target: Path, change: Plant | None, number: int = 0) -> Path:
-    """Copy a repository's sources to `target`, in place of what was there; apply a change to them.
+    """Copy a repository's sources to `target`, replacing its contents; apply a change to them.
 
     Raises:
         PlantDoesNotApply: it does not fit the sources.
@@ -61,7 +61,7 @@ def plant(source: Path, target: Path, change: Plant | None, number: int = 0) -> 
 
 
 def module_path(package: Path, names: tuple[str, ...]) -> Path:
-    """The module by the newest of its names that there is."""
+    """The path of the module, by the newest of its names that exists."""
     for name in names:
         if (package / name).is_file():
             return package / name
@@ -80,7 +80,7 @@ def _edit(path: Path, old: str, new: str) -> None:
 
 
 def _edited(old: str, new: str, *modules: tuple[str, ...]) -> Apply:
-    """What is there once in each of the modules is replaced."""
+    """Replaces a string that occurs once in each of the modules."""
 
     def apply(package: Path, _number: int) -> None:
         for names in modules:
@@ -90,7 +90,7 @@ def _edited(old: str, new: str, *modules: tuple[str, ...]) -> Apply:
 
 
 def _appended(names: tuple[str, ...], added: str, needed: tuple[str, ...]) -> Apply:
-    """Code at the end of a module that has what it needs."""
+    """Appends code to a module that has what the code needs."""
 
     def apply(package: Path, _number: int) -> None:
         path = module_path(package, names)
@@ -188,7 +188,7 @@ Claimer.claim_at_once = _claim_and_look
 
 
 def _slowed(share: float, every: int) -> Apply:
-    """Every so many-th call of the verbs takes longer by that share of itself."""
+    """Every n-th call of the verbs takes longer by that share of its time."""
     needed = ("class QueueManager", *(f"    def {verb}(" for verb in _VERBS))
     return _appended(_MANAGER, _SPIN.format(share=share, every=every, verbs=_VERBS), needed)
 

@@ -1,4 +1,4 @@
-"""The gate's own errors, counted: outcomes of trials, and the confusion matrix they make."""
+"""The gate's own errors, counted: outcomes of trials, and their confusion matrix."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from benchmarks.judging.gate import COUNTS
 
 COMMAND = "python -m benchmarks prove"
 ENGINE = 2
-"""Of the gate that was asked. Raised when it changes: outcomes of another one are not mixed in."""
+"""The version of the gate. Raised when it changes, so that outcomes of different versions are not
+mixed."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a tool said of one pair.
+    """A tool's verdict on one pair.
 
     Args:
         verdict: in the tool's own words.
         alarm: whether it would have failed a build.
-        undecided: whether it said that it cannot tell.
-        details: what else is worth keeping.
-        commit: what the change was planted into.
+        undecided: whether it reported that it cannot decide.
+        details: further data.
+        commit: the commit that the change was planted into.
     """
 
     verdict: str
@@ -49,9 +50,9 @@ class Outcome:
 
 
 def read_outcomes(path: Path) -> list[Outcome]:
-    """The outcomes in a file of JSON lines; [] where there is none.
+    """The outcomes in a file of JSON lines; [] where it is missing.
 
-    A line that is no outcome, or one of another engine, is left out: its trial is put again.
+    A line that is not an outcome, or is of another engine, is left out: its trial is run again.
     """
     outcomes = []
     for found in read_lines(path):
@@ -61,7 +62,7 @@ def read_outcomes(path: Path) -> list[Outcome]:
 
 
 def read_lines(path: Path) -> list[Any]:
-    """The JSON lines of a file, [] where there is none; what was cut off is left out."""
+    """The JSON lines of a file, [] where it is missing; a truncated line is left out."""
     found = []
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         with suppress(ValueError):
@@ -83,7 +84,7 @@ def table(alignment: str, *rows: Sequence[object]) -> list[str]:
     """Rows as the lines of a Markdown table, the first its head.
 
     Args:
-        alignment: as Markdown has it, without the outer bars: "---|--:".
+        alignment: in Markdown's notation, without the outer bars: "---|--:".
     """
     head, *others = [f"| {' | '.join(map(str, row))} |" for row in rows]
     return [head, f"|{alignment}|", *others]

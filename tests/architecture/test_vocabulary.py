@@ -34,9 +34,8 @@ BANNED = {
     r"\bgoes? by it\b": "uses it",
     r"\bhats?\b": "sample buffer",
     r"\bhe\b|\bhim\b|\bhis\b": "the process, the writer, ...",
-    r"(?<!there )\bis no (file|folder|path|number|name|idea|task|database|directory|address|plugin|JSON)\b": (
-        "is not a ..."
-    ),
+    r"(?<!there )\bis no (file|folder|path|number|name|idea|task|database|directory|address|plugin|"
+    r"JSON)\b": "is not a ...",
     r"\bkeepers?\b": "progress_saver",
     r"\bmended\b": "clamped",
     r"\bpermits?\b": "slot",

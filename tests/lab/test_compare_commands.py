@@ -91,10 +91,10 @@ def test_two_per_cent_more_instructions_are_found_by_counts_alone(
 ) -> None:
     head = plant(ROOT, tmp_path / "busy", None)
     manager = head / "src" / "tubeq" / "queue" / "queue_manager.py"
-    line = "        request = ClaimRequest(task_type, worker_id, strategy, lease_s)\n"
+    line = "    return ClaimRequest(task_type, worker_id, strategy, lease_s)\n"
     text = manager.read_text("utf-8")
     assert text.count(line) == 1
-    busy = "        for _ in range(33):\n            pass\n"  # about 2 % of a claim
+    busy = "    for _ in range(33):\n        pass\n"  # about 2 % of a claim
     manager.write_text(text.replace(line, busy + line), "utf-8")
     assert run(gate, trees[0], str(head), *CLAIM, "--no-time") == ExitCode.REGRESSION
     found = json.loads(compare.LAST_COMPARISON.read_text("utf-8"))

@@ -334,5 +334,5 @@ def test_a_program_that_answers_nonsense_is_no_git(
     program.write_text("#!/bin/sh\necho garbage\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
-    with pytest.raises(InfrastructureError, match="no id of a commit"):
+    with pytest.raises(InfrastructureError, match="not the id of a commit"):
         resolve(repository, "main")

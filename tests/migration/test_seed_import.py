@@ -122,8 +122,8 @@ def test_files_that_are_none(queue: QueueManager, tmp_path: Path) -> None:
             queue.maintenance.import_legacy(path)
         assert queue.list_tasks() == []
 
-    refused(tmp_path / "none.db", StorageError, "no file")
-    refused(tmp_path, StorageError, "no file")
+    refused(tmp_path / "none.db", StorageError, "not a file")
+    refused(tmp_path, StorageError, "not a file")
     refused(tmp_path / "queue.db", InvalidParameters, "itself")
     (tmp_path / "text.db").write_text("no database, " * 1000, "utf-8")
     refused(tmp_path / "text.db", StorageCorrupt, "not a SQLite database")

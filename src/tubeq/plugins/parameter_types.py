@@ -59,7 +59,7 @@ class Kind(Protocol):
         ...
 
     def from_text(self, text: str) -> Any:
-        """The value that a string stands for, where only text can be written; other text is returned
+        """The value that a string stands for, where only text can be written; others are returned
         unchanged, and refused by `read`."""
         ...
 

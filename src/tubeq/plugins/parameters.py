@@ -124,7 +124,7 @@ class Parameters:
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
-        """The same for programs: JSON Schema, 2020-12. Misspelled names pass it, but not `of`."""
+        """The same for programs: JSON Schema, 2020-12. Only `of` checks names, too."""
         properties = {}
         for each in declared(cls):
             properties[each.name] = {**each.kind.json_schema, "description": each.help}

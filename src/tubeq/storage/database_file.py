@@ -79,7 +79,7 @@ def side_file(database: Path, suffix: str) -> Path:
 
 
 def identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:
-    """Identifies a file among all that exist now; None where there is no file."""
+    """Identifies a file among all that exist now; None where the file does not exist."""
     try:
         found = os.stat(path)  # noqa: PTH116 - of a string: called often
     except (FileNotFoundError, NotADirectoryError):

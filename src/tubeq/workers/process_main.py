@@ -68,7 +68,7 @@ def load_plugin(task_type: str, path: str | None) -> Any:
     """A plugin object: registered for the task type, or found by its import path.
 
     Args:
-        task_type: names the registered one, where there is no path.
+        task_type: names the registered one, used without a path.
         path: "module:attribute"; a class is called without arguments.
 
     Raises:

@@ -106,7 +106,7 @@ def test_export(tubeq: Command, filled: QueueManager, tmp_path: Path) -> None:
     assert "itself" in tubeq.refused("export", "tubeq.db-wal", "--force", "--format", "csv")
     assert "--format" in tubeq.refused("export", "items.xlsx")
     assert "standard output" in tubeq.refused("export", "-", "--format", "sqlite")
-    assert "no file" in tubeq.refused("export", "none/items.csv")
+    assert "not a file" in tubeq.refused("export", "none/items.csv")
     assert filled.maintenance.check() == []
 
 

@@ -150,8 +150,8 @@ def test_what_yt_dlp_takes_is_taken_as_it_takes_it(path: Path, line: str) -> Non
         (OURS.replace("TRUE", "hunter9"), "line 1: the field subdomains"),
         (f"{OURS}\x01", "line 1: the field value holds a control character"),
         ('[{"domain": ".youtube.com", "value": "hunter9"}]', "JSON; export it as cookies.txt"),
-        ("SID=hunter9; HSID=hunter9", "no cookies.txt; export it as cookies.txt"),
-        ("Set-Cookie: SID=hunter9; Domain=.youtube.com", "no cookies.txt; export it"),
+        ("SID=hunter9; HSID=hunter9", "not a cookies.txt; export it as cookies.txt"),
+        ("Set-Cookie: SID=hunter9; Domain=.youtube.com", "not a cookies.txt; export it"),
         (OTHERS, "holds no cookie of youtube.com"),
     ],
 )

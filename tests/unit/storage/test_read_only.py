@@ -164,7 +164,7 @@ def test_an_older_schema_is_refused(tmp_path):
 
 
 def test_none_is_made(tmp_path):
-    with pytest.raises(StorageError, match="no database"):
+    with pytest.raises(StorageError, match="does not exist"):
         open_storage(tmp_path / "queue.db", read_only=True)
     assert list(tmp_path.iterdir()) == []
 

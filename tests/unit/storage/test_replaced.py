@@ -231,6 +231,6 @@ def test_a_handle_that_nobody_closes_lets_go_of_a_replaced_file(path):
 def test_must_exist_creates_nothing(path):
     from tubeq.storage import open_storage
 
-    with pytest.raises(StorageError, match="no database"):
+    with pytest.raises(StorageError, match="does not exist"):
         open_storage(path, create=False)
     assert list(path.parent.iterdir()) == []

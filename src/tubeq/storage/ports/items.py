@@ -73,8 +73,8 @@ class ItemStore(Protocol):
         ...
 
     def counts_between(self, after: int, last: int) -> list[tuple[str, Count]]:
-        """The kept counts of the items with numbers after the first and up to the last, each with
-        the item's source id."""
+        """The kept counts of the items with numbers above `after`, up to `last`, each with the
+        item's source id."""
         ...
 
 

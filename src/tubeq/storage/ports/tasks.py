@@ -148,7 +148,7 @@ class Storage(Protocol):
         `error_code` selects those whose last attempt failed with it: for good, or until the retry.
 
         Raises:
-            TaskNotFound: there is no task `before`.
+            TaskNotFound: the task `before` does not exist.
         """
         ...
 
@@ -317,7 +317,7 @@ class Storage(Protocol):
         """Stored ideas in the order in which they were first stored: of one task, or of all.
 
         Raises:
-            TaskNotFound: there is no task `task_id`.
+            TaskNotFound: the task `task_id` does not exist.
         """
         ...
 

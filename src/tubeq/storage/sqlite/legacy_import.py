@@ -47,7 +47,7 @@ def import_legacy(
     if path.exists() and path.samefile(session.path):
         raise InvalidParameters(f"{path} is the queue itself: it holds its tasks already")
     if not path.is_file():
-        raise StorageError(f"{path} does not exist")
+        raise StorageError(f"{path} is not a file")
     with _said_of(path), closing(_open(path)) as old:
         old.execute("BEGIN")  # one snapshot, even if others write meanwhile
         _require_seed(old, path)

@@ -23,7 +23,7 @@ _TASKS_AT_ONCE = 25
 _ROWS_AT_ONCE = 100
 """The most rows belonging to tasks that one statement removes: some 2 ms."""
 _HELD_S = 0.002
-"""A transaction begins no further statements after so long."""
+"""After this time a transaction begins no further statements."""
 _REST_S = 0.0005
 """The pause between two transactions: so a waiting writer comes next, instead of at the end of a
 turn."""

@@ -125,7 +125,7 @@ def restore(
 def _require_places(path: Path, backup: Path) -> None:
     require_usable_place(path)
     if not backup.is_file():
-        raise InvalidParameters(f"{backup} does not exist: name a backup")
+        raise InvalidParameters(f"{backup} is not a file: name a backup")
     if path.exists() and backup.samefile(path):
         raise InvalidParameters(f"{backup} is the database itself: name a backup of it")
 

@@ -79,9 +79,7 @@ class SimulatedYouTube:
         """Environment variables that send another process here, and nowhere else."""
         proxies = {f"{scheme}_PROXY": self.proxy_url for scheme in ("HTTP", "HTTPS", "ALL")}
         variables = {**proxies, "NO_PROXY": ""}
-        lower = {
-            name.lower(): value for name, value in variables.items()
-        }  # takes precedence where it is set
+        lower = {name.lower(): value for name, value in variables.items()}  # has precedence
         return {**variables, **lower, "SSL_CERT_FILE": self.ca_file}
 
     def requests(

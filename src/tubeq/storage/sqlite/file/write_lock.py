@@ -47,7 +47,7 @@ _BACK_AT_ONCE_S = 0.0002
 _GONE_AFTER_S = 0.0005
 """How long others wait for a writer that was expected to write again at once."""
 _STARVED_AFTER_S = 0.002
-"""After so long at the front without the lock, a writer is no longer overtaken by newcomers."""
+"""After this time at the front without the lock, newcomers no longer overtake a writer."""
 _WAITING, _STARVING = 1, 2
 _FRONT_SLEEP_S = 0.0005
 _QUEUE_SLEEP_S = 0.1

@@ -69,7 +69,7 @@ WHERE parent = ? AND source_id > ? ORDER BY source_id LIMIT ?
 -- name: status_of
 SELECT status FROM task_queue WHERE id = ?
 
--- A requeued task begins anew: its finished children are let go, and stay as tasks of their own.
+-- A requeued task begins again: its finished children are unlinked, and stay as independent tasks.
 -- name: let_go_of_finished
 DELETE FROM task_child WHERE parent = :id AND EXISTS (
     SELECT 1 FROM task_queue

@@ -15,8 +15,8 @@ FROM item_fold
 -- name: last_result
 SELECT coalesce(max(id), 0) FROM results
 
--- New results, and overwritten ones. A result bears the time when it was first stored; where it was
--- overwritten, the last sign of life of its task tells when that was.
+-- New results, and overwritten ones. A result has the time when it was first stored; where it was
+-- overwritten, the last heartbeat of its task is the time of that.
 -- name: unfolded
 WITH chosen (id) AS (
     SELECT id FROM (SELECT id FROM results WHERE id > :through ORDER BY id LIMIT :limit)
@@ -52,7 +52,7 @@ UPDATE item SET source_id = ?, title = ?, description = ?, channel = ?, channel_
     uncounted = ?
 WHERE id = ?
 
--- What is most often all that is new: it spares the indexes of the rest.
+-- What is most often all that is new: the indexes of the other columns are not written.
 -- name: update_counts
 UPDATE item SET score = ?, views = ?, likes = ?, comments = ?, views_exact = ?, last_seen_at = ?,
     times_seen = ?, counted_at = ?, uncounted = ?
@@ -65,7 +65,7 @@ UPDATE item SET last_seen_at = ?, times_seen = ?, counted_at = ?, uncounted = ? 
 INSERT OR IGNORE INTO item_count (item, at, views, likes, comments, views_exact)
 VALUES (?, ?, ?, ?, ?, ?)
 
--- One that was overwritten once more since it was read stays.
+-- One that was overwritten again since it was read stays.
 -- name: forget_again
 DELETE FROM item_again WHERE result = ? AND changes = ?
 
@@ -85,8 +85,8 @@ SELECT (SELECT count(*) FROM results WHERE id > (SELECT through FROM item_fold))
         WHERE result <= (SELECT through FROM item_fold))
 
 -- Searching ----------------------------------------------------------------------------------------
--- item_search is no part of the schema: an SQLite without FTS5 could not make it. It holds no text
--- of its own, so what leaves it must be told as it was.
+-- item_search is not part of the schema: a SQLite without FTS5 could not create it. It holds no
+-- text of its own, so a deletion must give the text as it was.
 
 -- name: has_fts5
 SELECT EXISTS (SELECT 1 FROM pragma_module_list WHERE name = 'fts5')
@@ -99,7 +99,7 @@ CREATE VIRTUAL TABLE item_search USING fts5 (
     title, description, channel, handle, channel_id, content = 'item', content_rowid = 'id',
     tokenize = 'unicode61 remove_diacritics 2')
 
--- A word in the title weighs as much as ten in the description, one in the channel's name as four.
+-- A word in the title weighs as much as ten in the description, one in the channel's name as much as four.
 -- name: weigh_index
 INSERT INTO item_search (item_search, rank) VALUES ('rank', 'bm25(10.0, 1.0, 4.0)')
 
@@ -119,8 +119,8 @@ SELECT id, title, description, channel, handle, channel_id FROM item WHERE id > 
 
 -- Looking ------------------------------------------------------------------------------------------
 
--- To multiples of what a count may have been rounded, as domain/counts.py has it; of an exact one -1,
--- so that even no difference is larger.
+-- The multiple to which a count may have been rounded, as in domain/counts.py; -1 for an exact one,
+-- so that even a difference of 0 is larger.
 -- name: step_of_item
 CASE WHEN coalesce(item.views_exact, item.views < 10000) OR item.views < 1000 THEN -1
     WHEN item.views < 10000 THEN iif(item.views % 100 = 0, 100, iif(item.views % 10 = 0, 10, -1))
@@ -160,7 +160,7 @@ item.views - coalesce(
 (item.channel = :channel COLLATE NOCASE OR item.channel_id = :channel COLLATE NOCASE
  OR item.handle = :channel COLLATE NOCASE)
 
--- Of a name beyond ASCII, whose upper and lower case SQLite does not know: all spellings of it.
+-- All spellings of a name beyond ASCII, whose upper and lower case SQLite does not know.
 -- name: of_channel_spelled
 (item.channel IN (SELECT value FROM json_each(:spellings))
  OR item.handle IN (SELECT value FROM json_each(:spellings)))
@@ -177,16 +177,16 @@ WITH found AS (
 SELECT channel FROM found WHERE channel IS NOT NULL
 UNION SELECT handle FROM found WHERE handle IS NOT NULL
 
--- Candidates, so that not every item need be looked at: the index takes half the time, and a third
--- of the space, of three ordinary ones on these columns.
+-- Candidates, so that not every item must be read: the index takes half the time, and a third of
+-- the space, of three ordinary ones on these columns.
 -- name: maybe_of_channel
 item.id IN (SELECT rowid FROM item_search WHERE item_search MATCH :channel_words)
 
 -- name: found
 item.id IN (SELECT rowid FROM item_search WHERE item_search MATCH :search)
 
--- Those that were seen more than once, and counted in the period, or so shortly before it that a
--- change within it waits for its hour: all others have gained nothing that is known.
+-- Items that were seen more than once, and counted in the period, or so shortly before it that a
+-- change within it is not kept yet: no growth is known of the others.
 -- name: moved
 item.times_seen > 1 AND item.id IN (SELECT item FROM item_count WHERE at >= :counted_since)
 

@@ -42,14 +42,14 @@ WHERE permit_id = ?
 -- name: delete_slot
 DELETE FROM limit_permit WHERE permit_id = ?
 
--- As Lease.has_ended has it; see $has_expired of queries.sql.
+-- As in Lease.has_ended; see $has_expired of queries.sql.
 -- name: delete_expired_slots
 DELETE FROM limit_permit WHERE
 CASE WHEN (boot & 0xFFFFFFFF) = (:boot & 0xFFFFFFFF) THEN ends_uptime_s <= :uptime_s
      WHEN (boot >> 32) = (:boot >> 32) THEN 1
      ELSE expires_at <= :now END
 
--- A slot that has expired, and that nobody has deleted yet, was given to nobody else either.
+-- A slot that has expired, but is not deleted yet, was not given to another holder either.
 -- name: extend_slots
 UPDATE limit_permit SET lease_s = :lease_s, expires_at = :expires_at, boot = :boot,
     ends_uptime_s = :ends_uptime_s

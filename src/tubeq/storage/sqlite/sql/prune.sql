@@ -1,4 +1,4 @@
--- Removing old tasks. Whatever belongs to one of them goes a bounded number of rows at a time, the
+-- Removing old tasks. The rows that belong to one are removed in bounded numbers, the
 -- task itself last. "$before" and the like are bound by name; ":tasks" and ":ids" are JSON arrays.
 
 -- A child is kept while its parent is not finished, a parent while one of its children is not. So is
@@ -33,7 +33,7 @@ ORDER BY id
 -- name: some_results
 SELECT id FROM results WHERE task_id IN (SELECT value FROM json_each(:tasks)) LIMIT :limit
 
--- Whether the catalogue knows each of these results as it is now.
+-- Whether each of these results is folded as it is now.
 -- name: is_any_unfolded
 SELECT EXISTS (SELECT 1 FROM json_each(:ids) WHERE value > (SELECT through FROM item_fold))
     OR EXISTS (SELECT 1 FROM item_again WHERE result IN (SELECT value FROM json_each(:ids)))

@@ -10,8 +10,8 @@ retry_count, crash_count, error_code, error_message, result, idempotency_key
 result_id, task_id, source_id, title, description, score, url, views, duration_s, published_at,
 extra, created_at
 
--- The row id finds the row, the token tells the claim. The task's own id is for a database that was
--- restored: what was created there since may have the row id, and token, of a task that is lost.
+-- The row id finds the row, the token identifies the claim. The task's own id is for a restored
+-- database: a task created there since may have the row id, and token, of a task that was lost.
 -- name: held
 id = :id AND claim_token = :token AND task_id = :task_id AND status IN ('CLAIMED', 'RUNNING')
 
@@ -34,8 +34,8 @@ INSERT INTO task_queue
     (task_id, task_type, parameters, priority, created_at, run_after, scheduled, idempotency_key)
 VALUES $task_values
 
--- Due at once and without a key, as most are. Every value less to bind counts, NULLs most of all:
--- Python's sqlite3 asks its adapters about each.
+-- Due at once and without a key, as most are. Binding fewer values saves time, NULLs most of all:
+-- Python's sqlite3 calls its adapters for each.
 -- name: due_values
 (?, ?, ?, ?, ?)
 
@@ -75,7 +75,7 @@ SELECT event, at, worker_id, claim_token, detail FROM task_history
 WHERE task = :id ORDER BY part, position
 
 -- Claiming ----------------------------------------------------------------------------------------
--- The quickest path of all: its parameters are bound by position.
+-- The most frequent path: its parameters are bound by position.
 
 -- name: pick_lifo
 SELECT id FROM task_queue WHERE queue_key = ? ORDER BY id DESC LIMIT ?
@@ -83,7 +83,7 @@ SELECT id FROM task_queue WHERE queue_key = ? ORDER BY id DESC LIMIT ?
 -- name: pick_fifo
 SELECT id FROM task_queue WHERE queue_key = ? ORDER BY id LIMIT ?
 
--- Tasks of priority 0 are not in the index of this one: when it yields none, pick_fifo follows.
+-- Tasks of priority 0 are not in its index: when it finds none, pick_fifo follows.
 -- name: pick_prioritised
 SELECT id FROM task_queue
 WHERE task_type = ? AND status = 'QUEUED' AND scheduled = 0 AND priority > 0
@@ -102,7 +102,7 @@ SELECT (SELECT id FROM task_queue WHERE queue_key = :task_type ORDER BY id LIMIT
 -- name: neighbours
 SELECT id, priority FROM task_queue WHERE queue_key = ? AND id >= ? ORDER BY id LIMIT ?
 
--- Two, as Python's sqlite3 takes longer to bind a NULL, or an enum's member, than SQLite to read it.
+-- Two statements, as binding a NULL or an enum member in Python takes longer than reading it.
 -- name: change_to_claimed
 UPDATE task_queue SET
     status = 'CLAIMED', worker_id = ?, claimed_at = ?, started_at = NULL, last_heartbeat = ?,
@@ -149,8 +149,8 @@ SELECT EXISTS (SELECT 1 FROM task_queue WHERE queue_key = :task_type)
                  AND run_after <= :now)
     OR EXISTS (SELECT 1 FROM task_queue WHERE run_after_set_at > :now)
 
--- What a clock that was ahead let become due, and is not: first the one that was claimed, then all
--- of the type.
+-- Tasks that a clock that was ahead made due too early: first the claimed one, then all of the
+-- type.
 -- name: put_back
 UPDATE task_queue SET $back_to_queue, scheduled = 1 WHERE $held
 
@@ -182,7 +182,7 @@ UPDATE task_queue SET last_heartbeat = :now, lease_expires_at = :expires_at, boo
     lease_ends_uptime_s = :ends_uptime_s
 WHERE $held RETURNING cancel_requested
 
--- Like a claim it is on every task's path, and bound by position.
+-- Like a claim, it is executed for every task, and bound by position.
 -- name: complete
 UPDATE task_queue SET status = 'COMPLETED', completed_at = ?, lease_expires_at = NULL,
     result = ?, error_code = NULL, error_message = NULL
@@ -221,7 +221,7 @@ ON CONFLICT (task_id, source_id, copy) DO UPDATE SET
     published_at = excluded.published_at, extra = excluded.extra
 
 -- History -----------------------------------------------------------------------------------------
--- Before a transition overwrites what the row bears of an attempt, these copy it.
+-- Before a transition overwrites the data of an attempt in the row, these copy them.
 
 -- name: archive_attempt
 INSERT INTO task_event (task, event, at, worker_id, claim_token, detail)
@@ -234,7 +234,7 @@ VALUES (:id, :event, :at, :worker_id, :token, :message)
 
 -- Housekeeping ------------------------------------------------------------------------------------
 
--- Skips from one key of the index to the next, so that its cost is that of the number of keys.
+-- Skips from one key of the index to the next, so that its cost grows with the number of keys.
 -- name: queue_keys
 WITH RECURSIVE keys (queue_key) AS (
     SELECT (SELECT min(queue_key) FROM task_queue WHERE queue_key IS NOT NULL)
@@ -243,9 +243,9 @@ WITH RECURSIVE keys (queue_key) AS (
     FROM keys WHERE keys.queue_key IS NOT NULL)
 SELECT queue_key FROM keys WHERE queue_key IS NOT NULL
 
--- One statement, and so one moment: a task that is due, held or scheduled is never between two
--- answers. Keys of held tasks end in '~'; each scheduled type comes with its first time of all and
--- its first to come.
+-- One statement, and so one snapshot: a task that changes its state is not missed. Keys of held
+-- tasks end in '~'; each scheduled type is returned with its earliest time of all and its earliest
+-- time in the future.
 -- name: open_types
 WITH RECURSIVE scheduled_types (task_type) AS (
     SELECT (SELECT min(task_type) FROM task_queue WHERE status = 'QUEUED' AND scheduled = 1)
@@ -269,14 +269,14 @@ SELECT (SELECT count(*) FROM task_queue WHERE queue_key = :task_type)
        count(*) FILTER (WHERE run_after > :now)
 FROM task_queue WHERE status = 'QUEUED' AND scheduled = 1 AND task_type = :task_type
 
--- As Lease.has_ended has it: in the same boot the monotonic clock decides, of an earlier boot of the
--- same host nothing runs any more, for the rest there is the wall clock.
+-- As in Lease.has_ended: in the same boot the monotonic clock decides, processes of an earlier boot
+-- of the same host no longer run, for others the wall clock decides.
 -- name: has_expired
 CASE WHEN (boot & 0xFFFFFFFF) = (:boot & 0xFFFFFFFF) THEN lease_ends_uptime_s <= :uptime_s
      WHEN (boot >> 32) = (:boot >> 32) THEN 1
      ELSE lease_expires_at <= :now END
 
--- Set later than now, by a clock that was wrong, and no monotonic clock to go by.
+-- Set later than now, by a clock that was wrong, and without a monotonic clock to use.
 -- name: is_out_of_time
 (last_heartbeat > :now
  AND NOT coalesce((boot & 0xFFFFFFFF) = (:boot & 0xFFFFFFFF) OR (boot >> 32) = (:boot >> 32), 0))

@@ -1,4 +1,4 @@
--- Statements that read the database which is replaced, and that prepare the copy of a backup.
+-- Statements that read the replaced database, and that prepare the copy of a backup.
 
 -- name: application_id
 PRAGMA application_id
@@ -16,7 +16,7 @@ UPDATE worker SET stop_requested = 1
 -- name: held
 SELECT task_id FROM task_queue WHERE status IN ('CLAIMED', 'RUNNING') ORDER BY id
 
--- Whoever held something when the backup was taken does so no more.
+-- What was held when the backup was taken is released.
 -- name: raise_tokens
 UPDATE task_queue SET claim_token = :token
 

@@ -1,8 +1,8 @@
--- Statements that take over the tables of an older program: `tasks`, `results` and counts read its
+-- Statements that import the tables of an older program: `tasks`, `results` and counts read its
 -- file, the others work on the queue.
 
--- Those without a time come first, as when a database is adopted in place. A row without an id gets
--- one from what else it holds, so that must not depend on when it is read.
+-- Rows without a time come first, as when a database is converted in place. A row without an id gets
+-- one from its other columns, so that it does not depend on when it is read.
 -- name: tasks
 SELECT task_id, coalesce(task_type, ''), coalesce(parameters, '{}'),
     upper(coalesce(status, 'QUEUED')), coalesce(priority, 0),
