@@ -119,8 +119,9 @@ def _numbers(function: Any) -> set[str]:
     return {each.name for each in parameters if {"int", "float"} & _words(each.annotation)}
 
 
-def _words(annotation: str) -> set[str]:
-    return {word.strip() for word in str(annotation).split("|")}
+def _words(annotation: Any) -> set[str]:
+    name = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    return {word.strip() for word in name.split("|")}
 
 
 def test_no_number_of_the_queue_is_forgotten(queue: QueueManager) -> None:
