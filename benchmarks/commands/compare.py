@@ -257,8 +257,8 @@ def working_folder(folder: Path | None) -> Iterator[Path]:
     """A folder for databases, removed at the end.
 
     In memory where there is room, because a gate measures the code: on a disk that takes 5 ms to
-        sync, a 10 % change of the code's own time would not show. How often it syncs is counted
-        exactly instead.
+    sync, a 10 % change of the code's own time would not show. How often it syncs is counted
+    exactly instead.
     """
     in_memory = os.access(MEMORY_FOLDER, os.W_OK) and (
         shutil.disk_usage(MEMORY_FOLDER).free > _ROOM_BYTES

@@ -1,8 +1,8 @@
 """The interface of a queue that is compared: one small class for each queue, in this folder.
 
 Each module is imported twice: by the command, which reads its requirements and title, and by the
-    process that measures it, in an environment of its own. So packages are imported when the queue
-    is
+process that measures it, in an environment of its own. So packages are imported when the queue
+is
 opened, never when the module is.
 """
 

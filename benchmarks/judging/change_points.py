@@ -9,10 +9,10 @@ noise of the series is taken from the differences of neighbours (a step does not
 the records' own intervals, and a record whose interval is wide weighs less. A single record is a
 level only where it is about five deviations off at an end, seven between others. Levels that
 differ by less than `SMALLEST` are joined: changes that the proof of the history
-    (proving/history_proof.py) does not show to be detectable are not reported.
+(proving/history_proof.py) does not show to be detectable are not reported.
 
 A change has a range, last good..first bad: all pairs of packages between which the change may be
-    (the cost of moving the cut there is below `_RANGE_COST`), gaps of the history included.
+(the cost of moving the cut there is below `_RANGE_COST`), gaps of the history included.
 """
 
 from __future__ import annotations

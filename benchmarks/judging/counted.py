@@ -1,8 +1,8 @@
 """Counting both sides: instructions and counters of many workloads, one workload for each core.
 
 Both sides of a workload are counted in one folder, one after the other: paths affect the number of
-    instructions. Load does not, so that all cores may count. One hash seed is enough where the
-    sides agree; where they differ, five are more exact.
+instructions. Load does not, so that all cores may count. One hash seed is enough where the
+sides agree; where they differ, five are more exact.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Measures the history itself: how often it finds a planted step, or a step where there is none.
 
 From a pool of records of one package, with a plant and without, histories are drawn: the pool, in
-    the order in which it was measured, is cut into blocks of neighbours, and blocks are drawn
-    without replacement, so that correlation between neighbours (a phase of load) is preserved (the
-    block bootstrap;
+the order in which it was measured, is cut into blocks of neighbours, and blocks are drawn
+without replacement, so that correlation between neighbours (a phase of load) is preserved (the
+block bootstrap;
 Künsch 1989, "The jackknife and the bootstrap for general stationary observations"). A history with
 a step has records without the plant, then with it.
 

@@ -1,8 +1,8 @@
 """Changes planted into copies of the package, so that the gate's own errors can be counted.
 
 A plant edits the text of a copied package. It must apply: where the sources have changed, it raises
-    an error rather than plant nothing. Slow-downs are a share of the time of the call itself, by
-    spinning, so the share is the same on every machine.
+an error rather than plant nothing. Slow-downs are a share of the time of the call itself, by
+spinning, so the share is the same on every machine.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Scraping with real yt-dlp over real sockets and TLS, from the simulated YouTube.
 
 Its server is a thread of this process, so its work is part of the figures: they show changes of the
-    plugin, not its share. `channel-scrape` asks for one page of a channel. `listing` streams
+plugin, not its share. `channel-scrape` asks for one page of a channel. `listing` streams
 a channel through a worker into SQLite, with a task for each video. `enriching` processes such
 tasks, at 100 ms a request, with eight workers: as processes, and as threads of one.
 `classification` requests unavailable videos, for each known reason. They count requests, too: these
-    are the load on the source, and what it throttles.
+are the load on the source, and what it throttles.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """The circuit breaker of a key: a pause for all workers after the site said "too many requests".
 
 While CLOSED, tasks go through: then there is no Breaker. While OPEN, nothing goes through until the
-    pause is over. Then exactly one task goes through as the probe (PROBING): its success closes the
-    breaker, its
+pause is over. Then exactly one task goes through as the probe (PROBING): its success closes the
+breaker, its
 failure opens it again for twice as long, and where it ends without a statement about the site, the
 next task is the probe. A probe belongs to a holder for as long as its lease, so that a dead worker
-    delays tasks no longer than that. All of it is pure: storages keep the values, and change them
-    in one
+delays tasks no longer than that. All of it is pure: storages keep the values, and change them
+in one
 transaction. (M. Nygard, "Release It!", 2007, describes the pattern.)
 """
 

@@ -1,16 +1,16 @@
 """Items: what the results of many tasks say about the same thing, such as a video.
 
 Every stored result is a *sighting*. `merged` gives what is known after one more of them, and
-    `known_from` after the first: the only copy of these rules.
+`known_from` after the first: the only copy of these rules.
 
 A sighting may know less than an earlier one (a listing has no description and rounds its counts),
 so a known value is never replaced by an empty one, nor by a less precise form of itself. A sighting
 that is older than what is known only fills gaps.
 
 Nor do placeholders count, where YouTube hides, removes or translates a value: a title such as
-    "[Private video]" or a count of 0 replaces nothing, nor does a listing's title or time, which
-    may be translated or rounded, replace that of the video's own page; and a channel's title, id
-    and handle go together.
+"[Private video]" or a count of 0 replaces nothing, nor does a listing's title or time, which
+may be translated or rounded, replace that of the video's own page; and a channel's title, id
+and handle go together.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """When a lease, or a delay, has ended, even if clocks were wrong.
 
 A deadline is stored with the time at which it was set. Where that is later than now, the clock was
-    wrong, then or now: the deadline was meant relative to the time at which it was set, and its
-    seconds begin now. A date that a user gave is not such a deadline and stays.
+wrong, then or now: the deadline was meant relative to the time at which it was set, and its
+seconds begin now. A date that a user gave is not such a deadline and stays.
 
 A lease also stores when it ends by the monotonic clock, and in which boot. A process of the same
 boot uses that alone: no jump of the wall clock ends a lease that is renewed, or lengthens one that

@@ -84,7 +84,7 @@ class Task(Columns, _TaskColumns):
     """One task as it was when it was read: a snapshot, never refreshed.
 
     Fields read as attributes or as columns: `task.status`, `task["status"]`. Fields that end in
-        `_at` are UTC "YYYY-MM-DD HH:MM:SS.ffffff"; `run_after`, `last_heartbeat` and
+    `_at` are UTC "YYYY-MM-DD HH:MM:SS.ffffff"; `run_after`, `last_heartbeat` and
     `lease_expires_at` are epoch seconds, as the table stores them. `task.time("run_after")` and
     `task.time("created_at")` are datetimes.
     """

@@ -79,7 +79,7 @@ def next_wait_s(waits: int, asked_s: float, *, grows: bool = True) -> float | No
     """How long to wait after another "not yet" without a date; None once there were too many.
 
     Each wait is twice as long as the last one, up to a day: most waits are short, and a site should
-        not be asked every minute for a month.
+    not be asked every minute for a month.
 
     Args:
         waits: how often the task was deferred before, in a row.

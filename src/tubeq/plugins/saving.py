@@ -49,7 +49,7 @@ def save(
     transaction.
 
     Ideas are stored, and child tasks created, once per `source_id`, whichever attempt saves them.
-        Saving counts as a heartbeat: the task's time limit starts again, and if anything was new,
+    Saving counts as a heartbeat: the task's time limit starts again, and if anything was new,
     so do its counts of failures. Outside a worker it does nothing.
 
     Args:

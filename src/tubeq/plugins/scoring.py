@@ -51,7 +51,7 @@ def standard(facts: VideoFacts) -> float:
     unknown, makes 100 points.
 
     Where likes or comments are known, they make 8 of these: *engagement* is their position between
-        1 and 100 likes in a thousand views, on a logarithmic scale, and between 1 and 100
+    1 and 100 likes in a thousand views, on a logarithmic scale, and between 1 and 100
     comments in ten thousand; the mean where both are known. Unknown values do not lower the score.
     It is at most 8 points, since more views with the same likes also mean less engagement, which
     must not outweigh what they add to reach.

@@ -10,10 +10,10 @@
 [('create_task', 'ok')]
 
 Without subscribers it costs nothing: the first subscriber replaces the verbs in their classes by
-    functions that measure them, and when the last one unsubscribes, they are restored. So a bound
-    method that was looked up before is not measured. A subscriber gets the events of all queues of
-    its process, in the thread that called the verb, after the call: an exception of a subscriber is
-    logged, once, and otherwise ignored.
+functions that measure them, and when the last one unsubscribes, they are restored. So a bound
+method that was looked up before is not measured. A subscriber gets the events of all queues of
+its process, in the thread that called the verb, after the call: an exception of a subscriber is
+logged, once, and otherwise ignored.
 """
 
 from __future__ import annotations

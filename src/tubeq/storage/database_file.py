@@ -4,7 +4,7 @@ A database has one name for all who use it: the real path, links resolved, at th
 Its side files (`-wal`, `-shm`, `-lock`, `-wake`) are in the same folder, as SQLite's own are.
 
 A handle is bound to open files, but its path can come to lead to other files: a backup is moved
-    over the
+over the
 database, a link is changed, the database or its log is deleted. What the handle then writes goes to
 a file that no process will ever open again. So a handle compares the inode numbers periodically.
 
@@ -91,7 +91,7 @@ class OpenedFiles:
     """The files of a database as a handle opened them.
 
     Never opens one of them: closing a database file in this process would drop the locks of every
-        SQLite connection that the process has to it.
+    SQLite connection that the process has to it.
 
     Args:
         name: the path as it was given, absolute: a link that is changed changes what it means.

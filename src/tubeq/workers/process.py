@@ -126,7 +126,7 @@ def _without_main() -> Iterator[None]:
     """Hide the program's `__main__` while a process is started.
 
     spawn imports it again in the new process: the command line, or a user's script that starts
-        workers at its top level. A worker does not need it.
+    workers at its top level. A worker does not need it.
     """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = types.ModuleType("__main__")

@@ -1,7 +1,7 @@
 """A process of workers under a Runner: `work` is what it runs.
 
 It takes its orders from a pipe: STOP, HURRY, or end of file, which means that the supervisor died.
-    Signals of the terminal reach it too; it leaves them to the supervisor.
+Signals of the terminal reach it too; it leaves them to the supervisor.
 """
 
 from __future__ import annotations

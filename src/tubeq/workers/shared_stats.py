@@ -1,7 +1,7 @@
 """The few numbers that a worker's process shares with its supervisor.
 
 They are in shared memory, without a lock: only the worker writes, each number is written
-    atomically, and the numbers of a worker that hangs or was killed can still be read.
+atomically, and the numbers of a worker that hangs or was killed can still be read.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 An attempt is asked to end for a `Reason`; a cooperative plugin then raises out of `check_stop()`.
 One that does not is given a grace, after which the watch records the outcome itself, fenced by the
 claim token, and, where the process belongs to a Runner, ends the process. Outcome first, process
-    second: the task always has an owner.
+second: the task always has an owner.
 """
 
 from __future__ import annotations

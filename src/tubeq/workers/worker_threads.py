@@ -2,7 +2,7 @@
 
 Waiting for the network needs no process of its own: eight threads wait as well as eight processes,
 with an eighth of the memory. They share the plugin and the database handle, and nothing else: each
-    claims, heartbeats and times out like a single worker.
+claims, heartbeats and times out like a single worker.
 
 But a thread cannot be killed. When a plugin hangs, its watch records its task's outcome as usual,
 fenced. Then the others finish their tasks, or hand them back after their grace, and the process

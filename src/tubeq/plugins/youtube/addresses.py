@@ -1,8 +1,8 @@
 """What an address, an id or a handle names on YouTube, in every form in which people copy one.
 
 Nothing is fetched, and only the names in the text are kept: other hosts, user names, ports and
-    other schemes are not accepted. If it names nothing that can be scraped, the result has a
-    reason.
+other schemes are not accepted. If it names nothing that can be scraped, the result has a
+reason.
 """
 
 from __future__ import annotations

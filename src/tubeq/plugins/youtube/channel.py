@@ -1,7 +1,7 @@
 """Task type `youtube_channel`: the newest videos, shorts or streams of a channel as ideas.
 
 One flat listing: 1 request for each 30 videos, and 1 more where an attempt continues an earlier
-    one's. It has rounded view counts and ages such as
+one's. It has rounded view counts and ages such as
 "3 weeks ago", but no likes, tags or exact dates; of shorts, neither ages nor lengths.
 """
 

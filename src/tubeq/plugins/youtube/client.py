@@ -1,8 +1,8 @@
 """YouTube through yt-dlp. No other module imports yt_dlp, and this one only when it is used.
 
 A call goes through these steps: take this thread's YoutubeDL, let it fetch only the pages that hold
-    the wanted videos, stop early when the task is to stop, and translate errors into tubeq's
-    (`youtube.errors`).
+the wanted videos, stop early when the task is to stop, and translate errors into tubeq's
+(`youtube.errors`).
 """
 
 from __future__ import annotations
@@ -267,7 +267,7 @@ class _Client:
 
     It is kept from one call to the next, as reading the system's certificates takes longer than a
     small listing, and as it holds connections and cookies. After an error it is dropped: its
-        cookies may be flagged as a bot's, its connections broken.
+    cookies may be flagged as a bot's, its connections broken.
 
     It is yt-dlp's logger as well, and so is called before every request: an opportunity to stop.
     """

@@ -1,8 +1,8 @@
 """A file with cookies, with which YouTube treats a scraper as a user who is logged in.
 
 It is read, never written: yt-dlp is given a copy in memory, as it would save the cookies that
-    YouTube sets. Only YouTube's cookies are taken and checked: a browser exports those of every
-    site, and errors in the others do not matter here. No message repeats a line of it.
+YouTube sets. Only YouTube's cookies are taken and checked: a browser exports those of every
+site, and errors in the others do not matter here. No message repeats a line of it.
 """
 
 from __future__ import annotations

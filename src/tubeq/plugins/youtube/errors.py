@@ -21,7 +21,7 @@ class _Rule(NamedTuple):
     """An error has the `code` when its chain contains one of the `kinds`, or its text matches.
 
     `retry_s` is the wait before the next attempt: 0 leaves it to the retry policy, None means no
-        further attempt.
+    further attempt.
     """
 
     code: str

@@ -2,8 +2,8 @@
 
 A short one is fetched whole, and returned. A long one, or one whose videos are to be enriched,
 streams: page by page its ideas are saved, and with them a child task for each video, which adds
-    what only the video's own page has. Memory stays bounded, and what was saved stays: the next
-    attempt requests the first page, and continues with the page at which the last one stopped.
+what only the video's own page has. Memory stays bounded, and what was saved stays: the next
+attempt requests the first page, and continues with the page at which the last one stopped.
 """
 
 from __future__ import annotations

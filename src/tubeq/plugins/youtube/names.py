@@ -1,7 +1,7 @@
 """YouTube's names as parameters: of channels, playlists, videos and searches.
 
 What a reader returns is built here, from a name that it recognised: an address from a user is never
-    fetched. A name of another kind is refused with the command that takes it.
+fetched. A name of another kind is refused with the command that takes it.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def is_youtube(url: str) -> bool:
     """Whether a request may go there: to one of YouTube's own hosts that show pages, by https.
 
     Nothing is parsed: after the scheme must come exactly one of a few hosts, so that no two
-        libraries can read different hosts from it.
+    libraries can read different hosts from it.
     """
     return _YOUTUBE.fullmatch(url) is not None
 

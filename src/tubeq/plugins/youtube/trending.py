@@ -1,7 +1,7 @@
 """Task type `youtube_trending`: a feed that YouTube removed, and a substitute for it.
 
 The substitute is a search for what was published this week, the most viewed first. YouTube only
-    searches for words, so it needs a subject: `query`.
+searches for words, so it needs a subject: `query`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The reference model: every promise of the port in plain dictionaries under one lock.
 
 Made to be obviously correct, not fast: the contract suite and the stateful test compare the other
-    back ends with it, the lab uses it as the reference, and ":memory:" queues are kept in it.
+back ends with it, the lab uses it as the reference, and ":memory:" queues are kept in it.
 """
 
 from __future__ import annotations

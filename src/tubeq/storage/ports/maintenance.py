@@ -67,8 +67,8 @@ class Maintenance(Protocol):
         it once more, and a parent with an unfinished child. What the results say stays in `items`.
 
         Other writers wait for milliseconds at most, so the rows of one task may be deleted in
-            several transactions, the task itself last: meanwhile, a task may be seen without its
-            results.
+        several transactions, the task itself last: meanwhile, a task may be seen without its
+        results.
         """
         ...
 

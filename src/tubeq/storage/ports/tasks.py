@@ -228,8 +228,8 @@ class Storage(Protocol):
         """An attempt failed: FAILED, or QUEUED again where `retry_at` (epoch seconds) is given.
 
         `counted` adds one to `retry_count`: permanent errors are not counted, nor is "not yet".
-            With `deferred` the history says deferred instead of retried. With `dated`, `retry_at`
-            is a date
+        With `deferred` the history says deferred instead of retried. With `dated`, `retry_at`
+        is a date
         that was given, such as a premiere's, and not a delay that begins now. A `retry_at` that has
         passed makes the task claimable at once. A failure where a cancel was asked for ends
         CANCELLED instead of being retried. Durable like `complete`.
@@ -296,7 +296,7 @@ class Storage(Protocol):
         """An administrator's unfenced transition, checked against TRANSITIONS.
 
         To CLAIMED raises the token and starts a lease, as a claim does: the previous holder loses
-            it.
+        it.
 
         Raises:
             TaskNotFound: there is no such task.

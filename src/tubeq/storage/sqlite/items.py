@@ -1,9 +1,9 @@
 """The catalogue of items on SQLite. The statements are in sql/items.sql.
 
 Folding reads a batch of results and the items they belong to without a lock, computes the new
-    items, and writes them under the write lock if the generation is still the one it began with:
-    every fold raises it, and so does a transaction that deletes the newest result. Otherwise it
-    begins again.
+items, and writes them under the write lock if the generation is still the one it began with:
+every fold raises it, and so does a transaction that deletes the newest result. Otherwise it
+begins again.
 """
 
 from __future__ import annotations

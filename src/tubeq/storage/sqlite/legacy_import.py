@@ -1,8 +1,8 @@
 """Importing tasks and results of another file with the two tables of the original specification.
 
 The old file is only read. Rows that were imported before are not imported again: tasks are
-    identified by their ids, results by their task, their source id and their number among
-    duplicates. (A file that is to become the queue itself is simply opened: see migrate.py.)
+identified by their ids, results by their task, their source id and their number among
+duplicates. (A file that is to become the queue itself is simply opened: see migrate.py.)
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def import_legacy(
     """Import what the file at `path` holds, in short transactions.
 
     Tasks that the old program had claimed or was running get an expired lease, so that the next
-        sweep requeues them: end the old program first. If the import is killed half way, start it
-        again.
+    sweep requeues them: end the old program first. If the import is killed half way, start it
+    again.
 
     Args:
         durable: all is on disk when this returns.

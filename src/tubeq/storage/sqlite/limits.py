@@ -1,8 +1,8 @@
 """Limits on SQLite: what `ports.limits` promises. The statements are in sql/limits.sql.
 
 Every decision is made by the pure functions of the domain, on what was read inside the transaction
-    that stores its outcome: BEGIN IMMEDIATE, and the time is read after it, so that no process
-    decides on a state, or a time, that another process has made stale.
+that stores its outcome: BEGIN IMMEDIATE, and the time is read after it, so that no process
+decides on a state, or a time, that another process has made stale.
 """
 
 from __future__ import annotations

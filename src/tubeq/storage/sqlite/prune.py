@@ -1,8 +1,8 @@
 """Removing old tasks from SQLite while workers go on, with as little effect on them as possible.
 
 A transaction ends after some milliseconds, however much there is to remove: the rows of a task with
-    many results are removed in several transactions, the task itself last. After a kill in between,
-    the next prune finds the task again. The statements are in sql/prune.sql.
+many results are removed in several transactions, the task itself last. After a kill in between,
+the next prune finds the task again. The statements are in sql/prune.sql.
 """
 
 from __future__ import annotations

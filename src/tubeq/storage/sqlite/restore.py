@@ -4,9 +4,9 @@ All is prepared in a copy in the database's folder, `<database>.restoring`: it i
 and made ready. Only then is the database changed: see replace.py.
 
 A restored database must not accept what was claimed before. Its claim tokens continue above all
-    that were ever issued: above those of the replaced file and of the backup, by a random step.
-    Neither file may contain the highest, since rows are pruned, and the replaced file may be
-    unreadable; and the same backup, restored twice, must not issue the same tokens twice.
+that were ever issued: above those of the replaced file and of the backup, by a random step.
+Neither file may contain the highest, since rows are pruned, and the replaced file may be
+unreadable; and the same backup, restored twice, must not issue the same tokens twice.
 """
 
 from __future__ import annotations

@@ -137,7 +137,7 @@ class Session:
         changed.
 
         It is as safe as with BEGIN IMMEDIATE and COMMIT around it: SQLite takes the write lock
-            before it reads anything. Without them, a claim takes a tenth less time.
+        before it reads anything. Without them, a claim takes a tenth less time.
 
         Raises:
             StorageError: a subclass of it.

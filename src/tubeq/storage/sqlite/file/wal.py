@@ -42,11 +42,11 @@ class WalSync:
     the next sync (group commit: D. DeWitt et al., "Implementation techniques for main memory
     database systems", SIGMOD 1984). Syncs are numbered in shared memory as they begin and as they
     end: one that began after a commit covers it. A sync of a killed process never ends, which
-        affects no other.
+    affects no other.
 
     The log's file is the same for as long as a connection of this process is open, since only the
     last connection to close deletes it. It has no locks, so opening it here is safe. It is opened
-        with the database: after a commit it would be too late to find that it cannot be opened.
+    with the database: after a commit it would be too late to find that it cannot be opened.
 
     Raises:
         OSError: the log cannot be opened.

@@ -3,7 +3,7 @@
 SQLite lets waiting writers sleep for up to 100 ms at a time, so under load some wait for a second
 while others write. Here a writer tries SQLite's lock once, and queues if another writer has it.
 Correctness never depends on the queue: SQLite's lock alone serializes writers, and other programs
-    take only that lock.
+take only that lock.
 
 The writer at the front of the queue (it holds a lock on the front byte of a side file) sleeps until
 the last writer wakes it; the others sleep until the front is free. A writer that has the lock may
@@ -11,7 +11,7 @@ take it again and again for the length of a turn, since handing the lock on cost
 writes (two context switches, and SQLite's page cache); then it must queue. So no wait is longer
 than one turn for each competitor. A newcomer, which did not write just before, tries the lock
 first: it is done before a sleeper is awake, and if it had to queue, every write would have to wake
-    a sleeper (a lock convoy). Only where the writer at the front starves must newcomers
+a sleeper (a lock convoy). Only where the writer at the front starves must newcomers
 queue as well; that is the rule of Go's sync.Mutex.
 
 Every sleep has a timeout, so a lost wake-up (its process was killed) costs milliseconds. A stopped
