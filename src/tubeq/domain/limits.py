@@ -151,9 +151,6 @@ class Slot(NamedTuple):
     expires_at: float
 
 
-Permit = Slot  # its old name: for the command line
-
-
 class Grant(NamedTuple):
     """What `take` gave: the ids of the slots to be released; none where the keys have no limit, or
     only a rate."""
