@@ -26,11 +26,7 @@ COMMANDS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse the command line and carry it out.
-
-    Returns:
-        The exit code, see common/exits.py: that of every command, and of whatever goes wrong.
-    """
+    """Parse the command line and carry it out; the exit code, see common/exits.py."""
     return guarded(lambda: _carry_out(arguments))
 
 

@@ -1,5 +1,5 @@
 """What the pytest-benchmark suites share: the workloads as parameters, percentiles and counters
-beside pytest-benchmark's own figures, in its saved JSON (`extra_info`) and in a table of their own.
+added to pytest-benchmark's figures, in its saved JSON (`extra_info`) and in a table of their own.
 
     pytest benchmarks                                     # smoke sizes
     pytest benchmarks --lab-profile regular --benchmark-save base
@@ -30,16 +30,13 @@ _COLUMNS = ("p50_ms", "p90_ms", "p95_ms", "p99_ms", "max_ms", "throughput_per_s"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How large the workloads are."""
-    parser.addoption(
-        "--lab-profile",
-        choices=[str(profile) for profile in Profile],
-        default=str(Profile.SMOKE),
-        help="how much of each workload is run by the pytest-benchmark suites",
-    )
+    profiles = [str(profile) for profile in Profile]
+    what = "how much of each workload is run by the pytest-benchmark suites"
+    parser.addoption("--lab-profile", choices=profiles, default=str(Profile.SMOKE), help=what)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that asks for a `workload` gets those that its module has chosen, in turn."""
+    """A test that asks for a `workload` gets those that its module has chosen."""
     if "workload" in metafunc.fixturenames:
         workloads = [each for each in all_workloads().values() if metafunc.module.wants(each)]
         metafunc.parametrize("workload", workloads, ids=[each.name for each in workloads])
@@ -83,11 +80,8 @@ def bench(request: pytest.FixtureRequest, workload: Workload, calls_a_round: int
 
         try:
             workload.run(state, warm_up_calls(workload.calls[profile]))
-            benchmark.pedantic(
-                lambda: parts.append(workload.work(state, calls_a_round)),
-                setup=restore,
-                rounds=rounds,
-            )
+            run = lambda: parts.append(workload.work(state, calls_a_round))  # noqa: E731
+            benchmark.pedantic(run, setup=restore, rounds=rounds)
             workload.restore(state, used)
             workload.check(state)
         finally:
@@ -101,11 +95,9 @@ def bench(request: pytest.FixtureRequest, workload: Workload, calls_a_round: int
 
 def _extra_info(workload: Workload, profile: Profile, sample: Sample) -> dict[str, Any]:
     info: dict[str, Any] = {
-        "workload": workload.name,
-        "profile": str(profile),
-        "machine": machine_name(),
+        "workload": workload.name, "profile": str(profile), "machine": machine_name(),
         "calls": len(sample.latencies_s),
-    }
+    }  # fmt: skip
     for name, each in latency_metrics(sample.latencies_s, clock_resolution_s() * 1e9).items():
         short = name.removeprefix("latency_").removesuffix("_ms")
         info[f"{short}_ms"] = each.value

@@ -1,10 +1,14 @@
-"""What every suite shares: a clock that tests move by hand, both back ends, real scraping."""
+"""What every suite shares: a clock that tests move by hand, both back ends, which tests are slow,
+which have the machine to themselves, real scraping."""
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +17,17 @@ from tubeq.storage import Storage, open_storage
 
 BACK_ENDS = ("memory", "sqlite")
 BOOT = Boot("host-1", "boot-1")
+TESTS = Path(__file__).parent
+# Of real processes and measurements. A file of these is done by one process, and its fixtures are
+# made once.
+SLOW_FOLDERS = ("e2e", "lab")
+# What measures time or shares of the machine: no other test runs meanwhile.
+ALONE = (
+    "integration/test_performance.py",
+    "integration/test_seed_examples.py",
+    "lab/test_peers.py",
+    "lab/test_pytest_benchmark.py",
+)
 
 
 class FakeClock:
@@ -73,7 +88,11 @@ def storage(request: pytest.FixtureRequest, open_back_end: OpenBackEnd) -> Stora
     return open_back_end(request.param)
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        # A pytest that a test starts is no part of this run, and has one process.
+        os.environ.pop("PYTEST_XDIST_WORKER", None)
+        os.environ["PYTEST_XDIST_AUTO_NUM_WORKERS"] = "0"
     # A shell that starts the tests in the background lets them ignore SIGINT, and every process
     # that they start would inherit that: Ctrl-C could not be tested.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -88,10 +107,48 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def has_the_machine(item: pytest.Item) -> bool:
+    return any(item.path == TESTS / name for name in ALONE)
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--real-scraping"):
-        return
     needs_option = pytest.mark.skip(reason="needs the network: give --real-scraping")
     for item in items:
-        if item.get_closest_marker("requires_network"):
+        if any((TESTS / folder) in item.path.parents for folder in SLOW_FOLDERS):
+            item.add_marker("slow")
+        if item.get_closest_marker("requires_network") and not config.getoption("--real-scraping"):
             item.add_marker(needs_option)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A slow file to one process, any other test to whichever is free; files come first."""
+    if config.getoption("--dist") != "load":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return file if file.split("/")[1] in SLOW_FOLDERS else nodeid
+
+    return Scheduling(config, log)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # the time limit of a test begins when it may run
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    """A test of `ALONE` waits for those of other processes, and they wait for it."""
+    if not hasattr(item.config, "workerinput") or sys.platform == "win32":
+        return (yield)
+    import fcntl
+
+    # Two files that are there: to lock them leaves nothing behind.
+    with (TESTS / "conftest.py").open() as door, (TESTS / "__init__.py").open() as room:
+        fcntl.flock(door, fcntl.LOCK_EX)  # no test goes past one that waits to be alone
+        fcntl.flock(room, fcntl.LOCK_EX if has_the_machine(item) else fcntl.LOCK_SH)
+        fcntl.flock(door, fcntl.LOCK_UN)
+        try:
+            return (yield)
+        finally:
+            fcntl.flock(room, fcntl.LOCK_UN)  # explicitly: a fork may outlast the test

@@ -1,16 +1,17 @@
 """Measure the packages of the history: instructions, then time as ratios to the anchor.
 
-Each distinct package of the range (its source and its dependencies) is measured once. A workload
-is kept as soon as it is measured, and what is kept is not measured again, so the command can be
-stopped by anything and repeated. Counting uses all cores and does not mind other programs (about a
-minute a package); timing runs one process at a time, the package and the anchor interleaved, in an
-order that spreads each stretch of time over old and new packages (about 2.5 minutes a package).
+Each distinct package of the range (its source and its dependencies) is measured once. A workload is
+stored as soon as it is measured, and stored ones are not measured again, so the command can be
+stopped at any time and repeated. Counting uses all cores and is not affected by other programs
+(about a minute for each package); timing runs one process at a time, the package and the anchor
+interleaved, in an order that mixes old and new packages in each stretch of time (about 2.5 minutes
+for each package).
 
-What is measured here goes to .lab/results, a developer's own; what results/ has is not measured
+Results go to .lab/results, which is private to a developer; what results/ has is not measured
 again. `--results results` adds to the published history, as the workflow does that measures main.
 Commit what it writes.
 
-A package that cannot be built, or lacks a workload, is a gap, and said. Exit code 1 where a
+A package that cannot be built, or lacks a workload, is a gap, and reported. Exit code 1 where a
 workload's check failed at some package; 3 where nothing could be measured.
 """
 
@@ -23,46 +24,41 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from fnmatch import fnmatchcase
+from functools import partial
+from itertools import groupby
 from typing import Any
 
 from benchmarks.commands.backfill_time import (
     ROOT,
+    Work,
     anchor_package,
-    left_in_words,
     measure_times,
     measure_waiting,
-    missing,
 )
 from benchmarks.common.exits import BadInput, ExitCode, InfrastructureError, LabError
 from benchmarks.common.git import UNSHALLOW, is_dirty, is_shallow
-from benchmarks.common.options import did_you_mean, minutes, output_folder, whole
-from benchmarks.common.progress import LINE_EVERY_S, Progress
+from benchmarks.common.options import matching, minutes, output_folder, whole
+from benchmarks.common.progress import LINE_EVERY_S, Progress, left_in_words
 from benchmarks.common.project import lab_folder, project
 from benchmarks.contenders.revisions import source_tree
 from benchmarks.measuring.counters import measure_counters
 from benchmarks.measuring.instructions import measure_instructions, why_not
 from benchmarks.records import counts
-from benchmarks.records.history import RESULTS
 from benchmarks.records.package_files import keep
 from benchmarks.records.packages import Package, distinct_packages
 
 SEEDS = (0, 1, 2)
 _MOST = 1_000_000
 _INTERRUPTED_WITHIN_S = 0.5
-Job = tuple[Package, str]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument(
-        "range", metavar="REV..REV", nargs="?", default="HEAD",
-        help="whose packages, along first parents (default: all up to HEAD)",
-    )  # fmt: skip
-    parser.add_argument("--only", choices=("instructions", "time"), help="one of the two")
-    parser.add_argument(
-        "--newest", type=whole(1, _MOST), metavar="N", help="only the newest N packages of it"
-    )
+    add = parser.add_argument
+    add("range", metavar="REV..REV", nargs="?", default="HEAD",
+        help="whose packages, along first parents (default: all up to HEAD)")  # fmt: skip
+    add("--only", choices=("instructions", "time"), help="one of the two")
+    add("--newest", type=whole(1, _MOST), metavar="N", help="only the newest N packages of it")
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--workload", action="append", metavar="NAME",
@@ -71,134 +67,82 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--all-workloads", action="store_true", help="every one that can be counted or timed"
     )
-    parser.add_argument(
-        "--anchor", metavar="REV", help="time compared with this one (default: results/anchor)"
-    )
-    parser.add_argument(
-        "--pairs", type=whole(4, 32), default=8, metavar="N", help="process pairs a workload (8)"
-    )
-    parser.add_argument(
-        "--jobs", type=whole(1, 8), default=min(os.cpu_count() or 1, 8), metavar="N",
-        help="packages counted at once",
-    )  # fmt: skip
-    parser.add_argument(
-        "--budget-minutes", type=minutes, metavar="N",
-        help="begin no further workload after so long; run again to go on",
-    )  # fmt: skip
-    parser.add_argument("--again", action="store_true", help="also what is kept already")
-    parser.add_argument(
-        "--results", type=output_folder, default=lab_folder() / "results", metavar="DIR",
-        help="the results folder (default: .lab/results)",
-    )  # fmt: skip
-    parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
+    add("--anchor", metavar="REV", help="time compared with this one (default: results/anchor)")
+    add("--pairs", type=whole(4, 32), default=8, metavar="N", help="process pairs a workload (8)")
+    add("--jobs", type=whole(1, 8), default=min(os.cpu_count() or 1, 8), metavar="N",
+        help="packages counted at once")  # fmt: skip
+    add("--budget-minutes", type=minutes, metavar="N",
+        help="begin no further workload after so long; run again to go on")  # fmt: skip
+    add("--again", action="store_true", help="also what is kept already")
+    add("--results", type=output_folder, default=lab_folder() / "results", metavar="DIR",
+        help="the results folder (default: .lab/results)")  # fmt: skip
+    add("--quiet", action="store_true", help="no progress on standard error")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry it out; the exit code."""
-    try:
-        return _carry_out(options)
-    except LabError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-
-
-def _carry_out(options: argparse.Namespace) -> int:
+    """Run it; the exit code."""
     if options.only == "instructions" and why_not():
         raise BadInput(why_not())
-    packages = distinct_packages(ROOT, options.range)
-    if options.newest is not None:
-        packages = packages[-options.newest :]
-    counted, timed, waiting = (
-        _chosen(options, lambda each: each.counted_calls),
-        _chosen(options, lambda each: each.batch and not _waits(each)),
-        _chosen(options, _waits, ()),
-    )
+    packages = distinct_packages(ROOT, options.range)[-(options.newest or 0) :]
+    counted = _chosen(options, lambda each: each.counted_calls, project().counted)
+    timed = _chosen(options, lambda each: each.batch and not _waits(each), project().counted)
+    waiting = _chosen(options, _waits, ())
     anchor = None if options.only == "instructions" else anchor_package(options.anchor)
-    for line in _remarks(options):
-        print(line, file=sys.stderr)
-    ends_at = time.monotonic() + 60 * (options.budget_minutes or _MOST)
-    done: list[int] = []
-    wrong = 0
-    with Progress(options.quiet) as progress:
-        if options.only != "time" and not why_not():
-            done += _count_missing(packages, counted, ends_at, options, progress)
-        if anchor is not None:
-            *done_here, wrong = measure_times(packages, anchor, timed, ends_at, options, progress)
-            done += done_here
-            *done_here, more = measure_waiting(packages, waiting, ends_at, options, progress)
-            done += done_here
-            wrong += more
-    begun, kept = sum(done[::2]), sum(done[1::2])
-    print(f"{kept} workloads of {len(packages)} packages are measured: {options.results}")
-    if begun and not kept:
-        raise InfrastructureError("nothing could be measured")
-    return ExitCode.REGRESSION if wrong else ExitCode.PASS
-
-
-def _remarks(options: argparse.Namespace) -> list[str]:
-    found = []
+    remark = partial(print, file=sys.stderr)
     if is_shallow(ROOT):
-        found.append(f"older packages are not seen: {UNSHALLOW}")
+        remark(f"older packages are not seen: {UNSHALLOW}")
     if is_dirty(ROOT, but_for_results=True):
-        found.append("commits are measured, not what is uncommitted: see 'compare' for that")
+        remark("commits are measured, not what is uncommitted: see 'compare' for that")
     if options.only is None and why_not():
-        found.append(f"nothing is counted: {why_not()}")
-    return found
+        remark(f"nothing is counted: {why_not()}")
+    ends_at = time.monotonic() + 60 * (options.budget_minutes or _MOST)
+    with Progress(options.quiet) as progress:
+        work = Work(packages, options, progress, ends_at)
+        if options.only != "time" and not why_not():
+            _count_missing(work, counted)
+        if anchor is not None:
+            measure_times(work, anchor, timed)
+            measure_waiting(work, waiting)
+    print(f"{work.kept} workloads of {len(packages)} packages are measured: {options.results}")
+    if work.begun and not work.kept:
+        raise InfrastructureError("nothing could be measured")
+    return ExitCode.REGRESSION if work.wrong else ExitCode.PASS
 
 
 def _waits(workload: Any) -> bool:
-    """Whether it waits for other processes, so that only the reference is a fair companion."""
+    """Whether it waits for other processes, so that only comparison with the reference is fair."""
     return bool(workload.has_reference and not workload.counted_calls)
 
 
 def _chosen(
-    options: argparse.Namespace,
-    fits: Callable[[Any], int],
-    default: Sequence[str] | None = None,
-) -> list[str]:
-    """The workloads that were asked for and that fit; `counted` of lab.toml where none were."""
+    options: argparse.Namespace, fits: Callable[[Any], int], default: Sequence[str]
+) -> Sequence[str]:
+    """The workloads that were asked for and that fit; the default where none were."""
     from benchmarks.workloads import all_workloads
 
     known = all_workloads()
-    fitting = [name for name, each in known.items() if fits(each)]
-    if options.all_workloads:
-        return fitting
-    if not options.workload:
-        return list(project().counted if default is None else default)
-    for pattern in options.workload:
-        if not any(fnmatchcase(name, pattern) for name in known):
-            raise BadInput(f"no workload is named {pattern!r}{did_you_mean(pattern, known)}")
-    return [name for name in fitting if any(fnmatchcase(name, each) for each in options.workload)]
+    if not (options.workload or options.all_workloads):
+        return default
+    return [n for n in matching("workload", options.workload or ["*"], known) if fits(known[n])]
 
 
-def _count_missing(
-    packages: Sequence[Package],
-    names: Sequence[str],
-    ends_at: float,
-    options: argparse.Namespace,
-    progress: Progress,
-) -> tuple[int, int]:
-    """Count what is not kept, newest first: how many workloads were begun, and are kept."""
+def _count_missing(work: Work, names: Sequence[str]) -> None:
+    """Count what is not stored, the newest packages first, several at once."""
     environment = counts.environment(SEEDS)
-    folder = counts.folder_of(options.results, environment)
-    folders = (folder, counts.folder_of(RESULTS, environment))
-    jobs = missing(reversed(packages), names, folders, options.again)
-    by_key: dict[str, list[Job]] = {}
-    for job in jobs:
-        by_key.setdefault(job[0].key, []).append(job)
+    folders = work.folders(counts.folder_of, environment)
+    jobs = work.missing(reversed(work.packages), names, folders)
     stopped = threading.Event()
     doing: dict[str, str] = {}
-    done = {"begun": 0, "kept": 0}
 
-    def count(own: Sequence[Job]) -> None:
+    def count(own: Sequence[tuple[Package, str]]) -> None:
         for package, name in own:
-            if stopped.is_set() or time.monotonic() > ends_at:
+            if stopped.is_set() or time.monotonic() > work.ends_at:
                 return
             doing[package.sha[:7]] = name
-            done["begun"] += 1
+            work.begun += 1
             try:
-                keep(folder, package, environment, name, _counted(package, name))
-                done["kept"] += 1
+                keep(folders[0], package, environment, name, _counted(package, name))
+                work.kept += 1
             except RuntimeError as error:
                 if not stopped.wait(_INTERRUPTED_WITHIN_S):  # Ctrl-C ends the counting process too
                     why = " ".join(str(error).split())[-500:]
@@ -206,30 +150,25 @@ def _count_missing(
             finally:
                 doing.pop(package.sha[:7], None)
 
-    pool = ThreadPoolExecutor(options.jobs)
     began = time.monotonic()
-    try:
-        left = {pool.submit(count, own) for own in by_key.values()}
-        while left:
-            now = ", ".join(f"{sha} {name}" for sha, name in sorted(doing.items()))
-            ready = done["begun"] - len(doing)
-            about = left_in_words(began, ready, len(jobs))
-            progress.tell(f"counting {now}{about}; workloads", ready, len(jobs))
-            finished, left = wait(left, LINE_EVERY_S, FIRST_EXCEPTION)
-            for each in finished:
-                each.result()  # or why it could not be kept
-    finally:
-        stopped.set()
-        pool.shutdown(cancel_futures=True)
-    return done["begun"], done["kept"]
+    with ThreadPoolExecutor(work.options.jobs) as pool:
+        try:
+            grouped = groupby(jobs, lambda job: job[0].key)
+            left = {pool.submit(count, list(own)) for _, own in grouped}
+            while left:
+                now = ", ".join(f"{sha} {name}" for sha, name in sorted(doing.items()))
+                ready = work.begun - len(doing)
+                about = left_in_words(began, ready, len(jobs))
+                work.progress.tell(f"counting {now}{about}; workloads", ready, len(jobs))
+                finished, left = wait(left, LINE_EVERY_S, FIRST_EXCEPTION)
+                for each in finished:
+                    each.result()  # or why it could not be stored
+        finally:
+            stopped.set()
 
 
 def _counted(package: Package, workload: str) -> dict[str, Any]:
-    """One workload's counts.
-
-    Raises:
-        RuntimeError: it failed.
-    """
+    """One workload's counts; RuntimeError where it failed."""
     try:
         source = source_tree(ROOT, package.sha) / project().source
         counters = measure_counters(workload, path=(source.parent,))

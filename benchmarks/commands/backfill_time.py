@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import math
 import os
 import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from benchmarks import contenders
 from benchmarks.commands.compare import working_folder
 from benchmarks.common.exits import BadInput, InfrastructureError
 from benchmarks.common.git import UnknownRevision
-from benchmarks.common.progress import Progress
+from benchmarks.common.progress import Progress, left_in_words
 from benchmarks.common.project import project, root
 from benchmarks.contenders.revisions import Side, source_tree
 from benchmarks.judging.gate import Settings, WorkloadVerdict
@@ -35,9 +35,9 @@ from benchmarks.records.package_files import by_package, keep, read
 from benchmarks.records.packages import Package, distinct_packages
 
 ROOT = root()
-ROOT_OF_REFERENCE = Path(contenders.__file__).parent
 _BATCHES = 20
-"""Half of the batches that a gate runs: what differs between processes outweighs them."""
+"""Half of the batches that a gate runs: differences between processes outweigh those between
+batches."""
 _WAITING_BATCHES = 5
 _LONG = ("latency_p99_ms", "service_time_ms")
 _NEW_SERIES = (
@@ -45,18 +45,51 @@ _NEW_SERIES = (
     "measure the newest packages with the old one (backfill --only time --newest 3 --anchor OLD), "
     "so that the two series overlap"
 )
+Found = dict[str, Any]
+"""What is stored for a workload; {"lacks": why}; or {"wrong": why}, which is not stored."""
 
 
 class AnchorLacks(Exception):
-    """The anchor has not what a workload needs."""
+    """The anchor lacks what a workload needs."""
+
+
+@dataclass
+class Work:
+    """What is to be measured, and how many workloads were begun, stored, and wrong.
+
+    Args:
+        ends_at: of time.monotonic(): no workload is begun later.
+    """
+
+    packages: Sequence[Package]
+    options: argparse.Namespace
+    progress: Progress
+    ends_at: float
+    begun: int = 0
+    kept: int = 0
+    wrong: int = 0
+
+    def folders(self, folder_of: Callable[..., Path], environment: Mapping[str, Any]) -> list[Path]:
+        """The folders of a series: for new results, and of published ones."""
+        return [folder_of(results, environment) for results in (self.options.results, RESULTS)]
+
+    def missing(
+        self, packages: Iterable[Package], names: Sequence[str], folders: Sequence[Path]
+    ) -> list[tuple[Package, str]]:
+        """What is missing in all folders of a series, in the order of the packages; each once."""
+        kept = [] if self.options.again else [by_package(folder) for folder in folders]
+        once = {package.key: package for package in packages}
+        return [
+            (package, name)
+            for package in once.values()
+            for name in names
+            if not any(name in each.get(package.key, {}) for each in kept)
+        ]
 
 
 def anchor_package(revision: str | None = None) -> Package:
-    """The package that times are compared with: the revision's, or the one in results/anchor.
-
-    Raises:
-        BadInput: there is none.
-    """
+    """The package that times are compared with: the revision's, or the one in results/anchor;
+    BadInput where it is missing."""
     path = RESULTS / "anchor"
     try:
         name = revision or path.read_text(encoding="utf-8").split()[0]
@@ -70,163 +103,87 @@ def anchor_package(revision: str | None = None) -> Package:
 
 
 def spread(packages: Sequence[Package]) -> list[Package]:
-    """The newest first, then in an order whose every stretch has old and new ones: by the van der
-    Corput sequence, the digits of a count in base 2 read backwards."""
-
-    def reversed_bits(number: int) -> int:
-        return int(f"{number:032b}"[::-1], 2)
-
-    newest_first = list(reversed(packages))
-    places = sorted(range(len(packages)), key=reversed_bits)
-    return [newest_first[place] for place in places]
+    """The newest first, then in an order that mixes old and new ones in every stretch: by the van
+    der Corput sequence, the digits of a count in base 2 read backwards."""
+    places = sorted(range(len(packages)), key=lambda number: int(f"{number:032b}"[::-1], 2))
+    return [packages[-1 - place] for place in places]
 
 
-class _Told:
-    """Tells on standard error which of all workloads is measured, and when the last one will be."""
-
-    def __init__(self, progress: Progress, total: int) -> None:
-        self._progress, self._total = progress, total
-        self._began = time.monotonic()
-        self._number, self._name = 0, ""
-
-    def begins(self, number: int, name: str) -> None:
-        """Workload `number`, from 0."""
-        self._number, self._name = number, name
-        self.batch_is_done("", 0, 0)
-
-    def batch_is_done(self, _text: str, _done: int, _total: int) -> None:
-        """One pair of batches of it is done."""
-        about = left_in_words(self._began, self._number, self._total)
-        self._progress.tell(f"timing {self._name}{about}; workloads", self._number, self._total)
-
-
-def left_in_words(began: float, done: int, total: int) -> str:
-    """ ", about 35 min left", once something is done."""
-    if not done:
-        return ""
-    left_s = (time.monotonic() - began) / done * (total - done)
-    return (
-        f", about {left_s / 3600:.1f} h left"
-        if left_s > 5400
-        else (f", about {max(1, round(left_s / 60))} min left")
-    )
-
-
-def missing(
-    packages: Iterable[Package],
-    names: Sequence[str],
-    folders: Sequence[Path],
-    again: bool,
-) -> list[tuple[Package, str]]:
-    """What none of the folders of a series has, in the order of the packages; each once."""
-    kept = [] if again else [by_package(folder) for folder in folders]
-    once = {package.key: package for package in packages}
-    return [
-        (package, name)
-        for package in once.values()
-        for name in names
-        if not any(name in each.get(package.key, {}) for each in kept)
-    ]
-
-
-def measure_times(
-    packages: Sequence[Package],
-    anchor: Package,
-    names: Sequence[str],
-    ends_at: float,
-    options: argparse.Namespace,
-    progress: Progress,
-) -> tuple[int, int, int]:
-    """Measure what is not kept: how many workloads were begun, are kept, and were wrong."""
+def measure_times(work: Work, anchor: Package, names: Sequence[str]) -> None:
+    """Measure what is not stored, as ratios to the anchor."""
     environment = ratios.environment(f"anchor {anchor.key}")
-    folder = ratios.folder_of(options.results, environment)
-    folders = (folder, ratios.folder_of(RESULTS, environment))
-    jobs = missing(spread(packages), names, folders, options.again)
-    if not any(each.is_dir() for each in folders) and any(
-        True for each in folders for _ in each.parent.glob("*-anchor-*")
-    ):
+    folders = work.folders(ratios.folder_of, environment)
+    others = [other for each in folders for other in each.parent.glob("*-anchor-*")]
+    if others and not any(each.is_dir() for each in folders):
         print(_NEW_SERIES, file=sys.stderr)
     companions = Companions(anchor, folders)
     with_histograms = {distinct_packages(ROOT)[-1].key, anchor.key}
 
-    def compared(package: Package, name: str, place: Path, tell: Tell) -> dict[str, Any]:
-        keeps_calls = package.key in with_histograms
+    def compared(package: Package, name: str, place: Path, tell: Tell) -> Found:
+        head, pairs, histograms = (
+            side_of(package),
+            work.options.pairs,
+            package.key in with_histograms,
+        )
         return companions.measure(
-            name, partial(_compared, package, name, options.pairs, place, tell, keeps_calls)
+            name, lambda base: measured(side_of(base), head, name, pairs, place, tell, histograms)
         )
 
-    done = _work_off(jobs, compared, ends_at, folder, environment, progress)
-    forget_histograms(folder, with_histograms)
-    return done
+    _work_off(work, names, environment, folders, compared)
+    _forget_histograms(folders[0], with_histograms)
 
 
-def measure_waiting(
-    packages: Sequence[Package],
-    names: Sequence[str],
-    ends_at: float,
-    options: argparse.Namespace,
-    progress: Progress,
-) -> tuple[int, int, int]:
-    """Measure what waits as ratios to the bare reference; the numbers as of `measure_times`."""
-    frozen = hashlib.sha256((ROOT_OF_REFERENCE / f"{CONTENDER}.py").read_bytes()).hexdigest()[:16]
+def measure_waiting(work: Work, names: Sequence[str]) -> None:
+    """Measure workloads that wait, as ratios to the bare reference."""
+    source = Path(contenders.__file__).parent / f"{CONTENDER}.py"
+    frozen = hashlib.sha256(source.read_bytes()).hexdigest()[:16]
     environment = ratios.environment(f"{CONTENDER} {frozen}")
-    folder = ratios.folder_of(options.results, environment)
-    folders = (folder, ratios.folder_of(RESULTS, environment))
     reference = Side(CONTENDER, "", False, Path(sys.executable), contender=CONTENDER)
 
-    def compared(package: Package, name: str, place: Path, tell: Tell) -> dict[str, Any]:
-        return measured(
-            reference, side_of(package), name, options.pairs, place, tell, batches=_WAITING_BATCHES
-        )
+    def compared(package: Package, name: str, place: Path, tell: Tell) -> Found:
+        head, pairs = side_of(package), work.options.pairs
+        return measured(reference, head, name, pairs, place, tell, batches=_WAITING_BATCHES)
 
-    jobs = missing(spread(packages), names, folders, options.again)
-    return _work_off(jobs, compared, ends_at, folder, environment, progress)
+    _work_off(work, names, environment, work.folders(ratios.folder_of, environment), compared)
 
 
 def _work_off(
-    jobs: Sequence[tuple[Package, str]],
-    compared: Callable[[Package, str, Path, Tell], dict[str, Any]],
-    ends_at: float,
-    folder: Path,
+    work: Work,
+    names: Sequence[str],
     environment: Mapping[str, Any],
-    progress: Progress,
-) -> tuple[int, int, int]:
-    """Measure and keep one after the other: how many were begun, are kept, and were wrong."""
-    told = _Told(progress, len(jobs))
-    begun = kept = wrong = 0
+    folders: Sequence[Path],
+    compared: Callable[[Package, str, Path, Tell], Found],
+) -> None:
+    """Measure and store the workloads of the packages one after the other."""
+    jobs = work.missing(spread(work.packages), names, folders)
+    began, before, what = time.monotonic(), work.begun + 1, ""
+
+    def tell(*_: object) -> None:
+        done = work.begun - before
+        about = left_in_words(began, done, len(jobs))
+        work.progress.tell(f"timing {what}{about}; workloads", done, len(jobs))
+
     with working_folder(None) as place:
         for package, name in jobs:
-            if time.monotonic() > ends_at:
+            if time.monotonic() > work.ends_at:
                 break
-            told.begins(begun, f"{package.sha[:7]} {name}")
-            begun += 1
+            what = f"{package.sha[:7]} {name}"
+            work.begun += 1
+            tell()
             try:
-                found = compared(package, name, place, told.batch_is_done)
+                found = compared(package, name, place, tell)
             except InfrastructureError as error:
                 why = " ".join(str(error).split())[-500:]
-                print(f"{package.sha[:7]} {name}: not measured: {why}", file=sys.stderr)
+                print(f"{what}: not measured: {why}", file=sys.stderr)
                 continue
             if "wrong" in found:
-                wrong += 1
-                print(f"{package.sha[:7]} {name}: wrong: {found['wrong']}", file=sys.stderr)
+                work.wrong += 1
+                print(f"{what}: wrong: {found['wrong']}", file=sys.stderr)
                 continue
             if name not in project().counted:
-                found = short(found)
-            keep(folder, package, environment, name, found)
-            kept += 1
-    return begun, kept, wrong
-
-
-def _compared(
-    package: Package,
-    name: str,
-    pairs: int,
-    place: Path,
-    tell: Tell,
-    histograms: bool,
-    base: Package,
-) -> dict[str, Any]:
-    return measured(side_of(base), side_of(package), name, pairs, place, tell, histograms)
+                found = _short(found)
+            keep(folders[0], package, environment, name, found)
+            work.kept += 1
 
 
 class Companions:
@@ -235,13 +192,15 @@ class Companions:
 
     Args:
         anchor: of the series.
-        folders: of the series; what their records name is used again.
+        folders: of the series; companions named in their records are used again.
     """
 
     def __init__(self, anchor: Package, folders: Sequence[Path]) -> None:
-        self._anchor = anchor
+        self._candidates = [anchor]
+        with suppress(UnknownRevision):
+            self._candidates += distinct_packages(ROOT, f"{anchor.sha}..HEAD")
         self._instead: dict[str, Package] = {}
-        known = {each.key: each for each in self._later()}
+        known = {each.key: each for each in self._candidates[1:]}
         for folder in folders:
             for workloads in by_package(folder).values():
                 for name, own in workloads.items():
@@ -249,24 +208,16 @@ class Companions:
                     if key in known:
                         self._instead.setdefault(name, known[key])
 
-    def _later(self) -> list[Package]:
-        with suppress(UnknownRevision):
-            return distinct_packages(ROOT, f"{self._anchor.sha}..HEAD")
-        return []
-
-    def measure(
-        self, workload: str, measure: Callable[[Package], dict[str, Any]]
-    ) -> dict[str, Any]:
+    def measure(self, workload: str, measure: Callable[[Package], Found]) -> Found:
         """What `measure(companion)` gives, with the first companion that has the workload."""
         instead = self._instead.get(workload)
-        candidates = [instead] if instead else [self._anchor, *self._later()]
-        for companion in candidates:
+        for companion in [instead] if instead else self._candidates:
             try:
                 found = measure(companion)
             except AnchorLacks as error:
                 reason = str(error)
                 continue
-            if companion is not self._anchor and "metrics" in found:
+            if companion is not self._candidates[0] and "metrics" in found:
                 self._instead[workload] = companion
                 found["companion"] = {"key": companion.key, "sha": companion.sha}
             return found
@@ -288,8 +239,8 @@ def measured(
     tell: Tell,
     histograms: bool = False,
     batches: int = _BATCHES,
-) -> dict[str, Any]:
-    """What `records.ratios` keeps of one workload; {"lacks": why}, or {"wrong": why}.
+) -> Found:
+    """What `records.ratios` stores for one workload.
 
     Raises:
         AnchorLacks: the base lacks it.
@@ -298,9 +249,8 @@ def measured(
     """
     settings = replace(Settings(), looks=(pairs,), batches=batches)
     seed = int.from_bytes(os.urandom(4), "big")
-    method = Method(place, settings, confirms=False, tell=tell, seed=seed)
     load_1m = fingerprint()["load_1m"]
-    rounds = Rounds(base, head, [workload], method)
+    rounds = Rounds(base, head, [workload], Method(place, settings, math.inf, False, tell, seed))
     try:
         timed = rounds.run()
     except HeadLacks as error:
@@ -314,7 +264,7 @@ def measured(
     found = timed.workloads[0]
     if found.wrong:
         return {"wrong": found.wrong}
-    record = {**as_ratios(found), "load_1m": load_1m}
+    record = {**_as_ratios(found), "load_1m": load_1m}
     if histograms:
         run = rounds.results[workload]
         record["histograms"] = {
@@ -324,15 +274,19 @@ def measured(
     return record
 
 
-def as_ratios(found: WorkloadVerdict) -> dict[str, Any]:
+def _as_ratios(found: WorkloadVerdict) -> Found:
     """A workload's figures in the form of records.ratios."""
+
+    def rounded(value: float) -> float:
+        return float(f"{value:.5g}")
+
     return {
         "metrics": {
             each.metric: {
                 "ratio": ratios.ratio_of([1 + effect for effect in each.processes]),
-                "processes": [_rounded(1 + effect) for effect in each.processes],
-                "value": _rounded(each.head),
-                "companion_value": _rounded(each.base),
+                "processes": [rounded(1 + effect) for effect in each.processes],
+                "value": rounded(each.head),
+                "companion_value": rounded(each.base),
             }
             for each in found.metrics
         },
@@ -340,12 +294,12 @@ def as_ratios(found: WorkloadVerdict) -> dict[str, Any]:
         "calls": found.calls,
         "confidence": ratios.CONFIDENCE,
         "measured_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "elapsed_s": _rounded(found.elapsed_s),
+        "elapsed_s": rounded(found.elapsed_s),
     }
 
 
-def short(found: dict[str, Any]) -> dict[str, Any]:
-    """Without what only the workloads that are measured of every package keep: a file stays below
+def _short(found: Found) -> Found:
+    """Without details that only the workloads measured for every package need: a file stays below
     20 kB with all workloads in it."""
     metrics = {
         metric: {"ratio": each["ratio"], "value": each["value"]}
@@ -355,18 +309,11 @@ def short(found: dict[str, Any]) -> dict[str, Any]:
     return {**found, "metrics": metrics} if metrics else found
 
 
-def forget_histograms(folder: Path, but_for: Iterable[str]) -> None:
-    """Take the histograms out of the files of a series, but for those packages': a reader
-    opens the newest package's only."""
+def _forget_histograms(folder: Path, but_for: Iterable[str]) -> None:
+    """Remove the histograms from the files of a series, except for those packages: readers open
+    only the newest package's."""
     for each in read(folder):
-        if each.package.key not in but_for:
-            for name, own in each.workloads.items():
-                if "histograms" in own:
-                    rest: Mapping[str, Any] = {
-                        key: value for key, value in own.items() if key != "histograms"
-                    }
-                    keep(folder, each.package, each.environment, name, rest)
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.5g}")
+        for name, own in each.workloads.items():
+            if "histograms" in own and each.package.key not in but_for:
+                rest = {key: value for key, value in own.items() if key != "histograms"}
+                keep(folder, each.package, each.environment, name, rest)

@@ -1,7 +1,7 @@
 """Find the commit that made a workload slower: a bisection that the gate decides at each step.
 
-Where the change can be counted (instructions, statements), counts alone decide each step: exact,
-and a matter of seconds. Otherwise time is measured at each step.
+Where the change can be counted (instructions, statements), counts alone decide each step: exactly,
+and within seconds. Otherwise time is measured at each step.
 """
 
 from __future__ import annotations
@@ -10,35 +10,27 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
-from benchmarks.commands.compare import (
-    ROOT,
-    add_measuring,
-    chosen_workloads,
-    compare,
-    measuring,
-    report_failure,
-)
-from benchmarks.common.exits import ExitCode, LabError
+from benchmarks.commands.compare import ROOT, add_measuring, asked, chosen_workloads, compare
+from benchmarks.common.exits import ExitCode
 from benchmarks.common.git import commits_after, describe, resolve
 from benchmarks.contenders.revisions import BuildFailed
 from benchmarks.judging.gate import Comparison, Verdict
 from benchmarks.reporting.text import reasons, sentence
 
 Judge = Callable[[str], Verdict]
-"""What the gate says of a commit against the good one."""
+"""The gate's verdict on a commit against the good one."""
 
 
 @dataclass
 class Found:
-    """Where a bisection ended.
+    """The result of a bisection.
 
     Args:
-        first_bad: the commit; None where it cannot be told from those in `suspects`.
+        first_bad: the commit; None where several are left in `suspects`.
         suspects: commits of which one is the first bad one, oldest first.
-        steps: (commit, verdict) in the order they were tried.
+        steps: (commit, verdict) in the order in which they were tried.
     """
 
     first_bad: str | None
@@ -61,78 +53,64 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Bisect, and show the commit.
-
-    Returns:
-        0 when one commit was found, 1 when BAD is no slower than GOOD, 4 when several are left or
-        BAD could not be judged.
-    """
-    try:
-        chosen_workloads(options.workload)
-        good = resolve(ROOT, options.good)
-        commits = commits_after(ROOT, good, resolve(ROOT, options.bad))
-        steps = _Steps(good, options)
-        found = bisect(commits, steps.judge)
-    except LabError as error:
-        return report_failure(error)
+    """Bisect, and show the commit; 0 when one was found, 1 when BAD is no slower than GOOD, 4 when
+    several are left or BAD could not be judged."""
+    chosen_workloads(options.workload)
+    good = resolve(ROOT, options.good)
+    commits = commits_after(ROOT, good, resolve(ROOT, options.bad))
+    comparisons: dict[str, Comparison] = {}
+    found = bisect(commits, _judge(good, options, comparisons))
     if options.json:
-        print(json.dumps(_as_json(found, steps.comparisons), indent=1))
+        steps = [{"commit": commit, "verdict": verdict} for commit, verdict in found.steps]
+        compared = {commit: each.to_json() for commit, each in comparisons.items()}
+        content = {"first_bad": found.first_bad, "suspects": found.suspects, "steps": steps}
+        print(json.dumps({**content, "comparisons": compared}, indent=1))
     else:
-        _show(found, steps.comparisons)
+        _show(found, comparisons)
     if found.first_bad:
         return ExitCode.PASS
     return ExitCode.INCONCLUSIVE if found.suspects or found.is_unclear else ExitCode.REGRESSION
 
 
-class _Steps:
-    """Compares commits with the good one. By counts alone, once those tell good from bad."""
+def _judge(good: str, options: argparse.Namespace, comparisons: dict[str, Comparison]) -> Judge:
+    """Compares commits with the good one, by counts alone if those distinguish good from bad; adds
+    the results to `comparisons`."""
+    wanted = asked(options)
+    counts_decide = not wanted.times
 
-    def __init__(self, good: str, options: argparse.Namespace) -> None:
-        self.comparisons: dict[str, Comparison] = {}
-        self._good = good
-        self._options = options
-        self._how = measuring(options)
-        self._counts_decide = False
+    def say(text: str) -> None:
+        if not options.quiet:
+            print(text, file=sys.stderr, flush=True)
 
-    def judge(self, commit: str) -> Verdict:
-        """What is said of a commit against the good one."""
-        self._say(f"{commit[:10]} {_subject(commit)}")
+    def compared(commit: str) -> Comparison:
+        nonlocal counts_decide
+        if wanted.counts:
+            comparison = compare(good, commit, replace(wanted, times=False))
+            counts_decide = counts_decide or comparison.verdict is Verdict.REGRESSED
+            if counts_decide or comparison.equal or comparison.interrupted:
+                return comparison
+        return compare(good, commit, replace(wanted, counts=False, confirms=True))
+
+    def judge(commit: str) -> Verdict:
+        say(f"{commit[:10]} {_subject(commit)}")
         try:
-            comparison = self._counted(commit) if self._how["counts"] else None
-            if comparison is None:
-                how = {**self._how, "counts": False}
-                comparison = self._compare(commit, confirms=True, **how)
+            comparison = compared(commit)
         except BuildFailed as error:
-            self._say(f"  skipped: {error}")
+            say(f"  skipped: {error}")
             return Verdict.INCONCLUSIVE
-        self.comparisons[commit] = comparison
-        self._say(f"  {comparison.verdict}: {sentence(comparison)}")
-        return comparison.verdict
-
-    def _counted(self, commit: str) -> Comparison | None:
-        """What counts alone say; None where time must be measured."""
-        comparison = self._compare(commit, **{**self._how, "times": False})
-        is_found = comparison.verdict is Verdict.REGRESSED
-        self._counts_decide = self._counts_decide or is_found
-        if self._counts_decide or comparison.equal or not self._how["times"]:
-            return comparison
-        return None
-
-    def _compare(self, commit: str, **how: Any) -> Comparison:
-        comparison = compare(self._good, commit, names=self._options.workload, **how)
         if comparison.interrupted:
             raise KeyboardInterrupt
-        return comparison
+        comparisons[commit] = comparison
+        say(f"  {comparison.verdict}: {sentence(comparison)}")
+        return comparison.verdict
 
-    def _say(self, text: str) -> None:
-        if not self._options.quiet:
-            print(text, file=sys.stderr, flush=True)
+    return judge
 
 
 def bisect(commits: list[str], judge: Judge) -> Found:
     """The first of the commits, oldest first, that is regressed, if the last one is.
 
-    One that cannot be judged is passed over for its neighbours, as `git bisect skip` does.
+    One that cannot be judged is skipped for its neighbours, as `git bisect skip` does.
     """
     steps: list[tuple[str, Verdict]] = []
 
@@ -145,10 +123,7 @@ def bisect(commits: list[str], judge: Judge) -> Found:
         return Found(None, [], steps)
     known_good, known_bad = -1, len(commits) - 1
     unclear: set[int] = set()
-    while True:
-        between = [each for each in range(known_good + 1, known_bad) if each not in unclear]
-        if not between:
-            break
+    while between := [each for each in range(known_good + 1, known_bad) if each not in unclear]:
         middle = (known_good + known_bad) // 2
         tried = min(between, key=lambda each: abs(each - middle))
         verdict = ask(tried)
@@ -166,22 +141,7 @@ def _subject(commit: str) -> str:
     return describe(ROOT, commit)[1]
 
 
-def _as_json(found: Found, comparisons: dict[str, Comparison]) -> dict[str, Any]:
-    return {
-        "first_bad": found.first_bad,
-        "suspects": found.suspects,
-        "steps": [{"commit": commit, "verdict": verdict} for commit, verdict in found.steps],
-        "comparisons": {commit: each.to_json() for commit, each in comparisons.items()},
-    }
-
-
 def _show(found: Found, comparisons: dict[str, Comparison]) -> None:
-    if not found.suspects:
-        if found.is_unclear:
-            print("It could not be told whether BAD is slower than GOOD: see the doctor.")
-        else:
-            print("BAD is not slower than GOOD, as far as can be told: nothing to look for.")
-        return
     if found.first_bad:
         print(f"first bad commit: {found.first_bad} {_subject(found.first_bad)}")
         for workload in comparisons[found.first_bad].workloads:
@@ -189,7 +149,11 @@ def _show(found: Found, comparisons: dict[str, Comparison]) -> None:
                 print(f"  {reason}")
             if workload.explanation:
                 print(f"  counted: {workload.explanation}")
-        return
-    print("one of these, which could not be told apart:")
-    for commit in found.suspects:
-        print(f"  {commit[:10]} {_subject(commit)}")
+    elif found.suspects:
+        print("one of these, which could not be judged apart:")
+        for commit in found.suspects:
+            print(f"  {commit[:10]} {_subject(commit)}")
+    elif found.is_unclear:
+        print("It is undecided whether BAD is slower than GOOD: see the doctor.")
+    else:
+        print("BAD is not slower than GOOD, as far as can be seen: nothing to look for.")

@@ -1,159 +1,74 @@
 """Compare two revisions, measured here and now: counted exactly, and timed interleaved.
 
 First instructions and counters of the eight workloads that matter are counted, on all cores; then
-the time of three of them is measured, and of each whose counts moved. One sentence says what
-became of HEAD, tables and a page say the rest.
+the time of three of them is measured, and of each whose counts changed. One sentence gives the
+verdict on HEAD, tables and a page the details.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
 import shutil
 import sys
 import tempfile
+import webbrowser
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from fnmatch import fnmatchcase
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from benchmarks.commands.compare_output import add_outputs, write
-from benchmarks.common.exits import BadInput, ExitCode, LabError
+from benchmarks.common.exits import BadInput, ExitCode
 from benchmarks.common.git import resolve
-from benchmarks.common.options import did_you_mean, existing_folder, minutes, share, whole
+from benchmarks.common.options import existing_folder, matching, minutes, output_file, share, whole
+from benchmarks.common.output import console, show_table, write_markdown, write_text
 from benchmarks.common.progress import Progress
 from benchmarks.common.project import lab_folder, project, root
 from benchmarks.contenders.revisions import WORK, check_side, package_folder, prepare_side
 from benchmarks.judging.counted import Counted, Source, count_both
-from benchmarks.judging.gate import Comparison, Settings, WorkloadVerdict
+from benchmarks.judging.gate import (
+    INSTRUCTIONS,
+    Comparison,
+    MetricVerdict,
+    Settings,
+    WorkloadVerdict,
+)
 from benchmarks.judging.rounds import Method, Rounds, Timed
 from benchmarks.judging.settings import read_settings
 from benchmarks.records.environment import fingerprint
 from benchmarks.records.packages import content_key
+from benchmarks.reporting.junit import comparison_junit
+from benchmarks.reporting.markdown import comparison_markdown
+from benchmarks.reporting.text import (
+    figure,
+    headline,
+    interval,
+    percent,
+    remarks,
+    sentence,
+    visible,
+)
 from benchmarks.workloads import all_workloads
 
 ROOT = root()
+LAST_COMPARISON = lab_folder() / "last-comparison.json"
 MEMORY_FOLDER = Path("/dev/shm")
 _ROOM_BYTES = 2_000_000_000
 _MOST_PAIRS = 10_000
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
-    parser.add_argument("base", metavar="BASE", help="what to compare with: a branch, tag, commit")
-    add_head(parser)
-    add_measuring(parser)
-    add_outputs(parser)
-
-
-def run(options: argparse.Namespace) -> int:
-    """Measure, show, and keep. 0 whatever the verdict: to fail on one is `gate`'s."""
-    return finish(options, confirms=False)
-
-
-def add_head(parser: argparse.ArgumentParser) -> None:
-    """Add HEAD, and what is measured of it."""
-    parser.add_argument(
-        "head",
-        metavar="HEAD",
-        nargs="?",
-        default=WORK,
-        help=f"what is compared; {WORK}, the work tree as it is, unless given",
-    )
-    parser.add_argument(
-        "--all", action="store_true", help="measure the time of all eight that are counted"
-    )
-
-
-def add_measuring(parser: argparse.ArgumentParser, *, workloads: bool = True) -> None:
-    """Add what says how to measure."""
-    add = parser.add_argument
-    if workloads:
-        add("--workload", action="append", metavar="NAME",
-            help="a workload or a pattern ('claim-*'), may be repeated: counted and timed in place "
-            "of the usual ones")  # fmt: skip
-    add("--no-counters", action="store_true", help="count nothing")
-    add("--no-time", action="store_true", help="measure no time: counts alone decide, in a minute")
-    add("--relevance", type=share, metavar="N%", help="a smaller change of a time does not count")
-    add("--error", type=share, metavar="N%", help="probability of any false alarm")
-    add("--budget-minutes", type=minutes, default=10.0, metavar="N",
-        help="begin no further round of measuring that would take longer (10)")  # fmt: skip
-    add("--pairs", type=whole(1, _MOST_PAIRS), default=32, metavar="N",
-        help="at most so many process pairs a workload; judged after 8, 16 and 32 (32); of fewer "
-        "than 4 nothing can be told but what is counted")  # fmt: skip
-    add("--folder", type=existing_folder,
-        help="where databases go; a folder in memory where there is one, so that the code is "
-        "measured and not the disk")  # fmt: skip
-    add("--quiet", action="store_true", help="no progress on standard error")
-
-
-def finish(options: argparse.Namespace, *, confirms: bool) -> int:
-    """Compare as asked for, write what was asked for; the exit code."""
-    try:
-        comparison = compare(
-            options.base, options.head, names=options.workload, all_times=options.all,
-            **measuring(options), confirms=confirms,
-        )  # fmt: skip
-    except LabError as error:
-        return report_failure(error)
-    write(comparison, options)
-    if comparison.interrupted:
-        raise KeyboardInterrupt
-    return int(comparison.exit_code) if confirms else ExitCode.PASS
-
-
-def report_failure(error: LabError) -> int:
-    """Say why the command could not be carried out; its exit code."""
-    print(f"error: {error}", file=sys.stderr)
-    return error.exit_code
-
-
-def measuring(options: argparse.Namespace) -> dict[str, Any]:
-    """The keyword arguments of `compare` that the options stand for.
-
-    Raises:
-        BadInput: the [gate] table makes no sense, or nothing is left to measure.
-    """
-    settings = read_settings()
-    given = {name: getattr(options, name) for name in ("relevance", "error")}
-    looks = (*(each for each in settings.looks if each < options.pairs), options.pairs)
-    given = {name: value for name, value in given.items() if value is not None}
-    if options.no_counters and options.no_time:
-        raise BadInput("--no-counters and --no-time leave nothing to measure")
-    return {
-        "settings": replace(settings, looks=looks, **given),
-        "budget_s": 60 * options.budget_minutes,
-        "folder": options.folder,
-        "counts": not options.no_counters,
-        "times": not options.no_time,
-        "quiet": options.quiet,
-    }
-
-
-def compare(
-    base: str,
-    head: str = WORK,
-    *,
-    names: Sequence[str] | None = None,
-    all_times: bool = False,
-    settings: Settings | None = None,
-    budget_s: float = math.inf,
-    folder: Path | None = None,
-    counts: bool = True,
-    times: bool = True,
-    quiet: bool = False,
-    confirms: bool = False,
-    even_if_equal: bool = False,
-) -> Comparison:
-    """Measure two revisions.
+@dataclass(frozen=True)
+class Asked:
+    """What is measured, and how.
 
     Args:
-        base, head: see contenders.revisions.prepare_side.
         names: of workloads, or patterns, all counted and timed; the usual ones where None.
         all_times: whether to time all that are counted.
         settings: how strict; as of targets.toml where None.
@@ -162,41 +77,129 @@ def compare(
         counts, times: whether to count, and to time.
         quiet: no progress on standard error.
         confirms: whether an alarm is measured again.
-        even_if_equal: measure a package against itself too.
+        even_if_equal: measure a package against itself, too.
+    """
+
+    names: Sequence[str] | None = None
+    all_times: bool = False
+    settings: Settings | None = None
+    budget_s: float = math.inf
+    folder: Path | None = None
+    counts: bool = True
+    times: bool = True
+    quiet: bool = False
+    confirms: bool = False
+    even_if_equal: bool = False
+
+
+def add_arguments(parser: argparse.ArgumentParser, **base: Any) -> None:
+    """Add the command's arguments; `base` overrides those of BASE, for `gate`."""
+    add = parser.add_argument
+    what = {"help": "what to compare with: a branch, tag, commit"}
+    add("base", metavar="BASE", **{**what, **base})
+    add("head", metavar="HEAD", nargs="?", default=WORK,
+        help=f"what is compared; {WORK}, the work tree as it is, unless given")  # fmt: skip
+    add("--all", action="store_true", help="measure the time of all eight that are counted")
+    add_measuring(parser)
+    add("--json", action="store_true", help="print the comparison as JSON")
+    add("--junit", type=output_file, metavar="FILE", help="write JUnit XML")
+    add("--markdown", type=output_file, metavar="FILE", help="write a report for a pull request")
+    add("--html", type=output_file, metavar="FILE",
+        help="where the comparison's page goes (.lab/last-comparison.html)")  # fmt: skip
+    add("--open", action="store_true", help="open the page in a browser")
+
+
+def add_measuring(parser: argparse.ArgumentParser, *, workloads: bool = True) -> None:
+    """Add the arguments that say how to measure."""
+    add = parser.add_argument
+    flag = partial(add, action="store_true")
+    if workloads:
+        add("--workload", action="append", metavar="NAME",
+            help="a workload or a pattern ('claim-*'), may be repeated: counted and timed in place "
+            "of the usual ones")  # fmt: skip
+    flag("--no-counters", help="count nothing")
+    flag("--no-time", help="measure no time: counts alone decide, in a minute")
+    add("--relevance", type=share, metavar="N%", help="a smaller change of a time does not count")
+    add("--error", type=share, metavar="N%", help="probability of any false alarm")
+    add("--budget-minutes", type=minutes, default=10.0, metavar="N",
+        help="begin no further round of measuring that would take longer (10)")  # fmt: skip
+    add("--pairs", type=whole(1, _MOST_PAIRS), default=32, metavar="N",
+        help="at most so many process pairs a workload; judged after 8, 16 and 32 (32); of fewer "
+        "than 4 only what is counted is judged")  # fmt: skip
+    add("--folder", type=existing_folder,
+        help="where databases go; a folder in memory where there is one, so that the code is "
+        "measured and not the disk")  # fmt: skip
+    flag("--quiet", help="no progress on standard error")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, show, and store. 0 whatever the verdict: failing on one is the task of `gate`."""
+    finish(options, asked(options))
+    return ExitCode.PASS
+
+
+def finish(options: argparse.Namespace, wanted: Asked) -> Comparison:
+    """Compare, and write what was asked for; a KeyboardInterrupt is raised after that."""
+    comparison = compare(options.base, options.head, replace(wanted, all_times=options.all))
+    _write(comparison, options)
+    if comparison.interrupted:
+        raise KeyboardInterrupt
+    return comparison
+
+
+def asked(options: argparse.Namespace) -> Asked:
+    """The method that the options of `add_measuring` describe; BadInput where nothing is left to
+    measure."""
+    settings = read_settings()
+    given = {name: getattr(options, name) for name in ("relevance", "error")}
+    given = {name: value for name, value in given.items() if value is not None}
+    looks = (*(each for each in settings.looks if each < options.pairs), options.pairs)
+    if options.no_counters and options.no_time:
+        raise BadInput("--no-counters and --no-time leave nothing to measure")
+    return Asked(
+        names=options.workload,
+        settings=replace(settings, looks=looks, **given),
+        budget_s=60 * options.budget_minutes,
+        folder=options.folder,
+        counts=not options.no_counters,
+        times=not options.no_time,
+        quiet=options.quiet,
+    )
+
+
+def compare(base: str, head: str, wanted: Asked) -> Comparison:
+    """Measure two revisions, see contenders.revisions.prepare_side for their names.
 
     Raises:
-        BadInput: a revision or a workload is none.
+        BadInput: a revision or a workload does not exist.
         InfrastructureError: a build or the measuring failed; the message says why.
     """
-    settings = settings or read_settings()
-    chosen = chosen_workloads(names)
+    settings = wanted.settings or read_settings()
+    chosen = chosen_workloads(wanted.names)
     for name in (base, head):
         check_side(ROOT, name)
     began = perf_counter()
-    with Progress(quiet) as progress, working_folder(folder) as place:
+    with Progress(wanted.quiet) as progress, working_folder(wanted.folder) as place:
         sources = [Source(name, package_folder(ROOT, name)) for name in (base, head)]
-        comparison = Comparison(
-            _as_json(base),
-            _as_json(head),
-            datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            settings,
-            fingerprint(place),
-        )
-        if not even_if_equal and _are_equal(sources):
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        comparison = Comparison(_side(base), _side(head), now, settings, fingerprint(place))
+        deep = len(Path(project().source).parts)
+        keys = {content_key(each.package.parents[deep - 1]) for each in sources}
+        if not wanted.even_if_equal and len(keys) == 1:
             comparison.equal = True
             return comparison
         counted, timed = Counted(), Timed()
         try:
-            if counts:
+            if wanted.counts:
                 countable = [name for name in chosen if all_workloads()[name].counted_calls]
                 counted = count_both(sources[0], sources[1], countable, settings, progress.tell)
-            if times:
-                wanted = chosen if names or all_times else _to_time(chosen, counted)
-                wanted = [name for name in wanted if name not in {*counted.skipped, *counted.wrong}]
+            if wanted.times:
+                names = chosen if wanted.names or wanted.all_times else _to_time(chosen, counted)
+                names = [name for name in names if name not in {*counted.skipped, *counted.wrong}]
                 progress.tell("preparing environments")
                 sides = [prepare_side(ROOT, name, progress.tell) for name in (base, head)]
-                method = Method(place, settings, budget_s, confirms, progress.tell)
-                timed = Rounds(sides[0], sides[1], wanted, method).run()
+                method = Method(place, settings, wanted.budget_s, wanted.confirms, progress.tell)
+                timed = Rounds(sides[0], sides[1], names, method).run()
         except KeyboardInterrupt:
             comparison.interrupted = True
     _merge(comparison, chosen, counted, timed)
@@ -204,25 +207,20 @@ def compare(
     return comparison
 
 
-def _are_equal(sources: Sequence[Source]) -> bool:
-    deep = len(Path(project().source).parts)
-    return len({content_key(each.package.parents[deep - 1]) for each in sources}) == 1
-
-
-def _as_json(name: str) -> Mapping[str, Any]:
+def _side(name: str) -> Mapping[str, Any]:
     is_folder = Path(name).is_absolute() or name.startswith(".")
     commit = "" if is_folder else resolve(ROOT, "HEAD" if name == WORK else name)
     return {"name": name, "commit": commit, "dirty": is_folder or name == WORK}
 
 
 def _to_time(chosen: Sequence[str], counted: Counted) -> list[str]:
-    """The usual workloads, and each whose counts moved enough to matter."""
-    moved = {
-        name
-        for name, counters in counted.counters.items()
-        if any(each.has_moved and each.limit is not None for each in counters)
-    }
-    return list(dict.fromkeys([*project().timed, *(each for each in chosen if each in moved)]))
+    """The usual workloads, and each whose counts changed enough to matter."""
+
+    def moved(name: str) -> bool:
+        counters = counted.counters.get(name, ())
+        return any(each.has_moved and each.limit is not None for each in counters)
+
+    return list(dict.fromkeys([*project().timed, *filter(moved, chosen)]))
 
 
 def _merge(comparison: Comparison, chosen: Sequence[str], counted: Counted, timed: Timed) -> None:
@@ -241,34 +239,26 @@ def _merge(comparison: Comparison, chosen: Sequence[str], counted: Counted, time
 
 
 def chosen_workloads(names: Sequence[str] | None) -> list[str]:
-    """The workloads of those names and patterns, each once; the eight of None.
-
-    Raises:
-        BadInput: there is none of that name, or it has no batches.
-    """
+    """The workloads of those names and patterns, each once, the usual eight for None; BadInput
+    where a name is unknown, or its workload has no batches."""
     if not names:
         return list(project().counted)
     known = all_workloads()
-    usable = {name: None for name, each in known.items() if each.batch}
-    chosen: dict[str, None] = {}
+    usable = [name for name, each in known.items() if each.batch]
     for name in names:
         if name in known and name not in usable:
-            raise BadInput(
-                f"the workload {name!r} has no batches for a comparison; have: {', '.join(usable)}"
-            )
-        found = [each for each in usable if fnmatchcase(each, name)]
-        if not found:
-            raise BadInput(f"there is no workload {name!r}{did_you_mean(name, usable)}")
-        chosen |= dict.fromkeys(found)
-    return list(chosen)
+            have = ", ".join(usable)
+            raise BadInput(f"the workload {name!r} has no batches for a comparison; have: {have}")
+    return matching("workload", names, usable)
 
 
 @contextmanager
 def working_folder(folder: Path | None) -> Iterator[Path]:
     """A folder for databases, removed at the end.
 
-    In memory where there is room, because a gate asks about the code: on a disk that takes 5 ms to
-    sync, no 10 % of the code's own time would show. How often it syncs is counted exactly instead.
+    In memory where there is room, because a gate measures the code: on a disk that takes 5 ms to
+    sync, a 10 % change of the code's own time would not show. How often it syncs is counted
+    exactly instead.
     """
     in_memory = os.access(MEMORY_FOLDER, os.W_OK) and (
         shutil.disk_usage(MEMORY_FOLDER).free > _ROOM_BYTES
@@ -277,3 +267,60 @@ def working_folder(folder: Path | None) -> Iterator[Path]:
     parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="lab-", dir=parent.resolve()) as place:
         yield Path(place)
+
+
+def _write(comparison: Comparison, options: argparse.Namespace) -> None:
+    """Store the comparison, print it, and write the files that were asked for."""
+    content = comparison.to_json()
+    text = json.dumps(content, indent=1)
+    write_text(LAST_COMPARISON, text + "\n")
+    if options.json:
+        print(text)
+    else:
+        _show(comparison)
+    if options.junit:
+        write_text(options.junit, comparison_junit(comparison))
+    write_markdown(options.markdown, comparison_markdown(comparison))
+    if comparison.equal:
+        return
+    try:
+        page = import_module("benchmarks.reporting.site.comparison_page")
+        path: Path = page.write(content, options.html or LAST_COMPARISON.with_suffix(".html"))
+    except (ImportError, OSError) as error:  # the verdict is not affected
+        print(f"no page was written: {error}", file=sys.stderr)
+        return
+    print(f"page: {path}", file=sys.stderr)
+    if options.open and not webbrowser.open(path.resolve().as_uri()):
+        print("no browser could be started", file=sys.stderr)
+
+
+def _show(comparison: Comparison) -> None:
+    """Print the comparison for people: the sentence first."""
+    console().print(sentence(comparison), style="bold", soft_wrap=True, markup=False)
+    print(headline(comparison))
+    for each in comparison.workloads:
+        if each.metrics:
+            columns = {"": 20, "base": 9, "head": 9, "change, 99 %": 15, "visible": 9,
+                       "verdict": 13}  # fmt: skip
+            show_table(each.name, columns, map(_metric_row, each.metrics), styled=True)
+    counted = [_counter_row(each) for each in comparison.workloads if each.counters]
+    if counted:
+        columns = {"": 20, "base": 11, "head": 11, "change": 11, "verdict": 13}
+        show_table("counted per operation", columns, counted, styled=True)
+    for name, said in remarks(comparison):
+        print(f"{name}: {said}" if name else said)
+
+
+def _metric_row(metric: MetricVerdict) -> list[str]:
+    name = metric.metric if metric.decides else f"({metric.metric})"
+    figures = (figure(metric.base), figure(metric.head), interval(metric), visible(metric))
+    return [name, *figures, str(metric.verdict)]
+
+
+def _counter_row(workload: WorkloadVerdict) -> list[str]:
+    """Instructions of a workload, or its first deciding counter; others are remarks."""
+    deciding = [each for each in workload.counters if each.limit is not None]
+    each = (deciding or [*workload.counters])[0]
+    name = workload.name if each.counter == INSTRUCTIONS else f"{workload.name}, {each.counter}"
+    change = percent(each.change) if each.has_moved else "none"
+    return [name, figure(each.base), figure(each.head), change, str(each.verdict)]

@@ -1,4 +1,5 @@
-"""Say how noisy this machine is: the work tree against itself, and what the gate would see here."""
+"""Show how noisy this machine is: the work tree against itself, and what the gate would see
+here."""
 
 from __future__ import annotations
 
@@ -6,27 +7,24 @@ import argparse
 import json
 import math
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from statistics import stdev
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
-from benchmarks.commands.compare import (
-    MEMORY_FOLDER,
-    add_measuring,
-    compare,
-    measuring,
-    report_failure,
-)
-from benchmarks.common.exits import BadInput, ExitCode, LabError
+from benchmarks.commands.compare import MEMORY_FOLDER, add_measuring, asked, compare
+from benchmarks.common.exits import BadInput, ExitCode
+from benchmarks.common.output import show_table
 from benchmarks.common.project import project
 from benchmarks.common.statistics import Estimate
 from benchmarks.contenders.revisions import WORK
-from benchmarks.judging.gate import FEWEST_PAIRS, Comparison, MetricVerdict, Settings
+from benchmarks.judging.gate import FEWEST_PAIRS, MetricVerdict, Settings
 from benchmarks.judging.settings import read_settings
 from benchmarks.reporting.text import figure
+
+_FEWEST_PAIRS = 2
+_TESTS = 10
+"""Metrics that the gate judges together by default: five of each of two workloads."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,24 +35,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure the work tree against itself, and show what that means.
-
-    Returns:
-        0 when the gate can decide here, 4 when it cannot, even with all the samples it may take.
-    """
-    try:
-        chosen = measuring(options)
-        # One look only: this is about the noise, not about a verdict.
-        chosen["settings"] = replace(chosen["settings"], looks=(options.pairs,))
-        if options.pairs < _FEWEST_PAIRS:
-            raise BadInput(f"a spread needs at least {_FEWEST_PAIRS} process pairs (--pairs)")
-        comparison = compare(
-            WORK, WORK, names=options.workload or project().timed, even_if_equal=True, **chosen
-        )
-        if options.pairs < FEWEST_PAIRS and not comparison.interrupted:
-            print(f"note: {options.pairs} process pairs say little", file=sys.stderr)
-    except LabError as error:
-        return report_failure(error)
+    """Measure the work tree against itself, and show what that means; 0 when the gate can decide
+    here, 4 when it cannot, even with the most samples."""
+    wanted = asked(options)
+    if options.pairs < _FEWEST_PAIRS:
+        raise BadInput(f"a spread needs at least {_FEWEST_PAIRS} process pairs (--pairs)")
+    settings = wanted.settings or read_settings()
+    # One look only: this is about the noise, not about a verdict.
+    wanted = replace(
+        wanted, settings=replace(settings, looks=(options.pairs,)), even_if_equal=True,
+        names=options.workload or project().timed,
+    )  # fmt: skip
+    comparison = compare(WORK, WORK, wanted)
+    if options.pairs < FEWEST_PAIRS and not comparison.interrupted:
+        print(f"note: {options.pairs} process pairs say little", file=sys.stderr)
     rows = [
         {"workload": workload.name, **noise(metric, read_settings())}
         for workload in comparison.workloads
@@ -66,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
         found = {"machine": comparison.machine, "noise": rows, "advice": advice}
         print(json.dumps(found, indent=1))
     else:
-        _show(comparison, rows, advice)
+        _show(comparison.machine, rows, advice)
     if comparison.interrupted:
         raise KeyboardInterrupt
     can_decide = all(row["pairs_needed"] for row in rows if row["decides"])
@@ -74,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def noise(metric: MetricVerdict, settings: Settings) -> dict[str, Any]:
-    """What a metric of an A/A comparison says of the machine.
+    """What a metric of an A/A comparison says about the machine.
 
     Returns:
         metric, value (in its unit), spread (standard deviation of the log-ratios between process
@@ -84,28 +78,22 @@ def noise(metric: MetricVerdict, settings: Settings) -> dict[str, Any]:
     spread = stdev(math.log1p(each) for each in metric.processes)
     level = settings.error / len(settings.looks) / _TESTS
     width = settings.resolution * settings.factor(metric.metric)
-    needed, visible = None, {}
-    for look in settings.looks:
-        expected = Estimate(0.0, spread / math.sqrt(look), look)
-        visible[str(look)] = math.expm1(min(50.0, expected.smallest_visible(level)))
-        if needed is None and expected.half_width(settings.interval_error) <= width:
-            needed = look
-    return {
-        "metric": metric.metric,
-        "value": metric.base,
-        "spread": spread,
-        "pairs_needed": needed,
-        "smallest_visible_change": visible,
-        "decides": metric.decides,
+    expected = {look: Estimate(0.0, spread / math.sqrt(look), look) for look in settings.looks}
+    enough = (
+        look for look, each in expected.items() if each.half_width(settings.interval_error) <= width
+    )
+    visible = {
+        str(look): math.expm1(min(50.0, each.smallest_visible(level)))
+        for look, each in expected.items()
     }
+    return {
+        "metric": metric.metric, "value": metric.base, "spread": spread,
+        "pairs_needed": next(enough, None), "smallest_visible_change": visible,
+        "decides": metric.decides,
+    }  # fmt: skip
 
 
-_FEWEST_PAIRS = 2
-_TESTS = 10
-"""Metrics that the gate judges together by default: five of each of two workloads."""
-
-
-def advise(machine: Any, rows: list[dict[str, Any]]) -> list[str]:
+def advise(machine: Mapping[str, Any], rows: list[dict[str, Any]]) -> list[str]:
     """What could be done about the noise, a sentence each."""
     found = []
     load, cores = machine.get("load_1m") or 0.0, machine.get("cores") or 1
@@ -125,37 +113,21 @@ def advise(machine: Any, rows: list[dict[str, Any]]) -> list[str]:
     return found or ["Nothing stands out: the gate can decide here."]
 
 
-def _show(comparison: Comparison, rows: list[dict[str, Any]], advice: list[str]) -> None:
-    console = Console()
-    machine = comparison.machine
-    console.print(
+def _show(machine: Mapping[str, Any], rows: list[dict[str, Any]], advice: list[str]) -> None:
+    print(
         f"{machine['cpu']}, {machine['cores']} cores, {machine['system']} {machine['kernel']}, "
-        f"{machine['python']}, SQLite {machine['sqlite']}, load {machine['load_1m']}",
-        soft_wrap=True,
-        highlight=False,
+        f"{machine['python']}, SQLite {machine['sqlite']}, load {machine['load_1m']}"
     )
-    for workload in comparison.workloads:
-        console.print(
-            _table(workload.name, [row for row in rows if row["workload"] == workload.name])
-        )
-    for each in advice:
-        console.print(each, soft_wrap=True, highlight=False)
-
-
-def _table(workload: str, rows: list[dict[str, Any]]) -> Table:
-    title = f"{workload}: the work tree against itself"
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
-    table.add_column("", width=20)
-    columns = ("value", "spread", "decided", "sees after 8", "16", "32 pairs")
-    for column, width in zip(columns, (9, 7, 11, 12, 8, 8)):
-        table.add_column(column, justify="right", width=width, no_wrap=True)
+    columns = {"": 20, "value": 9, "spread": 7, "decided": 11, "sees after 8": 12, "16": 8,
+               "32 pairs": 8}  # fmt: skip
+    tables: dict[str, list[list[str]]] = {}
     for row in rows:
         needed = f"{row['pairs_needed']} pairs" if row["pairs_needed"] else "never"
-        table.add_row(
-            row["metric"],
-            figure(row["value"]),
-            f"{100 * row['spread']:.1f} %",
-            needed if row["decides"] else f"({needed})",
-            *(f"{100 * each:.1f} %" for each in row["smallest_visible_change"].values()),
-        )
-    return table
+        changes = (f"{100 * each:.1f} %" for each in row["smallest_visible_change"].values())
+        tables.setdefault(row["workload"], []).append([
+            row["metric"], figure(row["value"]), f"{100 * row['spread']:.1f} %",
+            needed if row["decides"] else f"({needed})", *changes,
+        ])  # fmt: skip
+    for name, cells in tables.items():
+        show_table(f"{name}: the work tree against itself", columns, cells)
+    print("\n".join(advice))

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 
-from benchmarks.commands.compare import ROOT, add_head, add_measuring, finish, report_failure
-from benchmarks.commands.compare_output import add_outputs
-from benchmarks.common.exits import LabError
+from benchmarks.commands import compare
+from benchmarks.commands.compare import ROOT, asked, finish
 from benchmarks.common.git import is_dirty, merge_base, resolve
 from benchmarks.common.project import project
 from benchmarks.records.packages import previous_package
@@ -19,36 +19,18 @@ from benchmarks.records.packages import previous_package
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument(
-        "base", metavar="BASE", nargs="?",
-        help="what to compare with: a branch, tag, commit (the merge base with main; on main, the "
-        "package before)",
-    )  # fmt: skip
-    add_head(parser)
-    add_measuring(parser)
-    add_outputs(parser)
+    without = "the merge base with main; on main, the package before"
+    what = f"what to compare with: a branch, tag, commit ({without})"
+    compare.add_arguments(parser, nargs="?", help=what)
 
 
 def run(options: argparse.Namespace) -> int:
     """Measure, confirm alarms on fresh processes, show; the exit code."""
+    wanted = replace(asked(options), confirms=True)
     if options.base is None:
-        try:
-            options.base = usual_base()
-        except LabError as error:
-            return report_failure(error)
+        head = resolve(ROOT, "HEAD")
+        options.base = merge_base(ROOT, head, project().main)
+        if options.base == head and not is_dirty(ROOT, but_for_results=True):
+            options.base = previous_package(ROOT).sha
         print(f"compared with {options.base[:10]}", file=sys.stderr)
-    return finish(options, confirms=True)
-
-
-def usual_base() -> str:
-    """What the work tree is compared with unless the user says.
-
-    Raises:
-        UnknownRevision: there is no main, or nothing before it; in a shallow clone, how to get it.
-        InfrastructureError: git cannot answer.
-    """
-    head = resolve(ROOT, "HEAD")
-    base = merge_base(ROOT, head, project().main)
-    if base != head or is_dirty(ROOT, but_for_results=True):
-        return base
-    return previous_package(ROOT).sha
+    return int(finish(options, wanted).exit_code)

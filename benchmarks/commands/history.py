@@ -1,5 +1,5 @@
-"""Show what the history holds: of each workload the newest ratios and instructions, and where they
-changed, between which packages, with the counters that changed too.
+"""Show the history: for each workload the newest ratios and instructions, and where they changed,
+between which packages, with the counters that changed, too.
 
 `--check` is for CI: exit code 1 where HEAD is more than 20 distinct packages after the newest
 counted one. `--old` shows the absolute times that were kept before 26 November 2026.
@@ -10,13 +10,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common.exits import ExitCode, LabError
+from benchmarks.common.exits import ExitCode
 from benchmarks.common.git import UNSHALLOW, is_shallow
 from benchmarks.common.options import check_names, existing_folder, whole
+from benchmarks.common.output import show_table
 from benchmarks.common.project import root
 from benchmarks.judging.change_points import ChangePoint, change_points
 from benchmarks.records import history as old_lines
@@ -31,45 +32,31 @@ _SHOWN = (INSTRUCTIONS, "latency_p50_ms", "latency_p95_ms", "throughput_per_s")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("workload", nargs="*", help="which ones; all if none is named")
-    parser.add_argument(
-        "--metric", metavar="NAME", help=f"this metric (default: {', '.join(_SHOWN)})"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON: all metrics and points")
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument("--old", action="store_true", help="the old absolute times instead")
-    what.add_argument(
-        "--check", action="store_true", help="fail when HEAD is far after the newest counted one"
-    )
-    parser.add_argument(
-        "--last", type=whole(1, 1_000), default=4, metavar="N", help="how many old values (4)"
-    )
-    parser.add_argument(
-        "--results", type=existing_folder, default=old_lines.RESULTS, metavar="DIR",
-        help="the results folder (default: results; your own: .lab/results)",
-    )  # fmt: skip
+    add = parser.add_argument
+    add("workload", nargs="*", help="which ones; all if none is named")
+    add("--metric", metavar="NAME", help=f"this metric (default: {', '.join(_SHOWN)})")
+    add("--json", action="store_true", help="print JSON: all metrics and points")
+    flag = parser.add_mutually_exclusive_group().add_argument
+    flag("--old", action="store_true", help="the old absolute times instead")
+    flag("--check", action="store_true", help="fail when HEAD is far after the newest counted one")
+    add("--last", type=whole(1, 1_000), default=4, metavar="N", help="how many old values (4)")
+    add("--results", type=existing_folder, default=old_lines.RESULTS, metavar="DIR",
+        help="the results folder (default: results; your own: .lab/results)")  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
     """Print it; the exit code."""
-    try:
-        if options.check:
-            return check(options.results)
-        if options.old:
-            return _show_old(options)
-        return _show(options)
-    except LabError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    if options.check:
+        return _check(options.results)
+    return _show_old(options) if options.old else _show(options)
 
 
-def check(results: Path) -> int:
-    """Whether main's packages are counted, but for the newest 20."""
+def _check(results: Path) -> int:
+    """Whether main's packages are counted, except for the newest 20."""
     packages = distinct_packages(ROOT)
     counted = {each.package.key for each in read(results / "counts")}
-    behind = next(
-        (number for number, each in enumerate(reversed(packages)) if each.key in counted), None
-    )
+    ages = (age for age, each in enumerate(reversed(packages)) if each.key in counted)
+    behind = next(ages, None)
     if behind is None and is_shallow(ROOT):
         print(f"not checked how old the history is, it is not all here: {UNSHALLOW}")
         return ExitCode.PASS
@@ -86,19 +73,18 @@ def check(results: Path) -> int:
     return ExitCode.REGRESSION
 
 
-def changes_of(series: Series) -> list[ChangePoint]:
-    """The change points of a series of the history."""
-    return change_points(
-        series.points, series.kind, higher_is_better=series.metric.endswith("_per_s")
-    )
+def _changes(series: Series) -> list[ChangePoint]:
+    higher = series.metric.endswith("_per_s")
+    return change_points(series.points, series.kind, higher_is_better=higher)
 
 
 def _show(options: argparse.Namespace) -> int:
     everything = read_series(options.results, distinct_packages(ROOT))
     found = current(everything)
     if apart := {each.name for each in everything} - {each.name for each in found}:
-        told = "series of another anchor or machine are apart, in"
-        print(f"{len(apart)} {told} {', '.join(sorted(apart))}", file=sys.stderr)
+        names = ", ".join(sorted(apart))
+        print(f"{len(apart)} series of another anchor or machine are apart, in {names}",
+              file=sys.stderr)  # fmt: skip
     check_names("workload", options.workload, {each.workload for each in found})
     found = [each for each in found if not options.workload or each.workload in options.workload]
     if options.metric is not None:
@@ -107,17 +93,22 @@ def _show(options: argparse.Namespace) -> int:
     if is_shallow(ROOT):
         print(f"older packages are not seen: {UNSHALLOW}", file=sys.stderr)
     if not found:
-        told = "'python -m benchmarks backfill' measures into .lab/results, see --results"
-        print(f"there is no history in {options.results}: {told}", file=sys.stderr)
+        hint = "'python -m benchmarks backfill' measures into .lab/results, see --results"
+        print(f"there is no history in {options.results}: {hint}", file=sys.stderr)
     if options.json:
-        print(json.dumps([as_json(each) for each in found]))
+        print(json.dumps([_as_json(each) for each in found]))
         return ExitCode.PASS
-    _print_table([each for each in found if options.metric or each.metric in _SHOWN])
-    _print_changes(each for each in found if options.metric or each.metric in _SHOWN)
+    found = [each for each in found if options.metric or each.metric in _SHOWN]
+    headings = ("workload", "figure", "now", "interval", "packages", "gaps", "age")
+    show_table("", headings, map(_row, found), left=headings)
+    for companion in dict.fromkeys(each.companion for each in found if each.companion):
+        print(f"Ratios are to {_named(companion, found[0].packages)}.")
+    for each in found:
+        _print_changes(each)
     return ExitCode.PASS
 
 
-def as_json(series: Series) -> dict[str, Any]:
+def _as_json(series: Series) -> dict[str, Any]:
     """A series with its points, gaps and change points."""
     age = series.age
     return {
@@ -138,32 +129,18 @@ def as_json(series: Series) -> dict[str, Any]:
              "packages": each.packages, "before": each.before, "after": each.after,
              "change": each.change, "low": each.low, "high": each.high, "worse": each.worse,
              "counters": each.counters, "commands": each.commands(series.workload)}
-            for each in changes_of(series)
+            for each in _changes(series)
         ],
     }  # fmt: skip
 
 
-def _print_table(found: Sequence[Series]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table()
-    for heading in ("workload", "figure", "now", "interval", "packages", "gaps", "age"):
-        table.add_column(heading, overflow="fold")
-    for series in found:
-        now = series.points[-1]
-        if series.kind == INSTRUCTIONS:
-            value, interval = f"{now.value:,.0f}", "exact"
-        else:
-            value, interval = f"{now.value:.3f}x", f"{now.low:.3f} to {now.high:.3f}"
-        cells = (
-            series.workload, series.metric, value, interval, str(len(series.points)),
-            str(len(series.gaps)), str(series.age),
-        )  # fmt: skip
-        table.add_row(*map(Text, cells))
-    _console().print(table)
-    for companion in dict.fromkeys(each.companion for each in found if each.companion):
-        print(f"Ratios are to {_named(companion, found[0].packages)}.")
+def _row(series: Series) -> list[str]:
+    now = series.points[-1]
+    value, interval = f"{now.value:.3f}x", f"{now.low:.3f} to {now.high:.3f}"
+    if series.kind == INSTRUCTIONS:
+        value, interval = f"{now.value:,.0f}", "exact"
+    counts = (str(len(series.points)), str(len(series.gaps)), str(series.age))
+    return [series.workload, series.metric, value, interval, *counts]
 
 
 def _named(companion: str, packages: Sequence[Package]) -> str:
@@ -174,49 +151,36 @@ def _named(companion: str, packages: Sequence[Package]) -> str:
     return companion
 
 
-def _print_changes(found: Iterable[Series]) -> None:
-    for series in found:
-        changes = changes_of(series)
-        if changes:
+def _print_changes(series: Series) -> None:
+    for number, each in enumerate(_changes(series)):
+        if not number:
             print(f"\n{series.workload}, {series.metric}:")
-        for each in changes:
-            size = f"{each.change:+7.1%}"
-            if series.kind != INSTRUCTIONS:
-                size += f" ({each.low:+.1%} to {each.high:+.1%})"
-            among = "" if each.packages == 1 else f" one of {each.packages} packages up to"
-            print(f"  {size}  {each.range} {among} {each.first.package.subject:.60}")
-            print(f"           {each.explanation or 'no counter differs'}")
-            print(f"           {each.commands(series.workload)[-1]}")
+        size = f"{each.change:+7.1%}"
+        if series.kind != INSTRUCTIONS:
+            size += f" ({each.low:+.1%} to {each.high:+.1%})"
+        among = "" if each.packages == 1 else f" one of {each.packages} packages up to"
+        print(f"  {size}  {each.range} {among} {each.first.package.subject:.60}")
+        print(f"           {each.explanation or 'no counter differs'}")
+        print(f"           {each.commands(series.workload)[-1]}")
 
 
 def _show_old(options: argparse.Namespace) -> int:
-    """The lines of results/history: absolute times, of which no trend is made."""
-    from rich.table import Table
-    from rich.text import Text
-
+    """The lines of results/history: absolute times, from which no trend is derived."""
     reading = old_lines.read(options.results)
     for problem in reading.problems:
         print(f"warning: not read: {problem}", file=sys.stderr)
     check_names("workload", options.workload, {each.workload for each in reading.records})
     metric = options.metric or "latency_p95_ms"
     check_names("metric", [metric], {name for each in reading.records for name in each.metrics})
-    table = Table(title="Absolute times, of machines of that day: no trend is made of them")
-    for heading in ("workload", "machine, profile", f"{metric}, last {options.last}", "commits"):
-        table.add_column(heading, overflow="fold")
+    rows = []
     groups = sorted({(each.workload, each.machine, each.profile) for each in reading.records})
     for workload, machine, profile in groups:
         points = old_lines.series(reading.records, workload, machine, profile)
         values = [each.metrics[metric].value for each in points if metric in each.metrics]
         if values and (not options.workload or workload in options.workload):
             shown = "  ".join(f"{value:.4g}" for value in values[-options.last :])
-            table.add_row(*map(Text, (workload, f"{machine}, {profile}", shown, str(len(values)))))
-    _console().print(table)
+            rows.append([workload, f"{machine}, {profile}", shown, str(len(values))])
+    headings = ("workload", "machine, profile", f"{metric}, last {options.last}", "commits")
+    title = "Absolute times, of machines of that day: no trend is made of them"
+    show_table(title, headings, rows, left=headings)
     return ExitCode.PASS
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    if hasattr(sys.stdout, "reconfigure"):  # a Windows pipe may know no frames
-        sys.stdout.reconfigure(errors="replace")
-    return Console(width=None if sys.stdout.isatty() else 160)

@@ -1,8 +1,8 @@
-"""Measure other queues, and the package compared with them; publish both.
+"""Measure other queues, and the package in comparison; publish both.
 
-Each queue is installed in an environment of its own under .lab/peers; what cannot be installed or
-started is a row that says why. A whole run is written to results/peers (with --quick or --only,
-or interrupted, only where --results names a folder), and `publish` makes a page of it.
+Each queue is installed in an environment of its own under .lab/peers; a queue that cannot be
+installed or started gets a row that says why. A whole run is written to results/peers (with --quick
+or --only, or interrupted, only where --results names a folder), and `publish` makes a page of it.
 
 Exit code 1 where a limit of [peers] in targets.toml is broken (with --quick: where the package
 loses a task or does one twice); 3 where the package or the reference could not be measured.
@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any
 
 from benchmarks.common.exits import BadInput, ExitCode
 from benchmarks.common.options import output_file, output_folder, whole
+from benchmarks.common.output import console, write_text
 from benchmarks.common.progress import Progress
 from benchmarks.common.project import project, root
 from benchmarks.contenders.base import FULL, NORMAL
@@ -57,26 +57,29 @@ def run(options: argparse.Namespace) -> int:
     try:
         chosen = choose(options.only)
         limits = read_limits()
-    except (ValueError, BadInput) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return ExitCode.BAD_INPUT
-    plan = plan_of(options)
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+    plan = _plan(options)
     finished = Run(plan, is_quick=options.quick)
+    total, done = steps(plan, len(chosen)), count()
     try:
         with Progress(options.quiet) as progress:
-            measure(finished, chosen, _say(progress, steps(plan, len(chosen))))
+            measure(finished, chosen, lambda text: progress.tell(text, next(done), total))
     except KeyboardInterrupt:
         finished.is_interrupted = True
     document = finished.document()
     targets = judge_peers(document, limits, project().name)
     document["targets"] = [each.as_json() for each in targets]
-    _show(document, options)
+    if options.json:
+        print(json.dumps(document, indent=1))
+    else:
+        show(document, console())
     _write(document, options)
-    return exit_code(document)
+    return _exit_code(document)
 
 
-def plan_of(options: argparse.Namespace) -> Plan:
-    """How much the options ask for."""
+def _plan(options: argparse.Namespace) -> Plan:
+    """How much is to be measured, by the options."""
     plan = QUICK if options.quick else REGULAR
     if options.depth:
         plan = replace(plan, depths=tuple(sorted(set(options.depth))))
@@ -87,59 +90,36 @@ def plan_of(options: argparse.Namespace) -> Plan:
     return plan
 
 
-def exit_code(document: dict[str, Any]) -> int:
-    """As the command's."""
+def _exit_code(document: dict[str, Any]) -> int:
     if document["interrupted"]:
         return ExitCode.INTERRUPTED
     own = {REFERENCE, project().name} & {each["name"] for each in document["queues"]}
-    measured = {row["queue"] for row in document["verbs"] if row["figures"]}
-    if own - measured:
+    if own - {row["queue"] for row in document["verbs"] if row["figures"]}:
         return ExitCode.INFRASTRUCTURE
-    judged = [
-        each
-        for each in document["targets"]
-        if project().name in own
-        and each["value"] is not None
-        and (each["name"] in _SAFETY or not document["quick"])
-    ]
-    return ExitCode.PASS if all(each["met"] for each in judged) else ExitCode.REGRESSION
-
-
-def _show(document: dict[str, Any], options: argparse.Namespace) -> None:
-    if options.json:
-        print(json.dumps(document, indent=1))
-        return
-    from rich.console import Console
-
-    wide = None if sys.stdout.isatty() else 120
-    show(document, Console(width=wide, highlight=False))
+    for each in document["targets"]:
+        counts = each["name"] in _SAFETY or not document["quick"]
+        is_judged = project().name in own and each["value"] is not None
+        if counts and is_judged and not each["met"]:
+            return ExitCode.REGRESSION
+    return ExitCode.PASS
 
 
 def _write(document: dict[str, Any], options: argparse.Namespace) -> None:
-    """The record and its Markdown; a failure to write does not cost what was measured."""
+    """The record and its Markdown; a failure to write does not lose what was measured."""
+    texts: dict[Path, str] = {}
     is_whole = not (options.quick or options.only or document["interrupted"])
     if options.results is None and not is_whole:
         print("not recorded: part of a run only (--results DIR records it)", file=sys.stderr)
     else:
-        folder = (options.results or root() / "results") / "peers"
+        path = (options.results or root() / "results") / "peers"
         machine = document["environment"]["machine"]
-        for suffix, text in (("json", json.dumps(document, indent=1)), ("md", markdown(document))):
-            _write_text(folder / f"{machine}.{suffix}", text)
+        texts[path / f"{machine}.json"] = json.dumps(document, indent=1) + "\n"
+        texts[path / f"{machine}.md"] = markdown(document)
     if options.markdown:
-        _write_text(options.markdown, markdown(document))
-
-
-def _write_text(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text.rstrip("\n") + "\n", encoding="utf-8", newline="\n")
-    except OSError as error:
-        print(f"error: {path} could not be written: {error}", file=sys.stderr)
-    else:
-        print(f"written: {path}", file=sys.stderr)
-
-
-def _say(progress: Progress, total: int) -> Callable[[str], None]:
-    """What is said of each step of so many."""
-    done = count()
-    return lambda text: progress.tell(text, next(done), total)
+        texts[options.markdown] = markdown(document)
+    for path, text in texts.items():
+        try:
+            write_text(path, text)
+            print(f"written: {path}", file=sys.stderr)
+        except OSError as error:
+            print(f"error: {path} could not be written: {error}", file=sys.stderr)

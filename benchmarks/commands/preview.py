@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import webbrowser
 from functools import partial
@@ -12,36 +11,27 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.commands import publish
-from benchmarks.common.exits import BadInput, ExitCode
+from benchmarks.common.exits import ExitCode, InfrastructureError
 from benchmarks.common.options import whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument(
-        "--port",
-        type=whole(0, 65_535),
-        default=0,
-        metavar="N",
-        help="the port (default: any that is free)",
-    )
-    parser.add_argument("--open", action="store_true", help="open it in the browser")
+    add = parser.add_argument
+    add("--port", type=whole(0, 65_535), default=0, metavar="N", help="the port (any that is free)")
+    add("--open", action="store_true", help="open it in the browser")
     publish.add_sources(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve until Ctrl-C, which is the way to end it and so no failure; the exit code."""
+    """Serve until Ctrl-C, which is the normal end and not a failure; the exit code."""
     with tempfile.TemporaryDirectory(prefix="lab-site-", ignore_cleanup_errors=True) as folder:
         site = Path(folder) / "site"
+        publish.build(options, site)
         try:
-            publish.build(options, site)
             server = serve(site, options.port)
-        except BadInput as error:
-            print(f"error: {error}", file=sys.stderr)
-            return ExitCode.BAD_INPUT
-        except (ImportError, OSError) as error:
-            print(f"error: no preview: {error}", file=sys.stderr)
-            return ExitCode.INFRASTRUCTURE
+        except OSError as error:
+            raise InfrastructureError(f"no preview: {error}") from error
         with server:
             address = f"http://127.0.0.1:{server.server_address[1]}/"
             print(f"{address}  (Ctrl-C ends it)", flush=True)
@@ -55,11 +45,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def serve(site: Path, port: int = 0) -> ThreadingHTTPServer:
-    """A server of that folder on the loopback interface, bound and not yet running.
-
-    Raises:
-        OSError: the port is taken.
-    """
+    """A server of that folder on the loopback interface, bound and not yet running; OSError where
+    the port is taken."""
     return ThreadingHTTPServer(("127.0.0.1", port), partial(_Quiet, directory=str(site)))
 
 

@@ -1,19 +1,26 @@
 """Measure the gate on itself (with --history, the history): how often each is wrong. Resumable.
 
-Each trial copies the package twice, plants a change into one copy (or what is no change), and asks
-the gate. The outcomes are appended to results/proof/outcomes.ndjson as they come; trials that are
-there already are not repeated. Then asv and pytest-benchmark answer the same question on some.
-With --history, one package and a planted copy are measured as `backfill` measures, under changing
-load, into history-pool.ndjson, and what the history's change points find in it is judged.
+Each trial copies the package twice, plants a change into one copy (or a null change), and runs the
+gate. The outcomes are appended to results/proof/outcomes.ndjson as they come; trials that are there
+already are not repeated. Then asv and pytest-benchmark judge some of the same pairs.
+
+With --history, one package and a planted copy are measured exactly as `backfill` measures, into
+history-pool.ndjson, and the change points that the history finds in it are judged. Meanwhile
+CPU-bound programs run on a schedule, so that neighbouring records have the same load and distant
+ones a different one. A record counts instructions too, with hash seeds of its own, since the same
+seeds would give exactly the same count.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
@@ -21,17 +28,20 @@ from itertools import cycle, islice, zip_longest
 from pathlib import Path
 from typing import Any
 
-from benchmarks.commands.compare import ROOT, compare, report_failure, working_folder
-from benchmarks.commands.history_pool import fill
-from benchmarks.common.exits import ExitCode, InfrastructureError, LabError
+from benchmarks.commands.backfill_time import anchor_package, measured, side_of
+from benchmarks.commands.compare import ROOT, Asked, compare, working_folder
+from benchmarks.common.exits import BadInput, ExitCode, InfrastructureError
 from benchmarks.common.git import resolve
 from benchmarks.common.options import minutes, output_folder, whole
-from benchmarks.common.project import LAB
-from benchmarks.contenders.revisions import WORK, source_tree
-from benchmarks.judging.gate import Comparison, Verdict
-from benchmarks.proving.history_proof import markdown as history_markdown
-from benchmarks.proving.history_proof import proof
-from benchmarks.proving.planting import NO_CHANGE, PLANTED, Plant, PlantDoesNotApply, plant
+from benchmarks.common.output import write_text
+from benchmarks.common.progress import Progress, left_in_words
+from benchmarks.common.project import LAB, project
+from benchmarks.contenders.revisions import WORK, Side, source_tree
+from benchmarks.judging.gate import Verdict
+from benchmarks.measuring.instructions import measure_instructions, why_not
+from benchmarks.proving import history_proof
+from benchmarks.proving.history_proof import KINDS, Record
+from benchmarks.proving.planting import NO_CHANGE, PLANTED, PLANTS, Plant, PlantDoesNotApply, plant
 from benchmarks.proving.proof import (
     COMMAND,
     Outcome,
@@ -42,9 +52,17 @@ from benchmarks.proving.proof import (
     read_outcomes,
 )
 from benchmarks.records.environment import fingerprint
+from benchmarks.records.packages import content_key
 
 GATE = "gate"
 _MOST_TRIALS = 100_000
+_WORKLOAD = "claim-lifo-1e3"
+"""The files of the history's proof."""
+_PLANT = dict(zip(KINDS, ("uniform-10-percent", "instructions-1-percent")))
+_LOADS = (0, 1, 2, 1)
+"""The number of busy programs in each phase."""
+_PHASE_S = 150.0
+_PAIRS = 8
 
 
 @dataclass(frozen=True)
@@ -58,7 +76,7 @@ class Trial:
 
     @property
     def key(self) -> str:
-        """Names the trial among the outcomes."""
+        """Identifies the trial among the outcomes."""
         return f"{self.tool}/{self.plant.name}/{self.workload}/{self.number}"
 
 
@@ -88,125 +106,105 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Put all trials that have no outcome yet, and write the matrix.
-
-    Returns:
-        0 when the gate was never wrong (the history's claims hold), 1 when it was, 4 when trials
-        are left. To be undecided is not to be wrong; the matrix has it in a column of its own.
-    """
+    """Run all trials that have no outcome yet, and write the matrix; 0 when the gate was never
+    wrong (the history's claims hold), 1 when it was, 4 when trials are left. Undecided does not
+    count as wrong; the matrix has a separate column for it."""
     if options.history:
         return _history(options)
-    outcomes_file = options.output / "outcomes.ndjson"
-    trials = list(planned(options.no_change, options.planted, options.tools_runs))
+    trials = planned(options.no_change, options.planted, options.tools_runs)
+    commit = resolve(ROOT, "HEAD" if options.revision == WORK else options.revision)
+    source = source_tree(ROOT, options.revision)
     try:
-        commit = resolve(ROOT, "HEAD" if options.revision == WORK else options.revision)
-        source = source_tree(ROOT, options.revision)
-        options.output.mkdir(parents=True, exist_ok=True)
-        finished = _work_off(trials, source, commit, outcomes_file, options)
-    except LabError as error:
-        return report_failure(error)
+        is_finished = _work_off(list(trials), source, commit, options)
     except PlantDoesNotApply as error:
-        return report_failure(InfrastructureError(str(error)))
-    outcomes = _write_matrix(options.output)
-    shown = options.output / ("matrix.json" if options.json else "matrix.md")
-    print(shown.read_text(encoding="utf-8"))
-    wrong = any(
-        each.tool == GATE and not each.undecided and each.alarm is not each.is_change
-        for each in outcomes
-    )
-    if wrong:
+        raise InfrastructureError(str(error)) from error
+    outcomes, shown = _write_matrix(options.output, options.json)
+    print(shown)
+    gate = [each for each in outcomes if each.tool == GATE and not each.undecided]
+    if any(each.alarm is not each.is_change for each in gate):
         return ExitCode.REGRESSION
-    return ExitCode.PASS if finished else ExitCode.INCONCLUSIVE
+    return ExitCode.PASS if is_finished else ExitCode.INCONCLUSIVE
 
 
 def _history(options: argparse.Namespace) -> int:
     """Fill the pool, judge it, and write history.json and history.md."""
     pool = options.output / "history-pool.ndjson"
-    try:
-        finished = fill(pool, options.records, -(-options.records // 2), options.revision,
-                        60 * options.budget_minutes, options.quiet)  # fmt: skip
-    except LabError as error:
-        return report_failure(error)
-    found = proof(read_lines(pool))
-    texts = {
-        "json": json.dumps(found, indent=1) + "\n",
-        "md": history_markdown(found, f"{COMMAND} --history"),
-    }
-    for suffix, text in texts.items():
-        path = options.output / f"history.{suffix}"
-        path.write_text(text, encoding="utf-8", newline="\n")
-    print(texts["json" if options.json else "md"])
-    if not finished or not found["steps"]:
+    records, budget_s = options.records, 60 * options.budget_minutes
+    planted = -(-records // 2)
+    is_finished = fill(pool, records, planted, options.revision, budget_s, options.quiet)
+    found = history_proof.proof(read_lines(pool))
+    text = history_proof.markdown(found, f"{COMMAND} --history")
+    print(_write_both(options.output / "history", found, text, options.json))
+    if not is_finished or not found["steps"]:
         return ExitCode.INCONCLUSIVE
     return ExitCode.PASS if all(each["holds"] for each in found["claims"]) else ExitCode.REGRESSION
 
 
+def _write_matrix(folder: Path, as_json: bool = False) -> tuple[list[Outcome], str]:
+    """Write the matrix of all outcomes so far; these, and the matrix for printing."""
+    outcomes = read_outcomes(folder / "outcomes.ndjson")
+    table = matrix(outcomes)
+    return outcomes, _write_both(folder / "matrix", table, matrix_markdown(table), as_json)
+
+
+def _write_both(path: Path, found: Any, markdown: str, as_json: bool) -> str:
+    """Write it as path.json and path.md; returns the one to be printed."""
+    text = json.dumps(found, indent=1) + "\n"
+    write_text(path.with_suffix(".json"), text)
+    write_text(path.with_suffix(".md"), markdown)
+    return text if as_json else markdown
+
+
 def planned(no_change: int, planted: int, tools_runs: int) -> Iterator[Trial]:
     """All trials, kinds alternating, so that a part of them is already a fair sample."""
-    yield from _alternating(GATE, no_change, planted)
-    for tool in ("asv", "pytest-benchmark"):
-        yield from _alternating(tool, tools_runs, tools_runs)
+    counts = ((GATE, no_change, planted), ("asv", tools_runs, tools_runs),
+              ("pytest-benchmark", tools_runs, tools_runs))  # fmt: skip
+    for tool, *wanted in counts:
+        seen: Counter[tuple[str, str]] = Counter()
+        kinds = [
+            islice(cycle((each, name) for each in plants for name in each.workloads), count)
+            for plants, count in zip((NO_CHANGE, PLANTED), wanted)
+        ]
+        for each, workload in (pair for both in zip_longest(*kinds) for pair in both if pair):
+            yield Trial(tool, each, workload, seen[each.name, workload])
+            seen[each.name, workload] += 1
 
 
-def _alternating(tool: str, no_change: int, planted: int) -> Iterator[Trial]:
-    kinds = [
-        islice(cycle(_combinations(plants)), count)
-        for plants, count in ((NO_CHANGE, no_change), (PLANTED, planted))
-    ]
-    seen: dict[tuple[str, str], int] = {}
-    for both in zip_longest(*kinds):
-        for combination in both:
-            if combination is not None:
-                each, workload = combination
-                number = seen.get((each.name, workload), 0)
-                seen[each.name, workload] = number + 1
-                yield Trial(tool, each, workload, number)
-
-
-def _combinations(plants: Iterable[Plant]) -> list[tuple[Plant, str]]:
-    return [(each, workload) for each in plants for workload in each.workloads]
-
-
-def _work_off(
-    trials: list[Trial], source: Path, commit: str, outcomes: Path, options: argparse.Namespace
-) -> bool:
-    """Put trials until all are done or the time is up; whether all are done."""
+def _work_off(trials: list[Trial], source: Path, commit: str, options: argparse.Namespace) -> bool:
+    """Run trials until all are done or the time is up; whether all are done."""
     began = time.monotonic()
+    outcomes = options.output / "outcomes.ndjson"
+    outcomes.parent.mkdir(parents=True, exist_ok=True)
     done = {each.key for each in read_outcomes(outcomes)}
     left = [trial for trial in trials if trial.key not in done]
+    tools: dict[str, Ask] = {}
     with working_folder(None) as place:
-        tools: dict[str, Ask] = {}
         for position, trial in enumerate(left, 1):
             if time.monotonic() - began > 60 * options.budget_minutes:
                 return False
             if trial.tool not in tools:
                 tools[trial.tool] = _tool(trial.tool, place, source, options.quiet)
             outcome = _put(trial, source, place, tools[trial.tool])
-            record = {
-                **outcome.to_json(),
-                "key": trial.key,
-                "tool": trial.tool,
-                "plant": trial.plant.name,
-                "is_change": trial.plant.is_change,
-                "workload": trial.workload,
-                "commit": commit,
+            append_line(outcomes, {
+                **outcome.to_json(), "key": trial.key, "tool": trial.tool,
+                "plant": trial.plant.name, "is_change": trial.plant.is_change,
+                "workload": trial.workload, "commit": commit,
                 "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
                 "load_1m": fingerprint()["load_1m"],
-            }
-            append_line(outcomes, record)
+            })  # fmt: skip
             _write_matrix(outcomes.parent)
             if not options.quiet:
                 right = "right" if outcome.alarm is trial.plant.is_change else "wrong"
                 judged = "undecided" if outcome.undecided else right
                 said = f"{outcome.verdict} in {outcome.elapsed_s:.0f} s, {judged}"
-                rest_s = (time.monotonic() - began) / position * (len(left) - position)
-                told = f"{position}/{len(left)} {trial.key}: {said}; {rest_s / 60:.0f} min left"
-                print(told, file=sys.stderr, flush=True)
+                about = left_in_words(began, position, len(left))
+                print(f"{position}/{len(left)} {trial.key}: {said}{about}",
+                      file=sys.stderr, flush=True)  # fmt: skip
     return True
 
 
 def _put(trial: Trial, source: Path, place: Path, ask: Ask) -> Outcome:
-    """Plant, and ask. A folder of another depth and length is what "other directory" stands for."""
+    """Plant, and ask. "Other directory" means a folder of another depth and length."""
     base = plant(source, place / "base", None)
     deeper = Path(*("elsewhere",) * (1 + trial.number % 3))
     other = trial.plant.name == "other-directory"
@@ -216,7 +214,7 @@ def _put(trial: Trial, source: Path, place: Path, ask: Ask) -> Outcome:
 
 def _tool(name: str, place: Path, source: Path, quiet: bool) -> Ask:
     if name == GATE:
-        return partial(ask_gate, quiet=quiet)
+        return partial(_ask_gate, quiet=quiet)
     from benchmarks.proving.other_tools import AsvContinuous, PytestBenchmark
 
     if name == "asv":
@@ -224,50 +222,135 @@ def _tool(name: str, place: Path, source: Path, quiet: bool) -> Ask:
     return PytestBenchmark(LAB, place / "pytest-benchmark").ask
 
 
-def ask_gate(base: Path, head: Path, workload: str, quiet: bool = True) -> Outcome:
-    """What the gate, as it is by default, says of two trees."""
-    comparison = compare(
-        str(base),
-        str(head),
-        names=[workload],
-        confirms=True,
-        quiet=quiet,
-        even_if_equal=True,
-    )
+def _ask_gate(base: Path, head: Path, name: str, quiet: bool) -> Outcome:
+    """The verdict of the gate, with its defaults, on one workload of two trees."""
+    wanted = Asked([name], confirms=True, quiet=quiet, even_if_equal=True)
+    comparison = compare(str(base), str(head), wanted)
     if comparison.interrupted:
         raise KeyboardInterrupt
-    return outcome_of(comparison)
-
-
-def outcome_of(comparison: Comparison) -> Outcome:
-    """The comparison of one workload as an outcome."""
     workload = comparison.workloads[0]
     by = [each.metric for each in workload.metrics if each.verdict is Verdict.REGRESSED]
     by += [each.counter for each in workload.counters if each.verdict is Verdict.REGRESSED]
-    details: dict[str, Any] = {
-        "by": by,
-        "pairs": workload.pairs,
-        "confirmed": workload.confirmed,
-        "explanation": workload.explanation,
-        "effects": {each.metric: round(each.effect, 4) for each in workload.metrics},
-        "widths": {each.metric: round((each.high - each.low) / 2, 4) for each in workload.metrics},
-    }
     return Outcome(
         verdict=str(comparison.verdict),
         alarm=comparison.verdict is Verdict.REGRESSED,
         undecided=comparison.verdict is Verdict.INCONCLUSIVE,
         elapsed_s=round(comparison.elapsed_s, 1),
-        details=details,
-    )
+        details={
+            "by": by, "pairs": workload.pairs, "confirmed": workload.confirmed,
+            "explanation": workload.explanation,
+            "effects": {each.metric: round(each.effect, 4) for each in workload.metrics},
+            "widths": {e.metric: round((e.high - e.low) / 2, 4) for e in workload.metrics},
+        },
+    )  # fmt: skip
 
 
-def _write_matrix(folder: Path) -> list[Outcome]:
-    """Write the matrix of all outcomes so far, which are returned."""
-    outcomes = read_outcomes(folder / "outcomes.ndjson")
-    table = matrix(outcomes)
-    for name, text in (
-        ("matrix.json", json.dumps(table, indent=1) + "\n"),
-        ("matrix.md", matrix_markdown(table)),
-    ):
-        (folder / name).write_text(text, encoding="utf-8", newline="\n")
-    return outcomes
+def fill(
+    path: Path, real: int, planted: int, revision: str, budget_s: float, quiet: bool = False
+) -> bool:
+    """Append records until there are the given numbers of each kind; existing ones are kept.
+    Returns whether all are there.
+
+    Args:
+        path: a file of JSON lines {kind: time | instructions, planted, number, at, load, ...}.
+        real, planted: how many of each.
+        revision: the revision whose package is measured.
+        budget_s: no further record is begun after this time.
+
+    Raises:
+        BadInput: the revision is unknown, nothing can be counted here, or existing records are of
+            another package.
+        InfrastructureError: a record cannot be measured.
+    """
+    records = read_lines(path)
+    missing = {kind: _missing(records, kind, real, planted) for kind in KINDS}
+    total = sum(map(len, missing.values()))
+    if not total:
+        return True
+    source = source_tree(ROOT, revision)
+    package = content_key(source)
+    if {each["package"] for each in records} - {package}:
+        raise BadInput(
+            f"{path} has records of another package than {revision}: delete it, name their commit "
+            "with --revision, or give another --output"
+        )
+    if why_not():
+        raise BadInput(why_not())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    anchor = side_of(anchor_package())
+    began, done = time.monotonic(), 0
+    with Progress(quiet) as progress, working_folder(None) as place:
+        for kind, left in missing.items():
+            sides = [_side(source, place, kind, wanted) for wanted in (False, True)]
+            with _changing_load(kind == "time") as load:
+                for wanted, number in left:
+                    if time.monotonic() - began > budget_s:
+                        return False
+                    about = left_in_words(began, done, total)
+                    what = f"{kind} of the {'planted' if wanted else 'real'} package{about}; record"
+                    progress.tell(what, done, total)
+                    record = {
+                        "kind": kind, "planted": wanted, "number": number, "load": load(),
+                        "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                        "package": package, "workload": _WORKLOAD,
+                    }  # fmt: skip
+                    if kind == "time":
+                        # A record's own progress would hide that of the pool.
+                        silent: Callable[..., None] = lambda *_: None  # noqa: E731
+                        found = measured(anchor, sides[wanted], _WORKLOAD, _PAIRS, place, silent)
+                    else:
+                        found = _counted(sides[wanted], number)
+                    why = found.get("lacks") or found.get("wrong")
+                    if why:
+                        raise InfrastructureError(f"{_WORKLOAD} cannot be measured: {why}")
+                    append_line(path, {**record, **found})
+                    done += 1
+    return True
+
+
+def _missing(records: list[Record], kind: str, real: int, planted: int) -> list[tuple[bool, int]]:
+    """What is to be measured, as (with the plant, number): two real ones, then one with the plant,
+    so that each phase of load has both."""
+    have = {(each["planted"], each["number"]) for each in records if each["kind"] == kind}
+    counts = (real, planted)
+    pairs = [(wanted, number) for wanted in (False, True) for number in range(counts[wanted])]
+    pairs.sort(key=lambda each: each[1] / counts[each[0]])
+    return [each for each in pairs if each not in have]
+
+
+def _side(source: Path, place: Path, kind: str, wanted: bool) -> Side:
+    name = f"{kind}{'-planted' if wanted else ''}"
+    tree = plant(source, place / name, PLANTS[_PLANT[kind]] if wanted else None)
+    return Side(name, name, False, Path(sys.executable), ((tree / project().source).parent,))
+
+
+def _counted(side: Side, number: int) -> dict[str, Any]:
+    seeds = range(3 * number, 3 * number + 3)
+    package = side.path[0] / project().package
+    count = measure_instructions(_WORKLOAD, seeds=seeds, package=package)
+    return {"instructions": count, "seeds": list(seeds)}
+
+
+@contextmanager
+def _changing_load(wanted: bool) -> Iterator[Callable[[], int]]:
+    """Busy programs by the schedule; a call adjusts their number and returns it."""
+    running: list[subprocess.Popen[bytes]] = []
+    began = time.monotonic()
+
+    def change_to(number: int) -> int:
+        while len(running) < number:
+            running.append(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+        while len(running) > number:
+            last = running.pop()
+            last.kill()
+            last.wait()
+        return number
+
+    def load() -> int:
+        phase = int((time.monotonic() - began) / _PHASE_S)
+        return change_to(_LOADS[phase % len(_LOADS)] if wanted else 0)
+
+    try:
+        yield load
+    finally:
+        change_to(0)

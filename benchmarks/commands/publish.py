@@ -1,17 +1,17 @@
-"""Build the static site from results/: open its index.html, no server is needed.
+"""Build the static site from results/: open its index.html, without a server.
 
-Lines of the history that cannot be read are named, and are no failure.
+Lines of the history that cannot be read are reported, but are not a failure.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.common.exits import BadInput, ExitCode, LabError
+from benchmarks.commands.compare import LAST_COMPARISON
+from benchmarks.common.exits import ExitCode, InfrastructureError, LabError
 from benchmarks.common.git import is_shallow
 from benchmarks.common.options import existing_folder, output_folder
 from benchmarks.common.progress import Progress
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from benchmarks.reporting.publish import Published
 
 OUT = lab_folder() / "site"
-LAST_COMPARISON = lab_folder() / "last-comparison.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,69 +35,54 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_sources(parser: argparse.ArgumentParser) -> None:
-    """What the site is built from; `preview` has these too."""
-    parser.add_argument(
-        "--results", type=existing_folder, metavar="DIR",
-        help="the results folder (default: results)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--asv", type=existing_folder, metavar="DIR",
-        help="what 'asv publish' wrote (default: asv's pages are made of the records)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--repository-url", default="", metavar="URL",
-        help="where the web shows the repository, for links to commits (default: no such links)",
-    )  # fmt: skip
-    parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
+    """The arguments for the site's sources; `preview` has these, too."""
+    add = parser.add_argument
+    add("--results", type=existing_folder, metavar="DIR",
+        help="the results folder (default: results)")  # fmt: skip
+    add("--asv", type=existing_folder, metavar="DIR",
+        help="what 'asv publish' wrote (default: asv's pages are made of the records)")  # fmt: skip
+    add("--repository-url", default="", metavar="URL",
+        help="where the web shows the repository, for links to commits (none)")  # fmt: skip
+    add("--quiet", action="store_true", help="no progress on standard error")
 
 
 def run(options: argparse.Namespace) -> int:
     """Build it and say where it is; the exit code."""
-    try:
-        published = build(options, options.out)
-    except BadInput as error:
-        print(f"error: {error}", file=sys.stderr)
-        return ExitCode.BAD_INPUT
-    except (ImportError, OSError) as error:
-        print(f"error: the site could not be built: {error}", file=sys.stderr)
-        return ExitCode.INFRASTRUCTURE
+    published = build(options, options.out)
     print(f"{published.pages} pages: {published.index}")
     return ExitCode.PASS
 
 
 def build(options: argparse.Namespace, out: Path) -> Published:
     """Publish from the sources that the options name; say on stderr what could not be read.
+    BadInput where `out` was not made by the lab, or targets.toml is wrong."""
+    try:
+        from benchmarks.judging.targets import read_thresholds
+        from benchmarks.reporting.publish import check, publish
 
-    Raises:
-        BadInput: `out` is not ours to replace, or targets.toml is wrong.
-        ImportError: jinja2 or another package of the lab is missing.
-        OSError: it cannot be written.
-    """
-    from benchmarks.judging.targets import read_thresholds
-    from benchmarks.reporting.publish import check, publish
-
-    check(out, options.repository_url)
-    is_own = options.results is None
-    limits = read_thresholds()
-    with Progress(options.quiet) as progress:
-        published = publish(
-            out,
-            options.results,
-            packages=_packages(),
-            limits=limits,
-            about=descriptions(),
-            last_comparison=LAST_COMPARISON if is_own else None,
-            asv_html=options.asv or _asv(options, progress),
-            repository_url=options.repository_url,
-            progress=progress.tell,
-        )
+        check(out, options.repository_url)
+        limits = read_thresholds()
+        with Progress(options.quiet) as progress:
+            published = publish(
+                out,
+                options.results,
+                packages=_packages(),
+                limits=limits,
+                about=_descriptions(),
+                last_comparison=None if options.results else LAST_COMPARISON,
+                asv_html=options.asv or _asv(options, progress),
+                repository_url=options.repository_url,
+                progress=progress.tell,
+            )
+    except (ImportError, OSError) as error:
+        raise InfrastructureError(f"the site could not be built: {error}") from error
     for problem in published.problems:
         print(f"warning: not read: {problem}", file=sys.stderr)
     return published
 
 
 def _asv(options: argparse.Namespace, progress: Progress) -> Path | None:
-    """asv's pages of the results; None where they cannot be made, and why is said."""
+    """asv's pages of the results; None where they cannot be made, with a message that says why."""
     from benchmarks.reporting.asv_pages import NoPages, asv_pages
 
     try:
@@ -109,15 +93,16 @@ def _asv(options: argparse.Namespace, progress: Progress) -> Path | None:
 
 
 def _packages() -> list[Package]:
-    """Of the repository's history; [] where it is not all here, so that ages are of the records."""
+    """The packages of the repository's history; [] in a shallow clone, so that ages are those of
+    the records."""
     try:
         return [] if is_shallow(root()) else distinct_packages(root())
     except LabError:
         return []
 
 
-def descriptions() -> Mapping[str, str]:
-    """By workload, the first sentence of what its class says it does."""
+def _descriptions() -> dict[str, str]:
+    """By workload, the first sentence of its class's docstring."""
     return {
         name: " ".join((type(workload).__doc__ or "").split("\n\n")[0].split())
         for name, workload in all_workloads().items()

@@ -5,15 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
 
 from benchmarks.commands.run import Outcome, Run
 from benchmarks.common.exits import ExitCode
+from benchmarks.common.output import show_table, write_markdown, write_text
 from benchmarks.common.project import project
 from benchmarks.common.statistics import calls_needed
 from benchmarks.judging.targets import read_targets
@@ -30,9 +29,7 @@ _COUNTERS = {"vm_steps": "VM steps", "statements": "SQL", "transactions": "commi
              "fsyncs": "syncs"}  # fmt: skip
 _HEADINGS = ("workload", "P50 ms", "P95 ms", "P99 ms", "per s", *_COUNTERS.values(), "other", "")
 _TARGET_HEADINGS = ("workload", "what", "measured", "limit", "why", "")
-_TEXTS = ("workload", "what", "other", "why", "")
-_STYLES = {"passed": "green", "met": "green", "measured": "", "skipped": "yellow",
-           "undecided": "yellow"}  # fmt: skip
+_WORDS = ("workload", "what", "other", "why", "")
 _NOT_OTHER = {"throughput_per_s", "latency_max_ms", "latency_mean_ms"}
 _DASH = "\N{EN DASH}"
 
@@ -42,41 +39,12 @@ def show(finished: Run, options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(as_json(finished), indent=2))
     else:
-        _print_tables(finished, options.targets)
+        for title, headings, rows in _tables(finished, options.targets):
+            show_table(title, headings, rows, left=_WORDS, styled=True)
+        print(*_remarks(finished), sep="\n")
     if options.junit:
-        _write(options.junit, as_junit(finished))
-    text = as_markdown(finished, options.targets)
-    if options.markdown:
-        _write(options.markdown, text)
-    summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if summary:
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(text + "\n")
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-
-
-def _print_tables(finished: Run, with_targets: bool) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    # Wide enough for its figures in a pipe or a log of CI.
-    console = Console(width=None if sys.stdout.isatty() else 160)
-    for title, headings, rows in _tables(finished, with_targets):
-        table = Table(title=title, title_justify="left")
-        for heading in headings:
-            justify: Any = "left" if heading in _TEXTS else "right"
-            is_name = heading == "workload"
-            table.add_column(heading, justify=justify, overflow="fold", no_wrap=is_name)
-        for *cells, verdict in rows:
-            style = _STYLES.get(verdict, "bold red")
-            table.add_row(*cells, f"[{style}]{verdict}[/]" if style else verdict)
-        console.print(table)
-    for line in _remarks(finished):
-        console.print(line, markup=False, highlight=False)
+        write_text(options.junit, as_junit(finished))
+    write_markdown(options.markdown, as_markdown(finished, options.targets))
 
 
 def _tables(
@@ -86,28 +54,22 @@ def _tables(
     title = f"{project().name}, profile {finished.profile}"
     yield title, _HEADINGS, [_cells(each) for each in finished.outcomes]
     if with_targets:
-        yield "targets", _TARGET_HEADINGS, _target_rows(finished)
-
-
-def _target_rows(finished: Run) -> list[list[str]]:
-    targets = read_targets()
-    rows = []
-    for outcome in finished.outcomes:
-        for each in outcome.judged:
-            sign = ">=" if higher_is_better(each.name) else "<="
-            _, why = targets.get(outcome.name, {}).get(each.name, (0.0, ""))
-            measured = _with_interval(each.measured)
-            limit = f"{sign} {each.allowed:,g}"
-            rows.append([outcome.name, each.name, measured, limit, why, each.word])
-    return rows
+        targets, rows = read_targets(), []
+        for outcome in finished.outcomes:
+            for each in outcome.judged:
+                limit = f"{'>=' if higher_is_better(each.name) else '<='} {each.allowed:,g}"
+                _, why = targets.get(outcome.name, {}).get(each.name, (0.0, ""))
+                measured = _with_interval(each.measured)
+                rows.append([outcome.name, each.name, measured, limit, why, each.word])
+        yield "targets", _TARGET_HEADINGS, rows
 
 
 def as_markdown(finished: Run, with_targets: bool = False) -> str:
-    """Tables for a pull request, with what is to be said below them."""
+    """Tables for a pull request, with notes below them."""
     lines = [f"### {project().name}, profile {finished.profile}: {_verdict(finished)}"]
     for _, headings, rows in _tables(finished, with_targets):
         lines += ["", f"| {' | '.join(headings)} |"]
-        lines.append(f"|{'|'.join('---' if each in _TEXTS else '---:' for each in headings)}|")
+        lines.append(f"|{'|'.join('---' if each in _WORDS else '---:' for each in headings)}|")
         for row in rows:
             cells = [cell.replace("|", "\\|").replace("\n", " ") for cell in row]
             lines.append(f"| {' | '.join(cells)} |")
@@ -116,13 +78,12 @@ def as_markdown(finished: Run, with_targets: bool = False) -> str:
 
 def as_json(finished: Run) -> dict[str, Any]:
     """Everything, as JSON values."""
-    records = _records(finished)
-    environment = records[0].environment if records else {}
+    records = finished.record.workloads if finished.record else ()
     return {
         "verdict": _verdict(finished),
         "exit_code": int(finished.exit_code),
-        "profile": finished.profile,
-        "environment": dict(environment),
+        "profile": str(finished.profile),
+        "environment": dict(records[0].environment) if records else {},
         "notes": finished.notes,
         "workloads": [
             {
@@ -130,13 +91,9 @@ def as_json(finished: Run) -> dict[str, Any]:
                 "verdict": each.verdict,
                 "reason": each.failed or each.wrong or each.skipped,
                 "limits": [
-                    {
-                        "name": limit.name,
-                        "allowed": limit.allowed,
-                        "measured": limit.measured and limit.measured.value,
-                        "broken": limit.is_broken,
-                        "missing": limit.is_missing,
-                    }
+                    {"name": limit.name, "allowed": limit.allowed,
+                     "measured": limit.measured and limit.measured.value,
+                     "broken": limit.is_broken, "missing": limit.is_missing}
                     for limit in each.judged
                 ],
                 "refused": _refused(each.record),
@@ -144,32 +101,27 @@ def as_json(finished: Run) -> dict[str, Any]:
             }
             for each in finished.outcomes
         ],
-    }
+    }  # fmt: skip
 
 
 def as_junit(finished: Run) -> str:
     """JUnit XML: a test case a workload."""
-    count: Callable[[str], str] = lambda words: str(  # noqa: E731
-        sum(each.verdict in words.split(",") for each in finished.outcomes)
-    )
+    kinds = {"failed": "error", "skipped": "skipped", "passed": "", "measured": ""}
+    of = {each.name: kinds.get(each.verdict, "failure") for each in finished.outcomes}
+    count = Counter(of.values())
     suite = ET.Element(
-        "testsuite",
-        name=f"benchmarks.{finished.profile}",
-        tests=str(len(finished.outcomes)),
-        failures=count("limit broken,limit not measured,wrong"),
-        errors=count("failed"),
-        skipped=count("skipped"),
-    )
+        "testsuite", name=f"benchmarks.{finished.profile}", tests=str(len(of)),
+        failures=str(count["failure"]), errors=str(count["error"]), skipped=str(count["skipped"]),
+    )  # fmt: skip
     for each in finished.outcomes:
-        elapsed_s = each.record.elapsed_s if each.record else 0.0
+        elapsed = f"{each.record.elapsed_s if each.record else 0.0:.3f}"
         case = ET.SubElement(
-            suite, "testcase", classname="benchmarks.run", name=each.name, time=f"{elapsed_s:.3f}"
+            suite, "testcase", classname="benchmarks.run", name=each.name, time=elapsed
         )
-        kind = {"failed": "error", "skipped": "skipped"}.get(each.verdict, "failure")
-        if each.verdict not in ("passed", "measured"):
+        if of[each.name]:
             limits = "; ".join(map(str, [*each.broken, *each.missing]))
             reason = each.failed or each.wrong or limits or each.skipped
-            ET.SubElement(case, kind, message=reason)
+            ET.SubElement(case, of[each.name], message=reason)
         if each.record:
             cells = zip(_HEADINGS, _cells(each))
             text = "\n".join(f"{heading or 'verdict'}: {cell}" for heading, cell in cells if cell)
@@ -177,10 +129,6 @@ def as_junit(finished: Run) -> str:
     ET.indent(suite)
     # By hand: ElementTree would declare the encoding of the locale, and the file is UTF-8.
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(suite, encoding="unicode")}\n'
-
-
-def _records(finished: Run) -> Sequence[WorkloadRecord]:
-    return finished.record.workloads if finished.record else ()
 
 
 def _verdict(finished: Run) -> str:
@@ -197,6 +145,7 @@ def _cells(outcome: Outcome) -> list[str]:
     if record is None:
         return [outcome.name, *[""] * (len(_HEADINGS) - 2), outcome.verdict]
     metrics, counters = record.metrics, record.counters
+    percentiles = (_with_interval(metrics.get(f"latency_{name}_ms")) for name in _PERCENTILES)
     throughput = metrics.get("throughput_per_s")
     others = [
         f"{name} {measure.value:.3g}"
@@ -205,10 +154,7 @@ def _cells(outcome: Outcome) -> list[str]:
     ]
     return [
         outcome.name,
-        *(
-            _with_interval(metrics.get(f"latency_{name}_ms")) or (_DASH if record.calls else "")
-            for name in _PERCENTILES
-        ),
+        *(each or (_DASH if record.calls else "") for each in percentiles),
         f"{throughput.value:,.0f}" if throughput else "",
         *(f"{counters[name]:.4g}" if name in counters else "" for name in _COUNTERS),
         ", ".join(others),
@@ -224,10 +170,10 @@ def _with_interval(measure: Measure | None) -> str:
     # As many decimals for all three: those of the value's third digit.
     digits = 0 if measure.value <= 0 else 2 - math.floor(math.log10(measure.value))
     decimals = min(max(0, digits), 4)
-    low, value, high = (
-        f"{each:.{decimals}f}" for each in (measure.low, measure.value, measure.high)
+    return (
+        f"{measure.value:.{decimals}f} "
+        f"({measure.low:.{decimals}f}{_DASH}{measure.high:.{decimals}f})"
     )
-    return f"{value} ({low}{_DASH}{high})"
 
 
 def _refused(record: WorkloadRecord | None) -> dict[str, str]:
@@ -250,11 +196,9 @@ def _remarks(finished: Run) -> list[str]:
         if reason:
             lines.append(f"{each.name} {'skipped' if each.skipped else each.verdict}: {reason}")
         lines += [f"{each.name}: {limit}: broken" for limit in each.broken]
-        lines += [
-            f"{each.name}: {limit}: a limit on what was not measured is a failure"
-            for limit in each.missing
-        ]
-    if any(_refused(record) for record in _records(finished)):
+        unmeasured = "a limit on what was not measured is a failure"
+        lines += [f"{each.name}: {limit}: {unmeasured}" for limit in each.missing]
+    if any(_refused(each.record) for each in finished.outcomes):
         needs = ", ".join(f"{name.upper()} {calls_needed(q)}" for name, q in QUANTILES.items())
         lines.append(
             f"{_DASH}: too few calls for a 95 % interval (needed: {needs}), or below "

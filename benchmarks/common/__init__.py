@@ -1,1 +1,1 @@
-"""What every part of the lab may use: git, exit codes, options, progress, statistics."""
+"""Helpers for every part of the lab: git, exit codes, options, progress, statistics."""

@@ -1,7 +1,7 @@
-"""Exit codes of the lab's commands, and the two kinds of errors that have a code of their own.
+"""Exit codes of the lab's commands, and the errors that have a code of their own.
 
 LabError
-├── BadInput             2   a name, a number, a file that the user gave
+├── BadInput             2   a name, a number or a file from the user is wrong
 └── InfrastructureError  3   the lab cannot do its work, whatever the code under test is like
 """
 
@@ -11,7 +11,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What every command returns. CI lets PASS and INCONCLUSIVE pass, and nothing else."""
+    """What every command returns. CI accepts only PASS and INCONCLUSIVE."""
 
     PASS = 0
     REGRESSION = 1
@@ -19,13 +19,6 @@ class ExitCode(IntEnum):
     INFRASTRUCTURE = 3
     INCONCLUSIVE = 4
     INTERRUPTED = 130
-
-
-EXIT_CODES = (
-    "Exit codes: 0 passed; 1 a regression, a broken limit, a limit on what was not measured, a "
-    "wrong result; 2 bad input; 3 the lab failed; 4 undecided; 130 interrupted (Ctrl-C, SIGTERM)."
-)
-"""For the help of each command."""
 
 
 class LabError(Exception):
@@ -39,13 +32,11 @@ class InfrastructureError(LabError):
 
 
 class BadInput(LabError, ValueError):
-    """What the user gave is wrong; the message says what is accepted."""
+    """The user's input is wrong; the message says what is accepted."""
 
     exit_code = ExitCode.BAD_INPUT
 
 
 def ending(returncode: int) -> str:
     """How a process ended, in words: by itself, or by a signal (out of memory, mostly)."""
-    if returncode < 0:
-        return f"ended by signal {-returncode}"
-    return f"ended with {returncode}"
+    return f"ended by signal {-returncode}" if returncode < 0 else f"ended with {returncode}"

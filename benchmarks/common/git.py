@@ -1,11 +1,9 @@
-"""Git, asked in one way everywhere: what it answers never depends on whose machine it runs on.
+"""Git, always called in the same way: its answers do not depend on the user's configuration.
 
 The user's configuration, environment and language change what git prints: colours, quoted names,
 signatures, another repository from a hook's GIT_DIR. So only plumbing commands are run, with the
 settings that reach them overridden, names separated by NUL, English messages, and answers decoded
-without ever failing: a name or a subject in another encoding is no reason to end.
-
-Every function raises InfrastructureError where git cannot answer.
+without ever failing. Every function raises InfrastructureError where git cannot answer.
 """
 
 from __future__ import annotations
@@ -25,7 +23,7 @@ _OVERRIDES = (
     "tar.umask=0002",
 )  # fmt: skip
 _KEPT_VARIABLES = (
-    "GIT_CONFIG",  # a prefix: where configuration is, and safe.directory given by the environment
+    "GIT_CONFIG",  # a prefix: where configuration is, and safe.directory set by variables
     "GIT_EXEC_PATH",
     "GIT_TEST_ASSUME_DIFFERENT_OWNER",
 )
@@ -39,18 +37,17 @@ _REMEDIES = {
     "promisor": _PARTIAL,
     "bad object": "the repository is damaged, see git fsck",
 }
-_CLONE_AGAIN = "its .git is there, but damaged: clone it again"
 UNSHALLOW = "this clone is shallow: git fetch --unshallow (with actions/checkout: fetch-depth: 0)"
 
 
 class UnknownRevision(InfrastructureError, BadInput):
-    """Git knows no such revision."""
+    """There is no such revision."""
 
     exit_code = BadInput.exit_code
 
 
 class HistoryMissing(UnknownRevision):
-    """A shallow clone has not what was asked for; the whole repository may have it."""
+    """A shallow clone lacks what was asked for; the full repository may have it."""
 
     exit_code = InfrastructureError.exit_code
 
@@ -66,25 +63,27 @@ class GitFailed(InfrastructureError):
 def run_git(
     folder: Path, *arguments: str, settings: tuple[str, ...] = (), given: bytes = b""
 ) -> bytes:
-    """What git prints, run in that folder.
+    """What a plumbing command prints, run in that folder; GitFailed quotes the error it ended with.
 
     Args:
-        folder: in the repository.
-        arguments: a plumbing command.
-        settings: "name=value", added to those that always hold.
+        settings: "name=value", added to the default ones.
         given: its standard input.
-
-    Raises:
-        GitFailed: git ended with an error, which the message quotes.
     """
     command = ["git", "--no-pager", "-C", str(folder)]
     for setting in (*_OVERRIDES, *settings):
         command += ["-c", setting]
+    # A hook's environment names its repository, index and more: the lab is only about its own
+    # folder.
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name != "LANGUAGE" and (not name.startswith("GIT_") or name.startswith(_KEPT_VARIABLES))
+    }
+    environment |= {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
     try:
         done = subprocess.run(
-            [*command, *arguments], capture_output=True, check=False, env=_environment(),
-            input=given,
-        )  # fmt: skip
+            [*command, *arguments], capture_output=True, check=False, env=environment, input=given
+        )
     except FileNotFoundError:
         raise InfrastructureError(
             "git is not installed, or not on the PATH: install it, or compare two folders "
@@ -93,45 +92,71 @@ def run_git(
     except OSError as error:
         raise InfrastructureError(f"git cannot be started: {error}") from None
     if done.returncode:
-        raise GitFailed(_reason(folder, arguments[0], done), done.returncode)
+        words = done.stderr.decode("utf-8", "replace").strip()
+        raise GitFailed(_reason(folder, arguments[0], done.returncode, words), done.returncode)
     return done.stdout
 
 
+def _reason(folder: Path, command: str, code: int, words: str) -> str:
+    for sign, remedy in _REMEDIES.items():
+        if sign in words:
+            is_damaged = sign == "not a git repository" and (folder / ".git").exists()
+            advice = "its .git is there, but damaged: clone it again" if is_damaged else remedy
+            return f"git: {words.splitlines()[0]} ({advice.format(folder=folder)})"
+    return f"git {command} {ending(code)}: {words or 'it gave no reason'}"
+
+
 def git_text(folder: Path, *arguments: str) -> str:
-    """As `run_git`, decoded; bytes that are no UTF-8 become replacement characters."""
+    """As `run_git`, decoded; bytes that are not UTF-8 become replacement characters."""
     return run_git(folder, *arguments).decode("utf-8", "replace")
 
 
 def resolve(repository: Path, name: str) -> str:
-    """The full id of the commit that git means by that name.
-
-    Raises:
-        UnknownRevision: it means none, with what could be done; HistoryMissing in a shallow clone.
-    """
+    """The full id of the commit that the name resolves to; UnknownRevision, with a remedy, where
+    there is none, HistoryMissing in a shallow clone."""
     if not name or name.startswith("-"):
         raise UnknownRevision(f"not a revision: {name!r}")
-    _check_is_own(repository)
+    # An archive that was unpacked inside another repository must not be mistaken for that one.
+    below = run_git(repository, "rev-parse", "--show-prefix").strip()
+    if below and not run_git(repository, "ls-files", "-z", "--cached"):
+        raise GitFailed(
+            f"git: {repository} is not part of the repository that it lies in (an unpacked "
+            "archive has no history: clone the repository, or compare two folders)"
+        )
     try:
         # In two steps: ":/text" takes all that follows as a part of the text.
         found = git_text(repository, "rev-parse", "--verify", "--quiet", name).strip()
-        if found.startswith("^"):  # "not this one": no revision
+        if found.startswith("^"):  # "^name" excludes a commit: not a revision
             raise _unknown(repository, name)
         found = git_text(repository, "rev-parse", "--verify", "--quiet", f"{found}^{{commit}}")
         if not fullmatch("[0-9a-f]{40,64}", found.strip()):
-            raise GitFailed(f"git rev-parse answered {found[:60]!r}, which is no id of a commit")
+            raise GitFailed(
+                f"git rev-parse answered {found[:60]!r}, which is not the id of a commit"
+            )
     except GitFailed as error:
-        if error.code != 1:  # 1: git works, and it is the name that means nothing
+        if error.code != 1:  # 1: git works, but the name is unknown
             raise
         raise _unknown(repository, name) from None
     return found.strip()
 
 
-def commits_after(repository: Path, good: str, bad: str) -> list[str]:
-    """Commits after `good` up to `bad` (full ids), oldest first, along first parents.
+def _unknown(repository: Path, name: str) -> UnknownRevision:
+    what = f"git knows no revision {name!r} in this repository"
+    if not git_text(repository, "rev-list", "--max-count=1", "--all").strip():
+        return UnknownRevision(f"{what}: it has no commit yet")
+    if is_shallow(repository):
+        return HistoryMissing(f"{what}; {UNSHALLOW}")
+    names = git_text(repository, "for-each-ref", "--format=%(refname:short)").split()
+    close = [each for each in names if each.endswith(f"/{name}")]
+    close += get_close_matches(name, names, n=2, cutoff=0.6)
+    if close:
+        return UnknownRevision(f"{what}: did you mean {' or '.join(dict.fromkeys(close))}?")
+    return UnknownRevision(f"{what}: see 'git branch --all', 'git tag'")
 
-    Raises:
-        BadInput: `good` is not an ancestor of `bad`; HistoryMissing where the clone cannot tell.
-    """
+
+def commits_after(repository: Path, good: str, bad: str) -> list[str]:
+    """Commits after `good` up to `bad` (full ids), oldest first, along first parents; BadInput
+    where `good` is not an ancestor of `bad`, HistoryMissing where the clone does not say."""
     what = f"{good[:10]} is not an ancestor of {bad[:10]}"
     wrong = BadInput(f"{what}: GOOD is to be a commit that BAD is built on")
     _merge_base(repository, what, wrong, "--is-ancestor", good, bad)
@@ -139,12 +164,8 @@ def commits_after(repository: Path, good: str, bad: str) -> list[str]:
 
 
 def merge_base(repository: Path, commit: str, branch: str) -> str:
-    """The newest commit that both have, of a branch that is here or at origin.
-
-    Raises:
-        UnknownRevision: there is no such branch, or nothing in common; HistoryMissing in a shallow
-            clone.
-    """
+    """The merge base with a branch, local or of origin; UnknownRevision
+    where there is no such branch or nothing in common, HistoryMissing in a shallow clone."""
     try:
         tip = resolve(repository, f"refs/remotes/origin/{branch}")
     except UnknownRevision:
@@ -155,7 +176,8 @@ def merge_base(repository: Path, commit: str, branch: str) -> str:
 
 
 def _merge_base(repository: Path, what: str, wrong: BadInput, *arguments: str) -> str:
-    """What git merge-base prints; on a no `wrong` is raised, in a shallow clone HistoryMissing."""
+    """The output of git merge-base; if it fails, raises `wrong`, in a shallow clone
+    HistoryMissing."""
     try:
         return git_text(repository, "merge-base", *arguments).strip()
     except GitFailed as error:
@@ -168,14 +190,9 @@ def _merge_base(repository: Path, what: str, wrong: BadInput, *arguments: str) -
 
 def commits_in(repository: Path, revisions: str) -> list[str]:
     """The commits of a range such as "v1..main", or all up to one revision, oldest first, along
-    first parents.
-
-    Raises:
-        UnknownRevision: an end of it is unknown.
-    """
+    first parents; UnknownRevision where an end of it is unknown."""
     dots = "..." if "..." in revisions else ".."
-    first, is_range, last = revisions.partition(dots)
-    ends = [resolve(repository, end or "HEAD") for end in ((first, last) if is_range else (first,))]
+    ends = [resolve(repository, end or "HEAD") for end in revisions.split(dots, 1)]
     return _first_parents(repository, dots.join(ends))
 
 
@@ -191,7 +208,7 @@ def describe(repository: Path, commit: str) -> tuple[str, str]:
 
 
 def object_names(repository: Path, names: Sequence[str]) -> list[str]:
-    """The ids of objects such as "HEAD:src"; "" for those that there are not."""
+    """The ids of objects such as "HEAD:src"; "" for missing ones."""
     given = "".join(f"{name}\n" for name in names).encode()
     checked = run_git(repository, "cat-file", "--batch-check=%(objectname)", given=given).decode()
     return ["" if line.endswith(" missing") else line for line in checked.splitlines()]
@@ -215,10 +232,8 @@ def is_shallow(repository: Path) -> bool:
 
 
 def work_files(repository: Path) -> list[str]:
-    """The names of what git tracks below the folder, and of new files that it does not ignore.
-
-    Bytes that are no text stay what they are (see os.fsdecode).
-    """
+    """The names of what git tracks below the folder, and of new files that it does not ignore;
+    bytes that are not UTF-8 are preserved (see os.fsdecode)."""
     listed = run_git(repository, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     return sorted({os.fsdecode(name) for name in listed.split(b"\0") if name})
 
@@ -227,51 +242,3 @@ def archive(repository: Path, commit: str) -> bytes:
     """The commit's files as a tar archive, with the line ends that are stored."""
     stored = ("core.autocrlf=false", "core.eol=lf")
     return run_git(repository, "archive", "--format=tar", commit, settings=stored)
-
-
-def _environment() -> dict[str, str]:
-    """This process's own, without what changes where git looks and how it speaks.
-
-    A hook's environment names its repository, index and more: the lab is about its own folder.
-    """
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("GIT_") or name.startswith(_KEPT_VARIABLES)
-    }
-    kept.pop("LANGUAGE", None)
-    return {**kept, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
-
-
-def _reason(folder: Path, command: str, done: subprocess.CompletedProcess[bytes]) -> str:
-    words = done.stderr.decode("utf-8", "replace").strip()
-    for sign, remedy in _REMEDIES.items():
-        if sign in words:
-            is_damaged = sign == "not a git repository" and (folder / ".git").exists()
-            advice = _CLONE_AGAIN if is_damaged else remedy.format(folder=folder)
-            return f"git: {words.splitlines()[0]} ({advice})"
-    return f"git {command} {ending(done.returncode)}: {words or 'it gave no reason'}"
-
-
-def _check_is_own(repository: Path) -> None:
-    """An archive that was unpacked inside another repository must not be taken for that one."""
-    below = run_git(repository, "rev-parse", "--show-prefix").strip()
-    if below and not run_git(repository, "ls-files", "-z", "--cached"):
-        raise GitFailed(
-            f"git: {repository} is not part of the repository that it lies in (an unpacked "
-            "archive has no history: clone the repository, or compare two folders)"
-        )
-
-
-def _unknown(repository: Path, name: str) -> UnknownRevision:
-    what = f"git knows no revision {name!r} in this repository"
-    if not git_text(repository, "rev-list", "--max-count=1", "--all").strip():
-        return UnknownRevision(f"{what}: it has no commit yet")
-    if is_shallow(repository):
-        return HistoryMissing(f"{what}; {UNSHALLOW}")
-    names = git_text(repository, "for-each-ref", "--format=%(refname:short)").split()
-    close = [each for each in names if each.endswith(f"/{name}")]
-    close += get_close_matches(name, names, n=2, cutoff=0.6)
-    if close:
-        return UnknownRevision(f"{what}: did you mean {' or '.join(dict.fromkeys(close))}?")
-    return UnknownRevision(f"{what}: see 'git branch --all', 'git tag'")

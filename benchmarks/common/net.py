@@ -1,7 +1,7 @@
-"""The net under every command: failing outputs and unforeseen errors end without a traceback.
+"""The handler around every command: failing outputs and unexpected errors end without a traceback.
 
-An exit code of 1 means "regression", which is what Python would end with after any exception. So
-each command runs in `guarded`, which gives what went wrong a line and the code of its own.
+Exit code 1 means "regression", but Python also ends with it after any exception. So each command
+runs in `guarded`, which reports an error in one line and with its own code.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Output(io.FileIO):
     failure: OSError | None = None
 
     def write(self, data: Any) -> int:
-        """Write, or do as if."""
+        """Write, or discard after a failure."""
         try:
             written = super().write(data)
         except OSError as error:
@@ -40,18 +40,29 @@ class _Output(io.FileIO):
 
 
 def guarded(command: Callable[[], int]) -> int:
-    """Run a command; its exit code, or the one of what went wrong.
+    """Run a command; its exit code, or that of its error.
 
-    A reader that goes away (`| head -1`) or an output that is closed changes no verdict. What could
-    not be written for another reason, a full disk, makes a pass a failure of the lab.
+    A reader that goes away (`| head -1`) or an output that is closed changes no verdict. If it
+    could not be written for another reason, such as a full disk, a pass becomes a failure of the
+    lab.
     """
     outputs = _sound_outputs()
     ended: SystemExit | None = None
+    code: int = ExitCode.INFRASTRUCTURE
     try:
-        code = _code_of(command)
+        with _terminable():
+            code = command()
     except SystemExit as error:  # argparse: --help, and usage errors
         ended = error
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    except KeyboardInterrupt:
+        _say("interrupted: what was measured is kept")
+        code = ExitCode.INTERRUPTED
+    except LabError as error:
+        _say(f"error: {error}")
+        code = error.exit_code
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is no verdict
+        _report(error)
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()
@@ -64,27 +75,12 @@ def guarded(command: Callable[[], int]) -> int:
     return code
 
 
-def _code_of(command: Callable[[], int]) -> int:
-    try:
-        with _terminable():
-            return command()
-    except KeyboardInterrupt:
-        _say("interrupted: what was measured is kept")
-        return ExitCode.INTERRUPTED
-    except LabError as error:
-        _say(f"error: {error}")
-        return error.exit_code
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is no verdict
-        _report(error)
-        return ExitCode.INFRASTRUCTURE
-
-
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """SIGTERM is as Ctrl-C: it too leaves no process that measures, and no files in memory."""
+    """SIGTERM is handled like Ctrl-C: it leaves no measuring process and no files in memory."""
     try:
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    except ValueError:  # not the main thread: its caller ends it otherwise
+    except ValueError:  # not the main thread: its caller ends it in another way
         yield
         return
     try:
@@ -96,7 +92,7 @@ def _terminable() -> Iterator[None]:
 def _report(error: Exception) -> None:
     """A line for people, the traceback for developers."""
     message = " ".join(f"{type(error).__name__}: {error}".split())
-    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    text = "".join(traceback.format_exception(error))
     if os.environ.get(DEBUG_VARIABLE):
         _say(text)
     where = f"{DEBUG_VARIABLE}=1 shows where"
@@ -132,12 +128,7 @@ def _sound_outputs() -> list[_Output]:
             output = _Output(number, "w", closefd=False)
             with suppress(OSError, ValueError):
                 stream.flush()
-            wrapper = io.TextIOWrapper(
-                io.BufferedWriter(output),
-                encoding=stream.encoding,
-                errors="replace",
-                line_buffering=name == "stderr",
-            )
-            setattr(sys, name, wrapper)
+            buffer, is_error = io.BufferedWriter(output), name == "stderr"
+            setattr(sys, name, io.TextIOWrapper(buffer, stream.encoding, "replace", None, is_error))
             made.append(output)
     return made

@@ -1,4 +1,4 @@
-"""What the options of the commands have in common: one-line errors, and values that make sense."""
+"""What the options of the commands have in common: one-line errors, and validated values."""
 
 from __future__ import annotations
 
@@ -7,24 +7,28 @@ import math
 import os
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NoReturn
 
-from benchmarks.common.exits import EXIT_CODES, BadInput, ExitCode
+from benchmarks.common.exits import BadInput, ExitCode
 
-LONGEST_MINUTES = 60.0 * 24 * 365
+_EXIT_CODES = (
+    "Exit codes: 0 passed; 1 a regression, a broken limit, a limit on what was not measured, a "
+    "wrong result; 2 bad input; 3 the lab failed; 4 undecided; 130 interrupted (Ctrl-C, SIGTERM)."
+)
+_LONGEST_MINUTES = 60.0 * 24 * 365
 _SMALLEST = 1e-9
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that refuses in one line, and says what exit codes mean."""
+    """An argument parser with one-line errors and a list of exit codes."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
-        settings.setdefault("epilog", EXIT_CODES)
-        super().__init__(*arguments, **settings)
+        super().__init__(*arguments, **{"epilog": _EXIT_CODES, **settings})
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong, and end."""
+        """Print the error, and exit."""
         self.exit(int(ExitCode.BAD_INPUT), f"error: {message} (see {self.prog} --help)\n")
 
 
@@ -36,7 +40,7 @@ def whole(least: int, most: int) -> Callable[[str], int]:
 
 def minutes(text: str) -> float:
     """A number of minutes, more than 0."""
-    return _number(text, float, _SMALLEST, LONGEST_MINUTES, "a number of minutes above 0")
+    return _number(text, float, _SMALLEST, _LONGEST_MINUTES, "a number of minutes above 0")
 
 
 def share(text: str) -> float:
@@ -61,7 +65,7 @@ def _number(
 
 
 def existing_folder(text: str) -> Path:
-    """A folder that is there."""
+    """An existing folder."""
     path = _path(text)
     if not path.is_dir():
         is_what = "not a folder" if path.exists() else "there is no such folder"
@@ -70,40 +74,19 @@ def existing_folder(text: str) -> Path:
 
 
 def output_folder(text: str) -> Path:
-    """A folder to write to; it may be missing if it can be made."""
-    path = _path(text)
+    """A folder to write to; it may be missing if it can be created."""
+    path = _writable(text)
     if path.exists() and not path.is_dir():
         raise argparse.ArgumentTypeError(f"{text!r}: not a folder")
-    return _checked_for_writing(text, path)
+    return path
 
 
 def output_file(text: str) -> Path:
     """A file to write; it, and the folder that it is in, may be missing."""
-    path = _path(text)
+    path = _writable(text)
     if path.is_dir():
         raise argparse.ArgumentTypeError(f"{text!r}: a folder, not a file")
-    return _checked_for_writing(text, path)
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Names that are close to it, else all of them: ": did you mean ...?"."""
-    names = sorted(known)
-    close = get_close_matches(name, names, n=3)
-    if close:
-        return f": did you mean {' or '.join(close)}?"
-    return f"; there are {', '.join(names) or 'none'}"
-
-
-def check_names(what: str, names: Iterable[str], known: Iterable[str]) -> None:
-    """Refuse names that are none.
-
-    Raises:
-        BadInput: naming the first one, and what is close to it.
-    """
-    there = set(known)
-    for name in names:
-        if name not in there:
-            raise BadInput(f"there is no {what} {name!r}{did_you_mean(name, there)}")
+    return path
 
 
 def _path(text: str) -> Path:
@@ -119,8 +102,9 @@ def _path(text: str) -> Path:
     return path
 
 
-def _checked_for_writing(text: str, path: Path) -> Path:
-    """Now, and not after ten minutes of measuring."""
+def _writable(text: str) -> Path:
+    """A path that can be written: refused now, and not after ten minutes of measuring."""
+    path = _path(text)
     try:
         ways = (path, *path.absolute().parents)
         there = next(each for each in ways if each.exists() or each.is_symlink())
@@ -136,3 +120,33 @@ def _checked_for_writing(text: str, path: Path) -> Path:
     if why:
         raise argparse.ArgumentTypeError(f"{text!r}: {there} {why}")
     return path
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Names that are close to it, else all of them: ": did you mean ...?"."""
+    names = sorted(known)
+    close = get_close_matches(name, names, n=3)
+    if close:
+        return f": did you mean {' or '.join(close)}?"
+    return f"; there are {', '.join(names) or 'none'}"
+
+
+def matching(what: str, patterns: Iterable[str], known: Iterable[str]) -> list[str]:
+    """The known names that fit patterns such as "claim-*", each once; BadInput for a pattern that
+    fits none, with what is close to it."""
+    names = list(known)
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        fitting = [name for name in names if fnmatchcase(name, pattern)]
+        if not fitting:
+            raise BadInput(f"there is no {what} {pattern!r}{did_you_mean(pattern, names)}")
+        found |= dict.fromkeys(fitting)
+    return list(found)
+
+
+def check_names(what: str, names: Iterable[str], known: Iterable[str]) -> None:
+    """Raise BadInput for a name that is not known, with what is close to it."""
+    there = set(known)
+    for name in names:
+        if name not in there:
+            raise BadInput(f"there is no {what} {name!r}{did_you_mean(name, there)}")

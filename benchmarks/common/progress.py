@@ -16,10 +16,10 @@ _REDRAW_EVERY_S = 0.2
 
 
 class Progress:
-    """Says what is being done. A context manager: the live line is cleared at its end.
+    """Shows what is being done. A context manager: the live line is cleared at its end.
 
     Args:
-        quiet: say nothing.
+        quiet: show nothing.
         stream: standard error if None.
         clock: in seconds.
     """
@@ -41,20 +41,16 @@ class Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Empty the live line, so that other output does not stand behind it."""
-        if self._is_live and not self._quiet:
+        """Clear the live line, so that other output does not follow on it."""
+        if self._is_live:
             self._write("\r\x1b[K")
 
     def tell(self, text: str, done: int = 0, total: int = 0) -> None:
-        """What is done now; left out if something was said a moment ago.
-
-        Args:
-            text: a few words.
-            done, total: how far; nothing is said of it where the total is 0.
-        """
+        """Show what is being done, with the progress where `total` is not 0; skipped shortly after
+        another message."""
         now = self._clock()
         every_s = _REDRAW_EVERY_S if self._is_live else LINE_EVERY_S
-        if self._quiet or now - self._said_at < every_s:
+        if now - self._said_at < every_s:
             return
         self._said_at = now
         share = f" {min(done, total)}/{total}" if total else ""
@@ -66,8 +62,20 @@ class Progress:
             self._write(f"{line}\n")
 
     def _write(self, text: str) -> None:
+        if self._quiet:
+            return
         try:
             self._stream.write(text)
             self._stream.flush()
-        except (OSError, ValueError):  # no reason to end what is being measured
+        except (OSError, ValueError):  # not a reason to stop measuring
             self._quiet = True
+
+
+def left_in_words(began: float, done: int, total: int) -> str:
+    """ ", about 35 min left" for work that began at that time.monotonic(), once something is
+    done."""
+    if not done:
+        return ""
+    left_s = (time.monotonic() - began) / done * (total - done)
+    about = f"{left_s / 3600:.1f} h" if left_s > 5400 else f"{max(1, round(left_s / 60))} min"
+    return f", about {about} left"

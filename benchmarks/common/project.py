@@ -1,4 +1,4 @@
-"""What is measured: the repository's `lab.toml` says it, and nothing else in the lab does.
+"""What is measured, as defined only in the repository's `lab.toml`.
 
     name       the package as pip knows it
     source     its folder
@@ -7,19 +7,21 @@
     counted    workloads whose instructions are counted for every package
     timed      workloads whose time `compare` and `gate` measure unless others are named
     main       the branch that others are compared with
-    results    the folder of what is kept
+    results    the folder of stored results
     targets    the file of limits; "" for none
     also       further files and folders whose change makes a new package; `source` and the
                dependencies in pyproject.toml always do
 
 A command finds it in the current folder or above, or is given `--project FOLDER`; processes that it
-starts find it by the variable LAB_PROJECT. Without either (asv, pytest) it is the lab's own.
-Only the standard library is used here: asv imports this file in the environment of an older commit.
+starts find it by the variable LAB_PROJECT. Without either (asv, pytest) it is the lab's own
+project. Only the standard library is used here: asv imports this file in the environment of an
+older commit.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from importlib import import_module
@@ -37,7 +39,7 @@ _VARIABLE = "LAB_PROJECT"
 
 @dataclass(frozen=True)
 class Project:
-    """The lines of lab.toml, see above, and the folder that it is in."""
+    """The keys of lab.toml, see above, and the folder that it is in."""
 
     root: Path
     name: str
@@ -58,19 +60,13 @@ class Project:
 
     @property
     def requirement(self) -> str:
-        """The package with its extras, as pip has it: "name[extra]"."""
+        """The package with its extras, as pip writes it: "name[extra]"."""
         return f"{self.name}[{','.join(self.extras)}]" if self.extras else self.name
 
 
 def choose(folder: Path | None = None) -> None:
-    """Find the project for this process and those that it starts, at the start of a command.
-
-    Args:
-        folder: the one with lab.toml; None for the current folder or the nearest one above.
-
-    Raises:
-        BadInput: there is no lab.toml.
-    """
+    """Find the project for this process and those that it starts: in the folder, or (None) in the
+    current one or the nearest above; BadInput where there is no lab.toml."""
     here = (folder or Path.cwd()).resolve()
     ways = [here] if folder else [here, *here.parents]
     found = next((each for each in ways if (each / FILE).is_file()), None)
@@ -92,17 +88,14 @@ def root() -> Path:
 
 
 def lab_folder() -> Path:
-    """The folder for all that can be made again; git ignores it."""
+    """The folder for all that can be regenerated; git ignores it."""
     return root() / ".lab"
 
 
 @cache
 def project() -> Project:
-    """What lab.toml says.
-
-    Raises:
-        BadInput: it cannot be read, or a line is missing, unknown, or makes no sense.
-    """
+    """What lab.toml says; BadInput where it cannot be read, or a key is missing, unknown or not
+    valid."""
     path = root() / FILE
     try:
         lines = parse_toml(path.read_text("utf-8-sig"))
@@ -113,11 +106,11 @@ def project() -> Project:
     for name, value in lines.items():
         if name not in known:
             raise BadInput(f"{path}: there is no {name!r}; there are {', '.join(known)}")
-        kind = list if "tuple" in str(known[name].type) else str
-        texts = value if isinstance(value, list) else [value]
-        if not isinstance(value, kind) or not all(isinstance(each, str) for each in texts):
-            raise BadInput(f"{path}: {name} is a {'list of texts' if kind is list else 'text'}")
-        found[name] = value if kind is str else tuple(value)
+        is_list = "tuple" in str(known[name].type)
+        strings = value if is_list and isinstance(value, list) else [value]
+        if isinstance(value, list) is not is_list or not all(isinstance(s, str) for s in strings):
+            raise BadInput(f"{path}: {name} is a {'list of strings' if is_list else 'string'}")
+        found[name] = tuple(value) if is_list else value
     for name, each in known.items():
         if each.default is MISSING and not found.get(name):
             raise BadInput(f"{path}: {name} is missing")
@@ -131,16 +124,9 @@ def project() -> Project:
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """A TOML document.
-
-    Raises:
-        ValueError: it is none.
-        InfrastructureError: Python 3.10, and tomli is not installed.
-    """
+    """A TOML document; ValueError where it is not one, InfrastructureError without a parser."""
     for name in ("tomllib", "tomli"):
-        try:
+        with suppress(ImportError):
             parsed: dict[str, Any] = import_module(name).loads(text)
-        except ImportError:
-            continue
-        return parsed
+            return parsed
     raise InfrastructureError("reading TOML needs Python 3.11 or tomli: uv sync --group lab")

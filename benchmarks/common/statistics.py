@@ -10,13 +10,14 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import count
 from statistics import fmean, stdev
 from typing import Any, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 
 VISIBLE_POWER = 0.95
-"""With this probability a change of the smallest visible size is seen."""
+"""The probability with which a change of the smallest visible size is detected."""
 
 _TRIMMED_FROM = 16
 
@@ -50,7 +51,7 @@ class Estimate:
         return self._p(-self.mean)
 
     def smallest_visible(self, one_sided: float) -> float:
-        """The log-ratio that a test at that level sees with probability VISIBLE_POWER.
+        """The log-ratio that a test at that level detects with probability VISIBLE_POWER.
 
         Sum of the two t quantiles times the standard error (Bloom 1995, "Minimum detectable
         effects").
@@ -71,10 +72,9 @@ def estimate(log_ratios: Sequence[float], trimmed_from: int = _TRIMMED_FROM) -> 
     """The mean of one log-ratio per process, with its standard error.
 
     From `trimmed_from` processes on an eighth is trimmed from each end (Yuen 1974, "The two-sample
-    trimmed t for unequal population variances"): a minute in which another program took the machine
-    makes a few processes useless, and would make the whole interval so. Without a change the two
-    sides can be exchanged, so log-ratios are symmetric about 0 and trimming does not shift their
-    mean.
+    trimmed t for unequal population variances"): a minute in which another program used the machine
+    spoils a few processes, and without trimming the whole interval. Without a change the two sides
+    can be exchanged, so log-ratios are symmetric about 0 and trimming does not shift their mean.
     """
     ordered = sorted(log_ratios)
     count = len(ordered)
@@ -110,41 +110,21 @@ def order_interval(calls: int, quantile: float, confidence: float = 0.95) -> tup
     """Ranks (from 1) of the two order statistics that enclose a quantile, or None if too few calls.
 
     The number of calls below the true quantile is binomial, whatever the latencies' distribution,
-    so the interval needs no assumption but independence (David & Nagaraja, Order Statistics, 7.1).
+    so the interval needs no assumption but independence (David & Nagaraja, "Order Statistics", 3rd
+    ed., section 7.1).
     """
     tail = (1 - confidence) / 2
     if calls < 1 or quantile**calls > tail or (1 - quantile) ** calls > tail:
         return None
-    spread = math.sqrt(calls * quantile * (1 - quantile))
-    start = max(0, int(calls * quantile - 10 * spread))  # what lies before has no weight
-    log_odds = math.log(quantile) - math.log1p(-quantile)
-    log_mass = (
-        math.lgamma(calls + 1) - math.lgamma(start + 1) - math.lgamma(calls - start + 1)
-        + start * math.log(quantile) + (calls - start) * math.log1p(-quantile)
-    )  # fmt: skip
-    low, high, below = max(1, start), calls, 0.0
-    for rank in range(start + 1, calls + 1):
-        below += math.exp(log_mass)  # P(fewer than `rank` calls are below the quantile)
-        if below <= tail:
-            low = rank
-        if below >= 1 - tail:
-            high = rank
-            break
-        log_mass += math.log((calls - rank + 1) / rank) + log_odds
-    return low, high
+    ends = (_special().bdtrik(share, calls, quantile) for share in (tail, 1 - tail))
+    low, high = map(math.ceil, ends)  # the binomial distribution's quantiles
+    return max(1, low), min(high + 1, calls)
 
 
 def calls_needed(share: float) -> int:
-    """The fewest calls of which that percentile is given: 72 for P95, 368 for P99.
-
-    Below, even the slowest call lies below the true percentile with more than 2.5 % chance, so no
-    order statistic can be the upper end of a 95 % interval (David and Nagaraja, "Order
-    Statistics", 3rd ed., section 7.1).
-    """
-    calls = 1
-    while order_interval(calls, share) is None:
-        calls += 1
-    return calls
+    """The fewest calls for which that percentile is reported: 72 for P95, 368 for P99. Below, no
+    order statistic can be the upper end of a 95 % interval (David and Nagaraja, as above)."""
+    return next(calls for calls in count(1) if order_interval(calls, share) is not None)
 
 
 def clopper_pearson(events: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -163,7 +143,7 @@ def clopper_pearson(events: int, trials: int, confidence: float = 0.95) -> tuple
 
 
 def chi_square_interval(sigma: float, count: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The interval of a standard deviation of a normal sample of so many values."""
+    """The interval of a standard deviation of a normal sample of that many values."""
     tail = (1.0 - confidence) / 2
     special, freedom = _special(), count - 1
     low, high = (special.chdtri(freedom, upper) for upper in (tail, 1.0 - tail))

@@ -1,1 +1,1 @@
-"""Who does the work: revisions of the package, the bare reference, other queues."""
+"""What is measured: revisions of the package, the bare reference, other queues."""

@@ -1,126 +1,129 @@
-"""What a queue must offer to be compared: one small class a queue, in this folder.
+"""The interface of a queue that is compared: one small class for each queue, in this folder.
 
-It is imported twice: by the command, which reads what it needs and how it is called, and by the
-process that measures it, in an environment of its own. So packages are imported when the queue is
+Each module is imported twice: by the command, which reads its requirements and title, and by the
+process that measures it, in an environment of its own. So packages are imported when the queue
+is
 opened, never when the module is.
 """
 
 from __future__ import annotations
 
+import json
 import platform
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from importlib.metadata import version
-from typing import Any, ClassVar
+from typing import Any
 
 RESULT = {"source_id": "video-1", "title": "A video about a lighthouse", "score": 42.0}
-"""What a completion stores, where a queue stores results."""
+"""What a completion stores in queues that store results."""
 TASK_TYPE = "benchmark"
 REFERENCE, LIBRARY, SERVER = "reference", "library", "server"
 BATCH = 100
-"""How many tasks a batch has."""
+"""The number of tasks in a batch."""
 NORMAL, FULL, DEFAULT = "normal", "full", "default"
-"""Durabilities: WAL with synchronous NORMAL (no fsync a commit), FULL (one), a server's own."""
-SYNCHRONOUS = {NORMAL: "NORMAL", FULL: "FULL"}
-"""SQLite's."""
+"""Durabilities: WAL with synchronous NORMAL (no fsync at a commit), FULL (one), a server's
+defaults."""
+_PARAMETERS = {"channel_url": "@some_channel_or_other", "max_results": 50, "note": "x" * 50}
 
 
 def payload(number: int) -> dict[str, Any]:
-    """The parameters of one task, some 120 bytes as JSON; `task` tells tasks apart."""
-    return {
-        "task": number,
-        "channel_url": "@some_channel_or_other",
-        "max_results": 50,
-        "note": "x" * 50,
-    }
+    """The parameters of one task, some 120 bytes as JSON; `task` identifies the task."""
+    return {"task": number, **_PARAMETERS}
 
 
 class Queue:
-    """One open queue. A subclass imports its packages in `__init__`.
+    """One open queue. A subclass imports its packages in `open`.
 
     Args:
         place: a path, in a folder of its own, or a server's address.
         durability: NORMAL, FULL or DEFAULT.
         create: whether the place is new; the tables are made then.
-        lease_s: how long a claim holds without a sign of life, where a queue has leases.
+        lease_s: how long a claim holds without a heartbeat, in queues with leases.
     """
 
-    name: ClassVar[str]
-    title: ClassVar[str]
-    kind: ClassVar[str] = LIBRARY
-    requirements: ClassVar[Sequence[str]] = ()
-    """pip's, each pinned to a version; none: the lab's own environment serves."""
-    packages: ClassVar[Sequence[str]] = ()
-    """Whose versions are recorded."""
-    python: ClassVar[tuple[int, int]] = (3, 10)
-    """The oldest Python that the requirements install on."""
-    server: ClassVar[str] = ""
-    """What it needs to run: "postgres" or "redis"."""
-    durabilities: ClassVar[Sequence[str]] = (NORMAL, FULL)
-    script: ClassVar[str] = ""
-    """A driver for node instead of Python's: a file in this folder."""
-    lifecycle_only: ClassVar[bool] = False
-    """Single verbs are not timed: they are under its other name, or it has none."""
-    completes_later: ClassVar[bool] = False
-    """Whether the queue accepts a completion after `complete` has returned, and forgets it soon:
-    then the run with SIGKILL cannot tell what is lost."""
-    crash_only: ClassVar[bool] = False
-    """Another way to work, which the run with SIGKILL alone is to prove; its worker claims and
-    completes BATCH tasks at once."""
-    many: ClassVar[str] = ""
-    """What it uses for a batch of tasks, in words; "" where its API takes them one at a time."""
-    completes: ClassVar[bool] = True
-    """Whether there is anything to complete: else that verb has no figures."""
-    compared_with: ClassVar[str] = ""
-    """The durability of files that a server's defaults amount to."""
+    name: str
+    title: str
+    kind: str = LIBRARY
+    requirements: Sequence[str] = ()  # for pip, pinned; empty: the lab's own environment is used
+    packages: Sequence[str] = ()  # the packages whose versions are recorded
+    python: tuple[int, int] = (3, 10)  # the oldest Python that the requirements install on
+    server: str = ""  # what it needs to run: "postgres" or "redis"
+    durabilities: Sequence[str] = (NORMAL, FULL)
+    compared_with: str = ""  # the durability of files that a server's defaults amount to
+    script: str = ""  # a driver for node instead of the Python one: a file in this folder
+    settings: str = ""  # what is set, in words; known once it is open
+    many: str = ""  # what it uses for a batch of tasks, in words; "" where its API has no batches
+    completes = True  # else tasks cannot be completed, and that verb has no figures
+    lifecycle_only = False  # single verbs are not timed: it has none, or another entry times them
+    # Whether a completion is accepted only after `complete` has returned, and deleted soon: then
+    # the run with SIGKILL cannot say what is lost.
+    completes_later = False
+    # A variant that only the run with SIGKILL measures: its worker claims and completes BATCH tasks
+    # at once.
+    crash_only = False
 
-    acknowledges: ClassVar[bool] = True
-    """Whether a claimed task stays stored until it is completed: else a crash loses it."""
-    fenced: ClassVar[bool] = False
-    """Whether a completion is refused from a process that no longer holds the task."""
-    stores_results: ClassVar[bool] = False
-    keeps_history: ClassVar[bool] = False
-    """Whether each change of a task's state, in earlier attempts too, can be read later."""
-    encodes: ClassVar[bool] = True
-    """Whether `put` makes text or bytes of a payload; else it takes them, and that is not timed."""
-    many_processes: ClassVar[bool] = True
-    """Whether its documentation means it for several processes on one file."""
-    recovery: ClassVar[str] = "none"
-    """What brings back the task of a killed worker, as it is used here."""
-    patience_s: ClassVar[float] = 0.3
-    """How long after a kill that may take: the last worker waits so long for more."""
-
-    settings: str = ""
-    """What was set, once it is open."""
+    acknowledges = True  # a claimed task stays stored until completed: else a crash loses it
+    fenced = False  # a completion is refused from a process that no longer holds the task
+    stores_results = False
+    keeps_history = False  # each change of a task's state, in earlier attempts too, can be read
+    encodes = True  # `put` converts payloads to JSON; else it takes JSON, converted untimed
+    many_processes = True  # its documentation allows several processes on one file
+    recovery: str = "none"  # how the task of a killed worker is recovered, as used here
+    patience_s: float = 0.3  # how long after a kill that may take: the last worker waits this long
 
     def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
+        self.place = place
+        self.durability = durability
+        self.lease_s = lease_s
+        self.resources = ExitStack()
+        self.open(create)
+
+    def open(self, create: bool) -> None:
+        """Open it, register what is to be closed with `resources`, and set `settings`."""
         raise NotImplementedError  # pragma: no cover
 
     def encode(self, parameters: Mapping[str, Any]) -> Any:
-        """What `put` takes; not timed."""
-        return parameters
+        """The argument of `put`; not timed."""
+        return parameters if self.encodes else json.dumps(parameters)
 
     def put(self, encoded: Any) -> None:
         """Store one task, in a transaction of its own."""
         raise NotImplementedError  # pragma: no cover
 
+    def put_many(self, encoded: Sequence[Any]) -> None:
+        """Store many tasks in the fastest way: the queue's own if it has one, else by SQL."""
+        for each in encoded:
+            self.put(each)
+
     def get_ready(self) -> None:
-        """Before several processes begin together: start what the first claim would start."""
+        """Before several processes begin together: initialize what the first claim would."""
 
     def claim(self) -> Any | None:
-        """Take the oldest task, with its payload, and mark it as begun; None where none is left."""
+        """Take the oldest task, with its payload, and mark it as started; None where the queue is
+        empty."""
         raise NotImplementedError  # pragma: no cover
 
+    def claim_many(self, count: int = BATCH) -> Sequence[Any]:
+        """Take the oldest tasks, by `many`."""
+        return [self.claim() for _ in range(count)]
+
     def number_of(self, held: Any) -> int:
-        """Which task that is; not timed."""
+        """The number of the task; not timed."""
         raise NotImplementedError  # pragma: no cover
 
     def complete(self, held: Any) -> bool:
-        """End it, with RESULT where results are stored; whether the queue took that."""
+        """Complete it, with RESULT where results are stored; whether the queue accepted that."""
         raise NotImplementedError  # pragma: no cover
 
+    def complete_many(self, held: Sequence[Any]) -> Sequence[bool]:
+        """Complete them, by `many`; for each whether the queue accepted that."""
+        return [self.complete(each) for each in held]
+
     def complete_and_claim(self, held: Any) -> tuple[bool, Any | None]:
-        """End it; and the next one where the queue gives that in the same call, else None."""
+        """Complete it; returns the next one if the queue claims that in the same call, else
+        None."""
         return self.complete(held), None
 
     def lifecycle(self, encoded: Any) -> None:
@@ -133,49 +136,41 @@ class Queue:
 
     def lifecycle_batch(self, encoded: Sequence[Any]) -> None:
         """The lifecycles of a batch, by `many`: put, claimed, started, completed."""
-        raise NotImplementedError  # pragma: no cover
-
-    def claim_many(self) -> Sequence[Any]:
-        """Take the oldest BATCH tasks, where its worker works so (`crash_only`)."""
-        raise NotImplementedError  # pragma: no cover
-
-    def complete_many(self, held: Sequence[Any]) -> Sequence[bool]:
-        """End them; of each whether the queue took that."""
-        raise NotImplementedError  # pragma: no cover
+        self.put_many(encoded)
+        held = self.claim_many(len(encoded))
+        if len(held) != len(encoded) or not all(self.complete_many(held)):
+            raise RuntimeError(f"{len(held)} tasks of {len(encoded)} were claimed, or one was lost")
 
     def fill(self, batch: Sequence[Mapping[str, Any]]) -> None:
-        """Store many tasks the quickest way: the queue's own if it has one, else by SQL."""
-        for parameters in batch:
-            self.put(self.encode(parameters))
+        """Store many tasks."""
+        self.put_many([self.encode(parameters) for parameters in batch])
 
     def settle(self) -> None:
-        """After a fill: let a server do now what it would do while others are timed."""
+        """After a fill: let a server do now what it would otherwise do during the timing."""
 
     def recover(self, alone: bool) -> None:
-        """Bring back what killed workers held.
+        """Recover what killed workers held.
 
         Args:
-            alone: no other process works, so that all that is held is a dead worker's.
+            alone: no other process works, so that all held tasks belong to dead workers.
         """
 
     def is_waiting(self) -> bool:
-        """Whether recovery is known to be still due: then it is waited for."""
+        """Whether a recovery is known to be still due: then the caller waits for it."""
         return False
 
     def completed(self) -> list[int] | None:
-        """The tasks that the queue itself records as completed; None where it keeps no record."""
+        """The tasks that the queue itself records as completed; None where it does not record
+        them."""
         return None
 
     def close(self) -> None:
         """Close it."""
+        self.resources.close()
 
     def version(self) -> str:
         """Its packages with their versions, and SQLite's where it uses the standard library's."""
         parts = [f"{package} {version(package)}" for package in self.packages]
         if self.kind != SERVER:
-            parts += self.sqlite_version()
+            parts.append(f"SQLite {sqlite3.sqlite_version}")
         return ", ".join([*parts, f"Python {platform.python_version()}"])
-
-    def sqlite_version(self) -> list[str]:
-        """The SQLite that it uses."""
-        return [f"SQLite {sqlite3.sqlite_version}"]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contenders.base import REFERENCE, RESULT, Queue
+from benchmarks.contenders.base import FULL, REFERENCE, RESULT, Queue
 from benchmarks.contenders.reference_sqlite import ReferenceQueue
 
-_DURABILITY = {"normal": "fast", "full": "full"}
 _COMPLETED = "SELECT id - 1 FROM task_queue WHERE status = 'COMPLETED'"
 
 
@@ -24,15 +23,23 @@ class Reference(Queue):
     recovery = "none: it is bare SQL"
     many = "executemany; one UPDATE claims; executemany"
 
-    def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
-        self._queue = ReferenceQueue(Path(place), durability=_DURABILITY[durability])
-        self.settings = f"WAL, durability {_DURABILITY[durability]}, BEGIN IMMEDIATE"
+    def open(self, create: bool) -> None:
+        durability = "full" if self.durability == FULL else "fast"
+        self._queue = ReferenceQueue(Path(self.place), durability=durability)
+        self.resources.callback(self._queue.close)
+        self.settings = f"WAL, durability {durability}, BEGIN IMMEDIATE"
 
-    def put(self, encoded: Mapping[str, Any]) -> None:
+    def put(self, encoded: Any) -> None:
         self._queue.create_task()
+
+    def put_many(self, encoded: Sequence[Any]) -> None:
+        self._queue.create_tasks(encoded)
 
     def claim(self) -> Any | None:
         return self._queue.claim_next_task(strategy="fifo")
+
+    def claim_many(self, count: int = 0) -> Sequence[Any]:
+        return self._queue.claim_tasks("", "", count)
 
     def number_of(self, held: Any) -> int:
         return int(held.row_id) - 1
@@ -41,16 +48,9 @@ class Reference(Queue):
         self._queue.complete_task(held, [RESULT])
         return True
 
-    def lifecycle_batch(self, encoded: Sequence[Mapping[str, Any]]) -> None:
-        """Three transactions a batch."""
-        self._queue.create_tasks(encoded)
-        self._queue.complete_tasks(self._queue.claim_tasks("", "", len(encoded)))
-
-    def fill(self, batch: Sequence[Mapping[str, Any]]) -> None:
-        self._queue.create_tasks(batch)
+    def complete_many(self, held: Sequence[Any]) -> Sequence[bool]:
+        self._queue.complete_tasks(held)
+        return [True] * len(held)
 
     def completed(self) -> list[int]:
         return [int(row[0]) for row in self._queue.connection.execute(_COMPLETED)]
-
-    def close(self) -> None:
-        self._queue.close()

@@ -2,7 +2,7 @@
 
 A tree holds the revision's files (`git archive`, which leaves no work tree registered in the
 repository); an environment has the package built from it, with exactly the dependencies of the
-running environment, so that two sides differ in the package only. Both are kept under `.lab/`.
+running environment, so that two sides differ only in the package. Both are kept under `.lab/`.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from benchmarks.common.exits import InfrastructureError, ending
 from benchmarks.common.git import UnknownRevision, resolve
 from benchmarks.common.progress import LINE_EVERY_S
 from benchmarks.common.project import project
+from benchmarks.contenders.environments import BASE_PYTHON, READY, virtual_environment
 
 WORK = "WORK"
-"""Names the work tree as it is, with what is not committed."""
+"""The name of the work tree as it is, with uncommitted changes."""
 _KEPT_TREES, _KEPT_ENVIRONMENTS = 200, 24
-"""How many are kept; older ones are removed. A tree is small, and a range is measured in an order
-that needs all of its trees."""
-_READY = ".ready"
+"""How many are kept; older ones are removed. A tree is small, and measuring a range needs all of
+its trees."""
 
 
 class BuildFailed(InfrastructureError):
@@ -42,31 +42,22 @@ class BuildFailed(InfrastructureError):
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a comparison, ready to be run.
+    """One side of a comparison, ready to be run."""
 
-    Args:
-        name: as it was asked for: "main", "WORK", a folder.
-        commit: the full id; empty for a plain folder.
-        dirty: whether it may hold what no commit does.
-        python: the interpreter that has its package.
-        path: folders that come before that interpreter's packages.
-        contender: what does the work in place of the package: "reference_sqlite", a module here.
-    """
-
-    name: str
-    commit: str
-    dirty: bool
-    python: Path
-    path: tuple[Path, ...] = ()
-    contender: str = ""
+    name: str  # as it was asked for: "main", "WORK", a folder
+    commit: str  # the full id; empty for a plain folder
+    dirty: bool  # whether it may contain uncommitted changes
+    python: Path  # the interpreter that has its package
+    path: tuple[Path, ...] = ()  # folders that come before that interpreter's packages
+    contender: str = ""  # the module here that replaces the package
 
     def to_json(self) -> dict[str, Any]:
-        """What a comparison says about it."""
+        """Its entry in a comparison."""
         return {"name": self.name, "commit": self.commit, "dirty": self.dirty}
 
 
 def prepare_side(repository: Path, name: str, tell: Callable[[str], None] = lambda _: None) -> Side:
-    """The tree and the environment of a revision, made or found.
+    """The tree and the environment of a revision, created or reused.
 
     Args:
         repository: the folder with `.git`.
@@ -76,11 +67,11 @@ def prepare_side(repository: Path, name: str, tell: Callable[[str], None] = lamb
 
     Raises:
         UnknownRevision: git does not know it, and it is not a folder either.
-        BuildFailed: it cannot be built; the message has the builder's last words.
+        BuildFailed: it cannot be built; the message has the builder's last output.
     """
     if _is_folder(name):
         return folder_side(Path(name))
-    commit = resolve(repository, "HEAD" if name == WORK else name)
+    commit = _resolve(repository, name)
     environments = repository / ".lab" / "environments"
     tree = source_tree(repository, name)
     python = _environment(tree, environments, lambda: tell(f"building {name}"))
@@ -89,19 +80,15 @@ def prepare_side(repository: Path, name: str, tell: Callable[[str], None] = lamb
 
 
 def check_side(repository: Path, name: str) -> None:
-    """Refuse what `prepare_side` would refuse, before anything is made.
-
-    Raises:
-        UnknownRevision: as of `prepare_side`.
-    """
+    """Refuse what `prepare_side` would refuse with UnknownRevision, before anything is created."""
     if _is_folder(name):
         folder_side(Path(name))
     else:
-        resolve(repository, "HEAD" if name == WORK else name)
+        _resolve(repository, name)
 
 
 def source_tree(repository: Path, name: str) -> Path:
-    """A folder with the files of a revision, or of WORK; kept, so not to be written to.
+    """A folder with the files of a revision, or of WORK; it is reused, so must not be written to.
 
     Raises:
         UnknownRevision: git does not know it.
@@ -110,16 +97,17 @@ def source_tree(repository: Path, name: str) -> Path:
     if name == WORK:
         tree = _snapshot(repository, trees)
     else:
-        tree = _export(repository, resolve(repository, name), trees)
+        tree = _export(repository, _resolve(repository, name), trees)
     _forget_oldest(trees, _KEPT_TREES)
     return tree
 
 
 def package_folder(repository: Path, name: str) -> Path:
-    """The folder of the package of a revision, of WORK, or of a plain folder; not to be written to.
+    """The folder of the package of a revision, of WORK, or of a plain folder; must not be written
+    to.
 
     Raises:
-        UnknownRevision: as of `prepare_side`, or there is no package in it.
+        UnknownRevision: as in `prepare_side`, or there is no package in it.
     """
     tree = Path(name).resolve() if _is_folder(name) else source_tree(repository, name)
     package = tree / project().source
@@ -142,6 +130,10 @@ def _is_folder(name: str) -> bool:
     return Path(name).is_absolute() or name.startswith(".")
 
 
+def _resolve(repository: Path, name: str) -> str:
+    return resolve(repository, "HEAD" if name == WORK else name)
+
+
 def _export(repository: Path, commit: str, trees: Path) -> Path:
     """The commit's files under `trees`."""
     tree = trees / commit[:16]
@@ -156,7 +148,7 @@ def _export(repository: Path, commit: str, trees: Path) -> Path:
 
 
 def _snapshot(repository: Path, trees: Path) -> Path:
-    """A copy of the work tree: of what git tracks, and of new files that it does not ignore.
+    """A copy of the work tree: the files that git tracks, and new files that it does not ignore.
 
     Only what a build needs is copied: the sources' top folder and the files next to it.
     """
@@ -166,7 +158,7 @@ def _snapshot(repository: Path, trees: Path) -> Path:
     for name in git.work_files(repository):
         path = repository / name
         if any("\ud800" <= each <= "\udfff" for each in name):
-            continue  # not text: no wheel can hold such a name, so the package is the same without
+            continue  # not UTF-8: a wheel cannot contain such a name, so the package is the same
         if (name.startswith(sources) or "/" not in name) and path.is_file():
             try:
                 contents[name] = path.read_bytes()
@@ -187,56 +179,37 @@ def _snapshot(repository: Path, trees: Path) -> Path:
 def _environment(tree: Path, environments: Path, tell: Callable[[], None]) -> Path:
     """The interpreter of an environment that has the tree's package.
 
-    Both sides' folders have names of one length: the length of a path alone can move a process's
-    memory about and so change its speed (Mytkowicz et al. 2009).
+    Both sides' folders have names of one length: the length of a path alone can shift a process's
+    memory layout and so change its speed (Mytkowicz et al. 2009).
     """
-    pins = _pins()
-    key = hashlib.sha256("\n".join([tree.name, sys.version, *pins]).encode()).hexdigest()[:16]
-    folder = environments / key
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if python.exists() and _is_kept(folder):
-        return python
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    constraints = folder.with_suffix(".constraints")
-    constraints.write_text("\n".join(pins), encoding="utf-8")
-    uv = shutil.which("uv")
-    if uv:
-        # The interpreter is the running one's own, not a link to an environment that may go.
-        home = Path(getattr(sys, "_base_executable", sys.executable))
-        venv = [uv, "venv", "--quiet", "--allow-existing", "--python", str(home), str(folder)]
-        install = [uv, "pip", "install", "--quiet", "--python", str(python), "--compile-bytecode"]
-    else:
-        venv = [sys.executable, "-m", "venv", str(folder)]
-        install = [str(python), "-m", "pip", "install", "--quiet"]
-    # As an address, in which each character of the path has one meaning only: "#", "%", "[" ...
-    wanted = [f"{project().requirement} @ {tree.resolve().as_uri()}"]
-    if sys.version_info < (3, 11):
-        wanted.append("tomli")  # reads lab.toml
-    _build(venv, tell)
-    _build([*install, "--constraint", str(constraints), *wanted], tell)
-    constraints.unlink()
-    (folder / _READY).touch()
-    return python
-
-
-def _pins() -> list[str]:
-    """The exact versions of the running environment's packages, without those built from files."""
-    pins = {
+    # The exact versions of the running environment's packages, without those built from files.
+    pins = sorted(
         f"{each.name}=={each.version}"
         for each in distributions()
         if each.name and not each.read_text("direct_url.json")
-    }
-    return sorted(pins)
+    )
+    key = hashlib.sha256("\n".join([tree.name, sys.version, *pins]).encode()).hexdigest()[:16]
+    _is_kept(environments / key)
+    # As a URL, in which each character of the path has only one meaning: "#", "%", "[" ...
+    wanted = [f"{project().requirement} @ {tree.resolve().as_uri()}"]
+    if sys.version_info < (3, 11):
+        wanted.append("tomli")  # reads lab.toml
+    with tempfile.TemporaryDirectory() as scratch:
+        constraints = Path(scratch) / "constraints"
+        constraints.write_text("\n".join(pins), encoding="utf-8")
+        return virtual_environment(
+            environments / key, BASE_PYTHON, lambda command: _build(command, tell),
+            "--constraint", str(constraints), *wanted,
+        )  # fmt: skip
 
 
 def _build(command: Sequence[str], tell: Callable[[], None]) -> None:
-    # What the caller's environment says about packages must not reach the builder.
-    not_kept = {"PYTHONPATH", "VIRTUAL_ENV"}
-    kept = {key: value for key, value in os.environ.items() if key not in not_kept}
+    # Packaging variables of the caller's environment must not reach the builder.
+    dropped = ("PYTHONPATH", "VIRTUAL_ENV")
+    own = {name: value for name, value in os.environ.items() if name not in dropped}
     try:
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=kept,
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=own,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
     except OSError as error:
@@ -254,28 +227,29 @@ def _build(command: Sequence[str], tell: Callable[[], None]) -> None:
     if process.returncode:
         words = output.decode(errors="replace").strip()
         message = f"{' '.join(command[:3])} {ending(process.returncode)}:\n{words[-1500:]}"
-        if process.returncode < 0:  # killed: no word about the package
+        if process.returncode < 0:  # killed: this says nothing about the package
             raise InfrastructureError(f"the package of this revision was not installed: {message}")
         raise BuildFailed(f"the package of this revision cannot be installed: {message}")
 
 
 def _is_kept(folder: Path) -> bool:
-    """Whether it is there and whole. It is used now, so that others are older."""
+    """Whether it exists and is complete. Marks it as used now, so that others are older."""
     with suppress(OSError):
         os.utime(folder)
-    return (folder / _READY).exists()
+    return (folder / READY).exists()
 
 
 @contextmanager
 def _made_whole(tree: Path) -> Iterator[Path]:
-    """A folder to fill; then it is the tree, unless another process made that meanwhile."""
+    """A folder to fill, which then becomes the tree, unless another process created that
+    meanwhile."""
     tree.parent.mkdir(parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(prefix=f"{tree.name}-", dir=tree.parent))
     try:
         yield new
-        (new / _READY).touch()
-        if not (tree / _READY).exists():
-            shutil.rmtree(tree, ignore_errors=True)  # what an older lab left half made
+        (new / READY).touch()
+        if not (tree / READY).exists():
+            shutil.rmtree(tree, ignore_errors=True)  # an incomplete one of an older lab
         with suppress(OSError):
             new.rename(tree)
     finally:

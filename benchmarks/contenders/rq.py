@@ -1,4 +1,4 @@
-"""rq on Redis: what its worker does around a job, without the fork and without the function."""
+"""rq on Redis: its worker's bookkeeping around a job, without the fork and without the function."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FUNCTION = "benchmarks.contenders.rq.work"
 _TIMEOUT_S = 180
 _FAR_S = 1e6
 _PATIENCE_S = 300.0
-"""For an answer: a million jobs take longer to save than redis-py waits of itself."""
+"""Timeout of an answer: saving a million jobs takes longer than redis-py's default."""
 _POLL_S = 0.1
 
 
@@ -29,35 +29,39 @@ class Rq(Queue):
     durabilities = (DEFAULT,)
     compared_with = NORMAL
     stores_results = True
-    recovery = "Retry(3) and the cleaning of its registries, once nobody else works"
+    recovery = "Retry(3) and the cleaning of its registries, once no other process works"
     patience_s = 3.0
     many = "enqueue_many; dequeue_any and handle_job_success one at a time"
+    settings = "the server's defaults (in memory, snapshots: a crash of it loses the last)"
 
-    def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
-        rq: Any = import_module("rq")
-        job: Any = import_module("rq.job")
+    def open(self, create: bool) -> None:
+        self._rq: Any = import_module("rq")
         self._now = import_module("rq.utils").now
-        self._finished = job.JobStatus.FINISHED
-        self._job_class = job.Job
-        self._retry = rq.Retry
-        self._queue_class = rq.Queue
         redis: Any = import_module("redis")
         self._refused: type[Exception] = redis.exceptions.ResponseError
-        self._redis = redis.Redis.from_url(place, socket_timeout=_PATIENCE_S)
+        self._redis = redis.Redis.from_url(self.place, socket_timeout=_PATIENCE_S)
+        self.resources.callback(self._redis.close)
         if create:
             self._redis.flushdb()
-        self._queue = rq.Queue("peers", connection=self._redis)
-        self._worker = rq.SimpleWorker([self._queue], connection=self._redis)
+        self._queue = self._rq.Queue("peers", connection=self._redis)
+        self._worker = self._rq.SimpleWorker([self._queue], connection=self._redis)
         self._worker.register_birth()
-        self.settings = "the server's defaults (in memory, snapshots: a crash of it loses the last)"
+        self.resources.callback(self._worker.register_death)
 
-    def put(self, encoded: Mapping[str, Any]) -> None:
+    def put(self, encoded: Any) -> None:
         self._queue.enqueue(
-            _FUNCTION, args=(encoded,), job_timeout=_TIMEOUT_S, retry=self._retry(max=3)
+            _FUNCTION, args=(encoded,), job_timeout=_TIMEOUT_S, retry=self._rq.Retry(max=3)
+        )
+
+    def put_many(self, encoded: Sequence[Any]) -> None:
+        prepare = self._rq.Queue.prepare_data
+        self._queue.enqueue_many(
+            prepare(_FUNCTION, args=(each,), timeout=_TIMEOUT_S, retry=self._rq.Retry(max=3))
+            for each in encoded
         )
 
     def claim(self) -> Any | None:
-        found = self._queue_class.dequeue_any([self._queue], None, connection=self._redis)
+        found = self._rq.Queue.dequeue_any([self._queue], None, connection=self._redis)
         if found is None:
             return None
         job = found[0]
@@ -72,26 +76,13 @@ class Rq(Queue):
     def complete(self, held: Any) -> bool:
         self._worker.handle_execution_ended(held, self._queue, _TIMEOUT_S)
         held._result = RESULT
-        held._status = self._finished
+        held._status = self._rq.job.JobStatus.FINISHED
         self._worker.handle_job_success(held, self._queue, self._queue.started_job_registry)
         return True
 
-    def lifecycle_batch(self, encoded: Sequence[Mapping[str, Any]]) -> None:
-        self.fill(encoded)
-        held = [self.claim() for _ in encoded]
-        for job in held:
-            self.complete(job)
-
-    def fill(self, batch: Sequence[Mapping[str, Any]]) -> None:
-        prepare = self._queue_class.prepare_data
-        self._queue.enqueue_many(
-            prepare(_FUNCTION, args=(each,), timeout=_TIMEOUT_S, retry=self._retry(max=3))
-            for each in batch
-        )
-
     def settle(self) -> None:
-        """Save now, else a snapshot of all is forked off in the midst of what is timed; one that
-        has begun by itself ends first, since Redis refuses a second one beside it.
+        """Save now, else a snapshot of all is forked off during the timing; one that has begun by
+        itself ends first, since Redis refuses a second one at the same time.
 
         Raises:
             TimeoutError: it does not end.
@@ -115,22 +106,18 @@ class Rq(Queue):
             self._queue.intermediate_queue.cleanup(self._worker, self._queue)
 
     def is_waiting(self) -> bool:
-        """Its intermediate queue holds what was popped and never begun for a minute."""
+        """Its intermediate queue holds jobs that were popped but not started for a minute."""
         return bool(self._queue.intermediate_queue.get_job_ids())
 
     def completed(self) -> list[int]:
         names = self._queue.finished_job_registry.get_job_ids()
-        jobs = self._job_class.fetch_many(names, connection=self._redis)
-        return [int(job.args[0]["task"]) for job in jobs if job is not None]
+        jobs = self._rq.job.Job.fetch_many(names, connection=self._redis)
+        return [self.number_of(job) for job in jobs if job is not None]
 
     def version(self) -> str:
         return f"{super().version()}, Redis {self._redis.info('server')['redis_version']}"
 
-    def close(self) -> None:
-        self._worker.register_death()
-        self._redis.close()
-
 
 def work(_parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a job calls; a driver does the bookkeeping around it only."""
+    """The function of a job; a driver only does the bookkeeping around it."""
     return RESULT

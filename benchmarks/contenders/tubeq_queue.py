@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.contenders.base import BATCH, RESULT, TASK_TYPE, Queue
-
-_IDEAS: Any = [RESULT]
-_DURABILITY = {"normal": "fast", "full": "full"}
+from benchmarks.contenders.base import BATCH, FULL, RESULT, TASK_TYPE, Queue
+from benchmarks.workloads.base import CLAIM_REQUEST, COMPLETION, public
 
 
 class Tubeq(Queue):
-    """Three transactions a task: created, claimed and started, completed with one idea."""
+    """Three transactions for each task: created, claimed and started, completed with one idea."""
 
     name = "tubeq"
     title = "tubeq"
@@ -24,23 +22,33 @@ class Tubeq(Queue):
     patience_s = 0.2
     many = "create_tasks, one claim of 100 (started), complete_tasks with an idea each"
     keeps_history = True
+    _way = ""
 
-    def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
-        from tubeq import ClaimStrategy, QueueManager
-        from tubeq.storage.port import ClaimRequest
+    def open(self, create: bool) -> None:
+        from tubeq import ClaimLost, NewTask, QueueManager
 
-        self._queue = QueueManager(place, durability=_DURABILITY[durability])
-        self._request = ClaimRequest(
-            TASK_TYPE, f"worker-{os.getpid()}", ClaimStrategy.FIFO, lease_s, start=True
+        self._new_task, self._completion, self._lost = NewTask, public(*COMPLETION), ClaimLost
+        durability = "full" if self.durability == FULL else "fast"
+        self._queue = QueueManager(self.place, durability=durability)
+        self.resources.callback(self._queue.close)
+        worker_id = f"worker-{os.getpid()}"
+        self._request = public(*CLAIM_REQUEST)(
+            TASK_TYPE, worker_id, public("ClaimStrategy").FIFO, self.lease_s, start=True
         )
-        self.settings = f'durability="{_DURABILITY[durability]}", FIFO, started as claimed'
+        self.settings = f'durability="{durability}", FIFO, started as claimed{self._way}'
 
-    def put(self, encoded: Mapping[str, Any]) -> None:
+    def put(self, encoded: Any) -> None:
         self._queue.create_task(TASK_TYPE, encoded)
 
+    def put_many(self, encoded: Sequence[Any]) -> None:
+        self._queue.create_tasks(self._new_task(TASK_TYPE, each) for each in encoded)
+
     def claim(self) -> Any | None:
-        claimed = self._queue.storage.claim(self._request)
+        claimed = self._queue.claim(self._request)
         return claimed[0] if claimed else None
+
+    def claim_many(self, count: int = BATCH) -> Sequence[Any]:
+        return self._queue.claim(self._request, count)
 
     def number_of(self, held: Any) -> int:
         return int(held.parameters["task"])
@@ -49,68 +57,45 @@ class Tubeq(Queue):
         return self._complete(held)[0]
 
     def _complete(self, held: Any, then: Any = None) -> tuple[bool, Any | None]:
-        from tubeq.domain.errors import ClaimLost
-
         try:
             return True, self._queue.complete_task(held, [RESULT], None, then)
-        except ClaimLost:
+        except self._lost:
             return False, None
 
-    def lifecycle_batch(self, encoded: Sequence[Mapping[str, Any]]) -> None:
-        """Three transactions a batch."""
-        self.fill(encoded)
-        held = self._queue.storage.claim(self._request, len(encoded))
-        if len(held) != len(encoded) or not all(self.complete_many(held)):
-            raise RuntimeError(f"{len(held)} tasks of {len(encoded)} were claimed, or one was lost")
-
-    def claim_many(self) -> Sequence[Any]:
-        return self._queue.storage.claim(self._request, BATCH)
-
     def complete_many(self, held: Sequence[Any]) -> Sequence[bool]:
-        from tubeq.storage.port import Completion
-
-        refused = self._queue.complete_tasks([Completion(each, _IDEAS) for each in held])
+        ideas: Any = [RESULT]
+        refused = self._queue.complete_tasks([self._completion(each, ideas) for each in held])
         lost = {each.row_id for each in refused}
         return [each.row_id not in lost for each in held]
-
-    def fill(self, batch: Sequence[Mapping[str, Any]]) -> None:
-        from tubeq import NewTask
-
-        self._queue.create_tasks(NewTask(TASK_TYPE, each) for each in batch)
 
     def recover(self, alone: bool) -> None:
         self._queue.rescue()
 
     def is_waiting(self) -> bool:
-        """A dead worker's lease has not run out yet."""
-        return self._queue.storage.has_open_tasks(TASK_TYPE)
+        """Whether a dead worker's lease has not expired yet."""
+        return self._queue.backlog.has_open_tasks(TASK_TYPE)
 
     def completed(self) -> list[int]:
         tasks = self._queue.list_tasks("COMPLETED", TASK_TYPE, limit=1_000_000)
-        return [int(task.parameters["task"]) for task in tasks]
-
-    def close(self) -> None:
-        self._queue.close()
+        return [self.number_of(task) for task in tasks]
 
 
 class TubeqNext(Tubeq):
-    """Two transactions a task, as tubeq's workers do it: completing claims and starts the next."""
+    """Two transactions for each task, as tubeq's workers do it: completing claims and starts the
+    next."""
 
     name = "tubeq-next"
     title = "tubeq, complete(then=…)"
     lifecycle_only = True
     many = ""
-
-    def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
-        super().__init__(place, durability, create=create, lease_s=lease_s)
-        self._held: Any | None = None
-        self.settings += ", the next task claimed along with a completion"
+    _way = ", the next task claimed along with a completion"
+    _held: Any | None = None
 
     def complete_and_claim(self, held: Any) -> tuple[bool, Any | None]:
         return self._complete(held, self._request)
 
-    def lifecycle(self, encoded: Mapping[str, Any]) -> None:
-        """One task more is put and one more completed; the one claimed waits for the next call."""
+    def lifecycle(self, encoded: Any) -> None:
+        """One more task is put and one more completed; the claimed one waits for the next call."""
         self.put(encoded)
         held = self._held or self.claim()
         if held is None:
@@ -124,7 +109,4 @@ class TubeqBatch(Tubeq):
     name = "tubeq-batch"
     title = "tubeq, in batches of 100"
     crash_only = True
-
-    def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
-        super().__init__(place, durability, create=create, lease_s=lease_s)
-        self.settings += ", a hundred at once"
+    _way = ", a hundred at once"

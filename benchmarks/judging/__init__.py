@@ -1,1 +1,1 @@
-"""What the figures say: statistics over records, pure."""
+"""Judging figures: statistics over records, as pure functions."""

@@ -1,42 +1,41 @@
-"""Where a series of the history changed its level, how much, and between which packages.
+"""Where a series of the history changed its level, by how much, and between which packages.
 
 Instructions are exact: a difference of `SMALLEST["instructions"]` between neighbours, or in sum
 since the last change (a slow drift), is a change.
 
-Ratios have noise. Their logarithms are cut into levels by the cheapest partition (dynamic
-programming over weighted squares; a cut costs `PENALTY` times the logarithm of the length). The
+Ratios have noise. Their logarithms are divided into levels by the cheapest partition (dynamic
+programming over weighted squares; a cut costs `_PENALTY` times the logarithm of the length). The
 noise of the series is taken from the differences of neighbours (a step does not widen it) and from
 the records' own intervals, and a record whose interval is wide weighs less. A single record is a
 level only where it is about five deviations off at an end, seven between others. Levels that
-differ by less than `SMALLEST` are joined: what the proof of the history
-(proving/history_proof.py) does not show to be seen is not shown as seen.
+differ by less than `SMALLEST` are joined: changes that the proof of the history
+(proving/history_proof.py) does not show to be detectable are not reported.
 
-A change has a range, last good..first bad: every pair of packages between which the change may
-as well lie (the cost of moving the cut there is below `_RANGE_COST`), gaps of the history included.
+A change has a range, last good..first bad: all pairs of packages between which the change may be
+(the cost of moving the cut there is below `_RANGE_COST`), gaps of the history included.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from statistics import median
 
 from benchmarks.measuring.instructions import SMALLEST_CHANGE
-from benchmarks.records.packages import Package
 from benchmarks.records.series import Kind, Point
 
 SMALLEST: Mapping[Kind, float] = {"instructions": SMALLEST_CHANGE, "time": 0.05, "waits": 0.20}
-"""A smaller change is none; targets.toml [history] may say otherwise."""
-PENALTY = 8.0
-EXPLAINING = (
+"""A smaller relative change does not count."""
+_PENALTY = 8.0
+_EXPLAINING = (
     "statements", "transactions", "fsyncs", "vm_steps", "pages_written", "wal_bytes", "read_bytes",
     "python_calls", "instructions",
 )  # fmt: skip
 _LEAST_NOISE = 2e-3
 _HALF_WIDTHS = 3.0
-"""A record's 99 % interval, of 8 pairs, is so many of its deviations wide to each side."""
+"""The half-width of a record's 99 % interval, of 8 pairs, in standard deviations."""
 _Z = 2.576
 _RANGE_COST = 6.63
 
@@ -46,14 +45,12 @@ class ChangePoint:
     """A step between two levels.
 
     Args:
-        index: of the first point of the new level in the series.
+        index: that of the first point of the new level in the series.
         last, first: last good and first bad: the step lies after `last` and not after `first`.
         before, after: the two levels.
         change: after / before - 1.
         low, high: its 99 % interval; the change itself where it was counted.
-        worse: whether it is for the worse.
-        counters: those that differ between `last` and `first`, by name: (before, after); the
-            cause, mostly.
+        worse: whether the new level is worse.
     """
 
     index: int
@@ -65,84 +62,61 @@ class ChangePoint:
     low: float
     high: float
     worse: bool
-    counters: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def counters(self) -> dict[str, tuple[float, float]]:
+        """(before, after) of each counter that differs between the ends: usually the cause."""
+        both = {
+            name: (count, self.first.counters.get(name, count))
+            for name, count in self.last.counters.items()
+        }
+        return {name: each for name, each in both.items() if each[0] != each[1]}
 
     @property
     def range(self) -> str:
-        """As git takes it: "83e4bfc..0ab0424"."""
+        """In git's notation: "83e4bfc..0ab0424"."""
         return f"{self.last.package.sha[:7]}..{self.first.package.sha[:7]}"
 
     @property
     def explanation(self) -> str:
-        """What was counted differently, the likeliest cause first: "+1 statements, +2 vm_steps"."""
-        told = [name for name in EXPLAINING if name in self.counters]
-        return ", ".join(
-            f"{self.counters[name][1] - self.counters[name][0]:+.4g} {name}" for name in told
-        )
+        """The counters that differ, the likeliest cause first: "+1 statements, +2 vm_steps"."""
+        differing = self.counters
+        ordered = [(name, *differing[name]) for name in _EXPLAINING if name in differing]
+        return ", ".join(f"{after - before:+.4g} {name}" for name, before, after in ordered)
 
     @property
     def packages(self) -> int:
-        """How many packages the step may have come with; 1 where it is known."""
+        """How many packages may have caused the step; 1 where it is known."""
         return self.first.place - self.last.place
 
     def commands(self, workload: str) -> list[str]:
-        """To copy: the comparison of both ends, and the search between them where there is one."""
-        ends = f"{self.last.package.sha[:7]} {self.first.package.sha[:7]}"
+        """Commands to copy: the comparison of both ends, and the bisection between them where
+        possible."""
+        ends = self.range.replace("..", " ")
         lab = "uv run python -m benchmarks"
-        found = [f"{lab} compare {ends} --workload {workload}"]
-        return found if self.packages == 1 else [*found, f"{lab} bisect {ends} {workload}"]
+        found = [f"{lab} compare {ends} --workload {workload}", f"{lab} bisect {ends} {workload}"]
+        return found[:1] if self.packages == 1 else found
 
 
 def change_points(
-    points: Sequence[Point],
-    kind: Kind,
-    *,
-    higher_is_better: bool = False,
-    smallest: float | None = None,
+    points: Sequence[Point], kind: Kind, *, higher_is_better: bool = False
 ) -> list[ChangePoint]:
-    """Change points of a series, oldest first.
-
-    Args:
-        points: oldest first, values above 0.
-        kind: the series' own.
-        higher_is_better: for throughput.
-        smallest: the smallest relative change that counts; `SMALLEST` of the kind if None.
-    """
-    least = SMALLEST[kind] if smallest is None else smallest
+    """Change points of a series (oldest first, values above 0), oldest first."""
     if kind == "instructions":
-        return _exact(points, least)
-    return _by_levels(points, least, higher_is_better)
+        return _exact(points)
+    return _by_levels(points, SMALLEST[kind], higher_is_better)
 
 
-def points_of(values: Sequence[float]) -> list[Point]:
-    """Values as points without intervals or packages: for series that are no history's."""
-    return [
-        Point(Package(f"{place}", f"{place:07d}", "", ""), place, value, value, value)
-        for place, value in enumerate(values)
-    ]
-
-
-def changed_counters(last: Point, first: Point) -> dict[str, tuple[float, float]]:
-    """The counters that two points have and that differ."""
-    return {
-        name: (last.counters[name], first.counters[name])
-        for name in last.counters
-        if name in first.counters and last.counters[name] != first.counters[name]
-    }
-
-
-def _exact(points: Sequence[Point], least: float) -> list[ChangePoint]:
+def _exact(points: Sequence[Point]) -> list[ChangePoint]:
     found: list[ChangePoint] = []
     level = 0
     for index in range(1, len(points)):
-        for start in (index - 1, level):
-            last, first = points[start], points[index]
+        for last in (points[index - 1], points[level]):
+            first = points[index]
             change = first.value / last.value - 1
-            if abs(change) >= least:
-                found.append(ChangePoint(
-                    index, last, first, last.value, first.value, change, change, change,
-                    change > 0, changed_counters(last, first),
-                ))  # fmt: skip
+            if abs(change) >= SMALLEST["instructions"]:
+                ends = (last.value, first.value, change, change, change)
+                found.append(ChangePoint(index, last, first, *ends, worse=change > 0))
                 level = index
                 break
     return found
@@ -172,47 +146,41 @@ class _Levels:
         squares = self._squares[end] - self._squares[start]
         return squares - self.weight(start, end) * self.mean(start, end) ** 2
 
+    def edges(self) -> list[int]:
+        """Of the cheapest partition; [0, length] where there is one level."""
+        count = len(self._weights) - 1
+        penalty = _PENALTY * math.log(count)
+        cheapest: list[tuple[float, int]] = [(-penalty, 0)]
+        for end in range(1, count + 1):
+            costs = (cheapest[start][0] + self.cost(start, end) + penalty for start in range(end))
+            cheapest.append(min(zip(costs, range(end))))
+        edges = [count]
+        while edges[-1]:
+            edges.append(cheapest[edges[-1]][1])
+        return edges[::-1]
 
-def _by_levels(points: Sequence[Point], least: float, higher_is_better: bool) -> list[ChangePoint]:
+
+def _by_levels(
+    points: Sequence[Point], smallest: float, higher_is_better: bool
+) -> list[ChangePoint]:
     levels = _Levels(points)
-    edges = _edges(levels, len(points))
+    edges = levels.edges()
     while len(edges) > 2:
         means = [levels.mean(start, end) for start, end in pairwise(edges)]
         steps = [abs(math.expm1(after - before)) for before, after in pairwise(means)]
-        if min(steps) >= least:
+        if min(steps) >= smallest:
             break
         edges.pop(steps.index(min(steps)) + 1)
     found = []
     for start, cut, end in zip(edges, edges[1:], edges[2:]):
         before, after = levels.mean(start, cut), levels.mean(cut, end)
         half = _Z * math.sqrt(1 / levels.weight(start, cut) + 1 / levels.weight(cut, end))
-        lowest = levels.cost(start, cut) + levels.cost(cut, end)
-        near = [
-            place
-            for place in range(start + 1, end)
-            if levels.cost(start, place) + levels.cost(place, end) < lowest + _RANGE_COST
-        ]
-        last, first = points[min(cut, *near) - 1], points[max(cut, *near)]
+        costs = {at: levels.cost(start, at) + levels.cost(at, end) for at in range(start + 1, end)}
+        near = [at for at, cost in costs.items() if at == cut or cost < costs[cut] + _RANGE_COST]
         change = after - before
         found.append(ChangePoint(
-            cut, last, first, math.exp(before), math.exp(after), math.expm1(change),
-            math.expm1(change - half), math.expm1(change + half),
-            (change < 0) if higher_is_better else (change > 0), changed_counters(last, first),
+            cut, points[near[0] - 1], points[near[-1]], math.exp(before), math.exp(after),
+            math.expm1(change), math.expm1(change - half), math.expm1(change + half),
+            worse=(change < 0) if higher_is_better else (change > 0),
         ))  # fmt: skip
     return found
-
-
-def _edges(levels: _Levels, count: int) -> list[int]:
-    """Of the cheapest partition; [0, count] where there is one level."""
-    if not count:
-        return []
-    penalty = PENALTY * math.log(count)
-    cheapest: list[tuple[float, int]] = [(-penalty, 0)] + [(math.inf, 0)] * count
-    for end in range(1, count + 1):
-        cheapest[end] = min(
-            (cheapest[start][0] + levels.cost(start, end) + penalty, start) for start in range(end)
-        )
-    edges = [count]
-    while edges[-1]:
-        edges.append(cheapest[edges[-1]][1])
-    return edges[::-1]

@@ -1,25 +1,23 @@
-"""Both sides counted: instructions and counters of many workloads, a workload a core.
+"""Counting both sides: instructions and counters of many workloads, one workload for each core.
 
-Both sides of a workload are counted in one folder, one after the other: paths move the number of
-instructions. Load does not, so that all cores may count. One hash seed says enough where the sides
-agree; where they do not, five say it more exactly.
+Both sides of a workload are counted in one folder, one after the other: paths affect the number of
+instructions. Load does not, so that all cores may count. One hash seed is enough where the
+sides agree; where they differ, five are more exact.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from threading import Event
+from typing import NamedTuple, TypeVar
 
-from benchmarks.common.exits import InfrastructureError
 from benchmarks.judging.gate import COUNTS, INSTRUCTIONS, Counter, Settings
-from benchmarks.judging.rounds import HeadLacks, Tell
+from benchmarks.judging.rounds import Tell, is_skipped
 from benchmarks.measuring.counters import measure_counters
 from benchmarks.measuring.instructions import (
     SMALLEST_CHANGE,
@@ -32,15 +30,14 @@ from benchmarks.measuring.instructions import (
 from benchmarks.measuring.process import ProcessFailed, ProcessLacks, WrongResult, kill_all
 from benchmarks.records.environment import cores
 
-_FIVE_SEEDS = (0, 1, 2, 3, 4)
 _PLAIN = 0.05
-"""A larger change of instructions needs no second seed."""
+"""A larger change of instructions does not need a second seed."""
 _MOST_LANES = 8
 _WAIT_S = 1.0
+_Found = TypeVar("_Found")
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """A side's package, as a folder."""
 
     name: str
@@ -49,7 +46,7 @@ class Source:
 
 @dataclass
 class Counted:
-    """What counting gave, by workload; one whose counting failed has a note only."""
+    """The results of counting, by workload; one whose counting failed has only a note."""
 
     counters: dict[str, list[Counter]] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
@@ -71,7 +68,7 @@ def count_both(
     """Count the workloads of both packages.
 
     Raises:
-        HeadLacks: the head has not what a workload needs, and the base has.
+        HeadLacks: the head lacks what a workload needs, and the base has it.
         InfrastructureError: the base fails a workload's check.
     """
     counted = Counted()
@@ -79,16 +76,13 @@ def count_both(
     if why:
         counted.notes.append(f"{why}: statements and Python calls are counted in their place")
     lanes: SimpleQueue[Lane | None] = SimpleQueue()
-    stopped = threading.Event()
-    doing: set[str] = set()
+    stopped = Event()
 
     def count(name: str) -> list[Counter]:
         lane = lanes.get()
-        doing.add(name)
         try:
             return _count(name, (base, head), lane, settings, stopped)
         finally:
-            doing.discard(name)
             lanes.put(lane)
 
     with ExitStack() as stack:
@@ -96,13 +90,12 @@ def count_both(
         for _ in range(width):
             lanes.put(None if why else stack.enter_context(counting_lane()))
         pool = stack.enter_context(ThreadPoolExecutor(width))
-        left: set[Future[list[Counter]]] = set()
         try:
             jobs = {name: pool.submit(count, name) for name in workloads}
             left = set(jobs.values())
             while left:
-                done = len(jobs) - len(left)
-                tell(f"counting {', '.join(sorted(doing))}; workloads", done, len(jobs))
+                doing = ", ".join(sorted(name for name, job in jobs.items() if job.running()))
+                tell(f"counting {doing}; workloads", len(jobs) - len(left), len(jobs))
                 _, left = wait(left, _WAIT_S)
         except BaseException:
             stopped.set()
@@ -118,69 +111,56 @@ def _keep(counted: Counted, name: str, job: Future[list[Counter]]) -> None:
     try:
         counted.counters[name] = job.result()
     except _SideFailed as failed:
-        if isinstance(failed.error, ProcessLacks):
-            if not failed.is_base:
-                raise HeadLacks(f"{name} cannot be measured: {failed}") from None
-            counted.skipped[name] = str(failed)
-        elif isinstance(failed.error, WrongResult):
-            if failed.is_base:
-                raise InfrastructureError(f"{name} cannot be measured: {failed}") from None
-            counted.wrong[name] = f"wrong results: {failed}"
-        else:
+        if isinstance(failed.error, ProcessFailed):
             counted.notes.append(f"{name} is not counted: {failed}")
+        elif is_skipped(name, failed.error, failed.is_base, str(failed)):
+            counted.skipped[name] = str(failed)
+        else:
+            counted.wrong[name] = f"wrong results: {failed}"
     except OSError as error:
         counted.notes.append(f"{name} is not counted: {error}")
 
 
 def _count(
-    name: str,
-    sources: tuple[Source, Source],
-    lane: Lane | None,
-    settings: Settings,
-    stopped: threading.Event,
+    name: str, sides: tuple[Source, Source], lane: Lane | None, settings: Settings, stopped: Event
 ) -> list[Counter]:
     """All counters of one workload, instructions first."""
 
-    def of_both(measure: Callable[[Path], float | Mapping[str, float]]) -> list[Any]:
-        return [_of_side(measure, source, source is sources[0], stopped) for source in sources]
+    def of_both(measure: Callable[[Path], _Found]) -> list[_Found]:
+        found = []
+        for side in sides:
+            try:
+                if stopped.is_set():
+                    raise ProcessFailed("interrupted")
+                found.append(measure(side.package))
+            except (ProcessLacks, WrongResult, ProcessFailed) as error:
+                raise _SideFailed(side is sides[0], side.name, error) from None
+        return found
 
-    found: list[Counter] = []
-    if lane is not None:
-        count = partial(_instructions, name, lane)
-        base, head = of_both(partial(count, (0,)))
-        noise = SMALLEST_CHANGE
-        if noise < abs(head / base - 1) < _PLAIN:
-            base, head = of_both(partial(count, _FIVE_SEEDS))
-            noise = SMALLEST_CHANGE_OF_FIVE
-        found.append(Counter(INSTRUCTIONS, base, head, True, noise, settings.instructions))
-    decide = (*COUNTS, *(() if lane else ("python_calls",)))
+    def instructions(*seeds: int) -> list[float]:
+        return of_both(
+            lambda package: measure_instructions(name, seeds=seeds, package=package, lane=lane)
+        )
 
     def counters() -> list[Counter]:
         base, head = of_both(lambda package: measure_counters(name, path=(package.parent,)))
-        limits = dict.fromkeys(decide, settings.relevance)
+        limits = dict.fromkeys((*COUNTS, *(() if lane else ("python_calls",))), settings.relevance)
         return [
             Counter(each, base[each], head[each], limit=limits.get(each))
             for each in base
             if each in head
         ]
 
+    found: list[Counter] = []
+    if lane is not None:
+        base, head = instructions(0)
+        noise = SMALLEST_CHANGE
+        if noise < abs(head / base - 1) < _PLAIN:
+            base, head = instructions(0, 1, 2, 3, 4)
+            noise = SMALLEST_CHANGE_OF_FIVE
+        found.append(Counter(INSTRUCTIONS, base, head, True, noise, settings.instructions))
     once = counters()
     if any(each.base != each.head for each in once):
         again = counters()
         once = [replace(each, exact=each in again) for each in once]
     return found + once
-
-
-def _instructions(name: str, lane: Lane, seeds: Sequence[int], package: Path) -> float:
-    return measure_instructions(name, seeds=seeds, package=package, lane=lane)
-
-
-def _of_side(
-    measure: Callable[[Path], Any], source: Source, is_base: bool, stopped: threading.Event
-) -> Any:
-    try:
-        if stopped.is_set():
-            raise ProcessFailed("interrupted")
-        return measure(source.package)
-    except (ProcessLacks, WrongResult, ProcessFailed) as error:
-        raise _SideFailed(is_base, source.name, error) from None

@@ -1,61 +1,24 @@
-"""The gate: what measured process pairs say about a head against its base. Pure: no clocks, no I/O.
+"""The gate: the verdict of measured process pairs on a head against its base. Pure: no clocks, no
+I/O.
 
-The JSON form of a comparison (`Comparison.to_json`, written to `.lab/last-comparison.json`):
+Each process pair gives one log-ratio a metric; effects are their (from 16 pairs on trimmed) mean,
+with a t interval. After 8, 16 and 32 pairs the gate checks: `regressed` where Holm's adjusted
+p-value over all workloads and metrics is below the level, and the effect above the relevance
+threshold; `unchanged` where the effect is below it and the interval narrow; otherwise more pairs,
+and in the end `inconclusive`. Each check spends a third of the error, so that all checks together
+keep it (union bound; no assumption about their dependence is needed). What is found regressed is
+measured once more on fresh processes, and those decide.
 
-    schema            2 (1 had limits, and counters without `noise` and `limit`)
-    base, head        {name, commit ("" for a folder), dirty}
-    started_at        "2026-11-22T20:00:00+00:00"
-    elapsed_s         seconds
-    machine           fingerprint as of lab.environment, {} where unknown
-    settings          numbers of Settings
-    verdict           improved | unchanged | regressed | inconclusive
-    exit_code         0 pass, 1 regression, 4 inconclusive (2, bad input, and 3, the lab failed,
-                      write no comparison)
-    equal             whether both are the same package, so that nothing was measured
-    skipped           [{name, reason}]: workloads that the base lacks
-    notes             what else is to be said, such as why instructions were not counted
-    workloads         a list of
-        name, verdict, pairs (process pairs; 0 where only counts were taken), calls (per side),
-        elapsed_s
-        wrong         how the head failed the workload's own check; else ""
-        confirmed     true | false after a first alarm was measured anew, else null
-        explanation   "+2 vm_steps, +1 statements per operation"; "" where no counter differs
-        counters      [{counter, base, head, exact, noise, limit}] per operation; exact: alike in
-                      every repetition; noise: a smaller relative change is none; limit: a larger
-                      relative rise is a regression by itself, null where the counter only explains
-        metrics       a list of
-            metric           latency_p50_ms | latency_p95_ms | latency_p99_ms | service_time_ms |
-                             throughput_per_s | a name from Sample.values
-            higher_is_better true for throughput
-            verdict, decides see below
-            base, head       medians across processes, in the unit of the name
-            effect           head / base - 1, from the paired log-ratios: 0.1 is 10 % more
-            low, high        its interval, `confidence` two-sided
-            confidence       0.99
-            p_value          one-sided, towards the effect's side, adjusted (Holm)
-            relevance        a smaller effect is no change that counts
-            smallest_visible_change   seen with probability 0.95, as a share
-            processes        each process pair's head / base - 1
-        latencies     {"base": side, "head": side}, a side being
-            calls            how many
-            quantiles_ms     101: quantile 0.00, 0.01, ... 1.00
-            edges_ms, counts histogram with logarithmic bins; len(edges_ms) == len(counts) + 1
+P99 does not delay a verdict (`decides` is false): on a busy machine it depends more on other
+programs than on the head. It can turn a verdict to `regressed`, at twice the relevance threshold,
+and it reports how small a change it could have shown.
 
-How it decides. Each process pair gives one log-ratio a metric; effects are their (from 16 pairs on
-trimmed) mean, with a t interval. After 8, 16 and 32 pairs the gate looks: `regressed` where Holm's
-adjusted p-value over all workloads and metrics is below the level, and the effect above the
-relevance threshold; `unchanged` where the effect is below it and the interval narrow; otherwise
-more pairs, and in the end `inconclusive`. Each look spends a third of the error, so that all looks
-together keep it (union bound; nothing is assumed of how they depend on each other). What is found
-regressed is measured once more on fresh processes, and those decide.
-
-P99 does not hold a verdict up (`decides` is false): on a busy machine it is other programs' doing
-more than the head's. It can turn a verdict to `regressed`, at twice the relevance threshold, and it
-says how small a change it could have shown.
-
-What is counted exactly decides too, without any noise: a head that does more statements,
+Exact counts decide too, without any noise: a head that does more statements,
 transactions or fsyncs an operation, or executes more instructions, by more than the counter's
-limit, has regressed. The other counters explain.
+limit, has regressed. The other counters only explain.
+
+The JSON form of a comparison (`.lab/last-comparison.json`) has the fields of these classes, and the
+verdict and the explanation of each; shares are of 1, so that 0.1 is 10 %.
 """
 
 from __future__ import annotations
@@ -65,22 +28,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.common.exits import ExitCode
 from benchmarks.common.statistics import Estimate, estimate, holm
 
-SCHEMA = 2
 INSTRUCTIONS = "instructions"
 COUNTS = (INSTRUCTIONS, "statements", "transactions", "fsyncs")
 """Counters that can decide; without instructions, python_calls do too."""
 TAIL = "latency_p99_ms"
 FEWEST_PAIRS = 4
-"""Of fewer process pairs no latency is judged: their spread says nothing of the next ones."""
+"""With fewer process pairs latencies are not judged: their spread does not predict that of further
+ones."""
 
 
 class Verdict(str, Enum):
-    """What became of the head."""
+    """The verdict on the head."""
 
     IMPROVED = "improved"
     UNCHANGED = "unchanged"
@@ -96,12 +59,12 @@ class Settings:
 
     Args:
         error: probability of any false alarm over all workloads, metrics and looks.
-        relevance: a smaller effect is no change that counts.
-        instructions: a larger rise of the instructions an operation is a regression by itself.
-        resolution: the half-width that an interval must reach before "unchanged" is said.
-        tail_factor: for P99, of which a sample holds few calls, both are that many times larger.
-        looks: process pairs after which the gate looks.
-        batches: pairs of batches a process pair runs.
+        relevance: a smaller effect does not count as a change.
+        instructions: a larger rise of the instructions per operation is a regression by itself.
+        resolution: the half-width that an interval must reach before the verdict "unchanged".
+        tail_factor: for P99, for which a sample has few calls, both are this many times larger.
+        looks: process pairs after which the gate checks.
+        batches: pairs of batches that a process pair runs.
     """
 
     error: float = 0.01
@@ -124,7 +87,19 @@ class Settings:
 
 @dataclass(frozen=True)
 class MetricVerdict:
-    """One metric of one workload. The fields are described at the top of this file."""
+    """One metric of one workload.
+
+    Args:
+        metric: latency_p50_ms ... latency_p99_ms, service_time_ms, throughput_per_s, or a name from
+            Sample.values.
+        base, head: medians across processes, in the unit of the name.
+        effect: head / base - 1, from the paired log-ratios.
+        low, high: its interval, two-sided with `confidence`.
+        p_value: one-sided, towards the effect's side, adjusted (Holm).
+        relevance: a smaller effect does not count as a change.
+        smallest_visible_change: detected with probability 0.95.
+        processes: each process pair's head / base - 1.
+    """
 
     metric: str
     verdict: Verdict
@@ -143,18 +118,13 @@ class MetricVerdict:
 
     @property
     def has_enough_pairs(self) -> bool:
-        """Whether its interval, and what could have been seen, are more than a guess."""
+        """Whether its interval, and the smallest visible change, are more than a guess."""
         return len(self.processes) >= FEWEST_PAIRS
 
 
-@dataclass(frozen=True)
-class MetricSample:
-    """What the process pairs gave of one metric.
-
-    Args:
-        log_ratios: one a process pair, above 0 where the head is worse.
-        base, head: the two sides' values, one a process, in the metric's unit.
-    """
+class MetricSample(NamedTuple):
+    """The values of each process pair for one metric: log-ratios, above 0 where the head is worse,
+    and the two sides' values in the metric's unit."""
 
     log_ratios: Sequence[float]
     base: Sequence[float]
@@ -163,7 +133,13 @@ class MetricSample:
 
 @dataclass(frozen=True)
 class Counter:
-    """A deterministic cost per operation, on both sides. See the top of this file."""
+    """A deterministic cost per operation, on both sides.
+
+    Args:
+        exact: whether it was equal in every repetition.
+        noise: a smaller relative change does not count.
+        limit: a larger relative rise is a regression by itself; None where it only explains.
+    """
 
     counter: str
     base: float
@@ -174,7 +150,7 @@ class Counter:
 
     @property
     def change(self) -> float:
-        """The head's relative change; infinite where the base has none."""
+        """The head's relative change; infinite where the base has 0."""
         if self.base == self.head:
             return 0.0
         return self.head / self.base - 1 if self.base else math.inf
@@ -186,7 +162,7 @@ class Counter:
 
     @property
     def verdict(self) -> Verdict:
-        """What this alone says of the head; unchanged where it only explains."""
+        """The verdict of this counter alone; unchanged where it only explains."""
         if not self.has_moved or self.limit is None or abs(self.change) <= self.limit:
             return Verdict.UNCHANGED
         return Verdict.REGRESSED if self.change > 0 else Verdict.IMPROVED
@@ -200,7 +176,15 @@ class Counter:
 
 @dataclass(frozen=True)
 class WorkloadVerdict:
-    """One workload. The fields are described at the top of this file."""
+    """One workload.
+
+    Args:
+        pairs: number of process pairs; 0 where only counts were taken.
+        calls: timed calls of one side.
+        confirmed: whether a first alarm was confirmed; None without one.
+        latencies: of "base" and "head", as of rounds.distribution.
+        wrong: how the head failed the workload's own check; else "".
+    """
 
     name: str
     metrics: Sequence[MetricVerdict]
@@ -226,14 +210,23 @@ class WorkloadVerdict:
 
     @property
     def explanation(self) -> str:
-        """Which counters differ, such as "+2 vm_steps per operation"."""
+        """Which counters differ, such as "+2 vm_steps, +1 statements per operation"; else ""."""
         changes = [str(each) for each in self.counters if each.has_moved]
         return f"{', '.join(changes)} per operation" if changes else ""
 
 
 @dataclass
 class Comparison:
-    """A head against its base. `to_json` is described at the top of this file."""
+    """A head against its base.
+
+    Args:
+        base, head: {name, commit ("" for a folder), dirty}.
+        started_at: ISO 8601.
+        machine: fingerprint as of records.environment, {} where unknown.
+        skipped: [{name, reason}]: workloads that the base lacks.
+        notes: remarks, such as why instructions were not counted.
+        equal: both are the same package, so that nothing was measured.
+    """
 
     base: Mapping[str, Any]
     head: Mapping[str, Any]
@@ -249,10 +242,7 @@ class Comparison:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of its workloads.
-
-        Where the base lacks all that was asked for there is nothing to hold against the head.
-        """
+        """The worst of its workloads; where the base lacks all of them, unchanged."""
         verdicts = [workload.verdict for workload in self.workloads]
         if self.interrupted or not (verdicts or self.skipped or self.equal):
             verdicts.append(Verdict.INCONCLUSIVE)
@@ -261,38 +251,32 @@ class Comparison:
     @property
     def exit_code(self) -> ExitCode:
         """0 pass, 1 regression, 4 inconclusive."""
-        if self.verdict is Verdict.REGRESSED:
-            return ExitCode.REGRESSION
-        return ExitCode.INCONCLUSIVE if self.verdict is Verdict.INCONCLUSIVE else ExitCode.PASS
+        codes = {Verdict.REGRESSED: ExitCode.REGRESSION,
+                 Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE}  # fmt: skip
+        return codes.get(self.verdict, ExitCode.PASS)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object, as described at the top of this file."""
+        """A JSON object. Schema 1 had limits, and counters without `noise` and `limit`."""
+        summary = {"schema": 2, "verdict": self.verdict, "exit_code": int(self.exit_code)}
         workloads = [
             {**asdict(each), "verdict": each.verdict, "explanation": each.explanation}
             for each in self.workloads
         ]
-        return {
-            "schema": SCHEMA,
-            "verdict": self.verdict,
-            "exit_code": int(self.exit_code),
-            **asdict(self),
-            "workloads": workloads,
-        }
+        return {**summary, **asdict(self), "workloads": workloads}
 
 
 _SEVERITY = (Verdict.UNCHANGED, Verdict.IMPROVED, Verdict.INCONCLUSIVE, Verdict.REGRESSED)
 
 
 def overall(verdicts: Iterable[Verdict]) -> Verdict:
-    """The one that decides: regressed, else inconclusive, else improved, else unchanged."""
+    """The verdict that decides: regressed, else inconclusive, else improved, else unchanged."""
     return max(verdicts, key=_SEVERITY.index, default=Verdict.UNCHANGED)
 
 
 def judge(
-    samples: Mapping[tuple[str, str], MetricSample],
-    settings: Settings,
+    samples: Mapping[tuple[str, str], MetricSample], settings: Settings
 ) -> dict[tuple[str, str], MetricVerdict]:
-    """What the samples say at one look, by (workload, metric)."""
+    """The verdicts of the samples at one check, by (workload, metric)."""
     estimates = {key: estimate(sample.log_ratios) for key, sample in samples.items()}
     worse = holm({key: each.p_worse() for key, each in estimates.items()})
     better = holm({key: each.p_better() for key, each in estimates.items()})
@@ -304,44 +288,27 @@ def judge(
 
 
 def _judged(
-    metric: str,
-    sample: MetricSample,
-    found: Estimate,
-    p_value: float,
-    settings: Settings,
-    tests: int,
+    metric: str, sample: MetricSample, found: Estimate, p: float, settings: Settings, tests: int
 ) -> MetricVerdict:
     level = settings.error / len(settings.looks)
     relevance = settings.relevance * settings.factor(metric)
     half_width = found.half_width(settings.interval_error)
-    if len(sample.log_ratios) < FEWEST_PAIRS:
-        verdict = Verdict.INCONCLUSIVE
-    elif abs(found.mean) <= math.log1p(relevance):
-        narrow = half_width <= settings.resolution * settings.factor(metric)
-        verdict = Verdict.UNCHANGED if narrow else Verdict.INCONCLUSIVE
-    elif p_value < level:
-        verdict = Verdict.REGRESSED if found.mean > 0 else Verdict.IMPROVED
-    else:
-        verdict = Verdict.INCONCLUSIVE
+    verdict = Verdict.INCONCLUSIVE
+    if len(sample.log_ratios) >= FEWEST_PAIRS:
+        if abs(found.mean) > math.log1p(relevance):
+            if p < level:
+                verdict = Verdict.REGRESSED if found.mean > 0 else Verdict.IMPROVED
+        elif half_width <= settings.resolution * settings.factor(metric):
+            verdict = Verdict.UNCHANGED
     higher_is_better = metric.endswith("_per_s")
     sign = -1.0 if higher_is_better else 1.0
-    ends = sorted(_share(sign * (found.mean + side * half_width)) for side in (-1, 1))
+    low, high = sorted(_share(sign * (found.mean + side * half_width)) for side in (-1, 1))
     return MetricVerdict(
-        metric=metric,
-        verdict=verdict,
-        base=median(sample.base),
-        head=median(sample.head),
-        effect=_share(sign * found.mean),
-        low=ends[0],
-        high=ends[1],
-        p_value=p_value,
-        relevance=relevance,
-        smallest_visible_change=_share(found.smallest_visible(level / tests)),
-        processes=tuple(_share(sign * ratio) for ratio in sample.log_ratios),
-        higher_is_better=higher_is_better,
-        decides=metric != TAIL,
-        confidence=1 - 2 * settings.interval_error,
-    )
+        metric, verdict, median(sample.base), median(sample.head), _share(sign * found.mean),
+        low, high, p, relevance, _share(found.smallest_visible(level / tests)),
+        tuple(_share(sign * ratio) for ratio in sample.log_ratios), higher_is_better,
+        decides=metric != TAIL, confidence=1 - 2 * settings.interval_error,
+    )  # fmt: skip
 
 
 _WIDEST = 50.0

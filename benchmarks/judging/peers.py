@@ -1,26 +1,30 @@
-"""The limits that only a comparison can judge: [peers] of targets.toml, and a run's figures."""
+"""The limits that only a comparison can judge: [peers] in targets.toml, against a run's figures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from benchmarks.common.exits import BadInput
-from benchmarks.common.project import parse_toml, project, root
-from benchmarks.judging.targets import limit_of
+from benchmarks.common.options import did_you_mean
+from benchmarks.judging.targets import limit_of, read_tables
 
 Document = Mapping[str, Any]
+Figures = Iterator[tuple[str, float, str]]
+"""The name of a limit, a figure that it applies to, and where that was measured."""
 _HIGHER_IS_BETTER = frozenset(
     {"lifecycles_per_s", "best_safe_peer", "best_safe_peer_batches", "scaling", "jain"}
 )
-NAMES = {
+_VERBS = {
     "claim_p50": "claim P50, ratio to the reference",
     "claim_p95": "claim P95, ratio to the reference",
     "put_p50": "put P50, ratio to the reference",
     "complete_p50": "complete P50, ratio to the reference",
+}
+NAMES = {
+    **_VERBS,
     "lifecycles_per_s": "lifecycles a second, ratio to the reference",
     "best_safe_peer": "lifecycles a second, ratio to the best safe peer",
     "best_safe_peer_batches": "the same in batches of 100",
@@ -31,12 +35,12 @@ NAMES = {
     "lost": "tasks lost to SIGKILL",
     "doubly_completed": "tasks completed twice after SIGKILL",
 }
-"""What can be limited, in words."""
+"""The figures that can be limited, in words."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """One limit and the figure that is furthest from keeping it; `value` is None where none is."""
+    """One limit and the worst figure that it applies to; `value` is None where there is none."""
 
     name: str
     limit: float
@@ -45,17 +49,16 @@ class Target:
 
     @property
     def is_met(self) -> bool:
-        """Whether the figure keeps to it."""
+        """Whether the figure is within the limit."""
         if self.value is None:
             return False
         at_least = self.name in _HIGHER_IS_BETTER
         return self.value >= self.limit if at_least else self.value <= self.limit
 
     def as_json(self) -> dict[str, Any]:
-        """For the record, with the words of a page."""
+        """The entry for the record, with the wording of a page."""
         sign = "≥" if self.name in _HIGHER_IS_BETTER else "≤"
-        words = {"what": NAMES[self.name], "sign": sign, "met": self.is_met}
-        return {**asdict(self), **words}
+        return {**asdict(self), "what": NAMES[self.name], "sign": sign, "met": self.is_met}
 
 
 def read_limits(path: Path | None = None) -> dict[str, float]:
@@ -64,44 +67,34 @@ def read_limits(path: Path | None = None) -> dict[str, float]:
     Raises:
         BadInput: it is not TOML, or limits what is not measured.
     """
-    if path is None:
-        if not project().targets:
-            return {}
-        path = root() / project().targets
-    try:
-        table = parse_toml(path.read_text("utf-8-sig")).get("peers", {})
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path.name}: {error}") from None
+    file, tables = read_tables(path)
+    table = tables.get("peers", {})
     for name in table:
         if name not in NAMES:
-            close = get_close_matches(name, NAMES, n=1) or list(NAMES)
-            raise BadInput(f"{path.name}: [peers] has no {name!r}: there is {', '.join(close)}")
-    return {name: limit_of(f"{path.name}: [peers] {name}", table[name])[0] for name in table}
+            raise BadInput(f"{file}: [peers] has no {name!r}{did_you_mean(name, NAMES)}")
+    return {name: limit_of(f"{file}: [peers] {name}", table[name])[0] for name in table}
 
 
 def judge_peers(document: Document, limits: Mapping[str, float], own: str) -> list[Target]:
-    """Each limit with the worst figure of the package's.
+    """Each limit with the package's worst figure.
 
     Args:
         own: the package's name: its queues' names begin with it.
     """
     found: dict[str, list[tuple[float, str]]] = {}
-    for name, value, where in (
-        *_verbs(document, own), *_rates(document, own), *_safety(document, own),
-    ):  # fmt: skip
-        found.setdefault(name, []).append((value, where))
+    for figures in (_verbs, _rates, _safety):
+        for name, value, where in figures(document, own):
+            found.setdefault(name, []).append((value, where))
     targets = []
     for name, limit in limits.items():
         worst = min if name in _HIGHER_IS_BETTER else max
-        if name in found:
-            targets.append(Target(name, limit, *worst(found[name])))
-        else:
-            targets.append(Target(name, limit, None, "not measured"))
+        figure = worst(found[name]) if name in found else (None, "not measured")
+        targets.append(Target(name, limit, *figure))
     return targets
 
 
 def safe_queues(document: Document) -> set[str]:
-    """Those that lost nothing and completed nothing twice when workers were killed, and gave no
+    """Queues that lost nothing and completed nothing twice when workers were killed, and gave no
     task to two of several processes."""
     doubling = {row["queue"] for row in document["contention"] if row["figures"].get("done_twice")}
     return {
@@ -111,21 +104,18 @@ def safe_queues(document: Document) -> set[str]:
     } - doubling
 
 
-def _verbs(document: Document, own: str) -> Iterator[tuple[str, float, str]]:
+def _verbs(document: Document, own: str) -> Figures:
     for row in document["verbs"]:
-        if row["queue"] == own:
-            for name in ("claim_p50", "claim_p95", "put_p50", "complete_p50"):
-                if name in row["ratios"]:
-                    yield name, row["ratios"][name], _where(row)
+        for name in _VERBS.keys() & row["ratios"] if row["queue"] == own else ():
+            yield name, row["ratios"][name], f"{row['depth']:,} queued, {row['durability']}"
 
 
-def _rates(document: Document, own: str) -> Iterator[tuple[str, float, str]]:
+def _rates(document: Document, own: str) -> Figures:
     """The better of the package's ways, compared with the reference and with the best safe peer."""
     safe = safe_queues(document)
     queues = {each["name"]: each for each in document["queues"]}
-    for durability, depth in dict.fromkeys(
-        (row["durability"], row["depth"]) for row in document["verbs"]
-    ):
+    for durability, depth in {(row["durability"], row["depth"]) for row in document["verbs"]}:
+        conditions = f"{depth:,} queued, {durability}"
         rows = [row for row in document["verbs"] if row["depth"] == depth]
         mine = [r for r in rows if r["queue"].startswith(own) and r["durability"] == durability]
         peers = [
@@ -144,37 +134,31 @@ def _rates(document: Document, own: str) -> Iterator[tuple[str, float, str]]:
             theirs = [(r["figures"][rate], r["queue"]) for r in peers if rate in r["figures"]]
             if ours and theirs:
                 best, queue = max(theirs)
-                where = f"{queues[queue]['title']}, {depth:,} queued, {durability}"
-                yield name, max(ours) / best, where
+                yield name, max(ours) / best, f"{queues[queue]['title']}, {conditions}"
         bare = [r["ratios"]["lifecycles_per_s"] for r in mine if "lifecycles_per_s" in r["ratios"]]
         if bare:
-            yield "lifecycles_per_s", max(bare), f"{depth:,} queued, {durability}"
+            yield "lifecycles_per_s", max(bare), conditions
 
 
-def _safety(document: Document, own: str) -> Iterator[tuple[str, float, str]]:
+def _safety(document: Document, own: str) -> Figures:
     rows = [row for row in document["contention"] if row["queue"].startswith(own)]
-    single = {
-        (row["queue"], row["durability"]): row["figures"]["tasks_per_s"]
-        for row in rows
-        if row["processes"] == 1 and row["figures"]
-    }
+    rows = [row for row in rows if row["figures"]]
+    single = {(r["queue"], r["durability"]): r["figures"] for r in rows if r["processes"] == 1}
     for row in rows:
-        if row["processes"] == 1 or not row["figures"]:
+        if row["processes"] == 1:
             continue
+        figures = row["figures"]
         where = f"{row['queue']}, {row['processes']} processes, {row['durability']}"
-        yield "done_twice", row["figures"]["done_twice"], where
-        yield "jain", row["figures"]["jain"], where
-        if alone := single.get((row["queue"], row["durability"])):
-            yield "scaling", row["figures"]["tasks_per_s"] / alone, where
+        yield "done_twice", figures["done_twice"], where
+        yield "jain", figures["jain"], where
+        alone = single.get((row["queue"], row["durability"]))
+        if alone and alone["tasks_per_s"]:
+            yield "scaling", figures["tasks_per_s"] / alone["tasks_per_s"], where
         if row["durability"] == "normal":
-            yield "slowest_ms", row["figures"]["slowest_ms"], where
+            yield "slowest_ms", figures["slowest_ms"], where
     for row in document["crash"]:
         if row["queue"].startswith(own):
-            where = f"{row['queue']}: {row['note'] or 'workers killed'}"
             for name in ("lost", "doubly_completed"):
-                # A run that failed has proved nothing.
-                yield name, row["figures"].get(name, float("inf")), where
-
-
-def _where(row: Mapping[str, Any]) -> str:
-    return f"{row['depth']:,} queued, {row['durability']}"
+                # A run that failed does not prove anything.
+                value = row["figures"].get(name, float("inf"))
+                yield name, value, f"{row['queue']}: {row['note'] or 'workers killed'}"

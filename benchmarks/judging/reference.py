@@ -1,4 +1,4 @@
-"""The package's time as a multiple of what bare statements take: the ratio to a frozen reference.
+"""The package's time as a multiple of that of bare statements: the ratio to a frozen reference.
 
 Both do the same workload, interleaved, in pairs of fresh processes (measuring/interleave.py).
 """
@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import math
 import random
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 from benchmarks.common.statistics import estimate
 from benchmarks.contenders.revisions import Side
+from benchmarks.judging.rounds import fresh_pair
 from benchmarks.judging.targets import REFERENCE
-from benchmarks.measuring.interleave import PairResult, process_pair, run_pair
-from benchmarks.measuring.process import ROOT
+from benchmarks.measuring.interleave import PairResult, run_pair
 from benchmarks.records.record import Measure
 
 CONTENDER = "reference_sqlite"
@@ -35,33 +35,27 @@ def ratios_to_reference(
 
     Args:
         workload: one that has a reference.
-        tell: is given how many batches are done, and of how many.
+        tell: called with how many batches are done, and their total.
         pairs: of fresh processes.
         batches: pairs of batches for each.
 
     Raises:
-        ProcessLacks, WrongResult, InfrastructureError: as of run_pair.
+        ProcessLacks, WrongResult, InfrastructureError: as in run_pair.
     """
     python = Path(sys.executable)
     reference = Side(CONTENDER, "", False, python, contender=CONTENDER)
-    package = Side("the package", "", True, python)
+    sides = (reference, Side("the package", "", True, python))
     chance = random.Random(0)
+    done = count(1)
     found: list[PairResult] = []
-    done = 0
 
-    def batch_is_done() -> None:
-        nonlocal done
-        done += 1
-        tell(done, pairs * batches)
+    def tell_done() -> None:
+        tell(next(done), pairs * batches)
 
     with tempfile.TemporaryDirectory(prefix="lab-", ignore_cleanup_errors=True) as folder:
         for number in range(pairs):
-            place = Path(tempfile.mkdtemp(prefix="pair-", dir=folder))
-            with process_pair(reference, package, ROOT, place, number) as pair:
-                found.append(
-                    run_pair(pair, workload, place, batches, chance, progress=batch_is_done)
-                )
-            shutil.rmtree(place, ignore_errors=True)
+            with fresh_pair(*sides, Path(folder), number) as (pair, place):
+                found.append(run_pair(pair, workload, place, batches, chance, progress=tell_done))
     return {
         name: _measure([each.log_ratios[metric] for each in found])
         for name, metric in REFERENCE.items()

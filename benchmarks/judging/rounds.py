@@ -1,4 +1,4 @@
-"""Measuring until it is decided: process pairs in rounds, a judgement after each, a second opinion.
+"""Measuring until decided: process pairs in rounds, a judgement after each, and a confirmation.
 
 A first alarm is measured again, on fresh processes; those decide.
 """
@@ -10,8 +10,11 @@ import random
 import shutil
 import tempfile
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -27,13 +30,13 @@ from benchmarks.judging.gate import (
     WorkloadVerdict,
     judge,
 )
-from benchmarks.measuring.interleave import PairResult, process_pair, run_pair
+from benchmarks.measuring.interleave import Contender, PairResult, process_pair, run_pair
 from benchmarks.measuring.process import ROOT, ProcessLacks, WrongResult
 
 Verdicts = dict[tuple[str, str], MetricVerdict]
 Results = dict[str, list[PairResult]]
 Tell = Callable[[str, int, int], None]
-"""Is given what is done now, and how much of how much is done."""
+"""Called with what is being done, and the progress."""
 _BINS_A_DECADE = 20
 
 
@@ -43,12 +46,9 @@ class Method:
 
     Args:
         folder: where databases go; exists.
-        settings: how strict.
         budget_s: a further round begins only if it is likely to end within so many seconds.
         confirms: whether an alarm is measured again before it counts.
-        tell: called with what is done, how many batches are done, and of how many.
         seed: of the order of batches.
-        root: the folder that has today's `benchmarks`.
     """
 
     folder: Path
@@ -57,12 +57,11 @@ class Method:
     confirms: bool = True
     tell: Tell = lambda _text, _done, _total: None
     seed: int = 0
-    root: Path = ROOT
 
 
 @dataclass
 class Timed:
-    """What came of it: workloads, without counters, and those that the base lacks."""
+    """The results: workloads, without counters, and those that the base lacks."""
 
     workloads: list[WorkloadVerdict] = field(default_factory=list)
     skipped: list[Mapping[str, str]] = field(default_factory=list)
@@ -70,17 +69,39 @@ class Timed:
 
 
 class HeadLacks(InfrastructureError):
-    """The head has not what a workload needs."""
+    """The head lacks what a workload needs."""
+
+
+def is_skipped(name: str, error: Exception, is_base: bool, why: str) -> bool:
+    """Whether a workload for which a side reports ProcessLacks or WrongResult is left out, since
+    the base is too old; otherwise the head fails it.
+
+    Raises:
+        HeadLacks: the head lacks what it needs.
+        InfrastructureError: the base fails it.
+    """
+    lacks = isinstance(error, ProcessLacks)
+    if lacks is not is_base:
+        kind = HeadLacks if lacks else InfrastructureError
+        raise kind(f"{name} cannot be measured: {why}") from None
+    return lacks
+
+
+@contextmanager
+def fresh_pair(
+    base: Side, head: Side, folder: Path, number: int
+) -> Iterator[tuple[tuple[Contender, Contender], Path]]:
+    """Two processes and a folder of their own, which is removed."""
+    place = Path(tempfile.mkdtemp(prefix="pair-", dir=folder))
+    try:
+        with process_pair(base, head, ROOT, place, number) as pair:
+            yield pair, place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 class Rounds:
-    """The process pairs of one base and one head, on some workloads.
-
-    Args:
-        base, head: the two sides.
-        workloads: their names.
-        method: where and how.
-    """
+    """The process pairs of one base and one head, on workloads of these names."""
 
     def __init__(self, base: Side, head: Side, workloads: Sequence[str], method: Method) -> None:
         self._sides = (base, head)
@@ -97,7 +118,7 @@ class Rounds:
     def run(self) -> Timed:
         """Measure until every workload is decided, or the budget is used up.
 
-        Ctrl-C ends it early: `interrupted` says so, and what was measured is there.
+        Ctrl-C ends it early: then `interrupted` is set, and the results so far are returned.
 
         Raises:
             InfrastructureError: a side cannot be run.
@@ -122,14 +143,16 @@ class Rounds:
         verdicts: Verdicts = {}
         for look in self._method.settings.looks:
             planned = sum(look - len(results[name]) for name in undecided)
-            if verdicts and not self._has_time_for(planned):
+            per_pair_s = sum(self._seconds.values()) / max(1, self._started)
+            ends_s = perf_counter() - self._began + planned * per_pair_s
+            if verdicts and ends_s > self._method.budget_s:
                 break
             self._planned += planned * self._method.settings.batches
             for number in range(look):
                 for name in list(undecided):
                     if len(results[name]) <= number and not self._measure(name, results, look):
                         undecided.remove(name)
-            # A verdict once given stands: the next round is for the undecided alone.
+            # A verdict is final: the next round is only for the undecided.
             found = self._judged(results)
             verdicts |= {key: each for key, each in found.items() if key[0] in undecided}
             undecided = [
@@ -141,16 +164,10 @@ class Rounds:
                 break
         return verdicts
 
-    def _has_time_for(self, pairs: int) -> bool:
-        """Whether so many more pairs are likely to end within the budget."""
-        per_pair_s = sum(self._seconds.values()) / max(1, self._started)
-        return perf_counter() - self._began + pairs * per_pair_s <= self._method.budget_s
-
     def _measure(self, name: str, results: Results, look: int) -> bool:
-        """One process pair; False where a side cannot do the workload, or not rightly."""
+        """One process pair; False where a side cannot do the workload, or does it wrong."""
         began = perf_counter()
         method = self._method
-        place = Path(tempfile.mkdtemp(prefix="pair-", dir=method.folder))
         self._started += 1
 
         def batch_is_done() -> None:
@@ -158,50 +175,40 @@ class Rounds:
             method.tell(f"{name}, {look} process pairs, batches", self._done, self._planned)
 
         try:
-            with process_pair(*self._sides, method.root, place, self._started) as pair:
+            with fresh_pair(*self._sides, method.folder, self._started) as (pair, place):
                 batches = method.settings.batches
                 found = run_pair(pair, name, place, batches, self._chance, progress=batch_is_done)
             results[name].append(found)
         except (ProcessLacks, WrongResult) as error:
-            self._drop(name, error)
+            if is_skipped(name, error, error.process.side is self._sides[0], str(error)):
+                self._timed.skipped.append({"name": name, "reason": str(error)})
+            else:
+                self._wrong[name] = str(error)
             return False
         finally:
-            shutil.rmtree(place, ignore_errors=True)
             self._seconds[name] += perf_counter() - began
         return True
-
-    def _drop(self, name: str, error: ProcessLacks | WrongResult) -> None:
-        """What a side that cannot do a workload means: a base may be too old, a head may not."""
-        is_base = error.process.side is self._sides[0]
-        if isinstance(error, ProcessLacks) and is_base:
-            self._timed.skipped.append({"name": name, "reason": str(error)})
-        elif isinstance(error, WrongResult) and not is_base:
-            self._wrong[name] = str(error)
-        else:
-            kind = HeadLacks if isinstance(error, ProcessLacks) else InfrastructureError
-            raise kind(f"{name} cannot be measured: {error}") from None
 
     def _judged(self, results: Mapping[str, Sequence[PairResult]]) -> Verdicts:
         samples = {}
         for name, pairs in results.items():
             for metric in pairs[0].log_ratios if pairs else ():
-                having = [pair for pair in pairs if metric in pair.log_ratios]
-                samples[name, metric] = MetricSample(
-                    [pair.log_ratios[metric] for pair in having],
-                    [pair.base[metric] for pair in having],
-                    [pair.head[metric] for pair in having],
-                )
+                figures = [
+                    (pair.log_ratios[metric], pair.base[metric], pair.head[metric])
+                    for pair in pairs
+                    if metric in pair.log_ratios
+                ]
+                samples[name, metric] = MetricSample(*zip(*figures))
         return judge(samples, self._method.settings)
 
     def _confirm(self, verdicts: Verdicts) -> None:
-        """Measure alarms again, on fresh processes; for the metrics concerned these decide."""
+        """Measure alarms again, on fresh processes; for the metrics concerned, these decide."""
         alarms = [key for key, each in verdicts.items() if each.verdict is Verdict.REGRESSED]
         names = sorted({name for name, _ in alarms})
         if not names:
             return
-        again: Results = {name: [] for name in names}
         try:
-            second = self._decide(again, list(names))
+            second = self._decide({name: [] for name in names}, list(names))
         except KeyboardInterrupt:
             for key in alarms:
                 verdicts[key] = replace(verdicts[key], verdict=Verdict.INCONCLUSIVE)
@@ -209,11 +216,8 @@ class Rounds:
         for key in alarms:
             if key in second and second[key].verdict is not Verdict.REGRESSED:
                 verdicts[key] = second[key]
-        for name in names:
-            metrics = [metric for each, metric in alarms if each == name]
-            self._confirmed[name] = any(
-                verdicts[name, metric].verdict is Verdict.REGRESSED for metric in metrics
-            )
+        still = {key[0] for key in alarms if verdicts[key].verdict is Verdict.REGRESSED}
+        self._confirmed = {name: name in still for name in names}
 
     def _workload_verdict(self, name: str, verdicts: Verdicts) -> WorkloadVerdict:
         pairs = self.results[name]
@@ -236,22 +240,21 @@ def _workload(name: str, verdicts: Verdicts) -> WorkloadVerdict:
 
 
 def distribution(samples: Iterable[array[float]]) -> dict[str, Any]:
-    """What a plot needs of many latencies (seconds): see the top of gate.py."""
-    ordered: list[float] = []
-    for sample in samples:
-        ordered.extend(sample)
-    ordered.sort()
+    """What a plot needs of many latencies (seconds).
+
+    Returns:
+        {calls: how many, quantiles_ms: 101, of 0.00, 0.01 ... 1.00, edges_ms and counts: of a
+        histogram with logarithmic bins, which has one edge more}.
+    """
+    ordered = sorted(chain.from_iterable(samples))
     if not ordered:
         return {"calls": 0, "quantiles_ms": [], "edges_ms": [], "counts": []}
     positive = [each for each in ordered if each > 0] or [1e-9]
-    first = math.floor(math.log10(positive[0]) * _BINS_A_DECADE)
-    last = math.floor(math.log10(positive[-1]) * _BINS_A_DECADE) + 1
-    counts = [0] * (last - first)
-    for each in positive:
-        counts[min(len(counts) - 1, math.floor(math.log10(each) * _BINS_A_DECADE) - first)] += 1
+    bins = Counter(math.floor(math.log10(each) * _BINS_A_DECADE) for each in positive)
+    first, last = min(bins), max(bins) + 1
     return {
         "calls": len(ordered),
         "quantiles_ms": [1e3 * quantile(ordered, share / 100) for share in range(101)],
         "edges_ms": [1e3 * 10 ** (edge / _BINS_A_DECADE) for edge in range(first, last + 1)],
-        "counts": counts,
+        "counts": [bins[each] for each in range(first, last)],
     }

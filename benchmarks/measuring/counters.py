@@ -4,7 +4,7 @@ A workload runs in a Python process of its own, in which everything that chance 
 could change stands still: hashes and random numbers are seeded, time is a counter, and background
 threads are not started (a checkpoint at a random moment is no property of a call). So a planted
 predicate shows as exactly +2 VM steps a claim, and one run is enough. Counters are blind to locks,
-contention and what a sync costs: they stand beside latencies, not in their place.
+contention and what a sync costs: they stand next to latencies, not in their place.
 
 Per operation:
 
@@ -32,8 +32,6 @@ Only the standard library is used here: this file also runs in the environment o
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.measuring.process import ROOT, Process, actor_command, variables
@@ -48,40 +46,27 @@ PATIENCE_S = 600.0
 
 
 def measure_counters(
-    workload_name: str,
-    calls: int = 100,
-    *,
-    python: str | os.PathLike[str] = sys.executable,
-    path: tuple[Path, ...] = (),
-    registry: str = REGISTRY,
+    workload_name: str, calls: int = 100, *, path: tuple[Path, ...] = ()
 ) -> dict[str, float]:
     """Counters per operation, by name: see the top of this file.
 
     Args:
-        workload_name: one of the registry's.
-        calls: how many calls are counted, after 11 that warm up; fewer where the workload's
+        calls: how many are counted, after 11 that warm up; fewer where the workload's
             `counted_calls` says so, since its calls are large.
-        python: the interpreter, and so the environment whose package is measured.
-        path: folders that come before that environment's packages.
-        registry: "module:function" that gives the workloads by name.
+        path: folders that come before the environment's packages.
 
     Raises:
         ProcessLacks, WrongResult, ProcessFailed: as of Process.answer.
     """
-    command = actor_command("benchmarks.measuring.counting:Counting", python=python)
-    with Process(
-        command, name=f"counting {workload_name}", environment=counting_variables(path)
-    ) as process:
-        found = process.ask(
-            "count", PATIENCE_S, registry=registry, workload=workload_name, calls=calls
-        )
-    return dict(found)
+    command, own = actor_command("benchmarks.measuring.counting:Counting"), counting_variables(path)
+    with Process(command, name=f"counting {workload_name}", environment=own) as process:
+        found = process.ask("count", PATIENCE_S, workload=workload_name, calls=calls)
+    return {name: found[name] for name in COUNTERS if name in found}
 
 
-def counting_variables(path: tuple[Path, ...], seed: int = 0) -> Mapping[str, str]:
+def counting_variables(path: tuple[Path, ...], seed: int = 0) -> dict[str, str]:
     """The variables of a process in which something is counted. A coverage tool that watches the
     tests would be counted along, so it is left behind."""
     inherited = os.environ.get("PYTHONPATH")
-    later = path or ((Path(inherited),) if inherited else ())
-    found = variables(ROOT, *later, hash_seed=seed)
+    found = variables(ROOT, *(path or ([inherited] if inherited else [])), hash_seed=seed)
     return {name: value for name, value in found.items() if not name.startswith("COVERAGE_")}

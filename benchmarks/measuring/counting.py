@@ -1,18 +1,19 @@
-"""What the process in which counters are taken does.
+"""What a process that counts does; counters.py and instructions.py say what, and why so.
 
-See counters.py for what they are and why all that is done here. Modules that take something which
-is replaced here are imported afterwards, inside functions. Only the standard library is used.
+Modules that take something which is replaced here are imported afterwards, inside functions. Only
+the standard library is used.
 """
 
 from __future__ import annotations
 
+import ctypes
+import mmap
 import os
 import sqlite3
 import struct
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,33 +22,39 @@ _PYTHON_CALLS = 20
 _FRAME = struct.Struct(">II8s8s")
 _HEADER_BYTES = 32
 _EPOCH_S = 1_800_000_000.0
+_REQUEST = bytes.fromhex(
+    "4889f8"  # mov rax, rdi: the request and its arguments, six 64-bit numbers
+    "4889f2"  # mov rdx, rsi: the answer where there is no valgrind
+    "48c1c703 48c1c70d 48c1c73d 48c1c733 4887db"  # the sequence that valgrind recognises
+    "4889d0 c3"  # mov rax, rdx; ret
+)
+_RUNNING_ON_VALGRIND = 0x1001
+_CALLGRIND = ord("C") << 24 | ord("T") << 16
+_DUMP_STATS, _ZERO_STATS, _START, _STOP = (_CALLGRIND + number for number in (0, 1, 4, 5))
 
 
 class _Counts:
-    """Instruments on every connection and sync of the main thread."""
+    """Instruments on every connection and sync of the main thread.
+
+    They take the place of sqlite3.connect and the syncs: before the package is imported.
+    """
 
     def __init__(self) -> None:
-        self.vm_steps = 0
-        self.statements = 0
-        self.fsyncs = 0
+        self.vm_steps = self.statements = self.fsyncs = 0
         self._connections: list[sqlite3.Connection] = []
         self._is_watching = False
-
-    def install(self) -> None:
-        """Take the place of sqlite3.connect and the syncs: before the package is imported."""
         real_connect = sqlite3.connect
 
         def connect(*args: Any, **settings: Any) -> sqlite3.Connection:
             connection: sqlite3.Connection = real_connect(*args, **settings)
             self._connections.append(connection)
             if self._is_watching:
-                self._watch(connection)
+                self.watch(True, connection)
             return connection
 
         sqlite3.connect = sqlite3.dbapi2.connect = connect  # type: ignore[assignment]
-        for name in ("fsync", "fdatasync"):
-            if hasattr(os, name):
-                setattr(os, name, self._counted(getattr(os, name)))
+        for name in {"fsync", "fdatasync"} & vars(os).keys():
+            setattr(os, name, self._counted(getattr(os, name)))
 
     def _counted(self, sync: Callable[[int], None]) -> Callable[[int], None]:
         def counted(file: int) -> None:
@@ -56,42 +63,29 @@ class _Counts:
 
         return counted
 
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Count steps and statements: not always, since counting makes Python calls itself."""
-        self._is_watching = True
-        self._each(self._watch)
-        try:
-            yield
-        finally:
-            self._is_watching = False
-            self._each(self._unwatch)
+    def watch(self, on: bool, *connections: sqlite3.Connection) -> None:
+        """Count steps and statements, of all connections if none is named: not always, since
+        counting makes Python calls itself."""
+        self._is_watching = on
+        for connection in connections or self._connections:
+            with suppress(sqlite3.ProgrammingError):  # it was closed
+                connection.set_progress_handler(self._step if on else None, 1)
+                connection.set_trace_callback(self._statement if on else None)
 
-    def _watch(self, connection: sqlite3.Connection) -> None:
-        def step() -> int:
-            self.vm_steps += 1
-            return 0
+    def _step(self) -> int:
+        self.vm_steps += 1
+        return 0
 
-        def statement(sql: str) -> None:
-            self.statements += not sql.startswith("--")  # "-- " opens the line of a trigger's
-
-        connection.set_progress_handler(step, 1)
-        connection.set_trace_callback(statement)
-
-    def _unwatch(self, connection: sqlite3.Connection) -> None:
-        connection.set_progress_handler(None, 0)
-        connection.set_trace_callback(None)
+    def _statement(self, sql: str) -> None:
+        self.statements += not sql.startswith("--")  # "-- " opens the line of a trigger's
 
     def syncs_commits(self) -> bool:
         """Whether SQLite itself syncs the log at each commit of any connection."""
-        levels: list[int] = []
-        self._each(lambda each: levels.append(each.execute("PRAGMA synchronous").fetchone()[0]))
-        return max(levels, default=0) >= 2
-
-    def _each(self, step: Callable[[sqlite3.Connection], None]) -> None:
-        for connection in self._connections:
+        for each in self._connections:
             with suppress(sqlite3.ProgrammingError):  # it was closed
-                step(connection)
+                if each.execute("PRAGMA synchronous").fetchone()[0] >= 2:
+                    return True
+        return False
 
 
 def stop_chance() -> None:
@@ -145,64 +139,50 @@ def stop_chance() -> None:
     threading.Thread.join = lambda *_, **__: None  # type: ignore[method-assign]
 
 
-class _Wal:
-    """The write-ahead logs of a folder. They bear no locks, so reading them here is safe."""
+def _wal(folder: Path) -> tuple[int, int, int]:
+    """How many frames and commits the write-ahead logs of a folder hold, and their size in bytes.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def frames(self) -> tuple[int, int, int]:
-        """How many frames and commits they hold, and their size in bytes."""
-        frames = commits = size = 0
-        for path in self._folder.rglob("*-wal"):
-            data = path.read_bytes()
-            if len(data) < _HEADER_BYTES:
-                continue
-            page_bytes = int.from_bytes(data[8:12], "big")
-            for start in range(_HEADER_BYTES, len(data), _FRAME.size + page_bytes):
-                _, pages_after_commit, salts, _ = _FRAME.unpack_from(data, start)
-                if salts != data[16:24]:
-                    break  # what an earlier round of the log left behind
-                frames += 1
-                commits += pages_after_commit > 0
-                size += _FRAME.size + page_bytes
-        return frames, commits, size
+    They have no locks, so reading them here is safe.
+    """
+    frames = commits = size = 0
+    for path in folder.rglob("*-wal"):
+        data = path.read_bytes()
+        if len(data) < _HEADER_BYTES:
+            continue
+        frame_bytes = _FRAME.size + int.from_bytes(data[8:12], "big")
+        for start in range(_HEADER_BYTES, len(data), frame_bytes):
+            _, pages_after_commit, salts, _ = _FRAME.unpack_from(data, start)
+            if salts != data[16:24]:
+                break  # what an earlier round of the log left behind
+            frames += 1
+            commits += pages_after_commit > 0
+            size += frame_bytes
+    return frames, commits, size
 
 
 def _read_bytes() -> int | None:
-    try:
-        text = Path("/proc/thread-self/io").read_text()
-    except OSError:
-        return None
-    return int(text.split("rchar:")[1].split()[0])
+    with suppress(OSError):
+        return int(Path("/proc/thread-self/io").read_text().split("rchar:")[1].split()[0])
+    return None
 
 
 def _sqlite_counters(
     workload: Any, state: Any, calls: int, folder: Path, counts: _Counts
 ) -> dict[str, float]:
-    wal = _Wal(folder)
-    frames, commits, size = wal.frames()
-    reads = [_read_bytes(), _read_bytes()]  # twice: what the look itself adds
-    before = counts.vm_steps, counts.statements, counts.fsyncs
-    with counts.watching():
-        operations: int = workload.work(state, calls).operations
-    after = counts.vm_steps, counts.statements, counts.fsyncs
-    read_after = _read_bytes()
-    frames_after, commits_after, size_after = wal.frames()
-    steps, statements, fsyncs = (now - then for now, then in zip(after, before))
-    transactions = commits_after - commits
+    names = ("pages_written", "transactions", "wal_bytes", "vm_steps", "statements", "fsyncs")
+    before = (*_wal(folder), counts.vm_steps, counts.statements, counts.fsyncs)
+    first, second = _read_bytes(), _read_bytes()  # twice: what reading the counter itself adds
+    counts.watch(True)
+    operations: int = workload.work(state, calls).operations
+    counts.watch(False)
+    own = counts.vm_steps, counts.statements, counts.fsyncs
+    last = _read_bytes()
+    after = (*_wal(folder), *own)
+    found: dict[str, float] = {name: now - was for name, now, was in zip(names, after, before)}
     if counts.syncs_commits():
-        fsyncs += transactions
-    found: dict[str, float] = {
-        "vm_steps": steps,
-        "statements": statements,
-        "transactions": transactions,
-        "fsyncs": fsyncs,
-        "wal_bytes": size_after - size,
-        "pages_written": frames_after - frames,
-    }
-    if None not in (*reads, read_after):
-        found["read_bytes"] = read_after - reads[1] - (reads[1] - reads[0])  # type: ignore[operator]
+        found["fsyncs"] += found["transactions"]
+    if first is not None and second is not None and last is not None:
+        found["read_bytes"] = last - second - (second - first)
     return {name: value / operations for name, value in found.items()}
 
 
@@ -244,46 +224,86 @@ def _python_counters(workload: Any, state: Any, calls: int) -> dict[str, float]:
     return {"python_calls": called[0] / operations, "python_peak_bytes": peak - before}
 
 
+class _Requests:
+    """Client requests to the valgrind that this process runs under."""
+
+    def __init__(self) -> None:
+        protection = mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
+        self._page = mmap.mmap(-1, mmap.PAGESIZE, prot=protection)
+        self._page.write(_REQUEST)
+        address = ctypes.addressof(ctypes.c_char.from_buffer(self._page))
+        self._call = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64)(address)
+        self._arguments = (ctypes.c_uint64 * 6)()
+
+    def send(self, request: int) -> int:
+        """The answer; 0 outside of valgrind."""
+        self._arguments[0] = request
+        answer: int = self._call(ctypes.addressof(self._arguments), 0)
+        return answer
+
+    def count(self, work: Callable[[], Any]) -> Any:
+        """What `work` returns; its instructions go into callgrind's next dump but one."""
+        self.send(_START)
+        self.send(_DUMP_STATS)
+        self.send(_ZERO_STATS)
+        try:
+            return work()
+        finally:
+            self.send(_DUMP_STATS)
+            self.send(_STOP)
+
+
 class Counting:
     """The actor that counts: time and chance stand still from its start on."""
 
     def __init__(self) -> None:
         stop_chance()
 
-    def count(self, registry: str, workload: str, calls: int) -> dict[str, float]:
+    def count(self, workload: str, calls: int) -> dict[str, float]:
         """Counters per operation."""
         import tempfile
 
         counts = _Counts()
-        counts.install()
-        chosen = named_workload(registry, workload)
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            state = chosen.prepare(Path(folder), smallest_profile(chosen))
-            try:
-                calls = min(calls, chosen.counted_calls)
-                warm_up(chosen, state, calls)
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+            folder = Path(name)
+            with prepared(workload, calls, folder) as (chosen, state, calls):
                 # Python first: after many writes each one would call for the checkpointer's thread.
                 python = _python_counters(chosen, state, min(calls, _PYTHON_CALLS))
-                found = _sqlite_counters(chosen, state, calls, Path(folder), counts)
-                chosen.restore(state, calls)
-                chosen.check(state)
-            finally:
-                chosen.close(state)
+                found = _sqlite_counters(chosen, state, calls, folder, counts)
         return {**found, **python}
 
+    def instructions(self, workload: str, calls: int, folder: str) -> int:
+        """Count the work's instructions; how many operations it was."""
+        import gc
 
-def named_workload(registry: str, name: str) -> Any:
-    """The workload of that name, from "module:function"."""
-    module, _, function = registry.partition(":")
-    return getattr(import_module(module), function)()[name]
+        requests = _Requests()
+        if not requests.send(_RUNNING_ON_VALGRIND):
+            raise RuntimeError("this process does not run under valgrind")
+        with prepared(workload, calls, Path(folder)) as (chosen, state, calls):
+            gc.collect()
+            gc.disable()
+            sample = requests.count(lambda: chosen.work(state, calls))
+            gc.enable()
+        return int(sample.operations)
 
 
-def warm_up(workload: Any, state: Any, calls: int) -> None:
-    """Calls that are not counted: caches fill, code is compiled, connections open."""
-    for count in (min(_WARM_UP_CALLS, calls), 1):
-        workload.run(state, count)
+@contextmanager
+def prepared(name: str, most_calls: int, folder: Path) -> Iterator[tuple[Any, Any, int]]:
+    """A workload, its state, and how many calls are to be counted.
 
+    Calls that are not counted come before: caches fill, code is compiled, connections open. After
+    the block the work is checked. Its profile is the smallest: counters do not ask for more.
+    """
+    from benchmarks.workloads import all_workloads
 
-def smallest_profile(workload: Any) -> Any:
-    """The smallest of the workload's profiles: counters do not ask for more."""
-    return min(workload.calls, key=workload.calls.get)
+    workload = all_workloads()[name]
+    state = workload.prepare(folder, min(workload.calls, key=workload.calls.__getitem__))
+    try:
+        calls = min(most_calls, workload.counted_calls, workload.at_once)
+        for count in (min(_WARM_UP_CALLS, calls), 1):
+            workload.run(state, count)
+        yield workload, state, calls
+        workload.restore(state, calls)
+        workload.check(state)
+    finally:
+        workload.close(state)

@@ -26,39 +26,32 @@ _clock = time.perf_counter_ns
 
 
 class Driver:
-    """The state between two orders.
+    """The state between two orders; `place` is "module:Class" of the queue."""
 
-    Args:
-        place: "module:Class" of the queue.
-    """
+    _queue: Queue
+    _is_open = False
 
     def __init__(self, place: str) -> None:
         self._class = load(place)
-        self._open: Queue | None = None
-
-    @property
-    def _queue(self) -> Queue:
-        assert self._open is not None, "open comes first"
-        return self._open
 
     def open(self, place: str, durability: str, create: bool, lease_s: float) -> dict[str, Any]:
         """Open the queue."""
-        self._open = self._class(place, durability, create=create, lease_s=lease_s)
+        self._queue = self._class(place, durability, create=create, lease_s=lease_s)
+        self._is_open = True
         gc.collect()
         gc.freeze()
-        return {"settings": self._open.settings, "version": self._open.version()}
+        return {"settings": self._queue.settings, "version": self._queue.version()}
 
     def fill(self, first: int, count: int, budget_s: float) -> int:
         """Store many tasks, for at most so many seconds; how many were stored."""
         ends = time.monotonic() + budget_s
-        filled = 0
-        while filled < count and time.monotonic() < ends:
-            size = min(_BATCH, count - filled)
-            start = first + filled
-            self._queue.fill([payload(number) for number in range(start, start + size)])
-            filled += size
+        following, last = first, first + count
+        while following < last and time.monotonic() < ends:
+            numbers = range(following, min(following + _BATCH, last))
+            self._queue.fill([payload(number) for number in numbers])
+            following = numbers.stop
         self._queue.settle()
-        return filled
+        return following - first
 
     def verbs(self, first: int, calls: int) -> dict[str, str]:
         """Put, claim and complete so many tasks, verb after verb, each call timed."""
@@ -77,8 +70,7 @@ class Driver:
 
     def batches(self, first: int, calls: int, size: int) -> str:
         """The lifecycles of so many batches: what each batch took for each of its tasks."""
-        starts = range(first, first + calls * size, size)
-        batches = [self._encoded(start, size) for start in starts]
+        batches = [self._encoded(first + each * size, size) for each in range(calls)]
         lifecycles = _timed(self._queue.lifecycle_batch, batches)
         return pack(array("q", (each // size for each in lifecycles)))
 
@@ -125,10 +117,8 @@ class Driver:
         something is still waiting for its recovery.
         """
         queue = self._queue
-        claim: Callable[[], Any | None] = queue.claim
-        work: Callable[[Queue, Any, int, float], Any | None] = _work
-        if queue.crash_only:
-            claim, work = queue.claim_many, _work_many
+        work: Callable[[Queue, Any, int, float], Any | None]
+        claim, work = (queue.claim_many, _work_many) if queue.crash_only else (queue.claim, _work)
         file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         held: Any | None = None
         ends = time.monotonic() + limit_s
@@ -143,14 +133,12 @@ class Driver:
                     held = work(queue, held, file, work_s)
                     since = time.monotonic()
                     continue
-                if alone and now - since < wait_s and queue.is_waiting():
-                    time.sleep(_PAUSE_S)
-                    continue
+                is_due = alone and now - since < wait_s and queue.is_waiting()
             except Exception as failure:  # noqa: BLE001 - a finding; the task may come again
-                held = None
+                held, is_due = None, False
                 text = f"{type(failure).__name__}: {failure}"[:200].replace("\n", " ")
                 os.write(file, f"E {text}\n".encode())
-            if now - since > idle_s:
+            if not is_due and now - since > idle_s:
                 break
             time.sleep(_PAUSE_S)
         os.close(file)
@@ -162,9 +150,9 @@ class Driver:
 
     def close(self) -> None:
         """Close the queue; twice is no error."""
-        if self._open is not None:
-            self._open.close()
-            self._open = None
+        if self._is_open:
+            self._queue.close()
+            self._is_open = False
             gc.unfreeze()
 
     def _encoded(self, first: int, calls: int) -> list[Any]:

@@ -1,9 +1,9 @@
 """How many CPU instructions an operation executes, counted by valgrind's callgrind.
 
 The figure that a busy machine cannot disturb: the same to the last instruction at each repetition
-of the same package, interpreter and CPU, whatever runs beside it, so that both cores may count at
-once. It sees a step of half a per cent that no clock shows, and it is blind to waiting: to locks,
-syncs, other processes and the kernel's own work. It stands beside latencies, not in their place.
+of the same package, interpreter and CPU, so that both cores may count at once. It sees a step of
+half a per cent that no clock shows, and it is blind to waiting: to locks, syncs, other processes
+and the kernel's own work. It stands next to latencies, not in their place.
 
 Only the work itself is counted. The workload is prepared and warmed up with instrumentation off
 (about as slow as an ordinary interpreter without its caches), then the process asks callgrind by
@@ -16,29 +16,25 @@ What moves the count by up to half a per cent although the code is the same: the
 paths of the database and of the environment (their characters decide where dictionaries collide).
 So the seeds are given, the database lies in a folder of a fixed name, one for each that counts at
 the same time, and a difference below SMALLEST_CHANGE is none.
-
-Only the standard library is used here: this file also runs in the environment of an older commit.
 """
 
 from __future__ import annotations
 
 import compileall
-import ctypes
 import hashlib
-import mmap
 import os
 import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from benchmarks.common.project import project
-from benchmarks.measuring.counters import PATIENCE_S, REGISTRY, counting_variables
+from benchmarks.measuring.counters import PATIENCE_S, counting_variables
 from benchmarks.measuring.process import Process, ProcessFailed, actor_command
 
 SMALLEST_CHANGE = 0.006
@@ -47,15 +43,6 @@ SMALLEST_CHANGE_OF_FIVE = 0.003
 """The same of the median of five."""
 _LANES = 8
 _FIRST_LOCK = 100
-_REQUEST = bytes.fromhex(
-    "4889f8"  # mov rax, rdi: the request and its arguments, six 64-bit numbers
-    "4889f2"  # mov rdx, rsi: the answer where there is no valgrind
-    "48c1c703 48c1c70d 48c1c73d 48c1c733 4887db"  # the sequence that valgrind recognises
-    "4889d0 c3"  # mov rax, rdx; ret
-)
-_RUNNING_ON_VALGRIND = 0x1001
-_CALLGRIND = ord("C") << 24 | ord("T") << 16
-_DUMP_STATS, _ZERO_STATS, _START, _STOP = (_CALLGRIND + number for number in (0, 1, 4, 5))
 
 
 def why_not() -> str:
@@ -73,21 +60,16 @@ def measure_instructions(
     *,
     seeds: Sequence[int] = (0,),
     package: Path | None = None,
-    python: str | os.PathLike[str] = sys.executable,
-    path: tuple[Path, ...] = (),
-    registry: str = REGISTRY,
     lane: Lane | None = None,
 ) -> float:
     """Instructions per operation, the median over the hash seeds.
 
     Args:
-        workload_name: one of the registry's.
-        calls: how many calls are counted, after 11 that warm up; fewer where the workload's
+        calls: how many are counted, after 11 that warm up; fewer where the workload's
             `counted_calls` or `at_once` says so.
         seeds: values of PYTHONHASHSEED, a process each.
         package: a package's folder to count instead of the installed one. It is copied to where
             every package is counted, so that its own path moves nothing.
-        python, path, registry: see counters.measure_counters.
         lane: where to count, for two packages that are to be compared.
 
     Raises:
@@ -97,44 +79,35 @@ def measure_instructions(
     """
     if why_not():
         raise NotImplementedError(why_not())
+    found = []
     with nullcontext(lane) if lane else counting_lane() as own:
-        if package is not None:
-            path = (_copied(package, own.folder),)
-        found = []
+        out, data = own.folder / "callgrind", own.folder / "data"
+        command = ["valgrind", "-q", "--tool=callgrind", "--instr-atstart=no"]
+        command += [f"--callgrind-out-file={out}"]
+        command += actor_command("benchmarks.measuring.counting:Counting")
+        order = {"workload": workload_name, "calls": calls, "folder": str(data)}
+        what = f"counting instructions of {workload_name}"
+        path = () if package is None else (_copied(package, own.folder),)
         for seed in seeds:
-            variables = counting_variables(path, seed)
-            found.append(_count_once(registry, workload_name, calls, python, variables, own))
+            for leftover in own.folder.glob("callgrind*"):
+                leftover.unlink()
+            shutil.rmtree(data, ignore_errors=True)
+            data.mkdir()
+            with Process(
+                command, name=what, folder=own.folder, environment=counting_variables(path, seed),
+                pass_fds=[own.lock],
+            ) as process:  # fmt: skip
+                operations = process.ask("instructions", PATIENCE_S, **order)
+            try:
+                # Dump 1 ends before the work begins, dump 2 with it.
+                lines = Path(f"{out}.2").read_text().splitlines()
+                total = next(line.split()[1] for line in lines if line.startswith("totals:"))
+                found.append(int(total) / float(operations))
+            except StopIteration:
+                raise ProcessFailed(f"{what} gave no totals: another callgrind?") from None
+            except (OSError, TypeError, ValueError, ZeroDivisionError) as error:
+                raise ProcessFailed(f"{what} gave no count ({error})") from None
     return median(found)
-
-
-def _count_once(
-    registry: str,
-    name: str,
-    calls: int,
-    python: str | os.PathLike[str],
-    variables: Mapping[str, str],
-    lane: Lane,
-) -> float:
-    folder = lane.folder
-    out, data = folder / "callgrind", folder / "data"
-    for leftover in folder.glob("callgrind*"):
-        leftover.unlink()
-    shutil.rmtree(data, ignore_errors=True)
-    data.mkdir()
-    command = ["valgrind", "-q", "--tool=callgrind", "--instr-atstart=no"]
-    command += [f"--callgrind-out-file={out}"]
-    command += actor_command("benchmarks.measuring.instructions:Counting", python=python)
-    order = {"registry": registry, "workload": name, "calls": calls, "folder": str(data)}
-    what = f"counting instructions of {name}"
-    with Process(
-        command, name=what, folder=folder, environment=variables, pass_fds=[lane.lock]
-    ) as process:
-        operations = process.ask("count", PATIENCE_S, **order)
-    try:
-        # Dump 1 ends before the work begins, dump 2 with it.
-        return _total(Path(f"{out}.2")) / float(operations)
-    except (OSError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise ProcessFailed(f"{what} gave no count ({error})") from None
 
 
 def _copied(package: Path, folder: Path) -> Path:
@@ -151,13 +124,6 @@ def _copied(package: Path, folder: Path) -> Path:
     return target
 
 
-def _total(dump: Path) -> int:
-    for line in dump.read_text().splitlines():
-        if line.startswith("totals:"):
-            return int(line.split()[1])
-    raise ValueError(f"{dump.name} has no totals: is this another version of callgrind?")
-
-
 class Lane(NamedTuple):
     """A folder of a fixed name, and the open file whose lock says that it is used."""
 
@@ -167,10 +133,10 @@ class Lane(NamedTuple):
 
 @contextmanager
 def counting_lane() -> Iterator[Lane]:
-    """A folder of a fixed name that nobody else uses now.
+    """A folder of a fixed name that no other process uses now.
 
     The process under valgrind shares the lock, so that one which outlives this process, killed in
-    the middle, writes its totals into nobody else's folder.
+    the middle, does not write its totals into a folder that is used again.
     """
     import fcntl
 
@@ -178,109 +144,30 @@ def counting_lane() -> Iterator[Lane]:
     parent = memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
     for number in range(_LANES):
         folder = parent / f"{project().name}-instructions-{os.getuid()}-{number}"
-        lock = _opened(folder)
-        if lock is None:
-            continue
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            continue
-        try:
-            _empty(folder)
-            yield Lane(folder, lock)
-        finally:
-            _empty(folder)
-            os.close(lock)
-        return
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        with ExitStack() as stack:
+            try:
+                low = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+                stack.callback(os.close, low)
+                # A high number: in the child too it must not move those of other files.
+                lock = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, _FIRST_LOCK)
+                stack.callback(os.close, lock)
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:  # in use, or a link to elsewhere
+                continue
+            if os.fstat(lock).st_uid == os.getuid():
+                stack.callback(_empty, folder)
+                _empty(folder)
+                yield Lane(folder, lock)
+                return
     raise RuntimeError(f"{_LANES} processes count instructions already, below {parent}")
 
 
-def _opened(folder: Path) -> int | None:
-    """The folder, made and open; None if it is another user's, or a link to elsewhere.
-
-    The number is a high one: in the child too it must not move those of other files.
-    """
-    import fcntl
-
-    try:
-        folder.mkdir(mode=0o700)
-    except FileExistsError:
-        if folder.is_symlink() or not folder.is_dir() or folder.stat().st_uid != os.getuid():
-            return None
-    low = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        return fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, _FIRST_LOCK)
-    finally:
-        os.close(low)
-
-
 def _empty(folder: Path) -> None:
-    """The folder itself stays: who removed it would take the lock on it from those who wait."""
+    """The folder itself stays: its removal would take the lock on it from those who wait."""
     for each in folder.iterdir():
         if each.is_dir() and not each.is_symlink():
             shutil.rmtree(each, ignore_errors=True)
         else:
             each.unlink(missing_ok=True)
-
-
-class _Requests:
-    """Client requests to the valgrind that this process runs under."""
-
-    def __init__(self) -> None:
-        protection = mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
-        self._page = mmap.mmap(-1, mmap.PAGESIZE, prot=protection)
-        self._page.write(_REQUEST)
-        address = ctypes.addressof(ctypes.c_char.from_buffer(self._page))
-        self._call = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64)(address)
-        self._arguments = (ctypes.c_uint64 * 6)()
-
-    def send(self, request: int) -> int:
-        """The answer; 0 outside of valgrind."""
-        self._arguments[0] = request
-        answer: int = self._call(ctypes.addressof(self._arguments), 0)
-        return answer
-
-    def count(self, work: Callable[[], Any]) -> Any:
-        """What `work` returns; its instructions go into callgrind's next dump but one."""
-        self.send(_START)
-        self.send(_DUMP_STATS)
-        self.send(_ZERO_STATS)
-        try:
-            return work()
-        finally:
-            self.send(_DUMP_STATS)
-            self.send(_STOP)
-
-
-class Counting:
-    """The actor under valgrind: time and chance stand still from its start on."""
-
-    def __init__(self) -> None:
-        from benchmarks.measuring.counting import stop_chance
-
-        stop_chance()
-
-    def count(self, registry: str, workload: str, calls: int, folder: str) -> int:
-        """Count the work; how many operations it was."""
-        import gc
-
-        from benchmarks.measuring.counting import named_workload, smallest_profile, warm_up
-
-        requests = _Requests()
-        if not requests.send(_RUNNING_ON_VALGRIND):
-            raise RuntimeError("this process does not run under valgrind")
-        chosen = named_workload(registry, workload)
-        state = chosen.prepare(Path(folder), smallest_profile(chosen))
-        try:
-            calls = min(calls, chosen.counted_calls, chosen.at_once)
-            warm_up(chosen, state, calls)
-            gc.collect()
-            gc.disable()
-            sample = requests.count(lambda: chosen.work(state, calls))
-            gc.enable()
-            chosen.restore(state, calls)
-            chosen.check(state)
-        finally:
-            chosen.close(state)
-        return int(sample.operations)

@@ -1,11 +1,11 @@
 """The block method: base and head measured interleaved, in pairs of fresh processes.
 
-Each side of a pair is a persistent process (`sample.WorkloadActor`) with database files of its own,
-and only one of them works at a time. Batches come in pairs, in random order within the pair, so
-that what slows the machine for longer than a batch slows both alike and falls out of their ratio.
-A process pair yields one figure a metric, the median of its batches' log-ratios; the next pair has
-the folders swapped. Pairs share a PYTHONHASHSEED, and each has another, so that the layout of
-dictionaries is alike within a pair and averaged over the pairs.
+Each side of a pair is a process (`sample.WorkloadActor`) with database files of its own, and only
+one of them works at a time. Batches come in pairs, in random order within the pair, so that what
+slows the machine for longer than a batch slows both alike and falls out of their ratio. A process
+pair yields one figure a metric, the median of its batches' log-ratios; the next pair has the
+folders swapped. Both processes of a pair have one PYTHONHASHSEED, each pair another, so that the
+layout of dictionaries is alike within a pair and averaged over the pairs.
 
 A batch of 200 calls has 10 beyond its P95, enough for a paired signal; for P99 five batches are
 pooled to 1,000 calls, which again puts 10 beyond it. A mean has no such need, and each stretch of
@@ -21,8 +21,9 @@ import math
 import random
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from statistics import fmean, median
 
@@ -50,42 +51,23 @@ class Batch:
 
 @dataclass
 class PairResult:
-    """What one pair of processes gave.
+    """What one pair of processes gave."""
 
-    Args:
-        log_ratios: by metric; above 0 where the head is worse.
-        base, head: each side's own figure by metric, in the metric's unit.
-        base_calls, head_calls: seconds of every call.
-    """
-
-    log_ratios: dict[str, float]
-    base: dict[str, float]
+    log_ratios: dict[str, float]  # by metric; above 0 where the head is worse
+    base: dict[str, float]  # its own figure by metric, in the metric's unit
     head: dict[str, float]
-    base_calls: array[float]
+    base_calls: array[float]  # seconds of every call
     head_calls: array[float]
 
 
 class Contender(Process):
-    """The process of one side.
-
-    Args:
-        side: whose package it has.
-        benchmarks_root: the folder that has today's `benchmarks`.
-        folder: where its files go; exists, empty.
-        hash_seed: its PYTHONHASHSEED.
-
-    Raises:
-        ProcessFailed: it cannot be started.
-    """
+    """The process of one side, in an empty folder, with the `benchmarks` of `benchmarks_root`."""
 
     def __init__(self, side: Side, benchmarks_root: Path, folder: Path, hash_seed: int) -> None:
         self.side = side
-        super().__init__(
-            actor_command("benchmarks.measuring.sample:WorkloadActor", python=side.python),
-            name=side.name,
-            folder=folder,
-            environment=variables(*side.path, benchmarks_root, hash_seed=hash_seed),
-        )
+        command = actor_command("benchmarks.measuring.sample:WorkloadActor", python=side.python)
+        own = variables(*side.path, benchmarks_root, hash_seed=hash_seed)
+        super().__init__(command, name=side.name, folder=folder, environment=own)
 
     def batch(self, calls: int) -> Batch:
         """Run one batch."""
@@ -106,12 +88,11 @@ def process_pair(
         each.mkdir(parents=True)
     if number % 2:
         folders.reverse()
-    with ExitStack() as stack:
-        one, two = (
-            Contender(side, benchmarks_root, place, number)
-            for side, place in zip((base, head), folders)
-        )
-        yield stack.enter_context(one), stack.enter_context(two)
+    with (
+        Contender(base, benchmarks_root, folders[0], number) as one,
+        Contender(head, benchmarks_root, folders[1], number) as two,
+    ):
+        yield one, two
 
 
 def run_pair(
@@ -123,23 +104,15 @@ def run_pair(
     profile: str = "regular",
     progress: Callable[[], None] = lambda: None,
 ) -> PairResult:
-    """Measure one pair of processes.
+    """Measure one pair of processes, base and head; raises as Process.answer does.
 
     Args:
-        pair: base and head.
         folders: where the workload's files go.
-        batches: pairs of batches.
-        chance: draws the order within each pair of batches.
-        progress: called after each pair of batches.
-
-    Raises:
-        ProcessLacks, WrongResult, ProcessFailed: as of Process.answer.
+        batches: pairs of batches, each in an order that `chance` draws; then `progress` is called.
     """
     calls = 0
-    # Which side makes its files first swaps too.
-    for contender in chance.sample(pair, 2):
-        index = pair.index(contender)
-        place = folders / f"data-{index}"
+    for index in chance.sample((0, 1), 2):  # which side makes its files first swaps too
+        contender, place = pair[index], folders / f"data-{index}"
         place.mkdir()
         stock = stock_folder(folders.parent, index, contender.side, workload)
         calls = contender.ask(
@@ -148,9 +121,8 @@ def run_pair(
         )  # fmt: skip
     if calls <= 0:
         raise InfrastructureError(f"the workload {workload!r} has no batches for a gate")
-    for _ in range(WARM_UP_BATCHES):
-        for contender in pair:
-            contender.batch(calls)
+    for contender in pair * WARM_UP_BATCHES:
+        contender.batch(calls)
     measured: tuple[list[Batch], list[Batch]] = ([], [])
     for _ in range(batches):
         for index in chance.sample((0, 1), 2):
@@ -169,20 +141,14 @@ def stock_folder(parent: Path, index: int, side: Side, workload: str) -> Path:
 def pair_result(base: Sequence[Batch], head: Sequence[Batch]) -> PairResult:
     """The figures of a pair of processes from its batches, which correspond."""
     result = PairResult({}, {}, {}, _joined(base), _joined(head))
-    blocks = [_figures(base), _figures(head)]
-    for metric in blocks[0]:
-        if metric not in blocks[1]:
-            continue
-        ratios = [
-            math.log(after / before)
-            for before, after in zip(blocks[0][metric], blocks[1][metric])
-            if before > 0 and after > 0
-        ]
-        if ratios:
+    of_base, of_head = _figures(base), _figures(head)
+    for metric in [each for each in of_base if each in of_head]:
+        both = [each for each in zip(of_base[metric], of_head[metric]) if min(each) > 0]
+        if both:
             sign = -1.0 if metric.endswith("_per_s") else 1.0
-            result.log_ratios[metric] = sign * median(ratios)
-            result.base[metric] = median(blocks[0][metric])
-            result.head[metric] = median(blocks[1][metric])
+            result.log_ratios[metric] = sign * median(math.log(two / one) for one, two in both)
+            result.base[metric] = median(of_base[metric])
+            result.head[metric] = median(of_head[metric])
     return result
 
 
@@ -190,12 +156,14 @@ def _figures(batches: Sequence[Batch]) -> dict[str, list[float]]:
     """Each metric's figure of every batch (of every 1,000 calls for P99), in order."""
     figures: dict[str, list[float]] = {}
     if batches and batches[0].latencies_s:
-        ordered = [sorted(batch.latencies_s) for batch in batches]
-        figures["latency_p50_ms"] = [1e3 * quantile(each, 0.50) for each in ordered]
-        figures["latency_p95_ms"] = [1e3 * quantile(each, 0.95) for each in ordered]
-        pooled = _pools(batches)
-        if pooled:
-            figures["latency_p99_ms"] = [1e3 * quantile(each, 0.99) for each in pooled]
+        size = math.ceil(TAIL_CALLS / len(batches[0].latencies_s))
+        for name, share, pooled in (("p50", 0.50, 1), ("p95", 0.95, 1), ("p99", 0.99, size)):
+            found = [
+                1e3 * quantile(sorted(_joined(batches[first : first + pooled])), share)
+                for first in range(0, len(batches) - pooled + 1, pooled)
+            ]
+            if found:
+                figures[f"latency_{name}_ms"] = found
         figures["service_time_ms"] = [
             1e3 * fmean(batch.latencies_s[first : first + SERVICE_CALLS])
             for batch in batches
@@ -208,16 +176,5 @@ def _figures(batches: Sequence[Batch]) -> dict[str, list[float]]:
     return figures
 
 
-def _pools(batches: Sequence[Batch]) -> list[list[float]]:
-    size = max(1, math.ceil(TAIL_CALLS / len(batches[0].latencies_s)))
-    return [
-        sorted(_joined(batches[first : first + size]))
-        for first in range(0, len(batches) - size + 1, size)
-    ]
-
-
 def _joined(batches: Sequence[Batch]) -> array[float]:
-    joined = array("d")
-    for batch in batches:
-        joined.extend(batch.latencies_s)
-    return joined
+    return array("d", chain.from_iterable(batch.latencies_s for batch in batches))

@@ -20,11 +20,10 @@ A note says why figures are missing, or what went wrong.
 from __future__ import annotations
 
 import random
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from hashlib import sha256
@@ -35,10 +34,9 @@ from benchmarks.common.exits import LabError
 from benchmarks.contenders import reference_sqlite
 from benchmarks.contenders.base import NORMAL
 from benchmarks.contenders.servers import Servers
-from benchmarks.measuring.contention import measure_contention
 from benchmarks.measuring.crash import measure_crash
 from benchmarks.measuring.queues import Peer, Plan, Session, prepare_all
-from benchmarks.measuring.verbs import measure_verbs
+from benchmarks.measuring.verbs import measure_contention, measure_verbs
 from benchmarks.records.environment import fingerprint
 from benchmarks.records.history import commit_of
 
@@ -70,22 +68,19 @@ class Run:
         """All of it as JSON values: what is published."""
         measured_at = datetime.fromtimestamp(self.began, timezone.utc)
         content = Path(reference_sqlite.__file__).read_bytes()
+        commit = None
+        with suppress(LabError):  # a copy without git
+            commit = asdict(commit_of())
         return {
-            "schema": SCHEMA,
-            "kind": "peers",
-            "quick": self.is_quick,
+            "schema": SCHEMA, "kind": "peers", "quick": self.is_quick,
             "interrupted": self.is_interrupted,
             "measured_at": measured_at.isoformat(timespec="seconds"),
             "elapsed_s": round(time.time() - self.began, 1),
-            "commit": _commit(),
-            "environment": fingerprint(),
+            "commit": commit, "environment": fingerprint(),
             "reference": {"name": "reference_sqlite", "sha256": sha256(content).hexdigest()},
-            "plan": asdict(self.plan),
-            "queues": [_described(each) for each in self.peers],
-            "verbs": self.verbs,
-            "contention": self.contention,
-            "crash": self.crash,
-        }
+            "plan": asdict(self.plan), "queues": [_described(each) for each in self.peers],
+            "verbs": self.verbs, "contention": self.contention, "crash": self.crash,
+        }  # fmt: skip
 
 
 def measure(
@@ -101,7 +96,6 @@ def measure(
     Processes, servers and files are gone when this returns, or is interrupted.
 
     Args:
-        run: its plan says how much.
         chosen: by name, where the queues are.
         say: called before each step.
         extra_path: where queues that are not of this repository are found.
@@ -109,8 +103,8 @@ def measure(
     """
     run.peers[:] = prepare_all(chosen, say, extra_path)
     with ExitStack() as stack:
-        folder = Path(tempfile.mkdtemp(prefix="lab-peers-"))
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        own = tempfile.TemporaryDirectory(prefix="lab-peers-", ignore_cleanup_errors=True)
+        folder = Path(stack.enter_context(own))
         servers = Servers()
         stack.callback(servers.stop)
         session = Session(run.plan, run.peers, servers, folder, random.Random(seed), say)
@@ -142,23 +136,9 @@ def _described(peer: Peer) -> dict[str, Any]:
     lacks = [words for name, words in _ABILITIES.items() if not getattr(queue, name)]
     if queue.recovery.startswith("none"):
         lacks.append("bring back a dead worker's task")
+    shown = ("title", "kind", "many", "recovery", "compared_with")
     return {
-        "name": peer.name,
-        "title": queue.title,
-        "kind": queue.kind,
-        "requirements": list(queue.requirements),
-        "version": peer.version,
-        "settings": peer.settings,
-        "reason": peer.reason,
-        "many": queue.many,
-        "recovery": queue.recovery,
-        "compared_with": queue.compared_with,
-        "lacks": lacks,
-    }
-
-
-def _commit() -> dict[str, Any] | None:
-    try:
-        return asdict(commit_of())
-    except LabError:  # a copy without git
-        return None
+        "name": peer.name, "version": peer.version, "settings": peer.settings,
+        "reason": peer.reason, "requirements": list(queue.requirements), "lacks": lacks,
+        **{name: getattr(queue, name) for name in shown},
+    }  # fmt: skip

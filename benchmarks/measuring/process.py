@@ -1,16 +1,16 @@
-"""Measured processes: the one place that starts them, and what they obey.
+"""Measured processes: the one place that starts them, and the protocol that they obey.
 
 Outside, a `Process` is given orders: one JSON object a line, {"do": verb, ...arguments}. Inside,
 
     python -m benchmarks.measuring.process MODULE:CLASS [ARGUMENT ...]
 
 makes the actor, CLASS(*arguments), at the first order, and calls its public method of that name.
-Nothing else runs there. An answer is a line too: {"ok": what the method returned}; {"lacks": why},
-the measured package has not what the work needs (NotImplementedError); {"wrong": why}, the work
-failed its check (AssertionError); {"error": trace}. A program in another language that reads and
-writes such lines serves as well. The end of standard input ends a process, after `close()` of its
-actor where it has one. It also ends when the thread that started it ends (Linux), so that none is
-left behind; Ctrl-C is for the process that gives the orders.
+An answer is a line too: {"ok": what the method returned}; {"lacks": why}, the measured package has
+not what the work needs (NotImplementedError); {"wrong": why}, the work failed its check
+(AssertionError); {"error": trace}. A program in another language that reads and writes such lines
+serves as well. The end of standard input ends a process, after `close()` of its actor where it has
+one. It also ends with the thread that started it (Linux); Ctrl-C is for the process that gives the
+orders.
 
 Only the standard library is used, and little of it: this also runs in an older commit's environment
 and in processes where time and chance stand still (counting.py).
@@ -33,8 +33,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 from weakref import WeakSet
 
 from benchmarks.common.exits import InfrastructureError, ending
@@ -45,26 +44,29 @@ PATIENCE_S = 300.0
 """How long an answer may take."""
 _LAST_WORDS = 1500
 _CLOSING_S = 10.0
+_PR_SET_PDEATHSIG = 1
 
 
 class ProcessFailed(InfrastructureError, RuntimeError):
     """It could not be started, died, failed, or did not answer in time; the message says which."""
 
 
-class ProcessLacks(NotImplementedError):
+class _Finding(Exception):
+    words = ""
+
+    def __init__(self, process: Any, why: str) -> None:
+        super().__init__(f"{process.name}: {self.words}{why}")
+        self.process, self.why = process, why
+
+
+class ProcessLacks(_Finding, NotImplementedError):
     """What is measured has not what the work needs: `why`. `process` says where."""
 
-    def __init__(self, process: Any, why: str) -> None:
-        super().__init__(f"{process.name}: {why}")
-        self.process, self.why = process, why
 
-
-class WrongResult(AssertionError):
+class WrongResult(_Finding, AssertionError):
     """The work failed its own check: `why`. `process` says where."""
 
-    def __init__(self, process: Any, why: str) -> None:
-        super().__init__(f"{process.name}: wrong results: {why}")
-        self.process, self.why = process, why
+    words = "wrong results: "
 
 
 def actor_command(
@@ -78,16 +80,12 @@ def variables(*path: str | Path, hash_seed: int | None = None) -> dict[str, str]
     """This process's environment variables for one that imports from `path` first."""
     from benchmarks.records.environment import python_path
 
-    own = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    if path:
-        own["PYTHONPATH"] = python_path(*path)
-    if hash_seed is not None:
-        own["PYTHONHASHSEED"] = str(hash_seed)
-    return own
+    own = {**os.environ, **({"PYTHONPATH": python_path(*path)} if path else {})}
+    own.pop("VIRTUAL_ENV", None)
+    return own if hash_seed is None else {**own, "PYTHONHASHSEED": str(hash_seed)}
 
 
 _running: WeakSet[Process] = WeakSet()
-Started = TypeVar("Started", bound="Process")
 
 
 def kill_all() -> None:
@@ -96,7 +94,7 @@ def kill_all() -> None:
         each.kill()
 
 
-class Process:
+class Process(subprocess.Popen[bytes]):
     """A process that obeys. As a context manager it has ended after the block, and is killed where
     the block raised.
 
@@ -127,15 +125,11 @@ class Process:
         self._answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         try:
-            self._process = subprocess.Popen(
-                list(command),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                cwd=folder,
-                env=variables() if environment is None else dict(environment),
+            super().__init__(
+                list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
+                cwd=folder, env=variables() if environment is None else dict(environment),
                 pass_fds=tuple(pass_fds),
-            )
+            )  # fmt: skip
         except OSError as error:
             self._errors.close()
             raise ProcessFailed(f"{name} cannot be started: {error}") from None
@@ -144,15 +138,10 @@ class Process:
         self._reader.start()
 
     def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
+        assert self.stdout is not None
+        for line in self.stdout:
             self._answers.put(line)
         self._answers.put(b"")
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
 
     @property
     def has_answered(self) -> bool:
@@ -161,18 +150,17 @@ class Process:
 
     def tell(self, verb: str, **order: Any) -> None:
         """Give an order, and do not wait: each order needs an `answer` later."""
-        assert self._process.stdin is not None
+        assert self.stdin is not None
         self._orders.append(verb)
         with suppress(OSError, ValueError):  # it is gone: `answer` says how
-            self._process.stdin.write(json.dumps({"do": verb, **order}).encode() + b"\n")
-            self._process.stdin.flush()
+            self.stdin.write(json.dumps({"do": verb, **order}).encode() + b"\n")
+            self.stdin.flush()
 
     def answer(self, patience_s: float = PATIENCE_S) -> Any:
         """The answer to the oldest order that has none yet.
 
         Raises:
-            ProcessLacks: what is measured lacks what the work needs.
-            WrongResult: a check failed.
+            ProcessLacks, WrongResult: what the work found.
             ProcessFailed: it ended, failed, or did not answer in time, and is killed then.
         """
         verb = self._orders.popleft()
@@ -185,21 +173,18 @@ class Process:
         if not line:
             self._answers.put(b"")  # it stays gone
             with suppress(subprocess.TimeoutExpired):
-                self._process.wait(5)
-            code = self._process.poll()
+                self.wait(5)
+            code = self.poll()
             how = "closed its output" if code is None else ending(code)
             raise ProcessFailed(f"{self.name} {how} at {verb!r}: {self._last_words()}")
         try:
-            answer = json.loads(line)
-            kind, content = next(iter(answer.items()))
-        except (ValueError, AttributeError, StopIteration):
+            ((outcome, content),) = json.loads(line).items()
+        except (ValueError, AttributeError):
             raise ProcessFailed(f"{self.name} gave no answer to {verb!r}: {line[:200]!r}") from None
-        if kind == "ok":
+        if outcome == "ok":
             return content
-        if kind == "lacks":
-            raise ProcessLacks(self, content)
-        if kind == "wrong":
-            raise WrongResult(self, content)
+        if outcome in ("lacks", "wrong"):
+            raise (ProcessLacks if outcome == "lacks" else WrongResult)(self, content)
         raise ProcessFailed(f"{self.name} failed at {verb!r}:\n{content}")
 
     def ask(self, verb: str, patience_s: float = PATIENCE_S, **order: Any) -> Any:
@@ -209,33 +194,25 @@ class Process:
 
     def kill(self) -> None:
         """SIGKILL: it does not get to finish anything."""
-        self._process.kill()
-        self._process.wait()
+        super().kill()
+        self.wait()
 
     def close(self) -> None:
         """End its input, and wait until it ended; killed if that takes long. Twice is no error."""
-        assert self._process.stdin and self._process.stdout
+        assert self.stdin and self.stdout
         with suppress(OSError):  # it died before it read its last order
-            self._process.stdin.close()
+            self.stdin.close()
         try:
-            self._process.wait(_CLOSING_S)
+            self.wait(_CLOSING_S)
         except subprocess.TimeoutExpired:
             self.kill()
         self._reader.join(_CLOSING_S)
         if not self._reader.is_alive():
-            self._process.stdout.close()
+            self.stdout.close()
         self._errors.close()
         _running.discard(self)
 
-    def __enter__(self: Started) -> Started:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
             self.kill()
         self.close()
@@ -258,13 +235,14 @@ def unpack(text: str, typecode: str = "d") -> array[Any]:
     return numbers
 
 
-# Inside -------------------------------------------------------------------------------------------
-
-
 def obey(actor: str, arguments: Sequence[str]) -> int:
-    """Answer orders until standard input ends; the exit code."""
+    """Inside: answer orders until standard input ends; the exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _end_with_parent()
+    if sys.platform == "linux":  # be killed when the parent dies, in the middle of an order too
+        import ctypes
+
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     # Prints of what is measured, and of libraries, must not get between the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -273,10 +251,13 @@ def obey(actor: str, arguments: Sequence[str]) -> int:
     for line in sys.stdin:
         order = json.loads(line)
         try:
+            verb = order.pop("do")
             if found is None:
                 module, _, name = actor.partition(":")
                 found = getattr(import_module(module), name)(*arguments)
-            answer = {"ok": _method(found, order.pop("do"))(**order)}
+            if verb.startswith("_"):
+                raise ValueError(f"{verb!r} is not an order")
+            answer = {"ok": getattr(found, verb)(**order)}
         except NotImplementedError as lacks:
             answer = {"lacks": str(lacks)}
         except AssertionError as error:
@@ -288,23 +269,6 @@ def obey(actor: str, arguments: Sequence[str]) -> int:
     if hasattr(found, "close"):
         found.close()
     return 0
-
-
-def _method(actor: Any, verb: str) -> Any:
-    if verb.startswith("_"):
-        raise ValueError(f"{verb!r} is not an order")
-    return getattr(actor, verb)
-
-
-def _end_with_parent() -> None:
-    """Be killed when the parent dies, in the middle of an order too (Linux)."""
-    if sys.platform != "linux":
-        return
-    import ctypes
-
-    set_parent_death_signal = 1
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(set_parent_death_signal, int(signal.SIGKILL), 0, 0, 0)
 
 
 if __name__ == "__main__":

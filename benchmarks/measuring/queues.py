@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import random
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.contenders.base import DEFAULT, FULL, NORMAL, Queue
@@ -23,40 +22,25 @@ LEASE_S = 600.0
 
 @dataclass(frozen=True)
 class Plan:
-    """Sizes of a run; seconds and counts.
+    """Sizes of a run; seconds and counts."""
 
-    Args:
-        depths: how many tasks are queued while one process is timed.
-        rounds: how often each queue is measured at a depth.
-        calls, batches: at most so many calls of each verb, and batches of lifecycles, in a round.
-        round_s, batch_round_s: a slow queue has fewer, so that they take about so long.
-        fill_budget_s: then a queue counts as not to be filled.
-        queue_budget_s: a queue slower than that at a depth gets three rounds at least.
-        processes: how many claim and complete at once.
-        work_s: for how long; contention_rounds: how often.
-        most_filled: tasks that wait for them, at most.
-        crash_tasks, crash_workers, kills: of the run with SIGKILL.
-        task_s: what a task's work takes in it.
-        recovery_wait_s: how long a recovery that is known to be due is waited for.
-    """
-
-    depths: Sequence[int] = (1_000, 100_000)
-    rounds: int = 9
-    calls: int = 200
-    round_s: float = 0.4
-    batches: int = 15
-    batch_round_s: float = 0.15
-    fill_budget_s: float = 120.0
-    queue_budget_s: float = 30.0
-    processes: Sequence[int] = (1, 4, 8)
-    work_s: float = 1.0
+    depths: Sequence[int] = (1_000, 100_000)  # how many tasks are queued while one process is timed
+    rounds: int = 9  # how often each queue is measured at a depth
+    calls: int = 200  # of each verb in a round, at most
+    round_s: float = 0.4  # a slow queue has fewer calls, so that they take about so long
+    batches: int = 15  # of lifecycles in a round, at most
+    batch_round_s: float = 0.15  # as round_s, of batches
+    fill_budget_s: float = 120.0  # then a queue counts as not to be filled
+    queue_budget_s: float = 30.0  # a queue slower than that at a depth gets three rounds at least
+    processes: Sequence[int] = (1, 4, 8)  # how many claim and complete at once
+    work_s: float = 1.0  # for how long they do
     contention_rounds: int = 3
-    most_filled: int = 90_000
-    crash_tasks: int = 2_000
+    most_filled: int = 90_000  # tasks that wait for them
+    crash_tasks: int = 2_000  # of the run with SIGKILL
     crash_workers: int = 4
     kills: int = 10
-    task_s: float = 0.002
-    recovery_wait_s: float = 75.0
+    task_s: float = 0.002  # what a task's work takes in it
+    recovery_wait_s: float = 75.0  # how long a recovery that is known to be due is waited for
     durabilities: Sequence[str] = (NORMAL, FULL)
 
 
@@ -71,22 +55,15 @@ QUICK = Plan(
 
 @dataclass
 class Peer:
-    """One of the queues that are compared.
-
-    Args:
-        place: "module:Class" of it.
-        launch: how to start its driver; None where it cannot run.
-        reason: why it cannot.
-        version, settings: as its driver says, settings by durability.
-    """
+    """One of the queues that are compared."""
 
     name: str
-    place: str
+    place: str  # "module:Class" of it
     queue: type[Queue]
-    launch: Launch | None = None
-    reason: str = ""
-    version: str = ""
-    settings: dict[str, str] = field(default_factory=dict)
+    launch: Launch | None = None  # how to start its driver; None where it cannot run
+    reason: str = ""  # why it cannot
+    version: str = ""  # as its driver says
+    settings: dict[str, str] = field(default_factory=dict)  # likewise, by durability
 
     def durability(self, wanted: str) -> str | None:
         """With which one it is opened where `wanted` is measured; None where it has no part there.
@@ -98,40 +75,20 @@ class Peer:
         return DEFAULT if wanted == NORMAL and DEFAULT in self.queue.durabilities else None
 
     def start(self) -> Process:
-        """Start its driver.
-
-        Raises:
-            ProcessFailed: it cannot be started.
-        """
+        """Start its driver; ProcessFailed if it cannot be."""
         assert self.launch is not None
         command = list(self.launch.command)
         if not self.queue.script:
             command = actor_command(_DRIVER, self.place, python=command[0])
-        launch = self.launch
-        return Process(
-            command, name=self.name, folder=launch.folder, environment=launch.environment
-        )
-
-    @contextmanager
-    def started(self, count: int) -> Iterator[list[Process]]:
-        """So many drivers of it."""
-        with ExitStack() as stack:
-            yield [stack.enter_context(self.start()) for _ in range(count)]
+        folder, environment = self.launch.folder, self.launch.environment
+        return Process(command, name=self.name, folder=folder, environment=environment)
 
     def open(
-        self,
-        process: Process,
-        durability: str,
-        place: str,
-        *,
-        create: bool,
-        lease_s: float = LEASE_S,
+        self, process: Process, wanted: str, place: str, *, create: bool, lease_s: float = LEASE_S
     ) -> None:
-        """Open its queue in a driver, and note what that says of it.
-
-        Raises:
-            ProcessFailed: it cannot be opened.
-        """
+        """Open its queue in a driver, where durability `wanted` is measured; note what that says.
+        ProcessFailed if it cannot be opened."""
+        durability = self.durability(wanted) or ""
         answer = process.ask(
             "open", place=place, durability=durability, create=create, lease_s=lease_s
         )
@@ -141,11 +98,7 @@ class Peer:
 
 @dataclass
 class Session:
-    """What the stages of a run share.
-
-    Args:
-        say: called before each step with what comes.
-    """
+    """What the stages of a run share; `say` is called before each step with what comes."""
 
     plan: Plan
     peers: Sequence[Peer]
@@ -161,27 +114,16 @@ class Session:
 
     def timed(self, durability: str) -> dict[str, Peer]:
         """By name, those whose verbs are timed at a durability."""
-        return {
-            each.name: each
-            for each in self.ready
-            if not each.queue.crash_only and each.durability(durability) is not None
-        }
+        fitting = [each for each in self.ready if each.durability(durability) is not None]
+        return {each.name: each for each in fitting if not each.queue.crash_only}
 
     def order(self, names: Sequence[str], rounds: int) -> list[list[str]]:
         """Every name once in each round, each round in a random order of its own."""
         return [self.chance.sample(names, len(names)) for _ in range(rounds)]
 
-    def with_plan(self, **changes: float) -> Session:
-        """The same with another plan."""
-        return replace(self, plan=replace(self.plan, **changes))  # type: ignore[arg-type]
-
     @contextmanager
     def place(self, peer: Peer) -> Iterator[str]:
-        """An empty place for its tasks; files are removed afterwards.
-
-        Raises:
-            CannotRun: its server is not to be had.
-        """
+        """An empty place for its tasks, removed afterwards; CannotRun if its server cannot."""
         if server := peer.queue.server:
             place = self.servers.place(server)
             try:
@@ -189,24 +131,20 @@ class Session:
             finally:
                 self.servers.leave(server, place)
             return
-        folder = Path(tempfile.mkdtemp(prefix=f"{peer.name}-", dir=self.folder))
-        try:
-            yield str(folder / "queue.db")
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with tempfile.TemporaryDirectory(
+            prefix=f"{peer.name}-", dir=self.folder, ignore_cleanup_errors=True
+        ) as folder:
+            yield str(Path(folder) / "queue.db")
 
 
-def choose(names: Sequence[str], known: Mapping[str, str] = QUEUES) -> dict[str, str]:
+def choose(names: Sequence[str]) -> dict[str, str]:
     """By name, where the queues are: of these names, the reference with them; of none, all.
-
-    Raises:
-        ValueError: there is no such queue; the message names those that there are.
-    """
+    ValueError, which names those that there are, if one is unknown."""
     for name in names:
-        if name not in known:
-            raise ValueError(f"there is no queue {name!r}: choose from {', '.join(known)}")
-    wanted = {REFERENCE, *names} if names else set(known)
-    return {name: place for name, place in known.items() if name in wanted}
+        if name not in QUEUES:
+            raise ValueError(f"there is no queue {name!r}: choose from {', '.join(QUEUES)}")
+    wanted = {REFERENCE, *(names or QUEUES)}
+    return {name: place for name, place in QUEUES.items() if name in wanted}
 
 
 def prepare_all(
@@ -217,9 +155,9 @@ def prepare_all(
     for name, place in chosen.items():
         say(f"installing {name}")
         peer = Peer(name, place, load(place))
+        found.append(peer)
         try:
             peer.launch = prepare(peer.queue, extra_path)
         except CannotRun as error:
             peer.reason = str(error)
-        found.append(peer)
     return found

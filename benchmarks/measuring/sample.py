@@ -1,9 +1,8 @@
 """Measuring one workload: in this process, or as what a process of the block method obeys.
 
-In this process: in an empty temporary folder; after a tenth as many calls, at most 50, whose
-times are thrown away (caches fill, code is compiled, connections open); garbage collected and
-frozen before, so that what the workload does is not charged for what others left, and collected
-as usual meanwhile, because a user's process does so too. The clock is time.perf_counter.
+In this process: in an empty temporary folder; after a tenth as many calls, at most 50, whose times
+are thrown away; garbage collected and frozen before, so that what the workload does is not charged
+for what others left, and collected as usual meanwhile, because a user's process does so too.
 
 Only the standard library is used here: this also runs in an older commit's environment.
 """
@@ -15,14 +14,13 @@ import math
 import shutil
 import tempfile
 from array import array
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring.process import pack
-from benchmarks.workloads import Lacks, Profile, Workload, all_workloads, base
+from benchmarks.workloads import Lacks, Profile, Sample, Workload, all_workloads, base
 
 WARM_UP_SHARE = 0.1
 MOST_WARM_UP_CALLS = 50
@@ -32,9 +30,8 @@ STRETCHES = 20
 class WorkloadActor:
     """One workload in a process of its own: what `Process` may ask for, in this order."""
 
-    def __init__(self) -> None:
-        self._workload: Workload | None = None
-        self._state: Any = None
+    _workload: Workload
+    _state: Any = None
 
     def prepare(
         self, workload: str, folder: str, profile: str, stock: str = "", contender: str = ""
@@ -46,68 +43,56 @@ class WorkloadActor:
             contender: a module of `benchmarks.contenders` whose queue does the work in place of the
                 package.
         """
-        self._workload = all_workloads()[workload]
+        chosen = self._workload = all_workloads()[workload]
         if contender:
-            if not self._workload.has_reference:
+            if not chosen.has_reference:
                 raise Lacks(f"{contender} has nothing for {workload}")
             base.opens = import_module(f"benchmarks.contenders.{contender}").OPENS
         if stock:
             if not Path(stock).exists():
                 Path(stock).mkdir()
-                self._workload.stock(Path(stock), Profile(profile))
+                chosen.stock(Path(stock), Profile(profile))
             shutil.copytree(stock, folder, dirs_exist_ok=True)
-        self._state = self._workload.prepare(Path(folder), Profile(profile))
+        self._state = chosen.prepare(Path(folder), Profile(profile))
         gc.collect()
         gc.freeze()
-        return self._workload.batch or self._workload.reference_batch
+        return chosen.batch or chosen.reference_batch
 
     def run(self, calls: int) -> dict[str, Any]:
         """Do so many calls: latencies_s (packed doubles), elapsed_s, operations, values."""
-        assert self._workload is not None, "prepare comes first"
         # Each batch begins with the same garbage, none; what it makes itself counts.
         gc.collect()
-        sample = self._workload.run(self._state, calls)
-        return {
-            "latencies_s": pack(array("d", sample.latencies_s)),
-            "elapsed_s": sample.elapsed_s,
-            "operations": sample.operations,
-            "values": dict(sample.values),
-        }
+        sample = vars(self._workload.run(self._state, calls))
+        return {**sample, "latencies_s": pack(array("d", sample["latencies_s"]))}
 
     def check(self) -> None:
         """Make sure that the work was done right."""
-        assert self._workload is not None, "prepare comes first"
         self._workload.check(self._state)
 
     def close(self) -> None:
         """Let go of what `prepare` opened."""
-        if self._workload is not None and self._state is not None:
+        if self._state is not None:
             self._workload.close(self._state)
 
 
 def measure(
-    workload: Any,
-    profile: Any,
+    workload: Workload,
+    profile: Profile,
     *,
     calls: int | None = None,
     progress: Callable[[int, int], None] = lambda _done, _calls: None,
-) -> Any:
+) -> Sample:
     """Measure a workload in a folder of its own, check its work, and clear up.
 
     Args:
-        workload: a `benchmarks.workloads.base.Workload`.
-        profile: decides how large it is.
-        calls: how many calls; None for as many as the profile has.
-        progress: told how many calls of how many are done.
-
-    Returns:
-        Its Sample.
+        calls: how many; None for as many as the profile has.
+        progress: called with how many calls of how many are done.
 
     Raises:
         NotImplementedError: the measured package lacks what the workload needs.
         AssertionError: the work was not done right.
     """
-    wanted: int = workload.calls[profile] if calls is None else calls
+    wanted = workload.calls[profile] if calls is None else calls
     # A workload without batches goes in one stretch: to cut it would change what it measures.
     stretch = max(wanted // STRETCHES, workload.batch) if workload.batch else wanted
     # On Windows a file that a virus scanner still has open must not end the measuring.
@@ -115,15 +100,16 @@ def measure(
         state = workload.prepare(Path(folder), profile)
         try:
             workload.run(state, warm_up_calls(wanted))
-            with settled_garbage():
-                sample = workload.run(state, min(stretch, wanted))
-                progress(min(stretch, wanted), wanted)
-                for first in range(stretch, wanted, stretch):
-                    count = min(stretch, wanted - first)
-                    sample.add(workload.run(state, count))
-                    progress(first + count, wanted)
+            gc.collect()
+            gc.freeze()  # leave alone what is there, so that collections in between are short
+            sample = Sample()
+            for first in range(0, wanted, stretch):
+                count = min(stretch, wanted - first)
+                sample.add(workload.run(state, count))
+                progress(first + count, wanted)
             workload.check(state)
         finally:
+            gc.unfreeze()
             workload.close(state)
     return sample
 
@@ -131,14 +117,3 @@ def measure(
 def warm_up_calls(calls: int) -> int:
     """How many calls come before so many that are timed."""
     return min(max(1, math.ceil(calls * WARM_UP_SHARE)), MOST_WARM_UP_CALLS)
-
-
-@contextmanager
-def settled_garbage() -> Iterator[None]:
-    """Collect garbage, and leave alone what is there, so that collections in between are short."""
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()

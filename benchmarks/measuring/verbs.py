@@ -1,9 +1,10 @@
-"""One process: every verb of every queue timed, at several depths, interleaved."""
+"""Queues timed, interleaved: every verb by one process, at several depths; then several processes
+that claim and complete tasks of one queue as fast as they can."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import chain
@@ -12,7 +13,7 @@ from typing import Any
 
 from benchmarks.common.statistics import quantile
 from benchmarks.contenders.base import BATCH
-from benchmarks.contenders.environments import CannotRun
+from benchmarks.contenders.environments import CannotRun, gist_of
 from benchmarks.contenders.registry import REFERENCE
 from benchmarks.measuring.process import Process, ProcessFailed, unpack
 from benchmarks.measuring.queues import Peer, Session
@@ -24,6 +25,9 @@ FEWEST_FOR_P99 = 368
 _FEWEST_CALLS = 5
 _SETTLE_S = 300.0
 _FEWEST_ROUNDS = 3
+_HEAD_START_S = 0.05
+_FEWEST_FILLED = 2_000
+_USUAL_RATE = 20_000.0
 
 Round = Mapping[str, Sequence[int]]
 """By verb, the latencies of its calls in nanoseconds; of "batch", what each batch took for each of
@@ -32,48 +36,37 @@ its tasks."""
 
 @dataclass
 class Entry:
-    """A queue at one depth.
-
-    Args:
-        calls, batches: of a round.
-        rounds: by number.
-        note: why it has fewer figures than others.
-    """
+    """A queue at one depth."""
 
     peer: Peer
-    durability: str
     process: Process | None = None
-    filled: int = 0
-    calls: int = _FEWEST_CALLS
-    batches: int = 1
+    calls: int = _FEWEST_CALLS  # of each verb in a round
+    batches: int = 1  # of a round
     next_task: int = 0
     spent_s: float = 0.0
-    rounds: dict[int, Round] = field(default_factory=dict)
-    note: str = ""
+    rounds: dict[int, Round] = field(default_factory=dict)  # by number
+    note: str = ""  # why it has fewer figures than others
 
     def measure(self) -> Round:
         """One round."""
-        assert self.process is not None
         queue, verbs = self.peer.queue, {}
         if not queue.lifecycle_only:
-            answer = self.process.ask("verbs", first=self._take(self.calls), calls=self.calls)
-            timed = ("put", "claim", "complete") if queue.completes else ("put", "claim")
+            answer = self._ask("verbs", self.calls)
+            timed = VERBS[: 3 if queue.completes else 2]
             verbs = {verb: unpack(answer[verb], "q") for verb in timed}
-        answer = self.process.ask("lifecycles", first=self._take(self.calls), calls=self.calls)
-        return {**verbs, "lifecycle": unpack(answer, "q")}
+        return {**verbs, "lifecycle": unpack(self._ask("lifecycles", self.calls), "q")}
 
     def measure_batches(self) -> Sequence[int]:
         """What each task of some batches took; [] where the queue has nothing for many tasks."""
-        assert self.process is not None
         if not self.peer.queue.many:
             return []
-        first = self._take(self.batches * BATCH)
-        answer = self.process.ask("batches", first=first, calls=self.batches, size=BATCH)
-        return unpack(answer, "q")
+        return unpack(self._ask("batches", self.batches, size=BATCH), "q")
 
-    def _take(self, tasks: int) -> int:
-        self.next_task += tasks
-        return self.next_task - tasks
+    def _ask(self, verb: str, calls: int, **order: int) -> Any:
+        assert self.process is not None
+        first = self.next_task
+        self.next_task += calls * order.get("size", 1)
+        return self.process.ask(verb, first=first, calls=calls, **order)
 
 
 def measure_verbs(
@@ -81,12 +74,27 @@ def measure_verbs(
 ) -> None:
     """Add a row for every queue at this durability and depth; what an interrupt left, too."""
     entries: dict[str, Entry] = {}
+
+    def add_rows() -> None:
+        reference = entries[REFERENCE].rounds if REFERENCE in entries else {}
+        for name, each in entries.items():
+            own = list(each.rounds.values())
+            rows.append({
+                "queue": name, "durability": durability, "depth": depth, "rounds": len(own),
+                "calls": sum(len(found["lifecycle"]) for found in own),
+                "figures": verb_figures(own), "ratios": ratios(each.rounds, reference),
+                "note": each.note,
+            })  # fmt: skip
+
     with ExitStack() as stack:
-        stack.callback(lambda: rows.extend(_rows(entries, durability, depth)))
+        stack.callback(add_rows)
         for name, peer in session.timed(durability).items():
             session.say(f"filling {name} with {depth:,} ({durability})")
-            entries[name] = Entry(peer, peer.durability(durability) or "")
-            _fill(session, stack, entries[name], depth)
+            entries[name] = Entry(peer)
+            try:
+                _fill(session, stack, entries[name], durability, depth)
+            except (CannotRun, ProcessFailed) as error:
+                entries[name].note, entries[name].process = gist_of(str(error)), None
         names = [name for name, each in entries.items() if each.process is not None]
         for number, order in enumerate(session.order(names, session.plan.rounds)):
             for name in order:
@@ -94,30 +102,26 @@ def measure_verbs(
                 _measure_round(session, entries[name], number)
 
 
-def _fill(session: Session, stack: ExitStack, entry: Entry, depth: int) -> None:
+def _fill(session: Session, stack: ExitStack, entry: Entry, durability: str, depth: int) -> None:
     """Open and fill its queue, and see how many calls fit a round."""
     plan, peer = session.plan, entry.peer
-    try:
-        place = stack.enter_context(session.place(peer))
-        process = stack.enter_context(peer.start())
-        peer.open(process, entry.durability, place, create=True)
-        patience_s = plan.fill_budget_s + _SETTLE_S
-        filled = process.ask("fill", patience_s, first=0, count=depth, budget_s=plan.fill_budget_s)
-        entry.filled = entry.next_task = filled
-        if filled < depth:
-            entry.note = f"not filled within {plan.fill_budget_s:.0f} s: {filled:,} only"
-            return
-        entry.process = process
-        began = time.monotonic()
-        entry.measure()
-        took_s = (time.monotonic() - began) / entry.calls
-        entry.calls = max(_FEWEST_CALLS, min(plan.calls, int(plan.round_s / took_s)))
-        began = time.monotonic()
-        entry.measure_batches()
-        took_s = time.monotonic() - began
-        entry.batches = max(1, min(plan.batches, int(plan.batch_round_s / took_s)))
-    except (CannotRun, ProcessFailed) as error:
-        entry.note, entry.process = short(error), None
+    place = stack.enter_context(session.place(peer))
+    process = stack.enter_context(peer.start())
+    peer.open(process, durability, place, create=True)
+    budget_s = plan.fill_budget_s
+    filled = process.ask("fill", budget_s + _SETTLE_S, first=0, count=depth, budget_s=budget_s)
+    if filled < depth:
+        entry.note = f"not filled within {budget_s:.0f} s: {filled:,} only"
+        return
+    entry.process, entry.next_task = process, filled
+    began = time.monotonic()
+    entry.measure()
+    took_s = (time.monotonic() - began) / entry.calls
+    entry.calls = max(_FEWEST_CALLS, min(plan.calls, int(plan.round_s / took_s)))
+    began = time.monotonic()
+    entry.measure_batches()
+    took_s = time.monotonic() - began
+    entry.batches = max(1, min(plan.batches, int(plan.batch_round_s / took_s)))
 
 
 def _measure_round(session: Session, entry: Entry, number: int) -> None:
@@ -134,34 +138,13 @@ def _measure_round(session: Session, entry: Entry, number: int) -> None:
         single: Sequence[int] = [] if entry.peer.queue.lifecycle_only else verbs["lifecycle"]
         entry.rounds[number] = {**verbs, "batch": entry.measure_batches() or single}
     except ProcessFailed as error:
-        entry.note, entry.process = short(error), None
+        entry.note, entry.process = gist_of(str(error)), None
     entry.spent_s += time.monotonic() - began
-
-
-def _rows(entries: dict[str, Entry], durability: str, depth: int) -> Iterator[dict[str, Any]]:
-    reference = entries[REFERENCE].rounds if REFERENCE in entries else {}
-    for name, each in entries.items():
-        own = list(each.rounds.values())
-        yield {
-            "queue": name,
-            "durability": durability,
-            "depth": depth,
-            "rounds": len(own),
-            "calls": sum(len(found["lifecycle"]) for found in own),
-            "figures": verb_figures(own),
-            "ratios": ratios(each.rounds, reference),
-            "note": each.note,
-        }
 
 
 def percentile_us(latencies: Sequence[int], share: float) -> float:
     """A percentile in microseconds."""
     return quantile(sorted(latencies), share) / 1e3
-
-
-def rate_per_s(latencies: Sequence[int]) -> float:
-    """Calls a second, one after the other."""
-    return len(latencies) / (sum(latencies) / 1e9)
 
 
 def verb_figures(rounds: Sequence[Round]) -> dict[str, float]:
@@ -177,16 +160,13 @@ def verb_figures(rounds: Sequence[Round]) -> dict[str, float]:
         if len(calls) >= FEWEST_FOR_P99:
             figures[f"{verb}_p99_us"] = percentile_us(calls, 0.99)
         if verb in _RATES:
-            figures[_RATES[verb]] = median(rate_per_s(each) for each in own)
+            figures[_RATES[verb]] = median(len(each) / (sum(each) / 1e9) for each in own)
     return figures
 
 
 def ratios(own: Mapping[int, Round], reference: Mapping[int, Round]) -> dict[str, float]:
     """Medians of the ratio to the reference of the same round, of latencies and rates.
-
-    Args:
-        own, reference: rounds by number.
-    """
+    `own` and `reference` are rounds by number."""
     found: dict[str, list[float]] = {}
     for number in own.keys() & reference.keys():
         mine, bare = (verb_figures([each[number]]) for each in (own, reference))
@@ -196,8 +176,91 @@ def ratios(own: Mapping[int, Round], reference: Mapping[int, Round]) -> dict[str
     return {name: median(each) for name, each in sorted(found.items())}
 
 
-def short(error: Exception) -> str:
-    """Why there are no figures, fit for a row: the last line of what it said."""
-    from benchmarks.contenders.environments import gist_of
+Contest = Sequence[Mapping[str, Any]]
+"""What each process of a round says: latencies of its tasks, claimed and completed; which tasks;
+elapsed_s; errors (calls that ended with one) and the last error."""
 
-    return gist_of(str(error))
+
+def measure_contention(
+    session: Session, durability: str, rates: dict[str, float], rows: list[dict[str, Any]]
+) -> None:
+    """Add a row for every queue and number of processes.
+
+    `rates` are tasks a second of one process, where they are known: so much is queued that no
+    queue should become empty.
+    """
+    plan, peers = session.plan, session.timed(durability)
+    contests: dict[tuple[str, int], list[Contest]] = {}
+    notes: dict[tuple[str, int], str] = {}
+
+    def add_rows() -> None:
+        for (name, processes), own in contests.items():
+            errors = [each["error"] for each in chain(*own) if each["error"]]
+            rows.append({
+                "queue": name, "durability": durability, "processes": processes,
+                "rounds": len(own), "figures": contention_figures(own) if own else {},
+                "note": notes.get((name, processes)) or "".join(errors[:1]),
+            })  # fmt: skip
+
+    with ExitStack() as stack:
+        stack.callback(add_rows)
+        drivers = {
+            name: [stack.enter_context(each.start()) for _ in range(max(plan.processes))]
+            for name, each in peers.items()
+        }
+        for processes in plan.processes:
+            for name in chain(*session.order(list(peers), plan.contention_rounds)):
+                session.say(f"{name}, {processes} processes ({durability})")
+                key = (name, processes)
+                own = contests.setdefault(key, [])
+                if key in notes:
+                    continue
+                filled = max(_FEWEST_FILLED, int(3 * rates.get(name, _USUAL_RATE) * plan.work_s))
+                try:
+                    working = drivers[name][:processes]
+                    own.append(_contest(session, peers[name], durability, working, filled))
+                except (CannotRun, ProcessFailed) as error:
+                    notes[key] = gist_of(str(error))
+
+
+def _contest(
+    session: Session, peer: Peer, durability: str, drivers: list[Process], filled: int
+) -> Contest:
+    plan = session.plan
+    with session.place(peer) as place:
+        for number, driver in enumerate(drivers):
+            peer.open(driver, durability, place, create=number == 0)
+        tasks = min(plan.most_filled, filled)
+        drivers[0].ask("fill", first=0, count=tasks, budget_s=plan.fill_budget_s)
+        start_at = time.time() + _HEAD_START_S * len(drivers)
+        for driver in drivers:
+            driver.tell("work_until", start_at=start_at, seconds=plan.work_s)
+        answers = [driver.answer() for driver in drivers]
+        for driver in drivers:
+            driver.ask("close")
+    packed = ("latencies", "tasks")
+    return [{**each, **{name: unpack(each[name], "q") for name in packed}} for each in answers]
+
+
+def contention_figures(contests: Sequence[Contest]) -> dict[str, float]:
+    """Medians over rounds of rate and fairness; tails and faults of all rounds together."""
+    calls = [*chain(*(own["latencies"] for each in contests for own in each))]
+    tasks = [[*chain(*(own["tasks"] for own in each))] for each in contests]
+    elapsed_s = [max(own["elapsed_s"] for own in each) for each in contests]
+    figures = {
+        "tasks_per_s": median(len(done) / took_s for done, took_s in zip(tasks, elapsed_s)),
+        "slowest_ms": max(calls, default=0) / 1e6,
+        "jain": median(jain([len(own["latencies"]) for own in each]) for each in contests),
+        "done_twice": sum(len(done) - len(set(done)) for done in tasks),
+        "errors": sum(own["errors"] for each in contests for own in each),
+    }
+    for name, share, fewest in (("p50_ms", 0.5, 1), ("p99_ms", 0.99, FEWEST_FOR_P99)):
+        if len(calls) >= fewest:
+            figures[name] = percentile_us(calls, share) / 1e3
+    return figures
+
+
+def jain(counts: Sequence[float]) -> float:
+    """Jain's fairness index: 1 where all got the same, 1/n where one got all."""
+    squares = sum(count * count for count in counts)
+    return sum(counts) ** 2 / (len(counts) * squares) if squares else 0.0

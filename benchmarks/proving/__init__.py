@@ -1,1 +1,1 @@
-"""The gate and the history measured on themselves."""
+"""Measurements of the gate and of the history themselves."""

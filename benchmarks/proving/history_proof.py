@@ -1,8 +1,9 @@
-"""The history measured on itself: what it finds of a planted step, and what it finds where none is.
+"""Measures the history itself: how often it finds a planted step, or a step where there is none.
 
-Out of a pool of records of one package, with a plant and without, histories are drawn: the pool, in
-the order in which it was measured, is cut into blocks of neighbours, and blocks are drawn without
-replacement, so that what makes neighbours alike (a phase of load) stays (the block bootstrap;
+From a pool of records of one package, with a plant and without, histories are drawn: the pool, in
+the order in which it was measured, is cut into blocks of neighbours, and blocks are drawn
+without replacement, so that correlation between neighbours (a phase of load) is preserved (the
+block bootstrap;
 Künsch 1989, "The jackknife and the bootstrap for general stationary observations"). A history with
 a step has records without the plant, then with it.
 
@@ -14,35 +15,36 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib import import_module
-from itertools import pairwise
+from itertools import chain, pairwise
 from statistics import fmean, median, stdev
 from typing import Any, NamedTuple
 
 from benchmarks.common.statistics import chi_square_interval, clopper_pearson
-from benchmarks.judging.change_points import change_points, points_of
-from benchmarks.records.series import Kind
+from benchmarks.judging.change_points import change_points
+from benchmarks.proving.proof import table
+from benchmarks.records.packages import Package
+from benchmarks.records.series import Kind, Point
 
 HISTORIES, LENGTH, BLOCK = 40, 30, 5
 STEP_BETWEEN = (10, 20)
-"""A step begins at one of these places of a history: both sides are long enough to be a level."""
+"""A step begins at one of these positions in a history: both sides are long enough to be a
+level."""
 WITHIN = 1
-"""A step counts as found where a change point is at most so many records away from it."""
+"""A step counts as found where a change point is at most this many records away from it."""
 ONE_PACKAGE = 40
-"""So many records of one package, in the order they were measured: "commits" without a change."""
+"""This many records of one package, in the order they were measured: "commits" without a change."""
 SERIES = ("latency_p50_ms", "latency_p95_ms", "service_time_ms", "throughput_per_s")
 COUNTED = "instructions"
 KINDS = ("time", COUNTED)
 FOUND_OF_40 = 38
-"""Steps that have to be found, of 40 histories, by the median time and by instructions."""
+"""Steps that must be found, out of 40 histories, by the median time and by instructions."""
 EXACT_STEP = 1.10
-"""The planted times are also scaled to just this step: the plant itself costs a little more."""
+"""The planted times are also scaled to exactly this step: the plant itself costs a little more."""
 LIMITS = {"latency_p50_ms": 0.01, "latency_p95_ms": 0.025, COUNTED: 0.002}
 """The largest spread, one standard deviation, that the history may have."""
-_ASV_THRESHOLD = {COUNTED: 0.01}
-_ASV_RATIO_THRESHOLD = 0.05
 _CONFIDENCE = 0.95
 
 Record = Mapping[str, Any]
@@ -53,24 +55,30 @@ ADDED = "ours, 10 % added"
 
 
 class Value(NamedTuple):
-    """A record's ratio with its interval, and the absolute figure beside it."""
+    """A record's ratio with its interval, and the absolute figure that belongs to it."""
 
     ratio: float
     low: float
     high: float
     absolute: float
 
+    def times(self, factor: float) -> Value:
+        """The record with all values multiplied."""
+        return Value(*(factor * figure for figure in self))
 
+
+Stepped = tuple[list[Value], int]
+"""A history, and the index of the first record after its step."""
 Detect = Callable[[Sequence[Value]], list[int]]
-"""The places at which a series has a change point; asv finds those for the worse alone."""
+"""The indices at which a series has a change point; asv finds only those for the worse."""
 
 
 def proof(records: Sequence[Record], seed: int = 20) -> dict[str, Any]:
-    """What the pool proves, as JSON.
+    """The result of the proof on the pool, as JSON.
 
     Args:
         records: lines of the pool, in the order in which they were measured.
-        seed: of the drawing.
+        seed: for the drawing.
 
     Returns:
         {"records": numbers of each kind, "spread": {series: {sigma, low, high, limit, ratio_mean}},
@@ -80,22 +88,17 @@ def proof(records: Sequence[Record], seed: int = 20) -> dict[str, Any]:
         false_alarms, flat_histories, flat_alarms, flat_low, flat_high}], "sizes", "confidence"}.
     """
     chance = random.Random(seed)
-    steps = []
+    spread, one_package = {}, {}
+    steps: list[dict[str, Any]] = []
     for series in (*SERIES, COUNTED):
-        real, planted = (_values(records, series, is_planted) for is_planted in (False, True))
-        if len(real) < LENGTH or len(planted) < STEP_BETWEEN[1]:
-            continue
-        drawn = [_history(real, planted, chance) for _ in range(HISTORIES)]
-        flat = [_drawn(real, LENGTH, chance) for _ in range(HISTORIES)]
-        for by, detect in _detectors(series).items():
-            steps.append(_judged(series, by, detect, drawn, flat))
-        if series != COUNTED:
-            planted = _scaled(planted, real, inverted=series.endswith("_per_s"))
-            drawn = [_history(real, planted, chance) for _ in range(HISTORIES)]
-            steps.append(_judged(series, SCALED, _ours(series), drawn, flat))
-            factor = 1 / EXACT_STEP if series.endswith("_per_s") else EXACT_STEP
-            drawn = [_stepped(each, factor, chance) for each in flat]
-            steps.append(_judged(series, ADDED, _ours(series), drawn, flat))
+        real, planted = _values(records, series, False), _values(records, series, True)
+        if len(real) > 1:
+            spread[series] = _spread(series, real, planted)
+        if len(real) >= ONE_PACKAGE:
+            one_package[series] = len(_ours(series, real[:ONE_PACKAGE]))
+        if len(real) >= LENGTH and len(planted) >= STEP_BETWEEN[1]:
+            steps += _steps(series, real, planted, chance)
+    loads = [each["load_1m"] for each in records if "load_1m" in each]
     found = {
         "records": {
             f"{kind}{', planted' if planted else ''}": sum(
@@ -105,18 +108,10 @@ def proof(records: Sequence[Record], seed: int = 20) -> dict[str, Any]:
             for planted in (False, True)
         },
         "loads": sorted({each["load"] for each in records if each["kind"] == "time"}),
-        "load_1m": _range([each["load_1m"] for each in records if "load_1m" in each]),
+        "load_1m": [min(loads), median(loads), max(loads)] if loads else [],
         "packages": sorted({each["package"] for each in records}),
-        "spread": {
-            series: _spread(series, _values(records, series, False), _values(records, series, True))
-            for series in (*SERIES, COUNTED)
-            if len(_values(records, series, False)) > 1
-        },
-        "one_package": {
-            series: len(_ours(series)(first))
-            for series in (*SERIES, COUNTED)
-            if len(first := _values(records, series, False)[:ONE_PACKAGE]) == ONE_PACKAGE
-        },
+        "spread": spread,
+        "one_package": one_package,
         "steps": steps,
         "sizes": {"histories": HISTORIES, "length": LENGTH, "block": BLOCK, "within": WITHIN},
         "confidence": _CONFIDENCE,
@@ -125,8 +120,8 @@ def proof(records: Sequence[Record], seed: int = 20) -> dict[str, Any]:
 
 
 def claims(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What the history is to keep to: {what, found, holds}; what has no records yet is left out."""
-    told = [
+    """The claims of the history: {what, found, holds}; those without records yet are left out."""
+    judged = [
         (f"spread of {series} at most {100 * row['limit']:.1f} %", f"{100 * row['sigma']:.2f} %",
          row["sigma"] <= row["limit"])
         for series, row in found["spread"].items() if row["limit"]
@@ -141,93 +136,74 @@ def claims(found: Mapping[str, Any]) -> list[dict[str, Any]]:
         for row in found["steps"]
         if (row["series"], row["by"]) in ((SERIES[0], SCALED), (COUNTED, "ours"))
     ]  # fmt: skip
-    return [dict(zip(("what", "found", "holds"), each)) for each in told]
-
-
-def _range(values: Sequence[float]) -> list[float]:
-    return [min(values), median(values), max(values)] if values else []
-
-
-def _scaled(planted: Sequence[Value], real: Sequence[Value], inverted: bool) -> list[Value]:
-    """The planted values with their spread as it is, and their mean moved to `EXACT_STEP`."""
-    means = [fmean(math.log(each.ratio) for each in values) for values in (planted, real)]
-    factor = math.exp(means[1] - means[0]) * (1 / EXACT_STEP if inverted else EXACT_STEP)
-    return [Value(*(factor * figure for figure in each)) for each in planted]
-
-
-def _stepped(
-    flat: Sequence[Value], factor: float, chance: random.Random
-) -> tuple[list[Value], int]:
-    place = chance.randint(*STEP_BETWEEN)
-    later = [Value(*(factor * figure for figure in each)) for each in flat[place:]]
-    return [*flat[:place], *later], place
+    return [dict(zip(("what", "found", "holds"), each)) for each in judged]
 
 
 def _values(records: Sequence[Record], series: str, planted: bool) -> list[Value]:
-    """The figures of a series' records, in order; a count is its own absolute."""
-    kind = COUNTED if series == COUNTED else "time"
-    own = [each for each in records if each["kind"] == kind and each["planted"] is planted]
+    """The figures of a series' records, in order; for a count, both are the count."""
+    own = [each for each in records if each["planted"] is planted]
     if series == COUNTED:
-        counts = [float(each[COUNTED]) for each in own]
+        counts = [float(each[COUNTED]) for each in own if each["kind"] == COUNTED]
         return [Value(each, each, each, each) for each in counts]
-    found = [each["metrics"][series] for each in own if series in each["metrics"]]
-    found_ratios = [(each["ratio"], each["value"]) for each in found]
-    return [Value(ratio[0], ratio[1], ratio[2], value) for ratio, value in found_ratios]
+    metrics = [each["metrics"].get(series) for each in own if each["kind"] == "time"]
+    return [Value._make((*each["ratio"], each["value"])) for each in metrics if each]
 
 
-def _history(
-    real: Sequence[Any], planted: Sequence[Any], chance: random.Random
-) -> tuple[list[Any], int]:
-    """A history with a step, and the place of the first record with the plant."""
-    place = chance.randint(*STEP_BETWEEN)
-    return [*_drawn(real, place, chance), *_drawn(planted, LENGTH - place, chance)], place
+def _steps(
+    series: str, real: Sequence[Value], planted: Sequence[Value], chance: random.Random
+) -> Iterator[dict[str, Any]]:
+    """What each detection finds in histories with a step, and in flat ones."""
+
+    def drawn(pool: Sequence[Value], count: int) -> list[Value]:
+        """Blocks of neighbours, without replacement, cut to that many records."""
+        blocks = [pool[first : first + BLOCK] for first in range(0, len(pool), BLOCK)]
+        chance.shuffle(blocks)
+        return list(chain.from_iterable(blocks))[:count]
+
+    def stepped(later: Sequence[Value]) -> Stepped:
+        place = chance.randint(*STEP_BETWEEN)
+        return [*drawn(real, place), *drawn(later, LENGTH - place)], place
+
+    histories = [stepped(planted) for _ in range(HISTORIES)]
+    flat = [drawn(real, LENGTH) for _ in range(HISTORIES)]
+    ours = partial(_ours, series)
+    yield _judged(series, "ours", ours, histories, flat)
+    for field in ("ratio",) if series == COUNTED else ("ratio", "absolute"):
+        yield _judged(series, f"asv, {field}", partial(_asv, series, field), histories, flat)
+    if series == COUNTED:
+        return
+    factor = 1 / EXACT_STEP if series.endswith("_per_s") else EXACT_STEP
+    means = [fmean(math.log(each.ratio) for each in values) for values in (planted, real)]
+    scale = math.exp(means[1] - means[0]) * factor
+    scaled = [each.times(scale) for each in planted]
+    yield _judged(series, SCALED, ours, [stepped(scaled) for _ in range(HISTORIES)], flat)
+    places = [chance.randint(*STEP_BETWEEN) for _ in flat]
+    histories = [
+        ([*each[:place], *(value.times(factor) for value in each[place:])], place)
+        for each, place in zip(flat, places)
+    ]
+    yield _judged(series, ADDED, ours, histories, flat)
 
 
-def _drawn(pool: Sequence[Any], count: int, chance: random.Random) -> list[Any]:
-    """Blocks of neighbours, without replacement, cut to so many records."""
-    blocks = [pool[first : first + BLOCK] for first in range(0, len(pool), BLOCK)]
-    chance.shuffle(blocks)
-    return [each for block in blocks for each in block][:count]
-
-
-def _ours(series: str) -> Detect:
+def _ours(series: str, values: Sequence[Value]) -> list[int]:
     kind: Kind = "instructions" if series == COUNTED else "time"
-
-    def detect(values: Sequence[Value]) -> list[int]:
-        points = [
-            replace(point, low=value.low, high=value.high)
-            for point, value in zip(points_of([each.ratio for each in values]), values)
-        ]
-        return [each.index for each in change_points(points, kind)]
-
-    return detect
+    package = Package("", "", "", "")
+    points = [Point(package, place, *value[:3]) for place, value in enumerate(values)]
+    return [each.index for each in change_points(points, kind)]
 
 
-def _asv(series: str, field: str) -> Detect:
+def _asv(series: str, field: str, values: Sequence[Value]) -> list[int]:
     """asv finds steps upward only: a rate is given to it inverted."""
-    threshold = _ASV_THRESHOLD.get(series, _ASV_RATIO_THRESHOLD)
-
-    def detect(values: Sequence[Value]) -> list[int]:
-        asv: Any = import_module("asv.step_detect")
-        figures = [getattr(each, field) for each in values]
-        given = [1 / each if series.endswith("_per_s") else each for each in figures]
-        found = asv.detect_regressions(asv.detect_steps(given), threshold)
-        return [after for _, after, _, _ in found[2]] if found[2] else []
-
-    return detect
-
-
-def _detectors(series: str) -> dict[str, Detect]:
-    found = {"ours": _ours(series), "asv, ratio": _asv(series, "ratio")}
-    return found if series == COUNTED else {**found, "asv, absolute": _asv(series, "absolute")}
+    asv: Any = import_module("asv.step_detect")
+    figures = [getattr(each, field) for each in values]
+    given = [1 / each if series.endswith("_per_s") else each for each in figures]
+    threshold = 0.01 if series == COUNTED else 0.05
+    found = asv.detect_regressions(asv.detect_steps(given), threshold)
+    return [after for _, after, _, _ in found[2] or ()]
 
 
 def _judged(
-    series: str,
-    by: str,
-    detect: Detect,
-    drawn: Sequence[tuple[list[Any], int]],
-    flat: Sequence[list[Any]],
+    series: str, by: str, detect: Detect, drawn: Sequence[Stepped], flat: Sequence[list[Value]]
 ) -> dict[str, Any]:
     found = false_alarms = 0
     sizes = []
@@ -250,61 +226,58 @@ def _judged(
 
 
 def _spread(series: str, values: Sequence[Value], planted: Sequence[Value]) -> dict[str, Any]:
-    """The standard deviation of the log-ratio, with its interval (chi-square), that of the
-    absolute times, and that with the plant, which has a spread of its own."""
+    """Standard deviations: of the log-ratio, with its interval (chi-square), of the absolute times,
+    and of the log-ratio with the plant, whose spread differs."""
     logs = [math.log(each.ratio) for each in values]
-    sigma = stdev(logs)
+    mean, sigma = fmean(logs), stdev(logs)
     low, high = chi_square_interval(sigma, len(logs), _CONFIDENCE)
+    total = math.fsum((each - mean) ** 2 for each in logs)
+    pairs = math.fsum((a - mean) * (b - mean) for a, b in pairwise(logs))
     return {
         "sigma": sigma, "low": low, "high": high, "limit": LIMITS.get(series),
-        "mean": math.exp(fmean(logs)),
+        "mean": math.exp(mean),
         "absolute_sigma": stdev(math.log(each.absolute) for each in values),
         "planted_sigma": stdev(math.log(each.ratio) for each in planted) if planted[1:] else None,
-        "autocorrelation": _autocorrelation(logs),
+        "autocorrelation": pairs / total if total else 0.0,
     }  # fmt: skip
-
-
-def _autocorrelation(values: Sequence[float]) -> float:
-    """Of neighbours."""
-    middle = fmean(values)
-    total = math.fsum((each - middle) ** 2 for each in values)
-    pairs = math.fsum((a - middle) * (b - middle) for a, b in pairwise(values))
-    return pairs / total if total else 0.0
 
 
 def markdown(found: Mapping[str, Any], command: str) -> str:
     """The proof as Markdown."""
-    lines = ["| claim | measured | |", "|---|--:|---|"]
-    for each in found["claims"]:
-        verdict = "holds" if each["holds"] else "**missed**"
-        lines.append(f"| {each['what']} | {each['found']} | {verdict} |")
-    alarms = f"change points in {ONE_PACKAGE} records"
-    lines += [
-        "",
-        f"| series | one sigma | limit | with the plant | absolute times | {alarms} |",
-        "|---|--:|--:|--:|--:|--:|",
+
+    def percent(share: float | None, digits: int = 2) -> str:
+        return f"{100 * share:.{digits}f} %" if share is not None else ""
+
+    claimed = [
+        (each["what"], each["found"], "holds" if each["holds"] else "**missed**")
+        for each in found["claims"]
     ]
-    for series, row in found["spread"].items():
-        limit = f"{100 * row['limit']:.1f} %" if row["limit"] else ""
-        planted = f"{100 * row['planted_sigma']:.2f} %" if row["planted_sigma"] else ""
-        lines.append(
-            f"| {series} | {100 * row['sigma']:.2f} % ({100 * row['low']:.2f} to "
-            f"{100 * row['high']:.2f} %) | {limit} | {planted} "
-            f"| {100 * row['absolute_sigma']:.1f} % | {found['one_package'].get(series, '')} |"
+    spread = [
+        (
+            series, f"{percent(row['sigma'])} ({100 * row['low']:.2f} to {percent(row['high'])})",
+            percent(row["limit"], 1), percent(row["planted_sigma"]),
+            percent(row["absolute_sigma"], 1), found["one_package"].get(series, ""),
         )
-    lines += [
-        "",
-        "| series | by | step | found | 95 % interval | other alarms | alarms without a step |",
-        "|---|---|--:|--:|--:|--:|--:|",
-    ]
-    for row in found["steps"]:
-        lines.append(
-            f"| {row['series']} | {row['by']} | {100 * row['step']:+.1f} % | {row['found']} of "
-            f"{row['histories']} | {100 * row['found_low']:.0f} to {100 * row['found_high']:.0f} % "
-            f"| {row['false_alarms']} | {row['flat_alarms']} of {row['flat_histories']} |"
+        for series, row in found["spread"].items()
+    ]  # fmt: skip
+    steps = [
+        (
+            row["series"], row["by"], f"{100 * row['step']:+.1f} %",
+            f"{row['found']} of {row['histories']}",
+            f"{100 * row['found_low']:.0f} to {100 * row['found_high']:.0f} %",
+            row["false_alarms"], f"{row['flat_alarms']} of {row['flat_histories']}",
         )
+        for row in found["steps"]
+    ]  # fmt: skip
     numbers = ", ".join(f"{count} {kind}" for kind, count in found["records"].items())
-    lines += ["", f"From {numbers}. Made by `{command}`."]
+    lines = [
+        *table("---|--:|---", ("claim", "measured", ""), *claimed), "",
+        *table("---|--:|--:|--:|--:|--:", ("series", "one sigma", "limit", "with the plant",
+            "absolute times", f"change points in {ONE_PACKAGE} records"), *spread), "",
+        *table("---|---|--:|--:|--:|--:|--:", ("series", "by", "step", "found", "95 % interval",
+            "other alarms", "alarms without a step"), *steps), "",
+        f"From {numbers}. Made by `{command}`.",
+    ]  # fmt: skip
     if found["load_1m"]:
         low, middle, high = found["load_1m"]
         lines.append(f"The load average meanwhile: {low} to {high}, in the median {middle:.3g}.")

@@ -1,16 +1,15 @@
-"""The same question put to asv and to pytest-benchmark, as their manuals say to ask it."""
+"""The same comparison by asv and pytest-benchmark, used as their manuals describe."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from subprocess import CompletedProcess, run
 from time import perf_counter
-from typing import Any
 
 from benchmarks.common.exits import InfrastructureError
 from benchmarks.common.git import run_git
@@ -79,7 +78,7 @@ def test_calls(benchmark, tmp_path):
 
 
 class AsvContinuous:
-    """`asv continuous -f 1.1 BASE HEAD` in a repository made for the purpose.
+    """`asv continuous -f 1.1 BASE HEAD` in a repository created for the purpose.
 
     Args:
         root: the folder that has today's `benchmarks`.
@@ -89,41 +88,32 @@ class AsvContinuous:
 
     def __init__(self, root: Path, folder: Path, source: Path) -> None:
         self._root = root
-        self._repository = folder / "repository"
-        self._suite = folder / "suite"
-        self._suite.mkdir(parents=True)
-        self._repository.mkdir()
-        for each in ("pyproject.toml", "README.md"):
-            if (source / each).exists():
-                shutil.copy2(source / each, self._repository)
+        self._repository, self._suite = folder / "repository", folder / "suite"
+        for each in (self._repository, self._suite):
+            each.mkdir(parents=True)
+        for name in ("pyproject.toml", "README.md"):
+            if (source / name).exists():
+                shutil.copy2(source / name, self._repository)
         self._git("init", "--quiet", "--initial-branch=main")
         (self._suite / "__init__.py").touch()
         self._config = folder / "asv.conf.json"
+        wheel = "python -m pip wheel --no-deps --no-build-isolation --no-index"
         install = "in-dir={env_dir} python -m pip install --no-deps --force-reinstall {wheel_file}"
-        build = (
-            "python -m pip wheel --no-deps --no-build-isolation --no-index "
-            "-w {build_cache_dir} {build_dir}"
-        )
         settings = {
-            "version": 1,
-            "project": project().name,
-            "repo": str(self._repository),
-            "branches": ["main"],
-            "environment_type": "virtualenv",
+            "version": 1, "project": project().name, "repo": str(self._repository),
+            "branches": ["main"], "environment_type": "virtualenv",
             "matrix": {"req": {"hatchling": [], "wheel": []}},
             "benchmark_dir": str(self._suite),
-            "env_dir": str(folder / "env"),
-            "results_dir": str(folder / "results"),
-            "html_dir": str(folder / "html"),
-            "build_command": [build],
+            **{f"{name}_dir": str(folder / name) for name in ("env", "results", "html")},
+            "build_command": [f"{wheel} -w {{build_cache_dir}} {{build_dir}}"],
             "install_command": [install],
             "uninstall_command": ["return-code=any python -m pip uninstall -y {project}"],
-        }
+        }  # fmt: skip
         self._config.write_text(json.dumps(settings), encoding="utf-8")
         self._asv("machine", "--yes")
 
     def ask(self, base: Path, head: Path, workload: str) -> Outcome:
-        """Whether it says that performance has decreased.
+        """Whether it reports that performance has decreased.
 
         Raises:
             InfrastructureError: it could not run the benchmarks.
@@ -137,12 +127,9 @@ class AsvContinuous:
             raise InfrastructureError(f"asv continuous:\n{(done.stdout + done.stderr)[-2000:]}")
         rows = [line for line in done.stdout.splitlines() if line.startswith("|")]
         alarm = done.returncode == 1
-        return Outcome(
-            verdict="performance decreased" if alarm else "not significantly changed",
-            alarm=alarm,
-            elapsed_s=round(perf_counter() - began, 1),
-            details={"rows": rows[2:]},
-        )
+        verdict = "performance decreased" if alarm else "not significantly changed"
+        elapsed_s = round(perf_counter() - began, 1)
+        return Outcome(verdict, alarm, elapsed_s=elapsed_s, details={"rows": rows[2:]})
 
     def _commit(self, tree: Path, name: str) -> str:
         sources = Path(project().source).parts[0]
@@ -153,13 +140,13 @@ class AsvContinuous:
         return self._git("rev-parse", "HEAD").strip()
 
     def _git(self, *arguments: str) -> str:
-        who = ("user.name=proof", "user.email=proof@localhost", "commit.gpgSign=false",
-               f"core.hooksPath={os.devnull}")  # fmt: skip
-        return run_git(self._repository, *arguments, settings=who).decode()
+        author = ("user.name=proof", "user.email=proof@localhost", "commit.gpgSign=false",
+                  f"core.hooksPath={os.devnull}")  # fmt: skip
+        return run_git(self._repository, *arguments, settings=author).decode()
 
-    def _asv(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "asv", *arguments[:1], "--config", str(self._config)]
-        return _run([*command, *arguments[1:]], {"TMPDIR": str(self._config.parent)})
+    def _asv(self, verb: str, *arguments: str) -> CompletedProcess[str]:
+        command = ["-m", "asv", verb, "--config", str(self._config), *arguments]
+        return _run_python(command, TMPDIR=str(self._config.parent))
 
 
 class PytestBenchmark:
@@ -171,8 +158,7 @@ class PytestBenchmark:
     """
 
     def __init__(self, root: Path, folder: Path) -> None:
-        self._root = root
-        self._folder = folder
+        self._root, self._folder = root, folder
         self._folder.mkdir(parents=True)
 
     def ask(self, base: Path, head: Path, workload: str) -> Outcome:
@@ -181,67 +167,44 @@ class PytestBenchmark:
         Raises:
             InfrastructureError: the benchmarks could not be run.
         """
-        shutil.rmtree(self._folder / "storage", ignore_errors=True)
+        storage = self._folder / "storage"
+        shutil.rmtree(storage, ignore_errors=True)
         text = _PYTEST_BENCHMARK.format(workload=workload, calls=CALLS)
         (self._folder / "test_calls.py").write_text(text, encoding="utf-8")
         began = perf_counter()
-        saved = self._pytest(base, "--benchmark-save=base")
-        if saved.returncode:
-            raise InfrastructureError(f"pytest-benchmark:\n{saved.stdout[-2000:]}")
-        percent = f"{FACTOR - 1:.0%}"
-        judged = self._pytest(
-            head,
-            "--benchmark-compare",
-            f"--benchmark-compare-fail=median:{percent}",
-            f"--benchmark-compare-fail=mean:{percent}",
+        self._pytest(base, "--benchmark-save=base")
+        fail = f"--benchmark-compare-fail={{}}:{FACTOR - 1:.0%}"
+        alarm = self._pytest(
+            head, "--benchmark-compare", fail.format("median"), fail.format("mean"),
             "--benchmark-json=head.json",
+        )  # fmt: skip
+        elapsed_s = round(perf_counter() - began, 1)
+        before, after = (
+            json.loads(path.read_text(encoding="utf-8"))["benchmarks"][0]["stats"]
+            for path in (next(storage.rglob("*.json")), self._folder / "head.json")
         )
-        alarm = "Performance has regressed" in judged.stdout + judged.stderr
-        if judged.returncode and not alarm:
-            raise InfrastructureError(f"pytest-benchmark:\n{judged.stdout[-2000:]}")
-        return Outcome(
-            verdict="performance has regressed" if alarm else "passed",
-            alarm=alarm,
-            elapsed_s=round(perf_counter() - began, 1),
-            details={"ratios": self._ratios()},
-        )
+        ratios = {name: round(after[name] / before[name], 4) for name in ("min", "median", "mean")}
+        verdict = "performance has regressed" if alarm else "passed"
+        return Outcome(verdict, alarm, elapsed_s=elapsed_s, details={"ratios": ratios})
 
-    def _pytest(self, tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir", "."]
-        command += [
-            "-p",
-            "no:randomly",
-            "-p",
-            "no:cacheprovider",
-            "--basetemp",
-            "files",
-            "test_calls.py",
-        ]
-        # Not an address, for all its looks: what follows "file://" is taken as it is.
+    def _pytest(self, tree: Path, *arguments: str) -> bool:
+        """Whether it reports that performance has regressed."""
+        command = ["-m", "pytest", "-q", "-c", os.devnull, "--rootdir", ".", "-p", "no:randomly",
+                   "-p", "no:cacheprovider", "--basetemp", "files", "test_calls.py"]  # fmt: skip
+        # Not a URL, although it looks like one: what follows "file://" is used unchanged.
         storage = f"--benchmark-storage=file://{(self._folder / 'storage').as_posix()}"
         path = python_path((tree / project().source).parent, self._root)
-        return _run([*command, storage, *arguments], {"PYTHONPATH": path}, self._folder)
-
-    def _ratios(self) -> Mapping[str, float]:
-        saved = next((self._folder / "storage").rglob("*.json"))
-        before, after = (_stats(path) for path in (saved, self._folder / "head.json"))
-        return {name: round(after[name] / before[name], 4) for name in ("min", "median", "mean")}
-
-
-def _stats(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["benchmarks"][0]["stats"]
-    return found
+        done = _run_python([*command, storage, *arguments], self._folder, PYTHONPATH=path)
+        alarm = "Performance has regressed" in done.stdout + done.stderr
+        if done.returncode and not alarm:
+            raise InfrastructureError(f"pytest-benchmark:\n{done.stdout[-2000:]}")
+        return alarm
 
 
-def _run(
-    command: Sequence[str], environment: Mapping[str, str], folder: Path | None = None
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command,
-        env={**os.environ, **environment},
-        cwd=folder,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
+def _run_python(
+    arguments: Sequence[str], folder: Path | None = None, **variables: str
+) -> CompletedProcess[str]:
+    return run(
+        [sys.executable, *arguments], env={**os.environ, **variables}, cwd=folder,
+        capture_output=True, encoding="utf-8", errors="replace", check=False,
+    )  # fmt: skip

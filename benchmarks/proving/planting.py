@@ -1,8 +1,8 @@
 """Changes planted into copies of the package, so that the gate's own errors can be counted.
 
-A plant edits the text of a copied package. It must apply: where the sources have moved on, it
-raises rather than plant nothing. Slow-downs are shares of what the call itself took, by spinning,
-so they are the same share on every machine.
+A plant edits the text of a copied package. It must apply: where the sources have changed, it raises
+an error rather than plant nothing. Slow-downs are a share of the time of the call itself, by
+spinning, so the share is the same on every machine.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.common.project import project
 
@@ -22,44 +22,28 @@ _SESSION = ("storage/sqlite/file/session.py", "storage/session.py")
 _ROWS = ("storage/sqlite/rows.py", "storage/sqlite_rows.py")
 _WRITE_LOCK = ("storage/sqlite/file/write_lock.py", "storage/write_lock.py")
 _MODELS = ("domain/models.py",)
-"""Where a module is, by the names that it has had, newest first."""
-_LOOP = 4
-"""Turns of an empty loop that are about 1 % of a claim's instructions."""
+_SCHEMA = ("storage/sqlite/sql/schema.sql", "storage/sql/sqlite/schema.sql")
+_INITIAL = tuple(f"{Path(name).parent.as_posix()}/migrations/0001_initial.sql" for name in _SCHEMA)
+"""Paths of modules, by all names that they have had, newest first."""
+Apply = Callable[[Path, int], None]
+"""Edits a package folder; the number varies the change, where possible."""
 
 
 class PlantDoesNotApply(Exception):
     """The sources are not what the plant was written for."""
 
 
-@dataclass(frozen=True)
-class Plant:
-    """One change.
-
-    Args:
-        name: lower case, parts joined by '-'.
-        is_change: whether the gate has to find it.
-        apply: edits a package folder; the number varies it.
-        workloads: those that it makes slower, or leaves alone. The index of open tasks makes the
-            lifecycle of one task in an empty queue slower, not quicker.
-    """
+class Plant(NamedTuple):
+    """A change, whether the gate must find it, and the workloads that it is measured with."""
 
     name: str
     is_change: bool
-    apply: Callable[[Path, int], None]
+    apply: Apply
     workloads: tuple[str, ...] = ("claim-lifo-1e3", "lifecycle")
 
 
 def plant(source: Path, target: Path, change: Plant | None, number: int = 0) -> Path:
-    """Copy a tree's sources and apply a change to the copy.
-
-    Args:
-        source: a tree of the repository.
-        target: a folder that is made anew.
-        change: None for a plain copy.
-        number: varies the change, where it can be.
-
-    Returns:
-        The target.
+    """Copy a repository's sources to `target`, replacing its contents; apply a change to them.
 
     Raises:
         PlantDoesNotApply: it does not fit the sources.
@@ -77,26 +61,46 @@ def plant(source: Path, target: Path, change: Plant | None, number: int = 0) -> 
 
 
 def module_path(package: Path, names: tuple[str, ...]) -> Path:
-    """The module by the newest of its names that there is."""
+    """The path of the module, by the newest of its names that exists."""
     for name in names:
         if (package / name).is_file():
             return package / name
     raise PlantDoesNotApply(f"there is no {' or '.join(names)} in {package.name}")
 
 
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
 def _edit(path: Path, old: str, new: str) -> None:
     text = path.read_text(encoding="utf-8")
     if text.count(old) != 1:
         raise PlantDoesNotApply(f"{path.name} has {old!r} {text.count(old)} times, not once")
-    path.write_text(text.replace(old, new), encoding="utf-8", newline="\n")
+    _write(path, text.replace(old, new))
 
 
-def _append(path: Path, needed: tuple[str, ...], text: str) -> None:
-    present = path.read_text(encoding="utf-8")
-    for each in needed:
-        if each not in present:
-            raise PlantDoesNotApply(f"{path.name} has no {each!r} any more")
-    path.write_text(present + "\n\n" + text, encoding="utf-8", newline="\n")
+def _edited(old: str, new: str, *modules: tuple[str, ...]) -> Apply:
+    """Replaces a string that occurs once in each of the modules."""
+
+    def apply(package: Path, _number: int) -> None:
+        for names in modules:
+            _edit(module_path(package, names), old, new)
+
+    return apply
+
+
+def _appended(names: tuple[str, ...], added: str, needed: tuple[str, ...]) -> Apply:
+    """Appends code to a module that has what the code needs."""
+
+    def apply(package: Path, _number: int) -> None:
+        path = module_path(package, names)
+        text = path.read_text(encoding="utf-8")
+        for each in needed:
+            if each not in text:
+                raise PlantDoesNotApply(f"{path.name} has no {each!r} any more")
+        _write(path, f"{text}\n\n{added}")
+
+    return apply
 
 
 # Changes that change nothing ----------------------------------------------------------------------
@@ -104,33 +108,26 @@ def _append(path: Path, needed: tuple[str, ...], text: str) -> None:
 
 def _comment(package: Path, number: int) -> None:
     files = (_STORAGE, _CLAIMS, _MANAGER, _SESSION, _MODELS)
-    path = module_path(package, files[number % len(files)])
     imports = "from __future__ import annotations\n"
     remarks = "".join(f"# A remark, the {each + 1}th of them.\n" for each in range(1 + number % 7))
-    _edit(path, imports, imports + "\n" + remarks)
+    _edit(module_path(package, files[number % len(files)]), imports, f"{imports}\n{remarks}")
 
 
 def _renamed_file(package: Path, number: int) -> None:
     old = module_path(package, (_ROWS, _WRITE_LOCK, _CLAIMS)[number % 3])
-    new = old.with_stem(f"{old.stem}_moved")
-    old.rename(new)
-    dotted = [
+    new = old.rename(old.with_stem(f"{old.stem}_moved"))
+    before, after = (
         ".".join((package.name, *path.relative_to(package).with_suffix("").parts))
         for path in (old, new)
-    ]
+    )
     for path in package.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
-        moved = re.sub(rf"\b{re.escape(dotted[0])}\b", dotted[1], text)
-        if moved != text:
-            path.write_text(moved, encoding="utf-8", newline="\n")
-
-
-def _nothing(_package: Path, _number: int) -> None:
-    """The same files: what differs is the folder that they are in."""
+        _write(path, re.sub(rf"\b{re.escape(before)}\b", after, text))
 
 
 # Changes that cost --------------------------------------------------------------------------------
 
+_VERBS = ("create_task", "claim_next_task", "start_task", "complete_task")
 _SPIN = """
 import itertools as _itertools
 from functools import wraps as _wraps
@@ -155,34 +152,10 @@ def _slowed(call, share, every):
     return slowed
 
 
-for _verb in ("create_task", "claim_next_task", "start_task", "complete_task"):
+for _verb in {verbs}:
     setattr(QueueManager, _verb, _slowed(getattr(QueueManager, _verb), {share}, {every}))
 """
-
-
-def _slowed(share: float, every: int) -> Callable[[Path, int], None]:
-    """Every so many-th call of the verbs takes longer by that share of itself."""
-
-    def apply(package: Path, _number: int) -> None:
-        verbs = ("create_task", "claim_next_task", "start_task", "complete_task")
-        needed = tuple(f"    def {verb}(" for verb in verbs)
-        text = _SPIN.replace("{share}", str(share)).replace("{every}", str(every))
-        _append(module_path(package, _MANAGER), ("class QueueManager(", *needed), text)
-
-    return apply
-
-
-def _dropped_index(package: Path, _number: int) -> None:
-    statement = (
-        "CREATE INDEX task_queue_open ON task_queue (queue_key) WHERE queue_key IS NOT NULL;"
-    )
-    sql = package / "storage" / "sql" / "sqlite"
-    for path in (sql / "schema.sql", sql / "migrations" / "0001_initial.sql"):
-        _edit(path, statement, "")
-
-
-def _extra_commit(package: Path, _number: int) -> None:
-    text = """
+_EXTRA_COMMIT = """
 _claim = SQLiteStorage.claim
 
 
@@ -199,16 +172,7 @@ def _claim_and_commit(self, request, limit=1):
 
 SQLiteStorage.claim = _claim_and_commit
 """
-    needed = (
-        "class SQLiteStorage",
-        "    def claim(self, request: ClaimRequest, limit: int = 1)",
-        "self._session.write(durable=",
-    )
-    _append(module_path(package, _STORAGE), needed, text)
-
-
-def _extra_query(package: Path, _number: int) -> None:
-    text = """
+_EXTRA_QUERY = """
 _claim = Claimer.claim_at_once
 
 
@@ -221,33 +185,38 @@ def _claim_and_look(self, session, request, *, durable):
 
 Claimer.claim_at_once = _claim_and_look
 """
-    needed = (
-        "class Claimer:",
-        "    def claim_at_once(\n        self, session: Session, request: ClaimRequest, *, durable",
-        '_SQL = load_queries("sqlite")',
-    )
-    _append(module_path(package, _CLAIMS), needed, text)
 
 
-def _more_instructions(package: Path, _number: int) -> None:
-    line = "        request = ClaimRequest(task_type, worker_id, strategy, lease_s)\n"
-    loop = f"        for _ in range({_LOOP}):\n            pass\n"
-    _edit(module_path(package, _MANAGER), line, loop + line)
+def _slowed(share: float, every: int) -> Apply:
+    """Every n-th call of the verbs takes longer by that share of its time."""
+    needed = ("class QueueManager", *(f"    def {verb}(" for verb in _VERBS))
+    return _appended(_MANAGER, _SPIN.format(share=share, every=every, verbs=_VERBS), needed)
 
 
+_INDEX = "CREATE INDEX task_queue_open ON task_queue (queue_key) WHERE queue_key IS NOT NULL;"
+_CLAIM = '    checked_span("lease_s", lease_s, above_zero=True)\n    return ClaimRequest('
+_LOOP = "    for _ in range(4):\n        pass\n"
 NO_CHANGE = (
     Plant("comment-only", False, _comment),
     Plant("renamed-file", False, _renamed_file),
-    Plant("other-directory", False, _nothing),
+    Plant("other-directory", False, lambda _package, _number: None),
 )
 PLANTED = (
     Plant("uniform-10-percent", True, _slowed(0.10, 1)),
     Plant("tail-1-in-12-doubled", True, _slowed(1.0, 12)),
     Plant("throughput-pause-1-in-50", True, _slowed(5.0, 50)),
-    Plant("index-dropped", True, _dropped_index, ("claim-lifo-1e3",)),
-    Plant("extra-commit-a-claim", True, _extra_commit),
-    Plant("extra-query-a-claim", True, _extra_query),
-)
-INSTRUCTIONS = Plant("instructions-1-percent", True, _more_instructions, ("claim-lifo-1e3",))
+    # It makes the lifecycle of one task in an empty queue slower, not quicker.
+    Plant("index-dropped", True, _edited(_INDEX, "", _SCHEMA, _INITIAL), ("claim-lifo-1e3",)),
+    Plant("extra-commit-a-claim", True, _appended(_STORAGE, _EXTRA_COMMIT, (
+        "class SQLiteStorage", "    def claim(self, request: ClaimRequest, limit: int = 1)",
+        "self._session.write(durable=",
+    ))),
+    Plant("extra-query-a-claim", True, _appended(_CLAIMS, _EXTRA_QUERY, (
+        "class Claimer:", "    def claim_at_once(\n        self, session: Session, request",
+        '_SQL = load_queries("sqlite")',
+    ))),
+)  # fmt: skip
+INSTRUCTIONS = Plant("instructions-1-percent", True,
+                     _edited(_CLAIM, _LOOP + _CLAIM, _MANAGER), ("claim-lifo-1e3",))  # fmt: skip
 """About 1 % more instructions a claim: too little for a clock."""
 PLANTS: Mapping[str, Plant] = {each.name: each for each in (*NO_CHANGE, *PLANTED, INSTRUCTIONS)}

@@ -1,10 +1,11 @@
-"""The gate's own errors, counted: outcomes of trials, and the confusion matrix they make."""
+"""The gate's own errors, counted: outcomes of trials, and their confusion matrix."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,23 +15,20 @@ from benchmarks.judging.gate import COUNTS
 
 COMMAND = "python -m benchmarks prove"
 ENGINE = 2
-"""Of the gate that was asked. Raised when it changes: outcomes of another one are not mixed in."""
-_COLUMNS = ("alarm", "undecided", "passed")
+"""The version of the gate. Raised when it changes, so that outcomes of different versions are not
+mixed."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a tool said of one pair.
+    """A tool's verdict on one pair.
 
     Args:
         verdict: in the tool's own words.
         alarm: whether it would have failed a build.
-        undecided: whether it said that it cannot tell.
-        elapsed_s: seconds it took.
-        details: what else is worth keeping.
-        key, tool, plant, is_change, workload: which trial this was.
-        commit: what the change was planted into.
-        engine: see `ENGINE`.
+        undecided: whether it reported that it cannot decide.
+        details: further data.
+        commit: the commit that the change was planted into.
     """
 
     verdict: str
@@ -52,30 +50,23 @@ class Outcome:
 
 
 def read_outcomes(path: Path) -> list[Outcome]:
-    """The outcomes in a file of JSON lines; [] where there is none.
+    """The outcomes in a file of JSON lines; [] where it is missing.
 
-    A line that is no outcome (the last one of a run that was cut off), or one of another engine, is
-    left out: its trial is put again.
+    A line that is not an outcome, or is of another engine, is left out: its trial is run again.
     """
     outcomes = []
     for found in read_lines(path):
-        try:
-            outcome = Outcome(**{name: found[name] for name in Outcome.__annotations__})
-        except (KeyError, TypeError):
-            continue
-        if outcome.engine == ENGINE:
-            outcomes.append(outcome)
-    return outcomes
+        with suppress(KeyError, TypeError):
+            outcomes.append(Outcome(**{name: found[name] for name in Outcome.__annotations__}))
+    return [each for each in outcomes if each.engine == ENGINE]
 
 
 def read_lines(path: Path) -> list[Any]:
-    """The JSON lines of a file, [] where there is none; what was cut off is left out."""
+    """The JSON lines of a file, [] where it is missing; a truncated line is left out."""
     found = []
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-        try:
+        with suppress(ValueError):
             found.append(json.loads(line))
-        except ValueError:
-            continue
     return found
 
 
@@ -89,6 +80,16 @@ def append_line(path: Path, record: Mapping[str, Any]) -> None:
         file.write(f"{json.dumps(record, sort_keys=True)}\n".encode())
 
 
+def table(alignment: str, *rows: Sequence[object]) -> list[str]:
+    """Rows as the lines of a Markdown table, the first its head.
+
+    Args:
+        alignment: in Markdown's notation, without the outer bars: "---|--:".
+    """
+    head, *others = [f"| {' | '.join(map(str, row))} |" for row in rows]
+    return [head, f"|{alignment}|", *others]
+
+
 def matrix(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """The confusion matrix of each tool, with exact 95 % intervals (Clopper and Pearson).
 
@@ -99,38 +100,33 @@ def matrix(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         alarm_rate, alarm_low, alarm_high}. `alarm_rate` is the false-alarm rate for no_change and
         the power for planted.
     """
+    tools = dict.fromkeys(each.tool for each in outcomes)
     return {
         "confidence": 0.95,
         "made_by": COMMAND,
         "commits": sorted({each.commit for each in outcomes}),
-        "tools": [_tool(tool, outcomes) for tool in dict.fromkeys(each.tool for each in outcomes)],
+        "tools": [_tool(tool, [each for each in outcomes if each.tool == tool]) for tool in tools],
     }
 
 
-def _tool(tool: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    own = [each for each in outcomes if each.tool == tool]
-    plants = list(dict.fromkeys((each.plant, each.workload, each.is_change) for each in own))
+def _tool(tool: str, own: Sequence[Outcome]) -> dict[str, Any]:
+    alarms_by = [{*each.details.get("by", ())} for each in own if each.alarm]
     return {
         "tool": tool,
         "elapsed_s": sum(each.elapsed_s for each in own) / len(own),
         "no_change": _row(each for each in own if not each.is_change),
         "planted": _row(each for each in own if each.is_change),
-        "by_counters_alone": sum(_is_by_counters_alone(each) for each in own),
+        "by_counters_alone": sum(bool(by) and by <= {*COUNTS} for by in alarms_by),
         "plants": [
             {
-                "plant": name,
-                "workload": workload,
-                "is_change": is_change,
+                "plant": name, "workload": workload, "is_change": is_change,
                 **_row(each for each in own if (each.plant, each.workload) == (name, workload)),
             }
-            for name, workload, is_change in sorted(plants, key=lambda each: (each[2], each))
+            for is_change, name, workload in sorted(
+                {(each.is_change, each.plant, each.workload) for each in own}
+            )
         ],
-    }
-
-
-def _is_by_counters_alone(outcome: Outcome) -> bool:
-    by = outcome.details.get("by", ())
-    return outcome.alarm and bool(by) and all(each in COUNTS for each in by)
+    }  # fmt: skip
 
 
 def _row(outcomes: Iterable[Outcome]) -> dict[str, Any]:
@@ -139,48 +135,41 @@ def _row(outcomes: Iterable[Outcome]) -> dict[str, Any]:
     undecided = sum(each.undecided and not each.alarm for each in found)
     low, high = clopper_pearson(alarms, len(found))
     return {
-        "pairs": len(found),
-        "alarm": alarms,
-        "undecided": undecided,
+        "pairs": len(found), "alarm": alarms, "undecided": undecided,
         "passed": len(found) - alarms - undecided,
-        "alarm_rate": alarms / len(found) if found else None,
-        "alarm_low": low,
-        "alarm_high": high,
-    }
+        "alarm_rate": alarms / len(found) if found else None, "alarm_low": low, "alarm_high": high,
+    }  # fmt: skip
 
 
-def matrix_markdown(table: Mapping[str, Any]) -> str:
+def matrix_markdown(found: Mapping[str, Any]) -> str:
     """The matrix as Markdown."""
+    summary = [
+        _cells(tool["tool"], f"{tool[kind]['pairs']} x {words}", tool[kind])
+        for tool in found["tools"]
+        for kind, words in (("no_change", "no change"), ("planted", "planted change"))
+    ]
+    plants = [
+        _cells(tool["tool"], f"{row['plant']}, {row['workload']}", row)
+        for tool in found["tools"]
+        for row in tool["plants"]
+    ]
+    head = ("alarm", "undecided", "passed", "alarms, with 95 % interval")
+    alignment = "---|---|--:|--:|--:|---"
+    commits = ", ".join(each[:10] for each in found["commits"])
     lines = [
-        "| tool | pairs | alarm | undecided | passed | alarms, with 95 % interval |",
-        "|---|---|--:|--:|--:|---|",
-    ]
-    for tool in table["tools"]:
-        for kind, words in (("no_change", "no change"), ("planted", "planted change")):
-            lines.append(_line(tool["tool"], f"{tool[kind]['pairs']} x {words}", tool[kind]))
-    lines += [
-        "",
-        "| tool | plant, workload | alarm | undecided | passed | alarms, with 95 % interval |",
-        "|---|---|--:|--:|--:|---|",
-    ]
-    for tool in table["tools"]:
-        for row in tool["plants"]:
-            lines.append(_line(tool["tool"], f"{row['plant']}, {row['workload']}", row))
-    commits = ", ".join(each[:10] for each in table["commits"])
-    lines += ["", f"Made by `{table['made_by']}`, from {commits}."]
+        *table(alignment, ("tool", "pairs", *head), *summary), "",
+        *table(alignment, ("tool", "plant, workload", *head), *plants), "",
+        f"Made by `{found['made_by']}`, from {commits}.",
+    ]  # fmt: skip
     lines += [
         f"Of the alarms of {tool['tool']}, {tool['by_counters_alone']} came from counters alone."
-        for tool in table["tools"]
+        for tool in found["tools"]
         if tool["by_counters_alone"]
     ]
     return "\n".join(lines) + "\n"
 
 
-def _line(tool: str, what: str, row: Mapping[str, Any]) -> str:
-    cells = [tool, what, *(str(row[name]) for name in _COLUMNS)]
-    if row["alarm_rate"] is None:
-        cells.append("")
-    else:
-        low, high = 100 * row["alarm_low"], 100 * row["alarm_high"]
-        cells.append(f"{100 * row['alarm_rate']:.0f} % ({low:.1f} to {high:.1f} %)")
-    return f"| {' | '.join(cells)} |"
+def _cells(tool: str, what: str, row: Mapping[str, Any]) -> list[object]:
+    rate, low, high = (row[name] for name in ("alarm_rate", "alarm_low", "alarm_high"))
+    interval = "" if rate is None else f"{100 * rate:.0f} % ({100 * low:.1f} to {100 * high:.1f} %)"
+    return [tool, what, row["alarm"], row["undecided"], row["passed"], interval]

@@ -1,7 +1,7 @@
 """results/counts/<series>/<package>.json: instructions and exact counters of each package.
 
 What can be counted exactly makes a history that can be believed: no machine's bad day shows in it.
-A series is what counts depend on beside the package: the CPU, Python, SQLite, valgrind and the C
+A series is what counts depend on besides the package: the CPU, Python, SQLite, valgrind and the C
 library. The form of a file is in package_files.py; of a workload it has
 {"instructions": per operation, "counters": {name: per operation}}.
 """
@@ -15,12 +15,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.records.environment import cpu_model
+from benchmarks.records.environment import cpu_model, python_version
 from benchmarks.records.package_files import series_name
 
 
 def environment(seeds: Sequence[int]) -> dict[str, Any]:
-    """What the counts depend on beside the package."""
+    """What the counts depend on besides the package."""
     try:
         asked = ["valgrind", "--version"]
         valgrind = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
@@ -28,7 +28,7 @@ def environment(seeds: Sequence[int]) -> dict[str, Any]:
         valgrind = ""
     return {
         "cpu": cpu_model(),
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "python": python_version(),
         "sqlite": sqlite3.sqlite_version,
         "libc": " ".join(platform.libc_ver()),
         "valgrind": valgrind.strip(),

@@ -1,6 +1,6 @@
 """The machine that figures come from: what of it can change them, and a short name for it.
 
-Only the standard library is used here: asv and the gate read it in environments of older commits.
+Only the standard library is used here: it is also read in environments of older commits.
 """
 
 from __future__ import annotations
@@ -29,8 +29,7 @@ def machine_name() -> str:
     be used. A new kind of host so begins series of its own; a newer kernel, Python or SQLite does
     not, and is noted in the series instead. LAB_MACHINE overrides it.
     """
-    chosen = _slug(os.environ.get(MACHINE_VARIABLE, ""))
-    if chosen:
+    if chosen := _slug(os.environ.get(MACHINE_VARIABLE, "")):
         return chosen
     noise = r"\((r|tm)\)|\bcpus?\b|\bprocessor\b|@.*|\b\d+-core\b|\bwith\b.*"
     cpu = _slug(re.sub(noise, " ", cpu_model(), flags=re.IGNORECASE))[:_LONGEST_CPU].strip("-")
@@ -38,39 +37,31 @@ def machine_name() -> str:
 
 
 def fingerprint(folder: Path | None = None) -> dict[str, Any]:
-    """What can change figures on this machine, as JSON values; None where it cannot be told.
+    """What can change figures on this machine, as JSON values; None where it cannot be found.
 
-    Args:
-        folder: where the measured database files are; the folder for temporary files if None.
-
-    Returns:
-        machine, system, kernel, cpu, architecture, cores, memory_mb, python, sqlite, filesystem,
-        governor (of the processor's clock), load_1m (running processes, mean of a minute), and
-        clock_resolution_ns (of time.perf_counter, as measured).
+    `folder` is where the measured database files are; the folder for temporary files if None.
+    Among the values: governor (of the processor's clock), load_1m (running processes, mean of a
+    minute), and clock_resolution_ns (of time.perf_counter, as measured).
     """
+    pages = os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else None
+    names = re.search(r'^PRETTY_NAME="?([^"\n]*)', _text("/etc/os-release") or "", re.MULTILINE)
     return {
         "machine": machine_name(),
-        "system": _system(),
-        "kernel": platform.release(),
-        "cpu": cpu_model(),
-        "architecture": platform.machine(),
-        "cores": cores(),
-        "memory_mb": _memory_mb(),
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "system": names[1] if names else f"{platform.system()} {platform.release()}",
+        "kernel": platform.release(), "cpu": cpu_model(), "architecture": platform.machine(),
+        "cores": cores(), "python": python_version(),
+        "memory_mb": pages and pages * os.sysconf("SC_PAGE_SIZE") // 10**6,
         "sqlite": sqlite3.sqlite_version,
         "filesystem": _filesystem(folder or Path(tempfile.gettempdir())),
         "governor": _text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-        "load_1m": _load(),
+        "load_1m": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "clock_resolution_ns": round(clock_resolution_s() * 1e9),
-    }
+    }  # fmt: skip
 
 
 def python_path(*folders: Path | str) -> str:
-    """Folders as a PYTHONPATH.
-
-    Raises:
-        InfrastructureError: one has the separator in its name, which cannot be quoted there.
-    """
+    """Folders as a PYTHONPATH; InfrastructureError if one has the separator in its name, which
+    cannot be quoted there."""
     for folder in folders:
         if os.pathsep in str(folder):
             raise InfrastructureError(
@@ -81,9 +72,7 @@ def python_path(*folders: Path | str) -> str:
 
 def cores() -> int:
     """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cpu_model() -> str:
@@ -103,38 +92,21 @@ def clock_resolution_s() -> float:
     )
 
 
-def _system() -> str:
-    names = re.search(r'^PRETTY_NAME="?([^"\n]*)', _text("/etc/os-release") or "", re.MULTILINE)
-    return names[1] if names else f"{platform.system()} {platform.release()}"
-
-
-def _memory_mb() -> int | None:
-    found = re.search(r"MemTotal:\s+(\d+) kB", _text("/proc/meminfo") or "")
-    if found:
-        return int(found[1]) * 1024 // 10**6
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 10**6
-    except (AttributeError, OSError, ValueError):
-        return None
+def python_version() -> str:
+    """The implementation and its version: "CPython 3.11.7"."""
+    return f"{platform.python_implementation()} {platform.python_version()}"
 
 
 def _filesystem(folder: Path) -> str | None:
     """The type of the file system that holds a folder, such as "ext4" (Linux only)."""
     where = folder.resolve()
-    best, found = -1, None
+    mounts: list[tuple[str, str | None]] = []
     for line in (_text("/proc/self/mounts") or "").splitlines():
-        point, kind = line.split(" ")[1:3]
-        place = Path(point.replace("\\040", " "))
-        if (where == place or place in where.parents) and len(point) >= best:
-            best, found = len(point), kind
-    return found
-
-
-def _load() -> float | None:
-    try:
-        return round(os.getloadavg()[0], 2)
-    except (AttributeError, OSError):
-        return None
+        point, type_name = line.split(" ")[1:3]
+        if Path(point.replace("\\040", " ")) in (where, *where.parents):
+            mounts.append((point, type_name))
+    # The deepest; of several at one place, the last one hides the others.
+    return max(reversed(mounts), key=lambda each: len(each[0]), default=("", None))[1]
 
 
 def _text(path: str) -> str | None:

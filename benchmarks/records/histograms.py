@@ -1,4 +1,4 @@
-"""Latencies as histograms that can be added up, in HdrHistogram's own compact text.
+"""Latencies as histograms that can be added up, as HdrHistogram encodes them.
 
 Two significant digits: about 0.7 kB of base64 for any number of calls, values within 1 %.
 `hdrhistogram` is imported where it is used, since asv imports this module without it.
@@ -15,11 +15,11 @@ _LONGEST_CALL_NS = 3_600_000_000_000
 
 
 class BadHistogram(ValueError):
-    """A text that is no encoded histogram."""
+    """A string that is no encoded histogram."""
 
 
 def encode_histogram(latencies_s: Iterable[float]) -> str:
-    """The base64 text (V2, compressed) of latencies, which are counted in nanoseconds."""
+    """Base64 (V2, compressed) of latencies, which are counted in nanoseconds."""
     histogram = _new()
     for latency_s in latencies_s:
         histogram.record_value(min(max(1, round(latency_s * 1e9)), _LONGEST_CALL_NS))
@@ -27,11 +27,7 @@ def encode_histogram(latencies_s: Iterable[float]) -> str:
 
 
 def merge_histograms(encoded: Sequence[str]) -> Any:
-    """One `HdrHistogram` of several encoded ones.
-
-    Raises:
-        BadHistogram: one of them is not such a text.
-    """
+    """One `HdrHistogram` of several encoded ones; BadHistogram if one of them is not."""
     decode = import_module("hdrh.histogram").HdrHistogram.decode
     merged = _new()
     for text in encoded:

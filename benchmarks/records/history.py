@@ -18,11 +18,7 @@ from pathlib import Path
 from benchmarks.common import git
 from benchmarks.common.project import root
 from benchmarks.records.packages import moment
-from benchmarks.records.record import (
-    BadRecord,
-    Commit,
-    WorkloadRecord,
-)
+from benchmarks.records.record import BadRecord, Commit, WorkloadRecord
 
 RESULTS = root() / "results"
 
@@ -48,8 +44,7 @@ def read(root: Path | None = None) -> Reading:
             if not raw.strip():
                 continue
             try:
-                record = WorkloadRecord.from_json(json.loads(raw.decode("utf-8")))
-                reading.records.append(record)
+                reading.records.append(WorkloadRecord.from_json(json.loads(raw.decode("utf-8"))))
             except (BadRecord, ValueError, RecursionError) as error:
                 reading.problems.append(f"{path.name}:{number}: {error}")
     return reading
@@ -64,23 +59,17 @@ def series(
     """One workload's records, oldest commit first; of a commit the last one that was measured."""
     points: dict[tuple[str, str, str], WorkloadRecord] = {}
     for record in sorted(records, key=lambda each: moment(each.measured_at)):
-        if (
-            record.workload == workload
-            and machine in {None, record.machine}
-            and profile in {None, record.profile}
-        ):
+        is_asked = machine in {None, record.machine} and profile in {None, record.profile}
+        if is_asked and record.workload == workload:
             points[record.commit.sha, record.machine, record.profile] = record
     return sorted(points.values(), key=lambda record: moment(record.commit.committed_at))
 
 
 def commit_of(revision: str = "HEAD", repository: Path | None = None) -> Commit:
-    """A revision of the repository, as it is recorded; HEAD is dirty if tracked files differ.
+    """A revision of the repository, as it is recorded; HEAD is dirty if tracked files differ, but
+    for what the lab writes under results/.
 
-    What the lab writes under results/ does not make a tree dirty.
-
-    Raises:
-        UnknownRevision: git knows no such revision.
-        InfrastructureError: git cannot answer: there is no repository, say.
+    Raises UnknownRevision, or InfrastructureError if git cannot answer: no repository, say.
     """
     folder = repository or RESULTS.parent
     sha = git.resolve(folder, revision)

@@ -1,7 +1,7 @@
 """results/<what>/<series>/<package>.json: what was measured of one package, a file a package.
 
 Two runs that measure different packages write different files, so they cannot conflict in git; no
-file is appended to, and each is whole at all times. A series is what the figures depend on beside
+file is appended to, and each is whole at all times. A series is what the figures depend on besides
 the package (`environment`): its folder's name ends with a hash of that.
 
     schema       1
@@ -19,7 +19,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +27,13 @@ from benchmarks.common.exits import BadInput, InfrastructureError
 from benchmarks.records.packages import Package
 
 SCHEMA = 1
+_ABOUT = ("key", "sha", "subject", "committed_at")
 
 
 @dataclass(frozen=True)
 class Kept:
-    """One package's file.
-
-    Args:
-        series: the folder's name.
-        environment: what the series depends on.
-        package: as the file describes it.
-        workloads: by name, without those that make no sense.
-    """
+    """One package's file in a series' folder; `workloads` by name, without those that make no
+    sense."""
 
     series: str
     environment: Mapping[str, Any]
@@ -61,21 +56,23 @@ def keep(
 ) -> Path:
     """Add one workload to a package's file in a series' folder, or replace it there.
 
-    Raises:
-        InfrastructureError: it cannot be written.
-        BadInput: it was written by a newer lab.
+    Raises InfrastructureError if it cannot be written, BadInput if a newer lab wrote it.
     """
     path = folder / f"{package.key}.json"
     found = _read(path)
-    workloads = {**(found.workloads if found else {}), workload: dict(measured)}
-    about = {key: each for key, each in asdict(package).items() if key != "commits"}
-    record = {
-        "schema": SCHEMA, "package": about, "environment": environment, "workloads": workloads,
-    }  # fmt: skip
+    workloads = {**(found.workloads if found else {}), workload: measured}
+    about = {name: getattr(package, name) for name in _ABOUT}
+    head = {"schema": SCHEMA, "package": about, "environment": environment}
+    # A line a workload: short, and a diff that says which one was measured.
+    lines = ",\n".join(
+        f"  {json.dumps(name)}: {json.dumps(each, sort_keys=True, allow_nan=False)}"
+        for name, each in sorted(workloads.items())
+    )
+    text = json.dumps(head, indent=1, sort_keys=True)[:-2]
     partial = path.with_suffix(f".{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(_as_text(record), encoding="utf-8")
+        partial.write_text(f'{text},\n "workloads": {{\n{lines}\n }}\n}}\n', encoding="utf-8")
         partial.replace(path)
     except OSError as error:
         with suppress(OSError):
@@ -86,10 +83,7 @@ def keep(
 
 def read(folder: Path) -> Iterator[Kept]:
     """The files of a folder and of the folders in it. What cannot be read is left out, so that it
-    is measured again.
-
-    Raises:
-        BadInput: a file was written by a newer lab, which an older one must not replace.
+    is measured again; BadInput if a newer lab wrote a file, which an older one must not replace.
     """
     for path in sorted(folder.rglob("*.json")):
         found = _read(path)
@@ -108,19 +102,13 @@ def _read(path: Path) -> Kept | None:
         record = json.loads(path.read_text(encoding="utf-8"))
         schema = int(record["schema"])
         if schema == SCHEMA and isinstance(record["environment"], dict):
-            about = record["package"]
-            key, sha, subject, committed_at = (str(about[name]) for name in _ABOUT)
+            key, sha, subject, committed_at = (str(record["package"][name]) for name in _ABOUT)
             package = Package(key, sha, subject, committed_at)
-            sound = {
-                str(name): each for name, each in record["workloads"].items() if _is_sound(each)
-            }
+            sound = {name: each for name, each in record["workloads"].items() if _is_sound(each)}
             found = Kept(path.parent.name, record["environment"], package, sound)
     if schema > SCHEMA:
         raise BadInput(f"{path}: schema {schema} is newer than {SCHEMA}: use the newer lab")
     return found
-
-
-_ABOUT = ("key", "sha", "subject", "committed_at")
 
 
 def _is_sound(measured: Mapping[str, Any]) -> bool:
@@ -128,22 +116,10 @@ def _is_sound(measured: Mapping[str, Any]) -> bool:
     if "lacks" in measured:
         return True
     if "instructions" in measured:
-        figures = [measured["instructions"], *measured["counters"].values()]
-        return all(isinstance(each, (int, float)) and math.isfinite(each) for each in figures) and (
-            figures[0] > 0
-        )
+        counts = [measured["instructions"], *measured["counters"].values()]
+        finite = all(isinstance(each, (int, float)) and math.isfinite(each) for each in counts)
+        return finite and counts[0] > 0
     ratios = [each["ratio"] for each in measured["metrics"].values()]
-    return bool(ratios) and all(
-        len(ratio) == 3 and all(math.isfinite(end) and end > 0 for end in ratio) for ratio in ratios
-    )
-
-
-def _as_text(record: Mapping[str, Any]) -> str:
-    """A line a workload: short, and a diff that says which one was measured."""
-    head = {key: value for key, value in record.items() if key != "workloads"}
-    lines = ",\n".join(
-        f"  {json.dumps(name)}: {json.dumps(each, sort_keys=True, allow_nan=False)}"
-        for name, each in sorted(record["workloads"].items())
-    )
-    text = json.dumps(head, indent=1, sort_keys=True)
-    return f'{text[:-2]},\n "workloads": {{\n{lines}\n }}\n}}\n'
+    ends = [end for ratio in ratios for end in ratio]
+    are_triples = bool(ratios) and all(len(ratio) == 3 for ratio in ratios)
+    return are_triples and all(math.isfinite(end) and end > 0 for end in ends)

@@ -10,65 +10,47 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from benchmarks.common import git
 from benchmarks.common.exits import InfrastructureError
-from benchmarks.common.git import (
-    UNSHALLOW,
-    UnknownRevision,
-    commits_in,
-    describe,
-    git_text,
-    is_shallow,
-    object_names,
-)
 from benchmarks.common.project import parse_toml, project
 
 
 @dataclass(frozen=True)
 class Package:
-    """One distinct package.
+    """One distinct package, and the first commit that has it."""
 
-    Args:
-        key: 16 hexadecimal digits.
-        sha: the full id of the first commit that has it.
-        subject: the first line of that commit's message.
-        committed_at: ISO 8601 with its offset.
-        commits: how many commits share it.
-    """
-
-    key: str
+    key: str  # 16 hexadecimal digits
     sha: str
     subject: str
-    committed_at: str
-    commits: int = 1
+    committed_at: str  # ISO 8601 with its offset
+    commits: int = 1  # how many share it
 
 
 def distinct_packages(repository: Path, revisions: str = "HEAD") -> list[Package]:
     """The packages of a range, oldest first, without commits that have none.
 
     Args:
-        repository: the folder with `.git`.
         revisions: "HEAD" for all that led to it, or a range such as "v1..main".
 
     Raises:
         UnknownRevision: git does not know them, or there is none.
         InfrastructureError: git cannot answer.
     """
-    commits = commits_in(repository, revisions)
+    commits = git.commits_in(repository, revisions)
     if not commits:
-        raise UnknownRevision(f"there is no commit in {revisions}")
+        raise git.UnknownRevision(f"there is no commit in {revisions}")
     found: list[Package] = []
     for sha, key in zip(commits, _keys(repository, commits)):
         if key is None:
             continue
         if found and found[-1].key == key:
-            last = found[-1]
-            found[-1] = Package(key, last.sha, last.subject, last.committed_at, last.commits + 1)
+            found[-1] = replace(found[-1], commits=found[-1].commits + 1)
         else:
-            committed_at, subject = describe(repository, sha)
+            committed_at, subject = git.describe(repository, sha)
             found.append(Package(key, sha, subject, committed_at))
     return found
 
@@ -79,24 +61,17 @@ def moment(text: str) -> datetime:
 
 
 def previous_package(repository: Path, revision: str = "HEAD") -> Package:
-    """The distinct package before the revision's own.
-
-    Raises:
-        UnknownRevision: there is none, or the clone does not reach so far.
-    """
+    """The distinct package before the revision's own; UnknownRevision if the clone has none."""
     packages = distinct_packages(repository, revision)
     if len(packages) < 2:
-        hint = f"; {UNSHALLOW}" if is_shallow(repository) else ""
-        raise UnknownRevision(f"no package came before that of {revision}{hint}")
+        hint = f"; {git.UNSHALLOW}" if git.is_shallow(repository) else ""
+        raise git.UnknownRevision(f"no package came before that of {revision}{hint}")
     return packages[-2]
 
 
 def content_key(tree: Path) -> str:
     """Names what the package in a tree and its dependencies are: equal ones run alike.
-
-    Raises:
-        InfrastructureError: it cannot be read.
-    """
+    InfrastructureError if it cannot be read."""
     digest = hashlib.sha256()
     try:
         for part in (project().source, *project().also):
@@ -117,18 +92,14 @@ def content_key(tree: Path) -> str:
 def _keys(repository: Path, shas: Iterable[str]) -> Iterator[str | None]:
     """The package of each commit; None where it has none."""
     paths = (project().source, *project().also, "pyproject.toml")
-    names = object_names(repository, [f"{sha}:{path}" for sha in shas for path in paths])
+    names = git.object_names(repository, [f"{sha}:{path}" for sha in shas for path in paths])
     described = {*names[len(paths) - 1 :: len(paths)]} - {""}
-    dependencies = {name: _dependencies(repository, name) for name in described}
+    texts = {name: git.git_text(repository, "cat-file", "blob", name) for name in described}
+    dependencies = {name: _named_dependencies(text) for name, text in texts.items()}
     for first in range(0, len(names), len(paths)):
         *trees, last = names[first : first + len(paths)]
         text = "\n".join((*trees, dependencies.get(last, "")))
         yield hashlib.sha256(text.encode()).hexdigest()[:16] if trees[0] else None
-
-
-def _dependencies(repository: Path, blob: str) -> str:
-    """As `_named_dependencies`, of a stored file."""
-    return _named_dependencies(git_text(repository, "cat-file", "blob", blob))
 
 
 def _named_dependencies(text: str) -> str:

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common.statistics import estimate
-from benchmarks.records.environment import cores, cpu_model, fingerprint, machine_name
+from benchmarks.records.environment import cores, cpu_model, machine_name, python_version
 from benchmarks.records.package_files import series_name
 
 CONFIDENCE = 0.99
@@ -36,7 +36,7 @@ _WIDEST = 10.0
 
 
 def environment(companion: str) -> dict[str, Any]:
-    """What the ratios of a series depend on beside the package.
+    """What the ratios of a series depend on besides the package.
 
     Args:
         companion: names it and its content: "anchor <package key>", "reference_sqlite <hash>".
@@ -45,7 +45,7 @@ def environment(companion: str) -> dict[str, Any]:
         "machine": machine_name(),
         "cpu": cpu_model(),
         "cores": cores(),
-        "python": str(fingerprint()["python"]),
+        "python": python_version(),
         "sqlite": sqlite3.sqlite_version,
         "companion": companion,
     }

@@ -5,9 +5,6 @@ run measured on one machine at one commit. Both are plain values: nothing here r
 
 Percentiles are given with a 95 % interval from order statistics, or not at all: where too few calls
 were timed for the interval to end inside the sample (72 for P95, 368 for P99), there is no value.
-Percentiles are never averaged; repeated measurements are folded by adding their histograms.
-
-Standard library only, but for `hdrhistogram`, imported where a histogram is made.
 """
 
 from __future__ import annotations
@@ -17,31 +14,19 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
-from typing import Any, Protocol
+from typing import Any
 
 from benchmarks.common.statistics import order_interval, quantile
 from benchmarks.records.histograms import encode_histogram
+from benchmarks.records.packages import moment
 
 SCHEMA_VERSION = 1
 QUANTILES: Mapping[str, float] = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
 CLOCK_STEPS = 10
 
 
-class BadRecord(ValueError):
+class BadRecord(Exception):
     """A record that cannot be read: the message says which field and why."""
-
-
-class SampleLike(Protocol):
-    """What is used of a workload's sample; `benchmarks.workloads.base.Sample` is one."""
-
-    @property
-    def latencies_s(self) -> Sequence[float]: ...
-    @property
-    def elapsed_s(self) -> float: ...
-    @property
-    def operations(self) -> int: ...
-    @property
-    def values(self) -> Mapping[str, float]: ...
 
 
 @dataclass(frozen=True)
@@ -67,14 +52,8 @@ class Commit:
 class WorkloadRecord:
     """One workload measured at one commit on one machine.
 
-    Args:
-        metrics: by name, unit last: latency_p50_ms ... latency_p99_ms, latency_max_ms,
-            latency_mean_ms, throughput_per_s, and the sample's own values. Higher is better only
-            for names that end in `_per_s`: see `higher_is_better`.
-        counters: deterministic counts per operation, such as {"vm_steps": 112.0}.
-        calls: how many calls were timed; 0 where a call means nothing.
-        operations, elapsed_s: what the throughput was made of, so that repeats can be folded.
-        histogram: all latencies in nanoseconds, as hdrhistogram's own base64 text.
+    `metrics` by name, unit last: latency_p50_ms ... latency_p99_ms, latency_max_ms,
+    latency_mean_ms, throughput_per_s, and the sample's own values.
     """
 
     workload: str
@@ -84,42 +63,34 @@ class WorkloadRecord:
     measured_at: str
     environment: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Measure] = field(default_factory=dict)
-    counters: Mapping[str, float] = field(default_factory=dict)
-    calls: int = 0
-    operations: int = 0
+    counters: Mapping[str, float] = field(default_factory=dict)  # per operation: vm_steps ...
+    calls: int = 0  # how many were timed; 0 where a call means nothing
+    operations: int = 0  # with elapsed_s, what the throughput was made of
     elapsed_s: float = 0.0
-    histogram: str | None = None
+    histogram: str | None = None  # of all latencies, as histograms.py encodes them
     schema: int = SCHEMA_VERSION
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values; floats keep six significant digits, more than any of them is good for."""
-        fields = asdict(self)
-        metrics = fields["metrics"]
-        fields["metrics"] = {
-            name: [metric["value"]]
-            if metric["low"] is None
-            else [metric["value"], metric["low"], metric["high"]]
-            for name, metric in metrics.items()
+        metrics = {
+            name: [each.value] if each.low is None else [each.value, each.low, each.high]
+            for name, each in self.metrics.items()
         }
-        rounded: dict[str, Any] = _rounded(fields)
+        rounded: dict[str, Any] = _rounded({**asdict(self), "metrics": metrics})
         return rounded
 
     @classmethod
     def from_json(cls, data: Any) -> WorkloadRecord:
-        """The record that `to_json` wrote.
-
-        Raises:
-            BadRecord: a field is missing or of another type, or the schema is a newer one.
-        """
+        """The record that `to_json` wrote; BadRecord says which field is missing or malformed."""
         try:
             if data["schema"] > SCHEMA_VERSION:
                 raise BadRecord(f"schema {data['schema']} is newer than {SCHEMA_VERSION}")
             record = cls(
                 # Older lines call a workload a scenario.
-                workload=_text(data, "workload" if "workload" in data else "scenario"),
+                workload=_string(data, "workload" if "workload" in data else "scenario"),
                 commit=Commit(**data["commit"]),
-                machine=_text(data, "machine"),
-                profile=_text(data, "profile"),
+                machine=_string(data, "machine"),
+                profile=_string(data, "profile"),
                 measured_at=_moment(data["measured_at"]),
                 environment=dict(data["environment"]),
                 metrics={name: _measure(name, ends) for name, ends in data["metrics"].items()},
@@ -127,14 +98,12 @@ class WorkloadRecord:
                 calls=int(data["calls"]),
                 operations=int(data["operations"]),
                 elapsed_s=_number("elapsed_s", data["elapsed_s"]),
-                histogram=None if data["histogram"] is None else _text(data, "histogram"),
+                histogram=None if data["histogram"] is None else _string(data, "histogram"),
                 schema=int(data["schema"]),
             )
             if not re.fullmatch(r"[0-9a-f]{7,64}", record.commit.sha):
                 raise BadRecord(f"commit.sha is not a commit: {record.commit.sha!r:.60}")
             _moment(record.commit.committed_at)
-        except BadRecord:
-            raise
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BadRecord(f"{type(error).__name__}: {error}") from error
         return record
@@ -154,58 +123,39 @@ class RunRecord:
     @classmethod
     def of(
         cls,
-        samples: Mapping[str, SampleLike | Sequence[SampleLike]],
+        samples: Mapping[str, Any],
         *,
-        commit: Commit,
-        machine: str,
-        profile: str,
-        environment: Mapping[str, Any],
         counters: Mapping[str, Mapping[str, float]] | None = None,
         limits: Mapping[str, Mapping[str, float]] | None = None,
-        measured_at: str | None = None,
+        measured_at: str = "",
+        **about: Any,
     ) -> RunRecord:
         """The record of a run.
 
         Args:
-            samples: by workload name, a sample or several (then taken together, call by call).
-            commit: what was measured; `commit_of` in history.py asks git.
-            machine: the machine's profile name, such as "linux-x86_64-2cpu".
-            profile: "smoke", "regular" or "large".
-            environment: the fingerprint: kernel, python, sqlite, cpu, file system, load...
-            counters: by workload name, counts per operation.
-            limits: by workload name, limits by metric.
-            measured_at: ISO 8601; now if None.
+            samples: by workload name, its `benchmarks.workloads.base.Sample`.
+            counters, limits: by workload name, counts per operation, limits by metric.
+            measured_at: ISO 8601; now if "".
+            about: a WorkloadRecord's commit, machine, profile and environment (the fingerprint).
         """
-        moment = measured_at or datetime.now(timezone.utc).isoformat(timespec="seconds")
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        resolution_ns = about["environment"].get("clock_resolution_ns") or 0
         records = []
-        for name, given in samples.items():
-            parts: Sequence[SampleLike] = given if isinstance(given, Sequence) else [given]
-            latencies_s = [latency for part in parts for latency in part.latencies_s]
-            operations = sum(part.operations for part in parts)
-            elapsed_s = sum(part.elapsed_s for part in parts)
-            metrics = latency_metrics(latencies_s, environment.get("clock_resolution_ns") or 0)
+        for name, sample in samples.items():
+            calls, operations, elapsed_s = sample.latencies_s, sample.operations, sample.elapsed_s
+            metrics = latency_metrics(calls, resolution_ns)
             if operations and elapsed_s > 0:
                 metrics["throughput_per_s"] = Measure(operations / elapsed_s)
-            for value_name in {key: None for part in parts for key in part.values}:
-                found = [part.values[value_name] for part in parts if value_name in part.values]
-                metrics[value_name] = Measure(sorted(found)[len(found) // 2])
+            metrics |= {each: Measure(value) for each, value in sample.values.items()}
             records.append(
                 WorkloadRecord(
-                    workload=name,
-                    commit=commit,
-                    machine=machine,
-                    profile=str(profile),
-                    measured_at=moment,
-                    environment=dict(environment),
-                    metrics=metrics,
-                    counters=dict((counters or {}).get(name, {})),
-                    calls=len(latencies_s),
-                    operations=operations,
-                    elapsed_s=elapsed_s,
-                    histogram=encode_histogram(latencies_s) if latencies_s else None,
+                    name, metrics=metrics, counters=dict((counters or {}).get(name, {})),
+                    calls=len(calls), operations=operations, elapsed_s=elapsed_s,
+                    histogram=encode_histogram(calls) if calls else None,
+                    measured_at=measured_at or now, **about,
                 )
-            )
-        return cls(workloads=tuple(records), limits=dict(limits or {}))
+            )  # fmt: skip
+        return cls(tuple(records), dict(limits or {}))
 
 
 def higher_is_better(metric: str) -> bool:
@@ -245,9 +195,9 @@ def _rounded(value: Any) -> Any:
     return value
 
 
-def _text(data: Mapping[str, Any], name: str) -> str:
+def _string(data: Mapping[str, Any], name: str) -> str:
     if not isinstance(data[name], str) or not data[name]:
-        raise BadRecord(f"{name} is not a text")
+        raise BadRecord(f"{name} is not a string")
     return str(data[name])
 
 
@@ -264,6 +214,6 @@ def _measure(name: str, ends: Any) -> Measure:
 
 
 def _moment(text: Any) -> str:
-    if datetime.fromisoformat(str(text).replace("Z", "+00:00")).tzinfo is None:
+    if moment(str(text)).tzinfo is None:
         raise BadRecord(f"a time without its zone: {text!r:.60}")
     return str(text)

@@ -6,7 +6,8 @@ Nothing is mixed: another environment, companion or workload is another series. 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -21,40 +22,26 @@ Kind = Literal["instructions", "time", "waits"]
 
 @dataclass(frozen=True)
 class Point:
-    """A figure of one package.
-
-    Args:
-        package: which.
-        place: its place among the packages of the history, from 0: neighbours of a series whose
-            places differ by more than 1 have a gap between them.
-        value: a ratio, or instructions.
-        low, high: the ends of its interval; the value itself where it was counted.
-        counters: exact counters of the package, instructions among them, where it was counted.
-        record: what its file has of the workload: pairs, calls, measured_at, absolute values ...
-    """
+    """A figure of one package: a ratio, or instructions."""
 
     package: Package
-    place: int
+    place: int  # among the packages of the history, from 0: places more than 1 apart have a gap
     value: float
-    low: float
+    low: float  # the ends of its interval; the value itself where it was counted
     high: float
     counters: Mapping[str, float] = field(default_factory=dict)
+    """Exact ones, instructions among them, where the package was counted."""
     record: Mapping[str, Any] = field(default_factory=dict)
+    """What its file has of the workload: pairs, calls, measured_at, absolute values ..."""
 
 
 @dataclass(frozen=True)
 class Age:
-    """How far the newest package of a series is behind the newest of the history.
+    """How far the newest package of a series is behind the newest of the history."""
 
-    Args:
-        commits: that came after the last one which has the measured package.
-        packages: distinct ones that came after it.
-        days: between the two packages' first commits.
-    """
-
-    commits: int
-    packages: int
-    days: float
+    commits: int  # that came after the last one which has the measured package
+    packages: int  # distinct ones that came after it
+    days: float  # between the two packages' first commits
 
     def __str__(self) -> str:
         if not self.packages:
@@ -64,39 +51,24 @@ class Age:
 
 @dataclass(frozen=True)
 class Series:
-    """One figure over the packages.
-
-    Args:
-        workload: its name.
-        metric: "instructions", or "latency_p95_ms" and the like as a ratio.
-        kind: how it is judged.
-        name: the folder it is kept in.
-        environment: what it depends on.
-        companion: what the ratio is to; "" for instructions.
-        points: oldest first; at least one.
-        packages: all of the history, oldest first.
-    """
+    """One figure over the packages."""
 
     workload: str
-    metric: str
-    kind: Kind
-    name: str
-    environment: Mapping[str, Any]
-    companion: str
-    points: Sequence[Point]
-    packages: Sequence[Package]
+    metric: str  # "instructions", or "latency_p95_ms" and the like as a ratio
+    kind: Kind  # how it is judged
+    name: str  # of the folder it is kept in
+    environment: Mapping[str, Any]  # what it depends on
+    companion: str  # what the ratio is to; "" for instructions
+    points: Sequence[Point]  # oldest first; at least one
+    packages: Sequence[Package]  # all of the history, oldest first
 
     @property
     def age(self) -> Age:
         """Of the newest point."""
-        newest = self.points[-1]
+        newest, last = self.points[-1], self.packages[-1]
         later = self.packages[newest.place + 1 :]
-        last = self.packages[-1]
-        return Age(
-            sum(each.commits for each in later), len(later),
-            (moment(last.committed_at) - moment(newest.package.committed_at)).total_seconds()
-            / 86_400,
-        )  # fmt: skip
+        apart = moment(last.committed_at) - moment(newest.package.committed_at)
+        return Age(sum(each.commits for each in later), len(later), apart.total_seconds() / 86_400)
 
     @property
     def gaps(self) -> list[Package]:
@@ -109,23 +81,25 @@ class Series:
 def read_series(results: Path, packages: Sequence[Package]) -> list[Series]:
     """Every series of a results folder: by workload, then metric, newest series first.
 
-    Args:
-        results: the results folder.
-        packages: `distinct_packages(root)`, oldest first; [] takes those that the records name, in
-            the order of their commits' times.
-
-    Raises:
-        BadInput: a file was written by a newer lab.
+    `packages` are `distinct_packages(root)`, oldest first; [] takes those that the records name, in
+    the order of their commits' times. BadInput if a file was written by a newer lab.
     """
-    counted = [*read(results / "counts")]
-    timed = [*read(results / "ratios")]
-    order = list(packages) or _named((*counted, *timed))
-    found = [
-        *_series(counted, order, {}),
-        *_series(timed, order, _counters_by_package(counted, order)),
-    ]
-    return sorted(found, key=lambda each: (each.workload, each.metric, -each.points[-1].place,
-        -len(each.points), each.name))  # fmt: skip
+    counted, timed = [*read(results / "counts")], [*read(results / "ratios")]
+    order = list(packages)
+    if not order:
+        named = {each.package.key: each.package for each in (*counted, *timed)}
+        order = sorted(named.values(), key=lambda each: (moment(each.committed_at), each.key))
+    known = {each.key for each in order}
+    sizes = Counter(each.series for each in counted if each.package.key in known)
+    longest = max(sizes, key=lambda name: (sizes[name], name), default="")
+    counters = {
+        (each.package.key, name): _counters(own)
+        for each in counted if each.series == longest
+        for name, own in each.workloads.items() if "lacks" not in own
+    }  # fmt: skip
+    found = [*_series(counted, order, {}), *_series(timed, order, counters)]
+    found.sort(key=lambda each: (-each.points[-1].place, -len(each.points), each.name))
+    return sorted(found, key=lambda each: (each.workload, each.metric))
 
 
 def current(series: Iterable[Series]) -> list[Series]:
@@ -136,29 +110,6 @@ def current(series: Iterable[Series]) -> list[Series]:
     return list(chosen.values())
 
 
-def _named(kept: Iterable[Kept]) -> list[Package]:
-    packages = {each.package.key: each.package for each in kept}
-    return sorted(packages.values(), key=lambda each: (moment(each.committed_at), each.key))
-
-
-def _counters_by_package(
-    counted: Sequence[Kept], order: Sequence[Package]
-) -> dict[str, Mapping[str, Mapping[str, float]]]:
-    """Of the longest series of counts: by package, then workload."""
-    known = {each.key for each in order}
-    sizes: dict[str, int] = {}
-    for each in counted:
-        sizes[each.series] = sizes.get(each.series, 0) + (each.package.key in known)
-    longest = max(sizes, key=lambda name: (sizes[name], name), default="")
-    return {
-        each.package.key: {
-            name: _counters(own) for name, own in each.workloads.items() if "lacks" not in own
-        }
-        for each in counted
-        if each.series == longest
-    }
-
-
 def _counters(counted: Mapping[str, Any]) -> dict[str, float]:
     return {INSTRUCTIONS: counted[INSTRUCTIONS], **counted["counters"]}
 
@@ -166,50 +117,31 @@ def _counters(counted: Mapping[str, Any]) -> dict[str, float]:
 def _series(
     kept: Iterable[Kept],
     order: Sequence[Package],
-    counters: Mapping[str, Mapping[str, Mapping[str, float]]],
-) -> list[Series]:
+    counters: Mapping[tuple[str, str], Mapping[str, float]],
+) -> Iterator[Series]:
     places: dict[str, list[int]] = {}
     for place, package in enumerate(order):
         places.setdefault(package.key, []).append(place)
     found: dict[tuple[str, str, str, str], tuple[Kept, list[Point]]] = {}
     for each in kept:
         for name, own in each.workloads.items():
-            known = counters.get(each.package.key, {}).get(name, {})
-            for metric, ends, exact in _figures(own):
-                key = (name, metric, each.series, _companion(each, own))
-                _, points = found.setdefault(key, (each, []))
-                points += [
-                    Point(order[place], place, *ends, exact or known, own)
+            metrics = {metric: ends["ratio"] for metric, ends in own.get("metrics", {}).items()}
+            companion = str(each.environment.get("companion", ""))
+            if instead := own.get("companion"):
+                companion = f"anchor {instead['key']}"
+            exact = counters.get((each.package.key, name), {})
+            if INSTRUCTIONS in own:
+                metrics, companion = {INSTRUCTIONS: [own[INSTRUCTIONS]] * 3}, ""
+                exact = _counters(own)
+            for metric, (value, low, high) in metrics.items():
+                key = (name, metric, each.series, companion)
+                found.setdefault(key, (each, []))[1].extend(
+                    Point(order[place], place, value, low, high, exact, own)
                     for place in places.get(each.package.key, ())
-                ]
-    return [
-        Series(
-            name, metric, _kind(metric, companion), series, first.environment, companion,
-            sorted(points, key=lambda point: point.place), order,
-        )
-        for (name, metric, series, companion), (first, points) in found.items()
-        if points
-    ]  # fmt: skip
-
-
-def _figures(
-    own: Mapping[str, Any],
-) -> Iterable[tuple[str, tuple[float, float, float], Mapping[str, float]]]:
-    if INSTRUCTIONS in own:
-        yield INSTRUCTIONS, (own[INSTRUCTIONS],) * 3, _counters(own)
-    for metric, measured in own.get("metrics", {}).items():
-        value, low, high = measured["ratio"]
-        yield metric, (value, low, high), {}
-
-
-def _companion(kept: Kept, own: Mapping[str, Any]) -> str:
-    if INSTRUCTIONS in own:
-        return ""
-    instead = own.get("companion")
-    return f"anchor {instead['key']}" if instead else str(kept.environment.get("companion", ""))
-
-
-def _kind(metric: str, companion: str) -> Kind:
-    if metric == INSTRUCTIONS:
-        return "instructions"
-    return "time" if companion.startswith("anchor") else "waits"
+                )
+    for (name, metric, series, companion), (first, points) in found.items():
+        if points:
+            kind: Kind = "time" if companion.startswith("anchor") else "waits"
+            kind = "instructions" if metric == INSTRUCTIONS else kind
+            points.sort(key=lambda point: point.place)
+            yield Series(name, metric, kind, series, first.environment, companion, points, order)

@@ -1,21 +1,19 @@
 """asv's own pages of the published history, with their scripts, and without unproven regressions.
 
 asv's index.html loads its scripts from other hosts. They are fetched with npm, once, in the
-versions below, and laid beside the pages with their licences; a file that is not the expected one
-is refused. Its Regressions page keeps what a comparison in results/comparisons confirms.
+versions below, and copied next to the pages with their licences; a file that is not the expected
+one is refused. Its Regressions page keeps what a comparison in results/comparisons confirms.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
@@ -48,52 +46,50 @@ SMALLEST_TIMED_STEP = 0.05
 """A smaller step is confirmed by counted instructions only."""
 _PATIENCE_S = 120
 _ATOM = "{http://www.w3.org/2005/Atom}"
-_LOADED = re.compile(r'(src|href)="https://[^"]*/([^"/]+)"[^>]*?(?=/?>)')
+_LOADED = re.compile(r'(<(?:script|link) [^>]*?(?:src|href))="https://[^"]*/([^"/]+)"[^>]*?(?=/?>)')
 
 
 class NoPages(LabError):
     """asv's pages cannot be made here; the message says why."""
 
 
-def asv_pages(results: Path, tell: Callable[[str], None] = lambda _: None) -> Path:
+def asv_pages(results: Path, progress: Callable[[str], None] = lambda _: None) -> Path:
     """asv's pages of a results folder; those made earlier where nothing has changed since.
 
     Raises:
         NoPages: asv or npm is missing, there is no network, or the clone lacks the commits.
     """
-    folder = lab_folder() / "asv-published"
-    html, note = folder / "html", folder / "made-of"
     try:
-        exported = export(results, folder / "results")
-        if not (exported / "benchmarks.json").exists():
-            raise NoPages(f"{results} has no records of this repository's packages")
-        comparisons = sorted((results / "comparisons").glob("*.json"))
-        made_of = _hash((*sorted(exported.rglob("*.json")), *comparisons, Path(__file__)))
-        made_of += git_text(root(), "rev-parse", "HEAD")
-        if note.exists() and note.read_text() == made_of:
-            return html
-        note.unlink(missing_ok=True)
-        scripts = _fetch(lab_folder() / "npm", tell)
-        tell("asv publish")
-        _run_asv(folder, exported, html)
-        keep_confirmed(html, [json.loads(path.read_text("utf-8")) for path in comparisons])
-        _use_local(html, scripts)
-        note.write_text(made_of)
-    except (LabError, OSError, ValueError, KeyError, TypeError) as error:
+        return _pages(results, lab_folder() / "asv-published", progress)
+    except (LabError, OSError, ValueError, KeyError, TypeError,
+            subprocess.TimeoutExpired) as error:  # fmt: skip
         raise NoPages(f"asv's pages are left out: {error}") from None
+
+
+def _pages(results: Path, folder: Path, progress: Callable[[str], None]) -> Path:
+    html, note, configured = folder / "html", folder / "made-of", folder / "asv.conf.json"
+    exported = export(results, folder / "results")
+    if not (exported / "benchmarks.json").exists():
+        raise NoPages(f"{results} has no records of this repository's packages")
+    comparisons = sorted((results / "comparisons").glob("*.json"))
+    made_of = _hash(*sorted(exported.rglob("*.json")), *comparisons, Path(__file__))
+    made_of += git_text(root(), "rev-parse", "HEAD")
+    if note.exists() and note.read_text() == made_of:
+        return html
+    note.unlink(missing_ok=True)
+    scripts = _fetch(lab_folder() / "npm", progress)
+    progress("asv publish")
+    settings = json.loads(re.sub(r"^\s*//.*$", "", CONFIGURATION.read_text("utf-8"), flags=re.M))
+    settings |= {
+        "project": project().name, "repo": f"{root()}", "benchmark_dir": f"{LAB / 'benchmarks'}",
+        "results_dir": f"{exported}", "html_dir": f"{html}", "env_dir": f"{folder / 'env'}",
+    }  # fmt: skip
+    configured.write_text(json.dumps(settings), "utf-8")
+    _run([sys.executable, "-m", "asv", "--config", f"{configured}", "publish", "--no-pull"], folder)
+    keep_confirmed(html, [json.loads(path.read_text("utf-8")) for path in comparisons])
+    _use_local(html, scripts)
+    note.write_text(made_of)
     return html
-
-
-def _run_asv(folder: Path, results: Path, html: Path) -> None:
-    """Run asv on those results, with the committed configuration."""
-    text = re.sub(r"^\s*//.*$", "", CONFIGURATION.read_text("utf-8"), flags=re.M)
-    places = {"repo": root(), "benchmark_dir": LAB / "benchmarks", "results_dir": results,
-              "html_dir": html, "env_dir": folder / "env"}  # fmt: skip
-    configured = folder / "asv.conf.json"
-    changed = {name: os.fspath(place) for name, place in places.items()}
-    changed["project"] = project().name
-    configured.write_text(json.dumps({**json.loads(text), **changed}), "utf-8")
-    _run([sys.executable, "-m", "asv", "--config", str(configured), "publish", "--no-pull"], folder)
 
 
 def keep_confirmed(html: Path, comparisons: Sequence[Mapping[str, Any]]) -> None:
@@ -102,15 +98,13 @@ def keep_confirmed(html: Path, comparisons: Sequence[Mapping[str, Any]]) -> None
     numbers = {sha: int(number) for number, sha in index["revision_to_hash"].items()}
     shas = {number: sha for sha, number in numbers.items()}
     # asv numbers all commits, and names those it has results of; a comparison may be of others.
-    for sha in {each[side]["commit"] for each in comparisons for side in ("base", "head")}:
-        number = _number(sha, shas)
-        if number is not None:
-            numbers[sha] = number
+    compared = {each[side]["commit"] for each in comparisons for side in ("base", "head")}
+    numbers |= {sha: number for sha in compared if (number := _number(sha, shas)) is not None}
     found = json.loads((html / "regressions.json").read_text("utf-8"))["regressions"]
     kept, links = [], set()
     for name, *about, jumps in found:
-        true = [jump for jump in jumps if any(_confirms(each, name, jump, numbers)
-                                              for each in comparisons)]  # fmt: skip
+        true = [jump for jump in jumps
+                if any(_confirms(each, name, jump, numbers) for each in comparisons)]  # fmt: skip
         if true:
             kept.append([name, *about, true])
             links |= {(name, shas[jump[1]]) for jump in true}
@@ -118,20 +112,20 @@ def keep_confirmed(html: Path, comparisons: Sequence[Mapping[str, Any]]) -> None
     ET.register_namespace("", _ATOM[1:-1])
     feed = ET.parse(html / "regressions.xml")
     for entry in feed.getroot().findall(f"{_ATOM}entry"):
-        link = entry.find(f"{_ATOM}link")
-        address = unquote_plus(str(link.get("href") if link is not None else ""))
-        name, _, rest = address.rpartition("#")[2].partition("?")
+        addresses = [link.get("href", "") for link in entry.iter(f"{_ATOM}link")]
+        name, _, rest = unquote_plus("".join(addresses[:1])).rpartition("#")[2].partition("?")
         if (name, rest[-40:]) not in links:
             feed.getroot().remove(entry)
     feed.write(html / "regressions.xml", "utf-8", xml_declaration=True)
 
 
 def _number(sha: str, shas: Mapping[int, str]) -> int | None:
-    """asv's number of a commit: how many of the numbered ones are its ancestors, at least."""
-    with suppress(LabError):
-        known = set(git_text(root(), "rev-list", "--first-parent", sha).split())
-        return max((number for number, each in shas.items() if each in known), default=None)
-    return None
+    """asv's number of a commit: that of its newest ancestor which has one."""
+    try:
+        known = {*git_text(root(), "rev-list", "--first-parent", sha).split()}
+    except LabError:
+        return None
+    return max((number for number, each in shas.items() if each in known), default=None)
 
 
 def _confirms(
@@ -143,23 +137,18 @@ def _confirms(
     if base is None or head is None or not base < after <= head:
         return False
     workload, _, figure = name.rpartition(".")
-    for each in comparison.get("workloads", ()):
-        if each["name"] == workload:
-            if figure == INSTRUCTIONS or new / old - 1 < SMALLEST_TIMED_STEP:
-                return any(_is_more(counter) for counter in each.get("counters", ()))
-            short = figure.removesuffix("_ratio")
-            slower = [m["metric"] for m in each["metrics"] if m["verdict"] == "regressed"]
-            return any(short in metric for metric in slower)
-    return False
-
-
-def _is_more(counter: Mapping[str, Any]) -> bool:
-    more = counter["head"] > counter["base"] * (1 + counter.get("noise", 0))
-    return bool(counter["counter"] == INSTRUCTIONS and more)
+    own = next((each for each in comparison["workloads"] if each["name"] == workload), None)
+    if own is None:
+        return False
+    if figure == INSTRUCTIONS or new / old - 1 < SMALLEST_TIMED_STEP:
+        counted = [each for each in own.get("counters", ()) if each["counter"] == INSTRUCTIONS]
+        return any(each["head"] > each["base"] * (1 + each.get("noise", 0)) for each in counted)
+    metric = figure.removesuffix("_ratio")
+    return any(metric in m["metric"] and m["verdict"] == "regressed" for m in own["metrics"])
 
 
 def _use_local(html: Path, packages: Path) -> None:
-    """Load the page's scripts from npm's files, copied beside it with their licences."""
+    """Load the page's scripts from npm's files, copied next to it with their licences."""
     page = html / "index.html"
 
     def local(found: re.Match[str]) -> str:
@@ -167,10 +156,7 @@ def _use_local(html: Path, packages: Path) -> None:
             raise NoPages(f"this version of asv loads {found[2]}, which is not known here")
         return f'{found[1]}="vendor/{SCRIPTS[found[2]][0]}"'
 
-    text = "\n".join(
-        _LOADED.sub(local, line) if re.search("<(script|link) ", line) else line
-        for line in page.read_text("utf-8").splitlines()
-    )
+    text = _LOADED.sub(local, page.read_text("utf-8"))
     for path, _ in SCRIPTS.values():
         package = path.split("/")[0]
         wanted = [packages / path, *packages.glob(f"{package}/[Ll][Ii][Cc][Ee][Nn][SsCc]*")]
@@ -182,37 +168,31 @@ def _use_local(html: Path, packages: Path) -> None:
     page.write_text(text, "utf-8")
 
 
-def _fetch(cache: Path, tell: Callable[[str], None]) -> Path:
+def _fetch(cache: Path, progress: Callable[[str], None]) -> Path:
     """npm's packages, in a cache; their folder."""
     packages = cache / "node_modules"
     if not all((packages / path).is_file() for path, _ in SCRIPTS.values()):
         npm = shutil.which("npm")
         if npm is None:
             raise NoPages("their scripts need npm: install it (apt install npm)")
-        tell("fetching the scripts of asv's pages with npm")
+        progress("fetching the scripts of asv's pages with npm")
         cache.mkdir(parents=True, exist_ok=True)
         (cache / "package.json").write_text("{}", "utf-8")
         options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--no-save"]
         _run([npm, "install", *options, *PACKAGES], cache)
     for path, sha256 in SCRIPTS.values():
-        if not _hash([packages / path]).startswith(sha256):
+        if not _hash(packages / path).startswith(sha256):
             raise NoPages(f"{packages / path} is not the file that was expected: delete {cache}")
     return packages
 
 
 def _run(command: Sequence[str], folder: Path) -> None:
-    try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False,
-                              timeout=_PATIENCE_S)  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise NoPages(f"{Path(command[0]).name} did not end in {_PATIENCE_S} s") from None
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False,
+                          timeout=_PATIENCE_S)  # fmt: skip
     if done.returncode:
         why = " ".join((done.stderr or done.stdout).split())[-300:]
         raise NoPages(f"{' '.join(command[-8:]):.80} failed: {why}")
 
 
-def _hash(paths: Iterable[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+def _hash(*paths: Path) -> str:
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()

@@ -1,4 +1,4 @@
-"""A comparison with other queues in tables of a few columns: for Markdown, a terminal, a page."""
+"""A comparison with other queues: for Markdown, a terminal, a page. Tables have few columns."""
 
 from __future__ import annotations
 
@@ -6,33 +6,61 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.common.project import project
+from benchmarks.reporting.filling import render
+from benchmarks.reporting.site import chart
+from benchmarks.reporting.site.canvas import Picture
+from benchmarks.reporting.words import slug
+
 if TYPE_CHECKING:
     from rich.console import Console
 
 Document = Mapping[str, Any]
+Row = Mapping[str, Any]
+Columns = Mapping[str, tuple[str, Callable[[float], str]]]
+"""By heading: a figure, or "x" and a figure for its ratio to the reference; and how it is shown."""
 SCHEMA = 2
 DURABILITIES = {
     "normal": "no fsync at a commit; servers at their defaults",
     "full": "an fsync at every commit",
 }
-_NONE = "\u2013"
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table with its heading; the first column names the queue.
-
-    Args:
-        rows: cells as text.
-        notes: a line under the name of a row, by its number.
-        is_prose: whether cells are words rather than figures.
-    """
+    """A table with its heading; a row is a queue's name, a note on it ("" for none), and its cells:
+    figures, or words where it is prose."""
 
     title: str
     columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    notes: Mapping[int, str]
+    rows: Sequence[tuple[str, str, Sequence[str]]]
     is_prose: bool = False
+
+
+def short(value: float) -> str:
+    """A figure with as many digits as a reader needs."""
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
+_COUNT, _SHARE = "{:,.0f}".format, "{:.2f}".format
+_CRASH: Columns = {"Lost": ("lost", _COUNT), "Twice": ("doubly_completed", _COUNT),
+                   "Again": ("worked_twice", _COUNT)}  # fmt: skip
+_BY_SIZE: tuple[tuple[str, str, str, str, Columns], ...] = (
+    ("Lifecycles a second, {:,} queued, {}", "verbs", "depth", "lifecycles_per_s", {
+        "Single": ("lifecycles_per_s", _COUNT), "x": ("x lifecycles_per_s", _SHARE),
+        "By 100": ("batch_lifecycles_per_s", _COUNT), "x ": ("x batch_lifecycles_per_s", _SHARE),
+    }),
+    ("{:,} processes claim and complete, {}", "contention", "processes", "", {
+        "Tasks/s": ("tasks_per_s", _COUNT), "P99 ms": ("p99_ms", short),
+        "Max ms": ("slowest_ms", short), "Fair": ("jain", _SHARE),
+    }),
+    ("One verb, P50 in µs, {:,} queued, {}", "verbs", "depth", "claim_p50_us", {
+        "Put": ("put_p50_us", short), "Claim": ("claim_p50_us", short),
+        "Claim P95": ("claim_p95_us", short), "Complete": ("complete_p50_us", short),
+    }),
+)  # fmt: skip
+"""A table for each durability and size: its title, the rows' part of the document, their size, the
+figure without which a row is left out, the columns."""
 
 
 def tables(document: Document) -> list[Table]:
@@ -43,18 +71,47 @@ def tables(document: Document) -> list[Table]:
     """
     if document.get("schema") != SCHEMA:
         raise ValueError("an older record: measure again (python -m benchmarks peers)")
-    return [
-        table
-        for table in (
-            _crash(document),
-            *_lifecycles(document),
-            *_contention(document),
-            *_verbs(document),
-            _lacks(document),
-            _versions(document),
-        )
-        if table.rows
-    ]
+    crash = [row for row in document["crash"] if row["figures"] or row["note"]]
+    kills = max((row["figures"].get("kills", 0) for row in crash), default=0)
+    found = [_table(document, f"Workers killed with SIGKILL, {kills} times", crash, _CRASH)]
+    for title, part, size, needed, columns in _BY_SIZE:
+        groups: dict[tuple[int, str], list[Row]] = {}
+        for row in document[part]:
+            is_alone = (size, row[size]) == ("processes", 1)
+            if not is_alone and (not needed or needed in row["figures"]):
+                groups.setdefault((row[size], row["durability"]), []).append(row)
+        found += [
+            _table(document, title.format(number, DURABILITIES[durability]), rows, columns)
+            for (number, durability), rows in groups.items()
+        ]
+    lacks = [(each["title"], "", [", ".join(each["lacks"])]) for each in document["queues"]
+             if each["lacks"]]  # fmt: skip
+    versions = [(each["title"], "", [_version(each)]) for each in document["queues"]]
+    found.append(Table("What each does not do, as it is used here", ["Does not"], lacks, True))
+    found.append(Table("Versions and settings", ["As measured"], versions, True))
+    return [table for table in found if table.rows]
+
+
+def _table(document: Document, title: str, rows: Sequence[Row], columns: Columns) -> Table:
+    """The rows in the order of the queues; a figure that one lacks is a dash."""
+    names = titles(document)
+    found = []
+    for row in sorted(rows, key=lambda row: [*names].index(row["queue"])):
+        figures = {**row["figures"], **{f"x {k}": v for k, v in row.get("ratios", {}).items()}}
+        cells = [shown(figures[key]) if key in figures else "\N{EN DASH}"
+                 for key, shown in columns.values()]  # fmt: skip
+        faults = {"done_twice": "done twice", "errors": "errors"}
+        notes = [row.get("recovery"), *(f"{_COUNT(figures[key])} {text}"
+                 for key, text in faults.items() if figures.get(key)), row["note"]]  # fmt: skip
+        found.append((names[row["queue"]], "; ".join(filter(None, notes)), cells))
+    return Table(title, [each.strip() for each in columns], found)
+
+
+def _version(queue: Row) -> str:
+    settings = "; ".join(f"{name}: {text}" for name, text in queue["settings"].items())
+    many = f"many at once: {queue['many']}" if queue["many"] else ""
+    version = queue["version"] or queue["reason"] or "not measured"
+    return ". ".join(filter(None, (version, settings, many)))
 
 
 def titles(document: Document) -> dict[str, str]:
@@ -62,113 +119,10 @@ def titles(document: Document) -> dict[str, str]:
     return {each["name"]: str(each["title"]) for each in document["queues"]}
 
 
-def _crash(document: Document) -> Table:
-    rows = [row for row in document["crash"] if row["figures"] or row["note"]]
-    kills = max((row["figures"].get("kills", 0) for row in rows), default=0)
-    columns = {"Lost": "lost", "Twice": "doubly_completed", "Again": "worked_twice"}
-    return _table(
-        document, f"Workers killed with SIGKILL, {kills} times", rows,
-        {name: _reader(key, count) for name, key in columns.items()},
-        lambda row: "; ".join(filter(None, (row["recovery"], row["note"]))),
-    )  # fmt: skip
-
-
-def _lifecycles(document: Document) -> Iterator[Table]:
-    """One at a time and in batches, with the ratio to the reference of the same round."""
-    for durability, depth in _sizes(document["verbs"], "depth"):
-        rows = _rows(document["verbs"], durability, "depth", depth)
-        yield _table(
-            document,
-            f"Lifecycles a second, {depth:,} queued, {DURABILITIES[durability]}",
-            [row for row in rows if "lifecycles_per_s" in row["figures"]],
-            {
-                "Single": lambda row: _figure(row, "lifecycles_per_s", count),
-                "x": lambda row: _ratio(row, "lifecycles_per_s"),
-                "By 100": lambda row: _figure(row, "batch_lifecycles_per_s", count),
-                "x ": lambda row: _ratio(row, "batch_lifecycles_per_s"),
-            },
-            lambda row: row["note"],
-        )
-
-
-def _contention(document: Document) -> Iterator[Table]:
-    for durability, processes in _sizes(document["contention"], "processes"):
-        if processes > 1:
-            yield _table(
-                document,
-                f"{processes} processes claim and complete, {DURABILITIES[durability]}",
-                _rows(document["contention"], durability, "processes", processes),
-                {
-                    "Tasks/s": lambda row: _figure(row, "tasks_per_s", count),
-                    "P99 ms": lambda row: _figure(row, "p99_ms", short),
-                    "Max ms": lambda row: _figure(row, "slowest_ms", short),
-                    "Fair": lambda row: _figure(row, "jain", "{:.2f}".format),
-                },
-                _faults,
-            )
-
-
-def _faults(row: Mapping[str, Any]) -> str:
-    figures = row["figures"]
-    kinds = {"done_twice": "done twice", "errors": "errors"}
-    faults = [f"{count(figures[each])} {kinds[each]}" for each in kinds if figures.get(each)]
-    return "; ".join([*faults, *([row["note"]] if row["note"] else [])])
-
-
-def _verbs(document: Document) -> Iterator[Table]:
-    for durability, depth in _sizes(document["verbs"], "depth"):
-        rows = _rows(document["verbs"], durability, "depth", depth)
-        names = {
-            "Put": "put_p50", "Claim": "claim_p50", "Claim P95": "claim_p95",
-            "Complete": "complete_p50",
-        }  # fmt: skip
-        yield _table(
-            document,
-            f"One verb, P50 in µs, {depth:,} queued, {DURABILITIES[durability]}",
-            [row for row in rows if "claim_p50_us" in row["figures"]],
-            {name: _reader(f"{key}_us", short) for name, key in names.items()},
-            lambda _: "",
-        )
-
-
-def _lacks(document: Document) -> Table:
-    rows = [(each["title"], ", ".join(each["lacks"])) for each in document["queues"]]
-    return Table(
-        "What each does not do, as it is used here", ("", "Does not"),
-        [row for row in rows if row[1]], {}, is_prose=True,
-    )  # fmt: skip
-
-
-def _versions(document: Document) -> Table:
-    rows = []
-    for each in document["queues"]:
-        settings = "; ".join(f"{name}: {text}" for name, text in each["settings"].items())
-        version = each["version"] or each["reason"] or "not measured"
-        many = f"many at once: {each['many']}" if each["many"] else ""
-        rows.append((each["title"], ". ".join(filter(None, (version, settings, many)))))
-    return Table("Versions and settings", ("", "As measured"), rows, {}, is_prose=True)
-
-
 def markdown(document: Document) -> str:
     """The whole run."""
-    environment = document["environment"]
-    heading = (
-        f"# Compared with other queues\n\n{document['measured_at'][:16].replace('T', ' ')} UTC on "
-        f"{environment['cpu']}, {environment['cores']} cores. Medians of interleaved rounds; x is "
-        "the ratio to bare SQLite (the reference) in the same round."
-    )
-    parts = [heading]
-    for table in tables(document):
-        columns = [each.strip() for each in table.columns]
-        lines = [f"## {table.title}", "", _line(columns), "|---" * len(columns) + "|"]
-        for number, (name, *cells) in enumerate(table.rows):
-            note = f" ({table.notes[number]})" if number in table.notes else ""
-            lines.append(_line([name + note, *cells]))
-        parts.append("\n".join(lines))
-    if document.get("targets"):
-        lines = ["## Targets", "", *(f"- {target_line(each)}" for each in document["targets"])]
-        parts.append("\n".join(lines))
-    return "\n\n".join(parts) + "\n"
+    targets = [target_line(each) for each in document.get("targets") or ()]
+    return render("peers.md", document=document, tables=tables(document), targets=targets)
 
 
 def show(document: Document, console: Console) -> None:
@@ -177,19 +131,18 @@ def show(document: Document, console: Console) -> None:
     from rich.text import Text
 
     for table in tables(document):
-        shown = RichTable(title=table.title, title_justify="left", title_style="bold")
-        for number, column in enumerate(table.columns):
-            side = "left" if number == 0 or table.is_prose else "right"
-            shown.add_column(column, justify=side, overflow="fold")  # type: ignore[arg-type]
-        for number, (name, *cells) in enumerate(table.rows):
-            note = f"\n  {table.notes[number]}" if number in table.notes else ""
-            shown.add_row(*(Text(cell) for cell in (name + note, *cells)))
+        shown = RichTable("", title=table.title, title_justify="left", title_style="bold")
+        for column in table.columns:
+            shown.add_column(column, justify="left" if table.is_prose else "right", overflow="fold")
+        for name, note, cells in table.rows:
+            first = f"{name}\n  {note}" if note else name
+            shown.add_row(*(Text(cell) for cell in (first, *cells)))
         console.print(shown)
     for target in document.get("targets", ()):
         console.print(Text(target_line(target), style="" if target["met"] else "bold red"))
 
 
-def target_line(target: Mapping[str, Any]) -> str:
+def target_line(target: Row) -> str:
     """A limit and the figure that is furthest from keeping it."""
     value = "not measured" if target["value"] is None else f"{target['value']:,.4g}"
     verdict = "met" if target["met"] else "NOT met"
@@ -197,53 +150,58 @@ def target_line(target: Mapping[str, Any]) -> str:
     return f"{verdict}: {target['what']}: {value} ({limit}); {target['where']}"
 
 
-def count(value: float) -> str:
-    """A whole number."""
-    return f"{value:,.0f}"
+def peers_view(document: Document) -> dict[str, Any]:
+    """What the template needs of one file of results/peers.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: it is not such a file.
+    """
+    key = slug(str(document["environment"]["machine"]))
+    return {
+        **{each: document[each] for each in ("environment", "quick", "interrupted")},
+        "key": key, "commit": document.get("commit"), "tables": tables(document),
+        "measured_at": str(document["measured_at"])[:16].replace("T", " "),
+        "pictures": [*_pictures(document, f"peers-{key}")],
+        "targets": [(target_line(each), each["met"]) for each in document.get("targets", ())],
+    }  # fmt: skip
 
 
-def short(value: float) -> str:
-    """A figure with as many digits as a reader needs."""
-    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
-
-
-def _table(
-    document: Document,
-    title: str,
-    rows: Sequence[Mapping[str, Any]],
-    columns: Mapping[str, Callable[[Any], str]],
-    note: Callable[[Any], str],
-) -> Table:
-    """A line a row, in the order of the queues."""
+def _pictures(document: Document, name: str) -> Iterator[Picture]:
+    """Lifecycles a second and what SIGKILL loses; from P99 to the slowest of most processes."""
     names = titles(document)
-    order = list(names)
-    rows = sorted(rows, key=lambda row: order.index(row["queue"]))
-    cells = [[names[row["queue"]], *(cell(row) for cell in columns.values())] for row in rows]
-    notes = {number: text for number, row in enumerate(rows) if (text := note(row))}
-    return Table(title, ("", *columns), cells, notes)
+    lost = {row["queue"]: _losses(row["figures"]) for row in document["crash"] if row["figures"]}
+    smallest = min((row["depth"] for row in document["verbs"]), default=0)
+    speeds = _figures(document["verbs"], "depth", smallest, "lifecycles_per_s")
+    order = sorted(speeds, key=lambda queue: -speeds[queue]["lifecycles_per_s"])
+    rows = []
+    for queue in order:
+        rate, loss = speeds[queue]["lifecycles_per_s"], lost.get(queue, "not tried")
+        paint = {"loses none": "better", "not tried": "muted"}.get(loss, "worse")
+        rows.append((names[queue], rate, f"{_COUNT(rate)}, {loss}", paint))
+    if rows:
+        title = "Lifecycles a second, and tasks lost to SIGKILL"
+        yield chart.bars(rows, name, title, title)
+    most = max((row["processes"] for row in document["contention"]), default=0)
+    tails = _figures(document["contention"], "processes", most, "p99_ms")
+    ends = [(names[each], tails[each]["p99_ms"], tails[each]["slowest_ms"],
+             "one" if each.startswith(project().name) else "muted")
+            for each in order if each in tails]  # fmt: skip
+    if ends:
+        title = f"{most} processes: ● P99 to the slowest task"
+        yield chart.spans(ends, f"{name}-tails", title, title.replace("● ", ""))
 
 
-def _sizes(rows: Sequence[Mapping[str, Any]], size: str) -> list[tuple[str, int]]:
-    return list(dict.fromkeys((row["durability"], row[size]) for row in rows))
+def _figures(rows: Sequence[Row], size: str, value: int, needed: str) -> dict[str, Any]:
+    """By queue, the figures of that size without fsync, where the needed one is there."""
+    return {
+        row["queue"]: row["figures"]
+        for row in rows
+        if (row[size], row["durability"]) == (value, "normal") and row["figures"].get(needed)
+    }
 
 
-def _rows(
-    rows: Sequence[Mapping[str, Any]], durability: str, size: str, value: int
-) -> list[Mapping[str, Any]]:
-    return [row for row in rows if row["durability"] == durability and row[size] == value]
-
-
-def _figure(row: Mapping[str, Any], name: str, text: Callable[[float], str]) -> str:
-    return text(row["figures"][name]) if name in row["figures"] else _NONE
-
-
-def _reader(name: str, text: Callable[[float], str]) -> Callable[[Any], str]:
-    return lambda row: _figure(row, name, text)
-
-
-def _ratio(row: Mapping[str, Any], name: str) -> str:
-    return f"{row['ratios'][name]:.2f}" if name in row["ratios"] else _NONE
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+def _losses(figures: Mapping[str, float]) -> str:
+    """What the run with SIGKILL cost a queue."""
+    losses = {"lost": "loses {:,.0f}", "doubly_completed": "{:,.0f} twice"}
+    found = [text.format(figures[key]) for key, text in losses.items() if figures[key]]
+    return ", ".join(found) or "loses none"

@@ -1,9 +1,6 @@
 """The record made readable: one static site of the history, and a report of one run.
 
-    publish(out: Path, results: Path | None = None, ...) -> Published
-    write_report(run: RunRecord, folder: Path) -> Report      # .html, .markdown, .pictures
-
-What they write opens from a file: no server, no script that is needed to read, nothing loaded from
+What is written opens from a file: no server, no script that is needed to read, nothing loaded from
 elsewhere.
 """
 
@@ -12,24 +9,35 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeVar
 
 from benchmarks.common.exits import BadInput
 from benchmarks.judging.targets import Limits
 from benchmarks.records import history
-from benchmarks.records.packages import Package
-from benchmarks.records.record import RunRecord
-from benchmarks.records.series import Series, current, read_series
-from benchmarks.reporting.site import build, report
-from benchmarks.reporting.site.comparison_page import normal
-from benchmarks.reporting.site.peers import peers_view
-from benchmarks.reporting.site.proof import history_view, proof_view
+from benchmarks.records.histograms import BadHistogram
+from benchmarks.records.packages import Package, moment
+from benchmarks.records.record import WorkloadRecord
+from benchmarks.records.series import INSTRUCTIONS, Series, current, read_series
+from benchmarks.reporting import words
+from benchmarks.reporting.filling import ASSETS, fill
+from benchmarks.reporting.peers import peers_view
+from benchmarks.reporting.site import chart, comparison_page, overview
+from benchmarks.reporting.site.canvas import Picture
+from benchmarks.reporting.site.overview import Workload
+from benchmarks.reporting.site.proof import gate_proof, history_proof
+from benchmarks.reporting.site.report import write_report
 
+__all__ = ["MARKER", "NotOurs", "Published", "check", "publish", "read_peers", "write_report"]
 MARKER = ".performance-lab"
 """Names a folder as one that `publish` may replace."""
+_Pages = dict[str, Mapping[str, Any]]
+"""By file, the values for its template: of the same name, or as of its folder."""
+_TEMPLATES = {"workloads": "workload.html", "comparisons": "comparison.html"}
 _T = TypeVar("_T")
 
 
@@ -40,15 +48,6 @@ class Published:
     index: Path
     pages: int
     problems: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Report:
-    """A run's report: a page, the same as Markdown, and the pictures that both show."""
-
-    html: Path
-    markdown: Path
-    pictures: tuple[Path, ...]
 
 
 class NotOurs(BadInput):
@@ -76,12 +75,10 @@ def publish(
         out: made, or replaced if an earlier call made it, or it is empty.
         results: the results folder; the repository's own if None.
         packages: the distinct ones of the history, oldest first; those of the records without.
-        limits: as of judging.targets.
         about: by workload, a sentence on what it does.
         last_comparison: JSON of a comparison that is not among results/comparisons.
         asv_html: what `asv publish` wrote; left out if there is no such folder.
-        repository_url: https:// address under which /commit/<sha> shows a commit.
-        progress: told what is being done.
+        repository_url: the address under which /commit/<sha> shows a commit.
 
     Raises:
         BadInput: `out` holds something that is not a published site (NotOurs), or a newer lab wrote
@@ -96,101 +93,91 @@ def publish(
     series = current(read_series(root, packages)) or current(read_series(root, []))
     problems = list(old.problems)
     comparisons = _comparisons(root, last_comparison, problems)
+    proof = _views([root / "proof" / "matrix.json"], gate_proof, problems)
+    of_history = _views([root / "proof" / "history.json"], history_proof, problems)
     peers, of_peers = read_peers(root / "peers")
+    problems += of_peers
+    progress("looking for change points")
+    found = overview.workloads(series, limits or {})
+    pages = {
+        **_front_pages(found, problems),
+        **_workload_pages(found, old.records, about or {}, progress),
+        **_comparison_pages(comparisons),
+        **({"peers.html": {"peers": peers}} if peers else {}),
+        "proof.html": {"proof": proof, "history": of_history},
+        "method.html": {},
+    }
     has_asv = asv_html is not None and (asv_html / "index.html").is_file()
-    proof = root / "proof"
-    material = build.Material(
-        series=series,
-        old=old.records,
-        limits=limits or {},
-        about=about or {},
-        comparisons=comparisons,
-        proof=_view(proof / "matrix.json", proof_view, problems),
-        history_proof=_view(proof / "history.json", history_view, problems),
-        peers=peers,
-        problems=[*problems, *of_peers],
-        asv_html=asv_html if has_asv else None,
-        anchor=_anchor(root, series),
-        repository_url=repository_url,
-    )
-    pages = _put(out, material, progress)
-    return Published(out / "index.html", pages, tuple(material.problems))
+    common = {
+        "has_peers": bool(peers), "has_asv": has_asv, "anchor": _anchor(root, series),
+        "repository": repository_url.rstrip("/"),
+        "built_at": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+    }  # fmt: skip
+    progress("writing the pages")
+    with _replacing(out) as made:
+        shutil.copytree(ASSETS, made / "assets")
+        if asv_html and has_asv:
+            shutil.copytree(asv_html, made / "asv")
+        for href, values in pages.items():
+            template = _TEMPLATES.get(href.split("/")[0], href)
+            up = "../" * href.count("/")
+            fill(template, made / href, here=href, up=up, **common, **values)
+    written = sum(href.endswith(".html") for href in pages)
+    return Published(out / "index.html", written, tuple(problems))
 
 
 def check(out: Path, repository_url: str = "") -> None:
-    """Refuse a folder that is not ours to replace, and what is no address.
-
-    Raises:
-        NotOurs: it is one of these.
-    """
+    """Raise NotOurs of a folder that is not ours to replace, and of what is not an address."""
     if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / MARKER).exists())):
         raise NotOurs(f"{out} is not a site published earlier: choose another folder")
     if repository_url and not repository_url.startswith(("https://", "http://")):
         raise NotOurs(f"not a web address: {repository_url}")
 
 
-def _put(out: Path, material: build.Material, progress: Callable[[str], None]) -> int:
-    """Build the site next to its place, then put it there; how many pages it has."""
+@contextmanager
+def _replacing(out: Path) -> Iterator[Path]:
+    """A folder next to `out`, put in its place at the end; removed where there is an error."""
     out.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
         made.chmod(0o755)
         (made / MARKER).write_text("made by python -m benchmarks publish\n", encoding="utf-8")
-        pages = build.build(material, made, progress)
+        yield made
         if out.exists():
             shutil.rmtree(out)
         made.rename(out)
     except BaseException:
         shutil.rmtree(made, ignore_errors=True)
         raise
-    return len(pages)
-
-
-def write_report(run: RunRecord, folder: Path) -> Report:
-    """Write a run's report into a folder, over an earlier one: report.html, report.md, pictures.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    html, markdown, pictures = report.report(run)
-    paths = []
-    for drawn in pictures:
-        path = folder / f"{drawn.name}.svg"
-        path.write_text(drawn.file(), encoding="utf-8", newline="\n")
-        paths.append(path)
-    for name, text in (("report.html", html), ("report.md", markdown)):
-        (folder / name).write_text(text, encoding="utf-8", newline="\n")
-    return Report(folder / "report.html", folder / "report.md", tuple(paths))
 
 
 def read_peers(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """Each machine's comparison with other queues as its page needs it; what is unreadable."""
     problems: list[str] = []
-    views = [_view(path, peers_view, problems) for path in sorted(folder.glob("*.json"))]
-    return [each for each in views if each is not None], problems
+    return _views(sorted(folder.glob("*.json")), peers_view, problems), problems
 
 
 def _comparisons(root: Path, last: Path | None, problems: list[str]) -> list[dict[str, Any]]:
     """Those of results/comparisons and the last one, newest first."""
-    paths = [*sorted((root / "comparisons").glob("*.json")), *([last] if last else [])]
-    found = [_view(path, normal, problems) for path in paths]
-    by_time = {each["started_at"]: each for each in found if each is not None}
+    paths = [*sorted((root / "comparisons").glob("*.json")), *filter(None, [last])]
+    by_time = {each["started_at"]: each for each in _views(paths, comparison_page.normal, problems)}
     return [by_time[moment] for moment in sorted(by_time, reverse=True)]
 
 
-def _view(path: Path, view: Callable[[Mapping[str, Any]], _T], problems: list[str]) -> _T | None:
-    """What a page shows of a JSON file; None where there is none, or it is not one of that kind."""
-    if not path.is_file():
-        return None
-    try:
-        value = json.loads(path.read_text("utf-8"))
-        if isinstance(value, dict):
-            return view(value)
-        problems.append(f"{path.name}: not a JSON object")
-    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
-        problems.append(f"{path.name}: {type(error).__name__}: {error}")
-    return None
+def _views(
+    paths: Sequence[Path], view: Callable[[Mapping[str, Any]], _T], problems: list[str]
+) -> list[_T]:
+    """What pages show of those JSON files that exist; one that is not of the kind is a problem."""
+    from jinja2 import TemplateError
+
+    found = []
+    for path in filter(Path.is_file, paths):
+        try:
+            found.append(view(json.loads(path.read_text("utf-8"))))
+        except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError,
+                TemplateError) as error:  # fmt: skip
+            problems.append(f"{path.name}: {type(error).__name__}: {error}")
+    return found
 
 
 def _anchor(root: Path, series: Sequence[Series]) -> str:
@@ -202,3 +189,73 @@ def _anchor(root: Path, series: Sequence[Series]) -> str:
         return path.read_text("utf-8").strip()[:12]
     packages = series[0].packages if series else ()
     return next((each.sha[:7] for each in packages if each.key in keys), "commit")
+
+
+def _front_pages(found: Sequence[Workload], problems: Sequence[str]) -> _Pages:
+    """The overview, all changes, and what others show of them: the feed, the badge."""
+    events = overview.events(found)
+    stale: dict[str, list[str]] = {}
+    for each in found:
+        for what, metric in (("time", each.lead.metric), ("instructions", INSTRUCTIONS)):
+            if metric in each.series and each.series[metric].age.packages:
+                stale.setdefault(f"{what}, {each.series[metric].age}", []).append(each.name)
+    ages = [each.age.packages for own in found for each in own.series.values()]
+    index = {
+        "workloads": found, "events": events, "problems": problems, "spark": chart.spark,
+        "noise": {each.name: overview.visible(each.lead) for each in found},
+        "stale": [f"{text}: {', '.join(names)}" for text, names in stale.items()],
+        "newest_missing": max(ages, default=0),
+    }  # fmt: skip
+    changes = {"events": events}
+    return {"index.html": index, "changes.html": changes, "feed.xml": changes,
+            "badge.svg": {"workloads": found}}  # fmt: skip
+
+
+def _workload_pages(
+    found: Sequence[Workload], records: Sequence[WorkloadRecord], about: Mapping[str, str],
+    progress: Callable[[str], None],
+) -> _Pages:  # fmt: skip
+    """A page a workload: its series, and the absolute times of earlier days, newest first."""
+    old: dict[str, list[WorkloadRecord]] = {}
+    for record in sorted(records, key=lambda each: moment(each.commit.committed_at), reverse=True):
+        old.setdefault(record.workload, []).append(record)
+    by_name = {each.name: each for each in found}
+    pages: _Pages = {}
+    for name in sorted({*by_name, *old}):
+        progress(f"drawing {name}")
+        own = by_name.get(name)
+        pages[f"workloads/{history.file_stem(name)}.html"] = {
+            "name": name, "each": own, "about": about.get(name, ""), "old": old.get(name, []),
+            "visible": overview.visible, "pictures": [*_pictures(own)] if own else [],
+            "counted": _counted(own) if own else None,
+        }  # fmt: skip
+    return pages
+
+
+def _comparison_pages(comparisons: Sequence[Mapping[str, Any]]) -> _Pages:
+    """A page each of the `normal` comparisons, and their list."""
+    kept = {f"comparisons/{words.slug(each['started_at'])}.html": each for each in comparisons}
+    pages = {href: {**comparison_page.values(each), "back": "../comparisons.html"}
+             for href, each in kept.items()}  # fmt: skip
+    return {**pages, "comparisons.html": {"comparisons": kept}}
+
+
+def _pictures(own: Workload) -> Iterator[Picture]:
+    slug = words.slug(own.name)
+    for metric in overview.SHOWN:
+        if metric in own.series:
+            limit = own.limits.get(metric) if metric == INSTRUCTIONS else None
+            yield chart.trend(own.series[metric], own.changes[metric],
+                              f"{slug}-{words.slug(metric)}", limit)  # fmt: skip
+    for point in reversed(own.lead.points):
+        if encoded := point.record.get("histograms"):
+            both = {"the package": encoded["package"], "its companion": encoded["companion"]}
+            with suppress(BadHistogram):
+                yield chart.percentiles(both, own.name, f"{slug}-percentiles")
+            return
+
+
+def _counted(own: Workload) -> Picture | None:
+    counters = [each for each in own.counters if each != INSTRUCTIONS]
+    name = f"{words.slug(own.name)}-counters"
+    return chart.steps(own.counted, counters, own.name, name) if counters else None

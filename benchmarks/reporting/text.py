@@ -16,13 +16,8 @@ from benchmarks.judging.gate import (
     WorkloadVerdict,
 )
 
-_NAMES = {
-    "latency_p50_ms": "P50",
-    "latency_p95_ms": "P95",
-    "latency_p99_ms": "P99",
-    "service_time_ms": "service time",
-    "throughput_per_s": "throughput",
-}
+_NAMES = {"latency_p50_ms": "P50", "latency_p95_ms": "P95", "latency_p99_ms": "P99",
+          "service_time_ms": "service time", "throughput_per_s": "throughput"}  # fmt: skip
 
 
 def percent(share: float) -> str:
@@ -46,10 +41,8 @@ def named(side: Mapping[str, Any]) -> str:
 def sentence(comparison: Comparison) -> str:
     """What became of the head, in one sentence."""
     if comparison.equal:
-        return (
-            f"{named(comparison.head)} and {named(comparison.base)} have the same package: nothing "
-            "can be slower, and nothing was measured"
-        )
+        sides = f"{named(comparison.head)} and {named(comparison.base)}"
+        return f"{sides} have the same package: nothing can be slower, and nothing was measured"
     if comparison.interrupted:
         return "interrupted: what was measured until then is below"
     verdict = comparison.verdict
@@ -58,8 +51,7 @@ def sentence(comparison: Comparison) -> str:
     ranked = sorted(_findings(comparison, verdict), key=lambda each: each[0], reverse=True)
     if not ranked:
         return "nothing could be measured"
-    more = len(ranked) - 1
-    also = f" ({more} more below)" if more else ""
+    also = f" ({len(ranked) - 1} more below)" if ranked[1:] else ""
     return f"{ranked[0][1]}{also}"
 
 
@@ -81,28 +73,20 @@ def _findings(comparison: Comparison, verdict: Verdict) -> Iterator[tuple[float,
 def _of_metric(workload: WorkloadVerdict, metric: MetricVerdict) -> str:
     what = f"{workload.name} {_NAMES.get(metric.metric, metric.metric)}"
     if metric.verdict is Verdict.INCONCLUSIVE:
-        return f"it cannot be told whether {what} changed: {interval(metric)}"
-    size = f"{100 * abs(metric.effect):.2g} %" if abs(metric.effect) < 1 else _times(metric)
+        return f"it is not known whether {what} changed: {interval(metric)}"
+    is_small = abs(metric.effect) < 1
+    size = f"{100 * abs(metric.effect):.2g} %" if is_small else f"{metric.effect:.2g} times"
     if metric.metric.startswith(("latency_", "service_time")):
         direction = "slower" if metric.verdict is Verdict.REGRESSED else "faster"
     else:
         direction = "higher" if metric.effect > 0 else "lower"
     sure = f"sure to {100 * metric.confidence:.0f} %"
-    return f"{what} is {size} {direction}, {sure}, {_because(workload)}"
-
-
-def _times(metric: MetricVerdict) -> str:
-    return f"{metric.effect:.2g} times"
-
-
-def _because(workload: WorkloadVerdict) -> str:
     moved = [each for each in workload.counters if each.has_moved]
-    telling = _telling(workload) or [each for each in moved if each.counter == INSTRUCTIONS]
+    causes = _causes(workload) or [each for each in moved if each.counter == INSTRUCTIONS]
+    why = f"because of {' and '.join(map(counted, causes))}" if causes else "and no count says why"
     if not workload.counters:
-        return "and nothing was counted that could say why"
-    if not telling:
-        return "and no count says why"
-    return f"because of {' and '.join(counted(each) for each in telling)}"
+        why = "and nothing was counted that could say why"
+    return f"{what} is {size} {direction}, {sure}, {why}"
 
 
 def counted(counter: Counter) -> str:
@@ -117,39 +101,35 @@ def _of_counter(workload: WorkloadVerdict, counter: Counter) -> str:
     if counter.counter == INSTRUCTIONS:
         size = f"{100 * abs(counter.change):.1f} % {less} {counter.counter}"
     timed = "its time did not move" if workload.metrics else "its time was not measured"
-    others = [counted(each) for each in _telling(workload) if each is not counter]
+    others = [counted(each) for each in _causes(workload) if each is not counter]
     also = f" ({', '.join(others)})" if others else ""
     return f"{workload.name} takes {size}{also}, counted exactly; {timed}"
 
 
-def _telling(workload: WorkloadVerdict) -> list[Counter]:
+def _causes(workload: WorkloadVerdict) -> list[Counter]:
     """What moved that can decide, but for instructions, which say how much and not what."""
-    return [
-        each
-        for each in workload.counters
-        if each.has_moved and each.limit is not None and each.counter != INSTRUCTIONS
-    ]
+    moved = [each for each in workload.counters if each.has_moved and each.limit is not None]
+    return [each for each in moved if each.counter != INSTRUCTIONS]
 
 
 def _all_clear(comparison: Comparison) -> str:
     timed = [each for each in comparison.workloads if each.metrics]
     number = sum(bool(each.counters) for each in comparison.workloads)
     plural = "" if number == 1 else "s"
-    found = f"nothing is slower: {number} workload{plural} counted, {len(timed)} timed"
+    found = [f"nothing is slower: {number} workload{plural} counted, {len(timed)} timed"]
     moved = [
-        (abs(each.change), f"{workload.name} {each}")
+        (abs(each.change), f"most moved {workload.name} {each}")
         for workload in comparison.workloads
         for each in workload.counters
         if each.counter == INSTRUCTIONS and each.has_moved
     ]
-    if moved:
-        found += f"; most moved {max(moved)[1]}"
-    for workload in timed:
-        for metric in workload.metrics:
-            if metric.metric == "latency_p95_ms" and metric.has_enough_pairs:
-                seen = f"a change of {visible(metric)} in {workload.name} P95 would have been seen"
-                return f"{found}; {seen}"
-    return found
+    seen = [
+        f"a change of {visible(metric)} in {workload.name} P95 would have been seen"
+        for workload in timed
+        for metric in workload.metrics
+        if metric.metric == "latency_p95_ms" and metric.has_enough_pairs
+    ]
+    return "; ".join([*found, *(text for _, text in sorted(moved)[-1:]), *seen[:1]])
 
 
 def headline(comparison: Comparison) -> str:
@@ -160,20 +140,16 @@ def headline(comparison: Comparison) -> str:
 
 def metric_sentence(metric: MetricVerdict) -> str:
     """A metric's verdict, how sure it is, and what could have been seen."""
+    found = f"{metric.metric}: {metric.verdict}, {percent(metric.effect)}"
     if not metric.has_enough_pairs:
-        return (
-            f"{metric.metric}: {metric.verdict}, {percent(metric.effect)}, not enough process "
-            f"pairs to tell: {len(metric.processes)}, and at least {FEWEST_PAIRS} are needed"
-        )
-    return (
-        f"{metric.metric}: {metric.verdict}, {percent(metric.effect)} "
-        f"({percent(metric.low)} to {percent(metric.high)} at {metric.confidence:.0%}; "
-        f"a change of {visible(metric)} would have been seen)"
-    )
+        few = f"{len(metric.processes)}, and at least {FEWEST_PAIRS} are needed"
+        return f"{found}, not enough process pairs to tell: {few}"
+    ends = f"{percent(metric.low)} to {percent(metric.high)} at {metric.confidence:.0%}"
+    return f"{found} ({ends}; a change of {visible(metric)} would have been seen)"
 
 
 def visible(metric: MetricVerdict) -> str:
-    """The smallest change that would have been seen, as per cent; a dash where nobody can tell."""
+    """The smallest change that would have been seen, as per cent; a dash where it is unknown."""
     share = metric.smallest_visible_change
     if not metric.has_enough_pairs:
         return "\N{EN DASH}"
@@ -181,7 +157,7 @@ def visible(metric: MetricVerdict) -> str:
 
 
 def interval(metric: MetricVerdict) -> str:
-    """The effect with half its interval: "+2.1 ± 0.4 %"; without one where nobody can tell."""
+    """The effect with half its interval: "+2.1 ± 0.4 %"; without one of too few pairs."""
     if not metric.has_enough_pairs:
         return percent(metric.effect)
     return f"{100 * metric.effect:+.1f} ± {100 * (metric.high - metric.low) / 2:.1f} %"
@@ -190,11 +166,9 @@ def interval(metric: MetricVerdict) -> str:
 def reasons(workload: WorkloadVerdict) -> list[str]:
     """Why the workload's verdict is what it is, a sentence each; empty when unchanged."""
     found = [workload.wrong] if workload.wrong else []
-    found += [
-        metric_sentence(metric)
-        for metric in workload.metrics
-        if metric.verdict is workload.verdict is not Verdict.UNCHANGED
-    ]
+    if workload.verdict is not Verdict.UNCHANGED:
+        found += [metric_sentence(metric) for metric in workload.metrics
+                  if metric.verdict is workload.verdict]  # fmt: skip
     found += [
         f"{each.counter}: {figure(each.base)} -> {figure(each.head)} per operation, counted exactly"
         for each in workload.counters

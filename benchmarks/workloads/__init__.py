@@ -19,7 +19,7 @@ def all_workloads() -> dict[str, Workload]:
         BadInput: the module that lab.toml names cannot be imported, or lists none.
     """
     name = project().workloads
-    if root() != LAB:  # last: an installed package comes before the work tree's
+    if root() != LAB:  # last: an installed package takes precedence over the work tree's
         folders = (root(), (root() / project().source).parent)
         sys.path += [str(each) for each in folders if str(each) not in sys.path]
     try:
@@ -27,13 +27,13 @@ def all_workloads() -> dict[str, Workload]:
         below = sorted(each.name for each in iter_modules(getattr(named, "__path__", ())))
         modules = [named, *(import_module(f"{name}.{each}") for each in below)]
     except Exception as error:
-        told = f"{type(error).__name__}: {error}"
-        raise BadInput(f"{FILE}: workloads = {name!r} cannot be imported: {told}") from error
+        why = f"{type(error).__name__}: {error}"
+        raise BadInput(f"{FILE}: workloads = {name!r} cannot be imported: {why}") from error
     found = {each.name: each for module in modules for each in getattr(module, "WORKLOADS", ())}
     if not found:
         raise BadInput(f"{FILE}: workloads = {name!r}: no WORKLOADS = (...) in it")
-    for line, names in (("counted", project().counted), ("timed", project().timed)):
-        check_names(f"workload for {FILE}'s {line}:", names, found)
+    for key, names in (("counted", project().counted), ("timed", project().timed)):
+        check_names(f"workload for {FILE}'s {key}:", names, found)
     return found
 
 

@@ -1,4 +1,4 @@
-"""What a workload is: one workload, the same for the tests, pytest-benchmark, asv and the gate.
+"""What a workload is: the same for the tests, pytest-benchmark, asv and the gate.
 
 Only the standard library and tubeq's public names are used here and in every workload, because
 today's workloads also run against yesterday's package. tubeq itself is imported when a workload is
@@ -10,35 +10,35 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import Enum
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import Any
 
 from benchmarks.common.project import LAB
-
-if TYPE_CHECKING:
-    from tubeq import QueueManager
 
 TASK_TYPE = "benchmark"
 PARAMETERS = {"channel_url": "@some_channel_or_other", "max_results": 50, "note": "x" * 60}
 IDEA = {"source_id": "video-1", "title": "A video about a lighthouse", "score": 42.0}
-COMPLETION = ("storage.port:Completion",)
-CLAIM_REQUEST = ("storage.port:ClaimRequest",)
-"""Where the measured package has them, the newest place first."""
+COMPLETION = ("storage.ports.tasks:Completion", "storage.port:Completion")
+CLAIM_REQUEST = ("storage.ports.tasks:ClaimRequest", "storage.port:ClaimRequest")
+"""Where the measured package has them, the newest location first."""
 _BULK = 1000
-
+Call = Callable[[], object]
 
 opens: Callable[..., Any] | None = None
-"""What opens a queue in place of the package's QueueManager: the process that runs workloads on the
+"""Opens a queue in place of the package's QueueManager: the process that runs workloads on the
 bare reference (contenders/reference_sqlite.py) sets it."""
 
 
 class Lacks(NotImplementedError):
-    """The measured package has no such API: an older one, mostly. The workload is skipped.
+    """The measured package has no such API, usually because it is older. The workload is skipped.
 
     A NotImplementedError, because that is what asv's `setup` skips a benchmark for.
     """
@@ -56,12 +56,13 @@ class Profile(str, Enum):
 
 @dataclass
 class Sample:
-    """What one run of a workload gave.
+    """The result of one run of a workload.
 
     Args:
-        latencies_s: seconds of each call, raw, in order; empty where a call means nothing.
+        latencies_s: seconds of each call, raw, in order; empty where single calls are not
+            meaningful.
         elapsed_s: seconds of the whole timed part.
-        operations: how many tasks (or calls) it dealt with; throughput is operations / elapsed_s.
+        operations: how many tasks (or calls) it processed; throughput is operations / elapsed_s.
         values: other figures by name, unit last, such as "memory_mb"; lower is better.
     """
 
@@ -71,53 +72,78 @@ class Sample:
     values: Mapping[str, float] = field(default_factory=dict)
 
     def add(self, part: Sample) -> None:
-        """Take in the sample of a further stretch of the same run; its values replace older."""
+        """Add the sample of a further stretch of the same run; its values replace older ones."""
         self.latencies_s += part.latencies_s
         self.elapsed_s += part.elapsed_s
         self.operations += part.operations
         self.values = {**self.values, **part.values}
 
 
+class State(SimpleNamespace):
+    """What a run needs: `folder`, `profile`, `resources` (an ExitStack, which `close` closes), the
+    `queue` in the file `path`, what `begin` adds; and for `check`: `held`, what was claimed or
+    seen, and `done`, how many tasks."""
+
+
 class Workload:
     """One workload. Stateless: what a run needs is in the state that `prepare` returns.
 
     Callers use `prepare`, `run` as often as they like, `check` and `close`. A workload defines
-    `work`, the timed part alone, and `restore`, which puts back what it used up.
+    `call`, which `work` times, or `work` itself, and `restore`, which puts back what it used up.
+
+    Args:
+        durability: of its queue, part of the name; the package's own default if None.
     """
 
-    name: str
-    """Lower case, parts joined by '-': "claim-lifo-1e3"."""
-    calls: Mapping[Profile, int]
-    """How many calls a sample of each profile has."""
-    batch: int = 200
-    """How many calls a batch of the gate's has; 0 where the gate has no use for the workload."""
-    at_once: int = 1_000_000_000
-    """How many calls `work` can do before it needs `restore`."""
-    from_profile: Profile = Profile.SMOKE
-    """The smallest profile that includes it when no workload is named."""
-    figures: tuple[str, ...] = ()
-    """The names of its sample's `values`."""
+    name: str  # lower case, parts joined by "-": "claim-lifo-1e3"
+    verbs: tuple[str, ...] = ()  # what its queue must have; without any no queue is opened
+    settings: Mapping[str, Any] = {}  # with which that is opened
+    calls: Mapping[Profile, int]  # how many calls a sample of each profile has
+    batch: int = 200  # calls in a batch of the gate; 0 where the gate does not use it
+    at_once: int = 1_000_000_000  # calls that `work` can do before it needs `restore`
+    size: int = 1  # tasks that a call processes: throughput counts these
+    from_profile = Profile.SMOKE  # the smallest that includes it when no workload is named
+    figures: tuple[str, ...] = ()  # the names of its sample's `values`
+    # For how many calls counters are taken; 0 where they are not meaningful: several processes or
+    # threads, or not the same work each time.
     counted_calls: int = 100
-    """How many calls counters are taken of; 0 where they mean nothing: several processes or
-    threads, or not the same work each time."""
-
-    reference_batch: int = 0
-    """How many calls a batch has where it is compared with the bare reference, though the gate has
-    no use for it: what waits differs too much from process to process."""
+    # Whether it also runs on the bare reference, so that its time can be a ratio to that; and how
+    # many calls a batch then has, where the gate does not use it, since waiting differs too much
+    # from process to process.
     has_reference: bool = False
-    """Whether it also runs on the bare reference, so that its time can be a ratio to that."""
+    reference_batch: int = 0
+
+    def __init__(self, durability: str | None = None) -> None:
+        if durability:
+            self.name = f"{self.name}-{durability}"
+            self.settings = {"durability": durability}
 
     def prepare(self, folder: Path, profile: Profile) -> Any:
-        """Make what the run needs, in an empty folder of its own.
+        """Prepare what the run needs, in an empty folder of its own.
 
         Raises:
             Lacks: the measured package has no API for this.
         """
-        raise NotImplementedError  # pragma: no cover
+        state = State(folder=folder, path=folder / "queue.db", profile=profile, held=[], done=0)
+        state.resources = ExitStack()
+        if not state.path.exists():
+            self.stock(folder, profile)
+        try:
+            if self.verbs:
+                state.queue = open_queue(state.path, *self.verbs, **self.settings)
+                state.resources.callback(state.queue.close)
+            self.begin(state)
+        except BaseException:
+            state.resources.close()
+            raise
+        return state
+
+    def begin(self, state: Any) -> None:
+        """Fill the queue, and add to the state."""
 
     def stock(self, folder: Path, profile: Profile) -> None:
-        """Fill a database for `prepare` in an empty folder, where that takes long; nothing stays
-        open. A copy of the folder serves each process that measures, instead of filling again."""
+        """Fill the queue's file for `prepare` in an empty folder, where that takes long; nothing
+        stays open. A copy serves each process that measures, instead of filling again."""
 
     def run(self, state: Any, calls: int) -> Sample:
         """Do `calls` calls and time them. What was used up is put back, untimed."""
@@ -130,29 +156,45 @@ class Workload:
 
     def work(self, state: Any, calls: int) -> Sample:
         """Do `calls` calls, at most `at_once`, and time them: nothing but the workload."""
+        sample = each_timed(self.call(state), calls, self.before(state))
+        sample.operations *= self.size
+        if isinstance(state, State):  # as `prepare` makes it by default
+            state.done += sample.operations
+        return sample
+
+    def call(self, state: Any) -> Call:
+        """The function that a call executes."""
         raise NotImplementedError  # pragma: no cover
+
+    def before(self, state: Any) -> Call | None:
+        """The function executed before each call, untimed."""
+        return None
 
     def restore(self, state: Any, calls: int) -> None:
         """Put back what `calls` calls of `work` used up."""
 
     def check(self, state: Any) -> None:
-        """Raise AssertionError unless the work was done right."""
+        """Raise AssertionError unless the work was done correctly."""
         raise NotImplementedError  # pragma: no cover
 
     def close(self, state: Any) -> None:
-        """Let go of what `prepare` opened."""
+        """Close what `prepare` opened."""
+        if isinstance(state, State):
+            state.resources.close()
 
 
 def sizes(smoke: int, regular: int, large: int) -> Mapping[Profile, int]:
     """How many calls each profile has."""
-    return {Profile.SMOKE: smoke, Profile.REGULAR: regular, Profile.LARGE: large}
+    return dict(zip(Profile, (smoke, regular, large)))
 
 
-def each_timed(call: Callable[[], object], calls: int) -> Sample:
-    """Call so many times, one after the other, each timed on its own."""
+def each_timed(call: Call, calls: int, before: Call | None = None) -> Sample:
+    """Call that many times in sequence, each timed separately; `before` each, untimed."""
     latencies: list[float] = []
     append = latencies.append
     for _ in range(calls):
+        if before:
+            before()
         began = perf_counter()
         call()
         append(perf_counter() - began)
@@ -163,10 +205,10 @@ def public(*places: str) -> Any:
     """A public name of the measured package: "NewTask", or "workers.runner:Runner".
 
     Args:
-        places: where it is; where it was in older packages, the newest place first.
+        places: where it is, then where it was in older packages, newest first.
 
     Raises:
-        Lacks: it is at none of them.
+        Lacks: it is in none of these places.
     """
     why = ""
     for place in places:
@@ -178,8 +220,25 @@ def public(*places: str) -> Any:
     raise Lacks(f"this tubeq has no {places[0]}: {why}")
 
 
-def open_queue(path: Path, *verbs: str, **settings: Any) -> QueueManager:
-    """A queue that has these verbs.
+def verb_of(queue: Any, *names: str) -> Any:
+    """A verb, or a part, of an open queue: "maintenance.prune".
+
+    Args:
+        names: its name, then its names in older packages, newest first.
+
+    Raises:
+        Lacks: it has none of these names.
+    """
+    for name in names:
+        try:
+            return attrgetter(name)(queue)
+        except AttributeError:
+            continue
+    raise Lacks(f"this tubeq's queue has no {names[0]}")
+
+
+def open_queue(path: Path, *verbs: str, **settings: Any) -> Any:
+    """A QueueManager that has these verbs, or the bare reference.
 
     Raises:
         Lacks: this package's QueueManager has no such verb, or takes no such setting.
@@ -189,26 +248,15 @@ def open_queue(path: Path, *verbs: str, **settings: Any) -> QueueManager:
     if missing:
         raise Lacks(f"this tubeq's QueueManager has no {', '.join(missing)}")
     try:
-        queue: QueueManager = manager(path, **settings)
+        return manager(path, **settings)
     except TypeError as error:
         raise Lacks(f"this tubeq's QueueManager is opened otherwise: {error}") from error
-    return queue
 
 
-def named(name: str, durability: str | None) -> str:
-    """The name of a workload at a durability that is not the package's default."""
-    return f"{name}-{durability}" if durability else name
-
-
-def settings_of(durability: str | None) -> dict[str, str]:
-    """What `open_queue` is called with for it."""
-    return {"durability": durability} if durability else {}
-
-
-def fill(queue: QueueManager, count: int) -> None:
+def fill(queue: Any, count: int) -> None:
     """Create that many tasks of priorities 1 to 9, in batches."""
     if opens is not None:
-        queue.fill(count)  # type: ignore[attr-defined]
+        queue.fill(count)
         return
     new_task = public("NewTask")
     for first in range(0, count, _BULK):
@@ -216,28 +264,38 @@ def fill(queue: QueueManager, count: int) -> None:
         queue.create_tasks(new_task(TASK_TYPE, PARAMETERS, 1 + each % 9) for each in range(size))
 
 
+def complete(queue: Any, claims: Iterable[Any]) -> None:
+    """Complete claimed tasks together, each with one result."""
+    completion = public(*COMPLETION)
+    queue.complete_tasks(completion(claim, [IDEA]) for claim in claims)
+
+
+def statuses(queue: Any) -> dict[str, int]:
+    """How many tasks are in each status, empty ones left out."""
+    return {str(status): count for status, count in queue.stats().by_status.items() if count}
+
+
+def check_completed(queue: Any, done: int, **others: int) -> None:
+    """Raise AssertionError unless that many tasks are completed, each with one result, and the only
+    others are as many as given by status."""
+    wanted = {"COMPLETED": done, **others}
+    found = statuses(queue)
+    assert found == {status: count for status, count in wanted.items() if count}, found
+    assert queue.stats().results == done, "a result was lost, or written twice"
+
+
 def run_python(*arguments: str) -> str:
-    """What another Python process of this environment prints; it can import `benchmarks`.
+    """The output of another Python process of this environment, which can import `benchmarks`.
 
     Raises:
         RuntimeError: it failed; the message is the end of what it wrote.
     """
-    inherited = os.environ.get("PYTHONPATH")
-    path = os.pathsep.join([str(LAB), *([inherited] if inherited else [])])
+    path = os.pathsep.join(filter(None, (str(LAB), os.environ.get("PYTHONPATH"))))
     done = subprocess.run(
-        [sys.executable, *arguments],
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
+        [sys.executable, *arguments], env={**os.environ, "PYTHONPATH": path}, capture_output=True,
+        encoding="utf-8", errors="replace", check=False,
+    )  # fmt: skip
     if done.returncode:
-        told = f"{' '.join(arguments):.200} failed with {done.returncode}"
-        raise RuntimeError(f"{told}: {done.stderr[-2000:].strip()}")
+        what = f"{' '.join(arguments):.200} failed with {done.returncode}"
+        raise RuntimeError(f"{what}: {done.stderr[-2000:].strip()}")
     return done.stdout
-
-
-def statuses(queue: QueueManager) -> dict[str, int]:
-    """How many tasks are in each status, empty ones left out."""
-    return {str(status): count for status, count in queue.stats().by_status.items() if count}

@@ -12,6 +12,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from tubeq import _moved
+
 if TYPE_CHECKING:
     from tubeq.domain.children import ChildTask, Progress, Saved
     from tubeq.domain.errors import (
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from tubeq.domain.policies import ClaimStrategy, Durability, RetryPolicy
     from tubeq.domain.states import TaskStatus
     from tubeq.queue.queue_manager import QueueManager
-    from tubeq.storage.port import ClaimRequest, Completion
+    from tubeq.storage.ports.tasks import ClaimRequest, Completion
     from tubeq.workers.base_worker import BaseWorker, WorkerConfig
     from tubeq.workers.runner import Runner, RunnerConfig
 
@@ -44,7 +46,7 @@ _HOMES = {
     "domain.policies": ("ClaimStrategy", "Durability", "RetryPolicy"),
     "domain.states": ("TaskStatus",),
     "queue.queue_manager": ("QueueManager",),
-    "storage.port": ("ClaimRequest", "Completion"),
+    "storage.ports.tasks": ("ClaimRequest", "Completion"),
     "workers.base_worker": ("BaseWorker", "WorkerConfig"),
     "workers.runner": ("Runner", "RunnerConfig"),
 }  # fmt: skip
@@ -80,6 +82,8 @@ __all__ = [
     "TubeqError",
     "WorkerConfig",
 ]
+
+_moved.install()
 
 
 def __getattr__(name: str) -> Any:

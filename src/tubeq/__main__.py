@@ -6,12 +6,13 @@ import sys
 
 
 def main() -> None:
-    """Run the command line. Its import takes a moment, in which Ctrl-C is Ctrl-C as well."""
+    """Run the command line. Ctrl-C ends it with exit code 130, also while it is imported."""
     try:
         from tubeq.cli.main import main as run
+
+        run()
     except KeyboardInterrupt:
         sys.exit(130)
-    run()
 
 
 if __name__ == "__main__":  # spawned worker processes import this module too

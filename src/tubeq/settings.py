@@ -8,15 +8,13 @@ refused, never passed over in silence.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import math
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.numbers import MAX_BUSY_TIMEOUT_S, MAX_SPAN_S, shown
@@ -29,8 +27,7 @@ TRACEBACK = "TUBEQ_TRACEBACK"
 """Where it is set, the command line shows where an unforeseen error came from."""
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """The choices that commands share. An option of a command overrides them.
 
     Args:
@@ -48,8 +45,8 @@ class Settings:
         lease_s: how long a task stays with a worker that gives no sign of life.
         task_timeout_s: a task that takes longer is ended, and retried; each time that it saves it
             has as long again.
-        breaker_pause_s: how long nobody begins a task of a type after YouTube said that it is too
-            much; twice as long each further time in a row; 0 is never.
+        breaker_pause_s: how long no task of a type begins after YouTube said "too many
+            requests"; twice as long each further time in a row; 0 is never.
         scoring: the formula by which videos are scored: see tubeq.plugins.scoring.
     """
 
@@ -93,7 +90,7 @@ class Settings:
             InvalidParameters: it cannot be reached so: a file is missing, a proxy is none; or no
                 such scoring is installed.
         """
-        from tubeq.plugins.access import Access  # which takes ssl along
+        from tubeq.plugins.youtube.access import Access  # which takes ssl along
 
         access = Access(
             self.proxy, self.ca_file, self.cookies_file, self.socket_timeout_s, self.deadline_s
@@ -107,7 +104,7 @@ class Settings:
         return variables
 
 
-_NAMES = tuple(each.name for each in fields(Settings))
+_NAMES = Settings._fields
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
@@ -125,6 +122,8 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
 
 def _meant(name: str, known: Sequence[str]) -> str:
     """A hint at the name that is most alike; that all begin alike says nothing."""
+    import difflib
+
     by_rest = {each.removeprefix(_PREFIX): each for each in known}
     rest = name.removeprefix(_PREFIX)
     close = difflib.get_close_matches(rest, list(by_rest), 1)
@@ -145,7 +144,7 @@ def _from_file(path: Path) -> dict[str, Any]:
     if not os.path.lexists(path):
         return {}
     if not path.is_file():
-        raise InvalidParameters(f"{FILE_NAME} is no file, or a link to none")
+        raise InvalidParameters(f"{FILE_NAME} is not a file, or a link to nothing")
     toml = _toml_reader(path)
     try:
         table = toml.loads(path.read_text(encoding="utf-8-sig"))  # Windows' editors begin with that
@@ -179,12 +178,12 @@ def _checked(name: str, value: Any, origin: str) -> Any:
     """The value as Settings holds it.
 
     Raises:
-        InvalidParameters: it is no such value; the message bears `origin`.
+        InvalidParameters: the value is wrong; the message has `origin`.
     """
     if name in ("db_path", "ca_file", "cookies_file", "proxy", "durability", "scoring"):
         if not isinstance(value, str) or not value:
             given = "" if name == "proxy" else f", not {value!r:.60}"  # it may hold a password
-            raise InvalidParameters(f"{origin} must be a text{given}")
+            raise InvalidParameters(f"{origin} must be a string{given}")
         if name in ("proxy", "scoring"):
             return value
         if name == "durability":

@@ -12,7 +12,7 @@ from tubeq.domain.errors import TubeqError
 from tubeq.domain.models import EncodedTask, Task
 from tubeq.domain.states import TaskEvent
 from tubeq.storage import Storage
-from tubeq.storage.port import ClaimRequest
+from tubeq.storage.ports.tasks import ClaimRequest
 
 LEASE_S = 60.0
 EVERYTHING = 1_000_000

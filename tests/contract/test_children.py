@@ -229,17 +229,17 @@ def test_prune_keeps_children_of_open_parents_and_parents_of_open_children(stora
     storage.complete(one)
     add(storage, "newest")
     clock.advance(100)
-    assert storage.prune(clock.now()) == 0  # or the listing would create it once more
+    assert storage.maintenance.prune(clock.now()) == 0  # or the listing would create it once more
     storage.heartbeat(parent, 60)
     storage.complete(parent)
     clock.advance(100)
-    assert storage.prune(clock.now(), limit=1) == 1
+    assert storage.maintenance.prune(clock.now(), limit=1) == 1
     assert storage.children.progress(parent.task_id).total == 1
-    assert storage.prune(clock.now()) == 0
+    assert storage.maintenance.prune(clock.now()) == 0
     storage.complete(take(storage, task_type="video"))
     clock.advance(100)
-    assert storage.prune(clock.now()) == 2
-    assert storage.check() == []
+    assert storage.maintenance.prune(clock.now()) == 2
+    assert storage.maintenance.check() == []
     assert [task.task_type for task in dump(storage)["tasks"]] == ["newest"]
 
 

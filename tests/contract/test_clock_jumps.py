@@ -18,7 +18,7 @@ from tubeq.domain.models import Idea
 from tubeq.domain.policies import ClaimStrategy
 from tubeq.domain.states import TaskStatus
 from tubeq.storage import Storage, open_storage
-from tubeq.storage.port import Rescue, WorkerInfo
+from tubeq.storage.ports.tasks import Rescue, WorkerInfo
 
 HOUR_S, YEAR_S = 3600.0, 365 * 86_400.0
 DELAY_S = 30.0
@@ -270,12 +270,12 @@ def test_a_slot_that_is_held_on_to_survives_a_jump(
     assert isinstance(limits.take([KEY], ONE, LEASE_S), Grant)
     clock.jump(jump_s)
     assert isinstance(limits.take([KEY], TWO, LEASE_S), Refusal)
-    assert len(limits.permits()) == 1
+    assert len(limits.slots()) == 1
     limits.extend(ONE, LEASE_S)
     clock.jump(-jump_s)
     clock.advance(LEASE_S - 1)
     assert isinstance(limits.take([KEY], TWO, LEASE_S), Refusal)
-    assert [permit.holder for permit in limits.permits()] == [ONE]
+    assert [slot.holder for slot in limits.slots()] == [ONE]
 
 
 @each_jump
@@ -288,7 +288,7 @@ def test_a_slot_that_is_held_on_to_survives_that_another_one_is_taken(
     clock.jump(jump_s)
     assert isinstance(limits.take([KEY], TWO, LEASE_S), Grant)
     clock.jump(-jump_s)
-    assert {permit.holder for permit in limits.permits()} == {ONE, TWO}
+    assert {slot.holder for slot in limits.slots()} == {ONE, TWO}
     assert isinstance(limits.take([KEY], Holder("worker-3"), LEASE_S), Refusal)
 
 
@@ -308,7 +308,7 @@ def test_a_slot_of_a_dead_holder_ends_with_its_lease(
         clock.jump(-jump_s)
     limits.take([KEY], TWO, LEASE_S)
     clock.advance(LEASE_S + 1)
-    assert limits.permits() == []
+    assert limits.slots() == []
     assert isinstance(limits.take([KEY], TWO, LEASE_S), Grant)
 
 

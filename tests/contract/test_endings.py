@@ -14,7 +14,7 @@ from tubeq.domain.errors import ClaimLost, IllegalTransition, TubeqError
 from tubeq.domain.models import Idea, Task
 from tubeq.domain.states import TaskEvent, TaskStatus
 from tubeq.storage import Storage
-from tubeq.storage.port import Completion
+from tubeq.storage.ports.tasks import Completion
 
 UNSTORABLE = (TypeError, ValueError, TubeqError)  # which of them is not promised
 each_held_state = pytest.mark.parametrize("start", [False, True], ids=["CLAIMED", "RUNNING"])

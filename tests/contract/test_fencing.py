@@ -13,7 +13,7 @@ from tubeq.domain.errors import ClaimLost, TaskNotFound
 from tubeq.domain.models import Idea, Task
 from tubeq.domain.states import TaskStatus
 from tubeq.storage import Storage
-from tubeq.storage.port import Completion
+from tubeq.storage.ports.tasks import Completion
 
 LATE = Idea("late", title="must never be seen")
 
@@ -77,7 +77,7 @@ def pruned(storage: Storage, claim: Task, clock: FakeClock) -> None:
     storage.complete(claim)
     add(storage, "newest")
     clock.advance(10)
-    assert storage.prune(clock.now()) == 1
+    assert storage.maintenance.prune(clock.now()) == 1
 
 
 LOSSES: dict[str, Callable[[Storage, Task, FakeClock], Any]] = {

@@ -176,7 +176,7 @@ def test_what_is_known_survives_pruning(storage: Storage, clock: FakeClock) -> N
     found(storage, Idea("v1", views=5_000), Idea("v2"))
     add(storage)  # the newest task is never pruned
     clock.advance(1)
-    assert storage.prune(clock.now()) == 2
+    assert storage.maintenance.prune(clock.now()) == 2
     assert storage.results() == []
     assert storage.items.count_items() == 2
     assert (known(storage).views, known(storage).times_seen) == (5_000, 2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +21,8 @@ from tubeq.domain.errors import StorageError, TaskNotFound
 from tubeq.domain.models import Idea
 from tubeq.domain.states import TaskStatus
 from tubeq.storage import Storage
-from tubeq.storage.port import WorkerInfo
+from tubeq.storage.ports.maintenance import Maintenance
+from tubeq.storage.ports.tasks import WorkerInfo
 
 NONE = {status.value: 0 for status in TaskStatus}
 
@@ -121,7 +124,7 @@ def test_prune_deletes_what_finished_before_and_nothing_else(
     newest = add(storage, "newest")
     before = dump(storage)
 
-    assert storage.prune(clock.now() - 50) == 3
+    assert storage.maintenance.prune(clock.now() - 50) == 3
     after = dump(storage)
     kept = {*unfinished, recent.task_id, newest}
     assert after["tasks"] == [task for task in before["tasks"] if task.task_id in kept]
@@ -131,15 +134,15 @@ def test_prune_deletes_what_finished_before_and_nothing_else(
         for verb in (storage.get, storage.results, storage.history):
             with pytest.raises(TaskNotFound):
                 verb(task_id)
-    assert storage.prune(clock.now() - 50) == 0
+    assert storage.maintenance.prune(clock.now() - 50) == 0
 
 
 def test_what_finished_at_the_very_bound_is_kept(storage: Storage, clock: FakeClock) -> None:
     storage.complete(held(storage))
     add(storage)
-    assert storage.prune(clock.now()) == 0
+    assert storage.maintenance.prune(clock.now()) == 0
     clock.advance(1e-3)
-    assert storage.prune(clock.now()) == 1
+    assert storage.maintenance.prune(clock.now()) == 1
 
 
 def test_prune_always_keeps_the_newest_task(storage: Storage, clock: FakeClock) -> None:
@@ -147,7 +150,7 @@ def test_prune_always_keeps_the_newest_task(storage: Storage, clock: FakeClock) 
         storage.complete(held(storage))
     newest = storage.list_tasks(limit=1)[0]
     clock.advance(100)
-    assert storage.prune(clock.now()) == 4
+    assert storage.maintenance.prune(clock.now()) == 4
     assert storage.list_tasks() == [newest]
     assert storage.get(add(storage)).row_id > newest.row_id
 
@@ -159,7 +162,7 @@ def test_prune_deletes_at_most_its_limit(storage: Storage, clock: FakeClock, lim
     add(storage)
     clock.advance(1)
     left = 7
-    while deleted := storage.prune(clock.now(), limit=limit):
+    while deleted := storage.maintenance.prune(clock.now(), limit=limit):
         assert deleted == min(limit, left)
         left -= deleted
     assert left == 0
@@ -178,7 +181,7 @@ def test_a_preview_says_what_a_prune_would_delete(
     storage.complete(held(storage, task_type="recent"))
     add(storage)
     before = dump(storage)
-    counts = storage.preview_prune(clock.now(), limit=limit)
+    counts = storage.maintenance.preview_prune(clock.now(), limit=limit)
     assert dump(storage) == before
     at = [task.completed_at for task in reversed(before["tasks"])]
     assert (
@@ -189,7 +192,7 @@ def test_a_preview_says_what_a_prune_would_delete(
             *([("b", "COMPLETED", 1, at[3], at[3], 3)] if limit is None else []),
         ][: 0 if limit == 0 else None]
     )
-    assert storage.prune(clock.now(), limit=limit) == sum(each.tasks for each in counts)
+    assert storage.maintenance.prune(clock.now(), limit=limit) == sum(each.tasks for each in counts)
 
 
 def test_a_pruned_idempotency_key_can_be_used_again(storage: Storage, clock: FakeClock) -> None:
@@ -197,7 +200,7 @@ def test_a_pruned_idempotency_key_can_be_used_again(storage: Storage, clock: Fak
     storage.complete(take(storage))
     add(storage)
     clock.advance(1)
-    assert storage.prune(clock.now()) == 1
+    assert storage.maintenance.prune(clock.now()) == 1
     again = add(storage, idempotency_key="key")
     assert again != first
     assert add(storage, idempotency_key="key") == again
@@ -270,7 +273,7 @@ def test_what_the_verbs_stored_is_sound(storage: Storage, clock: FakeClock) -> N
     storage.fail(held(storage), "error", "m", retry_at=clock.now() + 5)
     held(storage)
     storage.cancel(add(storage))
-    assert storage.check() == []
+    assert storage.maintenance.check() == []
 
 
 CALLS: dict[str, tuple[Any, ...]] = {
@@ -298,20 +301,25 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "open_types": (),
     "count_queued": ("video",),
     "stats": (),
-    "prune": (0.0,),
-    "preview_prune": (0.0,),
+    "maintenance.prune": (0.0,),
+    "maintenance.preview_prune": (0.0,),
+    "maintenance.check": (),
+    "maintenance.backup": (Path("copy.db"),),
+    "maintenance.import_legacy": (Path("old.db"),),
     "register_worker": (info("a"),),
     "worker_seen": ("a",),
     "forget_worker": ("a",),
     "request_stop": (),
     "workers": (),
-    "check": (),
 }
 
 
 def test_the_table_of_calls_names_every_verb_of_the_port() -> None:
     verbs = {
-        name for name, verb in vars(Storage).items() if callable(verb) and not name.startswith("_")
+        f"{prefix}{name}"
+        for prefix, port in (("", Storage), ("maintenance.", Maintenance))
+        for name, verb in vars(port).items()
+        if callable(verb) and not name.startswith("_")
     }
     assert set(CALLS) == verbs - {"close"}
 
@@ -324,4 +332,4 @@ def test_a_closed_storage_refuses_every_verb(storage: Storage) -> None:
         stand_ins = {"id": claim.task_id, "claim": claim}
         given = [stand_ins.get(each, each) if isinstance(each, str) else each for each in arguments]
         with pytest.raises(StorageError):
-            getattr(storage, verb)(*given)
+            attrgetter(verb)(storage)(*given)

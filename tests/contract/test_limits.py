@@ -1,4 +1,4 @@
-"""Permits: no more at once than the rule says, no sooner than the rate says, and none is stuck."""
+"""Slots: no more at once than the rule says, no sooner than the rate says, and none is stuck."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tubeq.domain.errors import StorageError
 from tubeq.domain.limits import Grant, Holder, LimitRule, Refusal
 from tubeq.domain.states import TaskStatus
 from tubeq.storage import Storage, open_storage
-from tubeq.storage.limits_port import Limits
+from tubeq.storage.ports.limits import Limits
 
 ANN, BOB, EVE = Holder("ann", 1, 1), Holder("bob", 2, 1), Holder("eve", 3, 1)
 LEASE_S = 30.0
@@ -69,7 +69,7 @@ def test_without_a_rule_everything_is_granted_and_nothing_kept(storage: Storage)
     assert granted(storage, "host:a", "type:b") == Grant(())
     limit(storage, "host:other", 1)
     assert granted(storage, "host:a", "type:b") == Grant(())
-    assert storage.limits.permits() == []
+    assert storage.limits.slots() == []
 
 
 def test_a_prefix_counts_each_key_by_itself_and_gives_way_to_an_exact_rule(
@@ -113,12 +113,12 @@ def test_the_guess_grows_with_how_long_the_places_have_been_held(
     assert refused(storage, "host:a").retry_after_s == pytest.approx(2.0, abs=1e-3)  # then it ends
 
 
-def test_permits_are_listed_with_their_holders(storage: Storage, clock: FakeClock) -> None:
+def test_slots_are_listed_with_their_holders(storage: Storage, clock: FakeClock) -> None:
     limit(storage, "host:*", 5)
     granted(storage, "host:b")
     clock.advance(1.0)
     granted(storage, "host:a", holder=BOB)
-    (first, second) = storage.limits.permits()
+    (first, second) = storage.limits.slots()
     assert (first.key, first.holder, second.key, second.holder) == ("host:a", BOB, "host:b", ANN)
     assert first.taken_at == clock.now()
     assert first.expires_at == clock.now() + LEASE_S
@@ -130,28 +130,28 @@ def test_several_keys_are_had_together_or_not_at_all(storage: Storage, clock: Fa
     limit(storage, "type:t", per_s=1.0)
     held = granted(storage, "host:a")
     assert refused(storage, "type:t", "channel:@x", "host:a").key == "host:a"
-    assert [permit.key for permit in storage.limits.permits()] == ["host:a"]
+    assert [slot.key for slot in storage.limits.slots()] == ["host:a"]
     storage.limits.release(held)
     granted(storage, "type:t", "channel:@x", "host:a")  # the refusal had used up no rate
-    assert [permit.key for permit in storage.limits.permits()] == ["channel:@x", "host:a"]
+    assert [slot.key for slot in storage.limits.slots()] == ["channel:@x", "host:a"]
     assert refused(storage, "type:t", "channel:@y").key == "type:t"
 
 
 def test_a_key_that_is_named_twice_is_taken_once(storage: Storage) -> None:
     limit(storage, "host:a", 1)
-    assert len(granted(storage, "host:a", "host:a").permit_ids) == 1
+    assert len(granted(storage, "host:a", "host:a").slot_ids) == 1
 
 
-# The end of a permit ------------------------------------------------------------------------------
+# The end of a slot ------------------------------------------------------------------------------
 
 
-def test_a_permit_ends_with_its_lease(storage: Storage, clock: FakeClock) -> None:
+def test_a_slot_ends_with_its_lease(storage: Storage, clock: FakeClock) -> None:
     limit(storage, "host:a", 1)
     granted(storage, "host:a")
     clock.advance(LEASE_S - 0.1)
     refused(storage, "host:a", holder=BOB)
     clock.advance(0.1)
-    assert storage.limits.permits() == []
+    assert storage.limits.slots() == []
     granted(storage, "host:a", holder=BOB)
 
 
@@ -165,9 +165,9 @@ def test_signs_of_life_keep_what_the_holder_holds_and_nothing_else(
     clock.advance(LEASE_S - 1)
     storage.limits.extend(ANN, LEASE_S)
     clock.advance(2)
-    assert [permit.holder for permit in storage.limits.permits()] == [ANN]
+    assert [slot.holder for slot in storage.limits.slots()] == [ANN]
     clock.advance(LEASE_S - 2)
-    assert storage.limits.permits() == []
+    assert storage.limits.slots() == []
 
 
 def test_who_gives_back_late_gives_back_nobody_elses(storage: Storage, clock: FakeClock) -> None:
@@ -179,7 +179,7 @@ def test_who_gives_back_late_gives_back_nobody_elses(storage: Storage, clock: Fa
     storage.limits.release(late)
     storage.limits.release(late)
     storage.limits.extend(ANN, LEASE_S)
-    assert [permit.holder for permit in storage.limits.permits()] == [BOB]
+    assert [slot.holder for slot in storage.limits.slots()] == [BOB]
     refused(storage, "host:a", holder=EVE)
 
 
@@ -190,48 +190,48 @@ def test_who_gives_back_at_once_and_again_gives_back_nobody_elses(storage: Stora
     storage.limits.release(early)
     granted(storage, "host:a", holder=BOB)
     storage.limits.release(early)
-    assert [permit.holder for permit in storage.limits.permits()] == [BOB]
+    assert [slot.holder for slot in storage.limits.slots()] == [BOB]
 
 
-def test_a_dead_workers_permits_are_free_at_once(storage: Storage) -> None:
+def test_a_dead_workers_slots_are_free_at_once(storage: Storage) -> None:
     limit(storage, "host:a", 3)
     granted(storage, "host:a")
     granted(storage, "host:a", holder=Holder("ann"))
     granted(storage, "host:a", holder=BOB)
     assert storage.limits.free("ann") == 2
     assert storage.limits.free("ann") == 0
-    assert [permit.holder for permit in storage.limits.permits()] == [BOB]
+    assert [slot.holder for slot in storage.limits.slots()] == [BOB]
 
 
-def test_the_rescue_of_a_worker_frees_its_permits(storage: Storage) -> None:
+def test_the_rescue_of_a_worker_frees_its_slots(storage: Storage) -> None:
     limit(storage, "host:a", 2)
     add(storage)
     claim = take(storage, "ann")
     granted(storage, "host:a", holder=Holder("ann", claim.row_id, claim.claim_token))
     granted(storage, "host:a", holder=BOB)
     storage.rescue(worker_id="ann")
-    assert [permit.holder for permit in storage.limits.permits()] == [BOB]
+    assert [slot.holder for slot in storage.limits.slots()] == [BOB]
     assert storage.get(claim.task_id).status is TaskStatus.QUEUED
 
 
-def test_a_sweep_leaves_the_permits_of_the_living(storage: Storage) -> None:
+def test_a_sweep_leaves_the_slots_of_the_living(storage: Storage) -> None:
     limit(storage, "host:a", 2)
     granted(storage, "host:a")
     storage.rescue()
-    assert [permit.holder for permit in storage.limits.permits()] == [ANN]
+    assert [slot.holder for slot in storage.limits.slots()] == [ANN]
 
 
-def test_a_rescue_frees_permits_where_there_was_no_task(storage: Storage) -> None:
+def test_a_rescue_frees_slots_where_there_was_no_task(storage: Storage) -> None:
     limit(storage, "host:a", 2)
     granted(storage, "host:a")
     storage.rescue(worker_id="ann")
-    assert storage.limits.permits() == []
+    assert storage.limits.slots() == []
 
 
 # Rates --------------------------------------------------------------------------------------------
 
 
-def test_a_rate_keeps_permits_apart_and_says_exactly_for_how_long(
+def test_a_rate_keeps_slots_apart_and_says_exactly_for_how_long(
     storage: Storage, clock: FakeClock
 ) -> None:
     limit(storage, "host:a", per_s=5.0)
@@ -278,7 +278,7 @@ def test_a_smaller_concurrency_waits_until_it_is_kept(storage: Storage) -> None:
     limit(storage, "host:a", 3)
     held = [granted(storage, "host:a") for _ in range(3)]
     limit(storage, "host:a", 1)
-    assert len(storage.limits.permits()) == 3  # nobody is thrown out
+    assert len(storage.limits.slots()) == 3  # nobody is thrown out
     for each in held[:2]:
         storage.limits.release(each)
         refused(storage, "host:a")
@@ -318,7 +318,7 @@ def test_a_quicker_rate_holds_at_once(storage: Storage, clock: FakeClock) -> Non
 # A clock that is set back -------------------------------------------------------------------------
 
 
-def test_no_permit_outlives_its_lease_though_the_clock_is_set_back(
+def test_no_slot_outlives_its_lease_though_the_clock_is_set_back(
     storage: Storage, clock: FakeClock
 ) -> None:
     limit(storage, "host:a", 1)
@@ -341,7 +341,7 @@ def test_no_rate_is_stuck_though_the_clock_is_set_back(storage: Storage, clock: 
     refused(storage, "host:a")
 
 
-def test_permits_taken_with_other_keys_are_mended_too(storage: Storage, clock: FakeClock) -> None:
+def test_slots_taken_with_other_keys_are_clamped_too(storage: Storage, clock: FakeClock) -> None:
     limit(storage, "host:*", 1, per_s=0.1)
     granted(storage, "host:a")
     clock.jump(-3600.0)
@@ -353,7 +353,7 @@ def test_permits_taken_with_other_keys_are_mended_too(storage: Storage, clock: F
 # Handles ------------------------------------------------------------------------------------------
 
 
-def test_two_handles_share_rules_rates_and_permits(
+def test_two_handles_share_rules_rates_and_slots(
     open_back_end: OpenBackEnd, clock: FakeClock
 ) -> None:
     one = open_back_end("sqlite")
@@ -368,7 +368,7 @@ def test_two_handles_share_rules_rates_and_permits(
     assert refused(one, "host:a").why == refused(other, "host:a").why == "2 at once"
     other.limits.release(first)
     granted(one, "host:a")
-    assert one.limits.permits() == other.limits.permits()
+    assert one.limits.slots() == other.limits.slots()
 
 
 @pytest.mark.slow
@@ -404,7 +404,7 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "release": (Grant(("1",)),),
     "extend": (ANN, LEASE_S),
     "free": ("ann",),
-    "permits": (),
+    "slots": (),
     "admit": ("type:t", ANN, LEASE_S),
     "report": ("type:t", ANN, Verdict.BLOCKED, "bot_check", BreakerPolicy()),
     "breakers": (),

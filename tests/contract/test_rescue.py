@@ -9,7 +9,7 @@ from tests.contract.support import LEASE_S, add, dump, encoded, held, request, t
 from tubeq.domain.clock import to_timestamp
 from tubeq.domain.states import TaskEvent, TaskStatus
 from tubeq.storage import Storage
-from tubeq.storage.port import Rescue
+from tubeq.storage.ports.tasks import Rescue
 
 NOTHING = Rescue([], [], [])
 each_held_state = pytest.mark.parametrize("start", [False, True], ids=["CLAIMED", "RUNNING"])

@@ -22,7 +22,7 @@ from tubeq.domain.errors import IllegalTransition
 from tubeq.domain.models import EncodedTask, Idea, Task
 from tubeq.domain.states import ACTIVE, FINISHED, TaskEvent, TaskStatus, event_between
 from tubeq.storage import Storage
-from tubeq.storage.port import ClaimRequest, OpenType
+from tubeq.storage.ports.tasks import ClaimRequest, OpenType
 
 LEAD_TO: dict[TaskStatus, Callable[[Storage], str]] = {
     TaskStatus.QUEUED: add,

@@ -143,11 +143,11 @@ class Soak:
                 if child["status"] != "COMPLETED"
             }
             assert failed == dict.fromkeys(private, "private")
-            enriched = queue.storage.children.results(task_id)
+            enriched = queue.get_task_results(task_id, of_children=True)
             found = Counter(idea["source_id"] for idea in enriched)
             assert found == Counter(set(wanted) - private), "a video was enriched twice, or not"
             assert all("likes" in idea.extra for idea in enriched)
-            assert queue.check() == []
+            assert queue.maintenance.check() == []
 
 
 def _problem(place: int) -> Problem | None:

@@ -1,4 +1,4 @@
-"""Processes that hold permits, for tests that kill, suspend or crowd them."""
+"""Processes that hold slots, for tests that kill, suspend or crowd them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ KEY = "host:a"
 
 
 def hold(db_path: str, lease_s: str) -> None:
-    """Take a permit, say so, and give it back when told, or never.
+    """Take a slot, say so, and give it back when told, or never.
 
     usage: python -m tests.e2e.limits_processes DATABASE LEASE_S
     """
     with QueueManager(db_path) as queue:
-        taken = queue.storage.limits.take([KEY], Holder("holder", 1, 1), float(lease_s))
+        taken = queue.limits.take([KEY], Holder("holder", 1, 1), float(lease_s))
         print(type(taken).__name__, flush=True)
         sys.stdin.readline()
         assert isinstance(taken, Grant)
-        queue.storage.limits.release(taken)
+        queue.limits.release(taken)
         print("released", flush=True)
 
 
@@ -39,12 +39,12 @@ class Crowd:
 
 
 def crowd(db_path: str, number: int, crowd: Crowd, times: int) -> None:
-    """Go in and out, as quickly as the permits allow."""
+    """Go in and out, as quickly as the slots allow."""
     inside: Any = crowd.inside
     most: Any = crowd.most
     holder = Holder(f"crowd-{number}", number, 1)
     with QueueManager(db_path) as queue:
-        limits = queue.storage.limits
+        limits = queue.limits
         limits.is_idle()
         crowd.start.wait(30)
         done = 0

@@ -1,7 +1,7 @@
 """The error table on yt-dlp alone, and on yt-dlp with every package that it makes use of: with
 `requests` it has another HTTP library, with `certifi` other authorities. And on one too old.
 
-Each has an environment of its own, kept in pytest's cache. yt-dlp's version is named, and its
+Each has an environment of its own, kept beside pytest's cache. yt-dlp's version is named, and its
 extras apart from it: asked for `yt-dlp[default]`, a resolver may come up with an older yt-dlp.
 """
 
@@ -22,7 +22,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TABLES = ("tests/e2e/test_error_table.py", "tests/e2e/test_only_youtube_is_asked.py")
-TOOLS = ("pytest>=8.3", "pytest-timeout>=2.3", "cryptography>=44", "typer>=0.16", "rich>=13.9")
+TOOLS = ("pytest>=8.3", "pytest-timeout>=2.3", "cryptography>=44", "rich>=13.9")
 ALONE = (f"yt-dlp=={metadata.version('yt-dlp')}",)
 # As yt-dlp's own extra `default` names them.
 OPTIONAL = (
@@ -34,21 +34,22 @@ PROBE = "from yt_dlp.networking.common import _REQUEST_HANDLERS as found; print(
 HANDLERS = {"alone": ["Urllib"], "with all": ["Requests", "Urllib", "Websockets"]}
 TOO_OLD = """
 from tubeq.domain.errors import PluginError
-from tubeq.plugins.channel_plugin import YouTubeChannelPlugin
+from tubeq.plugins.youtube.channel import YouTubeChannelPlugin
 try:
     YouTubeChannelPlugin()
 except PluginError as error:
     print(error.code, error)
 """
 _PATIENCE_S = 280.0
+_KEPT = ROOT / ".pytest_cache" / "installs"
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 
-def environment(cache: pytest.Cache, requirements: Sequence[str]) -> Path:
+def environment(requirements: Sequence[str]) -> Path:
     """The interpreter of a virtual environment with these, and tubeq from its source."""
     key = hashlib.sha256("\n".join([sys.version, str(ROOT), *requirements]).encode()).hexdigest()
-    folder = cache.mkdir("installs") / key[:16]
+    folder = _KEPT / key[:16]
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     ready = folder / "ready"
     if ready.exists():
@@ -84,11 +85,9 @@ def _run(command: Sequence[str | Path], folder: Path = ROOT) -> str:
 
 
 @pytest.mark.parametrize("install", INSTALLS)
-def test_the_error_table(pytestconfig: pytest.Config, tmp_path: Path, install: str) -> None:
+def test_the_error_table(tmp_path: Path, install: str) -> None:
     """Every row has the same code, decision and delay there as here."""
-    requirements = [*INSTALLS[install], *TOOLS]
-    assert pytestconfig.cache is not None
-    python = environment(pytestconfig.cache, requirements)
+    python = environment([*INSTALLS[install], *TOOLS])
     assert _run([python, "-c", PROBE]).split() == HANDLERS[install]
     report = tmp_path / "junit.xml"
     _run([python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *TABLES])
@@ -98,9 +97,8 @@ def test_the_error_table(pytestconfig: pytest.Config, tmp_path: Path, install: s
     assert (counts["skipped"], counts["failures"]) == (0, 0)
 
 
-def test_an_old_yt_dlp_does_not_scrape(pytestconfig: pytest.Config) -> None:
-    assert pytestconfig.cache is not None
-    python = environment(pytestconfig.cache, ["yt-dlp<2026.7.4"])
+def test_an_old_yt_dlp_does_not_scrape() -> None:
+    python = environment(["yt-dlp<2026.7.4"])
     code, _, message = _run([python, "-c", TOO_OLD]).partition(" ")
     assert code == "yt_dlp_too_old"
     assert "pip install" in message

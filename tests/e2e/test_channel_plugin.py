@@ -25,7 +25,7 @@ from tests.e2e.proxies import proxy_that_says
 from tubeq.domain.clock import from_timestamp
 from tubeq.domain.errors import PermanentError, PluginError, TaskCancelled, TransientError
 from tubeq.plugins.base import running
-from tubeq.plugins.channel_plugin import YouTubeChannelPlugin
+from tubeq.plugins.youtube.channel import YouTubeChannelPlugin
 from tubeq.testing.youtube import RequestKind, SimulatedYouTube, World, faults
 
 MakePlugin = Callable[..., YouTubeChannelPlugin]
@@ -263,7 +263,7 @@ def test_each_fault_has_its_code(
     request_kind: RequestKind | None,
 ) -> None:
     world.fail(fault, request=request_kind)
-    failure = failure_of(make_plugin(socket_timeout_s=0.3 if code == "timeout" else 10.0))
+    failure = failure_of(make_plugin(socket_timeout_s=0.1 if code == "timeout" else 10.0))
     assert (failure.code, type(failure)) == (code, kind)
 
 
@@ -376,7 +376,7 @@ def test_a_listing_has_a_deadline(
 # --- the way there -------------------------------------------------------------------------------
 
 FROM_ENVIRONMENT = """
-from tubeq.plugins.channel_plugin import YouTubeChannelPlugin
+from tubeq.plugins.youtube.channel import YouTubeChannelPlugin
 print(len(YouTubeChannelPlugin(socket_timeout_s=5).scrape(channel_url="@lighthouse")))
 """
 

@@ -126,7 +126,7 @@ def test_what_cannot_be_had_says_why(
     ("arguments", "named"),
     [
         (["search", "tea", "--max-results", "0"], "--max-results must be a whole number from 1 to"),
-        (["search", "x" * 201], "query must be a text of 1 to 200 characters"),
+        (["search", "x" * 201], "query must be text of 1 to 200 characters"),
         (["playlist", "RDMM"], "no end"),
         (["video", "https://user:hunter2@www.youtube.com/watch?v=a-b_c0DEF12"], "video must be"),
         (["scrape", "@a", "--tab", "shorts", "--since", "2027-01-31"], "since goes with the tabs"),

@@ -138,13 +138,13 @@ def test_eight_threads_at_once_get_what_each_asked_for(
     make_plugin: MakePlugin, world: World
 ) -> None:
     plugin = make_plugin("youtube_channel")
-    channels = [world.channel(f"@thread{number}", 60) for number in range(24)]
+    channels = [world.channel(f"@thread{number}", 35) for number in range(16)]
     begin = threading.Barrier(8)
 
     def scrape(number: int) -> list[str]:
         if number < 8:
             begin.wait(20)
-        ideas = plugin.scrape(channel_url=f"@thread{number}", max_results=60)
+        ideas = plugin.scrape(channel_url=f"@thread{number}", max_results=35)
         return [idea.source_id for idea in ideas]
 
     with ThreadPoolExecutor(max_workers=8) as executor:
@@ -179,7 +179,6 @@ def left_behind(folder: Path, outputs: list[str]) -> str:
     return "\n".join(parts)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(240)  # a dozen processes
 def test_runs_that_succeed_and_fail_leave_no_secret_behind(
     tmp_path: Path, youtube: SimulatedYouTube, world: World, cookies_file: Path

@@ -69,7 +69,7 @@ def test_a_backup_moved_over_the_database_is_worked_on(path: Path) -> None:
     with Run(path) as run:
         until(lambda: done(path, first))
         with QueueManager(path) as queue:
-            queue.backup(path.with_name("backup.db"))
+            queue.maintenance.backup(path.with_name("backup.db"))
         lost = create(path)
         path.with_name("backup.db").replace(path)
         second = create(path)
@@ -78,7 +78,7 @@ def test_a_backup_moved_over_the_database_is_worked_on(path: Path) -> None:
     assert run.error is None
     assert any("was replaced while it was in use" in event.detail for event in run.events)
     with QueueManager(path) as queue:
-        assert queue.check() == []
+        assert queue.maintenance.check() == []
         assert lost not in [task.task_id for task in queue.list_tasks()]
 
 
@@ -90,7 +90,7 @@ def test_a_database_that_is_removed_ends_the_run_and_is_not_created_anew(path: P
             each.unlink()
         until(lambda: run.error)
     assert isinstance(run.error, StorageReplaced)
-    assert "there is no database" in str(run.error)
+    assert "does not exist" in str(run.error)
     assert not path.exists()
 
 

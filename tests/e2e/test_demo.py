@@ -51,7 +51,7 @@ def _assert_all_completed_once(told: dict[str, Any], db_path: Path, channels: in
             assert events[TaskEvent.COMPLETED] == events[TaskEvent.CREATED] == 1
             source_ids = {result.source_id for result in queue.get_task_results(task.task_id)}
             assert len(source_ids) == 30
-        assert queue.check() == []
+        assert queue.maintenance.check() == []
 
 
 def test_demo_completes_every_task_and_retries_the_failure(tmp_path: Path) -> None:

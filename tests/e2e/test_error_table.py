@@ -18,8 +18,8 @@ from tests.conftest import FakeClock
 from tests.e2e.conftest import MakePlugin, Work
 from tubeq.domain.models import Task
 from tubeq.domain.states import TaskStatus
-from tubeq.plugins.access import Access
-from tubeq.plugins.youtube import YouTube
+from tubeq.plugins.youtube.access import Access
+from tubeq.plugins.youtube.client import YouTube
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.testing.youtube import RequestKind, SimulatedYouTube, World, faults, problems
 from tubeq.workers.base_worker import BaseWorker, WorkerConfig
@@ -157,7 +157,7 @@ def test_listings(
 ) -> None:
     fault, code, wait_s = ON_LISTINGS[cause]
     world.fail(fault, request="continuation" if page == "page 2" else None)
-    settings = {"socket_timeout_s": 0.3} if code == "timeout" else {}
+    settings = {"socket_timeout_s": 0.1} if code == "timeout" else {}
     check(attempt(name, **settings), code, wait_s, clock)
 
 
@@ -168,7 +168,7 @@ def test_what_is_listed_in_the_same_way(
 ) -> None:
     fault, code, wait_s = FAULTS[cause]
     world.fail(fault)
-    settings = {"socket_timeout_s": 0.3} if code == "timeout" else {}
+    settings = {"socket_timeout_s": 0.1} if code == "timeout" else {}
     check(attempt(name, **settings), code, wait_s, clock)
 
 
@@ -184,7 +184,7 @@ def test_the_pages_of_a_video(
     else:
         world.fail(faults.no_player_response(), request="watch")
         world.fail(fault, request="player")
-    settings = {"socket_timeout_s": 0.3} if code == "timeout" else {}
+    settings = {"socket_timeout_s": 0.1} if code == "timeout" else {}
     check(attempt("video", **settings), code, wait_s, clock)
 
 
@@ -329,7 +329,7 @@ def test_a_channels_pages(work: Work, world: World, clock: FakeClock, cause: str
     fault, code, wait_s = ON_LISTINGS[cause]
     world.channel("@lighthouse", 60)
     world.fail(fault)
-    settings = {"socket_timeout_s": 0.3} if code == "timeout" else {}
+    settings = {"socket_timeout_s": 0.1} if code == "timeout" else {}
     check(work("youtube_channel", {"channel_url": "@lighthouse"}, **settings), code, wait_s, clock)
 
 

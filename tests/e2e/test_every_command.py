@@ -12,19 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 from rich.cells import cell_len
 
 from tests.e2e.command_line import SOURCE, command
-from tubeq.cli.main import app
+from tubeq.cli import commands
 from tubeq.queue.queue_manager import QueueManager
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.slow,
     pytest.mark.skipif(not Path("/dev/full").exists(), reason="a shell, and a device that is full"),
     pytest.mark.timeout(300),
 ]
@@ -35,6 +32,7 @@ SHORTEST: dict[str, list[str]] = {
     "": [],
     "add": [TYPE, "-p", "channel_url=@new"],
     "cancel": ["{queued}"],
+    "completion": ["bash"],
     "db": [],
     "db backup": ["{folder}/backup.db"],
     "db check": [],
@@ -81,16 +79,7 @@ ONLY = {"demo": "full", "playlist": "all closed", "search": "full", "video": "re
 """What takes seconds, and does as `scrape` does, is run once."""
 
 
-def commands(group: Any, name: str = "") -> Iterator[str]:
-    """The names of all commands, with those of their groups before them."""
-    yield name
-    for each in group.list_commands(None):
-        full = f"{name} {each}".strip()
-        found = group.get_command(typer.Context(group), each)
-        yield from commands(found, full) if hasattr(found, "list_commands") else [full]
-
-
-COMMANDS = sorted(commands(typer.main.get_command(app)))
+COMMANDS = sorted(["", *commands.COMMANDS])
 
 
 @dataclass(frozen=True)
@@ -109,7 +98,7 @@ def prepare(path: Path) -> dict[str, str]:
         assert claim is not None
         queue.complete_task(claim, [{"source_id": "v1", "title": "Wörld 日本", "views": 7}])
         queued = queue.create_task(TYPE, {"channel_url": "@b"})
-        queue.set_limit("host:example.org", 1)
+        queue.limits.set("host:example.org", 1)
     return {"completed": completed, "queued": queued}
 
 

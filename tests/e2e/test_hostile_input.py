@@ -268,7 +268,7 @@ def test_a_video_that_is_listed_twice_is_stored_once(
 MEASURED = """
 import re
 from tubeq.domain.errors import PluginError
-from tubeq.plugins.channel_plugin import YouTubeChannelPlugin
+from tubeq.plugins.youtube.channel import YouTubeChannelPlugin
 try:
     print(len(YouTubeChannelPlugin().scrape(channel_url="@lighthouse", max_results=60)))
 except PluginError as error:
@@ -291,7 +291,6 @@ BOMBS: dict[str, Callable[[World], None]] = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(240)  # eight processes
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of one process")
 def test_no_answer_fills_memory(world: World, youtube: SimulatedYouTube) -> None:
@@ -323,7 +322,6 @@ def test_no_answer_fills_memory(world: World, youtube: SimulatedYouTube) -> None
         assert most < usual + 150, row
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("request_kind", ["page", "continuation"])
 @pytest.mark.parametrize("fault", [faults.hang(), faults.slow_drip()], ids=["silence", "drops"])
 def test_a_cancelled_task_ends_in_the_middle_of_a_request(

@@ -114,7 +114,7 @@ def test_items_have_a_channel(make_plugin: MakePlugin, channel: Channel, tmp_pat
         plugin = make_plugin("youtube_channel")
         with BaseWorker(config, tmp_path / "q.db", plugin, queue=queue) as worker:
             worker.run(until_idle=True)
-        item = queue.storage.items.get_item(channel.videos[0].video_id)
+        item = queue.items.get(channel.videos[0].video_id)
         assert item is not None
         assert (item.channel, item.channel_id, item.handle) == tuple(names_of(channel).values())
 

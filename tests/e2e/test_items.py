@@ -23,7 +23,6 @@ def test_a_listing_names_the_channel_it_was_asked_for(scrape: Scrape, world: Wor
         assert idea.extra["handle"] == "@Lighthouse2"
 
 
-@pytest.mark.slow
 def test_what_a_videos_page_told_outlives_listings(
     tmp_path: Path, youtube: SimulatedYouTube, world: World
 ) -> None:
@@ -59,7 +58,6 @@ def install_scoring(folder: Path, name: str, code: str) -> None:
     (info / "entry_points.txt").write_text(f"[tubeq.scoring]\n{name} = scoring_{name}:score\n")
 
 
-@pytest.mark.slow
 def test_scores_by_the_formula_of_another_package(
     tmp_path: Path, youtube: SimulatedYouTube, world: World
 ) -> None:

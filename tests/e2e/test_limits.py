@@ -5,7 +5,7 @@ What is judged, and by whom:
   gone away (SimulatedYouTube.most_at_once), and by a counter in memory that processes share;
 - the rate: by the grants, as a trigger appends them to a table that nothing deletes from: any two
   in a row are an interval apart (GCRA without a burst), and so any second holds at most 5;
-- not being stuck: every task is COMPLETED, and no permit is left; that of a killed worker is gone
+- not being stuck: every task is COMPLETED, and no slot is left; that of a killed worker is gone
   within its lease, and is given to others.
 """
 
@@ -28,16 +28,16 @@ import pytest
 
 from tests.e2e.limits_processes import KEY, Crowd, crowd
 from tests.e2e.runner_support import FOLDER, Running, until
-from tubeq.domain.limits import Grant, Holder, Permit, Refusal
+from tubeq.domain.limits import Grant, Holder, Refusal, Slot
 from tubeq.domain.models import NewTask
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.testing.youtube import SimulatedYouTube, World
 from tubeq.workers.config import RunnerConfig, WorkerConfig
 from tubeq.workers.runner import Runner
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 
-WORKERS, TASKS, KILLS = 8, 60, 8
+WORKERS, TASKS, KILLS = 6, 40, 6
 AT_ONCE, PER_S = 2, 5.0
 LEASE_S = 6.0
 BOB = Holder("bob", 2, 1)
@@ -66,14 +66,14 @@ def granted_at(queue: QueueManager) -> list[float]:
 
 
 def kill_a_holder(queue: QueueManager, chance: random.Random) -> None:
-    """SIGKILL a worker while it holds a permit, and see that the permit comes back."""
-    permit: Permit = chance.choice(until(queue.permits, 60.0))
+    """SIGKILL a worker while it holds a slot, and see that the slot comes back."""
+    slot: Slot = chance.choice(until(queue.limits.slots, 60.0))
     pids = {worker.worker_id: worker.pid for worker in queue.workers()}
-    if permit.holder.worker_id not in pids:
+    if slot.holder.worker_id not in pids:
         return  # it has just ended
-    os.kill(pids[permit.holder.worker_id], signal.SIGKILL)
+    os.kill(pids[slot.holder.worker_id], signal.SIGKILL)
     killed = time.monotonic()
-    until(lambda: permit.permit_id not in {each.permit_id for each in queue.permits()}, 30.0)
+    until(lambda: slot.permit_id not in {each.permit_id for each in queue.limits.slots()}, 30.0)
     assert time.monotonic() - killed < LEASE_S
 
 
@@ -81,7 +81,7 @@ def test_real_scrapers_keep_to_the_limits_while_they_are_killed(
     queue: QueueManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = random.Random(4)
-    queue.set_limit("host:*", concurrency=AT_ONCE, per_s=PER_S)
+    queue.limits.set("host:*", concurrency=AT_ONCE, per_s=PER_S)
     audit(queue)
     names = [{"channel_url": f"@channel{number}", "max_results": 5} for number in range(TASKS)]
     queue.create_tasks(NewTask("youtube_channel", name) for name in names)
@@ -104,7 +104,7 @@ def test_real_scrapers_keep_to_the_limits_while_they_are_killed(
         most_at_once, requests = youtube.most_at_once, youtube.requests()
         assert youtube.unexpected_hosts == set()
     assert summary.crashed >= KILLS // 2
-    assert queue.permits() == []
+    assert queue.limits.slots() == []
     assert most_at_once == AT_ONCE  # reached, and not exceeded
     grants = granted_at(queue)
     assert TASKS <= requests <= len(grants)
@@ -115,8 +115,8 @@ def test_real_scrapers_keep_to_the_limits_while_they_are_killed(
 
 def test_a_crowd_of_processes_never_exceeds_the_limit(queue: QueueManager) -> None:
     """As quickly as they can, with nothing in between: what is not atomic shows here."""
-    queue.set_limit(KEY, concurrency=2)
-    queue.set_limit("channel:*", concurrency=3)
+    queue.limits.set(KEY, concurrency=2)
+    queue.limits.set("channel:*", concurrency=3)
     context = multiprocessing.get_context("spawn")
     shared = Crowd()
     processes = [
@@ -129,12 +129,12 @@ def test_a_crowd_of_processes_never_exceeds_the_limit(queue: QueueManager) -> No
         process.join(120)
     assert [process.exitcode for process in processes] == [0] * 4
     assert shared.most.value == 2
-    assert queue.permits() == []
+    assert queue.limits.slots() == []
 
 
 @contextmanager
 def holder(queue: QueueManager, lease_s: float) -> Iterator[subprocess.Popen[str]]:
-    """A process that holds the one permit there is."""
+    """A process that holds the one slot there is."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.e2e.limits_processes", queue.db_path, str(lease_s)],
         cwd=FOLDER,
@@ -154,24 +154,24 @@ def holder(queue: QueueManager, lease_s: float) -> Iterator[subprocess.Popen[str
 
 
 def take(queue: QueueManager) -> Grant | Refusal:
-    return queue.storage.limits.take([KEY], BOB, 60.0)
+    return queue.limits.take([KEY], BOB, 60.0)
 
 
-def test_nobody_supervises_and_the_permit_comes_back_with_its_lease(queue: QueueManager) -> None:
-    queue.set_limit(KEY, concurrency=1)
+def test_nobody_supervises_and_the_slot_comes_back_with_its_lease(queue: QueueManager) -> None:
+    queue.limits.set(KEY, concurrency=1)
     with holder(queue, lease_s=1.5) as process:
-        (permit,) = queue.permits()
+        (slot,) = queue.limits.slots()
         process.kill()
         process.wait()
         while isinstance(take(queue), Refusal):
-            assert time.time() < permit.expires_at + 5.0
+            assert time.time() < slot.expires_at + 5.0
             time.sleep(0.02)
-        assert time.time() >= permit.expires_at
-        assert [each.holder for each in queue.permits()] == [BOB]
+        assert time.time() >= slot.expires_at
+        assert [each.holder for each in queue.limits.slots()] == [BOB]
 
 
 def test_a_suspended_holder_gives_back_nobody_elses(queue: QueueManager) -> None:
-    queue.set_limit(KEY, concurrency=1)
+    queue.limits.set(KEY, concurrency=1)
     with holder(queue, lease_s=1.0) as process:
         os.kill(process.pid, signal.SIGSTOP)
         until(lambda: isinstance(take(queue), Grant))
@@ -181,5 +181,5 @@ def test_a_suspended_holder_gives_back_nobody_elses(queue: QueueManager) -> None
         process.stdin.write("\n")
         process.stdin.flush()
         assert process.stdout.readline() == "released\n"
-        assert [each.holder for each in queue.permits()] == [BOB]
-        assert isinstance(queue.storage.limits.take([KEY], Holder("eve"), 60.0), Refusal)
+        assert [each.holder for each in queue.limits.slots()] == [BOB]
+        assert isinstance(queue.limits.take([KEY], Holder("eve"), 60.0), Refusal)

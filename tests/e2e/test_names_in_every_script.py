@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.command_line import environment_of, run
 from tests.e2e.conftest import Scrape
-from tubeq.plugins.channel_plugin import ChannelParameters
+from tubeq.plugins.youtube.channel import ChannelParameters
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.testing.youtube import SimulatedYouTube, World
 

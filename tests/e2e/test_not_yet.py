@@ -123,7 +123,7 @@ def test_a_wait_that_is_asked_for_is_no_failure(
         task = scene.attempt()
         assert task.error_code == code
         assert scene.waits(task) == pytest.approx(wait_s, abs=1)
-        scene.queue.resume("type:youtube_channel")
+        scene.queue.limits.resume("type:youtube_channel")
     world.faults.clear()
     assert scene.attempt().status is TaskStatus.COMPLETED
 

@@ -13,7 +13,6 @@ import pytest
 GUIDE = Path(__file__).parents[2] / "docs" / "operating.md"
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_the_commands_of_the_guide_work(tmp_path: Path) -> None:
     def tubeq(*arguments: str) -> str:

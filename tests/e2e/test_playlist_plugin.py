@@ -34,7 +34,7 @@ def test_an_idea_holds_what_the_playlist_shows(scrape: Scrape, world: World) -> 
     assert (idea.source_id, idea.title) == (video.video_id, "</script> 狐")
     assert idea.duration_s == video.duration_s
     assert idea.views == pytest.approx(video.views, rel=0.05)
-    assert idea.extra["channel"] == "somebody"
+    assert idea.extra["channel"] == "someone"
     assert idea.published_at is not None
 
 

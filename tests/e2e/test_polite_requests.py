@@ -1,4 +1,4 @@
-"""Every request of the real yt-dlp takes a permit for its host, and gives it back."""
+"""Every request of the real yt-dlp takes a slot for its host, and gives it back."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Limits:
         self.most_held = 0
 
     @contextmanager
-    def permit(self, keys: Sequence[str], check: Callable[[], None]) -> Iterator[None]:
+    def slot(self, keys: Sequence[str], check: Callable[[], None]) -> Iterator[None]:
         check()
         self.taken += keys
         self.held += 1
@@ -49,7 +49,7 @@ class Limits:
         ("youtube_video", {"video": "politevideo"}),
     ],
 )
-def test_each_request_takes_one_permit_and_gives_it_back(
+def test_each_request_takes_one_slot_and_gives_it_back(
     scrape: Scrape, world: World, task_type: str, parameters: dict[str, Any]
 ) -> None:
     world.channel("@polite", videos=90)
@@ -86,7 +86,7 @@ def test_requests_that_fail_give_it_back_too(
     assert (limits.held, limits.most_held) == (0, 1)
 
 
-def test_the_permit_is_held_until_the_answer_came(make_plugin: MakePlugin, world: World) -> None:
+def test_the_slot_is_held_until_the_answer_came(make_plugin: MakePlugin, world: World) -> None:
     world.channel("@hanging", videos=5)
     world.fail(faults.hang(), channel="@hanging")
     plugin = make_plugin("youtube_channel", socket_timeout_s=0.5)
@@ -108,7 +108,7 @@ def test_the_permit_is_held_until_the_answer_came(make_plugin: MakePlugin, world
     assert limits.held == 0
 
 
-def test_the_permit_is_given_back_before_the_answer_is_worked_on(
+def test_the_slot_is_given_back_before_the_answer_is_worked_on(
     scrape: Scrape, world: World
 ) -> None:
     world.channel("@quick", videos=60)
@@ -128,7 +128,7 @@ class Full(Limits):
     """Grants nothing."""
 
     @contextmanager
-    def permit(self, keys: Sequence[str], check: Callable[[], None]) -> Iterator[None]:
+    def slot(self, keys: Sequence[str], check: Callable[[], None]) -> Iterator[None]:
         while True:
             check()
             time.sleep(0.01)
@@ -136,21 +136,21 @@ class Full(Limits):
 
 
 class Slow(Limits):
-    """Grants the first permit after so many seconds, the others at once."""
+    """Grants the first slot after so many seconds, the others at once."""
 
     def __init__(self, first_s: float) -> None:
         super().__init__()
         self._first_s = first_s
 
     @contextmanager
-    def permit(self, keys: Sequence[str], check: Callable[[], None]) -> Iterator[None]:
+    def slot(self, keys: Sequence[str], check: Callable[[], None]) -> Iterator[None]:
         wait_s, self._first_s = self._first_s, 0.0
         time.sleep(wait_s)
         check()
         yield
 
 
-def test_a_wait_for_a_permit_is_no_time_that_youtube_takes(
+def test_a_wait_for_a_slot_is_no_time_that_youtube_takes(
     make_plugin: MakePlugin, world: World
 ) -> None:
     world.channel("@late", videos=5)
@@ -159,7 +159,7 @@ def test_a_wait_for_a_permit_is_no_time_that_youtube_takes(
         assert len(plugin.scrape(channel_url="@late")) == 5
 
 
-def test_who_waits_for_a_permit_stops_when_told(make_plugin: MakePlugin, world: World) -> None:
+def test_who_waits_for_a_slot_stops_when_told(make_plugin: MakePlugin, world: World) -> None:
     world.channel("@told", videos=5)
     plugin = make_plugin("youtube_channel")
     ends = time.monotonic() + 0.2
@@ -185,14 +185,13 @@ def test_a_channel_is_one_however_it_is_written(make_plugin: MakePlugin) -> None
     assert key("@\u00e9t\u00e9") == ["channel:@\u00e9t\u00e9"]
 
 
-@pytest.mark.slow
 def test_a_worker_spaces_its_requests(
     make_plugin: MakePlugin, world: World, youtube: SimulatedYouTube
 ) -> None:
     """From end to end: a rule in the database, a worker, yt-dlp, a server."""
     world.channel("@spaced", videos=120)
     with QueueManager(":memory:") as queue:
-        queue.set_limit("host:*", per_s=4.0)
+        queue.limits.set("host:*", per_s=4.0)
         queue.create_task("youtube_channel", {"channel_url": "@spaced", "max_results": 120})
         config = WorkerConfig(task_type="youtube_channel", worker_id="w")
         worker = BaseWorker(config, ":memory:", make_plugin("youtube_channel"), queue=queue)
@@ -206,7 +205,6 @@ def test_a_worker_spaces_its_requests(
     assert took_s >= (requests - 1) / 4.0
 
 
-@pytest.mark.slow
 def test_a_bot_check_from_the_site_pauses_the_type(make_plugin: MakePlugin, world: World) -> None:
     world.channel("@suspect", videos=5)
     world.fail(faults.bot_check(), request=RequestKind.PAGE)
@@ -219,5 +217,5 @@ def test_a_bot_check_from_the_site_pauses_the_type(make_plugin: MakePlugin, worl
         assert claim is not None
         assert worker.process_task(claim).error_code == "bot_check"
         assert worker.claim_task() is None
-        assert [pause.key for pause in queue.pauses()] == ["type:youtube_channel"]
+        assert [pause.key for pause in queue.limits.pauses()] == ["type:youtube_channel"]
         worker.close()

@@ -15,7 +15,6 @@ from tubeq.storage import restore
 
 TASKS = 60
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.timeout(120),
     pytest.mark.skipif(sys.platform == "win32", reason="Windows replaces no file that is open"),
 ]
@@ -33,7 +32,7 @@ def test_workers_of_a_replaced_database_end_or_reopen_and_harm_nothing(
     scene: Scene, tmp_path: Path
 ) -> None:
     scene.add(TASKS, rest_s=0.1)
-    copy = scene.queue.backup(tmp_path / "copy.db")
+    copy = scene.queue.maintenance.backup(tmp_path / "copy.db")
     first = scene.process("Quick", processes=2)
     until(lambda: scene.counts().get("COMPLETED", 0) >= 3)
     scene.queue.close()
@@ -49,7 +48,7 @@ def test_workers_of_a_replaced_database_end_or_reopen_and_harm_nothing(
         until(lambda: scene.counts() == {"COMPLETED": TASKS}, 60.0)
     assert set(scene.completions().values()) == {1}
     assert len(scene.completions()) == TASKS
-    assert scene.queue.check() == []
+    assert scene.queue.maintenance.check() == []
     with QueueManager(restored.kept) as kept:
-        assert kept.check() == []
+        assert kept.maintenance.check() == []
         assert kept.stats().by_status["COMPLETED"] >= 3

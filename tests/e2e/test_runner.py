@@ -17,12 +17,12 @@ from tests.e2e.runner_support import Running, Scene, is_gone, until, use_log
 from tubeq.domain.errors import PluginError, PluginNotFound, StorageError, StorageFull
 from tubeq.domain.states import TaskStatus
 from tubeq.queue.queue_manager import QueueManager
-from tubeq.storage.port import Rescue
+from tubeq.storage.ports.tasks import Rescue
 from tubeq.workers.config import RunnerConfig, WorkerConfig
 from tubeq.workers.report import RunnerEvent
 from tubeq.workers.runner import Runner
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(40)]
+pytestmark = pytest.mark.timeout(40)
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_a_task_type_without_a_plugin_ends_the_run(scene: Scene) -> None:
 def test_workers_that_die_at_their_start_are_not_started_for_ever(
     scene: Scene, plugin: str, named: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tubeq.workers.runner._BARREN_REST_S", 0.01)
+    monkeypatch.setattr("tubeq.workers.runner._FAILED_START_REST_S", 0.01)
     scene.add()
     with pytest.raises(PluginError, match=named) as caught:
         scene.runner(plugin).run()
@@ -190,7 +190,7 @@ def test_workers_load_neither_the_command_line_nor_the_program(
         "import sys\n"
         "class Plugin:\n"
         "    def scrape(self, number):\n"
-        "        names = ('rich', 'typer', 'tubeq.cli.main', 'pytest', 'yt_dlp')\n"
+        "        names = ('rich', 'argparse', 'tubeq.cli.main', 'pytest', 'yt_dlp')\n"
         "        return [{'source_id': name} for name in names if name in sys.modules]\n"
     )
     (task_id,) = scene.add()

@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.runner_support import Running, Scene, until, use_log
 from tubeq.domain.states import TaskStatus
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(40)]
+pytestmark = pytest.mark.timeout(40)
 HOLDS_THE_LOCK = pytest.param(
     "lock", marks=pytest.mark.skipif(sys.platform == "win32", reason="needs usleep of libc")
 )

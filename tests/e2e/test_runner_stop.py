@@ -17,7 +17,7 @@ import pytest
 from tests.e2e.runner_support import Running, Scene, is_gone, until, use_log
 from tubeq.domain.states import TaskStatus
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(40)]
+pytestmark = pytest.mark.timeout(40)
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="signals to one process")
 
 
@@ -96,7 +96,8 @@ def test_a_second_signal_hands_back_at_once(scene: Scene) -> None:
 
 @posix_only
 def test_a_signal_while_workers_start_is_no_crash(scene: Scene) -> None:
-    process = scene.process("Quick", processes=2)
+    # The grace is for their imports, too.
+    process = scene.process("Quick", processes=2, stop_grace_s=10.0)
     scene.worker_pids(process, 2)
     os.killpg(process.pid, signal.SIGINT)
     summary = summary_of(process)

@@ -58,7 +58,6 @@ def test_threads_share_a_process_and_each_does_tasks_of_its_own(scene):
     assert scene.queue.workers() == []
 
 
-@pytest.mark.slow
 def test_a_hung_thread_is_left_behind_and_its_siblings_finish_first(scene):
     scene.add(40, hangs=30, rest_s=0.4)
     summary = runner(
@@ -73,7 +72,6 @@ def test_a_hung_thread_is_left_behind_and_its_siblings_finish_first(scene):
     assert summary.crashed == 0
 
 
-@pytest.mark.slow
 def test_a_process_that_no_thread_can_end_is_killed_and_only_the_guilty_pays(scene, monkeypatch):
     monkeypatch.setattr("tubeq.workers.runner._OVERDUE_S", 0.5)
     # The others are at their third or fourth task by the time that the interpreter is seized, so
@@ -88,7 +86,6 @@ def test_a_process_that_no_thread_can_end_is_killed_and_only_the_guilty_pays(sce
     assert [entry.detail for entry in history if entry.event == "retried"] != []
 
 
-@pytest.mark.slow
 def test_a_killed_process_gives_all_its_tasks_back(scene):
     scene.add(8, rest_s=1.0)
     with Running(runner(scene, "Quick", 4)) as running:

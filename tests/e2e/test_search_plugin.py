@@ -31,7 +31,7 @@ def test_an_idea_holds_what_a_result_shows(scrape: Scrape, world: World) -> None
     (idea,) = scrape(SEARCH, query="one")
     assert (idea.source_id, idea.title, idea.views) == (video.video_id, video.title, video.views)
     assert (idea.description, idea.duration_s) == (video.description, video.duration_s)
-    assert idea.extra["channel"] == "somebody"
+    assert idea.extra["channel"] == "someone"
     assert idea.published_at is not None
 
 

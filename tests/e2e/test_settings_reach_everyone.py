@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +23,18 @@ pytestmark = pytest.mark.integration
 
 PROBE = """
     import json, os
-    from tubeq.plugins.access import Access
-    from tubeq.plugins.base import current_keeper
-    from tubeq.plugins.channel_plugin import YouTubeChannelPlugin
+    from tubeq.plugins.youtube.access import Access
+    from tubeq.plugins.base import current_saver
+    from tubeq.plugins.youtube.channel import YouTubeChannelPlugin
     from tubeq.plugins.saving import ChildTask, save
-    from tubeq.plugins.video_plugin import YouTubeVideoPlugin
+    from tubeq.plugins.youtube.video import YouTubeVideoPlugin
 
     def report(name):
-        keeper = current_keeper()
-        config, storage = keeper._watch._config, keeper._queue.storage
+        saver = current_saver()
+        config, storage = saver._watch._config, saver._queue._storage
         access = Access.of()
         told = {
-            "db_path": os.path.basename(keeper._queue.db_path),
+            "db_path": os.path.basename(saver._queue.db_path),
             "durability": "full" if storage._sync_all else "another",
             "busy_timeout_s": storage._session._factory.busy_timeout_s,
             "proxy": os.environ.get("HTTPS_PROXY"),
@@ -102,7 +101,7 @@ OF_DEMO = {"durability", "busy_timeout_s"}
 
 
 def test_every_setting_is_followed() -> None:
-    assert list(WANTED) == [each.name for each in fields(Settings)]
+    assert list(WANTED) == list(Settings._fields)
     defaults = Settings()
     assert [name for name, value in WANTED.items() if value == getattr(defaults, name)] == []
 

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 import tubeq
-from tubeq.cli.options import open_queue
+from tubeq.cli.opening import open_queue
 from tubeq.domain.errors import StorageReadOnly
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.queue.wakeup import Waiter

@@ -135,7 +135,7 @@ def test_a_type_that_appears_later_is_worked_by_the_same_process(
     assert worker.returncode == 0, err
     assert json.loads(out)["succeeded"] == 1
     assert "Ctrl-C" not in err
-    assert "a second signal hands them back at once" in err
+    assert "a second signal hands them back now" in err
 
 
 def test_add_stats_and_doctor_name_what_no_worker_takes(
@@ -151,9 +151,9 @@ def test_add_stats_and_doctor_name_what_no_worker_takes(
     ] == both  # fmt: skip
     stats = run("stats", cwd=tmp_path, env=env).stdout
     assert "no live worker takes foreign, youtube_video" in stats
-    assert "no plugin here does foreign" in stats
+    assert "no plugin is installed for foreign" in stats
     doctor = run("doctor", cwd=tmp_path, env=env).stdout
-    assert "none takes what is queued of foreign, youtube_video" in doctor
+    assert "none takes the queued tasks of foreign, youtube_video" in doctor
     only = run("worker", "--type", "youtube_channel", "--until-idle", cwd=tmp_path, env=env)
     assert "no live worker takes foreign, youtube_video" in only.stderr
 
@@ -185,7 +185,7 @@ def test_a_plugin_that_cannot_be_made_keeps_no_run_from_its_end(
     assert (done.returncode, worked(tmp_path)) == (0, ["first"]), done.stderr
     (left,) = json.loads(done.stdout)["left"]
     assert (left["task_type"], left["due"]) == ("unmade", 1)
-    assert "passed over: unmade: no licence" in done.stderr
+    assert "skipped: unmade: no licence" in done.stderr
 
 
 @pytest.mark.parametrize(

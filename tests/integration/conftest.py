@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.integration.support import TASK_TYPE, Scripted, item
-from tubeq.plugins.channel_plugin import YouTubeChannelPlugin
+from tubeq.plugins.youtube.channel import YouTubeChannelPlugin
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.testing.youtube import SimulatedYouTube, World
 from tubeq.workers.base_worker import BaseWorker, WorkerConfig
@@ -186,4 +186,4 @@ def _the_database_is_sound(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if queue is not None:
         with QueueManager(queue.db_path) as fresh:
-            assert fresh.check() == []
+            assert fresh.maintenance.check() == []

@@ -133,7 +133,7 @@ def test_rows_of_a_database_made_by_the_seed_are_adopted(
         (result,) = queue.get_task_results("old-done")
         assert (result["result_id"], result["title"], result["score"]) == ("r1", "Old", 12.5)
         assert drain(make_worker()) == ["old-queued"]
-        assert queue.check() == []
+        assert queue.maintenance.check() == []
 
 
 # Keeping ------------------------------------------------------------------------------------------
@@ -150,12 +150,12 @@ def test_a_backup_that_is_taken_while_workers_write_is_a_whole_queue(
         if number < 2:
             drain(workers[number])
             return
-        copies.extend(queue_manager.backup(tmp_path / f"copy-{n}.db") for n in range(3))
+        copies.extend(queue_manager.maintenance.backup(tmp_path / f"copy-{n}.db") for n in range(3))
 
     at_once(work_or_copy, 3)
     for path in copies:
         with QueueManager(path) as copy:
-            assert copy.check() == []
+            assert copy.maintenance.check() == []
             assert {task.task_id for task in copy.list_tasks(limit=1000)} == task_ids
             for task in copy.list_tasks("COMPLETED", limit=1000):
                 assert len(copy.get_task_results(task.task_id)) == 1
@@ -174,10 +174,10 @@ def test_pruning_while_workers_run_takes_only_what_is_finished(
             drain(worker)
             return
         while queue_manager.stats().by_status["QUEUED"]:
-            pruned += queue_manager.prune(older_than_s=0.0)
+            pruned += queue_manager.maintenance.prune(older_than_s=0.0)
 
     at_once(work_or_prune, 2)
-    pruned += queue_manager.prune(older_than_s=0.0)
+    pruned += queue_manager.maintenance.prune(older_than_s=0.0)
     left = queue_manager.list_tasks()
     assert {task.status for task in left} == {"COMPLETED"}
     assert pruned + len(left) == 40
@@ -198,7 +198,7 @@ def test_many_writers_leave_a_sound_database(
     stats = queue_manager.stats()
     assert sum(stats.by_status.values()) == 200
     assert stats.results == 4 * stats.by_status["COMPLETED"]
-    assert queue_manager.check() == []
+    assert queue_manager.maintenance.check() == []
 
 
 @pytest.mark.parametrize("content", [b"", b"no database at all\n" * 100], ids=["empty", "text"])

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest.mock import patch
 
-from tubeq.plugins.channel_plugin import YouTubeChannelPlugin
+from tubeq.plugins.youtube.channel import YouTubeChannelPlugin
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.workers.base_worker import BaseWorker, WorkerConfig
 

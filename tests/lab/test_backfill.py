@@ -37,8 +37,7 @@ def three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Package]:
     published = folder / "results"
     published.mkdir()
     (published / "anchor").write_text(f"{ids[0]}\n")
-    for module in (backfill, backfill_time):
-        monkeypatch.setattr(module, "RESULTS", published)
+    monkeypatch.setattr(backfill_time, "RESULTS", published)
     for module in (backfill, backfill_time, history_command):
         monkeypatch.setattr(module, "ROOT", folder)
     monkeypatch.setattr(backfill, "why_not", lambda: "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -11,7 +12,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks.commands import bisect, compare, compare_output, doctor, gate
+from benchmarks.commands import bisect, compare, doctor, gate
+from benchmarks.common.exits import LabError
 from benchmarks.judging import counted, rounds
 from benchmarks.judging.gate import ExitCode, Settings
 from benchmarks.measuring.instructions import why_not
@@ -26,22 +28,27 @@ def short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Few and short batches, and no file outside of the test's folder."""
     monkeypatch.setattr(compare, "read_settings", partial(Settings, batches=5))
     last = tmp_path / ".lab" / "last-comparison.json"
-    monkeypatch.setattr(compare_output, "LAST_COMPARISON", last)
+    monkeypatch.setattr(compare, "LAST_COMPARISON", last)
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
 
 
 def run(command: ModuleType, *arguments: str) -> int:
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
-    code: int = command.run(parser.parse_args(arguments))
+    try:
+        code: int = command.run(parser.parse_args(arguments))
+    except LabError as error:  # as `python -m benchmarks` does
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
     return code
 
 
-@pytest.fixture
-def trees(tmp_path: Path) -> tuple[str, str]:
+@pytest.fixture(scope="module")
+def trees(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """Today's package, and a copy with one statement more in each claim."""
-    base = plant(ROOT, tmp_path / "base", None)
-    return str(base), str(plant(ROOT, tmp_path / "head", PLANTS["extra-query-a-claim"]))
+    folder = tmp_path_factory.mktemp("trees")
+    base = plant(ROOT, folder / "base", None)
+    return str(base), str(plant(ROOT, folder / "head", PLANTS["extra-query-a-claim"]))
 
 
 def test_compare_writes_all_that_was_asked_for(
@@ -53,12 +60,13 @@ def test_compare_writes_all_that_was_asked_for(
     summary = tmp_path / "summary.md"
     summary.write_text("before\n")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    monkeypatch.setattr(counted, "why_not", lambda: "statements are enough here")
     reports = ("--json", "--junit", str(tmp_path / "out" / "junit.xml"))
     markdown = ("--markdown", str(tmp_path / "out" / "report.md"))
     code = run(compare, *trees, *CLAIM, "--pairs", "2", *reports, *markdown)
     assert code == ExitCode.PASS  # compare tells, gate fails
     printed = json.loads(capsys.readouterr().out)
-    assert printed == json.loads(compare_output.LAST_COMPARISON.read_text("utf-8"))
+    assert printed == json.loads(compare.LAST_COMPARISON.read_text("utf-8"))
     assert printed["verdict"] == "regressed"
     assert "+1 statements" in printed["workloads"][0]["explanation"]
     sides = printed["workloads"][0]["latencies"]
@@ -83,13 +91,13 @@ def test_two_per_cent_more_instructions_are_found_by_counts_alone(
 ) -> None:
     head = plant(ROOT, tmp_path / "busy", None)
     manager = head / "src" / "tubeq" / "queue" / "queue_manager.py"
-    line = "        request = ClaimRequest(task_type, worker_id, strategy, lease_s)\n"
+    line = "    return ClaimRequest(task_type, worker_id, strategy, lease_s)\n"
     text = manager.read_text("utf-8")
     assert text.count(line) == 1
-    busy = "        for _ in range(33):\n            pass\n"  # about 2 % of a claim
+    busy = "    for _ in range(33):\n        pass\n"  # about 2 % of a claim
     manager.write_text(text.replace(line, busy + line), "utf-8")
     assert run(gate, trees[0], str(head), *CLAIM, "--no-time") == ExitCode.REGRESSION
-    found = json.loads(compare_output.LAST_COMPARISON.read_text("utf-8"))
+    found = json.loads(compare.LAST_COMPARISON.read_text("utf-8"))
     instructions = found["workloads"][0]["counters"][0]
     assert instructions["counter"] == "instructions"
     assert instructions["noise"] == 0.003  # counted with five seeds
@@ -106,7 +114,7 @@ def test_without_valgrind_python_calls_decide_and_that_is_said_once(
     out = capsys.readouterr().out
     assert out.count("instructions need valgrind") == 1
     assert "claim-fifo-1e3" in out
-    counters = json.loads(compare_output.LAST_COMPARISON.read_text("utf-8"))["workloads"][0]
+    counters = json.loads(compare.LAST_COMPARISON.read_text("utf-8"))["workloads"][0]
     limits = {each["counter"]: each["limit"] for each in counters["counters"]}
     assert limits["python_calls"] == limits["statements"] == 0.05
     assert limits["vm_steps"] is None
@@ -129,7 +137,7 @@ def test_an_interruption_is_passed_on_after_writing(
     monkeypatch.setattr(rounds, "run_pair", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(gate, *trees, *CLAIM, "--no-counters")
-    assert json.loads(compare_output.LAST_COMPARISON.read_text("utf-8"))["interrupted"]
+    assert json.loads(compare.LAST_COMPARISON.read_text("utf-8"))["interrupted"]
 
 
 @pytest.mark.parametrize(

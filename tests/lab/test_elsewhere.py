@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -99,8 +100,10 @@ def test_run_measures_its_workloads(elsewhere):
 @pytest.mark.slow
 def test_a_planted_tenth_is_red_and_a_comment_green(elsewhere):
     exact = ("--workload", "parse", "--no-time", "--quiet")
-    elsewhere.lab("gate", "HEAD~1", "HEAD", *exact, code=1)
-    elsewhere.lab("gate", "HEAD~2", "HEAD~1", *exact, code=0)
+    with ThreadPoolExecutor(2) as gates:
+        red = gates.submit(elsewhere.lab, "gate", "HEAD~1", "HEAD", *exact, code=1)
+        green = gates.submit(elsewhere.lab, "gate", "HEAD~2", "HEAD~1", *exact, code=0)
+        assert red.result() and green.result()
 
 
 @pytest.mark.slow

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.__main__ import main
 from benchmarks.commands import bisect
-from benchmarks.commands.bisect import run as run_bisect
 from benchmarks.common import git
 from benchmarks.common.exits import BadInput, ExitCode, InfrastructureError
 from benchmarks.common.git import is_dirty, resolve
@@ -130,15 +130,10 @@ def test_what_is_no_ancestor_is_bad_input_and_an_ancestor_is_one(repository: Pat
 def test_bisect_says_what_is_wrong(
     repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import argparse
-
     monkeypatch.setattr(bisect, "ROOT", repository)
-    parser = argparse.ArgumentParser()
-    bisect.add_arguments(parser)
 
     def told(*arguments: str) -> tuple[int, str]:
-        code = run_bisect(parser.parse_args(arguments))
-        return code, capsys.readouterr().err
+        return main(["bisect", *arguments]), capsys.readouterr().err
 
     assert told("aside", "main", "claim-lifo-1e3")[0] == ExitCode.BAD_INPUT
     code, words = told("main", "main", "claim-lifo")
@@ -339,5 +334,5 @@ def test_a_program_that_answers_nonsense_is_no_git(
     program.write_text("#!/bin/sh\necho garbage\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
-    with pytest.raises(InfrastructureError, match="no id of a commit"):
+    with pytest.raises(InfrastructureError, match="not the id of a commit"):
         resolve(repository, "main")

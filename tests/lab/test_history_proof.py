@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.commands import history_pool
-from benchmarks.commands.history_pool import fill
+from benchmarks.commands import prove
+from benchmarks.commands.prove import fill
 from benchmarks.common.exits import BadInput
 from benchmarks.proving.history_proof import ADDED, SCALED, SERIES, claims, markdown, proof
 from benchmarks.proving.proof import read_lines
@@ -89,9 +89,9 @@ def test_the_pool_is_filled_and_goes_on_where_it_ended(
         asked.append(side.name.endswith("-planted"))
         return {"load_1m": 1.0, "metrics": {}}
 
-    monkeypatch.setattr(history_pool, "measured", measured)
-    monkeypatch.setattr(history_pool, "_counted", lambda *_: {"instructions": 1.0})
-    monkeypatch.setattr(history_pool, "why_not", lambda: "")
+    monkeypatch.setattr(prove, "measured", measured)
+    monkeypatch.setattr(prove, "_counted", lambda *_: {"instructions": 1.0})
+    monkeypatch.setattr(prove, "why_not", lambda: "")
     path = tmp_path / "pool.ndjson"
     assert fill(path, 2, 1, "WORK", 0.0, quiet=True) is False
     assert fill(path, 2, 1, "WORK", 60.0, quiet=True)

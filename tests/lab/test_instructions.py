@@ -31,11 +31,11 @@ def copy(tmp_path: Path) -> Path:
 
 
 def count(folder: Path) -> float:
-    return measure_instructions(WORKLOAD, path=(folder,))
+    return measure_instructions(WORKLOAD, package=folder / "tubeq")
 
 
 def change(folder: Path, old: str, new: str) -> None:
-    file = folder / "tubeq" / "storage" / "sqlite_claims.py"
+    file = folder / "tubeq" / "storage" / "sqlite" / "claims.py"
     text = file.read_text("utf-8")
     assert text.count(old) == 1
     file.write_text(text.replace(old, new), "utf-8")
@@ -76,9 +76,7 @@ def test_without_valgrind_it_says_what_to_install(monkeypatch: pytest.MonkeyPatc
 
 @needs_valgrind
 def test_outside_of_valgrind_the_requests_do_nothing() -> None:
-    code = (
-        "from benchmarks.measuring import instructions as i; print(i._Requests().count(lambda: 7))"
-    )
+    code = "from benchmarks.measuring import counting as c; print(c._Requests().count(lambda: 7))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "7\n"
 
@@ -99,11 +97,11 @@ def fake_valgrind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("echo out of memory >&2; exit 7", "ended with 7 at 'count': out of memory"),
-        ("true", "ended with 0 at 'count'"),
+        ("echo out of memory >&2; exit 7", "ended with 7 at 'instructions': out of memory"),
+        ("true", "ended with 0 at 'instructions'"),
         ("echo nonsense", "gave no answer"),
         ("""echo '{"ok": 5}'; read order""", "gave no count"),
-        ("exec sleep 60", "did not answer 'count' within"),
+        ("exec sleep 60", "did not answer 'instructions' within"),
     ],
 )
 def test_a_valgrind_that_fails_is_a_failure_in_words(

@@ -19,13 +19,12 @@ from benchmarks.contenders.environments import CannotRun, _by_pyenv, gist_of, pr
 from benchmarks.contenders.registry import QUEUES, load
 from benchmarks.contenders.servers import Servers
 from benchmarks.judging.peers import judge_peers, read_limits
-from benchmarks.measuring.contention import Contest, contention_figures, jain
 from benchmarks.measuring.crash import crash_counts
 from benchmarks.measuring.driver import Driver
 from benchmarks.measuring.peers import Run, measure
 from benchmarks.measuring.process import unpack
 from benchmarks.measuring.queues import Peer, Plan, Session, choose
-from benchmarks.measuring.verbs import ratios, verb_figures
+from benchmarks.measuring.verbs import contention_figures, jain, ratios, verb_figures
 from benchmarks.reporting.peers import markdown
 from benchmarks.reporting.publish import read_peers
 
@@ -321,8 +320,9 @@ def test_jain_and_double_claims():
     assert jain([5, 5, 5, 5]) == 1
     assert jain([20, 0, 0, 0]) == 0.25
     assert jain([0, 0]) == 0
-    contest = Contest([[1_000_000], [2_000_000, 3_000_000]], [1, 2, 2], 0.5, errors=1)
-    figures = contention_figures([contest])
+    one = {"latencies": [1_000_000], "tasks": [1], "elapsed_s": 0.4, "errors": 1}
+    two = {"latencies": [2_000_000, 3_000_000], "tasks": [2, 2], "elapsed_s": 0.5, "errors": 0}
+    figures = contention_figures([[one, two]])
     assert figures["tasks_per_s"] == 6
     assert figures["slowest_ms"] == 3
     assert (figures["done_twice"], figures["errors"]) == (1, 1)
@@ -330,10 +330,10 @@ def test_jain_and_double_claims():
 
 def test_a_completion_counts_from_the_log_or_from_the_queues_own_record():
     lines = ["W 0", "C 0", "W 1", "W 1", "C 1", "C 1", "W 2", "E busy", "W 3"]
-    crash = crash_counts(lines, 5, 2, completed=[0, 1, 2])
-    assert (crash.lost, crash.examples) == (2, [3, 4])
-    assert (crash.doubly_completed, crash.worked_twice, crash.errors) == (1, 1, 1)
-    assert crash_counts(lines, 5, 2, completed=None).lost == 3
+    figures, error = crash_counts(lines, 5, 2, completed=[0, 1, 2])
+    assert (figures["lost"], figures["examples"], error) == (2, [3, 4], "busy")
+    assert [figures[name] for name in ("doubly_completed", "worked_twice", "errors")] == [1, 1, 1]
+    assert crash_counts(lines, 5, 2, completed=None)[0]["lost"] == 3
 
 
 def test_batches_share_their_time_among_their_tasks(tmp_path):

@@ -73,7 +73,7 @@ def test_a_run_with_sigkill_that_failed_has_proved_nothing(document):
 def test_a_limit_under_a_mistyped_name_is_refused(tmp_path):
     path = tmp_path / "targets.toml"
     path.write_text("[peers]\nlots = 0\n")
-    with pytest.raises(BadInput, match="no 'lots': there is lost"):
+    with pytest.raises(BadInput, match="no 'lots': did you mean lost"):
         read_limits(path)
     assert read_limits()["lost"] == 0
 
@@ -85,12 +85,13 @@ def test_tables_have_few_columns_and_no_empty_cells(document):
     assert max(line.count("|") for line in text.splitlines()) <= 6
 
 
-def test_the_page_begins_with_a_picture_and_an_older_record_is_named(document, tmp_path):
+def test_the_page_begins_with_pictures_and_an_older_record_is_named(document, tmp_path):
     (tmp_path / "new.json").write_text(json.dumps(document), "utf-8")
     (tmp_path / "old.json").write_text('{"schema": 1, "environment": {"machine": "x"}}', "utf-8")
     (view,), (problem,) = read_peers(tmp_path)
-    assert "Quick: 5,000 lifecycles/s, loses 9" in view["picture"].description
-    assert "Tubeq: P99 5 ms, slowest 80 ms" in view["picture"].description
+    speed, tails = (each.description for each in view["pictures"])
+    assert "Quick: 5,000, loses 9" in speed
+    assert "Tubeq 5.00\u00a0ms to 80.0\u00a0ms" in tails
     assert problem.startswith("old.json")
 
 

@@ -31,12 +31,16 @@ def differing(left: Path, right: Path) -> list[str]:
     return names
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return plant(ROOT, tmp_path_factory.mktemp("plain"), None)
+
+
 @pytest.mark.parametrize("name", PLANTS)
 @pytest.mark.parametrize("number", range(3))
-def test_it_applies(name: str, number: int, tmp_path: Path) -> None:
-    copied = plant(ROOT, tmp_path / "copy", PLANTS[name], number) / PACKAGE
-    plain = plant(ROOT, tmp_path / "plain", None) / PACKAGE
-    assert bool(differing(plain, copied)) is (name != "other-directory")
+def test_it_applies(name: str, number: int, plain: Path, tmp_path: Path) -> None:
+    copied = plant(plain, tmp_path / "copy", PLANTS[name], number)
+    assert bool(differing(plain / PACKAGE, copied / PACKAGE)) is (name != "other-directory")
 
 
 @pytest.mark.parametrize(("name", "workload"), CASES)

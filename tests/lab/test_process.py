@@ -122,7 +122,7 @@ def test_a_process_that_does_not_answer(
 ) -> None:
     process = start("sh", "-c", text)
     if "closed" in words:
-        monkeypatch.setattr(process._process, "wait", _times_out)
+        monkeypatch.setattr(process, "wait", _times_out)
     with pytest.raises(ProcessFailed) as caught:
         process.ask("check", patience_s=0.3 if "sleep 600" in text and ">&-" not in text else 60)
     monkeypatch.undo()
@@ -154,7 +154,7 @@ def test_an_error_in_the_block_kills_it(start: Start) -> None:
     with pytest.raises(KeyboardInterrupt), start() as process:
         process.tell("sleep", seconds=600)
         raise KeyboardInterrupt
-    assert process._process.returncode == -signal.SIGKILL
+    assert process.returncode == -signal.SIGKILL
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux's signal at a parent's death")

@@ -64,9 +64,9 @@ def test_a_folder_without_a_project_is_refused(tmp_path, monkeypatch):
         ("name =", "lab.toml: "),
         (GOOD.replace('name = "other"', ""), "name is missing"),
         (GOOD + 'color = "red"', "there is no 'color'; there are name, source"),
-        (GOOD + "extras = 3", "extras is a list of texts"),
-        (GOOD + "extras = [3]", "extras is a list of texts"),
-        (GOOD.replace('"work"', "3"), "workloads is a text"),
+        (GOOD + "extras = 3", "extras is a list of strings"),
+        (GOOD + "extras = [3]", "extras is a list of strings"),
+        (GOOD.replace('"work"', "3"), "workloads is a string"),
         (GOOD.replace('["one"]', "[]"), "counted is missing"),
         (GOOD.replace('"other"', '"an/other"'), "name = 'an/other' is not the name of a package"),
         (

@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks.commands import preview
 from benchmarks.commands import publish as publish_command
+from benchmarks.common.exits import BadInput
 from benchmarks.records.histograms import encode_histogram
 from benchmarks.records.packages import Package
 from benchmarks.records.record import RunRecord
@@ -130,6 +131,7 @@ def test_every_plot_is_there_and_told_in_words(pages):
     for part in ("Instructions an operation", "P95, ratio to the anchor", "P50, ratio to"):
         assert part in workload
     assert "Percentiles of" in workload
+    assert "P50 P90 P95 P99" in workload
     assert "Counters of" in workload
     compared = pages[COMPARISON].text
     for part in ("Quantile shift", "Effects on"):
@@ -310,8 +312,8 @@ def test_the_command_builds_this_repository_site(tmp_path, capsys):
     assert publish_command.run(given) == 0
     assert str(out) in capsys.readouterr().out
     given = parser.parse_args(["--out", str(results), "--results", str(results)])
-    assert publish_command.run(given) == 2
-    assert "not a site" in capsys.readouterr().err
+    with pytest.raises(BadInput, match="not a site"):
+        publish_command.run(given)
 
 
 def test_the_preview_is_for_this_machine_only(site):

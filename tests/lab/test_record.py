@@ -79,17 +79,6 @@ def test_a_percentile_below_ten_steps_of_the_clock_is_refused():
     assert set(metrics) == {"latency_max_ms", "latency_mean_ms"}
 
 
-def test_several_samples_count_as_one_by_calls_not_by_averages():
-    fast, slow = latencies(1, 900), [1.0] * 100
-    run = RunRecord.of(
-        {"x": [FakeSample(fast, 1.0, 900), FakeSample(slow, 9.0, 100)]},
-        commit=commit(0), machine="m", profile="smoke", environment={},
-    )  # fmt: skip
-    (record,) = run.workloads
-    assert record.metrics["latency_p95_ms"].value == 1000.0
-    assert record.metrics["throughput_per_s"] == Measure(100.0)
-
-
 def test_no_calls_no_latencies():
     run = RunRecord.of(
         {"x": FakeSample(values={"memory_mb": 3.0})},

@@ -126,7 +126,7 @@ def test_a_tree_has_the_commits_files_and_leaves_no_trace_in_git(repository: Pat
 
 def test_a_cut_off_tree_is_made_anew(repository: Path) -> None:
     tree = source_tree(repository, "first")
-    (tree / revisions._READY).unlink()
+    (tree / revisions.READY).unlink()
     (tree / "src" / "tubeq" / "__init__.py").unlink()
     assert (source_tree(repository, "first") / "src" / "tubeq" / "__init__.py").exists()
 

@@ -14,8 +14,8 @@ import pytest
 from benchmarks.measuring.sample import measure
 from benchmarks.workloads import Lacks, Profile, Sample, Workload, all_workloads
 from benchmarks.workloads.base import open_queue, public
-from benchmarks.workloads.processes import Crew
-from benchmarks.workloads.served import OpenLoop
+from benchmarks.workloads.processes import Helpers
+from benchmarks.workloads.worker import OpenLoop
 from tubeq import QueueManager
 
 WORKLOADS = all_workloads()
@@ -111,7 +111,10 @@ class _Stalling:
 
 class _Stalled(OpenLoop):
     def work(self, state: Any, calls: int) -> Sample:
-        return super().work(state._replace(queue=_Stalling(state.queue)), calls)
+        queue, state.queue = state.queue, _Stalling(state.queue)
+        sample = super().work(state, calls)
+        state.queue = queue
+        return sample
 
 
 def test_open_loop_counts_from_the_planned_moment() -> None:
@@ -162,7 +165,7 @@ print(json.dumps([told, sorted(all_workloads())]))
 
 def test_a_helper_process_that_fails_says_why() -> None:
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
-        Crew(1, _divide, 0)
+        Helpers(1, _divide, 0)
 
 
 def _divide(pipe: object, by: int) -> None:
@@ -174,7 +177,7 @@ def test_a_claimed_twice_task_fails_the_check(tmp_path: Path) -> None:
     state = workload.prepare(tmp_path, Profile.SMOKE)
     try:
         workload.run(state, 2)
-        state.claimed.append(state.claimed[0])
+        state.held.append(state.held[0])
         with pytest.raises(AssertionError, match="twice"):
             workload.check(state)
     finally:

@@ -13,8 +13,8 @@ import pytest
 from tubeq import QueueManager
 from tubeq.domain.errors import SchemaMismatch
 from tubeq.domain.states import TaskStatus
-from tubeq.storage import migrate
-from tubeq.storage.port import ClaimRequest
+from tubeq.storage.ports.tasks import ClaimRequest
+from tubeq.storage.sqlite import migrate
 
 SEED_SCHEMA = """
 CREATE TABLE task_queue (
@@ -171,9 +171,9 @@ def test_the_seeds_rows_are_adopted_whole(path):
         assert (adopted[1].priority, adopted[1].created_at) == (3, "2025-01-01 00:00:01")
         assert (adopted[2].status, adopted[2].retry_count) == ("COMPLETED", 1)
         assert [each.title for each in queue.get_task_results("old-2")] == ["first", "again"]
-        assert queue.check() == ["task old-3 is RUNNING without a worker and a lease"]
+        assert queue.maintenance.check() == ["task old-3 is RUNNING without a worker and a lease"]
         assert queue.rescue().requeued == ["old-3"]  # its worker belonged to the old program
-        assert queue.check() == []
+        assert queue.maintenance.check() == []
         assert queue.claim_next_task("scrape", "w").parameters == {"n": 4}  # newest first
 
 
@@ -237,7 +237,7 @@ def test_a_row_that_a_person_inserts_by_hand_is_a_task(path):
     """With the seed's columns only: defaults do the rest."""
     queue = QueueManager(path)
     execute(path, "INSERT INTO task_queue (task_type, parameters) VALUES ('scrape', '{\"a\": 1}')")
-    claimed = queue.storage.claim(ClaimRequest("scrape", "w"))
+    claimed = queue.claim(ClaimRequest("scrape", "w"))
     assert [json.loads(each.parameters_json) for each in claimed] == [{"a": 1}]
     queue.complete_task(claimed[0])
     assert queue.get_task_history(claimed[0].task_id)[0].event == "created"
@@ -245,7 +245,7 @@ def test_a_row_that_a_person_inserts_by_hand_is_a_task(path):
 
 
 def test_the_sql_files_are_part_of_the_package():
-    folder = files("tubeq.storage").joinpath("sql", "sqlite")
+    folder = files("tubeq.storage.sqlite").joinpath("sql")
     assert {each.name for each in folder.iterdir()} >= {"schema.sql", "queries.sql", "migrations"}
 
 
@@ -267,6 +267,6 @@ def test_a_database_without_the_clocks_gets_them_at_once(path, monkeypatch):
         claim = queue.claim_next_task("scrape", "w")
         assert claim.claim_token == 8
         queue.fail_task(claim, "no", retry_after_s=60)
-        assert queue.check() == []
+        assert queue.maintenance.check() == []
     delayed = "SELECT id FROM task_queue INDEXED BY task_queue_delayed WHERE run_after_set_at > 0"
     assert rows(path, delayed) == [(claim.row_id,)]

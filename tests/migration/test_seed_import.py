@@ -68,7 +68,7 @@ def test_tasks_and_results_are_taken_over(queue: QueueManager, old: Path) -> Non
     before = old.read_bytes()
     mine = queue.create_task("scrape", {"n": 0})
     told: list[tuple[int, int]] = []
-    done = queue.import_seed(old, lambda done, of: told.append((done, of)))
+    done = queue.maintenance.import_legacy(old, lambda done, of: told.append((done, of)))
     assert done == (5, 5, 0, [], 0)
     assert told[-1] == (10, 10)
     assert old.read_bytes() == before
@@ -80,25 +80,25 @@ def test_tasks_and_results_are_taken_over(queue: QueueManager, old: Path) -> Non
     assert tasks["old-2"].status == "COMPLETED"
     titles = [result.title for result in queue.get_task_results("old-2")]
     assert titles == ["first", "again", "nothing", "nothing"]
-    assert queue.storage.items.get_item("v1").title == "again"
-    assert queue.check() == []
+    assert queue.items.get("v1").title == "again"
+    assert queue.maintenance.check() == []
     assert queue.rescue().requeued == ["old-3"]
-    assert queue.check() == []
+    assert queue.maintenance.check() == []
     assert queue.stats().by_status["QUEUED"] == 5
 
 
 def test_twice_adds_nothing(queue: QueueManager, old: Path) -> None:
-    queue.import_seed(old)
-    tasks, results = queue.list_tasks(), queue.storage.results()
-    assert queue.import_seed(old) == (0, 0, 10, [], 0)
-    assert (queue.list_tasks(), queue.storage.results()) == (tasks, results)
+    queue.maintenance.import_legacy(old)
+    tasks, results = queue.list_tasks(), queue.list_results()
+    assert queue.maintenance.import_legacy(old) == (0, 0, 10, [], 0)
+    assert (queue.list_tasks(), queue.list_results()) == (tasks, results)
 
 
 def test_a_task_that_was_worked_on_since_is_left_alone(queue: QueueManager, old: Path) -> None:
-    queue.import_seed(old)
+    queue.maintenance.import_legacy(old)
     while claim := queue.claim_next_task("scrape", "w"):
         queue.complete_task(claim, [{"source_id": "v2", "title": "newer"}])
-    assert queue.import_seed(old).tasks == 0
+    assert queue.maintenance.import_legacy(old).tasks == 0
     assert queue.get_task("old-1").status == "COMPLETED"
     assert [each.title for each in queue.get_task_results("old-1")] == ["newer"]
 
@@ -106,27 +106,27 @@ def test_a_task_that_was_worked_on_since_is_left_alone(queue: QueueManager, old:
 def test_other_tasks_of_the_same_id_are_named(
     queue: QueueManager, old: Path, tmp_path: Path
 ) -> None:
-    queue.import_seed(old)
+    queue.maintenance.import_legacy(old)
     other = make(
         tmp_path / "other.db",
         [("old-2", "scrape", '{"n": 99}', "COMPLETED", 0, "2025-05-05 00:00:00", None)],
         [("x", "old-2", "v9", "theirs", 1.0), ("y", "gone", "v8", "orphan", 1.0)],
     )
-    assert queue.import_seed(other) == (0, 0, 0, ["old-2"], 1)
+    assert queue.maintenance.import_legacy(other) == (0, 0, 0, ["old-2"], 1)
     assert len(queue.get_task_results("old-2")) == 4
 
 
 def test_files_that_are_none(queue: QueueManager, tmp_path: Path) -> None:
     def refused(path: Path, error: type[Exception], said: str) -> None:
         with pytest.raises(error, match=said):
-            queue.import_seed(path)
+            queue.maintenance.import_legacy(path)
         assert queue.list_tasks() == []
 
-    refused(tmp_path / "none.db", StorageError, "no file")
-    refused(tmp_path, StorageError, "no file")
+    refused(tmp_path / "none.db", StorageError, "not a file")
+    refused(tmp_path, StorageError, "not a file")
     refused(tmp_path / "queue.db", InvalidParameters, "itself")
     (tmp_path / "text.db").write_text("no database, " * 1000, "utf-8")
-    refused(tmp_path / "text.db", StorageCorrupt, "no SQLite database")
+    refused(tmp_path / "text.db", StorageCorrupt, "not a SQLite database")
     (tmp_path / "empty.db").touch()
     refused(tmp_path / "empty.db", SchemaMismatch, "no table task_queue")
     QueueManager(tmp_path / "tubeq.db").close()
@@ -140,7 +140,7 @@ def test_files_that_are_none(queue: QueueManager, tmp_path: Path) -> None:
 
 def test_a_queue_in_memory_takes_nothing_over(old: Path) -> None:
     with QueueManager(":memory:") as queue, pytest.raises(StorageError, match="memory"):
-        queue.import_seed(old)
+        queue.maintenance.import_legacy(old)
 
 
 _IMPORT = """
@@ -148,7 +148,7 @@ import sys
 from tubeq import QueueManager
 with QueueManager(sys.argv[1], durability="fast") as queue:
     print("ready", flush=True)
-    queue.import_seed(sys.argv[2])
+    queue.maintenance.import_legacy(sys.argv[2])
 """
 
 
@@ -176,7 +176,7 @@ def test_an_import_that_is_killed_is_finished_by_the_next(tmp_path: Path) -> Non
             found.append(queue.stats().by_status["COMPLETED"] + queue.stats().results)
     assert any(0 < count < 12_000 for count in found), f"none was killed half way: {found}"
     with QueueManager(path) as queue:
-        queue.import_seed(old)
+        queue.maintenance.import_legacy(old)
         assert queue.stats().by_status["COMPLETED"] == 3_000
         assert queue.stats().results == 9_000
-        assert queue.import_seed(old) == (0, 0, 12_000, [], 0)
+        assert queue.maintenance.import_legacy(old) == (0, 0, 12_000, [], 0)

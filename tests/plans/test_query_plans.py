@@ -8,8 +8,8 @@ import pytest
 
 from tubeq import QueueManager
 from tubeq.storage.queries import load_queries
-from tubeq.storage.sqlite_children import _SQL as CHILDREN
-from tubeq.storage.sqlite_claims import CLAIM_MANY, CLAIM_ONE
+from tubeq.storage.sqlite.children import _SQL as CHILDREN
+from tubeq.storage.sqlite.claims import CLAIM_MANY, CLAIM_ONE
 
 SQL = load_queries("sqlite")
 
@@ -104,7 +104,7 @@ def test_a_statement_without_its_index_would_be_seen(connection):
     assert any(step.startswith("SCAN task_queue") for step in steps)
 
 
-@pytest.mark.parametrize("name", ["permits_of_key", "due_at", "delete_permit", "breaker"])
+@pytest.mark.parametrize("name", ["slots_of_key", "due_at", "delete_slot", "breaker"])
 def test_limits_are_looked_up_by_their_keys(connection, name):
     steps = plan(connection, load_queries("sqlite", "limits")[name])
     assert all(step.startswith("SEARCH limit_") for step in steps), steps

@@ -21,7 +21,7 @@ from tubeq.domain.limits import Grant, Holder, LimitRule
 from tubeq.domain.models import EncodedTask, Idea, Task
 from tubeq.domain.policies import Durability
 from tubeq.storage import Storage, open_storage
-from tubeq.storage.port import ClaimRequest
+from tubeq.storage.ports.tasks import ClaimRequest
 
 KEYS = ("type:video", "type:channel", "channel:@a")
 types = st.sampled_from(["video", "channel"])
@@ -143,7 +143,9 @@ class WholeLife(RuleBasedStateMachine):
 
     @rule(limit=st.sampled_from([None, 1]))
     def prune(self, limit: int | None) -> None:
-        pruned = self.both(lambda _, storage: storage.prune(self.clock.now(), limit=limit))
+        pruned = self.both(
+            lambda _, storage: storage.maintenance.prune(self.clock.now(), limit=limit)
+        )
         assert pruned[0] == pruned[1]
 
     @rule()
@@ -155,7 +157,7 @@ class WholeLife(RuleBasedStateMachine):
         known = self.both(lambda _, storage: [self.seen(storage, t) for t in _tasks(storage)])
         assert known[0] == known[1]
         for storage in self.storages:
-            assert storage.check() == []
+            assert storage.maintenance.check() == []
 
     def seen(self, storage: Storage, task: Task) -> tuple[Any, ...]:
         children = storage.children
@@ -165,7 +167,7 @@ class WholeLife(RuleBasedStateMachine):
             len(children.parents([task.task_id])), children.count_ideas(task),
             [entry.event for entry in storage.history(task.task_id)],
             # Of one moment, their order is that of their ids, which are drawn.
-            sorted((permit.key, permit.holder.worker_id) for permit in storage.limits.permits()),
+            sorted((slot.key, slot.holder.worker_id) for slot in storage.limits.slots()),
         )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from tubeq.domain.items import Item, ItemQuery, ItemSort
 from tubeq.domain.models import EncodedTask, Idea
 from tubeq.domain.policies import Durability
 from tubeq.storage import Storage, open_storage
-from tubeq.storage.port import ClaimRequest
+from tubeq.storage.ports.tasks import ClaimRequest
 
 words = st.sampled_from(["", "tea", "Tea time", "tea time for all", "tea…", "café",
                          "[Private video]"])  # fmt: skip
@@ -101,7 +101,7 @@ class ItemsAreTheModel(RuleBasedStateMachine):
 
     @rule()
     def prune(self) -> None:
-        self.both(lambda _, storage: storage.prune(self.clock.now()))
+        self.both(lambda _, storage: storage.maintenance.prune(self.clock.now()))
         ids = {task.task_id for task in self.storages[0].list_tasks(limit=1000)}
         self.tasks = [each for each in self.tasks if each[0] in ids]
 

@@ -2,105 +2,80 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from benchmarks.judging.targets import judge
 from benchmarks.records.histograms import BadHistogram
 from benchmarks.records.record import RunRecord, WorkloadRecord
-from benchmarks.reporting.site import chart, words
-from benchmarks.reporting.site.filling import ASSETS, fingerprint, templates
-from benchmarks.reporting.site.svg import Picture
+from benchmarks.reporting import words
+from benchmarks.reporting.filling import fill
+from benchmarks.reporting.site import chart
+from benchmarks.reporting.site.canvas import Picture
 
 _COLUMNS = ("latency_p50_ms", "latency_p95_ms", "latency_p99_ms", "throughput_per_s")
 _MOST_TAILS = 12
 
 
-def report(run: RunRecord) -> tuple[str, str, list[Picture]]:
-    """The page, the Markdown (which shows the pictures as files), and the pictures.
+@dataclass(frozen=True)
+class Report:
+    """A run's report: a page, the same as Markdown, and the pictures that both show."""
+
+    html: Path
+    markdown: Path
+    pictures: tuple[Path, ...]
+
+
+def write_report(run: RunRecord, folder: Path) -> Report:
+    """Write a run's report into a folder, over an earlier one: report.html, report.md, pictures.
 
     Every percentile that was refused for want of calls is left blank, never guessed.
+
+    Raises:
+        OSError: it cannot be written.
     """
-    pictures = _pictures(run)
-    rows = [_row(record, run) for record in run.workloads]
-    first = run.workloads[0] if run.workloads else None
-    html = templates().get_template("report.html").render(
-        run=run, first=first, rows=rows, columns=_COLUMNS, pictures=pictures,
-        style=(ASSETS / "style.css").read_text("utf-8"),
-    )  # fmt: skip
-    return html, _markdown(first, rows, pictures), pictures
+    pictures = [*_pictures(run)]
+    values = {
+        "run": run, "first": run.workloads[0] if run.workloads else None, "columns": _COLUMNS,
+        "rows": [_row(record, run) for record in run.workloads], "pictures": pictures,
+    }  # fmt: skip
+    html = fill("report.html", folder / "report.html", **values)
+    markdown = fill("report.md", folder / "report.md", **values)
+    files = {folder / f"{each.name}.svg": each.file() for each in pictures}
+    for path, svg in files.items():
+        path.write_text(svg, encoding="utf-8", newline="\n")
+    return Report(html, markdown, tuple(files))
 
 
 def _row(record: WorkloadRecord, run: RunRecord) -> dict[str, Any]:
     judged = [each for each in judge(record, run.limits) if not each.is_missing]
-    cells = []
-    for column in _COLUMNS:
-        own = record.metrics.get(column)
-        cells.append(
-            ("", "") if own is None else (words.shown(column, own.value),
-                words.interval(column, own.low, own.high, own.value))
-        )  # fmt: skip
-    return {
-        "name": record.workload,
-        "cells": cells,
-        "others": ", ".join(
-            f"{words.label(metric)} {words.shown(metric, own.value)}"
-            for metric, own in record.metrics.items()
-            if metric not in _COLUMNS and not metric.startswith("latency_")
-        ),
-        "broken": [
-            f"{words.short(each.name)} beyond {words.bound(each.name, each.allowed)}"
-            for each in judged
-            if each.is_broken
-        ],
-        "met": sum(not each.is_broken for each in judged),
-    }
+    values = {name: words.shown(name, own.value) for name, own in record.metrics.items()}
+    ends = {name: words.interval(name, own.low, own.high, own.value)
+            for name, own in record.metrics.items()}  # fmt: skip
+    cells = [(values.get(column, ""), ends.get(column, "")) for column in _COLUMNS]
+    others = [f"{words.label(name)} {value}" for name, value in values.items()
+              if name not in _COLUMNS and not name.startswith("latency_")]  # fmt: skip
+    broken = [f"{words.short(each.name)} beyond {words.bound(each.name, each.allowed)}"
+              for each in judged if each.is_broken]  # fmt: skip
+    return {"name": record.workload, "cells": cells, "others": ", ".join(others),
+            "broken": broken, "met": len(judged) - len(broken)}  # fmt: skip
 
 
-def _pictures(run: RunRecord) -> list[Picture]:
+def _pictures(run: RunRecord) -> Iterator[Picture]:
     ends = [
-        (each.workload, each.metrics["latency_p50_ms"].value, each.metrics["latency_p95_ms"].value)
+        (each.workload, each.metrics["latency_p50_ms"].value, each.metrics["latency_p95_ms"].value,
+         "one")
         for each in run.workloads
         if {"latency_p50_ms", "latency_p95_ms"} <= {*each.metrics}
-    ]
-    pictures = [chart.latencies(ends, "latencies")] if ends else []
+    ]  # fmt: skip
+    if ends:
+        yield chart.spans(ends, "latencies", "Time of a call, ● P50 to P95",
+                          "P50 to P95 of each workload")  # fmt: skip
     timed = [record for record in run.workloads if record.histogram and record.calls >= 100]
     for each in timed[:_MOST_TAILS]:
         with suppress(BadHistogram):  # the percentiles are in the table all the same
-            named = {each.workload: each.histogram or ""}
-            name = f"percentiles-{words.slug(each.workload)}"
-            pictures.append(chart.percentiles(named, each.workload, name))
-    return pictures
-
-
-def _markdown(
-    first: WorkloadRecord | None, rows: list[dict[str, Any]], pictures: list[Picture]
-) -> str:
-    lines = ["# What was measured", ""]
-    if first is not None:
-        dirty = " and uncommitted changes" if first.commit.dirty else ""
-        when = first.measured_at[:16].replace("T", " ")
-        machine = f"{first.machine}: {_cell(fingerprint(first.environment))}"
-        told = f"(`{first.commit.sha[:12]}`{dirty}), {first.profile} profile, {when}, on {machine}."
-        lines += [f"{_cell(first.commit.subject)} {told}", ""]
-    lines += [
-        f"| Workload | {' | '.join(words.short(column) for column in _COLUMNS)} | other | limits |",
-        "|---|---:|---:|---:|---:|---|---|",
-    ]
-    for row in rows:
-        cells = [f"{value} ({ends})" if ends else value or "\u2013" for value, ends in row["cells"]]
-        limits = "; ".join(row["broken"]) or ("met" if row["met"] else " ")
-        lines.append(
-            f"| {' | '.join([_cell(row['name']), *cells, row['others'] or ' ', limits])} |"
-        )
-    lines += ["", "Intervals are 95 % ones, from order statistics.", ""]
-    lines += [f"![{drawn.title}]({drawn.name}.svg)" for drawn in pictures[:1]]
-    return "\n".join(lines) + "\n"
-
-
-def _cell(text: Any) -> str:
-    """Text that neither ends a table's cell nor becomes markup."""
-    escaped = str(text).replace("\\", "\\\\").replace("|", "\\|")
-    for mark, instead in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("`", "&#96;")):
-        escaped = escaped.replace(mark, instead)
-    return " ".join(escaped.split())
+            yield chart.percentiles({each.workload: each.histogram or ""}, each.workload,
+                                    f"percentiles-{words.slug(each.workload)}")  # fmt: skip

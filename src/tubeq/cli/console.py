@@ -1,78 +1,109 @@
-"""The two streams: what a command says goes to stdout, what happens meanwhile to stderr.
-
-rich is imported when something is drawn, so that commands that only write JSON start fast.
-"""
+"""The two streams: a command's output goes to stdout, messages about its progress to stderr."""
 
 from __future__ import annotations
 
-import io
-import json
 import os
 import re
 import sys
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from tubeq.domain.json_format import SCHEMA, iso_time
-from tubeq.queue.csv_rows import csv_rows, csv_writer
+from tubeq.cli.tables import Cell, Page, painted, wrapped
 from tubeq.workers.standard_streams import OutputLost
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.text import Text
 
-_WIDE = 10_000
-"""Columns where nobody watches: a table in a pipe is never cut short."""
 _TIMES = frozenset(
     {"at", "run_after", "last_heartbeat", "last_seen", "paused_until", "oldest", "newest"}
 )
 _GIVEN = frozenset({"parameters", "result", "extra", "types", "presets"})
 _RAW_CONTROLS = re.compile("[\x7f-\x9f]")
 
-
-def output() -> Console:
-    """A console on stdout."""
-    return _console(sys.stdout.isatty(), stderr=False)
+moving: list[Console] = []
+"""The consoles on which something moves, last one last: messages are printed above that."""
 
 
-def messages() -> Console:
-    """A console on stderr."""
-    return _console(sys.stderr.isatty(), stderr=True)
+class Drawable(Protocol):
+    """What can be drawn, such as a table."""
+
+    def lines(self, page: Page) -> Iterator[str]:
+        """Its lines, safe to print."""
+        ...
 
 
-def _console(watched: bool, stderr: bool) -> Console:
-    from rich.console import Console
-
-    return Console(
-        stderr=stderr,
-        width=None if watched else _WIDE,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        force_terminal=watched,  # with colors in a pipe, nothing moves there all the same
-        color_system=_color_system(watched),
-    )
+def page_of(stream: IO[str]) -> Page:
+    """What is printed on: in a pipe nothing is cut short."""
+    watched = stream.isatty()
+    unicode = (getattr(stream, "encoding", None) or "").lower().startswith("utf")
+    return Page(terminal_width(stream) if watched else None, _is_colored(watched), unicode)
 
 
-def _color_system(watched: bool) -> Literal["auto", "standard"] | None:
+def terminal_width(stream: IO[str]) -> int:
+    """The columns of a terminal; 80 where that cannot be known."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return int(columns)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
+
+
+def _is_colored(watched: bool) -> bool:
     if os.environ.get("NO_COLOR"):
-        return None
-    return "standard" if os.environ.get("FORCE_COLOR") and not watched else "auto"
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    colored = watched and os.environ.get("TERM") not in ("dumb", "unknown")
+    if colored and sys.platform == "win32":
+        os.system("")  # noqa: S605, S607 - makes the Windows console obey escape sequences
+    return colored
+
+
+def draw(*drawn: Drawable, stream: IO[str] | None = None) -> None:
+    """Print tables and the like, on stdout unless `stream` says otherwise."""
+    stream = stream or sys.stdout
+    page = page_of(stream)
+    for each in drawn:
+        stream.write("".join(f"{line}\n" for line in each.lines(page)))
+
+
+def write_line(text: str, style: str = "", *, wrap: bool = True) -> None:
+    """Print one line on stdout, broken between words where the terminal is too narrow.
+
+    Args:
+        wrap: False for what may be copied, such as a command.
+    """
+    page, shown = page_of(sys.stdout), visible(text)
+    indent = len(shown) - len(shown.lstrip())
+    broken = (
+        wrapped(shown[indent:], page.width - indent) if wrap and page.width else [shown[indent:]]
+    )
+    for line in broken:
+        sys.stdout.write(f"{' ' * indent}{painted(line, style, page)}\n")
 
 
 def say_error(message: str) -> None:
-    """One red line on stderr."""
-    from rich.text import Text
-
-    line = Text.assemble(("error: ", "bold red"), (visible(message), "red"))
-    messages().print(line, soft_wrap=True)
+    """Print one red line on stderr."""
+    _message(Cell("error: ", "bold red"), Cell(visible(message), "red"))
 
 
-def say(message: str, console: Console | None = None) -> None:
-    """One plain line on stderr; `console` where something moves on that one."""
-    (console or messages()).print(visible(message), soft_wrap=True)
+def say(message: str) -> None:
+    """Print one line on stderr."""
+    _message(Cell(visible(message)))
+
+
+def _message(*parts: Cell) -> None:
+    if moving:
+        from rich.text import Text
+
+        moving[-1].print(Text.assemble(*parts), soft_wrap=True)
+    elif sys.stderr is not None:
+        page = page_of(sys.stderr)
+        sys.stderr.write("".join(painted(text, style, page) for text, style in parts) + "\n")
+        sys.stderr.flush()
 
 
 @contextmanager
@@ -87,18 +118,9 @@ def reporting(done: str) -> Iterator[None]:
         raise
 
 
-def safe_text(value: object, style: str = "") -> Text:
-    """What came from outside, such as a title: drawn as it is, never obeyed."""
-    from rich.text import Text
-
-    return Text(visible(str(value)), style=style)
-
-
-def cut_text(value: object, style: str = "") -> Text:
-    """The same, on one line: cut short where there is no room."""
-    text = safe_text(value, style)
-    text.no_wrap, text.overflow = True, "ellipsis"
-    return text
+def safe(value: object, style: str = "") -> Cell:
+    """What came from outside, such as a title, as a cell: no character of it is obeyed."""
+    return Cell(visible(str(value)), style)
 
 
 def visible(text: str) -> str:
@@ -111,6 +133,8 @@ def visible(text: str) -> str:
 
 
 def _visible(character: str) -> str:
+    import unicodedata
+
     steers = unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
     turns = unicodedata.bidirectional(character) in _TURNS
     return repr(character)[1:-1] if steers or turns else character
@@ -125,6 +149,10 @@ def write_json(value: Any) -> None:
     The object that it is, or each object of the list that it is, says in `schema` how it is to be
     read; all times are ISO 8601.
     """
+    import json
+
+    from tubeq.domain.json_format import SCHEMA
+
     value = for_machines(value)
     if isinstance(value, dict):
         value = {"schema": SCHEMA, **value}
@@ -138,6 +166,8 @@ def write_json(value: Any) -> None:
 
 def for_machines(value: Any, name: str = "") -> Any:
     """The value with its times in ISO 8601; what users and plugins gave stays as it is."""
+    from tubeq.domain.json_format import iso_time
+
     if name in _GIVEN:
         return value
     if isinstance(value, Mapping):
@@ -151,11 +181,15 @@ def for_machines(value: Any, name: str = "") -> Any:
 def write_csv(
     columns: Sequence[str], rows: Iterable[Mapping[str, Any]], *, raw: bool = False
 ) -> None:
-    """A table on stdout as CSV in UTF-8, as `tubeq.queue.csv_rows` tells.
+    """Print rows on stdout as CSV in UTF-8; see `tubeq.queue.csv_rows`.
 
     Args:
         raw: leave free text as it is, even where a spreadsheet takes it for a formula.
     """
+    import io
+
+    from tubeq.queue.csv_rows import csv_rows, csv_writer
+
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", newline="")
     csv_writer(sys.stdout, columns).writerows(csv_rows(columns, rows, raw=raw))

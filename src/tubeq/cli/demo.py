@@ -1,25 +1,33 @@
-"""`tubeq demo`: real workers and real yt-dlp on a simulated YouTube, so that it runs anywhere."""
+"""`tubeq demo`: real workers and the real yt-dlp on a simulated YouTube."""
 
 from __future__ import annotations
 
+import argparse
 import logging
 import tempfile
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
-from tubeq.cli.console import messages, say
-from tubeq.cli.demo_board import Board, change_line
-from tubeq.cli.progress import environment, run_until_finished
+from tubeq.cli import live
+from tubeq.cli.console import say, write_json
+from tubeq.cli.demo_render import DemoView, change_line, picture, print_summary
+from tubeq.cli.exit_codes import EXIT_INTERRUPTED, EXIT_WORK_FAILED
+from tubeq.cli.options import JSON
+from tubeq.cli.parser import argument, command, whole
+from tubeq.cli.progress import environment, run_until
 from tubeq.domain.errors import InvalidParameters, TubeqError
-from tubeq.domain.models import NewTask, Task
+from tubeq.domain.models import NewTask
 from tubeq.domain.policies import ClaimStrategy
+from tubeq.domain.states import FINISHED
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.settings import Settings
 from tubeq.workers.base_worker import WorkerConfig
-from tubeq.workers.runner import Runner, RunnerConfig, RunnerEvent
+from tubeq.workers.report import RunnerEvent
+from tubeq.workers.runner import Runner, RunnerConfig
 
 if TYPE_CHECKING:
     from tubeq.testing.youtube import SimulatedYouTube
@@ -32,18 +40,52 @@ _NAMES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class DemoPlan:
+class DemoPlan(NamedTuple):
     """What the demo does.
 
     Args:
-        db_path: None for a fresh folder among the temporary ones; it is kept.
+        db_path: None for one in a new temporary folder, which is kept.
     """
 
     workers: int
     channels: int
     max_results: int
     db_path: Path | None
+
+
+@command(
+    argument(
+        "--workers", type=whole(1, 32), metavar="N", default=4, help="Worker processes."
+    ),
+    argument(
+        "--channels", type=whole(1, 500), metavar="N", default=12, help="Channels, a task each."
+    ),
+    argument(
+        "--max-results", type=whole(1, 500), metavar="N", default=60, help="Videos per channel."
+    ),
+    JSON,
+    argument("--svg", type=Path, metavar="FILE", help=argparse.SUPPRESS),
+    argument(
+        "--db", dest="db_path", type=Path, metavar="PATH",
+        help="The database file; it must not exist yet. (default: a new temporary one)",
+    ),
+)  # fmt: skip
+def demo(given: Namespace) -> None:
+    """Watch workers scrape a simulated YouTube, without network.
+
+    One of the requests fails and is retried. You can kill a worker meanwhile: its task is done by
+    another one.
+    """
+    view, path = run(DemoPlan(given.workers, given.channels, given.max_results, given.db_path))
+    if given.svg is not None:
+        given.svg.write_text(picture(view, path), encoding="utf-8")
+    if given.as_json:
+        write_json(view.as_dict(path))
+    else:
+        print_summary(view, path)
+    if not view.all_completed:
+        unfinished = view.count(*FINISHED) < len(view.handles)
+        raise SystemExit(EXIT_INTERRUPTED if unfinished else EXIT_WORK_FAILED)
 
 
 def prepare(plan: DemoPlan) -> tuple[SimulatedYouTube, list[str]]:
@@ -71,19 +113,21 @@ def prepare(plan: DemoPlan) -> tuple[SimulatedYouTube, list[str]]:
     return server, handles
 
 
-def run(plan: DemoPlan) -> tuple[Board, Path]:
-    """Scrape all channels; what became of them, and the database that tells.
+def run(plan: DemoPlan) -> tuple[DemoView, Path]:
+    """Scrape all channels; the outcome, and the database that holds it.
 
     Raises:
         TubeqError: the demo cannot run here.
     """
     if plan.db_path is not None and plan.db_path.exists():
-        # Its workers would take up, and fail, tasks that are meant for the real YouTube.
-        raise InvalidParameters(f"{plan.db_path} exists: the demo needs a database of its own")
+        # Its workers would claim, and fail, tasks that are meant for the real YouTube.
+        raise InvalidParameters(
+            f"{plan.db_path} already exists: the demo needs a database of its own"
+        )
     settings = Settings.read()
     server, handles = prepare(plan)
     db_path = plan.db_path or Path(tempfile.mkdtemp(prefix="tubeq-demo-")) / "demo.db"
-    # Nothing of the user's leads to this YouTube, and no cookies of theirs are shown to it.
+    # The user's proxy is not used, and their cookies are not sent to the simulated YouTube.
     variables = {**server.environment, "TUBEQ_COOKIES_FILE": ""}
     open_queue = partial(
         QueueManager, durability=settings.durability, busy_timeout_s=settings.busy_timeout_s
@@ -93,7 +137,7 @@ def run(plan: DemoPlan) -> tuple[Board, Path]:
             NewTask(TASK_TYPE, {"channel_url": handle, "max_results": plan.max_results})
             for handle in handles
         ]
-        board = Board(dict(zip(queue.create_tasks(new), handles)), plan.workers)
+        view = DemoView(dict(zip(queue.create_tasks(new), handles)), plan.workers)
         worker = WorkerConfig(
             task_type=TASK_TYPE,
             strategy=ClaimStrategy.FIFO,
@@ -104,31 +148,38 @@ def run(plan: DemoPlan) -> tuple[Board, Path]:
             busy_timeout_s=settings.busy_timeout_s,
         )
         config = RunnerConfig(worker=worker, processes=plan.workers)
-        view = _live_view(board) if messages().is_terminal else nullcontext()
-        plain = isinstance(view, nullcontext)
+        plain = not live.is_watched()
 
-        def look(tasks: list[Task]) -> None:
-            for task in board.look(queue, tasks):
+        def is_over() -> bool:
+            tasks = [queue.get_task(task_id) for task_id in view.handles]
+            for task in view.update(queue, tasks):
                 if plain:
-                    say(change_line(board, task))
+                    say(change_line(view, task))
+            return view.count(*FINISHED) == len(tasks)
 
         def hear(event: RunnerEvent) -> None:
             if event.kind == "started" and event.worker_id is not None:
-                board.pids[event.worker_id] = event.pid or 0
+                view.pids[event.worker_id] = event.pid or 0
             elif event.kind in ("died", "killed") and plain:
-                say(f"{board.elapsed_s:5.1f} s  worker pid {event.pid} {event.kind}")
+                say(f"{view.elapsed_s:5.1f} s  worker pid {event.pid} {event.kind}")
 
-        logging.getLogger("tubeq").addHandler(logging.NullHandler())  # the board shows it all
-        with view:
+        logging.getLogger("tubeq").addHandler(logging.NullHandler())  # the view shows everything
+        with _shown(view):
             runner = Runner(db_path, config, on_event=hear)
-            summary = run_until_finished(runner, queue, list(board.handles), look)
-        board.crashes = summary.crashed
-        for task_id in board.handles:
-            board.take_in(task_id, queue.get_task_history(task_id))
-    return board, db_path
+            summary = run_until(runner, is_over)
+        view.crashes = summary.crashed
+        for task_id in view.handles:
+            view.count_events(task_id, queue.get_task_history(task_id))
+    return view, db_path
 
 
-def _live_view(board: Board) -> AbstractContextManager[Any]:
+@contextmanager
+def _shown(view: DemoView) -> Iterator[None]:
+    """Show the view in a terminal while this block runs."""
+    if not live.is_watched():
+        yield
+        return
     from rich.live import Live
 
-    return Live(board, console=messages(), refresh_per_second=10)
+    with Live(view, console=live.moving_console(), refresh_per_second=10):
+        yield

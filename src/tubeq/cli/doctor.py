@@ -1,31 +1,31 @@
-"""What `tubeq doctor` finds out. It only reads: it neither creates nor migrates a database."""
+"""`tubeq doctor`: what tubeq runs on here, and whether the database can be used."""
 
 from __future__ import annotations
 
 import platform
 import re
 import shutil
-import sqlite3
 import time
-from contextlib import closing
-from dataclasses import fields
+from argparse import Namespace
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-from tubeq.cli.render import size
+from tubeq.cli.console import draw, safe, write_json
+from tubeq.cli.exit_codes import EXIT_BAD_INPUT
+from tubeq.cli.opening import read_settings
+from tubeq.cli.options import COMMON
+from tubeq.cli.parser import command
+from tubeq.cli.tables import Sheet
+from tubeq.cli.words import size
 from tubeq.domain.errors import TubeqError
 from tubeq.plugins.registry import plugin_types
-from tubeq.plugins.ytdlp_version import installed_version, version_problem
+from tubeq.plugins.youtube.ytdlp_version import installed_version, version_problem
 from tubeq.queue.coverage import is_live, types_without_worker
 from tubeq.settings import Settings
-from tubeq.storage.connection import require_usable_place
+from tubeq.storage import diagnose, engine
 from tubeq.storage.database_file import SIDE_FILES, access_problem, real_path, side_file
-from tubeq.storage.port import WorkerInfo
-from tubeq.storage.queries import load_queries
-from tubeq.storage.sqlite_damage import damage_of, open_read_only
-from tubeq.storage.sqlite_housekeeping import open_types_from
-from tubeq.storage.sqlite_version import MINIMUM, wal_reset_bug
+from tubeq.storage.ports.diagnosis import Diagnosis
 
 _ENOUGH_FREE_BYTES = 16_000_000
 _CHECK_S = 3.0
@@ -54,7 +54,7 @@ def findings(settings: Settings) -> list[Finding]:
     ytdlp_problem = version_problem(ytdlp)
     demo = version_of("cryptography")
     return [
-        Finding("tubeq", version_of("tubeq") or "run from its source, not installed"),
+        Finding("tubeq", version_of("tubeq") or "run from source, not installed"),
         Finding("Python", f"{python} on {platform.system()} {platform.release()}"),
         _sqlite(),
         Finding("yt-dlp", ytdlp_problem or str(ytdlp), problem=ytdlp_problem is not None),
@@ -67,9 +67,9 @@ def findings(settings: Settings) -> list[Finding]:
 
 
 def _settings(settings: Settings) -> Finding:
-    """What differs from the defaults, as `tubeq.toml` names it; of a proxy only where it is."""
+    """What differs from the defaults, as `tubeq.toml` names it; of a proxy only its address."""
     default, changed = Settings(), []
-    for name in (each.name for each in fields(Settings)):
+    for name in Settings._fields:
         value = getattr(settings, name)
         if name in ("db_path", "durability") or value == getattr(default, name):
             continue
@@ -77,61 +77,53 @@ def _settings(settings: Settings) -> Finding:
             # The host is behind the last @: a password that is not quoted may hold anything.
             value = "***@" + re.split("[/?#]", value.rpartition("@")[2])[0]
         changed.append(f"{name} = {value:g}" if isinstance(value, float) else f"{name} = {value}")
-    return Finding("settings", ", ".join(changed) or "all as they are by default")
+    return Finding("settings", ", ".join(changed) or "all defaults")
 
 
 def _sqlite() -> Finding:
-    version = sqlite3.sqlite_version
-    if sqlite3.sqlite_version_info < MINIMUM:
-        return Finding("SQLite", f"{version}: too old, install a newer Python", problem=True)
-    if wal_reset_bug():
+    found = engine()
+    if not found.is_supported:
+        return Finding("SQLite", f"{found.version}: too old, install a newer Python", problem=True)
+    if found.has_wal_reset_bug:
         return Finding(
             "SQLite",
-            f"{version}: has the WAL-reset bug (fixed in 3.51.3, 3.50.7 and 3.44.6); tubeq works "
-            "around it by moving the log into the database only while it holds the write lock",
+            f"{found.version}: has the WAL-reset bug (fixed in 3.51.3, 3.50.7 and 3.44.6); tubeq "
+            "avoids it by checkpointing only while it holds the write lock",
         )
-    return Finding("SQLite", f"{version}: free of the WAL-reset bug")
+    return Finding("SQLite", f"{found.version}: without the WAL-reset bug")
 
 
 def _database(given: Path) -> list[Finding]:
     try:
-        path = real_path(given)  # what a link leads to: its folder and its side files count
-        require_usable_place(path)
+        path = real_path(given)  # the target of a link: its folder and its side files count
+        diagnosis = diagnose(path, within_s=_CHECK_S)
     except TubeqError as error:
         return [Finding("database", str(error), problem=True)]
     found = [Finding("file system", "local"), _space(path.parent)]
-    if not path.exists():
-        return [Finding("database", f"{path}: not made yet"), *found]
+    if not diagnosis.exists:
+        return [Finding("database", f"{path}: not created yet"), *found]
     found.insert(0, Finding("database", f"{path}: {_sizes(path)}"))
-    problem = access_problem(path, path)  # what helps there helps its side files as well
-    beside = () if problem else (side_file(path, suffix) for suffix in SIDE_FILES)
-    problems = (problem, *(access_problem(each, path) for each in beside))
+    problem = access_problem(path, path)  # the same fix helps its side files
+    others = () if problem else (side_file(path, suffix) for suffix in SIDE_FILES)
+    problems = (problem, *(access_problem(each, path) for each in others))
     found += [Finding("permissions", each, problem=True) for each in problems if each]
-    try:
-        with closing(open_read_only(path)) as file:
-            (schema,) = file.execute("PRAGMA user_version").fetchone()
-            workers = _workers(file)
-    except sqlite3.Error as error:
-        return [*found, _unreadable(error)]
-    found += [*_journal_mode(path), Finding("schema", str(schema)), *workers, _contents(path)]
-    return found
+    if diagnosis.unreadable is not None:
+        return [*found, _unreadable(diagnosis)]
+    if diagnosis.journal_mode is not None:
+        found.append(Finding("journal mode", diagnosis.journal_mode))
+    return [
+        *found,
+        Finding("schema", str(diagnosis.schema)),
+        *_workers(diagnosis),
+        _contents(diagnosis),
+    ]
 
 
-def _journal_mode(path: Path) -> list[Finding]:
-    """None where the log's index can be neither read nor made, as on a read-only file system."""
-    try:
-        # A URI, so that "?" or "#" in the path means nothing; read-only, so that nothing is made.
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as file:
-            return [Finding("journal mode", file.execute("PRAGMA journal_mode").fetchone()[0])]
-    except sqlite3.Error:
-        return []
-
-
-def _unreadable(error: sqlite3.Error) -> Finding:
+def _unreadable(diagnosis: Diagnosis) -> Finding:
     advice = "give another path, or restore a backup with 'tubeq db restore BACKUP'"
-    if "locked" in str(error) or "unable to open" in str(error):
-        advice = "end the program that has it locked, or check its permissions"
-    return Finding("contents", f"cannot be read ({error}): {advice}", problem=True)
+    if diagnosis.is_locked:
+        advice = "end the program that locks it, or check its permissions"
+    return Finding("contents", f"cannot be read ({diagnosis.unreadable}): {advice}", problem=True)
 
 
 def _space(folder: Path) -> Finding:
@@ -139,38 +131,36 @@ def _space(folder: Path) -> Finding:
     if free < _ENOUGH_FREE_BYTES:
         return Finding(
             "free space",
-            f"{size(free)}: too little, the log alone grows to some 12 MB; free some on this disk",
+            f"{size(free)}: too little, as the log grows to about 12 MB; free some on this disk",
             problem=True,
         )
     return Finding("free space", size(free))
 
 
-def _contents(path: Path) -> Finding:
-    """What a check sees within a few seconds."""
-    damage = damage_of(path, within_s=_CHECK_S)
-    if damage is None:
-        return Finding("contents", f"nothing wrong within {_CHECK_S:g} s; `tubeq db check` for all")
-    if damage:
+def _contents(diagnosis: Diagnosis) -> Finding:
+    """What a check finds within a few seconds."""
+    if diagnosis.damage is None:
         return Finding(
             "contents",
-            f"damaged ({damage[0]}): restore a backup with 'tubeq db restore BACKUP'",
+            f"no problems found within {_CHECK_S:g} s; `tubeq db check` checks everything",
+        )
+    if diagnosis.damage:
+        return Finding(
+            "contents",
+            f"damaged ({diagnosis.damage[0]}): restore a backup with 'tubeq db restore BACKUP'",
             problem=True,
         )
-    return Finding("contents", "sound")
+    return Finding("contents", "no problems found")
 
 
-def _workers(file: sqlite3.Connection) -> list[Finding]:
+def _workers(diagnosis: Diagnosis) -> list[Finding]:
     """How many live workers there are, and which types are queued that none of them takes."""
-    queries = load_queries("sqlite")
-    now = time.time()
-    try:
-        rows = file.execute(queries["open_types"], {"now": now}).fetchall()
-        workers = [WorkerInfo(*row) for row in file.execute(queries["workers"])]
-    except sqlite3.Error:  # of an older schema, or no queue
+    if diagnosis.workers is None:
         return []
-    live = sum(is_live(each, now) for each in workers)
-    unworked = types_without_worker(open_types_from(rows, now), workers)
-    none = f"; none takes what is queued of {', '.join(unworked)}" if unworked else ""
+    now = time.time()
+    live = sum(is_live(each, now) for each in diagnosis.workers)
+    unworked = types_without_worker(diagnosis.open_types, diagnosis.workers)
+    none = f"; none takes the queued tasks of {', '.join(unworked)}" if unworked else ""
     return [Finding("live workers", f"{live}{none}")]
 
 
@@ -178,3 +168,18 @@ def _sizes(path: Path) -> str:
     log = path.with_name(path.name + "-wal")
     log_size = log.stat().st_size if log.exists() else 0
     return f"{size(path.stat().st_size)}, log {size(log_size)}"
+
+
+@command(*COMMON)
+def doctor(given: Namespace) -> None:
+    """Report what tubeq runs on, and what is wrong.
+
+    It only reads: it neither creates nor migrates a database.
+    """
+    found = findings(read_settings(given.db_path))
+    if given.as_json:
+        write_json([finding._asdict() for finding in found])
+    else:
+        draw(Sheet([(each.name, safe(each.fact, "red" if each.problem else "")) for each in found]))
+    if any(finding.problem for finding in found):
+        raise SystemExit(EXIT_BAD_INPUT)

@@ -1,11 +1,11 @@
-"""Listings whose videos are enriched: the workers for that, and how far they are, in words."""
+"""Listings whose videos are enriched: the workers for it, and its progress in words."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tubeq.cli.options import worker_config
-from tubeq.cli.render import counted
+from tubeq.cli.opening import worker_config
+from tubeq.cli.words import counted
 from tubeq.domain.children import Progress
 from tubeq.domain.models import Result, Task
 from tubeq.domain.states import TaskStatus
@@ -20,7 +20,7 @@ _CODES = 4
 
 
 def enrichers(settings: Settings, processes: int, threads: int) -> RunnerConfig:
-    """Workers that enrich, beside the one that lists."""
+    """The workers that enrich, next to the one that lists."""
     from tubeq.workers.config import RunnerConfig
 
     worker = worker_config(settings, ENRICHED_BY)
@@ -44,8 +44,9 @@ def words_of(progress: Progress) -> str:
 
 
 def enriched_ideas(queue: QueueManager, task: Task) -> list[Result]:
-    """A listing's ideas in its order: as enriched where they are, else flat."""
-    enriched = {idea.source_id: idea for idea in queue.storage.children.results(task.task_id)}
+    """A listing's ideas in its order: enriched where they are, else as listed."""
+    results = queue.get_task_results(task.task_id, of_children=True)
+    enriched = {idea.source_id: idea for idea in results}
     return [enriched.get(idea.source_id, idea) for idea in queue.get_task_results(task.task_id)]
 
 
@@ -53,15 +54,15 @@ def relatives(queue: QueueManager, tasks: list[Task]) -> dict[str, dict[str, Any
     """Of the tasks that have any: the "children" as Progress, and the "parent" by its id."""
     ids = [task.task_id for task in tasks]
     found: dict[str, dict[str, Any]] = {task_id: {} for task_id in ids}
-    for task_id, parent_id in queue.storage.children.parents(ids).items():
+    for task_id, parent_id in queue.parents_of(ids).items():
         found[task_id]["parent"] = parent_id
-    for task_id in queue.storage.children.with_children(ids):
+    for task_id in queue.with_children(ids):
         found[task_id]["children"] = queue.progress(task_id)
     return found
 
 
 def as_json(about: dict[str, Any]) -> dict[str, Any]:
-    """What `relatives` says of one task, for machines."""
+    """What `relatives` says of one task, as JSON has it."""
     return {
         name: value.as_dict() if isinstance(value, Progress) else value
         for name, value in about.items()

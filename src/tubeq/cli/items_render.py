@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tubeq.cli.console import safe_text
-from tubeq.cli.render import clock_length, table
+from tubeq.cli.console import safe
+from tubeq.cli.tables import Sheet, Table
+from tubeq.cli.words import clock_length, number, score
 from tubeq.domain.clock import from_timestamp
 from tubeq.domain.counts import Count, is_comparable
 from tubeq.domain.items import Item
-
-if TYPE_CHECKING:
-    from rich.table import Table
-    from rich.text import Text
 
 _BLOCKS, _PLAIN = "▁▂▃▄▅▆▇█", "_.-=+*#@"
 _PLOT_COLUMNS = 60
@@ -23,97 +20,91 @@ _MOST_ROWS = 24
 
 def item_table(items: Iterable[Item], over: str) -> Table:
     """One row an item, in the given order."""
-    drawn = table(
+    drawn = Table(
         "id", "score", "views", f"+{over}", "length", "published (UTC)", "channel", "title",
         right=("score", "views", f"+{over}", "length"), elastic=("channel", "title"),
         drop=("score", "published (UTC)", "length", "channel", f"+{over}", "views"),
     )  # fmt: skip
     for item in items:
         drawn.add_row(
-            safe_text(item.source_id),
-            "" if item.score is None else f"{item.score:.1f}",
+            safe(item.source_id),
+            score(item.score),
             _views(item.counts),
             _gain(item.growth),
             clock_length(item.duration_s),
-            safe_text((item.published_at or "")[:10]),
-            safe_text(item.channel or ""),
-            safe_text(item.title),
+            safe((item.published_at or "")[:10]),
+            safe(item.channel or ""),
+            safe(item.title),
         )
     return drawn
 
 
-def item_sheet(item: Item, over: str) -> Table:
-    """Everything about one item, a line each; what is not known is left out."""
-    from rich.table import Table
-
-    sheet = Table.grid(padding=(0, 2))
+def item_sheet(item: Item, over: str) -> Sheet:
+    """Everything about one item; what is not known is left out."""
     facts: dict[str, Any] = {
         "id": item.source_id,
         "title": item.title,
         "channel": " ".join(filter(None, (item.channel, item.handle, item.channel_id))),
         "address": item.url,
-        "score": None if item.score is None else f"{item.score:.1f}",
+        "score": score(item.score),
         "views": _views(item.counts),
         f"views in {over}": _gain(item.growth),
-        "likes": _number(item.likes),
-        "comments": _number(item.comments),
+        "likes": number(item.likes),
+        "comments": number(item.comments),
         "length": clock_length(item.duration_s),
         "published": item.published_at and f"{item.published_at[:19]} UTC",
         "seen": f"{item.times_seen:,} times, from {item.first_seen_at[:19]} to "
         f"{item.last_seen_at[:19]} UTC",
         "description": item.description,
     }
-    for name, fact in facts.items():
-        if fact:
-            sheet.add_row(safe_text(name, "dim"), safe_text(fact))
-    return sheet
+    return Sheet([(name, safe(fact) if fact else None) for name, fact in facts.items()])
 
 
 def counts_table(counts: Sequence[Count]) -> Table:
-    """The counts over time, as many of the last ones as can be overlooked."""
-    drawn = table(
+    """The counts over time, the last 24 of them."""
+    drawn = Table(
         "at (UTC)", "views", "gained", "likes", "comments",
         right=("views", "gained", "likes", "comments"), drop=("comments", "likes"),
     )  # fmt: skip
     first = max(len(counts) - _MOST_ROWS, 0)
-    for number in range(first, len(counts)):
-        count, before = counts[number], counts[number - 1] if number else None
+    for index in range(first, len(counts)):
+        count, before = counts[index], counts[index - 1] if index else None
         known = before is not None and is_comparable(before, count)
         gained = (count.views or 0) - (before.views or 0) if known and before else None
         drawn.add_row(
             count.at[:16],
             _views(count),
             _gain(gained),
-            _number(count.likes),
-            _number(count.comments),
+            number(count.likes),
+            number(count.comments),
         )
     if first:
-        drawn.caption = f"and {first:,} earlier ones: see --json"
+        drawn.caption = f"{first:,} earlier ones: see --json"
     return drawn
 
 
-def plot(counts: Sequence[Count], encoding: str | None, width: int = 120) -> Text | None:
-    """Views over time as a line of blocks, or of signs where the stream is not UTF-8; None for
+def plot(counts: Sequence[Count], encoding: str | None, width: int = 120) -> str | None:
+    """Views over time as a line of blocks, or of ASCII where the stream is not UTF-8; None for
     fewer than two.
 
     Args:
-        width: of the terminal; a plot that is narrower than 8 columns would show nothing.
+        width: of the terminal; a plot narrower than 8 columns would show nothing.
     """
     signs = _BLOCKS if "utf" in (encoding or "").lower() else _PLAIN
     line = sparkline(counts, signs, max(8, min(_PLOT_COLUMNS, width - _BESIDE_PLOT)))
     if line is None:
         return None
     known = [count for count in counts if count.views is not None]
-    return safe_text(
+    return (
         f"views  {known[0].at[:10]} {known[0].views:,}  {line}  {known[-1].views:,} "
         f"{known[-1].at[:10]}"
     )
 
 
 def sparkline(counts: Sequence[Count], signs: str, columns: int = _PLOT_COLUMNS) -> str | None:
-    """Views over time, one sign for each stretch of the time between the first and the last count.
+    """Views over time, one character for each interval between the first and the last count.
 
-    Where nothing was counted in a stretch, the views of the one before still stand.
+    An interval without a count has the views of the one before.
     """
     known = [(_epoch_s(count.at), count.views) for count in counts if count.views is not None]
     if len(known) < 2:
@@ -139,13 +130,9 @@ def _epoch_s(at: str) -> float:
         return 0.0
 
 
-def _number(value: int | None) -> str:
-    return "" if value is None else f"{value:,}"
-
-
 def _views(count: Count) -> str:
     """ "~17,000,000" where that is rounded."""
-    return _number(count.views) if count.views_exact in (True, None) else f"~{_number(count.views)}"
+    return number(count.views) if count.views_exact in (True, None) else f"~{number(count.views)}"
 
 
 def _gain(value: int | None) -> str:

@@ -1,117 +1,37 @@
-"""The command `tubeq`: which commands there are, and what their exit codes mean."""
+"""The command `tubeq`: finds the command, runs it, and turns what it raises into an exit code."""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Annotated
+from typing import IO
 
-import typer
-
-from tubeq.cli import (
-    add_command,
-    db_commands,
-    items_commands,
-    limit_commands,
-    prune_command,
-    queue_commands,
-    restore_command,
-    type_commands,
-    work_commands,
-)
-from tubeq.cli.command_group import WORK as _WORK
-from tubeq.cli.command_group import Commands
+from tubeq.cli import commands
 from tubeq.cli.console import say, say_error
-from tubeq.cli.dashed_arguments import DashedArguments
-from tubeq.cli.options import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_WORK_FAILED
-from tubeq.plugins import registry
-from tubeq.settings import TRACEBACK, unknown_variables
-from tubeq.workers.plugin_output import leave_output, output_to_stderr
+from tubeq.cli.exit_codes import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_WORK_FAILED
+from tubeq.domain.errors import InvalidParameters, StorageNotSynced, TubeqError
 from tubeq.workers.standard_streams import OutputLost, guard, open_closed_descriptors
 
-_EPILOG = (
-    "Exit codes: 0 all went well; 1 the work failed, or its output was lost; 2 bad input, or a "
-    "database that cannot be used; 130 interrupted with Ctrl-C. Settings: options, else TUBEQ_* "
-    "variables (TUBEQ_DB), else ./tubeq.toml."
-)
-
-
-registry.around_plugins = output_to_stderr  # what they print is no part of a command's output
-_QUEUE, _CARE = "Queue", "Care"
-
-
-app = typer.Typer(
-    name="tubeq",
-    cls=Commands,
-    help="Scrape YouTube through a queue that loses nothing.",
-    epilog=_EPILOG,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-db = typer.Typer(
-    help="Check, back up, restore, migrate, prune or fill the database.", no_args_is_help=True
-)
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        from tubeq.cli.doctor import version_of
-
-        print(f"tubeq {version_of('tubeq') or 'from source'}")
-        raise typer.Exit
-
-
-@app.callback()
-def _top(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say which.")
-    ] = False,
-    color: Annotated[
-        bool | None,
-        typer.Option(
-            help="Colors, wherever this stands in the command. (default: in a terminal, unless "
-            "NO_COLOR is set; FORCE_COLOR: always)"
-        ),
-    ] = None,
-) -> None:
-    pass
-
-
-app.command(rich_help_panel=_WORK)(work_commands.demo)
-app.command(rich_help_panel=_WORK)(work_commands.worker)
-app.command(rich_help_panel=_WORK)(work_commands.workers)
-app.command(rich_help_panel=_WORK)(work_commands.stop)
-app.command(cls=DashedArguments, rich_help_panel=_QUEUE)(add_command.add)
-app.command(rich_help_panel=_QUEUE)(type_commands.types)
-app.command(rich_help_panel=_QUEUE)(queue_commands.tasks)
-app.command(cls=DashedArguments, rich_help_panel=_QUEUE)(queue_commands.show)
-app.command(cls=DashedArguments, rich_help_panel=_QUEUE)(queue_commands.results)
-app.add_typer(items_commands.items_app, name="items", rich_help_panel=_QUEUE)
-app.command(cls=DashedArguments, rich_help_panel=_QUEUE)(items_commands.export)
-app.command(cls=DashedArguments, rich_help_panel=_QUEUE)(queue_commands.cancel)
-app.command(cls=DashedArguments, rich_help_panel=_QUEUE)(queue_commands.requeue)
-app.command(rich_help_panel=_QUEUE)(queue_commands.stats)
-app.command(rich_help_panel=_CARE)(db_commands.doctor)
-db.command()(db_commands.check)
-db.command()(db_commands.backup)
-db.command()(restore_command.restore)
-db.command()(db_commands.migrate)
-db.command()(prune_command.prune)
-db.command("import")(items_commands.import_)
-app.add_typer(limit_commands.app, name="limits", rich_help_panel=_CARE)
-app.add_typer(db, name="db", rich_help_panel=_CARE)
+TRACEBACK = "TUBEQ_TRACEBACK"
 
 
 def main() -> None:
     """Run the command that the process's arguments name, and exit with its code."""
     open_closed_descriptors()
     output = guard()
-    for line in unknown_variables(os.environ):
-        say(line)
-    code = _exit_code()
+    if "_TUBEQ_COMPLETE" in os.environ:
+        from tubeq.cli.completion import complete
+
+        sys.exit(complete(os.environ["_TUBEQ_COMPLETE"]))
+    if any(name.startswith("TUBEQ_") for name in os.environ):
+        from tubeq.settings import unknown_variables
+
+        for line in unknown_variables(os.environ):
+            say(line)
+    code = run(sys.argv[1:])
     with suppress(OutputLost):
         sys.stdout.flush()
     reason = None if output is None else output.lost
@@ -121,25 +41,116 @@ def main() -> None:
         say_error(
             f"standard output cannot be written: {OutputLost(reason)}; what was stored is stored"
         )
-    leave_output()
+    if "tubeq.workers.plugin_output" in sys.modules:
+        from tubeq.workers.plugin_output import leave_output
+
+        leave_output()
     sys.exit(code or (EXIT_WORK_FAILED if reason else 0))
 
 
-def _exit_code() -> int:
-    """Run the command, with a net under it for what no command foresees."""
+def run(words: Sequence[str]) -> int:
+    """Run a command line; its exit code. Whatever goes wrong is one line on stderr."""
     try:
-        app(prog_name="tubeq")
+        _dispatch(words)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else EXIT_WORK_FAILED
     except OutputLost:
         return 0
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+    except InvalidParameters as error:
+        say_error(in_words_of(words, str(error)))
+        return EXIT_BAD_INPUT
+    except TubeqError as error:
+        say_error(str(error))
+        # What is stored must not read as refused, or a script would do it again.
+        return EXIT_WORK_FAILED if isinstance(error, StorageNotSynced) else EXIT_BAD_INPUT
     except Exception as error:
         if os.environ.get(TRACEBACK):
             raise
         return _say_unforeseen(error)
     return 0
+
+
+def _dispatch(words: Sequence[str]) -> None:
+    words = _without_colors(words)
+    if not words:
+        _print_overview("", sys.stderr)
+        raise SystemExit(EXIT_BAD_INPUT)
+    if words[0] in ("--help", "-h"):
+        _print_overview("", sys.stdout)
+    elif words[0] == "--version":
+        _print_version()
+    else:
+        _call(words)
+
+
+def _call(words: Sequence[str]) -> None:
+    from tubeq.cli.parser import Parser, UsageError
+
+    try:
+        for empty in _empty(words):
+            raise UsageError(f"{empty} is empty: give a value, or leave it out")
+        if words[0].startswith("-"):
+            raise UsageError(f"no such option: {words[0]}")
+        name, called, rest = commands.find(words)
+        if called is None:
+            asked = bool(rest)
+            _print_overview(name, sys.stdout if asked else sys.stderr)
+            raise SystemExit(0 if asked else EXIT_BAD_INPUT)
+        below = commands.listed(name) if commands.inside(name) else ""
+        given = Parser(name, called, below).read(rest)
+    except UsageError as error:
+        say_error(str(error))
+        raise SystemExit(EXIT_BAD_INPUT) from None
+    called.run(given)
+
+
+def _print_overview(group: str, stream: IO[str]) -> None:
+    print(commands.overview(group), end="", file=stream)
+
+
+def _print_version() -> None:
+    from importlib import metadata
+
+    version = "from source"
+    with suppress(metadata.PackageNotFoundError):
+        version = metadata.version("tubeq")
+    print(f"tubeq {version}")
+
+
+def in_words_of(given: Sequence[str], message: str) -> str:
+    """The message with the names of parameters as the command line has them: "max_results must be"
+    becomes "--max-results must be" where that option was given. What is quoted stays."""
+    for option in {each.partition("=")[0] for each in given if each.startswith("--")}:
+        name = option[2:].replace("-", "_")
+        if re.fullmatch(r"[a-z]\w*", name):
+            # A name of one word may be a word of the sentence, too.
+            before = r"(?<![\w'\"-])" if "_" in name else r"(?:(?<=^)|(?<=give )|(?<= or ))"
+            message = re.sub(rf"{before}{name}(?![\w'\"-])", option, message)
+    return message
+
+
+def _without_colors(args: Sequence[str]) -> list[str]:
+    """The arguments without --color and --no-color, which hold wherever they stand."""
+    end = args.index("--") if "--" in args else len(args)
+    chosen = [each for each in args[:end] if each in ("--color", "--no-color")]
+    if chosen:
+        on, off = ("FORCE_COLOR", "NO_COLOR") if chosen[-1] == "--color" else (
+            "NO_COLOR", "FORCE_COLOR"
+        )  # fmt: skip
+        os.environ[on] = "1"
+        os.environ.pop(off, None)
+    return [each for each in args[:end] if each not in chosen] + list(args[end:])
+
+
+def _empty(args: Sequence[str]) -> Iterator[str]:
+    """What was given as nothing: mostly a variable of a script that is not set."""
+    for before, each in zip(["", *args], args):
+        if each == "" and before != "--db":  # opening the database says what that needs
+            yield before if before.startswith("-") else "an argument"
+        elif re.fullmatch("--[^=]+=", each) and each != "--db=":
+            yield each[:-1]
 
 
 def _say_unforeseen(error: Exception) -> int:

@@ -1,13 +1,11 @@
-"""Which run of which host's kernel this is: for as long as it lasts, its monotonic clock counts."""
+"""Identifies the current boot of this host, within which its monotonic clock is comparable."""
 
 from __future__ import annotations
 
-import socket
 import sys
 import zlib
 from contextlib import suppress
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 BOOT_BITS = 32
@@ -16,26 +14,29 @@ _INITIAL_TIME_NAMESPACE = "time:[4026531834]"
 
 
 class Boot(NamedTuple):
-    """A boot of a host. Containers share that of their host, whatever name they give it."""
+    """A boot of a host. Containers share their host's boot, even under another host name."""
 
     host: str
     boot_id: str
 
     @property
     def mark(self) -> int:
-        """How rows name it: 31 bits of the host's name above 32 of the boot's id. Made of what it
-        names, and not a number that a table gives out, it holds in any copy of the database."""
+        """How rows identify it: 31 bits of a hash of the host's name above 32 of the boot's id. It
+        is derived, not a number that a table gives out, so it is valid in any copy of the
+        database."""
         host, boot = (zlib.crc32(name.encode()) for name in self)
         return (host & 0x7FFF_FFFF) << BOOT_BITS | boot
 
 
 @cache
 def this_boot() -> Boot | None:
-    """The boot of this machine; None where the system does not tell, or where this process has a
+    """The boot of this machine; None where the system does not say, or where this process has a
     monotonic clock of its own (a Linux time namespace)."""
     with suppress(OSError, AttributeError, ValueError):
         boot_id = _boot_id()
         if boot_id:
+            import socket
+
             return Boot(socket.gethostname(), boot_id)
     return None
 
@@ -57,6 +58,8 @@ def _boot_id() -> str:
         name = b"kern.bootsessionuuid"
         failed = ctypes.CDLL(None).sysctlbyname(name, text, ctypes.byref(size), None, 0)
         return "" if failed else text.value.decode()
+    from pathlib import Path  # which takes long to import
+
     with suppress(OSError):  # kernels before 5.6 know no such namespaces
         if str(Path("/proc/self/ns/time").readlink()) != _INITIAL_TIME_NAMESPACE:
             return ""

@@ -1,17 +1,18 @@
-"""The circuit breaker of a key: a pause for all workers after the site said that it is too much.
+"""The circuit breaker of a key: a pause for all workers after the site said "too many requests".
 
-CLOSED, tasks go through: then there is no Breaker. OPEN, nothing goes through until the pause is
-over. Then exactly one task goes through as the probe (PROBING): its success closes the breaker, its
-failure opens it again for twice as long, and where it ends without telling anything, the next task
-is the probe. A probe belongs to a holder for as long as its lease, so that a dead worker keeps
-nobody waiting. All of it is pure: storages keep the values, and change them in one transaction.
-(M. Nygard, "Release It!", 2007, describes the pattern.)
+While CLOSED, tasks go through: then there is no Breaker. While OPEN, nothing goes through until the
+pause is over. Then exactly one task goes through as the probe (PROBING): its success closes the
+breaker, its
+failure opens it again for twice as long, and where it ends without a statement about the site, the
+next task is the probe. A probe belongs to a holder for as long as its lease, so that a dead worker
+delays tasks no longer than that. All of it is pure: storages keep the values, and change them
+in one
+transaction. (M. Nygard, "Release It!", 2007, describes the pattern.)
 """
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
@@ -20,26 +21,30 @@ from tubeq.domain.limits import Holder
 from tubeq.domain.numbers import checked_span
 
 BLOCKING_CODES = frozenset({"bot_check", "rate_limited"})
-"""Error codes by which a site says that it is too much."""
+"""Error codes by which a site says "too many requests"."""
 _PROBE_LOOK_S = 1.0
 
 
-@dataclass(frozen=True)
-class BreakerPolicy:
+class _Pauses(NamedTuple):
+    pause_s: float = 600.0
+    pause_max_s: float = 14_400.0
+
+
+class BreakerPolicy(_Pauses):
     """How long pauses are.
 
     Args:
         pause_s: the first one; each further one in a row is twice as long. 0 never pauses.
-        pause_max_s: the longest one. All are shortened by chance, by up to a quarter, so that
-            not everything that was paused together comes back together.
+        pause_max_s: the longest one. All are shortened at random, by up to a quarter, so that not
+            everything that was paused together resumes together.
     """
 
-    pause_s: float = 600.0
-    pause_max_s: float = 14_400.0
+    __slots__ = ()
 
-    def __post_init__(self) -> None:
-        checked_span("pause_s", self.pause_s)
-        checked_span("pause_max_s", self.pause_max_s)
+    def __new__(cls, pause_s: float = 600.0, pause_max_s: float = 14_400.0) -> BreakerPolicy:
+        checked_span("pause_s", pause_s)
+        checked_span("pause_max_s", pause_max_s)
+        return super().__new__(cls, pause_s, pause_max_s)
 
     def drawn_pause_s(self, trips: int, chance: random.Random) -> float:
         """The pause after so many trips in a row, at least 1."""
@@ -48,16 +53,16 @@ class BreakerPolicy:
 
 
 class Verdict(Enum):
-    """What the end of a task tells about the site."""
+    """What the end of a task says about the site."""
 
     SUCCEEDED = "succeeded"
-    BLOCKED = "blocked"  # the site said that it is too much
-    FAILED = "failed"  # in some other way, which may have the same cause
-    SILENT = "silent"  # nothing: handed back, cancelled, or wrong in itself
+    BLOCKED = "blocked"  # the site said "too many requests"
+    FAILED = "failed"  # failed in some other way, which may have the same cause
+    SILENT = "silent"  # nothing: handed back, cancelled, or itself wrong
 
 
 class State(str, Enum):
-    """Of a breaker that is not closed."""
+    """The state of a breaker that is not closed."""
 
     OPEN = "open"
     DUE = "due"  # the pause is over: the next task is the probe
@@ -67,7 +72,7 @@ class State(str, Enum):
 
 
 class Probe(NamedTuple):
-    """Who may find out, and until when (epoch seconds) without a sign of life."""
+    """The task that tests the site, and until when (epoch seconds) without a heartbeat."""
 
     holder: Holder
     lease_s: float
@@ -80,10 +85,10 @@ class Breaker(NamedTuple):
     Args:
         key: what is paused.
         code: the error code that tripped it last.
-        trips: how often it opened in a row.
-        opened_at: when it did so last, epoch seconds.
+        trips: how many times in a row it opened.
+        opened_at: when it last opened, epoch seconds.
         pause_s: for how long.
-        probe: the task that finds out whether it can be closed.
+        probe: the task that tests whether it can be closed.
     """
 
     key: str
@@ -95,18 +100,18 @@ class Breaker(NamedTuple):
 
     @property
     def paused_until(self) -> float:
-        """When a probe may go, epoch seconds."""
+        """When a probe may start, epoch seconds."""
         return self.opened_at + self.pause_s
 
     def state(self, now: float) -> State:
-        """What it is at that time."""
+        """Its state at that time."""
         if now < self.paused_until:
             return State.OPEN
         return State.PROBING if self.probe and self.probe.expires_at > now else State.DUE
 
     def wait_s(self, now: float) -> float:
-        """How long it is pointless to ask `admitted`; 0 where it may let one through, or has to
-        look at a clock that was set back."""
+        """How long it is pointless to ask `admitted`; 0 where it may admit a task, or has to
+        correct for a clock that was set back."""
         state = self.state(now)
         if state is State.DUE or is_out_of_time(self, now):
             return 0.0
@@ -116,23 +121,23 @@ class Breaker(NamedTuple):
 
 
 class Admission(NamedTuple):
-    """Whether a task may go: at once (`wait_s` is 0), maybe as the `probe`, or not yet."""
+    """Whether a task may start: at once (`wait_s` is 0), maybe as the `probe`, or not yet."""
 
     wait_s: float = 0.0
     probe: bool = False
 
 
 def is_out_of_time(breaker: Breaker, now: float) -> bool:
-    """Whether it bears times that only a clock that was set back explains."""
+    """Whether it has times that can only come from a clock that was set back."""
     probe = breaker.probe
     return breaker.opened_at > now + SLACK_S or (
         probe is not None and probe.expires_at > now + probe.lease_s + SLACK_S
     )
 
 
-def mended(breaker: Breaker, now: float) -> Breaker:
-    """The breaker as if it, and its probe, had begun now where the clock was set back since: no
-    pause is longer than it was meant by more than it already lasted. To be stored."""
+def clamped(breaker: Breaker, now: float) -> Breaker:
+    """The breaker as if it, and its probe, had begun now where the clock was set back since: a
+    pause exceeds its length by no more than it has already lasted. To be stored."""
     probe = breaker.probe
     if probe is not None and probe.expires_at > now + probe.lease_s + SLACK_S:
         probe = probe._replace(expires_at=now + probe.lease_s)
@@ -142,8 +147,8 @@ def mended(breaker: Breaker, now: float) -> Breaker:
 def admitted(
     breaker: Breaker, holder: Holder, lease_s: float, now: float
 ) -> tuple[Breaker, Admission]:
-    """Whether the holder's task may go, and the breaker as it is then, to be stored."""
-    breaker = mended(breaker, now)
+    """Whether the holder's task may start, and the new breaker, to be stored."""
+    breaker = clamped(breaker, now)
     if breaker.state(now) is not State.DUE:
         return breaker, Admission(wait_s=max(breaker.wait_s(now), SLACK_S))
     probe = Probe(holder, lease_s, now + lease_s)
@@ -163,7 +168,7 @@ def after(
 ) -> Breaker | None:
     """The breaker once the holder's task has ended; None is closed.
 
-    Of tasks that began before the pause, and of probes that are none any more, it takes no notice.
+    It ignores tasks that began before the pause, and probes that have lost that role.
     """
     if breaker is None:
         if verdict is not Verdict.BLOCKED or policy.pause_s == 0:
@@ -180,7 +185,7 @@ def after(
 
 
 def extended(breaker: Breaker, holder: Holder, lease_s: float, now: float) -> Breaker:
-    """The breaker after a sign of life of the holder."""
+    """The breaker after a heartbeat of the holder."""
     if breaker.probe is None or breaker.probe.holder != holder:
         return breaker
     return breaker._replace(probe=Probe(holder, lease_s, now + lease_s))

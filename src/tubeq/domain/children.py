@@ -1,17 +1,14 @@
-"""Tasks that a task makes while it runs: a listing's videos, each to be enriched on its own."""
-
-from __future__ import annotations
+"""Tasks that a task creates while it runs: a listing's videos, each to be enriched on its own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tubeq.domain.models import EncodedTask
 from tubeq.domain.states import FINISHED, TaskStatus
 
 
-@dataclass(frozen=True)
-class ChildTask:
+class ChildTask(NamedTuple):
     """A task to be created by another, its parent, once for each `source_id`.
 
     Args:
@@ -23,7 +20,7 @@ class ChildTask:
 
     source_id: str
     task_type: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = MappingProxyType({})
     priority: int = 0
 
 
@@ -35,7 +32,7 @@ class EncodedChild(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """What saving came to.
+    """The result of saving.
 
     `new_ideas` and `new_tasks` count what the task did not have before, by source id. `cancelled`
     says that a cancel was asked for: then nothing was written.
@@ -46,13 +43,12 @@ class Saved(NamedTuple):
     cancelled: bool = False
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(NamedTuple):
     """How far a task's children are.
 
     Args:
         by_status: how many are in each status; every status is a key.
-        errors: how many of the FAILED ones bear each error code, most frequent first.
+        errors: how many of the FAILED ones have each error code, most frequent first.
     """
 
     by_status: Mapping[str, int]
@@ -65,17 +61,17 @@ class Progress:
 
     @property
     def open(self) -> int:
-        """Those that are not finished."""
+        """How many are not finished."""
         return self.total - sum(self.by_status[status] for status in FINISHED)
 
     @property
     def completed(self) -> int:
-        """Those that are COMPLETED."""
+        """How many are COMPLETED."""
         return self.by_status[TaskStatus.COMPLETED]
 
     @property
     def failed(self) -> int:
-        """Those that have FAILED for good."""
+        """How many are FAILED."""
         return self.by_status[TaskStatus.FAILED]
 
     def as_dict(self) -> dict[str, Any]:

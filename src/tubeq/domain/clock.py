@@ -1,8 +1,9 @@
-"""Time, as a thing that can be handed in. Epoch seconds inside, UTC text in the database.
+"""Time as a dependency that can be passed in. Epoch seconds inside, UTC text in the database.
 
-The wall clock tells dates to people and to other hosts, and it may be wrong: set back, set ahead,
-a year off until the first answer of a time server. The monotonic clock never jumps, all processes
-of a host share it, and it begins again with each boot: what it tells is stored with the boot.
+The wall clock gives dates to people and to other hosts, and it may be wrong: set back, set forward,
+a year off until the first answer of a time server. The monotonic clock never jumps, all
+processes of a host share it, and it begins again with each boot: its times are stored with the
+boot.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from tubeq.domain.boot import Boot, this_boot
 
 class Clock(Protocol):
     """A source of wall-clock time, and maybe of more: `monotonic` and `boot`, as SystemClock has
-    them. Without those, leases are judged by the wall clock. Tokens decide in any case."""
+    them. Without those, leases are judged by the wall clock. Claim tokens protect writes in any
+    case."""
 
     def now(self) -> float:
         """Seconds since 1970-01-01 UTC."""
@@ -34,12 +36,12 @@ class SystemClock:
 
 
 class Moment(NamedTuple):
-    """What a clock shows.
+    """One reading of a clock.
 
     Args:
         now: epoch seconds, by the wall clock.
-        uptime_s: by the monotonic clock.
-        boot: the mark of the boot in which that counts; None where that is not known.
+        uptime_s: seconds, by the monotonic clock.
+        boot: the id of the boot to which uptime_s belongs; None where that is not known.
     """
 
     now: float
@@ -48,12 +50,13 @@ class Moment(NamedTuple):
 
     @property
     def offset_s(self) -> float:
-        """How far the wall clock is ahead of the monotonic one: another figure where it was set."""
+        """How far the wall clock is ahead of the monotonic one: it changes when the wall clock is
+        set."""
         return self.now - self.uptime_s
 
 
 class LeaseClock:
-    """A clock with all that leases need, of whatever the given one has.
+    """A clock with all that leases need, built on what the given one has.
 
     Args:
         clock: the source of time.
@@ -73,7 +76,7 @@ class LeaseClock:
 def to_timestamp(epoch_s: float) -> str:
     """Epoch seconds as the database's text: UTC, "YYYY-MM-DD HH:MM:SS.ffffff".
 
-    It sorts as it reads, and SQLite's date functions, pandas and the standard library's
+    It sorts chronologically, and SQLite's date functions, pandas and the standard library's
     TIMESTAMP converter read it.
     """
     microseconds = int(epoch_s * 1e6)
@@ -90,7 +93,7 @@ def from_timestamp(text: str) -> datetime:
     """The aware UTC datetime of a timestamp text.
 
     Raises:
-        ValueError: the text is no timestamp.
+        ValueError: the text is not a timestamp.
     """
     return datetime.fromisoformat(text).replace(tzinfo=timezone.utc)
 
@@ -99,7 +102,7 @@ def as_datetime(value: str | float | None) -> datetime | None:
     """A time as an aware UTC datetime, whether it is timestamp text or epoch seconds.
 
     Raises:
-        ValueError: it is no time, or one beyond the calendar.
+        ValueError: it is not a time, or beyond the calendar.
     """
     if value is None:
         return None

@@ -1,7 +1,7 @@
 """Counts over time, and how exact each is: growth is taken between comparable ones only.
 
-YouTube's listings round: 1,234 to 1.2K, 12,345 to 12K, 1,234,567 to 1.2M. A video's own page tells
-every digit. So "17M", and "17,506,283" a minute later, may be the same count, told better.
+YouTube's listings round: 1,234 to 1.2K, 12,345 to 12K, 1,234,567 to 1.2M. A video's own page gives
+every digit. So "17M", and "17,506,283" a minute later, may be the same count, given more exactly.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ and 12K, or, as some pages have it, three of 12.3K."""
 
 
 class Count(NamedTuple):
-    """An item's counts as they were seen at a time, UTC text.
+    """An item's counts as seen at a time (UTC text).
 
     `exact` is 1 where views that look rounded are exact, 0 where they may be rounded; None where
-    nobody said, and where their digits say enough.
+    it is unknown, and where their digits are enough to decide.
     """
 
     at: str
@@ -39,7 +39,7 @@ class Count(NamedTuple):
 
     @property
     def views_exact(self) -> bool | None:
-        """Whether the views are no rounded number; None without any."""
+        """Whether the views are not a rounded number; None without any."""
         return None if self.views is None else step_of(self.views, self.exact) == 1
 
     def as_dict(self) -> dict[str, str | int | bool | None]:
@@ -50,12 +50,12 @@ class Count(NamedTuple):
 
 
 def step_of(count: int, exact: int | None = None) -> int:
-    """To multiples of what a count may have been rounded; 1 for one that is exact.
+    """The multiple to which a count may have been rounded; 1 for one that is exact.
 
     Args:
-        exact: as of a `Count`. Where nobody said, an exact count looks rounded once in a hundred
-            times or less, and growth is missed, not made; below 10,000 it would be once in ten,
-            and what is made is small.
+        exact: as in `Count`. Where it is unknown, an exact count looks rounded once in a hundred
+            times or less, and growth is missed, not invented; below 10,000 it would be once in ten,
+            and invented growth is small.
     """
     if exact or (exact is None and count < 10_000):
         return 1
@@ -64,7 +64,7 @@ def step_of(count: int, exact: int | None = None) -> int:
 
 
 def is_comparable(first: Count, second: Count) -> bool:
-    """Whether the difference of their views says more than how they were rounded."""
+    """Whether the difference of their views is more than an effect of rounding."""
     if first.views is None or second.views is None:
         return False
     step = max(step_of(first.views, first.exact), step_of(second.views, second.exact))
@@ -72,8 +72,9 @@ def is_comparable(first: Count, second: Count) -> bool:
 
 
 def finer_count(known: int | None, seen: int | None) -> int | None:
-    """The newer count, unless it may be the known one again, rounded as YouTube rounds. Whether to
-    the nearest or down is not told, so it is taken for that if either leads to it."""
+    """The newer count, unless it may be the known one again, rounded as YouTube rounds. Whether
+    YouTube rounds to the nearest or down is not known, so it counts as rounded if either leads to
+    it."""
     if known is None or seen is None:
         return known if seen is None else seen
     if seen < 1000 or known < 1000:
@@ -84,7 +85,7 @@ def finer_count(known: int | None, seen: int | None) -> int | None:
 
 def growth_of(now: Count, counts: Sequence[Count], since: str) -> int | None:
     """The views gained since then, or since the first comparable count, if that was later; None
-    where that cannot be told.
+    where that is not known.
 
     Args:
         now: the latest counts.

@@ -1,7 +1,7 @@
 """Every error that tubeq raises on purpose.
 
 TubeqError
- +-- TaskNotFound            no task bears that id
+ +-- TaskNotFound            no task has that id
  +-- IllegalTransition       the task's status does not allow that event
  +-- ClaimLost               the claim is no longer held: nothing was written
  +-- InvalidParameters       a caller's value is wrong; the message names it
@@ -9,7 +9,7 @@ TubeqError
  |    +-- StorageBusy        another writer held the database for too long
  |    +-- StorageFull        no space left for the database
  |    +-- StorageReadOnly    the database, or its folder, cannot be written
- |    +-- StorageCorrupt     the file is damaged, or no SQLite database
+ |    +-- StorageCorrupt     the file is damaged, or not a SQLite database
  |    +-- StorageReplaced    the file was replaced or removed while it was open: open it again
  |    +-- StorageNotSynced   the change IS stored, but may not be on the disk yet
  |    +-- SchemaMismatch     the schema is newer than this program, or was tampered with
@@ -19,7 +19,7 @@ TubeqError
       +-- PluginNotFound     no plugin is registered for that task type
       +-- TransientError     may pass: the task is retried (after `retry_after_s`, if given)
       +-- PermanentError     will not pass: the task is never retried
-           +-- TaskCancelled somebody asked for the running task to end
+           +-- TaskCancelled the running task was asked to end
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class StorageReplaced(StorageError):
 
 
 class StorageNotSynced(StorageError):
-    """The change is stored and visible to everybody, but the disk reported an error before it
+    """The change is stored and visible to all, but the disk reported an error before it
     confirmed it: a power cut may lose it. Do not repeat the call."""
 
     code = "storage_not_synced"
@@ -128,15 +128,15 @@ class PluginNotFound(PluginError):
 
 
 class TransientError(PluginError):
-    """May pass.
+    """The failure may pass.
 
     Args:
         message: what happened.
         retry_after_s: seconds to wait before the next attempt, where the server said so.
         code: a narrower code than "transient".
-        retry_at: when the next attempt makes sense (epoch seconds), where the server named a date.
-        counted: False for "not yet", which is no failure: the task waits, and none of its retries
-            is used up.
+        retry_at: when the next attempt makes sense (epoch seconds), where the server gave a date.
+        counted: False for "not yet", which is not a failure: the task waits, and none of its
+            retries is used up.
     """
 
     code = "transient"

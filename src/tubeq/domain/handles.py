@@ -1,7 +1,7 @@
-"""Names that people give to channels: in any script, and the same in each of their spellings.
+"""Channel names in any script, and the one spelling by which they are compared.
 
 A letter with a mark can be one character or two, and a handle is the same in upper and lower case.
-Whatever is compared or stored is brought to one spelling here.
+What is compared or stored is normalized here.
 """
 
 from __future__ import annotations
@@ -40,5 +40,5 @@ def is_name(text: str) -> bool:
 
 
 def is_shown(character: str) -> bool:
-    """Whether it may stand in a name that is stored: printable, or a joiner."""
+    """Whether a stored name may contain it: printable, or a joiner."""
     return character.isprintable() or character in _JOINERS

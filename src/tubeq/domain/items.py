@@ -1,16 +1,16 @@
-"""Items: what the results of many tasks say of one and the same thing, such as a video.
+"""Items: what the results of many tasks say about the same thing, such as a video.
 
-Every stored result is a *sighting*. `merged` says what is known after one more of them, and
+Every stored result is a *sighting*. `merged` gives what is known after one more of them, and
 `known_from` after the first: the only copy of these rules.
 
 A sighting may know less than an earlier one (a listing has no description and rounds its counts),
-so nothing that is known is replaced by nothing, nor by a coarser way of saying the same. A sighting
+so a known value is never replaced by an empty one, nor by a less precise form of itself. A sighting
 that is older than what is known only fills gaps.
 
-Nor is what stands in for a fact, where YouTube hides, removes or translates it, taken for one: no
-title such as "[Private video]", no count of 0, no title or time in a listing, which may be
-translated or rounded, in place of the one on the video's own page; and of a channel, title, id and
-handle go together.
+Nor do placeholders count, where YouTube hides, removes or translates a value: a title such as
+"[Private video]" or a count of 0 replaces nothing, nor does a listing's title or time, which
+may be translated or rounded, replace that of the video's own page; and a channel's title, id
+and handle go together.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ within minutes, and a year of hourly counts is 9,000 rows an item, which a plot 
 
 
 class ItemSort(str, Enum):
-    """In which order items are listed, the first first; what has no such value comes last."""
+    """The order in which items are listed; items without the value come last."""
 
     VIEWS = "views"
     SCORE = "score"
@@ -71,18 +71,18 @@ class _ItemColumns(NamedTuple):
 
 
 class Item(Columns, _ItemColumns):
-    """What is known of one thing. Fields read as attributes or as columns: `item["views"]`.
+    """What is known about one thing. Fields read as attributes or as columns: `item["views"]`.
 
     `times_seen` counts stored results, new or overwritten, as they were taken in. `growth`, where
-    a listing was asked for it, is the views gained over its period. `counted_at` is when counts
-    were last kept, and `uncounted` whether they have changed since. `exact` is that of `Count`.
+    it was asked for, is the views gained over its period. `counted_at` is when counts were last
+    kept, and `uncounted` whether they have changed since. `exact` is as in `Count`.
     """
 
     __slots__ = ()
 
     @property
     def extra(self) -> dict[str, Any]:
-        """What plugins knew beyond the columns."""
+        """Further fields from plugins, beyond the columns."""
         return {} if self.extra_json is None else json.loads(self.extra_json)
 
     def as_dict(self) -> dict[str, Any]:
@@ -103,11 +103,11 @@ class ItemQuery(NamedTuple):
 
     Args:
         search: words that must all occur in title, description or channel; one that ends in "*"
-            stands for all that begin so. None for all items.
+            matches all words with that prefix. None for all items.
         channel: the name, handle or id of a channel; upper and lower case, and a composed and a
             decomposed letter, are the same.
         sort: the order.
-        limit: at most so many.
+        limit: the most items to return.
         growth_over_s: the period of `growth`, in seconds up to now.
     """
 
@@ -119,7 +119,7 @@ class ItemQuery(NamedTuple):
 
 
 class Sighting(NamedTuple):
-    """What one stored result says, at a time."""
+    """What one stored result says, with its time."""
 
     source_id: str
     at: str
@@ -144,12 +144,16 @@ class Sighting(NamedTuple):
 def known_from(seen: Sighting) -> Item:
     """What is known after the first sighting."""
     (source_id, at, title, description, score, url, views, duration_s, published_at, extra) = seen
-    extra_json, told = _extra(None, extra)
-    views, likes, comments = _whole(views), _whole(told.get("likes")), _whole(told.get("comments"))
+    extra_json, given = _extra(None, extra)
+    views, likes, comments = (
+        _whole(views),
+        _whole(given.get("likes")),
+        _whole(given.get("comments")),
+    )
     counted = views is not None or likes is not None or comments is not None
     return Item(
-        source_id, _text(title) or "", _text(description) or "", _text(told.get("channel")),
-        _text(told.get("channel_id")), _text(told.get("handle")), _text(url), _number(duration_s),
+        source_id, _text(title) or "", _text(description) or "", _text(given.get("channel")),
+        _text(given.get("channel_id")), _text(given.get("handle")), _text(url), _number(duration_s),
         _text(published_at), extra_json, at, _number(score), views, likes, comments,
         _exact(views, extra), at, 1, at if counted else None, 0,
     )  # fmt: skip
@@ -160,8 +164,8 @@ def merged(item: Item, seen: Sighting, now: str = _NEVER) -> Item:
     is its time.
 
     Args:
-        now: UTC text. What the item has of a later time was written by a clock that was ahead:
-            that makes no sighting older, and no count too early.
+        now: UTC text. Later times in the item come from a clock that was ahead: they make no
+            sighting count as older, and no count as too early.
     """
     channel, channel_id, handle = item.channel, item.channel_id, item.handle
     description, extra_json = item.description, item.extra_json
@@ -171,10 +175,10 @@ def merged(item: Item, seen: Sighting, now: str = _NEVER) -> Item:
     first, second = (seen, item) if newer else (item, seen)
     own_page = _is_own_page(seen.extra_json)
     if seen.extra_json is not None and seen.extra_json != extra_json:
-        extra_json, told = _extra(item.extra_json, seen.extra_json, newer=newer)
-        channel, channel_id, handle = (_text(told.get(name)) for name in _CHANNEL)
+        extra_json, given = _extra(item.extra_json, seen.extra_json, newer=newer)
+        channel, channel_id, handle = (_text(given.get(name)) for name in _CHANNEL)
         likes, comments = (
-            _finer(known, _whole(told.get(name)))
+            _finer(known, _whole(given.get(name)))
             for name, known in (("likes", likes), ("comments", comments))
         )
     if newer or views is None:
@@ -184,7 +188,7 @@ def merged(item: Item, seen: Sighting, now: str = _NEVER) -> Item:
         step, step_before = step_of(views or 0, exact), step_of(item.views or 0, item.exact)
         if (views, likes, comments, step) != (item.views, item.likes, item.comments, step_before):
             uncounted = 1
-        # An exact count is kept at once where the last one was rounded: growth begins with it.
+        # An exact count is kept at once where the last one was rounded: growth is measured from it.
         is_due = (
             counted_at is None or counted_at > now or _seconds(counted_at, seen.at) >= COUNT_EVERY_S
         )
@@ -226,40 +230,41 @@ def _finer_views(item: Item, seen: Sighting, own_page: bool) -> tuple[int | None
 
 
 def _finer(known: int | None, seen: int | None) -> int | None:
-    """See `finer_count`; but 0 replaces nothing: YouTube says "No views" where it hides them."""
+    """See `finer_count`; but 0 never replaces a count: YouTube says "No views" where it hides
+    them."""
     return known if known and not seen else finer_count(known, seen)
 
 
 ROUNDED = "views_rounded"
-"""What is told beside views that may be rounded: it is no fact of the item's."""
+"""The mark of views that may be rounded: it is not a property of the item."""
 
 
-def _exact(views: int | None, told_json: Any) -> int | None:
+def _exact(views: int | None, stated_json: Any) -> int | None:
     """See `Count`."""
     if views is None or step_of(views, 0) == 1:
         return None
-    if _is_own_page(told_json):
+    if _is_own_page(stated_json):
         return 1
-    return 0 if type(told_json) is str and f'"{ROUNDED}"' in told_json else None
+    return 0 if type(stated_json) is str and f'"{ROUNDED}"' in stated_json else None
 
 
 _PAGE_ONLY = ("likes", "comments", "tags", "categories")
-"""What no listing tells, but a video's own page."""
+"""Fields that only a video's own page has, not a listing."""
 
 
 def _is_own_page(extra_json: Any) -> bool:
-    """Whether it is, or holds, what a video's own page told."""
+    """Whether it is from a video's own page, or includes such values."""
     if type(extra_json) is not str or not any(map(extra_json.__contains__, _PAGE_ONLY)):
         return False
-    return _tells_page(_decoded(extra_json))
+    return _says_page(_decoded(extra_json))
 
 
-def _tells_page(told: Mapping[str, Any]) -> bool:
-    return any(_says(told.get(name)) for name in _PAGE_ONLY)
+def _says_page(given: Mapping[str, Any]) -> bool:
+    return any(_says(given.get(name)) for name in _PAGE_ONLY)
 
 
 def _title(item: Item, seen: Sighting, own_page: bool, newer: bool) -> str:
-    """The title that tells most: that of a page before a listing's, else the newer one."""
+    """The better title: that of a page before a listing's, else the newer one."""
     known, new = item.title, _text(seen.title) or ""
     if not known or not new or known == new:
         return known or new
@@ -279,12 +284,12 @@ _STAND_IN = re.compile(
 
 
 def is_stand_in(title: str) -> bool:
-    """Whether a title says that there is none to be seen, as YouTube and yt-dlp say it."""
+    """Whether a title is a placeholder of YouTube's or yt-dlp's for a hidden one."""
     return _STAND_IN.fullmatch(title.strip()) is not None
 
 
 def _score(item: Item, seen: Sighting, newer: bool) -> float | None:
-    """The newer score; but one that was made without any views is no match for one with them."""
+    """The newer score; but one that was computed without views does not replace one with them."""
     known, new = _number(item.score), _number(seen.score)
     if not newer or (item.views and not _whole(seen.views)):
         known, new = new, known
@@ -292,7 +297,8 @@ def _score(item: Item, seen: Sighting, newer: bool) -> float | None:
 
 
 def _length(first: Any, second: Any) -> float | None:
-    """The first, but 0, which is said of what has no length yet, only where there is no other."""
+    """The first one; but 0, which means that there is no length yet, only where there is no
+    other."""
     lengths = [length for length in map(_number, (first, second)) if length is not None]
     return next(filter(None, lengths), lengths[0] if lengths else None)
 
@@ -314,19 +320,20 @@ def _whole(value: Any) -> int | None:
 
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
-_decode = json.JSONDecoder(parse_constant=lambda _: None).decode  # NaN, which is no JSON
+_decode = json.JSONDecoder(parse_constant=lambda _: None).decode  # NaN, which is not JSON
 
 
 def _extra(
     known: str | None, seen: Any, *, newer: bool = True
 ) -> tuple[str | None, Mapping[str, Any]]:
-    """What is known beyond the columns, as JSON and decoded: key by key, as of the columns."""
-    told = _decoded(seen)
-    rounded = told.pop(ROUNDED, None)
-    if known is None and rounded is None and told and all(map(_says, told.values())):
-        return seen, told
+    """What is known beyond the columns, as JSON and decoded: merged key by key, as the columns
+    are."""
+    given = _decoded(seen)
+    rounded = given.pop(ROUNDED, None)
+    if known is None and rounded is None and given and all(map(_says, given.values())):
+        return seen, given
     before = _decoded(known)
-    first, second = (before, told) if newer else (told, before)
+    first, second = (before, given) if newer else (given, before)
     both = {name: each for part in (first, second) for name, each in part.items() if _says(each)}
     _settle_channel(both, newer=second, older=first)
     return (_encode(both) if both else None), both
@@ -338,9 +345,9 @@ _CHANNEL = ("channel", "channel_id", "handle")
 def _settle_channel(
     both: dict[str, Any], newer: Mapping[str, Any], older: Mapping[str, Any]
 ) -> None:
-    """Let the names of a channel be of one: a name without an id, such as the "Various Artists" of
-    a listing, only fills gaps of what has one, and of two ids the newer one brings its own names;
-    but that of the video's own page goes before a listing's, which may be that of a partner.
+    """Keep a channel's names consistent: a name without an id, such as the "Various Artists" of a
+    listing, only fills gaps of a channel with an id, and of two ids the newer one brings its own
+    names; but the id from the video's own page goes before a listing's, which may be a partner's.
     """
     older_id, newer_id = older.get("channel_id"), newer.get("channel_id")
     if not older_id or newer_id == older_id:
@@ -348,7 +355,7 @@ def _settle_channel(
     if not newer_id:
         both.update({name: older[name] for name in _CHANNEL if _says(older.get(name))})
         return
-    is_partner = _tells_page(older) and not _tells_page(newer)
+    is_partner = _says_page(older) and not _says_page(newer)
     source = older if is_partner else newer
     for name in _CHANNEL:
         if _says(source.get(name)):
@@ -358,7 +365,7 @@ def _settle_channel(
 
 
 def _says(value: Any) -> bool:
-    """Whether a value says anything: zero and False do."""
+    """Whether a value is not empty: zero and False are values."""
     return value is not None and value != "" and value != [] and value != {}
 
 
@@ -368,14 +375,15 @@ def _decoded(text: Any) -> dict[str, Any]:
     try:
         value = _decode(text)
         if "\\u" in text:
-            _encode(value).encode()  # half a character, which no database takes
+            _encode(value).encode()  # half a character (a lone surrogate), which no database takes
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 
 
 def _fuller(known: str, seen: str | None) -> str:
-    """The newer text, unless it is the known one cut short, as searches cut descriptions."""
+    """The newer text, unless it is a truncated copy of the known one: searches truncate
+    descriptions."""
     if not seen:
         return known
     if len(seen) < len(known):
@@ -386,7 +394,7 @@ def _fuller(known: str, seen: str | None) -> str:
 
 
 def _published(item: Item, seen: str | None, own_page: bool) -> str | None:
-    """The time that tells more; but that of a page before a listing's: "today" is read as now."""
+    """The more precise time; but that of a page before a listing's: "today" is read as now."""
     known = item.published_at
     if known is None or seen is None or known == seen:
         return known or seen
@@ -395,8 +403,9 @@ def _published(item: Item, seen: str | None, own_page: bool) -> str | None:
 
 
 def _finer_time(known: str, seen: str) -> str:
-    """The time that tells more: a listing's "3 weeks ago" is good to the day, "2 hours ago" to the
-    hour. Of equally good ones the first, which was the closest, but the last one that is exact."""
+    """The more precise time: a listing's "3 weeks ago" is precise to the day, "2 hours ago" to the
+    hour. Of equally precise ones the first, which was the closest, but the last one that is
+    exact."""
     known_grain, seen_grain = _grain(known), _grain(seen)
     return seen if seen_grain > known_grain or seen_grain == known_grain == _EXACT else known
 
@@ -412,7 +421,7 @@ def _grain(at: str) -> int:
 
 
 def _seconds(first: str, second: str) -> float:
-    """From one UTC text to the other; endless where one is none."""
+    """Seconds from one UTC text to the other; infinite where one is not a time."""
     try:
         return (datetime.fromisoformat(second) - datetime.fromisoformat(first)).total_seconds()
     except (ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""How JSON says things to machines, wherever tubeq writes it."""
+"""Conventions of all JSON that tubeq writes for programs."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def iso_time(value: Any) -> Any:
     """A time as machines read it: ISO 8601, UTC, "2026-11-26T00:31:27.123456Z".
 
     Args:
-        value: timestamp text, epoch seconds, or None. What another program wrote in its place
-            stays as it is.
+        value: timestamp text, epoch seconds, or None. Any other text, from another program, is
+            returned unchanged.
     """
     if value is None or isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return value

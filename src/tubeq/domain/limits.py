@@ -1,8 +1,8 @@
 """How much at once, and how often: rules for keys, and the arithmetic that keeps them.
 
-A key names what is to be spared: `host:<name>`, `channel:<id or handle>`, `type:<task type>`. A
-rule names a key, or with a `*` at its end all keys that begin so, each of which is then counted by
-itself; the exact rule goes before a prefix, a longer prefix before a shorter one.
+A key names what is limited: `host:<name>`, `channel:<id or handle>`, `type:<task type>`. A
+rule names a key, or with a `*` at its end all keys with that prefix, each of which is then counted
+by itself; the exact rule goes before a prefix, a longer prefix before a shorter one.
 
 The rate is kept by the generic cell rate algorithm in its form of virtual scheduling (GCRA; ITU-T
 recommendation I.371, "Traffic control and congestion control in B-ISDN", annex A): one number a
@@ -18,7 +18,6 @@ import math
 import random
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -35,27 +34,40 @@ _SHORTEST_GUESS_S = 0.05
 _LONGEST_GUESS_S = 5.0
 
 
-@dataclass(frozen=True)
-class LimitRule:
-    """What is allowed for a key, or for each key with a prefix.
-
-    Args:
-        key: "host:www.youtube.com", or "channel:*" for each channel by itself.
-        concurrency: at most so many permits at once; None for any number.
-        per_s: at most so many a second, evenly spaced; 0.1 is one in ten seconds. None for any.
-        burst: how many may come at once after a rest; 1 keeps every two of them apart.
-
-    Raises:
-        InvalidParameters: a value is wrong; the message says what would be right.
-    """
-
+class _Limit(NamedTuple):
     key: str
     concurrency: int | None = None
     per_s: float | None = None
     burst: int = 1
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "key", checked_key(self.key, prefix=True))
+
+class LimitRule(_Limit):
+    """What is allowed for a key, or for each key with a prefix.
+
+    Args:
+        key: "host:www.youtube.com", or "channel:*" for each channel by itself.
+        concurrency: at most so many slots at once; None for any number.
+        per_s: at most so many a second, evenly spaced; 0.1 is one in ten seconds. None for any.
+        burst: how many may come at once after a pause; 1 spaces out every two of them.
+
+    Raises:
+        InvalidParameters: a value is wrong; the message says what would be right.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        key: str,
+        concurrency: int | None = None,
+        per_s: float | None = None,
+        burst: int = 1,
+    ) -> LimitRule:
+        self = super().__new__(cls, checked_key(key, prefix=True), concurrency, per_s, burst)
+        self._check()
+        return self
+
+    def _check(self) -> None:
         if self.concurrency is None and self.per_s is None:
             raise InvalidParameters(
                 f"the limit for {self.key} limits nothing: give a concurrency, a rate per second, "
@@ -76,23 +88,23 @@ class LimitRule:
 
     @property
     def interval_s(self) -> float:
-        """Seconds between two permits at the full rate; 0 without a rate."""
+        """Seconds between two slots at the full rate; 0 without a rate."""
         return 0.0 if self.per_s is None else 1.0 / self.per_s
 
     def applies_to(self, key: str) -> bool:
-        """Whether the key is the rule's, or has its prefix."""
+        """Whether the key is the rule's key, or has its prefix."""
         return key == self.key or (self.key.endswith("*") and key.startswith(self.key[:-1]))
 
 
 def checked_key(key: object, *, prefix: bool = False) -> str:
-    """A key as it is stored: composed, and hosts and handles in lower case, since they are the same
-    in any.
+    """A key as it is stored: in Unicode's composed form, and hosts and handles in lower case, since
+    case does not matter in them.
 
     Args:
         prefix: whether it may end in `*`.
 
     Raises:
-        InvalidParameters: it is none; the message says what would be right.
+        InvalidParameters: it is not a key; the message says what would be right.
     """
     match = _KEY.fullmatch(key) if isinstance(key, str) else None
     wanted = "host:NAME, channel:@HANDLE or type:TASK_TYPE" + (
@@ -102,33 +114,33 @@ def checked_key(key: object, *, prefix: bool = False) -> str:
         raise InvalidParameters(f"{key!r:.120} names nothing that can be limited: write {wanted}")
     name = composed(unquote(match[2]) if match[2].startswith(("@", "%40")) else match[2])
     if not all(map(is_shown, name)) or re.search(r"\s", name):
-        raise InvalidParameters(f"{key!r:.120} holds what no name does: write {wanted}")
+        raise InvalidParameters(f"{key!r:.120} holds a character that no name has: write {wanted}")
     if "*" in (name[:-1] if prefix else name):
-        raise InvalidParameters(f"{key!r:.120} cannot be limited: a * stands at the end or nowhere")
+        raise InvalidParameters(f"{key!r:.120} cannot be limited: a * may only be at the end")
     if match[1] == "host" or name.startswith("@"):
         name = folded(name)
     return f"{match[1]}:{name}"
 
 
 def rule_for(key: str, rules: Iterable[LimitRule]) -> LimitRule | None:
-    """The rule that holds for the key: its own, or that of the longest prefix."""
+    """The rule that applies to the key: its own, or that with the longest prefix."""
     found = [rule for rule in rules if rule.applies_to(key)]
     return max(found, key=lambda rule: (rule.key == key, len(rule.key)), default=None)
 
 
 class Holder(NamedTuple):
-    """Whose a permit is: a worker, and the claim for which it was taken where there is one."""
+    """The holder of a slot: a worker, and the claim for which it was taken where there is one."""
 
     worker_id: str
     task: int | None = None
     claim_token: int | None = None
 
 
-class Permit(NamedTuple):
-    """One of the places that a rule's concurrency has. Times are epoch seconds.
+class Slot(NamedTuple):
+    """One of the slots that a rule's concurrency allows. Times are epoch seconds.
 
     It ends when it is released, when its worker is known to be dead, or at `expires_at`, `lease_s`
-    after its holder last gave a sign of life. Its id is never used again.
+    after its holder last heartbeat. Its id is never used again.
     """
 
     permit_id: str
@@ -140,19 +152,19 @@ class Permit(NamedTuple):
 
 
 class Grant(NamedTuple):
-    """What `take` gave: the ids of the permits to be released, none where nothing limits the
-    keys, or only a rate does."""
+    """What `take` gave: the ids of the slots to be released; none where the keys have no limit, or
+    only a rate."""
 
-    permit_ids: tuple[str, ...] = ()
+    slot_ids: tuple[str, ...] = ()
 
 
 class Refusal(NamedTuple):
-    """What `take` gave nothing for.
+    """Why `take` gave nothing.
 
     Args:
-        key: which of the keys was short.
-        retry_after_s: when to ask again: exact where a rate refused, if nobody else comes first;
-            where all places are taken it is a guess, since nobody knows when one is given back.
+        key: the key whose limit was reached.
+        retry_after_s: when to ask again: exact where a rate refused, if no other worker comes
+            first; where all slots are taken it is a guess: it is not known when one is released.
         why: for people.
     """
 
@@ -162,46 +174,47 @@ class Refusal(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """What is known of one key: its rule, its permits, and when the next cell is due (GCRA)."""
+    """What is stored about one key: its rule, its slots, and when the next cell is due (GCRA)."""
 
     rule: LimitRule
-    permits: Sequence[Permit]
+    slots: Sequence[Slot]
     due_at: float | None
 
 
-def mended(standing: Standing, now: float) -> Standing:
-    """The standing without what has expired, and without times that no holder can have written.
+def clamped(standing: Standing, now: float) -> Standing:
+    """The standing without expired slots, and with impossible times corrected.
 
-    Those come from a clock that was set back, or from a rule that was slower. They are brought as
-    close to now as they can have been when they were written, so that nothing is stuck for longer
-    than a lease, or a burst. The caller must store them, or they would be brought close for ever.
+    These come from a clock that was set back, or from a slower rule. They are moved as close to now
+    as they can have been when they were written, so that nothing is stuck for longer than a lease,
+    or a burst. The caller must store them, or they would be moved again for ever.
     """
-    rule, permits, due_at = standing
+    rule, slots, due_at = standing
     if due_at is not None:
         due_at = None if due_at <= now else min(due_at, now + rule.burst * rule.interval_s)
     alive = [
-        permit
-        if permit.expires_at <= now + permit.lease_s + SLACK_S
-        else permit._replace(taken_at=now, expires_at=now + permit.lease_s)
-        for permit in permits
-        if permit.expires_at > now
+        slot
+        if slot.expires_at <= now + slot.lease_s + SLACK_S
+        else slot._replace(taken_at=now, expires_at=now + slot.lease_s)
+        for slot in slots
+        if slot.expires_at > now
     ]
     return Standing(rule, alive, due_at)
 
 
 def is_out_of_time(standing: Standing, now: float) -> bool:
-    """Whether `mended` would bring some time closer."""
-    rule, permits, due_at = standing
+    """Whether `clamped` would change a time."""
+    rule, slots, due_at = standing
     latest_s = rule.burst * rule.interval_s + SLACK_S
     return (due_at is not None and due_at > now + latest_s) or any(
-        permit.expires_at > now + permit.lease_s + SLACK_S for permit in permits
+        slot.expires_at > now + slot.lease_s + SLACK_S for slot in slots
     )
 
 
 def judged(standings: Mapping[str, Standing], now: float) -> Refusal | None:
-    """Why the keys cannot be had now, or None where all of them can. The standings are mended.
+    """Why slots for the keys are refused now, or None where all are available. The standings are
+    clamped.
 
-    Of several reasons it is the one that will last longest.
+    Of several reasons, the one that will last longest.
     """
     refusals = [
         Refusal(key, wait_s, why)
@@ -221,19 +234,19 @@ def _rate_wait(standing: Standing, now: float) -> tuple[float, str]:
 
 
 def _place_wait(standing: Standing, now: float) -> tuple[float, str]:
-    """How long a place may take to be given back: as long as the places have been held so far,
-    on the average. Of things that last equally long, that is right on the average."""
-    rule, permits, _ = standing
-    if rule.concurrency is None or len(permits) < rule.concurrency:
+    """How long until a slot may be released: the average time for which the slots have been held so
+    far. For tasks that last equally long, that is right on average."""
+    rule, slots, _ = standing
+    if rule.concurrency is None or len(slots) < rule.concurrency:
         return 0.0, ""
-    held_s = sum(now - permit.taken_at for permit in permits) / len(permits)
+    held_s = sum(now - slot.taken_at for slot in slots) / len(slots)
     guess_s = min(max(held_s, _SHORTEST_GUESS_S), _LONGEST_GUESS_S)
-    first_end_s = min(permit.expires_at for permit in permits) - now
+    first_end_s = min(slot.expires_at for slot in slots) - now
     return min(guess_s, max(first_end_s, SLACK_S)), f"{rule.concurrency} at once"
 
 
 def due_after(standing: Standing, now: float) -> float | None:
-    """When the next cell is due once one was let through now; None without a rate."""
+    """When the next cell is due after one was admitted now; None without a rate."""
     rule, _, due_at = standing
     if rule.per_s is None:
         return None
@@ -241,6 +254,6 @@ def due_after(standing: Standing, now: float) -> float | None:
 
 
 def jittered(wait_s: float, chance: random.Random) -> float:
-    """A wait that those who were refused together do not all end together: at least `wait_s`, at
-    most half as long again."""
+    """A wait with jitter, so that workers refused together do not all return together: at least
+    `wait_s`, at most 1.5 times that."""
     return wait_s * chance.uniform(1.0, 1.5)

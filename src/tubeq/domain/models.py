@@ -1,16 +1,21 @@
-"""The values that pass between the queue, the workers and the plugins."""
+"""The values that pass between the queue, the workers and the plugins.
 
-from __future__ import annotations
+Named tuples, with annotations that are evaluated as they are read: data classes, or annotations as
+text, would double the time that importing the queue takes.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from datetime import datetime
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
-from tubeq.domain.clock import as_datetime
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.states import TaskEvent, TaskStatus
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Columns:
@@ -19,15 +24,15 @@ class Columns:
     __slots__ = ()
 
     def keys(self) -> Sequence[str]:
-        """The names that can be subscripted."""
+        """The column names."""
         names: tuple[str, ...] = self._fields  # type: ignore[attr-defined]
         return names
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The column called `name`, or `default` where there is none."""
+        """The column called `name`, or `default` where there is no such column."""
         return getattr(self, name, default)
 
-    def time(self, name: str) -> datetime | None:
+    def time(self, name: str) -> "datetime | None":
         """The time in the column called `name` as an aware UTC datetime, whether the column holds
         text, as those that end in `_at` do, or epoch seconds.
 
@@ -35,6 +40,8 @@ class Columns:
             KeyError: there is no such column.
             ValueError: it holds no time.
         """
+        from tubeq.domain.clock import as_datetime
+
         return as_datetime(self[name])
 
     def __getitem__(self, key: Any) -> Any:
@@ -76,9 +83,9 @@ class _TaskColumns(NamedTuple):
 class Task(Columns, _TaskColumns):
     """One task as it was when it was read: a snapshot, never refreshed.
 
-    Fields read as attributes or as columns: `task.status`, `task["status"]`. Texts that end in
+    Fields read as attributes or as columns: `task.status`, `task["status"]`. Fields that end in
     `_at` are UTC "YYYY-MM-DD HH:MM:SS.ffffff"; `run_after`, `last_heartbeat` and
-    `lease_expires_at` are epoch seconds, as the table keeps them. `task.time("run_after")` and
+    `lease_expires_at` are epoch seconds, as the table stores them. `task.time("run_after")` and
     `task.time("created_at")` are datetimes.
     """
 
@@ -86,7 +93,7 @@ class Task(Columns, _TaskColumns):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What the plugin is called with. Decoded at each access: most reads never need it."""
+        """The plugin's arguments. Decoded at each access: most reads never need them."""
         decoded: dict[str, Any] = json.loads(self.parameters_json)
         return decoded
 
@@ -103,8 +110,7 @@ class Task(Columns, _TaskColumns):
         return {**columns, "parameters": self.parameters, "result": self.result}
 
 
-@dataclass(frozen=True)
-class NewTask:
+class NewTask(NamedTuple):
     """A task to be created.
 
     Args:
@@ -116,7 +122,7 @@ class NewTask:
     """
 
     task_type: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = _NOTHING
     priority: int = 0
     run_after: float | None = None
     idempotency_key: str | None = None
@@ -132,19 +138,18 @@ class EncodedTask(NamedTuple):
     idempotency_key: str | None = None
 
 
-@dataclass(frozen=True)
-class Idea:
+class Idea(NamedTuple):
     """One scraped item.
 
     Args:
         source_id: the item's id at its source, such as a video id: unique within a task.
         title: as the source gives it, control characters removed.
         description: may be empty.
-        score: what the plugin's documented formula gives; larger is better.
-        url: where a person can look at it.
+        score: computed by the plugin's documented formula; larger is better.
+        url: a web address for people.
         views: view count, rounded as the listing rounds it.
         duration_s: length in seconds.
-        published_at: UTC "YYYY-MM-DD HH:MM:SS.ffffff"; approximate where the listing is.
+        published_at: UTC "YYYY-MM-DD HH:MM:SS.ffffff"; approximate where the listing's time is.
         extra: whatever else the plugin knows, as a JSON object.
     """
 
@@ -156,14 +161,14 @@ class Idea:
     views: int | None = None
     duration_s: float | None = None
     published_at: str | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = _NOTHING
 
     @classmethod
-    def of(cls, item: Idea | Mapping[str, Any]) -> Idea:
+    def of(cls, item: Union["Idea", Mapping[str, Any]]) -> "Idea":
         """An idea from what a plugin returned: keys that are no field go to `extra`.
 
         Raises:
-            InvalidParameters: the item is no mapping, or bears no `source_id`.
+            InvalidParameters: the item is not a mapping, or has no `source_id`.
         """
         if isinstance(item, Idea):
             return item
@@ -176,13 +181,13 @@ class Idea:
                 others[name] = value
             elif value is not None:
                 known[name] = value
-        if others:
+        if others or "extra" not in known:
             known["extra"] = {**others, **known.get("extra", {})}
         known["source_id"] = str(known["source_id"])
         return cls(**known)
 
 
-_IDEA_FIELDS = frozenset(each.name for each in fields(Idea))
+_IDEA_FIELDS = frozenset(Idea._fields)
 
 
 class _ResultColumns(NamedTuple):
@@ -209,7 +214,7 @@ class Result(Columns, _ResultColumns):
 
     @property
     def extra(self) -> dict[str, Any]:
-        """What the plugin knew beyond the columns."""
+        """Further fields from the plugin, beyond the columns."""
         return {} if self.extra_json is None else json.loads(self.extra_json)
 
     def as_dict(self) -> dict[str, Any]:
@@ -222,7 +227,7 @@ class Result(Columns, _ResultColumns):
 class HistoryEntry(NamedTuple):
     """One transition of one task.
 
-    `at` is UTC text; `claim_token` and `worker_id` tell whose claim it was; `detail` is the error
+    `at` is UTC text; `claim_token` and `worker_id` identify the claim; `detail` is the error
     message where there was one.
     """
 
@@ -233,16 +238,15 @@ class HistoryEntry(NamedTuple):
     detail: str | None
 
 
-@dataclass(frozen=True)
-class TaskResult:
+class TaskResult(NamedTuple):
     """What processing one task came to.
 
     Args:
         success: the task is COMPLETED.
         ideas_count: how many ideas were stored.
-        error_message: why not, where `success` is False.
+        error_message: why it failed, where `success` is False.
         error_code: the same for machines.
-        claim_lost: somebody else holds, or finished, the task: nothing was written.
+        claim_lost: another worker holds, or finished, the task: nothing was written.
     """
 
     success: bool
@@ -252,8 +256,7 @@ class TaskResult:
     claim_lost: bool = False
 
 
-@dataclass(frozen=True)
-class QueueStats:
+class QueueStats(NamedTuple):
     """Counts over the whole queue, and the ages that tell whether it keeps up.
 
     Args:
@@ -262,7 +265,7 @@ class QueueStats:
         scheduled: QUEUED tasks that are not yet due.
         results: stored ideas.
         oldest_queued_s: seconds that the oldest due task has waited; None without one.
-        errors: how many FAILED tasks bear each error code.
+        errors: how many FAILED tasks have each error code.
     """
 
     by_status: Mapping[str, int]

@@ -1,23 +1,23 @@
-"""Numbers at the door: what is none, or beyond what a database and a clock can hold, is refused."""
+"""Validation of numbers: what is not a number, or beyond what a database and a clock can hold, is
+refused."""
 
 from __future__ import annotations
-
-from datetime import datetime, timedelta
 
 from tubeq.domain.errors import InvalidParameters
 
 MAX_SPAN_S = 1e10
 """The longest span of time, in seconds: 317 years."""
 MAX_BUSY_TIMEOUT_S = 1e6
-"""SQLite counts such a wait in milliseconds, in 31 bits."""
+"""SQLite counts a busy timeout in milliseconds, in 31 bits."""
 MAX_EPOCH_S = 253_402_300_799.0
-"""The end of the year 9999, the last that a datetime can tell."""
+"""The end of the year 9999, the last that a datetime can represent."""
 MAX_WHOLE = 2**63 - 1
-"""The largest number that SQLite stores whole."""
+"""The largest integer that SQLite stores exactly."""
 
 
 def is_number(value: object, least: float = 0.0, most: float = MAX_SPAN_S) -> bool:
-    """Whether it is an int or a float from `least` to `most`. A bool is none; nan lies nowhere."""
+    """Whether it is an int or a float from `least` to `most`. A bool is not a number; NaN is not in
+    any range."""
     is_one = isinstance(value, (int, float)) and not isinstance(value, bool)
     return is_one and least <= value <= most  # type: ignore[operator]
 
@@ -28,10 +28,10 @@ def checked_whole(name: str, value: object, least: int = 0, most: int = MAX_WHOL
     Args:
         name: what messages call it.
         value: what was given.
-        least, most: between which it has to lie.
+        least, most: the range, both included.
 
     Raises:
-        InvalidParameters: it is none; the message says what would be right.
+        InvalidParameters: it is not valid; the message says what would be right.
     """
     if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
         return value
@@ -49,17 +49,19 @@ def checked_span(
     Args:
         name: what messages call it.
         value: what was given: seconds.
-        above_zero: whether 0 is none.
+        above_zero: whether 0 is refused.
         most: the longest, in seconds.
 
     Raises:
-        InvalidParameters: it is none; the message says what would be right.
+        InvalidParameters: it is not valid; the message says what would be right.
     """
     if type(value) is float and 0.0 < value <= most:  # on the path of every claim
         return value
     if is_number(value, 0.0, most) and (value or not above_zero):
         return value  # type: ignore[return-value]
     right = f"a number of seconds {'above 0' if above_zero else 'from 0 up'}, at most {most:.0f}"
+    from datetime import timedelta
+
     hint = ": write its total_seconds()" if isinstance(value, timedelta) else ""
     raise InvalidParameters(f"{name} must be {right}, not {shown(value)}{hint}")
 
@@ -72,10 +74,12 @@ def checked_date(name: str, value: object) -> float:
         value: what was given: epoch seconds.
 
     Raises:
-        InvalidParameters: it is none; the message says what would be right.
+        InvalidParameters: it is not valid; the message says what would be right.
     """
     if is_number(value, 0.0, MAX_EPOCH_S):
         return value  # type: ignore[return-value]
+    from datetime import datetime
+
     hint = ": write its timestamp()" if isinstance(value, datetime) else ""
     raise InvalidParameters(
         f"{name} must be epoch seconds, such as time.time() + 60, at most those of the year 9999, "

@@ -1,4 +1,4 @@
-"""Whether a process of this host lives."""
+"""Whether a process of this host is alive."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import sys
 
 
 def process_exists(pid: int) -> bool:
-    """Whether there is a process of that number, as far as can be told; of whomever it is."""
-    if sys.platform == "win32":  # where asking would be killing
+    """Whether a process of that number exists, as far as can be seen, under any user."""
+    if sys.platform == "win32":  # there os.kill(pid, 0) would kill it
         return True
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except OSError:  # it is another user's
+    except OSError:  # it exists, under another user
         return True
     return True

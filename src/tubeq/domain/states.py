@@ -1,16 +1,14 @@
-"""The life of a task. `TRANSITIONS` is the only copy: the runtime checks, the SQL CHECK
+"""The lifecycle of a task. `TRANSITIONS` is its only definition: the runtime checks, the SQL CHECK
 constraint, the stateful test and the diagram in ARCHITECTURE.md are all derived from it or
 tested against it.
 """
-
-from __future__ import annotations
 
 from enum import Enum
 from typing import NamedTuple
 
 
 class TaskStatus(str, Enum):
-    """Where a task is. Scheduled and retrying are not states: they are QUEUED, due later."""
+    """The status of a task. Scheduled and retrying are not states: they are QUEUED, due later."""
 
     QUEUED = "QUEUED"
     CLAIMED = "CLAIMED"
@@ -60,8 +58,8 @@ TRANSITIONS: dict[TaskEvent, Transition] = {
     TaskEvent.COMPLETED: Transition(ACTIVE, _S.COMPLETED),
     TaskEvent.FAILED: Transition(ACTIVE, _S.FAILED),
     TaskEvent.RETRIED: Transition(ACTIVE, _S.QUEUED),  # a failure that will be tried again
-    TaskEvent.DEFERRED: Transition(ACTIVE, _S.QUEUED),  # not yet: no failure, nothing is counted
-    TaskEvent.RELEASED: Transition(ACTIVE, _S.QUEUED),  # handed back unharmed: nothing is counted
+    TaskEvent.DEFERRED: Transition(ACTIVE, _S.QUEUED),  # "not yet": not counted as a failure
+    TaskEvent.RELEASED: Transition(ACTIVE, _S.QUEUED),  # handed back: nothing is counted
     TaskEvent.RESCUED: Transition(ACTIVE, _S.QUEUED),  # the worker died: the lease expired
     TaskEvent.CANCELLED: Transition(ACTIVE | {_S.QUEUED}, _S.CANCELLED),
     TaskEvent.REQUEUED: Transition(FINISHED, _S.QUEUED),
@@ -72,7 +70,7 @@ def event_between(source: TaskStatus, target: TaskStatus) -> TaskEvent | None:
     """The event by which an administrator's "set the status" leads from one state to another.
 
     Returns:
-        The event, or None where no transition joins the two. From a state in which a worker
+        The event, or None where there is no such transition. From a state in which a worker
         holds the task, back to QUEUED is `released`: the others are the worker's.
     """
     for event, transition in TRANSITIONS.items():

@@ -1,1 +1,1 @@
-"""What a task can be: plugins that scrape, the registry that finds them, and YouTube's own."""
+"""Task types: plugins that scrape, the registry that finds them, and the YouTube plugins."""

@@ -1,4 +1,4 @@
-"""From what yt-dlp found to ideas."""
+"""Converts what yt-dlp found to ideas."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _MOST_IN_LIST = 100
 
 
 def idea_of(entry: Mapping[str, Any], now: float) -> Idea:
-    """An idea from what is, in the end, a stranger's page: every value is checked.
+    """An idea from an untrusted page: every value is checked.
 
-    `extra` holds what the page told of: channel, channel_id, handle, live_status, availability,
-    likes, comments, tags, categories; and of a listing's views, that they may be rounded. What
-    YouTube writes where it has nothing to tell is left out: see `tubeq.domain.items`.
+    `extra` holds what the page said: channel, channel_id, handle, live_status, availability,
+    likes, comments, tags, categories; and, for a listing, that its views may be rounded. YouTube's
+    placeholders for missing values are left out: see `tubeq.domain.items`.
 
     Args:
-        entry: a video in yt-dlp's field names, of a listing or alone.
+        entry: a video in yt-dlp's field names, of a listing or of its own page.
         now: epoch seconds, for its age.
 
     Raises:
@@ -43,10 +43,10 @@ def idea_of(entry: Mapping[str, Any], now: float) -> Idea:
     """
     is_listed = "formats" not in entry
     is_upcoming = entry.get("live_status") == "is_upcoming"
-    # What a listing counts of a live video are those who watch it, or wait for it.
+    # For a live video, a listing counts the viewers who watch it, or wait for it.
     counts_viewers = is_upcoming or (is_listed and entry.get("live_status") == "is_live")
     views = None if counts_viewers else _whole(entry.get("view_count"))
-    if is_listed and views == 0:  # "No views" is said of what is hidden, too
+    if is_listed and views == 0:  # "No views" also appears where views are hidden
         views = None
     published = None if is_upcoming else published_at(entry)
     extra = _extra(entry)
@@ -67,16 +67,16 @@ def idea_of(entry: Mapping[str, Any], now: float) -> Idea:
 
 
 def _title(entry: Mapping[str, Any]) -> str:
-    """The title; none for what stands in for one, such as "[Private video]", in any language: then
-    nothing else is told either."""
+    """The title; None for a placeholder such as "[Private video]", in any language: then nothing
+    else is given either."""
     title = plain_text(str(entry.get("title") or ""), 500)
     is_bare = not any(entry.get(name) for name in ("view_count", "duration", "channel_id"))
     return "" if is_bare and (is_stand_in(title) or re.fullmatch(r"\[.*\]", title)) else title
 
 
 def published_at(entry: Mapping[str, Any]) -> float | None:
-    """When a video was published, in epoch seconds: to the second, to the day, or by an age such
-    as "3 weeks ago", whatever the page tells; None where it tells nothing."""
+    """When a video was published, in epoch seconds: to the second, to the day, or by an age such as
+    "3 weeks ago", whatever the page has; None where it has nothing."""
     moment = _number(entry.get("timestamp"), 2**32)
     day = entry.get("upload_date")
     if moment is None and isinstance(day, str) and re.fullmatch(r"[0-9]{8}", day):

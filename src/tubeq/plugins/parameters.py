@@ -1,13 +1,13 @@
-"""What a task may be told: each parameter of a task type declared once.
+"""The parameters of a task type, each declared once.
 
     @dataclass(frozen=True)
     class TeaParameters(Parameters):
         leaf: str = parameter(Text(40), "The kind of tea.")
         cups: int = parameter(Whole(1, 6), "How many.", default=2)
 
-From that come the check when a task is created, the same check when it is done, the command line's
-options, every error text, and a JSON schema. It is plain data classes, since what is left to do
-beside whole numbers is reading YouTube's names, which no schema library does.
+From that follow the check when a task is created, the same check when it is run, the command line's
+options, every error message, and a JSON schema. Plain data classes are enough, since apart from
+whole numbers the work is reading YouTube's names, which no schema library does.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, NamedTuple, TypeVar
 
 from tubeq.domain.errors import InvalidParameters
-from tubeq.plugins.kinds import Implied, Kind, Refused
+from tubeq.plugins.parameter_types import Implied, Kind, Refused
 from tubeq.plugins.text import plain_text, redacted
 
 _P = TypeVar("_P", bound="Parameters")
@@ -37,7 +37,7 @@ class Declared(NamedTuple):
         """The value as the plugin uses it; see `Kind.read`.
 
         Raises:
-            InvalidParameters: it is none; the message names the parameter.
+            InvalidParameters: it is not valid; the message names the parameter.
         """
         if value is None and self.default is None and not self.required:
             return None
@@ -50,8 +50,8 @@ class Declared(NamedTuple):
             ) from None
 
     def from_text(self, text: str) -> Any:
-        """The value that is meant where only text can be written, such as on a command line;
-        "null" where the parameter has no value of its own so."""
+        """The value that a string stands for, such as on a command line; "null" stands for None
+        unless the parameter has a value that is written so."""
         meant = self.kind.from_text(text)
         if text == "null" and self.default is None and not self.required:
             with suppress(Refused):
@@ -77,13 +77,16 @@ class Parameters:
     """The parameters of a task, checked. Subclasses are frozen data classes of `parameter`s."""
 
     @classmethod
-    def of(cls: type[_P], given: Mapping[str, Any]) -> _P:
-        """What was given, checked, with defaults for the rest.
+    def of(cls: type[_P], given: Mapping[str, Any] | _P) -> _P:
+        """The given parameters, checked, with defaults for the rest; checked ones are returned
+        unchanged.
 
         Raises:
             InvalidParameters: something is missing, unknown or wrong; the message names it, what
                 it is, and what would be right.
         """
+        if not isinstance(given, Mapping):
+            return given
         known = {each.name: each for each in declared(cls)}
         for name in given:
             if name not in known:
@@ -113,7 +116,7 @@ class Parameters:
         return made
 
     def check_together(self) -> None:
-        """What no parameter can tell alone.
+        """What cannot be checked for one parameter alone.
 
         Raises:
             InvalidParameters: they contradict each other.
@@ -121,7 +124,7 @@ class Parameters:
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
-        """The same for programs: JSON Schema, 2020-12. Names in disguise pass it, `of` has them."""
+        """The same for programs: JSON Schema, 2020-12. Only `of` checks names, too."""
         properties = {}
         for each in declared(cls):
             properties[each.name] = {**each.kind.json_schema, "description": each.help}
@@ -151,12 +154,12 @@ def declared(parameters: type[Parameters]) -> tuple[Declared, ...]:
 
 @dataclass(frozen=True)
 class Preset:
-    """A named variant of a task type: some of its parameters, decided.
+    """A named variant of a task type, with some of its parameters preset.
 
     Args:
         task_type: which type.
         help: a sentence for people.
-        parameters: what a task has unless it says otherwise.
+        parameters: values that a task has unless it sets others.
     """
 
     task_type: str
@@ -165,10 +168,10 @@ class Preset:
 
 
 def shown(value: object) -> str:
-    """A stranger's value for an error message: short, harmless, and without passwords."""
+    """An untrusted value for an error message: short, harmless, and without passwords."""
     try:
         text = plain_text(redacted(repr(value)))
-    except (ValueError, RecursionError):  # a number, or a nest, that Python will not write out
+    except (ValueError, RecursionError):  # too long a number, or too deeply nested a value
         text = f"this {type(value).__name__}"
     return text if len(text) <= 200 else f"{text[:199]}…"
 

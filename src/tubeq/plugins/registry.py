@@ -1,22 +1,21 @@
-"""Task types, and the plugins that do them: the entry points of group `tubeq.plugins`.
+"""Task types and their plugins: the entry points of group `tubeq.plugins`.
 
-A package adds a task type by naming a factory, a class as a rule, and a named variant of one by
+A package adds a task type by naming a factory, usually a class, and a named variant of one by
 naming a Preset:
 
     [project.entry-points."tubeq.plugins"]
-    youtube_channel = "tubeq.plugins.channel_plugin:YouTubeChannelPlugin"
+    youtube_channel = "tubeq.plugins.youtube.channel:YouTubeChannelPlugin"
 
     [project.entry-points."tubeq.presets"]
-    "youtube_channel.shorts" = "tubeq.plugins.channel_plugin:SHORTS"
+    "youtube_channel.shorts" = "tubeq.plugins.youtube.channel:SHORTS"
 
-Nothing is imported before it is used, so that another plugin costs those nothing who do not use it.
+Nothing is imported before it is used, so that a plugin costs nothing until it is used.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from tubeq.domain.errors import PluginNotFound
@@ -24,26 +23,34 @@ from tubeq.domain.handles import composed
 from tubeq.plugins.base import Plugin
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
+
     from tubeq.plugins.parameters import Declared, Parameters, Preset
 
 GROUP = "tubeq.plugins"
 PRESET_GROUP = "tubeq.presets"
 
 around_plugins: Callable[[], AbstractContextManager[object]] = nullcontext
-"""Entered around whatever is imported here, which may print: a program whose standard output must
-not bear that, such as `tubeq`, puts its own in the place of this one."""
+"""Entered around every import here, as imported modules may print: a program whose standard output
+must stay clean, such as `tubeq`, replaces this."""
 
 Checker = Callable[[Mapping[str, Any]], "tuple[str, dict[str, Any]]"]
 
 
+def _entry_points(group: str) -> EntryPoints:
+    from importlib import metadata  # which takes as long to import as the queue
+
+    return metadata.entry_points(group=group)
+
+
 def plugin_types() -> list[str]:
     """The task types that can be done here, sorted. Imports none of the plugins."""
-    return sorted({entry.name for entry in metadata.entry_points(group=GROUP)})
+    return sorted({entry.name for entry in _entry_points(GROUP)})
 
 
 def preset_names() -> list[str]:
     """The named variants of task types, sorted. Imports none of the plugins."""
-    return sorted({entry.name for entry in metadata.entry_points(group=PRESET_GROUP)})
+    return sorted({entry.name for entry in _entry_points(PRESET_GROUP)})
 
 
 def get_plugin(task_type: str, **settings: Any) -> Plugin:
@@ -51,7 +58,7 @@ def get_plugin(task_type: str, **settings: Any) -> Plugin:
 
     Args:
         task_type: the entry point's name.
-        settings: handed to the factory, such as `proxy`.
+        settings: passed to the factory, such as `proxy`.
 
     Raises:
         PluginNotFound: no installed package offers the type, or its plugin cannot be imported.
@@ -77,7 +84,7 @@ def importable_types() -> tuple[list[str], dict[str, str]]:
 
 
 def parameters_of(task_type: str) -> type[Parameters] | None:
-    """What tasks of this type may be told; None where the plugin does not say.
+    """The parameters that tasks of this type take; None where the plugin does not say.
 
     Raises:
         PluginNotFound: as `get_plugin`.
@@ -90,7 +97,7 @@ def get_preset(name: str) -> Preset:
     """The named variant of a task type.
 
     Raises:
-        PluginNotFound: there is none of that name, or it cannot be imported.
+        PluginNotFound: there is no preset of that name, or it cannot be imported.
     """
     preset: Preset = _loaded(PRESET_GROUP, name, preset_names())
     return preset
@@ -106,33 +113,33 @@ def checker(name: str) -> Checker:
         name: a task type, or a preset's name.
 
     Returns:
-        From parameters, which win over the preset's, to the task type and all parameters, text in
-        Unicode's composed form. It raises InvalidParameters where the plugin would not take them;
-        the message says why.
+        A function from parameters, which override the preset's, to the task type and all
+        parameters, with text in Unicode's composed form. It raises InvalidParameters where the
+        plugin would not take them; the message says why.
 
     Raises:
-        PluginNotFound: nothing bears that name, or it cannot be imported.
+        PluginNotFound: nothing has that name, or it cannot be imported.
     """
     preset = get_preset(name) if name in preset_names() else None
     task_type = name if preset is None else preset.task_type
     declared = parameters_of(task_type)
 
     def check(parameters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-        told = {**({} if preset is None else preset.parameters), **parameters}
+        given = {**({} if preset is None else preset.parameters), **parameters}
         if declared is not None:
-            declared.of(told)
-            told = {
+            declared.of(given)
+            given = {
                 name: composed(value) if isinstance(value, str) else value
-                for name, value in told.items()
+                for name, value in given.items()
             }
-        return task_type, told
+        return task_type, given
 
     return check
 
 
 def declared_by(name: str) -> dict[str, Declared] | None:
-    """The parameters of a task type, or of a preset's, by their names; None where its plugin does
-    not say.
+    """The parameters of a task type, or of a preset's, by name; None where its plugin does not
+    declare them.
 
     Raises:
         PluginNotFound: as `checker`.
@@ -149,11 +156,11 @@ def _factory(task_type: str) -> Any:
 
 
 def _loaded(group: str, name: str, known: list[str]) -> Any:
-    for entry in metadata.entry_points(group=group, name=name):
+    for entry in _entry_points(group).select(name=name):
         try:
             with around_plugins():
                 return entry.load()
-        except (Exception, SystemExit) as error:  # a module may raise anything as it is imported
+        except (Exception, SystemExit) as error:  # a module may raise anything when imported
             reason = error if isinstance(error, (ImportError, AttributeError)) else repr(error)
             what = "the plugin of task type" if group == GROUP else "preset"
             message = f"{what} {name!r} cannot be imported: {reason}"

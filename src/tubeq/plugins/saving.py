@@ -1,5 +1,5 @@
-"""Saving while a task runs: for plugins that find more than they could hold, or than one attempt
-could bear to lose.
+"""Saving while a task runs: for plugins that find more than fits in memory, or than one failed
+attempt should lose.
 
     def scrape(self, channel):
         reached = cursor() or {"page": 0}
@@ -8,9 +8,9 @@ could bear to lose.
             save(page, tasks, {"page": number + 1})
         return []
 
-Whatever was saved stays, whatever becomes of the attempt; the next one, be it after a failure or
-after the worker was killed, gets the cursor and goes on from there. A plugin that returns a list
-needs none of this.
+What was saved stays, even if the attempt fails; the next attempt, be it after a failure or after
+the worker was killed, gets the cursor and goes on from there. A plugin that returns a list does not
+need this.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 from tubeq.domain.children import ChildTask, Saved
 from tubeq.domain.models import Idea
-from tubeq.plugins.base import current_keeper, running
+from tubeq.plugins.base import current_saver, running
 
 __all__ = [
     "ChildTask",
@@ -36,8 +36,8 @@ __all__ = [
 
 
 def can_save() -> bool:
-    """Whether what is saved is kept: in a worker it is. Elsewhere a plugin returns all it found."""
-    return current_keeper() is not None
+    """Whether what is saved is stored, as in a worker. Elsewhere a plugin returns all it found."""
+    return current_saver() is not None
 
 
 def save(
@@ -45,30 +45,30 @@ def save(
     tasks: Iterable[ChildTask] = (),
     cursor: Mapping[str, Any] | None = None,
 ) -> Saved:
-    """Store ideas of the running task, create child tasks, and remember where it is: all of it,
-    or nothing, with one transaction.
+    """Store ideas of the running task, create child tasks, and remember where it is, in one atomic
+    transaction.
 
-    Ideas are stored once per `source_id`, and so are child tasks created, whatever attempt saves
-    them. Saving is a sign of life: the task's time limit begins anew, and if anything was new, so
-    do its counts of failures. Outside of a worker it does nothing.
+    Ideas are stored, and child tasks created, once per `source_id`, whichever attempt saves them.
+    Saving counts as a heartbeat: the task's time limit starts again, and if anything was new,
+    so do its counts of failures. Outside a worker it does nothing.
 
     Args:
         ideas: as a plugin may return them.
-        tasks: each a task of its own from now on, retried and failing on its own.
-        cursor: a JSON object, at most 64 KiB as text; None leaves the last one.
+        tasks: each becomes an independent task, with its own retries and failures.
+        cursor: a JSON object, at most 64 KiB as text; None keeps the last one.
 
     Returns:
         How many of them the task did not have yet.
 
     Raises:
-        ClaimLost: another worker has the task: nothing was written. Let it pass.
-        TaskCancelled: somebody asked for the task to end: nothing was written. Let it pass.
-        PermanentError: an item is no idea.
+        ClaimLost: another worker has the task: nothing was written. Do not catch it.
+        TaskCancelled: the task was asked to end: nothing was written. Do not catch it.
+        PermanentError: an item is not an idea.
         InvalidParameters: a task or the cursor cannot be stored.
-        StorageError: the database cannot be written. Let it pass: the task is handed back.
+        StorageError: the database cannot be written. Do not catch it: the task is released.
     """
-    keeper = current_keeper()
-    return Saved(0, 0) if keeper is None else keeper.save(ideas, tasks, cursor)
+    saver = current_saver()
+    return Saved(0, 0) if saver is None else saver.save(ideas, tasks, cursor)
 
 
 def cursor() -> dict[str, Any] | None:
@@ -77,25 +77,25 @@ def cursor() -> dict[str, Any] | None:
     Raises:
         StorageError: the database cannot be read.
     """
-    keeper = current_keeper()
-    return None if keeper is None else keeper.cursor()
+    saver = current_saver()
+    return None if saver is None else saver.cursor()
 
 
 def saved_count() -> int:
-    """How many ideas of this task are stored, from whatever attempt. 0 outside of a worker.
+    """How many ideas of this task are stored, from all attempts. 0 outside a worker.
 
     Raises:
         StorageError: the database cannot be read.
     """
-    keeper = current_keeper()
-    return 0 if keeper is None else keeper.saved_count()
+    saver = current_saver()
+    return 0 if saver is None else saver.saved_count()
 
 
 class Collected:
-    """A keeper for tests of plugins: keeps what is saved in plain lists, each source id once.
+    """A saver for tests of plugins: keeps what is saved in plain lists, each source id once.
 
     Args:
-        cursor: what an earlier attempt is to have left.
+        cursor: what an earlier attempt is supposed to have saved.
     """
 
     def __init__(self, cursor: Mapping[str, Any] | None = None) -> None:

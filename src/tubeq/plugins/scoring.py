@@ -1,11 +1,11 @@
-"""How well a video does: the formula, and others that may take its place.
+"""The score of a video: the default formula, and others that may replace it.
 
 A package offers one by naming a function of VideoFacts that returns 1 to 100:
 
     [project.entry-points."tubeq.scoring"]
     mine = "my_package:score"
 
-The setting `scoring`, which workers learn of by TUBEQ_SCORING, chooses it by that name. It is
+The setting `scoring`, passed to workers as TUBEQ_SCORING, chooses it by that name. It is
 imported when the first video is scored.
 """
 
@@ -32,7 +32,7 @@ COMMENTS_A_VIEW = 0.0001, 0.01
 
 
 class VideoFacts(NamedTuple):
-    """What a score may depend on; None for what the page did not tell."""
+    """What a score may depend on; None for what is not on the page."""
 
     views: int | None
     age_days: float | None = None
@@ -44,17 +44,17 @@ Scoring = Callable[[VideoFacts], float]
 
 
 def standard(facts: VideoFacts) -> float:
-    """1 to 100, never less for more views, likes or comments, nor more for a greater age.
+    """1 to 100; it never falls with more views, likes or comments, nor rises with age.
 
     *Reach* is log10(1 + views) / 9 and *pace* log10(1 + views a day) / 7, at most 1 each: a
     thousand million views, or ten million a day. Their mean, or reach alone where the age is
     unknown, makes 100 points.
 
-    Where likes or comments are known, they make 8 of these: *engagement* is how far they stand
-    between 1 and 100 likes in a thousand views, on a logarithmic scale, and between 1 and 100
-    comments in ten thousand; the mean where both are known. What is unknown takes nothing away.
-    No more than 8, since more views at the same likes are also less engagement, which must not
-    outweigh what they add to reach.
+    Where likes or comments are known, they make 8 of these: *engagement* is their position between
+    1 and 100 likes in a thousand views, on a logarithmic scale, and between 1 and 100
+    comments in ten thousand; the mean where both are known. Unknown values do not lower the score.
+    It is at most 8 points, since more views with the same likes also mean less engagement, which
+    must not outweigh what they add to reach.
     """
     views = facts.views
     if not views or views < 0:
@@ -81,7 +81,7 @@ def _engagement(facts: VideoFacts, views: float) -> float | None:
 
 
 def _place(rate: float, low: float, high: float) -> float:
-    """Where a rate stands between two others, on a logarithmic scale: 0 to 1."""
+    """The position of a rate between two others, on a logarithmic scale: 0 to 1."""
     return math.log(min(max(rate, low), high) / low) / math.log(high / low)
 
 
@@ -90,7 +90,7 @@ def score(facts: VideoFacts) -> float:
 
     Raises:
         PermanentError: there is no such formula, it failed, or gave no number from 1 to 100;
-            the message names it. To try again would not help.
+            the message names it. A retry would not help.
     """
     name = os.environ.get(VARIABLE) or STANDARD
     if name == STANDARD:
@@ -120,7 +120,7 @@ def checked_scoring(name: str) -> str:
     """The name of a formula that is installed.
 
     Raises:
-        InvalidParameters: there is none of that name.
+        InvalidParameters: there is no formula of that name.
     """
     if name not in scoring_names():
         known = ", ".join(scoring_names())

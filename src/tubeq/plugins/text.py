@@ -1,4 +1,4 @@
-"""Text from strangers: made fit for terminals, logs and databases."""
+"""Untrusted text, made safe for terminals, logs and databases."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 
 def plain_text(text: str, max_length: int = 10_000) -> str:
-    """The text without what can deceive its readers.
+    """The text without characters that can mislead readers.
 
     Control characters, bidirectional overrides and lone surrogates are dropped, line breaks and
     tabs become spaces, and at most `max_length` characters are kept.
@@ -22,7 +22,7 @@ def plain_text(text: str, max_length: int = 10_000) -> str:
 
 
 def bare(text: str) -> str:
-    """The text without spaces, and characters that cannot be seen, around it: copying adds these,
+    """The text without surrounding spaces and invisible characters: copying adds these,
     and pages that mix writing from the left and from the right put them around names."""
     while (shorter := text.strip().strip(_UNSEEN)) != text:
         text = shorter

@@ -1,1 +1,1 @@
-"""The stable face of the queue, and its housekeeping."""
+"""The queue's public API, and its maintenance."""

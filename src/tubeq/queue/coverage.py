@@ -1,14 +1,13 @@
-"""Which queued tasks nobody is going to do: their types have no live worker."""
+"""Which queued tasks no worker is going to do: their types have no live worker."""
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Collection
 
 from tubeq.domain.processes import process_exists
 from tubeq.queue.queue_manager import QueueManager
-from tubeq.storage.port import OpenType, WorkerInfo
+from tubeq.storage.ports.tasks import OpenType, WorkerInfo
 
 _SILENT_S = 60.0
 """A worker's heartbeat comes every second or so, and none while another program holds the
@@ -16,9 +15,11 @@ database; after this long without one it counts as dead."""
 
 
 def is_live(worker: WorkerInfo, now: float) -> bool:
-    """Whether a registered worker works, as far as can be told from here."""
+    """Whether a registered worker is alive, as far as can be seen from here."""
     if worker.stop_requested or now - worker.last_seen > _SILENT_S:
         return False
+    import socket
+
     return worker.host != socket.gethostname() or process_exists(worker.pid)
 
 
@@ -33,5 +34,5 @@ def types_without_worker(
 
 
 def unworked_types(queue: QueueManager) -> list[str]:
-    """The same of a whole queue."""
-    return types_without_worker(queue.storage.open_types(), queue.workers())
+    """The same for a whole queue."""
+    return types_without_worker(queue.backlog.open_types(), queue.workers())

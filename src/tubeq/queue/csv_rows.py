@@ -1,4 +1,4 @@
-"""Rows as CSV, the same from every command: UTF-8 as RFC 4180 has it, harmless in a spreadsheet."""
+"""Rows as CSV, the same from every command: RFC 4180 in UTF-8, safe to open in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
 FREE_TEXT = frozenset({"title", "description", "channel", "extra"})
-"""The columns that hold a stranger's words. In all others are identifiers, handles, addresses,
+"""The columns that hold untrusted free text. In all others are identifiers, handles, addresses,
 numbers and times: other programs look these up, so they are never altered."""
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _PASSED_OVER = " \v\f\xa0\u200b\u2028\u3000\ufeff"
-"""What a spreadsheet may drop in front of them."""
+"""What a spreadsheet may ignore in front of them."""
 
 
 def csv_writer(file: TextIO, columns: Sequence[str]) -> Any:
-    """A writer of the standard library's, which has written the header.
+    """The standard library's writer, with the header already written.
 
-    With RFC 4180's line ends, a "\\r" within a text is quoted.
+    With RFC 4180's line ends, a "\\r" within a string is quoted.
     """
     writer = csv.writer(file, lineterminator="\r\n")
     writer.writerow(columns)
@@ -31,11 +31,11 @@ def csv_rows(
     """Rows as the writer takes them, nested values as JSON.
 
     Free text that a spreadsheet could take for a formula (it begins with one of = + - @, or with a
-    tab or a line end) gets a "'" in front, which makes it a text there; null characters are left
-    out.
+    tab or a line end) gets a "'" in front, which makes it plain text there; null characters are
+    dropped.
 
     Args:
-        raw: leave free text as it is, too.
+        raw: leave free text unchanged, too.
     """
     for row in rows:
         yield [_cell(row[name], guarded=name in FREE_TEXT and not raw) for name in columns]

@@ -1,7 +1,7 @@
 """Writing all items, or all results, to a file that other programs read.
 
-Rows are read page by page, so memory stays small; a file is written under a temporary name beside
-its place and renamed there once it is whole.
+Rows are read page by page, so memory stays small; a file is written under a temporary name in the
+same folder and renamed once it is complete.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tubeq.domain.json_format import SCHEMA, iso_time
 from tubeq.domain.models import Result
 from tubeq.queue.csv_rows import csv_rows, csv_writer
 from tubeq.storage import Storage
-from tubeq.storage.items_port import OnProgress
+from tubeq.storage.ports.items import OnProgress
 
 _PAGE = 500
 _RAW_CONTROLS = re.compile("[\x7f-\x9f]")
@@ -39,7 +39,7 @@ class What(str, Enum):
 
 
 class ExportFormat(str, Enum):
-    """How it is written."""
+    """The format of the file."""
 
     JSONL = "jsonl"
     CSV = "csv"
@@ -69,17 +69,17 @@ _COLUMNS: Mapping[What, Mapping[str, str]] = {
 
 
 def format_of(path: Path) -> ExportFormat:
-    """The format that a file's name asks for.
+    """The format that a file's name implies.
 
     Raises:
-        InvalidParameters: it does not tell.
+        InvalidParameters: it implies none.
     """
     try:
         return _SUFFIXES[path.suffix.lower()]
     except KeyError:
         names = ", ".join(_SUFFIXES)
         raise InvalidParameters(
-            f"{path.name!r:.80} does not tell the format: give --format, or end it in {names}"
+            f"{path.name!r:.80} does not imply a format: give --format, or end it in {names}"
         ) from None
 
 
@@ -95,22 +95,22 @@ def export(
 ) -> int:
     """Write everything there is; how many rows.
 
-    Times are ISO 8601, UTC. JSON lines hold the data as they are, and in `schema` how they are to
-    be read; CSV is as `csv_rows` tells. A SQLite file has a table `items` or `results`, and
-    `counts` beside the items.
+    Times are ISO 8601, UTC. JSON lines hold the data unchanged, and in `schema` the version of
+    their format; for CSV see `csv_rows`. A SQLite file has a table `items` or `results`, and with
+    items also `counts`.
 
     Args:
         path: where to; None for standard output, which a SQLite file cannot go to.
-        replace: also where there is a file.
+        replace: overwrite an existing file.
         raw: in CSV, alter nothing, not even what a spreadsheet takes for a formula.
 
     Raises:
-        InvalidParameters: there is something at `path`, or it cannot be written to; or `raw` is
-            asked of another format.
+        InvalidParameters: `path` exists already, or cannot be written to; or `raw` is set for
+            another format.
         StorageError: it cannot be read, or written.
     """
     if raw and form is not ExportFormat.CSV:
-        raise InvalidParameters(f"--raw goes with CSV: {form} holds the data as they are anyway")
+        raise InvalidParameters(f"--raw goes with CSV: {form} holds the data unchanged anyway")
     write = _write_raw_csv if raw else _WRITERS.get(form)
     if what is What.ITEMS:
         storage.items.fold()
@@ -135,9 +135,9 @@ def export(
 
 @contextmanager
 def _put_in_place(path: Path, replace: bool) -> Iterator[Path]:
-    """A new file of a temporary name; afterwards it is at `path`, or gone where it failed."""
+    """A new file of a temporary name; afterwards it is at `path`, or deleted after a failure."""
     if path.is_dir() or not path.parent.is_dir():
-        raise InvalidParameters(f"{path} is no file that can be written")
+        raise InvalidParameters(f"{path} is not a file that can be written")
     if path.exists() and not replace:
         raise InvalidParameters(f"{path} exists already: give another name, or --force")
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -154,7 +154,7 @@ def _put_in_place(path: Path, replace: bool) -> Iterator[Path]:
 def _pages(
     storage: Storage, what: What, progress: OnProgress | None
 ) -> Iterator[tuple[int, int, list[dict[str, Any]]]]:
-    """All rows, page by page: the numbers between which they stand, and what they hold."""
+    """All rows, page by page: the range of their numbers, and their contents."""
     total = storage.items.count_items() if what is What.ITEMS else storage.stats().results
     read: Callable[[int, int], Sequence[tuple[int, Item | Result]]] = (
         storage.items.item_page if what is What.ITEMS else storage.items.result_page
@@ -183,7 +183,8 @@ _decode = json.JSONDecoder(parse_constant=lambda _: None).decode
 
 
 def _decoded(text: str | None) -> Any:
-    """What is stored beyond the columns; the text itself where another program wrote no JSON."""
+    """What is stored beyond the columns; the string itself where another program wrote something
+    other than JSON."""
     try:
         return {} if text is None else _decode(text)
     except (ValueError, TypeError, RecursionError):
@@ -195,7 +196,7 @@ def _write_jsonl(file: TextIO, storage: Storage, what: What, progress: OnProgres
     for _, _, rows in _pages(storage, what, progress):
         for row in rows:
             text = json.dumps({"schema": SCHEMA, **row}, ensure_ascii=False, default=repr)
-            # JSON lets C1 controls through, and some terminals obey them.
+            # JSON allows C1 control characters, and some terminals execute them.
             file.write(_RAW_CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
         count += len(rows)
     return count
@@ -231,7 +232,7 @@ def _write_sqlite(path: Path, storage: Storage, what: What, progress: OnProgress
     columns = _COLUMNS[what]
     count = 0
     with closing(sqlite3.connect(path, isolation_level=None)) as file:
-        file.execute("PRAGMA journal_mode = OFF")  # a file that is not whole is thrown away
+        file.execute("PRAGMA journal_mode = OFF")  # an incomplete file is deleted
         declared = ", ".join(f"{name} {kind}" for name, kind in columns.items())
         file.execute("BEGIN")
         file.execute(f"CREATE TABLE {what} ({declared})")

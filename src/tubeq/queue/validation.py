@@ -1,13 +1,13 @@
-"""What may enter the queue. Each refusal names the value and what would be right."""
+"""What may enter the queue. Each error names the value and what would be right."""
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tubeq.domain.children import ChildTask, EncodedChild
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.models import EncodedTask, Idea, NewTask
 from tubeq.domain.numbers import (
@@ -20,7 +20,12 @@ from tubeq.domain.numbers import (
 )
 from tubeq.domain.states import TaskStatus
 from tubeq.storage.encoding import encode
-from tubeq.storage.port import ClaimRequest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tubeq.domain.children import ChildTask, EncodedChild
+    from tubeq.storage.ports.tasks import ClaimRequest
 
 MAX_PARAMETERS_BYTES = 64 * 1024
 MAX_IDEMPOTENCY_KEY_LENGTH = 200
@@ -43,17 +48,34 @@ def _is_task_type(name: str) -> bool:
 
 
 def checked_task_type(task_type: object) -> str:
-    """A task type: a lower-case word. It is part of an index key, so its alphabet is closed.
+    """A task type: a lower-case word. It is part of an index key, so its characters are restricted.
 
     Raises:
-        InvalidParameters: it is none.
+        InvalidParameters: it is not one.
     """
     if not isinstance(task_type, str) or not _is_task_type(task_type):
         raise InvalidParameters(
-            f"task_type {task_type!r:.120} is no name: use lower-case letters, digits, '_', '-' "
+            f"task_type {task_type!r:.120} is not a name: use lower-case letters, digits, '_', '-' "
             "and '.', at most 100, a letter first"
         )
     return task_type
+
+
+def checked_path(path: str | os.PathLike[str]) -> Path:
+    """The path of a database that several processes open; it need not exist.
+
+    Returns:
+        The absolute path: the current directory may change.
+
+    Raises:
+        InvalidParameters: it is empty, an address, or ":memory:", which no other process reaches.
+    """
+    from pathlib import Path
+
+    from tubeq.storage.database_file import require_path
+
+    require_path(path)
+    return Path(path).absolute()
 
 
 def encoded_parameters(parameters: object, name: str = "parameters") -> str:
@@ -63,15 +85,15 @@ def encoded_parameters(parameters: object, name: str = "parameters") -> str:
         name: what messages call them.
 
     Raises:
-        InvalidParameters: they are no JSON object, or larger than 64 KiB.
+        InvalidParameters: they are not a JSON object, or larger than 64 KiB.
     """
-    if not isinstance(parameters, (dict, Mapping)):  # dict first: the other takes its time
+    if not isinstance(parameters, (dict, Mapping)):  # dict first: the ABC check is slow
         raise InvalidParameters(f"{name} must be a JSON object, not {type(parameters).__name__}")
     try:
         text = encode(parameters if type(parameters) is dict else dict(parameters))
         size = len(text) if text.isascii() else len(text.encode())
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidParameters(f"{name} are no JSON object: {error}") from None
+        raise InvalidParameters(f"{name} are not a JSON object: {error}") from None
     if size > MAX_PARAMETERS_BYTES:
         raise InvalidParameters(
             f"{name} are {size} bytes as JSON: the limit is {MAX_PARAMETERS_BYTES}"
@@ -79,21 +101,36 @@ def encoded_parameters(parameters: object, name: str = "parameters") -> str:
     return text
 
 
-def checked_task(task: NewTask) -> EncodedTask:
-    """The task as storages take it, if it may be created.
+CheckParameters = Callable[[str], Callable[[Mapping[str, Any]], "tuple[str, dict[str, Any]]"]]
+"""Maps a task type, or a preset's name, to a function that checks parameters: it returns the task
+type and all parameters, or raises InvalidParameters. `tubeq.plugins.registry.checker` is one; the
+queue itself knows no plugins."""
+
+
+def checked_task(task: NewTask | EncodedTask, check: CheckParameters | None = None) -> EncodedTask:
+    """The task as storages take it, if it may be created; one that is already checked is returned
+    unchanged.
+
+    Args:
+        task: the task to be created.
+        check: looks up how parameters are checked; None checks only that they are JSON.
 
     Raises:
         InvalidParameters: a value is wrong.
+        PluginNotFound: `check` does not know the task type.
     """
-    return encoded_task(
-        task.task_type, task.parameters, task.priority, task.run_after, task.idempotency_key
-    )
+    if isinstance(task, EncodedTask):
+        return task
+    task_type, parameters = task.task_type, task.parameters
+    if check is not None:
+        task_type, parameters = check(task_type)(parameters)
+    return encoded_task(task_type, parameters, task.priority, task.run_after, task.idempotency_key)
 
 
 def encoded_task(
     task_type: object, parameters: object, priority: object, run_after: object, key: object
 ) -> EncodedTask:
-    """As checked_task, of what a NewTask is made of: one task a call needs no NewTask.
+    """As checked_task, from the fields of a NewTask: a call with one task needs no NewTask.
 
     Raises:
         InvalidParameters: a value is wrong.
@@ -106,30 +143,30 @@ def encoded_task(
         not isinstance(key, str) or not 0 < len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH
     ):
         raise InvalidParameters(
-            f"idempotency_key must be a text of 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} characters"
+            f"idempotency_key must be a string of 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} characters"
         )
     return EncodedTask(name, parameters_json, whole, due, key)
 
 
 def checked_request(request: ClaimRequest) -> ClaimRequest:
-    """The request, if tasks may be claimed so.
+    """The request, if it is valid.
 
     Raises:
-        InvalidParameters: its lease is none.
+        InvalidParameters: its lease is not valid.
     """
     checked_span("lease_s", request.lease_s, above_zero=True)
     return request
 
 
 class CheckedIdeas(list[Idea]):
-    """Ideas that `checked_idea` let pass: what is handed on so need not be checked again."""
+    """Ideas that `checked_idea` accepted: they need not be checked again."""
 
 
 def checked_ideas(items: Iterable[Idea | Mapping[str, Any]]) -> list[Idea]:
     """Ideas that can be stored.
 
     Raises:
-        InvalidParameters: one is none; the message shows it.
+        InvalidParameters: one cannot be stored; the message shows it.
     """
     if type(items) is CheckedIdeas:
         return items
@@ -137,10 +174,10 @@ def checked_ideas(items: Iterable[Idea | Mapping[str, Any]]) -> list[Idea]:
 
 
 def checked_idea(item: Idea | Mapping[str, Any]) -> Idea:
-    """An idea that can be stored, of one or of a mapping.
+    """An idea that can be stored, from an idea or a mapping.
 
     Raises:
-        InvalidParameters: it is none; the message shows it.
+        InvalidParameters: it cannot be stored; the message shows it.
     """
     idea = Idea.of(item)
     score, views, duration_s = idea.score, idea.views, idea.duration_s
@@ -158,7 +195,7 @@ def checked_idea(item: Idea | Mapping[str, Any]) -> Idea:
     for name in _IDEA_TEXTS:
         value = getattr(idea, name)
         if value is not None and not isinstance(value, str):
-            raise _invalid(item, name, "a text")
+            raise _invalid(item, name, "a string")
     for name, kinds in _IDEA_NUMBERS.items():
         value = getattr(idea, name)
         if value is not None and not (isinstance(value, kinds) and is_number(value, *_IDEA_RANGE)):
@@ -178,10 +215,12 @@ def checked_child(child: ChildTask) -> EncodedChild:
     Raises:
         InvalidParameters: a value is wrong.
     """
+    from tubeq.domain.children import EncodedChild
+
     source_id = child.source_id
     if not isinstance(source_id, str) or not 0 < len(source_id) <= MAX_SOURCE_ID_LENGTH:
         raise InvalidParameters(
-            f"a child's source_id must be a text of 1 to {MAX_SOURCE_ID_LENGTH} characters, "
+            f"a child's source_id must be a string of 1 to {MAX_SOURCE_ID_LENGTH} characters, "
             f"not {source_id!r:.60}"
         )
     task = NewTask(child.task_type, child.parameters, child.priority)
@@ -192,7 +231,7 @@ def checked_status(status: TaskStatus | str) -> TaskStatus:
     """A status by its name.
 
     Raises:
-        InvalidParameters: there is none of that name.
+        InvalidParameters: there is no status of that name.
     """
     try:
         return TaskStatus(status.upper() if isinstance(status, str) else status)

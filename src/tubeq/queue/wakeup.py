@@ -1,9 +1,9 @@
-"""Waking idle workers without polling: one datagram on the loopback to one waiting worker.
+"""Waking idle workers without polling: one loopback datagram to one waiting worker.
 
-Beside the database lies a small memory-mapped file, `<database>-wake`, of slots. A worker owns
+Next to the database is a small memory-mapped file, `<database>-wake`, of slots. A worker owns
 slot `i` by having bound UDP port `first + i`: the operating system gives a port to one process
-only, and takes it back when that process dies, however it dies. So there is no lock to break and
-no owner to look for. A waiting worker raises the flag of its slot; who creates a task lowers one
+only, and takes it back when that process dies, however it dies. So there is no lock to break and no
+owner to look for. A waiting worker raises the flag of its slot; the creator of a task lowers one
 raised flag of its type and sends a datagram to that port.
 
 Nothing here is needed for correctness. A wake-up that is lost (two creators lower the same flag at
@@ -13,34 +13,35 @@ worker's `poll_interval`, never a task; hence nothing here raises.
 
 from __future__ import annotations
 
-import logging
 import mmap
 import os
 import random
-import socket
 import struct
 import threading
 import time
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tubeq.domain.errors import StorageError
 from tubeq.storage.database_file import open_side_file, side_file
 
+if TYPE_CHECKING:
+    import socket
+
 SLOTS = 256
 _FLAG_UP = b"\x01"
 _TYPE = struct.Struct("<I")
-_SEVERAL = 1 << 31  # the other bits each stand for types, instead of the number of one
+_SEVERAL = 1 << 31  # the other bits are a set of types, instead of the number of one type
 _FILE_BYTES = SLOTS * (1 + _TYPE.size)  # all the flags first: a scan is one memchr
 _HOST = "127.0.0.1"
 _FIRST_PORT = 20_000  # below the ports that Linux and Windows give to outgoing connections
 _PORT_BLOCKS = 47
-_logger = logging.getLogger("tubeq.worker")
 
 
 class Waker:
-    """The side that created work. Threads may share one.
+    """The side that creates work. Threads may share one.
 
     Args:
         db_path: the database.
@@ -60,7 +61,11 @@ class Waker:
             if slots is not None and slots.find(_FLAG_UP, 0, SLOTS) >= 0:
                 self._send(slots, task_type, count)
         except (StorageError, OSError, ValueError) as error:  # ValueError: closed by another thread
-            _logger.debug("no worker was woken: %s", error)
+            _log("no worker was woken: %s", error)
+
+    def wake_all(self) -> None:
+        """Wake every waiting worker. Never raises."""
+        self.wake(None, SLOTS)
 
     def _open(self) -> mmap.mmap | None:
         with self._lock:
@@ -71,6 +76,8 @@ class Waker:
             return self._slots
 
     def _send(self, slots: mmap.mmap, task_type: str | None, count: int) -> None:
+        import socket
+
         with self._lock:
             waiting = _waiting_slots(slots, task_type)
             random.shuffle(waiting)  # even shares, and two creators seldom choose the same worker
@@ -82,7 +89,7 @@ class Waker:
                 self._socket.sendto(b"w", (_HOST, self._first_port + slot))
 
     def close(self) -> None:
-        """Let go of the side file. Closing twice is no error; a later `wake` opens it again."""
+        """Close the side file. Closing twice is not an error; a later `wake` opens it again."""
         with self._lock:
             slots, self._slots = self._slots, None
             sender, self._socket = self._socket, None
@@ -96,14 +103,14 @@ class Waker:
 
 
 class Waiter:
-    """The side that waits for work: `prepare()`, look into the queue once more, then `wait()`.
+    """The side that waits for work: `prepare()`, check the queue once more, then `wait()`.
 
-    Raising the flag before the last look is what makes no wake-up fall in between. Without a slot
+    Raising the flag before the last check ensures that no wake-up is missed. Without a slot
     (":memory:", a read-only folder, all slots taken) it only sleeps.
 
     Args:
         db_path: the database.
-        task_types: which tasks to be woken for.
+        task_types: the task types to be woken for.
     """
 
     def __init__(self, db_path: str | os.PathLike[str], *task_types: str) -> None:
@@ -115,11 +122,13 @@ class Waiter:
             if opened is not None:
                 self._take_slot(*opened, _number_of(task_types))
         except (StorageError, OSError, ValueError) as error:
-            _logger.debug("this worker polls, it cannot be woken: %s", error)
+            _log("this worker polls, it cannot be woken: %s", error)
 
     def _take_slot(self, slots: mmap.mmap, first_port: int, number: int) -> None:
+        import socket
+
         receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE", None)  # Windows: as Unix does anyway
+        exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE", None)  # on Windows: Unix does so anyway
         if exclusive is not None:
             receiver.setsockopt(socket.SOL_SOCKET, exclusive, 1)
         for slot in random.sample(range(SLOTS), SLOTS):
@@ -141,14 +150,14 @@ class Waiter:
 
     @property
     def is_prepared(self) -> bool:
-        """Whether a new task may wake this worker, as after a wait that nobody ended."""
+        """Whether a new task may wake this worker, as after a wait that timed out."""
         return self._slots is not None and self._slots[self._slot] == 1
 
     def wait(self, timeout_s: float) -> bool:
         """Wait for a wake-up, at most `timeout_s` seconds; whether one came.
 
-        One that came too early is not lost, one that comes without cause is possible: look into
-        the queue. The flag stays up after a timeout, so that a long wait can be done in slices.
+        A wake-up that came too early is not lost, and spurious ones are possible: check the queue.
+        The flag stays up after a timeout, so that a long wait can be done in slices.
         """
         timeout_s = max(timeout_s, 0.001)
         if self._socket is None:
@@ -165,7 +174,7 @@ class Waiter:
         return True
 
     def cancel(self) -> bool:
-        """Wait no longer; whether somebody had lowered the flag to wake this worker.
+        """Wait no longer; whether a creator had lowered the flag to wake this worker.
 
         If so, and it found its task without that, another worker should be woken instead.
         """
@@ -176,7 +185,7 @@ class Waiter:
         return was_lowered
 
     def close(self) -> None:
-        """Give the slot back. Closing twice is no error."""
+        """Give the slot back. Closing twice is not an error."""
         self.cancel()
         slots, self._slots = self._slots, None
         receiver, self._socket = self._socket, None
@@ -189,13 +198,20 @@ class Waiter:
         self.close()
 
 
+def _log(message: str, error: Exception) -> None:
+    import logging
+
+    logging.getLogger("tubeq.worker").debug(message, error)
+
+
 def _resolved(db_path: str | os.PathLike[str]) -> Path | None:
-    """The database behind all links, by whatever name it was opened; None where it has no file."""
+    """The database with all links resolved, by whichever name it was opened; None where it has no
+    file."""
     return None if os.fspath(db_path) == ":memory:" else Path(os.path.realpath(db_path))
 
 
 def _open_slots(database: Path | None) -> tuple[mmap.mmap, int] | None:
-    """The mapped side file and the port of its first slot; None where there can be none.
+    """The mapped side file and the port of its first slot; None where it cannot be used.
 
     Raises:
         StorageError, OSError: it cannot be opened.
@@ -207,7 +223,7 @@ def _open_slots(database: Path | None) -> tuple[mmap.mmap, int] | None:
         status = os.fstat(file)
         if status.st_size < _FILE_BYTES:
             os.ftruncate(file, _FILE_BYTES)
-        # Derived from the file and not stored in it, so that no half-written header can mislead.
+        # Derived from the file and not stored in it, so that a half-written header cannot mislead.
         block = status.st_ino % _PORT_BLOCKS
         return mmap.mmap(file, _FILE_BYTES), _FIRST_PORT + block * SLOTS
     finally:
@@ -231,7 +247,7 @@ def _type_offset(slot: int) -> int:
 
 
 def _number_of(task_types: Sequence[str]) -> int:
-    # Types with one number, or one bit, would now and then wake a worker in vain: harmless.
+    # Types that share a number, or a bit, sometimes wake a worker needlessly: harmless.
     if len(task_types) == 1:
         return zlib.crc32(task_types[0].encode()) & (_SEVERAL - 1)
     number = _SEVERAL

@@ -1,22 +1,22 @@
 """Which file a database's path leads to, and whether it still leads there.
 
 A database has one name for all who use it: the real path, links resolved, at the time it is opened.
-Its side files (`-wal`, `-shm`, `-lock`, `-wake`) stand beside that, as SQLite's own do.
+Its side files (`-wal`, `-shm`, `-lock`, `-wake`) are in the same folder, as SQLite's own are.
 
-A handle is bound to files, and a path can come to lead to others: a backup is moved over the
+A handle is bound to open files, but its path can come to lead to other files: a backup is moved
+over the
 database, a link is changed, the database or its log is deleted. What the handle then writes goes to
-a file that nobody will ever open again. So a handle compares now and then the inode numbers.
+a file that no process will ever open again. So a handle compares the inode numbers periodically.
 
-What cannot be noticed so: a backup that is copied *into* the file (`cp backup.db queue.db` keeps
-the inode), and a database that was replaced while nobody had it open, by a file that happened to
-get the old one's inode number. `tubeq db restore` exists because of these.
+This does not detect a backup that is copied *into* the file (`cp backup.db queue.db` keeps
+the inode), or a database that was replaced, while no process had it open, by a file that happened
+to get the old one's inode number. `tubeq db restore` exists because of these cases.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import shlex
 import stat
 from collections.abc import Sequence
 from contextlib import suppress
@@ -31,9 +31,9 @@ from tubeq.domain.errors import (
 )
 
 NEEDED_FILES = ("-wal", "-shm", "-lock")
-"""What stands beside a database while it is open: SQLite's log and its index, and the locks."""
+"""Files next to an open database: SQLite's log and its index, and the locks."""
 SIDE_FILES = (*NEEDED_FILES, "-wake")
-"""These, and the waiting workers, which nothing depends on."""
+"""These, and the file of waiting workers, which nothing depends on."""
 
 _FILE_URI = re.compile(r"file:", re.IGNORECASE)
 _URL = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # two letters at least: not a drive
@@ -43,7 +43,7 @@ def real_path(given: str | os.PathLike[str]) -> Path:
     """The absolute path of the file that `given` leads to, every link resolved; it need not exist.
 
     Raises:
-        InvalidParameters: it names no file.
+        InvalidParameters: it does not name a file.
         StorageError: it is a link that leads back to itself.
     """
     require_path(given)
@@ -56,7 +56,7 @@ def real_path(given: str | os.PathLike[str]) -> Path:
 def require_path(given: str | os.PathLike[str]) -> None:
     """
     Raises:
-        InvalidParameters: it names no file: it is empty, or an address.
+        InvalidParameters: it does not name a file: it is empty, or an address.
     """
     text = os.fspath(given)
     if not text:
@@ -74,12 +74,12 @@ def require_path(given: str | os.PathLike[str]) -> None:
 
 
 def side_file(database: Path, suffix: str) -> Path:
-    """The side file of that suffix."""
+    """The side file with that suffix."""
     return Path(f"{database}{suffix}")
 
 
 def identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:
-    """What tells a file from every other that exists now; None where there is none."""
+    """Identifies a file among all that exist now; None where the file does not exist."""
     try:
         found = os.stat(path)  # noqa: PTH116 - of a string: called often
     except (FileNotFoundError, NotADirectoryError):
@@ -90,31 +90,31 @@ def identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:
 class OpenedFiles:
     """The files of a database as a handle opened them.
 
-    Never opens one of them: to close a database file in this process would drop the locks of every
-    SQLite connection that it has to it.
+    Never opens one of them: closing a database file in this process would drop the locks of every
+    SQLite connection that the process has to it.
 
     Args:
         name: the path as it was given, absolute: a link that is changed changes what it means.
         path: the real one.
-        beside: the side files that stay as long as it is open.
+        suffixes: of the side files that exist as long as it is open.
     """
 
-    def __init__(self, name: Path, path: Path, beside: Sequence[str] = ("-wal", "-shm")) -> None:
+    def __init__(self, name: Path, path: Path, suffixes: Sequence[str] = ("-wal", "-shm")) -> None:
         self._database = os.fspath(path)
-        self._paths = tuple(map(os.fspath, (name, *(side_file(path, end) for end in beside))))
+        self._paths = tuple(map(os.fspath, (name, *(side_file(path, end) for end in suffixes))))
         self.identities = tuple(identity(each) for each in self._paths)
 
     def require_same(self) -> None:
         """Three calls of stat(2), some 5 microseconds.
 
         Raises:
-            StorageReplaced: a path leads to another file now, or to none.
+            StorageReplaced: a path now leads to another file, or to no file.
         """
         for path, opened in zip(self._paths, self.identities):
             try:
                 found = identity(path)
             except OSError:
-                continue  # a folder that can no longer be searched says nothing of what is in it
+                continue  # nothing is known of files in a folder that can no longer be searched
             if found != opened:
                 what = "removed" if found is None else "replaced"
                 raise StorageReplaced(
@@ -128,11 +128,12 @@ def open_side_file(path: Path, database: Path | None) -> int:
 
     Args:
         path: the side file.
-        database: whose mode and group it gets, whatever the umask; None for its owner only.
+        database: the file whose mode and group it gets, whatever the umask; None for its owner
+            only.
 
     Raises:
         StorageReadOnly: it, or the folder, cannot be written; the message says what to do.
-        UnsafeStorage: something else than a plain file stands there.
+        UnsafeStorage: what is there is not a plain file.
         OSError: it cannot be opened.
     """
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
@@ -165,14 +166,15 @@ def share_log(database: Path) -> None:
         try:
             found = path.lstat()
             if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
-                # By its path: to open and close it would drop SQLite's locks on it.
+                # By its path: opening and closing it would drop SQLite's locks on it.
                 _share(path, found, like)
         except FileNotFoundError:
             continue
 
 
 def _share(file: int | Path, found: os.stat_result, like: os.stat_result) -> None:
-    """Mode and group, as root also the owner, of another file; as far as this user may."""
+    """Mode and group, as root also the owner, of another file; as far as this user is allowed
+    to."""
     user = os.geteuid()
     if user not in (0, found.st_uid):
         return
@@ -186,7 +188,7 @@ def _share(file: int | Path, found: os.stat_result, like: os.stat_result) -> Non
 
 def access_problem(path: Path, database: Path) -> str | None:
     """Why this user cannot read and write a database or a side file of it, and what helps; None
-    where it can, or where there is no such file."""
+    where it can, or where the file does not exist."""
     if _is_mounted_read_only(path.parent):
         return f"{database}: its file system is mounted read-only"
     try:
@@ -203,6 +205,8 @@ def access_problem(path: Path, database: Path) -> str | None:
     problem = f"{path} cannot be read and written{_belongs(path)}"
     if os.name != "posix":
         return f"{problem}: check its permissions"
+    import shlex
+
     like = database.stat()
     owner, group = _owner_of(like)
     who = "root" if like.st_uid == 0 else f"{owner} or root"
@@ -211,8 +215,8 @@ def access_problem(path: Path, database: Path) -> str | None:
     if path == database:
         if like.st_gid not in os.getgroups():
             group = "GROUP"
-        beside = (side_file(database, suffix) for suffix in SIDE_FILES)
-        files = shlex.join(str(each) for each in (database, *beside) if each.exists())
+        side_files = (side_file(database, suffix) for suffix in SIDE_FILES)
+        files = shlex.join(str(each) for each in (database, *side_files) if each.exists())
         return f"{problem}: to share it, as {who} run: chgrp {group} {files} && chmod 660 {files}"
     if found.st_uid == like.st_uid:
         change = f"as {who} run: chgrp {group} {shlex.quote(str(path))}"
@@ -222,7 +226,7 @@ def access_problem(path: Path, database: Path) -> str | None:
 
 
 def _is_mounted_read_only(folder: Path) -> bool:
-    """Whether permissions are not what keeps everybody from writing there."""
+    """Whether something other than permissions prevents every user from writing there."""
     with suppress(AttributeError, OSError):  # Windows cannot tell
         return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
     return False
@@ -233,7 +237,7 @@ def _shared_mode(like: os.stat_result) -> int:
 
 
 def _belongs(path: Path) -> str:
-    """Whose it is, for a message."""
+    """Owner, group and mode of the file, for a message."""
     if os.name != "posix":
         return ""
     found = path.stat()

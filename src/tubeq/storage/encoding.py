@@ -1,4 +1,4 @@
-"""JSON as the storages keep it."""
+"""JSON as the storages store it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from tubeq.domain.models import Idea
 
 def _encoder() -> Callable[[dict[str, Any]], str]:
     """What json.dumps(value, ensure_ascii=False, allow_nan=False) does, in half the time: dumps
-    makes an encoder at each call. It does not look for circles; they end in a RecursionError."""
+    makes an encoder at each call. It does not look for circles; they end in a RecursionError.
+    With a shared JSONEncoder instead, an enqueue takes 1.07x and a completion 1.05x as long
+    (`python -m tests.plans.mechanisms`): less than a tenth, but more than the gate lets pass."""
     encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
     make = getattr(json.encoder, "c_make_encoder", None)
     if make is None:  # not CPython
@@ -31,14 +33,14 @@ def as_json(value: Mapping[str, Any] | None) -> str | None:
     """A JSON object as text; None stays None.
 
     Raises:
-        InvalidParameters: it holds what JSON cannot.
+        InvalidParameters: it holds a value that JSON cannot represent.
     """
     try:
         if value is None:
             return None
         return encode(dict(value))
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidParameters(f"a result is no JSON object: {error}") from None
+        raise InvalidParameters(f"a result is not a JSON object: {error}") from None
 
 
 def reported(result: Mapping[str, Any] | None, ideas: Sequence[Idea]) -> Mapping[str, Any] | None:

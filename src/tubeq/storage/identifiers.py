@@ -6,7 +6,7 @@ import os
 import random
 
 _RANDOM_BITS = 28
-# An id names, it does not protect: what is drawn need not be secret, and this takes no system call.
+# An id identifies, it does not protect: it need not be secret, and `random` makes no system call.
 _chance = random.Random()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_chance.seed)

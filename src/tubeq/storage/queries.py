@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from string import Template
 
 
 @cache
 def load_queries(backend: str, file: str = "queries") -> dict[str, str]:
-    """Statements by name, comments dropped and references to each other filled in.
+    """Statements by name, comments dropped and references between them filled in.
 
-    `$pick` and `$change` are left in place: the claims fill them.
+    `$pick` and `$change` are left in place: the claims module fills them in.
 
     Args:
-        backend: the folder under tubeq/storage/sql.
-        file: the name of the file in it, without ".sql": one a subject.
+        backend: the package under tubeq.storage with the folder sql.
+        file: the name of the file in it, without ".sql": there is one for each subject.
     """
-    text = files("tubeq.storage").joinpath("sql", backend, f"{file}.sql").read_text("utf-8")
+    text = (Path(__file__).parent / backend / "sql" / f"{file}.sql").read_text("utf-8")
     _, *parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)
     queries: dict[str, str] = {}
     for name, body in zip(parts[::2], parts[1::2]):

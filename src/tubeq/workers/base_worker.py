@@ -1,9 +1,9 @@
 """BaseWorker: claims tasks of its type, or types, and processes them, one at a time.
 
-What a plugin does decides what becomes of its task: it returns items, they are stored with the
-completion in one transaction; it raises PermanentError or InvalidParameters, the task has FAILED;
-it raises anything else, the failure is counted and the task tried again, up to `max_retries`;
-but a TransientError that is "not yet" (`counted` is False) is no failure: the task waits.
+The plugin's outcome decides that of its task: items that it returns are stored with the completion
+in one transaction; after PermanentError or InvalidParameters the task is FAILED; any other error
+counts as a failure, and the task is retried, up to `max_retries`; but a TransientError that is "not
+yet" (`counted` is False) is not a failure: the task waits.
 """
 
 from __future__ import annotations
@@ -35,21 +35,22 @@ from tubeq.domain.models import Idea, Task, TaskResult
 from tubeq.domain.numbers import MAX_EPOCH_S, is_number
 from tubeq.domain.states import TaskStatus
 from tubeq.plugins.base import running
+from tubeq.queue import instrument
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.queue.wakeup import SLOTS, Waiter, Waker
-from tubeq.storage.port import ClaimRequest
-from tubeq.workers.board import Board
+from tubeq.storage.ports.tasks import ClaimRequest
 from tubeq.workers.config import WAIT_SCHEDULED_S, WorkerConfig, new_worker_id
-from tubeq.workers.keeper import AttemptKeeper
 from tubeq.workers.opening import opened_queue, worker_info
 from tubeq.workers.outlook import is_work_left
 from tubeq.workers.patience import StoragePatience
-from tubeq.workers.politeness import POSTPONED, Politeness
-from tubeq.workers.scraping import scraped_ideas
+from tubeq.workers.progress_saver import ProgressSaver
+from tubeq.workers.rate_limiting import POSTPONED, RateLimiting
+from tubeq.workers.scraping import PluginCall
+from tubeq.workers.shared_stats import SharedStats
 from tubeq.workers.turns import Turns, requests_of
 from tubeq.workers.watch import Attempt, Reason, Watch, lost, record_end
 
-_SLICE_S = 0.5  # how soon an idle worker sees that its own process asks it to stop
+_SLICE_S = 0.5  # how soon an idle worker sees a stop request of its own process
 _STORAGE_REST_S = 1.0
 _CANCELLED = TaskResult(
     success=False, error_message="cancelled on request", error_code=Reason.CANCELLED.value
@@ -57,21 +58,22 @@ _CANCELLED = TaskResult(
 _logger = logging.getLogger("tubeq.worker")
 
 
+@instrument.measured(_process="attempt")
 class BaseWorker:
-    """One worker. Not to be shared by threads; its own background thread is.
+    """One worker. Not to be shared by threads, except with its own background thread.
 
     Args:
         config: how to work.
-        queue_db_path: the database's path, as for QueueManager; or an open QueueManager, which
-            stays the caller's: `close` leaves it open. A queue in memory can only be given so.
-        plugin: any object with `scrape(**parameters)`; may be replaced between tasks. Where the
-            worker has several types, also a mapping from each to such an object.
+        queue_db_path: the database's path, as for QueueManager; or an open QueueManager, which the
+            caller keeps: `close` leaves it open. A queue in memory must be passed this way.
+        plugin: any object with `scrape(**parameters)`; may be replaced between tasks. With several
+            types, also a mapping from each to such an object.
         queue: an open queue to use instead of `queue_db_path`.
-        board: where a supervisor looks at this worker.
+        stats: through which a supervisor observes this worker.
         end_process: see Watch.
 
     Raises:
-        InvalidParameters: the path is ":memory:": that would be a queue of the worker's own.
+        InvalidParameters: the path is ":memory:": that would be the worker's own empty queue.
         StorageError: the database cannot be used.
     """
 
@@ -82,7 +84,7 @@ class BaseWorker:
         plugin: Any,
         *,
         queue: QueueManager | None = None,
-        board: Board | None = None,
+        stats: SharedStats | None = None,
         end_process: Callable[[Attempt], None] | None = None,
     ) -> None:
         self.config = config
@@ -90,10 +92,10 @@ class BaseWorker:
         self.worker_id = config.worker_id or new_worker_id()
         self._owns_queue = queue is None and not isinstance(queue_db_path, QueueManager)
         self.queue = queue or opened_queue(queue_db_path, config)
-        self._board = board or Board()
-        self._politeness = Politeness(config, self.queue, self.worker_id)
+        self._stats = stats or SharedStats()
+        self._rate_limiting = RateLimiting(config, self.queue, self.worker_id)
         self._watch = Watch(
-            config, self.queue, self.worker_id, self._board, end_process, self._politeness.extend
+            config, self.queue, self.worker_id, self._stats, end_process, self._rate_limiting.extend
         )
         self._end_watch = weakref.finalize(self, self._watch.close)
         self._waiter: Waiter | None = None
@@ -103,26 +105,27 @@ class BaseWorker:
         self._types = config.task_types
         self._idle_types: tuple[str, ...] = self._types
         self._wait_scheduled_s = WAIT_SCHEDULED_S
-        # With several types a completion claims nothing along: it would always be the same type.
+        # With several types a completion does not claim the next task: it would always be of the
+        # same type.
         claims = requests_of(config, self.worker_id, start=False)
         started = requests_of(config, self.worker_id, start=True)
-        self._claims = Turns(claims, self._politeness.pause_s)
-        self._starts = Turns(started, self._politeness.pause_s)
+        self._claims = Turns(claims, self._rate_limiting.pause_s)
+        self._starts = Turns(started, self._rate_limiting.pause_s)
         self._request = started[0] if len(started) == 1 else None
 
     # One task -------------------------------------------------------------------------------------
 
     def claim_task(self) -> Task | None:
-        """Claim the next task, or None when nothing is due, or what is due is paused. Of several
-        types, each has its turn."""
-        return self._claims.claim(self.queue.storage)
+        """Claim the next task, or None when nothing is due, or what is due is paused. Several types
+        take turns."""
+        return self._claims.claim(self.queue)
 
     def process_task(self, task: Task) -> TaskResult:
-        """Do a claimed task and write down what became of it.
+        """Process a claimed task and record its outcome.
 
         Where the claim is no longer held, the result says `claim_lost` and nothing was written.
         Where a limit or a pause forbids it now, the task is handed back for later ("postponed").
-        KeyboardInterrupt and SystemExit out of the plugin hand the task back and pass through.
+        KeyboardInterrupt and SystemExit from the plugin hand the task back and are raised again.
 
         Raises:
             StorageError: the outcome could not be written; the lease will expire.
@@ -138,64 +141,65 @@ class BaseWorker:
         try:
             claim = self.queue.start_task(task) if task.status is TaskStatus.CLAIMED else task
             plugin = self.plugin if self._request is not None else self._plugin_of(claim)
-            postponed = self._politeness.enter(claim, plugin)
+            call = PluginCall(plugin, claim)
+            postponed = self._rate_limiting.enter(claim, call)
             if postponed is not None:
                 return postponed, None
-            result, following = self._attempt(claim, plugin, then, stop)
+            result, following = self._attempt(claim, call, then, stop)
         except ClaimLost as error:
             result = lost(error)
-        self._board.count(result.success)
+        self._stats.count(result.success)
         return result, following
 
     def _attempt(
-        self, claim: Task, plugin: Any, then: ClaimRequest | None, stop: threading.Event | None
+        self, claim: Task, call: PluginCall, then: ClaimRequest | None, stop: threading.Event | None
     ) -> tuple[TaskResult, Task | None]:
-        """Let the plugin do the task, and write down what became of it."""
+        """Let the plugin process the task, and record the outcome."""
         following: Task | None = None
         result: TaskResult | None = None
         error: Exception | None = None
         try:
             attempt = self._watch.arm(claim)
-            keeper = AttemptKeeper(self.queue, self._watch, attempt)
-            ideas, error = self._call_plugin(plugin, attempt, keeper)
+            saver = ProgressSaver(self.queue, self._watch, attempt)
+            ideas, error = self._call_plugin(call, attempt, saver)
             settled = self._watch.disarm(attempt)
             claim = attempt.claim
             if settled is not None:
                 result = settled
-            elif error is not None and error is keeper.refusal:
+            elif error is not None and error is saver.refusal:
                 raise error  # the storage's, not the plugin's
             else:
                 patience = None
                 while result is None:
                     try:
                         if error is not None:
-                            result = self._record_error(attempt, error, keeper.got_on)
-                        elif attempt.heard:  # it knew that it had to end: this may be a part
+                            result = self._record_error(attempt, error, saver.got_on)
+                        elif attempt.heard:  # it knew that it had to end: this may be incomplete
                             result = record_end(self.queue, self.config, attempt)
                         else:
                             result, following = self._complete(
-                                claim, ideas, self._then(claim, then, stop), keeper.has_saved
+                                claim, ideas, self._then(claim, then, stop), saver.has_saved
                             )
                     except (StorageBusy, StorageFull) as trouble:
-                        # The work is done: only to write it down is left.
+                        # The work is done: only its outcome has to be written.
                         patience = patience or StoragePatience(
                             stop, self._watch, self._say_troubled
                         )
                         patience.wait(trouble)
             return result, following
         finally:
-            self._politeness.leave(result, error)
+            self._rate_limiting.leave(result, error)
 
     def _then(
         self, claim: Task, then: ClaimRequest | None, stop: threading.Event | None
     ) -> ClaimRequest | None:
-        """What a completion may claim along."""
+        """The request for the next task that a completion may claim."""
         if then is None or (stop is not None and stop.is_set()):
             return None
-        return None if self._politeness.pause_s(claim.task_type) else then
+        return None if self._rate_limiting.pause_s(claim.task_type) else then
 
     def _plugin_of(self, claim: Task) -> Any:
-        """Where there are several types."""
+        """For several types."""
         if not isinstance(self.plugin, Mapping):
             return self.plugin
         if claim.task_type not in self.plugin:
@@ -203,16 +207,16 @@ class BaseWorker:
         return self.plugin[claim.task_type]
 
     def _call_plugin(
-        self, plugin: Any, attempt: Attempt, keeper: AttemptKeeper
+        self, call: PluginCall, attempt: Attempt, saver: ProgressSaver
     ) -> tuple[list[Idea], Exception | None]:
         try:
-            with running(attempt.stop_reason, keeper, self._politeness):
-                return scraped_ideas(plugin, attempt.claim), None
+            with running(attempt.stop_reason, saver, self._rate_limiting):
+                return call.ideas(), None
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything
             return [], error
         except BaseException:
             if self._watch.disarm(attempt) is None:
-                with suppress(ClaimLost, StorageBusy, StorageFull):  # else its lease runs out
+                with suppress(ClaimLost, StorageBusy, StorageFull):  # else its lease expires
                     self.queue.release_task(attempt.claim)
             raise
 
@@ -223,17 +227,17 @@ class BaseWorker:
         try:
             if has_saved:
                 if ideas and self.queue.save_progress(claim, ideas).cancelled:
-                    # Nothing of it was stored: a completion would hide that.
-                    self.queue.storage.confirm_cancel(claim)
+                    # None of its results were stored: a completion would hide that.
+                    self.queue.confirm_cancel(claim)
                     return _CANCELLED, None
-                count, ideas = self.queue.storage.children.count_ideas(claim), []
+                count, ideas = self.queue.count_ideas(claim), []
             report = {"ideas_count": count, "worker_id": self.worker_id}
             try:
                 following = self.queue.complete_task(claim, ideas, report, then)
             except StorageNotSynced as error:
                 following = self._stored(error)
         except (InvalidParameters, TypeError, ValueError) as error:
-            # An idea that no database can hold, such as one whose `extra` is no JSON.
+            # An idea that no database can hold, such as one whose `extra` is not JSON.
             message = f"the plugin's items cannot be stored: {error}"
             return self._fail(claim, message, InvalidParameters.code, permanent=True), None
         return TaskResult(success=True, ideas_count=count), following
@@ -247,13 +251,13 @@ class BaseWorker:
             if isinstance(error, TransientError) and not error.counted:
                 return self._defer(claim, error, got_on)
             asked_s = error.retry_after_s if isinstance(error, TransientError) else None
-            after_s = asked_s if is_number(asked_s) else None  # a plugin may ask for anything
+            after_s = asked_s if is_number(asked_s) else None  # a plugin may ask for any value
             return self._fail(claim, str(error), error.code, final, after_s)
         _logger.warning("task %s: the plugin failed", claim.task_id, exc_info=error)
         return self._fail(claim, f"{type(error).__name__}: {error}", "unexpected")
 
     def _defer(self, claim: Task, error: TransientError, got_on: bool) -> TaskResult:
-        # A plugin may ask for anything.
+        # A plugin may ask for any value.
         after_s = error.retry_after_s if is_number(error.retry_after_s) else None
         at = error.retry_at if is_number(error.retry_at, most=MAX_EPOCH_S) else None
         code, message = error.code, str(error)
@@ -302,12 +306,12 @@ class BaseWorker:
         Args:
             stop: ends the loop after the running task, which has `stop_grace_s` to finish and is
                 handed back otherwise. A stop request through the database sets it.
-            until_idle: also end when no task of its types is due, held by anybody, or due soon.
+            until_idle: also end when no task of its types is due, held by a worker, or due soon.
             max_tasks: also end after that many attempts.
-            idle_types: further types, whose tasks may yet create tasks of its own, and so keep it
-                from being idle.
+            idle_types: further types, whose tasks may still create tasks of its types, and so keep
+                it from being idle.
             wait_scheduled_s: what "soon" is: `until_idle` waits for tasks that fall due, and for
-                pauses that end, within so many seconds from each look; later ones are left.
+                pauses that end, within this many seconds from each check; later ones are left.
 
         Raises:
             StorageError: the database cannot be used any more (StorageReplaced: it is no longer
@@ -319,7 +323,7 @@ class BaseWorker:
         self._watch.obey(stop)
         attempts = 0
         is_registered = False
-        held: Task | None = None  # claimed, and neither being processed nor written down
+        held: Task | None = None  # claimed, and neither being processed nor recorded
         try:
             while not stop.is_set() and attempts != max_tasks:
                 try:
@@ -351,16 +355,16 @@ class BaseWorker:
         return attempts
 
     def _stored(self, error: StorageNotSynced) -> Task | None:
-        """A change is stored, only perhaps not on the disk: go on with the task that this worker
-        now holds. After a power cut, what it completed may be done once more."""
+        """A change is stored, but perhaps not on disk: go on with the task that this worker now
+        holds. After a power cut, what it completed may be done once more."""
         _logger.warning("worker %s: %s", self.worker_id, error)
         with suppress(StorageBusy, StorageFull):
-            return next(iter(self.queue.storage.held_by(self.worker_id)), None)
+            return next(iter(self.queue.register.held_by(self.worker_id)), None)
         return None
 
     def _say_troubled(self, error: StorageError) -> None:
-        """Log it, once until something was written again. Then leases have run out that nobody
-        could renew: their holders come first, before anybody looks for the dead."""
+        """Log it, once until a write succeeds again. By then leases have expired that could not be
+        renewed: give their holders time before any worker rescues tasks."""
         respite_s = self.config.sweep_interval_s + 2 * _STORAGE_REST_S
         self._next_sweep = max(self._next_sweep, time.monotonic() + respite_s)
         if not self._is_storage_troubled:
@@ -379,11 +383,9 @@ class BaseWorker:
         return None
 
     def _register(self, stop: threading.Event) -> None:
-        if self.queue.storage.worker_seen(self.worker_id):
-            stop.set()  # a supervisor had registered this worker, and somebody asked it to stop
-        self.queue.storage.register_worker(
-            worker_info(self.worker_id, self.config.type_names, os.getpid())
-        )
+        if self.queue.register.seen(self.worker_id):
+            stop.set()  # a supervisor had registered this worker, and it was asked to stop
+        self.queue.register.add(worker_info(self.worker_id, self.config.type_names, os.getpid()))
 
     def _leave(self, held: Task | None) -> None:
         self._watch.obey(None)
@@ -392,10 +394,10 @@ class BaseWorker:
             self._waiter = None
         self._hand_back(held)
         with suppress(StorageError):
-            self.queue.storage.forget_worker(self.worker_id)
+            self.queue.register.remove(self.worker_id)
 
     def _keep_house(self) -> None:
-        """What is due now and then: a sign of life, and rescuing what dead workers held."""
+        """Periodic duties: the heartbeat, and rescuing what dead workers held."""
         self._watch.see()
         now = time.monotonic()
         if now >= self._next_sweep:
@@ -408,7 +410,7 @@ class BaseWorker:
         Raises:
             _Idle: there is nothing left to wait for.
         """
-        pause_s = min(map(self._politeness.pause_s, self._types))
+        pause_s = min(map(self._rate_limiting.pause_s, self._types))
         if pause_s > 0:
             if until_idle and not self._is_work_left():
                 raise _Idle
@@ -416,15 +418,15 @@ class BaseWorker:
             return None
         waiter = self._waiter
         if waiter is None or not waiter.is_prepared:
-            claimed = self._starts.claim(self.queue.storage)
+            claimed = self._starts.claim(self.queue)
             if claimed is not None:
                 return claimed
             if waiter is None:
                 waiter = self._waiter = Waiter(self.queue.db_path, *self._types)
             waiter.prepare()
-        claimed = self._starts.claim(self.queue.storage)
+        claimed = self._starts.claim(self.queue)
         if claimed is None and until_idle and not self._is_work_left():
-            # The others may go as well.
+            # The other types may start as well.
             self._waker.wake(None if len(self._idle_types) > 1 else self._types[0], SLOTS)
             raise _Idle
         if claimed is None:
@@ -433,27 +435,30 @@ class BaseWorker:
                 if waiter.wait(min(left_s, _SLICE_S)):
                     return None
         if waiter.cancel() and claimed is not None:
-            # It was for a task, not for this worker.
+            # The wake-up was for a task, not for this worker.
             self._waker.wake(self._types[0] if self._request else None, 1)
         return claimed
 
     def _patience_s(self) -> float:
-        """How long to sleep if nobody wakes this worker: nothing falls due before that."""
-        due = filter(None, map(self.queue.storage.next_due_at, self._types))
+        """How long to sleep without a wake-up: nothing falls due before that."""
+        due = filter(None, map(self.queue.backlog.next_due_at, self._types))
         until_due_s = min(due, default=math.inf) - time.time()
         until_sweep_s = self._next_sweep - time.monotonic()
         return max(min(self.config.poll_interval, until_due_s, until_sweep_s), 0.01)
 
     def _is_work_left(self) -> bool:
         return is_work_left(
-            self.queue.storage, self._idle_types, self._politeness.pause_s, self._wait_scheduled_s
+            self.queue.backlog,
+            self._idle_types,
+            self._rate_limiting.pause_s,
+            self._wait_scheduled_s,
         )
 
     # Ending ---------------------------------------------------------------------------------------
 
     @property
     def running_task_id(self) -> str | None:
-        """The task that the plugin is at, for other threads."""
+        """The task that the plugin is processing, for other threads."""
         return self._watch.task_id
 
     def hurry(self) -> None:
@@ -461,7 +466,7 @@ class BaseWorker:
         self._watch.stop_grace_s = 0.0
 
     def close(self) -> None:
-        """Let go of the queue, unless it was handed in. Closing twice is no error."""
+        """Close the queue, unless it was passed in. Closing twice is not an error."""
         self._end_watch()
         self._waker.close()
         if self._owns_queue:

@@ -1,4 +1,4 @@
-"""WorkerConfig and RunnerConfig: all that can be chosen about workers, checked at once."""
+"""WorkerConfig and RunnerConfig: all settings of workers, checked at once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MAX_PROCESSES = 256
 _MAX_THREADS = 64
 _OPTIONAL = ("heartbeat_interval_s", "task_timeout_s")
 WAIT_SCHEDULED_S = 900.0
-"""For what falls due within this time, a run until idle waits."""
+"""A run until idle waits for what falls due within this time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,29 +27,28 @@ class WorkerConfig:
     """How one worker works.
 
     Args:
-        task_type: the tasks it claims; or several types, which it takes in turn.
-        worker_id: its name; None makes one that no other process, nor a later one, bears.
-        poll_interval: seconds after which an idle worker looks into the queue although nobody
-            woke it. New tasks wake it at once, so this may be long.
+        task_type: the tasks it claims; or several types, which take turns.
+        worker_id: its name; None generates a unique one.
+        poll_interval: seconds after which an idle worker checks the queue without a wake-up. New
+            tasks wake it at once, so this may be long.
         max_retries: the failure with this number is final.
-        backoff_s: rest before the first retry, doubled for each further one; 0 is none.
-        backoff_max_s: the longest such rest.
+        backoff_s: delay before the first retry, doubled for each further one; 0 for none.
+        backoff_max_s: the longest such delay.
         lease_s: seconds that a claim holds without a heartbeat; what a dead worker held is taken
             back after that.
         heartbeat_interval_s: seconds between heartbeats; None is a third of the lease.
         strategy: which of the due tasks is claimed next.
-        task_timeout_s: seconds after which a plugin is told to end, counted from its beginning or
-            from when it last saved; None is never.
-        stop_grace_s: seconds that a plugin has to end by itself once it timed out or was
-            cancelled; and, when the worker is asked to stop, to finish its task before the task
-            is handed back.
+        task_timeout_s: seconds after which a plugin is asked to end, counted from its start or from
+            when it last saved; None is never.
+        stop_grace_s: seconds that a plugin has to end by itself after a timeout or a cancel; and,
+            when the worker is asked to stop, to finish its task before the task is handed back.
         crash_limit: a task that killed its worker this many times is a dead letter.
-        breaker_pause_s: after an error that says that it is too much (bot_check, rate_limited),
-            nobody begins a task of the type for this long, twice as long each further time in a
+        breaker_pause_s: after an error that says "too many requests" (bot_check, rate_limited), no
+            worker begins a task of the type for this long, twice as long each further time in a
             row; 0 is never.
         breaker_pause_max_s: the longest such pause.
-        durability: what is on the disk when a write returns.
-        busy_timeout_s: how long a write waits for other writers before the worker says so, and
+        durability: what is on disk when a write returns.
+        busy_timeout_s: how long a write waits for other writers before the worker logs that and
             tries again.
 
     Raises:
@@ -101,7 +100,7 @@ class WorkerConfig:
 
     @property
     def type_names(self) -> str:
-        """The same as it is registered: with commas between them."""
+        """The same as it is registered: separated by commas."""
         return ",".join(self.task_types)
 
     @property
@@ -112,7 +111,7 @@ class WorkerConfig:
 
     @property
     def sweep_interval_s(self) -> float:
-        """Seconds between two looks for what dead workers held."""
+        """Seconds between two rescues of what dead workers held."""
         return min(self.lease_s / 2, _MAX_SWEEP_INTERVAL_S)
 
     @property
@@ -122,16 +121,16 @@ class WorkerConfig:
 
 
 def new_worker_id(prefix: str | None = None) -> str:
-    """A name that no other process bears, nor a later one with the same process id.
+    """A unique name, also different from that of a later process with the same process id.
 
     Args:
-        prefix: what to begin with; None is the host's name.
+        prefix: how it begins; None is the host's name.
     """
     return f"{prefix or socket.gethostname()[:100]}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def thread_ids(worker_id: str, threads: int) -> list[str]:
-    """The names of the workers of one process, from its own."""
+    """The names of the workers of one process, derived from the name of the process."""
     if threads == 1:
         return [worker_id]
     return [f"{worker_id}.{number}" for number in range(1, threads + 1)]
@@ -152,7 +151,7 @@ def _check_worker_id(worker_id: object) -> None:
         return
     if not isinstance(worker_id, str) or not 0 < len(worker_id) <= _MAX_WORKER_ID_LENGTH:
         raise InvalidParameters(
-            f"worker_id must be a text of 1 to {_MAX_WORKER_ID_LENGTH} characters: "
+            f"worker_id must be a string of 1 to {_MAX_WORKER_ID_LENGTH} characters: "
             f"{worker_id!r:.60}"
         )
 
@@ -162,16 +161,16 @@ class RunnerConfig:
     """How a Runner works.
 
     Args:
-        worker: what each worker is told; its worker_id, if any, becomes a prefix.
+        worker: the configuration of each worker; its worker_id, if any, becomes a prefix.
         processes: how many processes.
-        until_idle: end when no task of its types, nor of those in `also`, is due, held by
-            anybody, or due soon.
+        until_idle: end when no task of its types, nor of those in `also`, is due, held by a worker,
+            or due soon.
         wait_scheduled_s: what "soon" is, in seconds: retries, scheduled tasks, limits and pauses
-            that take longer are left, and told. 0 waits for none of them.
+            that take longer are left, and reported. 0 waits for none of them.
         plugin: "module:attribute" of the plugin; None is the one registered for each task type.
         threads: how many workers a process has: several where they mostly wait for the network.
-        also: further workers under the same supervisor, of other task types as a rule; of these,
-            `until_idle`, `wait_scheduled_s` and `also` do not count.
+        also: further workers under the same supervisor, usually of other task types; their
+            `until_idle`, `wait_scheduled_s` and `also` are ignored.
 
     Raises:
         InvalidParameters: a value is wrong; the message names it.

@@ -1,4 +1,4 @@
-"""What a worker begins with: its open queue, and its entry in the register of workers."""
+"""What a worker needs at its start: its open queue, and its entry in the register of workers."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import time
 from tubeq.domain.clock import to_timestamp
 from tubeq.domain.errors import InvalidParameters
 from tubeq.queue.queue_manager import QueueManager
-from tubeq.storage.port import WorkerInfo
+from tubeq.storage.ports.tasks import WorkerInfo
 from tubeq.workers.config import WorkerConfig
 
 
 def opened_queue(
     db_path: str | os.PathLike[str] | QueueManager, config: WorkerConfig
 ) -> QueueManager:
-    """The queue at that path; a queue that is open already stays as it is.
+    """The queue at that path; a queue that is open already is returned unchanged.
 
     Raises:
         InvalidParameters: it is in memory.
@@ -33,7 +33,7 @@ def opened_queue(
 
 
 def worker_info(worker_id: str, task_type: str, pid: int) -> WorkerInfo:
-    """What is registered of a worker that begins now, on this machine."""
+    """The register entry of a worker that begins now, on this machine."""
     now = time.time()
     return WorkerInfo(
         worker_id, task_type, socket.gethostname(), pid, to_timestamp(now), now, False

@@ -1,7 +1,8 @@
 """What a run until idle still waits for, and what it leaves.
 
 It waits for what can begin soon: tasks that are due or held, and tasks that fall due, or whose
-type's pause ends, within a given time. That time runs from each look: it is no limit on the run.
+type's pause ends, within a given time. That time runs from each check: it is not a limit on the
+run.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import NamedTuple
 
-from tubeq.storage.port import OpenType, Storage
+from tubeq.queue.backlog import QueueBacklog
+from tubeq.storage.ports.tasks import OpenType
 
 PauseOf = Callable[[str], float]
-"""For how many seconds no task of a type should begin; mostly 0."""
+"""For how many seconds no task of a type should begin; usually 0."""
 
 
 class Wait(NamedTuple):
-    """Of one type nothing can be done before `until` (epoch seconds): its next task is scheduled,
-    or the type is paused. With `is_held`, a worker is at one of its tasks."""
+    """No task of a type can begin before `until` (epoch seconds): the next one is scheduled, or the
+    type is paused. With `is_held`, a worker is processing one of its tasks."""
 
     task_type: str
     until: float
@@ -41,12 +43,12 @@ class LeftTasks(NamedTuple):
     paused_until: float | None
 
 
-def waits(storage: Storage, task_types: Collection[str], pause_of: PauseOf) -> list[Wait]:
+def waits(backlog: QueueBacklog, task_types: Collection[str], pause_of: PauseOf) -> list[Wait]:
     """What is left to be done of these types, the soonest first."""
     now = time.time()
     found = [
         _wait(each, pause_of(each.task_type), now)
-        for each in storage.open_types()
+        for each in backlog.open_types()
         if each.task_type in task_types
     ]
     return sorted(found, key=lambda wait: wait.until)
@@ -61,24 +63,24 @@ def _wait(each: OpenType, pause_s: float, now: float) -> Wait:
 
 
 def is_work_left(
-    storage: Storage, task_types: Collection[str], pause_of: PauseOf, wait_s: float
+    backlog: QueueBacklog, task_types: Collection[str], pause_of: PauseOf, wait_s: float
 ) -> bool:
-    """Whether anything can begin within `wait_s` seconds, or a worker is at anything, whose task
+    """Whether anything can begin within `wait_s` seconds, or a worker is processing a task, which
     may be retried and may create others."""
     latest = time.time() + wait_s
     return any(
-        each.is_held or each.until <= latest for each in waits(storage, task_types, pause_of)
+        each.is_held or each.until <= latest for each in waits(backlog, task_types, pause_of)
     )
 
 
 def left_tasks(
-    storage: Storage, task_types: Collection[str], pause_of: PauseOf
+    backlog: QueueBacklog, task_types: Collection[str], pause_of: PauseOf
 ) -> tuple[LeftTasks, ...]:
     """What is queued of these types: called when there is nothing left to wait for."""
     now, left = time.time(), []
-    for each in storage.open_types():
+    for each in backlog.open_types():
         if each.task_type in task_types:
-            due, scheduled = storage.count_queued(each.task_type)
+            due, scheduled = backlog.count_queued(each.task_type)
             pause_s = pause_of(each.task_type)
             paused_until = now + pause_s if pause_s > 0 else None
             if due or scheduled:
@@ -93,11 +95,11 @@ def wait_words(wait: Wait) -> str:
     if wait.until > time.time():
         what = "paused until" if wait.is_paused else "the next task is due at"
         return f"{wait.task_type}: {what} {moment_words(wait.until)}"
-    return f"{wait.task_type}: a worker is at a task"
+    return f"{wait.task_type}: a worker is processing a task"
 
 
 def left_words(left: LeftTasks) -> str:
-    """What was left of a type, for people."""
+    """The tasks of a type that were left, for people."""
     parts = []
     if left.scheduled:
         next_at = left.next_due_at and f", the next at {moment_words(left.next_due_at)}"

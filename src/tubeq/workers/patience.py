@@ -19,12 +19,12 @@ _REST_S = 1.0
 
 class StoragePatience:
     """The tries to write one outcome. They go on until the claim is lost, which the write says by
-    itself; or until a worker that is to stop has no time left.
+    itself; or until a stopping worker has no time left.
 
     Args:
-        stop: asks the worker to stop; None for a caller who wants the error at once.
-        watch: knows the grace of a worker that is to stop.
-        say: told of each trouble.
+        stop: asks the worker to stop; None for a caller that wants the error at once.
+        watch: knows the grace of a stopping worker.
+        say: called with each error.
     """
 
     __slots__ = ("_ends_at", "_say", "_stop", "_watch")
@@ -38,7 +38,7 @@ class StoragePatience:
         self._ends_at = math.inf
 
     def wait(self, trouble: StorageError) -> None:
-        """Rest a little before the next try.
+        """Wait a little before the next try.
 
         Raises:
             StorageError: `trouble`, where there is no next try.

@@ -1,9 +1,9 @@
 """Standard output belongs to tubeq: what plugins print goes to standard error.
 
-In a worker's process that is all output: its own comes from the supervisor. What Python prints
-there has the id of the task that printed it; what C code, or a program that a plugin starts,
-writes to descriptor 1 goes the same way without it. A program that uses BaseWorker in its own
-process keeps its standard output as it is.
+In a worker's process that is all output: tubeq's own comes from the supervisor. What Python prints
+there is prefixed with the id of the task that printed it; what C code, or a program that a plugin
+starts, writes to descriptor 1 goes to standard error without a prefix. A program that uses
+BaseWorker in its own process keeps its standard output as it is.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 
 class TaskOutput(io.TextIOBase):
-    """Stands in for sys.stdout: whole lines on standard error, each with its task's id.
+    """Replaces sys.stdout: complete lines on standard error, each with its task's id.
 
     Args:
         task_id: of the task that the calling thread runs; None outside of one.
@@ -31,12 +31,12 @@ class TaskOutput(io.TextIOBase):
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """That of standard error."""
+        """The encoding of standard error."""
         return getattr(sys.stderr, "encoding", None) or "utf-8"
 
     @property
     def buffer(self) -> Any:
-        """For those who write bytes: standard error's own."""
+        """For code that writes bytes: standard error's own buffer."""
         return sys.stderr.buffer
 
     def fileno(self) -> int:
@@ -46,7 +46,7 @@ class TaskOutput(io.TextIOBase):
         return True
 
     def reconfigure(self, **_: Any) -> None:
-        """Nothing: plugins may ask for an encoding; it is standard error's."""
+        """Does nothing: plugins may ask for an encoding, but standard error's is used."""
 
     def write(self, text: str) -> int:
         thread, task_id = threading.get_ident(), self._task_id()
@@ -61,13 +61,14 @@ class TaskOutput(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Nothing: a line is written when it ends, so that no two are mixed up."""
+        """Does nothing: a line is written when it is complete, so that lines are not
+        interleaved."""
 
     def close(self) -> None:
-        """Nothing: a plugin that closes it must not end the output of every other task."""
+        """Does nothing: a plugin that closes it must not end the output of all other tasks."""
 
     def end_lines(self) -> None:
-        """Write what was begun: no more will come."""
+        """Write the incomplete last line: no more will come."""
         while self._begun:
             task_id, begun = self._begun.popitem()[1]
             _write_lines(task_id, [begun])
@@ -76,13 +77,13 @@ class TaskOutput(io.TextIOBase):
 def _write_lines(task_id: str | None, lines: list[str]) -> None:
     origin = "[worker]" if task_id is None else f"[task {task_id}]"
     if lines and sys.stderr is not None:
-        with suppress(OSError, ValueError):  # nobody reads it: no reason to fail a task
+        with suppress(OSError, ValueError):  # no reader: not a reason to fail a task
             sys.stderr.write("".join(f"{origin} {line}\n" for line in lines))
             sys.stderr.flush()
 
 
 def own_no_output(task_id: Callable[[], str | None]) -> TaskOutput:
-    """From now on nothing of this process reaches its standard output.
+    """From now on nothing from this process reaches its standard output.
 
     Args:
         task_id: see TaskOutput.
@@ -94,11 +95,11 @@ def own_no_output(task_id: Callable[[], str | None]) -> TaskOutput:
 
 
 def leave_output() -> None:
-    """What is printed from now on, as by what a plugin has left to be done at the end of the
-    process, is no part of the output any more."""
+    """Discard what is printed from now on, for example by a plugin's exit handlers: it is no longer
+    part of the output."""
     with suppress(OSError, ValueError, AttributeError):
         sys.stdout.flush()
-    with suppress(OSError):  # a closed standard error leads nowhere
+    with suppress(OSError):  # standard error may be closed
         os.dup2(2, 1)
     sys.stdout = sys.stderr
 

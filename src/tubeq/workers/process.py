@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.sharedctypes import RawArray
 
-from tubeq.workers.board import Board
-from tubeq.workers.child import Assignment, supervised_signals, work
 from tubeq.workers.config import RunnerConfig, thread_ids
+from tubeq.workers.process_main import Assignment, supervised_signals, work
+from tubeq.workers.shared_stats import SharedStats
 
-# Never fork: an SQLite handle or a lock that another thread holds must not be carried over.
+# Never fork: a SQLite handle, or a lock that another thread holds, must not be inherited.
 _context = multiprocessing.get_context("spawn")
 _NOT_OVERDUE = -1.0
 _EXIT_WAIT_S = 10.0
@@ -26,17 +26,17 @@ class WorkerProcess:
     """One process that processes tasks. Started once, closed once.
 
     Args:
-        assignment: what it is told.
-        config: what its successor will be told.
+        assignment: its orders.
+        config: for its successor.
     """
 
     def __init__(self, assignment: Assignment, config: RunnerConfig) -> None:
         self.config = config
         self.worker_id = str(assignment.config.worker_id)
-        self.boards: dict[str, Board] = {}
-        """Of each worker of the process, by its worker_id."""
-        shared = RawArray(Board, assignment.threads)
-        self.boards.update(zip(thread_ids(self.worker_id, assignment.threads), shared, strict=True))
+        self.stats: dict[str, SharedStats] = {}
+        """The statistics of each worker of the process, by its worker_id."""
+        shared = RawArray(SharedStats, assignment.threads)
+        self.stats.update(zip(thread_ids(self.worker_id, assignment.threads), shared, strict=True))
         self.was_killed = False
         self._overdue_at = _NOT_OVERDUE
         self._orders, self._childs_end = _context.Pipe()
@@ -52,11 +52,11 @@ class WorkerProcess:
         if os.name == "posix":
             from multiprocessing import resource_tracker
 
-            # Or it would be started along with the process, and that resets the signal mask.
+            # Otherwise it would be started together with the process, which resets the signal mask.
             resource_tracker.ensure_running()
         with _signals_blocked(), _without_main():
             self._process.start()
-        self._childs_end.close()  # so that the death of either side ends the pipe for the other
+        self._childs_end.close()  # so that the death of either side closes the pipe for the other
         self.pid = self._process.pid or 0
 
     @property
@@ -74,9 +74,9 @@ class WorkerProcess:
             self._orders.send(order)
 
     def overdue_for(self, now: float) -> float:
-        """For how many seconds this process has been seen beyond its time. A supervisor that was
-        itself suspended starts to count when it wakes."""
-        if not any(board.overdue(now) for board in self.boards.values()):
+        """For how many seconds this process has been seen past its deadline. A supervisor that was
+        itself suspended starts to count when it resumes."""
+        if not any(stats.overdue(now) for stats in self.stats.values()):
             self._overdue_at = _NOT_OVERDUE
             return 0.0
         if self._overdue_at == _NOT_OVERDUE:
@@ -85,23 +85,24 @@ class WorkerProcess:
 
     @property
     def processed(self) -> int:
-        """Attempts that ended."""
-        return sum(board.processed for board in self.boards.values())
+        """The number of attempts that ended."""
+        return sum(stats.processed for stats in self.stats.values())
 
     @property
     def succeeded(self) -> int:
-        """Those whose task is COMPLETED."""
-        return sum(board.succeeded for board in self.boards.values())
+        """The number of attempts whose task is COMPLETED."""
+        return sum(stats.succeeded for stats in self.stats.values())
 
     def timed_out(self, worker_id: str | None = None) -> bool:
-        """Whether the attempt of this worker is past its end; with None, whether any's is."""
+        """Whether the attempt of this worker is past its deadline; with None, whether any worker's
+        is."""
         now = time.monotonic()
         return any(
-            board.timed_out(now) for each, board in self.boards.items() if worker_id in (None, each)
+            stats.timed_out(now) for each, stats in self.stats.items() if worker_id in (None, each)
         )
 
     def kill(self) -> None:
-        """End the process, whatever it does."""
+        """Kill the process."""
         self.was_killed = True
         self._process.kill()
 
@@ -125,7 +126,7 @@ def _without_main() -> Iterator[None]:
     """Hide the program's `__main__` while a process is started.
 
     spawn imports it again in the new process: the command line, or a user's script that starts
-    workers at its top level. A worker needs none of it.
+    workers at its top level. A worker does not need it.
     """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = types.ModuleType("__main__")
@@ -137,7 +138,8 @@ def _without_main() -> Iterator[None]:
 
 @contextmanager
 def _signals_blocked() -> Iterator[None]:
-    """A process that is being started cannot handle signals yet: it inherits that they wait."""
+    """A process that is being started cannot handle signals yet: it inherits that they are
+    blocked."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return

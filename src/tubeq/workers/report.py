@@ -1,4 +1,4 @@
-"""What a Runner tells of its run: events while it goes on, a summary at its end."""
+"""What a Runner reports of its run: events while it goes on, a summary at its end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tubeq.workers.outlook import LeftTasks
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a run came to, or has come to so far. Attempts, not tasks: a retry counts again.
+    """The results of a run, final or so far. Attempts are counted, not tasks: a retry counts again.
 
     Args:
         processed: attempts that ended.
@@ -32,13 +32,13 @@ class RunSummary:
 
 @dataclass(frozen=True)
 class RunnerEvent:
-    """Something that a person who watches the run may want to see.
+    """An event of interest to a person who watches the run.
 
     Args:
-        kind: "started", "ended" (a worker, by its own will), "died" (a worker), "killed" (a worker
-            that hung), "rescued" (tasks of a dead worker), "stopping" (the detail says what, beside
-            a second `stop`, makes it faster), "progress"; and until idle
-            "waiting" (for what falls due soon) and "left" (what is not waited for).
+        kind: "started", "ended" (a worker, normally), "died" (a worker), "killed" (a worker
+            that hung), "rescued" (tasks of a dead worker), "stopping" (the detail says what else
+            than a second `stop` makes it faster), "progress"; and until idle "waiting" (for what
+            falls due soon) and "left" (what is not waited for).
         worker_id: which worker, where it is about one.
         pid: its process.
         detail: more, for people.

@@ -1,7 +1,7 @@
-"""Runner: N workers as processes, supervised. None of them can lose a task, nor hang on to one.
+"""Runner: N workers as processes, supervised. No worker can lose a task, or keep one for ever.
 
-The supervisor starts workers, starts a successor for one that died, takes back what the dead one
-held at once, and ends one that can no longer end its own attempt. It processes no task itself.
+The supervisor starts workers, starts a successor for one that died, takes back at once what the
+dead one held, and ends one that can no longer end its own attempt. It processes no task itself.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from multiprocessing import connection
-from pathlib import Path
 
 from tubeq.domain.errors import (
     ClaimLost,
@@ -29,29 +28,29 @@ from tubeq.domain.errors import (
 )
 from tubeq.domain.models import Task
 from tubeq.queue.queue_manager import QueueManager
+from tubeq.queue.validation import checked_path
 from tubeq.queue.wakeup import SLOTS, Waker
-from tubeq.storage.database_file import require_path
-from tubeq.workers.child import HURRY, STOP, Assignment, supervised_signals
 from tubeq.workers.config import RunnerConfig, new_worker_id
-from tubeq.workers.crew import EXIT_DONE, EXIT_ENDED_TASK
 from tubeq.workers.idling import Idling
 from tubeq.workers.opening import worker_info
 from tubeq.workers.outlook import left_words
 from tubeq.workers.process import WorkerProcess
+from tubeq.workers.process_main import HURRY, STOP, Assignment, supervised_signals
 from tubeq.workers.report import RunnerEvent, RunSummary
+from tubeq.workers.worker_threads import EXIT_DONE, EXIT_ENDED_TASK
 
 _TICK_S = 0.2
 _PROGRESS_INTERVAL_S = 0.2
 _WAITABLE = 60  # Windows waits for at most 63 at once; the others are seen a tick later
-_OVERDUE_S = 2.0  # a worker is this long beyond its time before it is killed
-_BARREN_LIMIT = 5
-_BARREN_REST_S = 0.1
-_PASSING = (StorageBusy, StorageFull)  # troubles of the database that a run outlasts
+_OVERDUE_S = 2.0  # a worker is this long past its deadline before it is killed
+_FAILED_STARTS_LIMIT = 5
+_FAILED_START_REST_S = 0.1
+_PASSING = (StorageBusy, StorageFull)  # database errors that a run survives
 _logger = logging.getLogger("tubeq.worker")
 
 
 class Runner:
-    """Runs workers until they are done or somebody asks them to stop.
+    """Runs workers until they are done or are asked to stop.
 
     Args:
         db_path: the database.
@@ -59,7 +58,7 @@ class Runner:
         on_event: called in the thread of `run`, between its other duties: keep it short.
 
     Raises:
-        InvalidParameters: the path is none, or ":memory:", which no other process can reach.
+        InvalidParameters: the path is not valid, or ":memory:", which no other process can reach.
     """
 
     def __init__(
@@ -69,9 +68,7 @@ class Runner:
         *,
         on_event: Callable[[RunnerEvent], None] | None = None,
     ) -> None:
-        require_path(db_path)
-        # Where this process stands may change before the next worker starts.
-        self._db_path = os.fspath(Path(db_path).absolute())
+        self._db_path = os.fspath(checked_path(db_path))
         self._config = config
         self._on_event = on_event
         self._name = new_worker_id(config.worker.worker_id)
@@ -80,13 +77,13 @@ class Runner:
         self._wakes = self._types[0] if len(self._types) == 1 else None
         self._started = 0
         self._workers: list[WorkerProcess] = []
-        self._total = RunSummary()  # of the workers that are gone, and of what befell them
+        self._total = RunSummary()  # counts of the workers that are gone, and of their crashes
         self._stops_asked = 0
         self._stops_obeyed = 0
         self._stop_signal = ""
         self._kill_at = float("inf")
-        self._barren = 0
-        self._barren_at = 0  # attempts that had been made at the last barren death
+        self._failed_starts = 0
+        self._failed_start_at = 0  # number of attempts at the last failed start
         self._next_progress = 0.0
         self._last_told = 0
 
@@ -98,21 +95,22 @@ class Runner:
         self._stops_asked += 1
 
     def worker_pids(self) -> list[int]:
-        """The processes of the workers that live now."""
+        """The processes of the workers that are alive."""
         return [worker.pid for worker in list(self._workers) if worker.is_alive()]
 
     # The run ------------------------------------------------------------------------------------
 
     def run(self) -> RunSummary:
-        """Start the workers and stay until the last one has ended.
+        """Start the workers and return when the last one has ended.
 
         In the main thread SIGINT, SIGTERM, SIGHUP and (Windows) SIGBREAK mean `stop`.
 
         Raises:
-            PluginNotFound: the plugin is none.
-            PluginError: workers die at their start, again and again; the message says of what.
-            StorageError: the database cannot be used; or it was removed, or replaced by something
-                that cannot be (StorageReplaced). One that was replaced is worked on.
+            PluginNotFound: the plugin is missing or not valid.
+            PluginError: workers die at their start, again and again; the message says why.
+            StorageError: the database cannot be used; or it was removed, or replaced by an unusable
+                file (StorageReplaced). If it was replaced by a usable database, the run goes on
+                with that.
         """
         queue = self._opened()
         waker = Waker(self._db_path)
@@ -154,11 +152,11 @@ class Runner:
         return Idling(self._config, queue, self._types) if self._config.until_idle else None
 
     def _reopened(self, replaced: StorageReplaced) -> QueueManager:
-        """The database as it is now: its workers end, and their successors open that.
+        """Reopen the database at the path: workers end, and their successors open the new one.
 
         Raises:
-            StorageReplaced: there is none, or none that can be used. It is never created
-                again: that would be an empty queue, in silence.
+            StorageReplaced: it is missing, or cannot be used. It is never created again: that would
+                silently be an empty queue.
         """
         _logger.warning("%s", replaced)
         try:
@@ -174,11 +172,11 @@ class Runner:
         for worker in list(self._workers):
             if not worker.is_alive():
                 try:
-                    self._bury(worker, queue)
+                    self._reap(worker, queue)
                 except _PASSING as error:
-                    _logger.warning("worker %s is not buried yet: %s", worker.worker_id, error)
+                    _logger.warning("worker %s is not reaped yet: %s", worker.worker_id, error)
                     time.sleep(_TICK_S)
-                waker.wake(self._wakes, SLOTS)  # nothing may be left to wait for
+                waker.wake(self._wakes, SLOTS)  # there may be nothing left to wait for
             elif now >= self._kill_at or worker.overdue_for(now) >= _OVERDUE_S:
                 worker.kill()
         if now >= self._next_progress and self._summary().processed != self._last_told:
@@ -229,18 +227,18 @@ class Runner:
     def _register(
         self, worker: WorkerProcess, queue: QueueManager, predecessor: WorkerProcess | None
     ) -> None:
-        """Before the process is up, and before the predecessor is forgotten: so no request to
-        stop falls between two workers."""
-        for worker_id in worker.boards:
+        """Before the process is up, and before the predecessor is forgotten: so no stop request is
+        lost between two workers."""
+        for worker_id in worker.stats:
             info = worker_info(worker_id, worker.config.worker.type_names, worker.pid)
-            queue.storage.register_worker(info)
-        before = () if predecessor is None else predecessor.boards
+            queue.register.add(info)
+        before = () if predecessor is None else predecessor.stats
         if any(info.stop_requested for info in queue.workers() if info.worker_id in before):
-            for worker_id in worker.boards:
+            for worker_id in worker.stats:
                 queue.request_stop(worker_id)
 
-    def _bury(self, worker: WorkerProcess, queue: QueueManager) -> None:
-        """A worker's process is gone: keep its account, its task and its place.
+    def _reap(self, worker: WorkerProcess, queue: QueueManager) -> None:
+        """A worker's process is gone: account for it, decide about its task, and replace it.
 
         Raises:
             StorageBusy, StorageFull: nothing is done yet: try again.
@@ -251,7 +249,7 @@ class Runner:
         exit_code, failure = worker.close()
         try:
             if exit_code not in (EXIT_DONE, EXIT_ENDED_TASK):
-                self._mourn(worker, held, exit_code, failure)
+                self._record_crash(worker, held, exit_code, failure)
             else:
                 detail = "" if exit_code == EXIT_DONE else "its task had to be ended by force"
                 self._tell("ended", worker, detail)
@@ -259,10 +257,10 @@ class Runner:
                 self._start_worker(queue, worker.config, worker)
         finally:
             with contextlib.suppress(*_PASSING):
-                for worker_id in worker.boards:
-                    queue.storage.forget_worker(worker_id)
+                for worker_id in worker.stats:
+                    queue.register.remove(worker_id)
 
-    def _mourn(
+    def _record_crash(
         self, worker: WorkerProcess, held: bool, exit_code: int, failure: tuple[str, str] | None
     ) -> None:
         self._total = replace(self._total, crashed=self._total.crashed + 1)
@@ -275,9 +273,9 @@ class Runner:
         """Decide about the tasks that a dead process held; whether there were any."""
         crash_limit = worker.config.worker.crash_limit
         task_ids: list[str] = []
-        for worker_id in worker.boards:
+        for worker_id in worker.stats:
             if worker.was_killed:
-                for claim in queue.storage.held_by(worker_id):
+                for claim in queue.register.held_by(worker_id):
                     with contextlib.suppress(ClaimLost):
                         self._end_hung(worker, claim, queue)
             rescued = queue.rescue(worker_id=worker_id, crash_limit=crash_limit)
@@ -292,14 +290,14 @@ class Runner:
         """Record what the process that had to be killed could not record itself."""
         config = worker.config.worker
         if claim.cancel_requested:
-            queue.storage.confirm_cancel(claim)
+            queue.confirm_cancel(claim)
         elif worker.timed_out(claim.worker_id or ""):
             message = f"timed out after {config.task_timeout_s:g} s, and its worker was killed"
             queue.fail_task(claim, message, code="timeout", policy=config.retry_policy)
         elif self._stops_asked or worker.timed_out():
-            queue.release_task(claim)  # asked for, or it was in the way of another thread's end
+            queue.release_task(claim)  # asked for, or killed because another thread hung
         else:
-            return  # nobody asked for it and its time was not up: it crashed
+            return  # neither asked to end nor past its deadline: it crashed
         self._count(1, 0)
 
     def _count(self, processed: int, succeeded: int) -> None:
@@ -312,7 +310,7 @@ class Runner:
     def _judge_start(
         self, worker: WorkerProcess, held: bool, failure: tuple[str, str] | None
     ) -> None:
-        """Give up where workers die again and again without ever having worked.
+        """Give up where workers die again and again without having processed anything.
 
         Raises:
             PluginNotFound, PluginError
@@ -320,20 +318,22 @@ class Runner:
         if failure is not None and failure[0] == PluginNotFound.__name__:
             raise PluginNotFound(failure[1])
         attempts = self._summary().processed
-        if held or worker.was_killed or attempts > self._barren_at:
-            self._barren = 0
-        self._barren_at = attempts
+        if held or worker.was_killed or attempts > self._failed_start_at:
+            self._failed_starts = 0
+        self._failed_start_at = attempts
         if held or worker.was_killed or worker.processed:
             return
-        self._barren += 1
-        if self._barren >= _BARREN_LIMIT:
+        self._failed_starts += 1
+        if self._failed_starts >= _FAILED_STARTS_LIMIT:
             reason = f"{failure[0]}: {failure[1]}" if failure else "they were killed or crashed"
-            message = f"{self._barren} workers in a row died before they did anything: {reason}"
+            message = (
+                f"{self._failed_starts} workers in a row died before they did anything: {reason}"
+            )
             raise PluginError(message, code="workers_failed")
-        time.sleep(_BARREN_REST_S * 2**self._barren)
+        time.sleep(_FAILED_START_REST_S * 2**self._failed_starts)
 
     def _end_all(self, queue: QueueManager) -> None:
-        """After an error: leave no process behind, and no task in a dead one's hands."""
+        """After an error: leave no process behind, and no task held by a dead one."""
         for worker in self._workers:
             worker.order(HURRY)
         until = time.monotonic() + _OVERDUE_S
@@ -343,12 +343,12 @@ class Runner:
                 worker.kill()
             worker.close()
             with contextlib.suppress(StorageError):
-                for worker_id in worker.boards:
+                for worker_id in worker.stats:
                     queue.rescue(worker_id=worker_id)
-                    queue.storage.forget_worker(worker_id)
+                    queue.register.remove(worker_id)
         self._workers.clear()
 
-    # Telling ------------------------------------------------------------------------------------
+    # Reporting ------------------------------------------------------------------------------------
 
     def _summary(self) -> RunSummary:
         processed = self._total.processed + sum(each.processed for each in self._workers)
@@ -380,7 +380,7 @@ class Runner:
 
         before = {}
         for number in supervised_signals():
-            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and the like are obeyed
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
                 before[number] = signal.signal(number, handle)
         try:
             yield

@@ -1,10 +1,10 @@
-"""Standard streams that are closed, full or broken: nothing is lost by them but what was printed.
+"""Standard streams that are closed, full or broken: only what was printed is lost.
 
 A process that is started with a closed descriptor gives its number to the next file that it opens,
 and what it, or a program that it starts, then prints goes into that file. SQLite's own files are
 safe from that, others are not: `open_closed_descriptors` comes first of all.
 
-`guard` makes an output that cannot be written a thing that a program can handle.
+`guard` turns an output that cannot be written into an error that a program can handle.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 class OutputLost(Exception):
     """Standard output cannot be written; `reason` is the system's.
 
-    No OSError: what lies between handles these as its own, such as a broken pipe.
+    Not an OSError: libraries in between handle those themselves, such as a broken pipe.
     """
 
     def __init__(self, reason: OSError) -> None:
@@ -27,10 +27,10 @@ class OutputLost(Exception):
 
 
 class GuardedOutput(io.RawIOBase):
-    """What a stream writes to; of what follows a failure, nothing is written and nothing fails.
+    """What a stream writes to; after a failure, output is discarded without further errors.
 
     Args:
-        stream: the stream so far; it is kept, since its end would close the file.
+        stream: the original stream; it is kept, since deleting it would close the file.
         raising: whether the first failure is raised, as OutputLost.
     """
 
@@ -64,7 +64,7 @@ class GuardedOutput(io.RawIOBase):
 
 
 def open_closed_descriptors() -> None:
-    """Open those of the descriptors 0, 1 and 2 that are closed: what is written there is gone.
+    """Open those of the descriptors 0, 1 and 2 that are closed: what is written there is discarded.
 
     Reading from a closed input fails as before, since it is opened for writing.
     """
@@ -77,11 +77,11 @@ def open_closed_descriptors() -> None:
 
 
 def guard() -> GuardedOutput | None:
-    """Guard both outputs of this process, and make those streams that Python left out since their
-    descriptors were closed. No character can make them fail, either: a Windows pipe may be cp1252.
+    """Guard both outputs of this process, and create the streams that Python left out because their
+    descriptors were closed. No character makes them fail, either: a Windows pipe may be cp1252.
 
-    A message that cannot be written to standard error is not worth failing for; output is, once:
-    OutputLost. None where standard output is no file, as in a test.
+    A message that cannot be written to standard error is ignored; output that cannot be written
+    raises OutputLost, once. None where standard output is not a file, as in a test.
     """
     if sys.stdin is None:
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115

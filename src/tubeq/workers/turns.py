@@ -1,4 +1,4 @@
-"""Several types under one worker: each has its turn, so that none starves."""
+"""Several types under one worker: they take turns, so that none starves."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tubeq.domain.models import Task
-from tubeq.storage.port import ClaimRequest, Storage
+from tubeq.queue.queue_manager import QueueManager
+from tubeq.storage.ports.tasks import ClaimRequest
 from tubeq.workers.config import WorkerConfig
 
 
@@ -16,20 +17,20 @@ class Turns:
 
     Args:
         requests: one for each type.
-        pause_s: for how long no task of a type should be claimed; mostly 0.
+        pause_s: for how long no task of a type should be claimed; usually 0.
     """
 
     def __init__(self, requests: Sequence[ClaimRequest], pause_s: Callable[[str], float]) -> None:
         self._requests = deque(requests)
         self._pause_s = pause_s
 
-    def claim(self, storage: Storage) -> Task | None:
-        """The next task, or None where of no type anything may be begun."""
+    def claim(self, queue: QueueManager) -> Task | None:
+        """The next task, or None where no type has a task that may begin."""
         for _ in range(len(self._requests)):
             request = self._requests[0]
             self._requests.rotate(-1)
             if self._pause_s(request.task_type) <= 0:
-                claimed = storage.claim(request)
+                claimed = queue.claim(request)
                 if claimed:
                     return claimed[0]
         return None
@@ -44,5 +45,5 @@ def requests_of(config: WorkerConfig, worker_id: str, *, start: bool) -> list[Cl
 
 
 def only(config: WorkerConfig, task_types: Sequence[str]) -> WorkerConfig:
-    """The same for these types alone; one of them is a plain name again."""
+    """The same for these types only; a single one is a plain name."""
     return replace(config, task_type=task_types[0] if len(task_types) == 1 else tuple(task_types))

@@ -1,9 +1,9 @@
 """Watch: the background thread that keeps a claim alive, and ends the attempt that must end.
 
-An attempt is told to end for a `Reason`; a cooperative plugin then raises out of `check_stop()`.
+An attempt is asked to end for a `Reason`; a cooperative plugin then raises out of `check_stop()`.
 One that does not is given a grace, after which the watch records the outcome itself, fenced by the
 claim token, and, where the process belongs to a Runner, ends the process. Outcome first, process
-second: the task is never without an owner.
+second: the task always has an owner.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from tubeq.domain.errors import (
 )
 from tubeq.domain.models import Task, TaskResult
 from tubeq.queue.queue_manager import QueueManager
-from tubeq.workers.board import Board
 from tubeq.workers.config import WorkerConfig
+from tubeq.workers.shared_stats import SharedStats
 
 _TICK_S = 0.25
-_IDLE_TICK_S = 1.0  # between attempts: each look costs an idle worker as much as anything it does
+_IDLE_TICK_S = 1.0  # between attempts: checks are a large part of the cost of an idle worker
 _SEEN_INTERVAL_S = 1.0
 _LEAVE_S = 0.5  # between the recorded outcome and the end of the process: a last chance to return
 _CANCELLED = "cancelled on request"
@@ -49,7 +49,7 @@ class Reason(Enum):
 class Attempt:
     """One attempt at one task. The worker's thread runs it, the watch may end it.
 
-    `heard` says that the plugin asked and was told to end: what it returns then may be a part.
+    `heard` says that the plugin has seen the stop request: what it returns then may be incomplete.
     """
 
     __slots__ = (
@@ -84,14 +84,13 @@ class Attempt:
 class Watch:
     """Watches the attempts of one worker. Its thread starts with the first one.
 
-    Arming and disarming cost about a microsecond: the thread looks at what is there when it wakes,
-    nobody wakes it.
+    Arming and disarming cost about a microsecond: the thread polls, and is never notified.
 
     Args:
         config: leases, timeouts, graces.
         queue: where heartbeats and outcomes go.
-        worker_id: whose sign of life is given.
-        board: where the supervisor sees until when this worker may be trusted.
+        worker_id: the worker whose heartbeats are sent.
+        stats: where the supervisor reads this worker's deadlines.
         end_process: ends this process after a forced outcome; without it the attempt's thread is
             left behind, unable to write.
         on_beat: called after each heartbeat of a claim, from the watch's thread.
@@ -102,7 +101,7 @@ class Watch:
         config: WorkerConfig,
         queue: QueueManager,
         worker_id: str,
-        board: Board,
+        stats: SharedStats,
         end_process: Callable[[Attempt], None] | None = None,
         on_beat: Callable[[Task], None] | None = None,
     ) -> None:
@@ -110,18 +109,18 @@ class Watch:
         self._queue = queue
         self._on_beat = on_beat
         self._worker_id = worker_id
-        self._board = board
+        self._stats = stats
         self._end_process = end_process
         self._attempt: Attempt | None = None
-        self._lock = threading.Lock()  # who holds it decides how the attempt ends
+        self._lock = threading.Lock()  # its holder decides how the attempt ends
         self._thread: threading.Thread | None = None
         self._closed = threading.Event()
         self._stop: threading.Event | None = None
         self._stop_seen_at: float | None = None
         self._next_seen = 0.0
-        self._is_troubled = False  # what went wrong at the last look is told once
+        self._is_troubled = False  # an error at the last check is logged once
         self.stop_grace_s = config.stop_grace_s
-        # Short enough to see an attempt before the first thing that is due in it.
+        # Short enough to see an attempt before its first deadline.
         timeout_s = config.task_timeout_s or math.inf
         soonest_s = min(config.beat_interval_s / 2, timeout_s / 2)
         self._tick_s, self._idle_tick_s = min(_TICK_S, soonest_s), min(_IDLE_TICK_S, soonest_s)
@@ -135,9 +134,9 @@ class Watch:
         timeout_s = config.task_timeout_s
         end_at = math.inf if timeout_s is None else now + timeout_s
         attempt = Attempt(claim, end_at, now + config.beat_interval_s)
-        attempt.look_at = now + _SEEN_INTERVAL_S  # nothing is read for a task that is quick
-        self._board.ends_by = end_at + config.stop_grace_s + _LEAVE_S
-        self._board.alive_until = now + config.lease_s
+        attempt.look_at = now + _SEEN_INTERVAL_S  # nothing is read for a short task
+        self._stats.ends_by = end_at + config.stop_grace_s + _LEAVE_S
+        self._stats.alive_until = now + config.lease_s
         self._attempt = attempt
         if self._thread is None:
             self._thread = threading.Thread(target=self._watch, name="tubeq-watch", daemon=True)
@@ -145,21 +144,22 @@ class Watch:
         return attempt
 
     def grant_time(self, attempt: Attempt) -> None:
-        """The attempt gets on: its time limit begins anew."""
+        """The attempt makes progress: its time limit begins again."""
         if self._config.task_timeout_s is not None and attempt.reason is None:
             attempt.end_at = monotonic() + self._config.task_timeout_s
-            self._board.ends_by = attempt.end_at + self._config.stop_grace_s + _LEAVE_S
+            self._stats.ends_by = attempt.end_at + self._config.stop_grace_s + _LEAVE_S
 
     def disarm(self, attempt: Attempt) -> TaskResult | None:
-        """The plugin came back. What the watch recorded meanwhile, or None: the worker decides."""
+        """The plugin returned. The outcome that the watch recorded meanwhile, or None: the worker
+        decides."""
         with self._lock:
             self._attempt = None
-            self._board.alive_until = 0.0
+            self._stats.alive_until = 0.0
             return attempt.result
 
     def obey(self, stop: threading.Event | None) -> None:
         """From now on `stop` asks this worker to stop, and a stop request through the database
-        sets it. None ends that, and whatever is still watched."""
+        sets it. None ends that, and the watch of a running attempt."""
         self._attempt = None
         self._stop_seen_at = None
         self._next_seen = 0.0
@@ -177,12 +177,12 @@ class Watch:
         return self._stop is not None
 
     def see(self) -> None:
-        """Give a sign of life and look for a stop request, at most once a second."""
+        """Send a heartbeat and check for a stop request, at most once a second."""
         now = monotonic()
         stop = self._stop
         if stop is not None and now >= self._next_seen:
             self._next_seen = now + _SEEN_INTERVAL_S
-            if self._queue.storage.worker_seen(self._worker_id):
+            if self._queue.register.seen(self._worker_id):
                 stop.set()
 
     def close(self) -> None:
@@ -215,8 +215,8 @@ class Watch:
     def _look(self, attempt: Attempt) -> None:
         now = monotonic()
         if now >= min(attempt.beat_at, attempt.settle_at, attempt.look_at, self._next_seen):
-            # The look may have to wait for a busy database: the supervisor must not take that for
-            # a process that hangs.
+            # The check may have to wait for a busy database: the supervisor must not mistake that
+            # for a process that hangs.
             self._promise(attempt, now + self._config.busy_timeout_s)
         if attempt.result is None:
             self._judge(attempt, now)
@@ -226,16 +226,16 @@ class Watch:
                 elif now >= attempt.look_at and attempt.reason is None:
                     self._look_for_cancel(attempt, now)
                 self.see()
-            except StorageReplaced as error:  # the claim went with the file
+            except StorageReplaced as error:  # the claim is lost with the file
                 attempt.tell(Reason.LOST, str(error), now + self._config.stop_grace_s)
         if now >= attempt.settle_at:
             self._settle(attempt)
         self._promise(attempt, monotonic())
 
     def _promise(self, attempt: Attempt, now: float) -> None:
-        """Let the supervisor know that the watch looks again within a lease from `now`."""
+        """Inform the supervisor that the watch checks again within a lease from `now`."""
         if self._attempt is attempt:
-            self._board.alive_until = now + self._config.lease_s
+            self._stats.alive_until = now + self._config.lease_s
 
     def _judge(self, attempt: Attempt, now: float) -> None:
         if attempt.reason is None and now >= attempt.end_at:
@@ -264,7 +264,7 @@ class Watch:
             self._on_beat(attempt.claim)
 
     def _look_for_cancel(self, attempt: Attempt, now: float) -> None:
-        """Between heartbeats, which a long lease puts far apart: somebody waits for the end."""
+        """Between heartbeats, which are far apart with a long lease: a caller waits for the end."""
         attempt.look_at = now + _SEEN_INTERVAL_S
         claim = attempt.claim
         with suppress(TaskNotFound):  # the next heartbeat says what that means
@@ -273,10 +273,11 @@ class Watch:
                 attempt.tell(Reason.CANCELLED, _CANCELLED, now + self._config.stop_grace_s)
 
     def _settle(self, attempt: Attempt) -> None:
-        """Record the outcome that the attempt was told; a little later, end the process."""
+        """Record the outcome for which the attempt was asked to end; a little later, end the
+        process."""
         with self._lock:
             if self._attempt is not attempt:
-                return  # the plugin came back in time
+                return  # the plugin returned in time
             if attempt.result is None:
                 attempt.result = self._recorded(attempt)
                 attempt.settle_at = monotonic() + _LEAVE_S
@@ -284,7 +285,7 @@ class Watch:
                     "task %s ended by force: %s", attempt.claim.task_id, attempt.message
                 )
             elif self._end_process is not None:
-                self._end_process(attempt)  # does not return, and so never lets go of the lock
+                self._end_process(attempt)  # does not return, and so never releases the lock
             else:
                 attempt.settle_at = math.inf
 
@@ -292,14 +293,14 @@ class Watch:
         try:
             return record_end(self._queue, self._config, attempt)
         except (StorageBusy, StorageFull):
-            raise  # tried again at the next look
+            raise  # tried again at the next check
         except (ClaimLost, StorageError) as error:
             # The process ends all the same; rescue then finds what is still held.
             return lost(error)
 
 
 def record_end(queue: QueueManager, config: WorkerConfig, attempt: Attempt) -> TaskResult:
-    """Write what the attempt was told to end for.
+    """Write the outcome for which the attempt was asked to end.
 
     Raises:
         ClaimLost: the claim is no longer held: nothing was written.
@@ -310,7 +311,7 @@ def record_end(queue: QueueManager, config: WorkerConfig, attempt: Attempt) -> T
     if reason is Reason.TIMEOUT:
         queue.fail_task(claim, message, code=reason.value, policy=config.retry_policy)
     elif reason is Reason.CANCELLED:
-        queue.storage.confirm_cancel(claim)
+        queue.confirm_cancel(claim)
     else:
         queue.release_task(claim)
     return TaskResult(success=False, error_message=message, error_code=reason.value)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -10,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from tubeq.cli.main import app
+from tubeq.cli import main
 from tubeq.domain.json_format import SCHEMA
 from tubeq.plugins import registry
 from tubeq.queue.queue_manager import QueueManager
@@ -37,21 +38,32 @@ class Outcome:
 
 
 class Command:
-    """Calls `tubeq` with these arguments."""
+    """Calls `tubeq` with these arguments, in this process."""
 
-    def __call__(self, *arguments: str | Path, stdin: str | bytes | None = None) -> Outcome:
-        result = CliRunner().invoke(app, [str(each) for each in arguments], input=stdin)
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return Outcome(result.exit_code, result.stdout, result.stderr)
+    def __call__(self, *arguments: str | Path, stdin: str | bytes = b"") -> Outcome:
+        given = stdin.encode() if isinstance(stdin, str) else stdin
+        streams = [io.TextIOWrapper(io.BytesIO(each), "utf-8") for each in (given, b"", b"")]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("TUBEQ_TRACEBACK", "1")  # what no command foresees fails the test
+            for name, stream in zip(("stdin", "stdout", "stderr"), streams):
+                patch.setattr(sys, name, stream)
+            code = main.run([str(each) for each in arguments])
+        return Outcome(code, *map(_written, streams[1:]))
 
-    def refused(self, *arguments: str | Path, stdin: str | bytes | None = None) -> str:
+    def refused(self, *arguments: str | Path, stdin: str | bytes = b"") -> str:
         """The error of a command that has to end with exit code 2 and one line on stderr."""
         outcome = self(*arguments, stdin=stdin)
         assert (outcome.exit_code, outcome.out) == (2, ""), outcome
         assert outcome.err.startswith("error: ")
         assert outcome.err.count("\n") == 1
         return outcome.err
+
+
+def _written(stream: io.TextIOWrapper) -> str:
+    stream.flush()
+    buffer = stream.buffer
+    assert isinstance(buffer, io.BytesIO)
+    return buffer.getvalue().decode()
 
 
 class Anything:

@@ -55,7 +55,7 @@ def test_many_from_a_file(tubeq: Command, queue: QueueManager, tmp_path: Path) -
 def test_many_from_standard_input_in_batches_and_again(
     tubeq: Command, queue: QueueManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tubeq.cli.add_command._BATCH", 3)
+    monkeypatch.setattr("tubeq.cli.add._BATCH", 3)
     arguments = ("add", TYPE, "--from-file", "-", "--idempotency-key", "load", "--json")
     text = "".join(f'{{"n": {n}}}\n' for n in range(10))
     first = tubeq(*arguments, stdin=text).json
@@ -115,7 +115,7 @@ def test_bad_arguments_do_not_even_make_a_database(
 
 def test_a_time_that_no_clock_shows_is_refused_in_words_of_times(tubeq: Command) -> None:
     error = tubeq.refused("add", TYPE, "--run-after", "9999-12-31T23:59:59-12:00")
-    assert "name a time from 1970 to 9999" in error
+    assert "give a time from 1970 to 9999" in error
 
 
 def test_a_task_is_checked_by_what_its_type_declares(tubeq: Command, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_visible_escapes_what_steers_a_terminal(text: str, seen: str) -> None:
 
 
 def test_markup_in_a_title_is_text(capsys: pytest.CaptureFixture[str]) -> None:
-    console.output().print(console.safe_text("[bold red]sale[/] :smile: [link=x]"))
+    console.write_line("[bold red]sale[/] :smile: [link=x]")
     assert capsys.readouterr().out == "[bold red]sale[/] :smile: [link=x]\n"
 
 
@@ -90,6 +90,6 @@ def test_prepared_streams_cannot_crash(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = _pipe("cp1252", "strict")
     monkeypatch.setattr(sys, "stdout", stream)
     guard()
-    console.output().print(console.safe_text("日本 ✓"))
+    console.write_line("日本 ✓")
     sys.stdout.flush()
     assert b"\\u65e5" in _written(stream)

@@ -19,7 +19,7 @@ VIDEO_ID = "-abcdefghi0"
     ],
 )  # fmt: skip
 def test_an_id_is_an_id(tubeq: Command, queue: QueueManager, arguments: list[str]) -> None:
-    queue.storage.store_results(queue.create_task("t"), [Idea(VIDEO_ID, "a film")])
+    queue._storage.store_results(queue.create_task("t"), [Idea(VIDEO_ID, "a film")])
     shown = tubeq("items", "show", *arguments)
     assert shown.exit_code == 0, shown
     assert VIDEO_ID in shown.out

@@ -13,6 +13,7 @@ import pytest
 
 from tests.unit.cli.conftest import Command
 from tubeq.domain.errors import StorageBusy, StorageError, StorageFull, StorageReadOnly
+from tubeq.queue.maintenance import QueueMaintenance
 from tubeq.queue.queue_manager import QueueManager
 
 TYPE = "anything"
@@ -22,10 +23,10 @@ def test_check_backup_migrate_prune(tubeq: Command, queue: QueueManager, tmp_pat
     for _ in range(3):
         queue.cancel_task(queue.create_task(TYPE))
     kept = queue.create_task(TYPE)
-    assert tubeq("db", "check").err == "tubeq.db: all is well\n"
+    assert tubeq("db", "check").err == "tubeq.db: no problems found\n"
     assert tubeq("db", "backup", "copy.db", "--json").json["backup"] == "copy.db"
     assert len(tubeq("tasks", "--db", "copy.db", "--json").json) == 4
-    assert "exists already" in tubeq.refused("db", "backup", "copy.db")
+    assert "already exists" in tubeq.refused("db", "backup", "copy.db")
     assert "up to date" in tubeq("db", "migrate").err
     prune = ("db", "prune", "--yes", "--older-than")
     assert tubeq(*prune, "1h").out == "0 tasks deleted\n"
@@ -37,7 +38,7 @@ def test_check_backup_migrate_prune(tubeq: Command, queue: QueueManager, tmp_pat
 def test_check_reports_what_is_wrong(
     tubeq: Command, queue: QueueManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(QueueManager, "check", lambda self: ["a claim without a lease"])
+    monkeypatch.setattr(QueueMaintenance, "check", lambda self: ["a claim without a lease"])
     outcome = tubeq("db", "check", "--json")
     assert outcome.exit_code == 1
     assert outcome.json["problems"] == ["a claim without a lease"]
@@ -60,7 +61,7 @@ def test_a_seed_database_is_migrated(tubeq: Command, tmp_path: Path) -> None:
 
 def test_doctor_only_reads(tubeq: Command, tmp_path: Path) -> None:
     facts = {each["name"]: each["fact"] for each in tubeq("doctor", "--json").json}
-    assert "not made yet" in facts["database"]
+    assert "not created yet" in facts["database"]
     assert facts["SQLite"].startswith(sqlite3.sqlite_version)
     assert "yt-dlp" in facts
     assert list(tmp_path.iterdir()) == []
@@ -80,10 +81,11 @@ def test_doctor_knows_the_wal_reset_bug(
     tubeq: Command,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from tubeq.storage import sqlite_version
+    from tubeq.storage.ports.diagnosis import Engine
+    from tubeq.storage.sqlite.file.version import wal_reset_bug
 
-    real = sqlite_version.wal_reset_bug
-    monkeypatch.setattr("tubeq.cli.doctor.wal_reset_bug", lambda: real(version))
+    found = Engine(sqlite3.sqlite_version, True, wal_reset_bug(version))
+    monkeypatch.setattr("tubeq.cli.doctor.engine", lambda: found)
     facts = {each["name"]: each["fact"] for each in tubeq("doctor", "--json").json}
     assert ("has the WAL-reset bug" in facts["SQLite"]) is affected
 
@@ -188,7 +190,7 @@ def test_doctor_tells_what_was_set_but_no_password(
 
     for name in [each for each in os.environ if each.startswith("TUBEQ_")]:
         monkeypatch.delenv(name)
-    assert told() == "all as they are by default"
+    assert told() == "all defaults"
     monkeypatch.setenv("TUBEQ_BREAKER_PAUSE_S", "60")
     monkeypatch.setenv("TUBEQ_PROXY", "http://me:p@ss@proxy.example:3128/?token=pass")
     assert told() == "proxy = ***@proxy.example:3128, breaker_pause_s = 60"

@@ -64,7 +64,9 @@ def test_show_and_tasks_tell_of_children_and_parents(tubeq: Command, parent: str
     assert listed[-1]["children"]["total"] == 3
     assert "1 of 3 enriched" in tubeq("tasks").out
     (made_by,) = (
-        line for line in tubeq("show", listed[0]["task_id"]).out.splitlines() if "made by" in line
+        line
+        for line in tubeq("show", listed[0]["task_id"]).out.splitlines()
+        if "created by" in line
     )
     assert parent in made_by
 
@@ -81,7 +83,7 @@ def test_results_are_flat_or_the_childrens(tubeq: Command, parent: str) -> None:
     assert [idea["title"] for idea in flat] == ["flat a", "flat b", "flat c"]
     (full,) = tubeq("results", parent, "--children", "--json").json
     assert full["title"] == "full b"
-    assert "name it" in tubeq.refused("results", "--children")
+    assert "needs a TASK_ID" in tubeq.refused("results", "--children")
 
 
 def test_cancelling_a_listing_that_is_done_cancels_its_videos(tubeq: Command, parent: str) -> None:

@@ -76,7 +76,7 @@ def test_one_item_with_its_views_over_time(tubeq: Command, filled: QueueManager)
 def test_options_before_show_hold_for_it(
     tubeq: Command, filled: QueueManager, tmp_path: Path
 ) -> None:
-    filled.backup(tmp_path / "other.db")
+    filled.maintenance.backup(tmp_path / "other.db")
     queue = QueueManager(tmp_path / "other.db")
     queue.store_result(queue.create_task("anything"), "there")
     queue.close()
@@ -106,8 +106,8 @@ def test_export(tubeq: Command, filled: QueueManager, tmp_path: Path) -> None:
     assert "itself" in tubeq.refused("export", "tubeq.db-wal", "--force", "--format", "csv")
     assert "--format" in tubeq.refused("export", "items.xlsx")
     assert "standard output" in tubeq.refused("export", "-", "--format", "sqlite")
-    assert "no file" in tubeq.refused("export", "none/items.csv")
-    assert filled.check() == []
+    assert "not a file" in tubeq.refused("export", "none/items.csv")
+    assert filled.maintenance.check() == []
 
 
 def test_export_to_standard_output(tubeq: Command, filled: QueueManager) -> None:
@@ -123,7 +123,7 @@ def test_import(tubeq: Command, tmp_path: Path) -> None:
                      "VALUES ('a', 't', '{}', '2025-01-01 00:00:00')")  # fmt: skip
         file.execute("INSERT INTO results (task_id, source_id) VALUES ('a', 'v')")
         file.commit()
-    assert "1 task and 1 result taken over" in tubeq("db", "import", "old.db").err
+    assert "1 task and 1 result imported" in tubeq("db", "import", "old.db").err
     again = tubeq("db", "import", "old.db", "--json")
     assert (again.exit_code, again.json["known"]) == (0, 2)
     assert [task["task_id"] for task in tubeq("tasks", "--json").json] == ["a"]
@@ -133,7 +133,7 @@ def test_import(tubeq: Command, tmp_path: Path) -> None:
         file.commit()
     told = tubeq("db", "import", "old.db")
     assert told.exit_code == 1
-    assert "others have these ids: a" in told.err
+    assert "have these ids: a" in told.err
     assert "without a task" in told.err
 
 
@@ -162,4 +162,4 @@ def test_sparklines() -> None:
     rising = items_render.sparkline([at(hour, hour) for hour in range(24)], signs)
     assert rising is not None
     assert list(rising) == sorted(rising)
-    assert items_render.plot([at(0, 0), at(8, 80)], "cp1252").plain.isascii()  # type: ignore[union-attr]
+    assert items_render.plot([at(0, 0), at(8, 80)], "cp1252").isascii()  # type: ignore[union-attr]

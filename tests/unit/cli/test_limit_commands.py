@@ -9,7 +9,7 @@ import pytest
 from tubeq.domain.breaker import BreakerPolicy, Verdict
 from tubeq.domain.json_format import iso_time
 from tubeq.domain.limits import Holder, LimitRule
-from tubeq.plugins.channel_plugin import ChannelParameters
+from tubeq.plugins.youtube.channel import ChannelParameters
 from tubeq.queue.queue_manager import QueueManager
 
 from .conftest import Command
@@ -19,7 +19,7 @@ TYPE = "type:youtube_channel"
 
 
 def pause(queue: QueueManager) -> None:
-    queue.storage.limits.report(TYPE, ANN, Verdict.BLOCKED, "bot_check", BreakerPolicy())
+    queue.limits.report(TYPE, ANN, Verdict.BLOCKED, "bot_check", BreakerPolicy())
 
 
 def test_a_limit_is_set_listed_and_removed(tubeq: Command, queue: QueueManager) -> None:
@@ -27,11 +27,11 @@ def test_a_limit_is_set_listed_and_removed(tubeq: Command, queue: QueueManager) 
     assert (set_.exit_code, set_.out) == (0, "host:www.youtube.com: 2 at once, 5 a second\n")
     again = tubeq("limits", "set", "channel:*", "--per-second", "0.5", "--burst", "3", "--json")
     assert again.json == {"key": "channel:*", "concurrency": None, "per_s": 0.5, "burst": 3}
-    assert queue.limit_rules() == [
+    assert queue.limits.list() == [
         LimitRule("channel:*", None, 0.5, 3),
         LimitRule("host:www.youtube.com", 2, 5.0),
     ]
-    queue.storage.limits.take(["host:www.youtube.com"], ANN, 30.0)
+    queue.limits.take(["host:www.youtube.com"], ANN, 30.0)
     listed = tubeq("limits")
     assert listed.exit_code == 0
     for word in ("host:www.youtube.com", "channel:*", "0.5", "ann", "in 30s"):
@@ -42,7 +42,7 @@ def test_a_limit_is_set_listed_and_removed(tubeq: Command, queue: QueueManager) 
     assert (permit["key"], permit["worker_id"]) == ("host:www.youtube.com", "ann")
     assert found["pauses"] == []
     assert tubeq("limits", "remove", "channel:*").out == "channel:* is removed\n"
-    assert [rule.key for rule in queue.limit_rules()] == ["host:www.youtube.com"]
+    assert [rule.key for rule in queue.limits.list()] == ["host:www.youtube.com"]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_channel_is_limited_under_one_name(
 ) -> None:
     plugins_key = ChannelParameters.of({"channel_url": name}).limit_key
     assert tubeq("limits", "set", f"channel:{name}", "--concurrency", "1").exit_code == 0
-    assert [rule.key for rule in queue.limit_rules()] == [plugins_key] == ["channel:@école"]
+    assert [rule.key for rule in queue.limits.list()] == [plugins_key] == ["channel:@école"]
     assert tubeq("limits", "remove", f"channel:{name}").exit_code == 0
 
 
@@ -83,7 +83,7 @@ def test_a_pause_is_seen_and_ended(tubeq: Command, queue: QueueManager) -> None:
     assert (listed["key"], listed["state"], listed["trips"]) == (TYPE, "open", 1)
     assert listed["paused_until"] > iso_time(time.time())
     assert tubeq("limits", "resume", TYPE, "--json").json == {"resumed": TYPE}
-    assert queue.pauses() == []
+    assert queue.limits.pauses() == []
     assert tubeq("stats", "--json").json["pauses"] == []
 
 
@@ -101,19 +101,25 @@ def test_a_pause_is_seen_and_ended(tubeq: Command, queue: QueueManager) -> None:
         (["remove", "none"], "host:NAME"),
         (["resume", "type:none"], "not paused"),
         (["resume", "type:*"], "at the end"),
-        (["--json", "remove", "host:a"], "at the end"),
-        (["--db", "other.db", "set", "host:a", "--concurrency", "1"], "at the end"),
     ],
 )
 def test_bad_input_is_refused_with_what_would_be_right(
     tubeq: Command, queue: QueueManager, arguments: list[str], words: str
 ) -> None:
     assert words in tubeq.refused("limits", *arguments)
-    assert queue.limit_rules() == []
+    assert queue.limits.list() == []
+
+
+def test_options_may_stand_before_the_name_of_a_groups_command(
+    tubeq: Command, queue: QueueManager
+) -> None:
+    queue.set_limit("host:b", 1)
+    assert tubeq("limits", "--json", "remove", "host:b").json == {"removed": "host:b"}
+    assert "nowhere.db" in tubeq.refused("limits", "--db", "nowhere.db", "remove", "host:b")
 
 
 def test_removing_names_what_there_is(tubeq: Command, queue: QueueManager) -> None:
-    queue.set_limit("host:b", 1)
+    queue.limits.set("host:b", 1)
     assert "choose from host:b" in tubeq.refused("limits", "remove", "host:a")
 
 
@@ -125,5 +131,5 @@ def test_a_worker_says_what_it_waits_for(tubeq: Command, queue: QueueManager) ->
     pause(queue)
     ran = tubeq("worker", "--until-idle", "--quiet")
     assert ran.exit_code == 0
-    assert "is paused and goes on in" in ran.err
+    assert "is paused and resumes in" in ran.err
     assert f"tubeq limits resume {TYPE}" in ran.err

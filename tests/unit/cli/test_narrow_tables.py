@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import pytest
 from rich.cells import cell_len
-from rich.console import Console
 
-from tubeq.cli import items_render, prune_command, render
+from tubeq.cli import db_render, items_render, tasks_render
+from tubeq.cli.tables import Page, Table
 from tubeq.domain.items import Item
 from tubeq.domain.models import Result, Task
 from tubeq.domain.states import TaskStatus
-from tubeq.storage.port import PruneCount
+from tubeq.storage.ports.maintenance import PruneCount
 
 TITLES = [
     "A fine title",
@@ -22,13 +21,11 @@ TITLES = [
     "bad \x1b[31m \u202e end",
 ]
 WIDTHS = [40, 60, 80, 120]
-PLAIN = 10_000
+PLAIN = None
 
 
-def drawn(table: Any, width: int) -> str:
-    file = io.StringIO()
-    Console(file=file, width=width, highlight=False, markup=False, emoji=False).print(table)
-    return file.getvalue()
+def drawn(table: Table, width: int | None) -> str:
+    return "".join(f"{line}\n" for line in table.lines(Page(width)))
 
 
 def squeezed(text: str) -> str:
@@ -55,7 +52,7 @@ def ideas() -> Any:
         views=1_234_567_890, score=75.0, duration_s=3723.0,
         published_at="2026-11-01 00:00:00.000000",
     )  # fmt: skip
-    return render.idea_table(
+    return tasks_render.idea_table(
         Result(**{**fields, "source_id": f"dQw4w9WgX{number:02}", "title": title})
         for number, title in enumerate(TITLES)
     )
@@ -78,7 +75,7 @@ def task(number: int, parameters: str, **fields: Any) -> Task:
 
 
 def tasks() -> Any:
-    return render.task_table(
+    return tasks_render.task_table(
         [
             task(1, '{"channel_url": "@a-rather-long-handle"}'),
             task(2, '{"query": "tea"}', task_type="youtube_search"),
@@ -92,7 +89,7 @@ TABLES = {"items": items, "ideas": ideas, "tasks": tasks}
 
 def prunable() -> Any:
     times = "2026-11-01 10:00:00.000000", "2026-11-26 10:00:00.000000"
-    return prune_command._table([PruneCount("youtube_channel", "COMPLETED", 12_345, *times, 99)])
+    return db_render.prune_table([PruneCount("youtube_channel", "COMPLETED", 12_345, *times, 99)])
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -136,7 +133,7 @@ def test_what_matters_least_goes_first() -> None:
 
 
 def test_where_nothing_fits_rows_are_stacked() -> None:
-    table = render.table("name", "at once", "a second", right=("at once",))
+    table = Table("name", "at once", "a second", right=("at once",))
     table.add_row("a-name-of-some-length", "4", "2")
     lines = [line.rstrip() for line in drawn(table, 30).splitlines()]
     assert lines == ["a-name-of-some-length", "  at once 4  a second 2"]
@@ -144,12 +141,12 @@ def test_where_nothing_fits_rows_are_stacked() -> None:
 
 def test_in_a_pipe_nothing_is_cut() -> None:
     long = "word " * 300
-    table = render.task_table([task(1, f'{{"query": "{long}"}}')], 0.0)
+    table = tasks_render.task_table([task(1, f'{{"query": "{long}"}}')], 0.0)
     assert f"query={long.strip()}" in drawn(table, PLAIN)
 
 
 def test_in_a_terminal_a_cell_is_a_few_lines_at_most() -> None:
-    table = render.task_table([task(1, f'{{"query": "{"word " * 300}"}}')], 0.0)
+    table = tasks_render.task_table([task(1, f'{{"query": "{"word " * 300}"}}')], 0.0)
     assert drawn(table, 60).count("\n") < 12
 
 
@@ -168,4 +165,4 @@ def test_a_plot_fits_its_terminal(width: int) -> None:
     ]
     line = items_render.plot(counts, "utf-8", width)
     assert line is not None
-    assert line.cell_len <= width
+    assert cell_len(line) <= width

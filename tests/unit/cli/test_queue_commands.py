@@ -95,7 +95,7 @@ def test_results_as_table_json_and_csv(tubeq: Command, task_id: str) -> None:
 def test_both_commands_write_the_same_csv(tubeq: Command, queue: QueueManager) -> None:
     idea = Idea("-abcdefghi0", "=1+1", "@text", url="https://youtu.be/-abcdefghi0",
                 extra={"handle": "@handle"})  # fmt: skip
-    queue.storage.store_results(queue.create_task(TYPE), [idea])
+    queue._storage.store_results(queue.create_task(TYPE), [idea])
     for raw, title in (([], "'=1+1"), (["--raw"], "=1+1")):
         printed = tubeq("results", "--format", "csv", *raw).out
         exported = tubeq("export", "-", "--what", "results", "--format", "csv", *raw).out
@@ -120,7 +120,7 @@ def test_cancel_and_requeue(tubeq: Command, queue: QueueManager, task_id: str) -
     outcome = tubeq("cancel", queued, running)
     assert outcome.out.splitlines() == [
         f"{queued} is CANCELLED",
-        f"{running} is CLAIMED: its worker ends it soon",
+        f"{running} is CLAIMED: its worker will end it",
     ]
     again = tubeq("requeue", queued, task_id, "--json").json
     assert [(task["task_id"], task["status"]) for task in again] == [
@@ -158,7 +158,7 @@ def test_stats(tubeq: Command, queue: QueueManager, task_id: str) -> None:
     }
     assert counts["errors"] == {"bot_check": 1}
     drawn = tubeq("stats").out
-    for words in ("other_type", "all", "bot_check", "2 ideas", "nothing waits"):
+    for words in ("other_type", "all", "bot_check", "2 ideas", "none is due"):
         assert words in drawn
     assert failing
 
@@ -210,7 +210,7 @@ def test_requeue_by_error(
     failed: dict[str, list[str]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tubeq.cli.queue_commands._PAGE", 1)
+    monkeypatch.setattr("tubeq.cli.tasks._PAGE", 1)
     done = tubeq("requeue", "--error", "bot_check", "--json").json
     assert [task["task_id"] for task in done] == failed["bot_check"][::-1]
     assert {(task["status"], task["error_code"]) for task in done} == {("QUEUED", None)}

@@ -43,7 +43,7 @@ def task_id(tubeq: Command, tmp_path: Path) -> str:
     with QueueManager(tmp_path / "tubeq.db") as queue:
         created = queue.create_task("anything")
         store(queue, "v1")
-        queue.storage.items.fold()
+        queue.items.fold()
     return created
 
 
@@ -159,20 +159,20 @@ def test_a_read_only_mount(task_id: str, tmp_path: Path, left: str) -> None:
     assert done.stdout.count('"task_id"') == (1 if left == "closed" else 2), done.stderr
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
-    assert "all is well" in done.stderr
+    assert "no problems found" in done.stderr
     assert (tmp_path / "copy.db").stat().st_size
     assert done.stderr.count("mounted read-only") == 1, done.stderr  # of add alone
     assert done.stdout.count("mounted read-only") == 1, done.stdout  # once by doctor
     assert "chmod" not in done.stdout
     if left == "closed":
-        assert re.search(r"contents +sound", done.stdout)
+        assert re.search(r"contents +no problems found", done.stdout)
 
 
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
         ("", "--db is empty"),
-        (":memory:", "in memory"),
+        (":memory:", "in-memory"),
         ("file:tubeq.db", "write tubeq.db"),
         ("file:/data/q.db?mode=ro", "write /data/q.db"),
         ("/dev/null", "not a plain file"),

@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.cli.conftest import Command
 from tubeq.cli import main
-from tubeq.cli.command_group import in_words_of
+from tubeq.cli.main import in_words_of
 from tubeq.domain.errors import InvalidParameters
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.settings import Settings, unknown_variables
@@ -60,13 +60,13 @@ def test_an_empty_argument(tubeq: Command, arguments: str) -> None:
         ("tasks --limit 99999999999999999999", "--limit: must be 1000000000 or less"),
         ("results --limit 99999999999999999999", "--limit: must be 1000000000 or less"),
         ("items --limit 99999999999999999999", "--limit: must be 1000000000 or less"),
-        ("worker --strategy newest", "'newest' is not one of 'lifo'"),
-        ("tasks --status lost", "'lost' is not one of 'queued'"),
+        ("worker --strategy newest", "'newest' is not one of lifo"),
+        ("tasks --status lost", "'lost' is not one of queued"),
         ("limits set host:a --per-second x", "--per-second: must be a number"),
         ("nonsense", "nonsense"),
         ("taks", "tasks"),
-        ("tasks -x", "No such option: -x"),
-        ("add", "Missing argument 'TYPE'"),
+        ("tasks -x", "no such option: -x"),
+        ("add", "missing TYPE"),
         ("scrape @a --max-results many", "--max-results must be a whole number"),
         ("scrape @a --since 2027-01-31 --max-age-days 3", "give --since or --max-age-days"),
         ("scrape @a --tab shorts --since 2027-01-31", "--since goes with the tabs"),
@@ -137,7 +137,7 @@ def test_a_file_of_a_windows_editor_is_read(tmp_path: Path) -> None:
 
 def test_a_file_that_is_none_is_not_passed_over(tmp_path: Path) -> None:
     (tmp_path / "tubeq.toml").mkdir()
-    with pytest.raises(InvalidParameters, match="is no file"):
+    with pytest.raises(InvalidParameters, match="is not a file"):
         Settings.read({}, tmp_path)
 
 
@@ -191,23 +191,23 @@ def test_what_no_command_foresees(
     code: int,
     words: str,
 ) -> None:
-    def fails(prog_name: str) -> None:
+    def fails(words: object) -> None:
         raise error
 
-    monkeypatch.setattr(main, "app", fails)
+    monkeypatch.setattr(main, "_dispatch", fails)
     monkeypatch.delenv("TUBEQ_TRACEBACK", raising=False)
-    assert main._exit_code() == code
+    assert main.run([]) == code
     err = capsys.readouterr().err
     assert words in err
     assert err.count("\n") == (1 if words else 0)
     if code == 1 and words:
         monkeypatch.setenv("TUBEQ_TRACEBACK", "1")
         with pytest.raises(type(error)):
-            main._exit_code()
+            main.run([])
 
 
 def test_ctrl_c_while_the_program_is_loaded_is_ctrl_c(tmp_path: Path) -> None:
-    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt\n")
+    (tmp_path / "argparse.py").write_text("raise KeyboardInterrupt\n")
     path = os.pathsep.join([str(tmp_path), *sys.path])
     done = subprocess.run(
         [sys.executable, "-m", "tubeq", "tasks"],

@@ -2,49 +2,44 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
-from tubeq.cli import options, render
+from tubeq.cli import options, tasks_render, words
+from tubeq.cli.tables import Page, Table
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.models import Task
 from tubeq.domain.states import TaskStatus
 from tubeq.queue.queue_manager import QueueManager
 
 
-def _drawn(renderable: Any) -> str:
-    console = Console(file=io.StringIO(), width=300)
-    console.print(renderable)
-    file = console.file
-    assert isinstance(file, io.StringIO)
-    return file.getvalue()
+def _drawn(table: Table) -> str:
+    return "\n".join(table.lines(Page(300)))
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"),
+    ("seconds", "expected"),
     [
         (0, "0s"), (-0.2, "0s"), (119.4, "119s"), (120, "2m"), (7199, "2h"), (7 * 3600, "7h"),
         (49 * 3600, "2d"), (400 * 86_400, "400d"), (-300, "in 5m"),
     ],
 )  # fmt: skip
-def test_age(seconds: float, words: str) -> None:
-    assert render.age(seconds) == words
+def test_age(seconds: float, expected: str) -> None:
+    assert words.age(seconds) == expected
 
 
 @pytest.mark.parametrize(
-    ("count", "words"),
+    ("count", "expected"),
     [(0, "0 B"), (999, "999 B"), (1400, "1.4 kB"), (999_900, "1.0 MB"), (5e12, "5.0 TB")],
 )
-def test_size(count: float, words: str) -> None:
-    assert render.size(int(count)) == words
+def test_size(count: float, expected: str) -> None:
+    assert words.size(int(count)) == expected
 
 
 def test_clock_length() -> None:
-    assert [render.clock_length(s) for s in (None, 5, 754, 3723.4)] == [
+    assert [words.clock_length(s) for s in (None, 5, 754, 3723.4)] == [
         "", "0:05", "12:34", "1:02:03",
     ]  # fmt: skip
 
@@ -67,7 +62,7 @@ def test_moment() -> None:
     assert options.moment("2027-01-31T08:00:00Z") == 1_801_382_400.0
     assert options.moment("2027-01-31T08:00:00+02:00") == 1_801_382_400.0 - 7200
     for text in ("tomorrow", "", "0001-01-01", "2027-13-01"):
-        with pytest.raises(InvalidParameters, match="is no time"):
+        with pytest.raises(InvalidParameters, match="is not a time"):
             options.moment(text)
     for text in ("1960-01-01", "0001-01-02T00:00Z"):
         with pytest.raises(InvalidParameters, match="from 1970 to 9999"):
@@ -82,7 +77,7 @@ def _task(tmp_path: Path, **changes: Any) -> Task:
 
 def test_an_error_of_a_task_without_parameters_stands_alone(tmp_path: Path) -> None:
     task = _task(tmp_path, parameters_json="{}", error_message="no such")
-    drawn = _drawn(render.task_table([task], now=0.0))
+    drawn = _drawn(tasks_render.task_table([task], now=0.0))
     assert "no such" in drawn
     assert ": no such" not in drawn
 
@@ -95,7 +90,7 @@ def test_task_table_shows_hostile_values_as_they_are(tmp_path: Path) -> None:
         error_message="[/] no\nsuch",
         run_after=9.0,
     )
-    drawn = _drawn(render.task_table([task], now=0.0))
+    drawn = _drawn(tasks_render.task_table([task], now=0.0))
     assert "channel_url=[red]@a\\x1b n=5: [/] no\\nsuch" in drawn
     assert task.task_id in drawn
 
@@ -112,9 +107,9 @@ def test_task_table_shows_hostile_values_as_they_are(tmp_path: Path) -> None:
     ],
 )
 def test_attempts(tmp_path: Path, changes: dict[str, Any], tries: int) -> None:
-    assert render.attempts(_task(tmp_path, **changes)) == tries
+    assert tasks_render.attempts(_task(tmp_path, **changes)) == tries
 
 
 def test_a_scheduled_task_says_when(tmp_path: Path) -> None:
-    drawn = _drawn(render.task_table([_task(tmp_path, run_after=600.0)], now=0.0))
+    drawn = _drawn(tasks_render.task_table([_task(tmp_path, run_after=600.0)], now=0.0))
     assert "QUEUED in 10m" in drawn

@@ -18,7 +18,7 @@ from tests.unit.cli.conftest import Command
 from tubeq.domain.errors import StorageCorrupt
 from tubeq.domain.models import Idea
 from tubeq.queue.queue_manager import QueueManager
-from tubeq.storage.port import WorkerInfo
+from tubeq.storage.ports.tasks import WorkerInfo
 
 TYPE = "anything"
 
@@ -73,7 +73,7 @@ def test_restore_beside_live_workers_needs_force(tubeq: Command, queue: QueueMan
     tubeq("db", "backup", "copy.db")
     started = "2027-01-15 08:00:00.000000"
     worker = WorkerInfo("w", TYPE, "elsewhere", 1, started, time.time(), False)
-    queue.storage.register_worker(worker)
+    queue.register.add(worker)
     queue.close()
     assert "--force" in tubeq.refused("db", "restore", "copy.db")
     assert tubeq("db", "restore", "copy.db", "--force").exit_code == 0

@@ -11,7 +11,7 @@ import pytest
 
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.policies import Durability
-from tubeq.plugins.access import Access
+from tubeq.plugins.youtube.access import Access
 from tubeq.settings import Settings
 from tubeq.testing.youtube.certificates import certificates
 

@@ -10,7 +10,7 @@ import pytest
 
 from tubeq.domain.errors import StorageFull
 from tubeq.queue.queue_manager import QueueManager
-from tubeq.storage.connection import ConnectionFactory
+from tubeq.storage.sqlite.file.connection import ConnectionFactory
 
 from .conftest import Command
 
@@ -45,7 +45,7 @@ def _fail_later(monkeypatch: pytest.MonkeyPatch, name: str, good: int) -> None:
 def test_tasks_that_were_added_before_the_disk_was_full_are_counted(
     tubeq: Command, queue: QueueManager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tubeq.cli.add_command._BATCH", 2)
+    monkeypatch.setattr("tubeq.cli.add._BATCH", 2)
     _fail_later(monkeypatch, "create_tasks", good=2)
     (tmp_path / "tasks.jsonl").write_text("{}\n" * 6)
     outcome = tubeq("add", "anything", "--from-file", "tasks.jsonl")

@@ -37,10 +37,8 @@ def filled(queue: QueueManager) -> QueueManager:
     queue.create_task("running", {})
     queue.claim_next_task("running", "w")
     holder = Holder("w", 2)
-    queue.storage.limits.report(
-        "type:paused", holder, Verdict.BLOCKED, "bot_check", BreakerPolicy()
-    )
-    queue.set_limit("host:example.org", 1)
+    queue.limits.report("type:paused", holder, Verdict.BLOCKED, "bot_check", BreakerPolicy())
+    queue.limits.set("host:example.org", 1)
     return queue
 
 

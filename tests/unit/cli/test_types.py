@@ -7,7 +7,7 @@ from importlib import metadata
 import pytest
 
 from tests.unit.cli.conftest import Command
-from tubeq.cli.scrape_commands import COMMANDS
+from tubeq.cli import scrape
 from tubeq.plugins import registry
 from tubeq.plugins.parameters import declared
 
@@ -24,7 +24,7 @@ def test_types_with_parameters_and_presets(tubeq: Command) -> None:
     assert told["presets"]["youtube_channel.shorts"]["parameters"] == {"tab": "shorts"}
     drawn = tubeq("types").out
     assert "youtube_search.newest" in drawn
-    assert "its plugin does not say" in drawn
+    assert "not declared by its plugin" in drawn
 
 
 def test_a_broken_plugin_does_not_hide_the_others(
@@ -35,7 +35,7 @@ def test_a_broken_plugin_does_not_hide_the_others(
             metadata.EntryPoint("broken", "no_such_module:Plugin", registry.GROUP),
             metadata.EntryPoint("broken.too", "no_such_module:PRESET", registry.PRESET_GROUP),
             metadata.EntryPoint(
-                "youtube_video", "tubeq.plugins.video_plugin:YouTubeVideoPlugin", registry.GROUP
+                "youtube_video", "tubeq.plugins.youtube.video:YouTubeVideoPlugin", registry.GROUP
             ),
         ]
     )
@@ -45,17 +45,17 @@ def test_a_broken_plugin_does_not_hide_the_others(
     assert outcome.err.count("cannot be imported") == 2
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", ["scrape", "search", "playlist", "video", "trending"])
 def test_help_tells_every_parameter_of_the_type(
     tubeq: Command, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "500")
-    about = COMMANDS[name]
+    about = getattr(scrape, name)
     parameters = registry.parameters_of(about.task_type)
     assert parameters is not None
     shown = tubeq(name, "--help").out
     for each in declared(parameters):
         assert each.help in shown
-        if each.name != about.argument:
+        if each.name != about.positional:
             assert "--" + each.name.replace("_", "-") in shown
     assert "200000" in shown or name == "video"

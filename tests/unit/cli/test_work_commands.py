@@ -14,7 +14,6 @@ from rich.console import Console
 from tests.unit.cli.conftest import Command
 from tubeq.cli import progress
 from tubeq.domain.errors import StorageBusy
-from tubeq.domain.models import Task
 from tubeq.domain.states import TaskStatus
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.testing.youtube import SimulatedYouTube, World
@@ -39,12 +38,9 @@ def youtube(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedYouTube]:
 def terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     """What is drawn on stderr, as if it were a terminal."""
     drawn = io.StringIO()
-
-    def console(watched: bool, stderr: bool) -> Console:
-        file = drawn if stderr else None
-        return Console(file=file, force_terminal=stderr, width=100, markup=False, emoji=False)
-
-    monkeypatch.setattr("tubeq.cli.console._console", console)
+    console = Console(file=drawn, force_terminal=True, width=100, markup=False, emoji=False)
+    monkeypatch.setattr("tubeq.cli.live.is_watched", lambda: True)
+    monkeypatch.setattr("tubeq.cli.live.moving_console", lambda: console)
     return drawn
 
 
@@ -55,7 +51,8 @@ def test_scrape_uses_the_settings_and_leaves_the_environment_alone(
     outcome = tubeq("scrape", "@anything", "--max-results", "3")
     assert outcome.exit_code == 0, outcome
     assert "@anything: 3 ideas" in outcome.out
-    assert "stored in tubeq.db" in terminal.getvalue()
+    assert "stored in tubeq.db" in outcome.err
+    assert "@anything: scraping" in terminal.getvalue()
     assert youtube.requests() >= 1
     assert dict(os.environ) == before
 
@@ -86,7 +83,7 @@ def test_worker_reports_in_a_terminal(
     queue.create_task(TYPE, {"channel_url": "@a", "max_results": 2})
     outcome = tubeq("worker", "--until-idle", "--backoff", "1s", "--timeout", "30s")
     assert outcome.exit_code == 0, outcome
-    assert outcome.out == "1 attempt, 1 succeeded; 0 tasks failed for good\n"
+    assert outcome.out == "1 attempt, 1 succeeded; 0 tasks failed permanently\n"
     assert "started" in terminal.getvalue()
 
 
@@ -96,7 +93,7 @@ def test_worker_refuses_what_cannot_be(tubeq: Command, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_demo_draws_a_board_and_a_picture(
+def test_demo_draws_a_table_and_a_picture(
     tubeq: Command, terminal: io.StringIO, tmp_path: Path
 ) -> None:
     outcome = tubeq(
@@ -148,13 +145,13 @@ def test_demo_never_touches_a_database_that_is_there(tubeq: Command, queue: Queu
 
 
 def test_workers_and_stop(tubeq: Command, queue: QueueManager) -> None:
-    from tubeq.storage.port import WorkerInfo
+    from tubeq.storage.ports.tasks import WorkerInfo
 
     assert tubeq("workers").err == "no workers are running\n"
     assert tubeq("stop").err == "no workers are running\n"
     created = "2027-01-15 08:00:00.000000"
     info = WorkerInfo("worker-1", TYPE, "host", 4711, created, 1_800_000_000.0, False)
-    queue.storage.register_worker(info)
+    queue.register.add(info)
     assert "4711" in tubeq("workers").out
     assert "worker-2" in tubeq.refused("stop", "worker-2")
     assert "1 worker was asked" in tubeq("stop", "worker-1").err
@@ -183,14 +180,13 @@ def test_a_log_gets_a_line_now_and_then(
     summary = RunSummary(processed=3, succeeded=1, failed=2, crashed=2)
     with progress.report_of_run(quiet=False) as report:
         report(RunnerEvent("progress", summary))
-    words = "3 attempts, 1 succeeded, 2 did not, 2 workers died and were replaced"
+    words = "3 attempts, 1 succeeded, 2 failed, 2 workers crashed and were replaced"
     assert capsys.readouterr().err == f"{words}\n"
 
 
 def test_a_queue_that_cannot_be_read_any_more_ends_the_run(
     queue: QueueManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    task_id = queue.create_task(TYPE)
     runner = Runner(queue.db_path, RunnerConfig(worker=WorkerConfig(task_type=TYPE)))
     stopped: list[bool] = []
 
@@ -200,17 +196,17 @@ def test_a_queue_that_cannot_be_read_any_more_ends_the_run(
         stopped.append(True)
         return RunSummary(stopped=True)
 
-    def look(tasks: list[Task]) -> None:
+    def is_over() -> bool:
         raise StorageBusy("no")
 
     monkeypatch.setattr(Runner, "run", run)
     with pytest.raises(StorageBusy):
-        progress.run_until_finished(runner, queue, [task_id], look)
+        progress.run_until(runner, is_over)
     assert stopped == [True]
 
 
 def test_the_help_says_what_is_worked_without_a_type(tubeq: Command) -> None:
-    assert "every type that a plugin here can do" in _flat(tubeq("worker", "--help").out)
+    assert "every type that an installed plugin has" in _flat(tubeq("worker", "--help").out)
 
 
 def _flat(shown: str) -> str:

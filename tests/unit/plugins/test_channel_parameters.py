@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tubeq.domain.errors import InvalidParameters
-from tubeq.plugins.channel_plugin import ChannelParameters, YouTubeChannelPlugin
+from tubeq.plugins.youtube.channel import ChannelParameters, YouTubeChannelPlugin
 
 CHANNEL_ID = "UC0123456789_-abcdefABCD"
 

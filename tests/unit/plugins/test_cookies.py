@@ -10,7 +10,7 @@ import pytest
 from yt_dlp.cookies import YoutubeDLCookieJar
 
 from tubeq.domain.errors import InvalidParameters
-from tubeq.plugins.cookies import read_cookies, values_of
+from tubeq.plugins.youtube.cookies import read_cookies, values_of
 
 OURS = ".youtube.com\tTRUE\t/\tTRUE\t1900000000\tSID\thunter2hunter2"
 HTTP_ONLY = "#HttpOnly_www.youtube.com\tFALSE\t/\tFALSE\t0\tHSID\thunter3hunter3"
@@ -150,8 +150,8 @@ def test_what_yt_dlp_takes_is_taken_as_it_takes_it(path: Path, line: str) -> Non
         (OURS.replace("TRUE", "hunter9"), "line 1: the field subdomains"),
         (f"{OURS}\x01", "line 1: the field value holds a control character"),
         ('[{"domain": ".youtube.com", "value": "hunter9"}]', "JSON; export it as cookies.txt"),
-        ("SID=hunter9; HSID=hunter9", "no cookies.txt; export it as cookies.txt"),
-        ("Set-Cookie: SID=hunter9; Domain=.youtube.com", "no cookies.txt; export it"),
+        ("SID=hunter9; HSID=hunter9", "not a cookies.txt; export it as cookies.txt"),
+        ("Set-Cookie: SID=hunter9; Domain=.youtube.com", "not a cookies.txt; export it"),
         (OTHERS, "holds no cookie of youtube.com"),
     ],
 )
@@ -171,7 +171,7 @@ def test_no_file(tmp_path: Path) -> None:
 @needs_posix
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(InvalidParameters, match="no file"):
+    with pytest.raises(InvalidParameters, match="not a file"):
         read_cookies(tmp_path / "pipe")
 
 

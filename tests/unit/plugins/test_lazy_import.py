@@ -7,7 +7,9 @@ import sys
 
 PROGRAM = """
 import sys
-from tubeq.plugins import base, channel_plugin, registry, youtube
+from tubeq.plugins import base, registry
+from tubeq.plugins.youtube import channel as channel_plugin
+from tubeq.plugins.youtube import client as youtube
 plugin = channel_plugin.YouTubeChannelPlugin(proxy="http://127.0.0.1:1")
 try:
     plugin.scrape(max_results=5)
@@ -22,12 +24,11 @@ for name in registry.preset_names():
 sys.exit("yt_dlp" in sys.modules)
 """
 COMMAND_LINE = """
-import contextlib, sys
-from tubeq.cli.main import app
+import sys
+from tubeq.cli.main import run
 from tubeq.plugins import registry
 registry.plugin_types(), registry.preset_names()
-with contextlib.suppress(SystemExit):
-    app(["--help"])
+run(["--help"])
 sys.exit(any(name.endswith("_plugin") for name in sys.modules))
 """
 

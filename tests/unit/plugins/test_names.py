@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tubeq.domain.errors import InvalidParameters
-from tubeq.plugins.channel_plugin import ChannelParameters
-from tubeq.plugins.playlist_plugin import PlaylistParameters
-from tubeq.plugins.search_filters import SORT, UPLOADED, decoded, encoded
-from tubeq.plugins.search_plugin import SearchParameters
-from tubeq.plugins.video_plugin import VideoParameters
+from tubeq.plugins.youtube.channel import ChannelParameters
+from tubeq.plugins.youtube.playlist import PlaylistParameters
+from tubeq.plugins.youtube.search import SearchParameters
+from tubeq.plugins.youtube.search_filters import SORT, UPLOADED, decoded, encoded
+from tubeq.plugins.youtube.video import VideoParameters
 
 VIDEO_ID = "a-b_c0DEF12"
 PLAYLIST_ID = "PL0123456789-_abcdefABCDEF0123456789"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tubeq.domain.errors import InvalidParameters
-from tubeq.plugins.kinds import Choice, Day, Flag, Kind, Text, Whole
+from tubeq.plugins.parameter_types import Choice, Day, Flag, Kind, Text, Whole
 from tubeq.plugins.parameters import Parameters, declared, parameter, shown
 
 
@@ -35,8 +35,8 @@ def test_defaults_stand_in_for_what_is_not_given() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({}, "missing parameter: leaf, a text of 1 to 10 characters, none of them a control"),
-        ({"leaf": None}, "leaf must be a text"),
+        ({}, "missing parameter: leaf, text of 1 to 10 characters, none of them a control"),
+        ({"leaf": None}, "leaf must be text"),
         ({"leaf": "x", "cups": 7}, "cups must be a whole number from 1 to 6, not 7"),
         ({"leaf": "x", "cups": None}, "cups must be a whole number from 1 to 6, not None"),
         ({"leaf": "x", "milk": "yes"}, "milk must be true or false, not 'yes'"),

@@ -1,4 +1,4 @@
-"""When a request's permit is taken and given back, without any network."""
+"""When a request's slot is taken and given back, without any network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tubeq.plugins.base import running
-from tubeq.plugins.polite_requests import PoliteRequests
+from tubeq.plugins.youtube.request_slots import RequestSlots
 
 
 class Limits:
@@ -20,7 +20,7 @@ class Limits:
         self.held: list[str] = []
 
     @contextmanager
-    def permit(self, keys: Sequence[str], check: Callable[[], None]) -> Iterator[None]:
+    def slot(self, keys: Sequence[str], check: Callable[[], None]) -> Iterator[None]:
         self.held += keys
         try:
             yield
@@ -36,7 +36,7 @@ def limits() -> Iterator[Limits]:
         yield limits
 
 
-def opener(requests: PoliteRequests) -> Callable[[Any], Any]:
+def opener(requests: RequestSlots) -> Callable[[Any], Any]:
     def urlopen(request: Any) -> Any:
         if "broken" in getattr(request, "url", request):
             raise ConnectionError(request)
@@ -46,7 +46,7 @@ def opener(requests: PoliteRequests) -> Callable[[Any], Any]:
 
 
 def test_it_is_held_until_the_answer_is_closed(limits: Limits) -> None:
-    answer = opener(PoliteRequests(lambda: None))("https://WWW.example.com:443/a?b")
+    answer = opener(RequestSlots(lambda: None))("https://WWW.example.com:443/a?b")
     assert limits.held == ["host:www.example.com"]
     answer.close()
     assert limits.held == []
@@ -54,7 +54,7 @@ def test_it_is_held_until_the_answer_is_closed(limits: Limits) -> None:
 
 
 def test_an_earlier_answer_that_is_closed_late_gives_back_its_own_only(limits: Limits) -> None:
-    open_politely = opener(PoliteRequests(lambda: None))
+    open_politely = opener(RequestSlots(lambda: None))
     first = open_politely(SimpleNamespace(url="https://one.example/"))
     second = open_politely(SimpleNamespace(url="https://two.example/"))
     assert limits.held == ["host:two.example"]  # the client makes one request at a time
@@ -65,7 +65,7 @@ def test_an_earlier_answer_that_is_closed_late_gives_back_its_own_only(limits: L
 
 
 def test_a_request_that_fails_gives_it_back_at_the_end_of_the_call(limits: Limits) -> None:
-    requests = PoliteRequests(lambda: None)
+    requests = RequestSlots(lambda: None)
     with pytest.raises(ConnectionError):
         opener(requests)("https://broken.example/")
     assert limits.held == ["host:broken.example"]  # an error's answer may yet be read

@@ -9,8 +9,8 @@ import pytest
 
 from tubeq.domain.errors import InvalidParameters, PluginNotFound
 from tubeq.plugins import registry
-from tubeq.plugins.channel_plugin import ChannelParameters
 from tubeq.plugins.parameters import Preset
+from tubeq.plugins.youtube.channel import ChannelParameters
 
 
 class Echo:
@@ -28,7 +28,7 @@ LOUD = Preset("echo", "Loudly.", {"volume": 11})
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     here = __name__
     names = {
-        "youtube_channel": "tubeq.plugins.channel_plugin:YouTubeChannelPlugin",
+        "youtube_channel": "tubeq.plugins.youtube.channel:YouTubeChannelPlugin",
         "echo": f"{here}:Echo",
         "broken_module": "no_such_module_anywhere:Plugin",
         "broken_name": f"{here}:NoSuchPlugin",
@@ -36,7 +36,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     entries = [EntryPoint(name, value, registry.GROUP) for name, value in names.items()]
     entries.append(EntryPoint("stranger", "x:Y", "another.group"))
     presets = {
-        "youtube_channel.shorts": "tubeq.plugins.channel_plugin:SHORTS",
+        "youtube_channel.shorts": "tubeq.plugins.youtube.channel:SHORTS",
         "echo.loud": f"{here}:LOUD",
         "echo.broken": f"{here}:NO_SUCH_PRESET",
     }

@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 
 from tubeq.domain.errors import InvalidParameters, PermanentError
-from tubeq.plugins.search_plugin import SearchParameters
-from tubeq.plugins.trending_plugin import TrendingParameters, YouTubeTrendingPlugin
+from tubeq.plugins.youtube.search import SearchParameters
+from tubeq.plugins.youtube.trending import TrendingParameters, YouTubeTrendingPlugin
 
 
 def words_and_sp(url: str) -> tuple[str, str]:

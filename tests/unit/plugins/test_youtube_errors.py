@@ -18,7 +18,7 @@ from yt_dlp.networking.common import Response
 from yt_dlp.utils import DownloadError, ExtractorError, GeoRestrictedError, UserNotLive
 
 from tubeq.domain.errors import PermanentError, PluginError, TransientError
-from tubeq.plugins.youtube_errors import translate
+from tubeq.plugins.youtube.errors import translate
 
 
 def http_error(status: int, **headers: str) -> networking.HTTPError:

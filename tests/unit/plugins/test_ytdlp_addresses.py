@@ -19,10 +19,10 @@ import pytest
 from yt_dlp.extractor import youtube as extractors
 
 from tubeq.domain.errors import InvalidParameters
-from tubeq.plugins.channel_plugin import ChannelParameters
-from tubeq.plugins.playlist_plugin import PlaylistParameters
-from tubeq.plugins.search_plugin import SearchParameters
-from tubeq.plugins.video_plugin import VideoParameters
+from tubeq.plugins.youtube.channel import ChannelParameters
+from tubeq.plugins.youtube.playlist import PlaylistParameters
+from tubeq.plugins.youtube.search import SearchParameters
+from tubeq.plugins.youtube.video import VideoParameters
 
 KINDS: dict[str, tuple[Any, str]] = {
     "channel": (ChannelParameters, "channel_url"),

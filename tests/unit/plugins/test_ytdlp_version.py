@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tubeq.domain.errors import PluginError
-from tubeq.plugins.ytdlp_version import check_version, installed_version, version_problem
+from tubeq.plugins.youtube.ytdlp_version import check_version, installed_version, version_problem
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_too_old(version: str) -> None:
 
 @pytest.mark.parametrize("version", ["", "nightly", "26.10.26", "2026.10", "\u0662026.10.26"])
 def test_unknown(version: str) -> None:
-    assert "no version" in str(version_problem(version))
+    assert "not a version" in str(version_problem(version))
 
 
 def test_missing() -> None:

@@ -31,7 +31,7 @@ def queue(tmp_path: Path) -> Any:
         for number in range(2):
             task_id = queue.create_task("t")
             for position, title in enumerate(HOSTILE + PLAIN):
-                queue.storage.store_results(
+                queue._storage.store_results(
                     task_id,
                     [Idea(f"v{position}", title, title, 1.5, views=10 + number,
                           extra={"channel": title, "n": [1, {"a": None}]})],
@@ -40,7 +40,7 @@ def queue(tmp_path: Path) -> Any:
 
 
 def write(queue: QueueManager, path: Path, what: What = What.ITEMS, **options: Any) -> int:
-    return export(queue.storage, path, what, format_of(path), **options)
+    return export(queue._storage, path, what, format_of(path), **options)
 
 
 def test_json_lines_hold_the_data_as_they_are(queue: QueueManager, tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_identifiers_handles_and_addresses_are_never_altered(
     for each in IDENTIFIERS:
         extra = {"channel": "=1", "handle": each, "channel_id": each}
         found = Idea(each, "-title", "@text", -2.5, url=f"@{each}", duration_s=3, extra=extra)
-        queue.storage.store_results(queue.create_task("t"), [found])
+        queue._storage.store_results(queue.create_task("t"), [found])
     for what, names in (
         (What.ITEMS, ("source_id", "handle", "channel_id")),
         (What.RESULTS, ("source_id",)),
@@ -167,9 +167,9 @@ def test_an_export_that_fails_half_way_leaves_what_was_there(
 def test_targets_that_cannot_be(queue: QueueManager, tmp_path: Path) -> None:
     for path in (tmp_path / "none" / "a.csv", tmp_path):
         with pytest.raises(InvalidParameters):
-            export(queue.storage, path, What.ITEMS, ExportFormat.CSV)
+            export(queue._storage, path, What.ITEMS, ExportFormat.CSV)
     with pytest.raises(InvalidParameters, match="standard output"):
-        export(queue.storage, None, What.ITEMS, ExportFormat.SQLITE)
+        export(queue._storage, None, What.ITEMS, ExportFormat.SQLITE)
     with pytest.raises(InvalidParameters, match="--format"):
         format_of(Path("items.xlsx"))
     if hasattr(os, "geteuid") and os.geteuid() != 0:
@@ -186,7 +186,7 @@ from tubeq import QueueManager
 from tubeq.queue.export import ExportFormat, What, export
 with QueueManager(sys.argv[1]) as queue:
     for form in ExportFormat:
-        export(queue.storage, Path(sys.argv[2]) / f"out.{form}", What.RESULTS, form)
+        export(queue._storage, Path(sys.argv[2]) / f"out.{form}", What.RESULTS, form)
 peak = Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]
 print(peak)
 """
@@ -200,7 +200,7 @@ def test_memory_does_not_grow_with_what_is_exported(tmp_path: Path) -> None:
         with QueueManager(tmp_path / f"{name}.db", durability="fast") as queue:
             task_id = queue.create_task("t")
             ideas = [Idea(f"v{number}", "t" * 100, "d" * 1_000) for number in range(count)]
-            queue.storage.store_results(task_id, ideas)
+            queue._storage.store_results(task_id, ideas)
         folder = tmp_path / name
         folder.mkdir()
         done = subprocess.run(

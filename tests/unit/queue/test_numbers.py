@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import fields
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -18,11 +17,16 @@ from tubeq import QueueManager
 from tubeq.domain.breaker import BreakerPolicy
 from tubeq.domain.children import ChildTask
 from tubeq.domain.errors import InvalidParameters
-from tubeq.domain.limits import LimitRule
+from tubeq.domain.limits import Holder, LimitRule
 from tubeq.domain.models import NewTask
 from tubeq.domain.policies import RetryPolicy
+from tubeq.queue.backlog import QueueBacklog
+from tubeq.queue.items import QueueItems
+from tubeq.queue.limits import QueueLimits
+from tubeq.queue.maintenance import QueueMaintenance
+from tubeq.queue.register import WorkerRegister
 from tubeq.settings import Settings
-from tubeq.storage.port import ClaimRequest
+from tubeq.storage.ports.tasks import ClaimRequest
 from tubeq.workers.config import RunnerConfig, WorkerConfig
 
 NEVER = [
@@ -31,6 +35,10 @@ NEVER = [
     datetime(2027, 1, 1),  # noqa: DTZ001 - as users write it
     datetime(9999, 12, 31, tzinfo=timezone.utc), timedelta(seconds=5),
 ]  # fmt: skip
+PARTS = {
+    "": QueueManager, "backlog.": QueueBacklog, "items.": QueueItems, "limits.": QueueLimits,
+    "maintenance.": QueueMaintenance, "register.": WorkerRegister,
+}  # fmt: skip
 each_value = pytest.mark.parametrize("value", NEVER, ids=lambda value: f"{type(value).__name__}")
 
 
@@ -68,13 +76,20 @@ def _calls(queue: QueueManager) -> dict[tuple[str, str], Callable[[Any], Any]]:
         ),
         ("release_task", "after_s"): lambda x: queue.release_task(claim, after_s=x),
         ("rescue", "crash_limit"): lambda x: queue.rescue(crash_limit=x),
-        ("set_limit", "concurrency"): lambda x: queue.set_limit("host:a", x),
-        ("set_limit", "per_s"): lambda x: queue.set_limit("host:a", per_s=x),
-        ("set_limit", "burst"): lambda x: queue.set_limit("host:a", per_s=1, burst=x),
-        ("prune", "older_than_s"): lambda x: queue.prune(x),
-        ("prune", "limit"): lambda x: queue.prune(5, x),
-        ("preview_prune", "older_than_s"): lambda x: queue.preview_prune(x),
-        ("preview_prune", "limit"): lambda x: queue.preview_prune(5, x),
+        ("claim", "limit"): lambda x: queue.claim(ClaimRequest("video", "w"), x),
+        ("get_task_results", "limit"): lambda x: queue.get_task_results(claim.task_id, x),
+        ("list_results", "limit"): lambda x: queue.list_results(x),
+        ("items.get", "growth_over_s"): lambda x: queue.items.get("a", x),
+        ("limits.set", "concurrency"): lambda x: queue.limits.set("host:a", x),
+        ("limits.set", "per_s"): lambda x: queue.limits.set("host:a", per_s=x),
+        ("limits.set", "burst"): lambda x: queue.limits.set("host:a", per_s=1, burst=x),
+        ("limits.take", "lease_s"): lambda x: queue.limits.take(["host:a"], Holder("w"), x),
+        ("limits.extend", "lease_s"): lambda x: queue.limits.extend(Holder("w"), x),
+        ("limits.admit", "lease_s"): lambda x: queue.limits.admit("host:a", Holder("w"), x),
+        ("maintenance.prune", "older_than_s"): lambda x: queue.maintenance.prune(x),
+        ("maintenance.prune", "limit"): lambda x: queue.maintenance.prune(5, x),
+        ("maintenance.preview_prune", "older_than_s"): lambda x: queue.maintenance.preview_prune(x),
+        ("maintenance.preview_prune", "limit"): lambda x: queue.maintenance.preview_prune(5, x),
         # Not numbers themselves, but with numbers inside:
         ("create_tasks", "tasks"): lambda x: queue.create_tasks(
             [NewTask("video"), NewTask("video", run_after=x)]
@@ -104,15 +119,16 @@ def _numbers(function: Any) -> set[str]:
     return {each.name for each in parameters if {"int", "float"} & _words(each.annotation)}
 
 
-def _words(annotation: str) -> set[str]:
-    return {word.strip() for word in str(annotation).split("|")}
+def _words(annotation: Any) -> set[str]:
+    text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    return {word.strip() for word in text.split("|")}
 
 
 def test_no_number_of_the_queue_is_forgotten(queue: QueueManager) -> None:
-    verbs = inspect.getmembers(QueueManager, inspect.isfunction)
     public = {
-        (name, parameter)
-        for name, verb in verbs
+        (f"{prefix}{name}", parameter)
+        for prefix, part in PARTS.items()
+        for name, verb in inspect.getmembers(part, inspect.isfunction)
         for parameter in _numbers(verb)
         if not name.startswith("_")
     }
@@ -124,7 +140,7 @@ def test_what_is_no_number_is_refused_and_nothing_is_stored(
     queue: QueueManager, value: Any
 ) -> None:
     calls = _calls(queue)
-    before = dump(queue.storage), queue.limit_rules()
+    before = dump(queue._storage), queue.limits.list()
     for (verb, name), call in calls.items():
         negative_is_right = name in ("score", "views", "duration_s")
         if negative_is_right and type(value) in (int, float) and abs(value) < 1e18:
@@ -133,7 +149,7 @@ def test_what_is_no_number_is_refused_and_nothing_is_stored(
             call(value)
             pytest.fail(f"{verb} took {name}={value!r:.60}")
         assert "\n" not in str(refusal.value) and len(str(refusal.value)) < 400
-    assert (dump(queue.storage), queue.limit_rules()) == before
+    assert (dump(queue._storage), queue.limits.list()) == before
 
 
 @each_value
@@ -151,7 +167,7 @@ def test_what_is_no_number_is_refused_and_nothing_is_stored(
 def test_no_configuration_takes_what_is_no_number(
     make: Any, given: dict[str, Any], value: Any
 ) -> None:
-    numbers = [each.name for each in fields(make) if {"int", "float"} & _words(each.type)]
+    numbers = _numbers(make)
     assert numbers
     for name in numbers:
         with pytest.raises(InvalidParameters):
@@ -167,7 +183,8 @@ def test_no_queue_waits_for_what_is_no_number(value: Any) -> None:
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-1", "1e400", "9" * 400, "true", "1d", "0x10"])
 @pytest.mark.parametrize(
-    "name", [each.name for each in fields(Settings) if {"int", "float"} & _words(each.type)]
+    "name",
+    [name for name, default in Settings()._asdict().items() if isinstance(default, (int, float))],
 )
 def test_no_setting_takes_what_is_no_number(tmp_path: Any, name: str, text: str) -> None:
     with pytest.raises(InvalidParameters, match=f"TUBEQ_{name.upper()}"):

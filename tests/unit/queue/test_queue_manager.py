@@ -18,7 +18,7 @@ from tubeq.domain.models import Idea, NewTask, Task
 from tubeq.domain.policies import ClaimStrategy, RetryPolicy
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.storage import open_storage
-from tubeq.storage.port import ClaimRequest, WorkerInfo
+from tubeq.storage.ports.tasks import ClaimRequest, WorkerInfo
 
 
 @pytest.fixture
@@ -196,7 +196,7 @@ def test_old_tasks_are_pruned_by_age(queue: QueueManager, clock: FakeClock) -> N
     clock.advance(100)
     queue.complete_task(claimed(queue))
     queue.create_task("video")
-    assert queue.prune(older_than_s=50) == 1
+    assert queue.maintenance.prune(older_than_s=50) == 1
     with pytest.raises(TaskNotFound):
         queue.get_task(old.task_id)
     assert queue.stats().by_status["COMPLETED"] == 1
@@ -204,7 +204,7 @@ def test_old_tasks_are_pruned_by_age(queue: QueueManager, clock: FakeClock) -> N
 
 def test_workers_are_known_and_can_be_stopped(queue: QueueManager) -> None:
     info = WorkerInfo("worker-1", "video", "host", 1, "2027-01-15 08:00:00.000000", 0.0, False)
-    queue.storage.register_worker(info)
+    queue.register.add(info)
     assert queue.workers() == [info]
     assert queue.request_stop() == 1
     assert queue.workers()[0].stop_requested
@@ -212,13 +212,13 @@ def test_workers_are_known_and_can_be_stopped(queue: QueueManager) -> None:
 
 def test_memory_has_no_file_to_back_up(queue: QueueManager, tmp_path: Any) -> None:
     with pytest.raises(StorageError):
-        queue.backup(tmp_path / "copy.db")
+        queue.maintenance.backup(tmp_path / "copy.db")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_sound_queue_has_nothing_wrong(queue: QueueManager) -> None:
     claimed(queue)
-    assert queue.check() == []
+    assert queue.maintenance.check() == []
 
 
 def test_an_open_storage_can_be_handed_in(clock: FakeClock) -> None:

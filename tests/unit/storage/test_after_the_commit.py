@@ -12,10 +12,10 @@ from tubeq.domain.errors import StorageError, StorageNotSynced
 from tubeq.domain.models import EncodedTask, Idea
 from tubeq.domain.policies import Durability
 from tubeq.queue.queue_manager import QueueManager
-from tubeq.storage import wal
-from tubeq.storage.connection import ConnectionFactory
-from tubeq.storage.port import ClaimRequest
-from tubeq.storage.sqlite import SQLiteStorage
+from tubeq.storage.ports.tasks import ClaimRequest
+from tubeq.storage.sqlite.file import wal
+from tubeq.storage.sqlite.file.connection import ConnectionFactory
+from tubeq.storage.sqlite.storage import SQLiteStorage
 
 
 class BrokenDisk(ConnectionFactory):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tubeq.storage.byte_lock import LockFile
+from tubeq.storage.sqlite.file.lock_file import LockFile
 
 FIRST, SECOND = 0, 1
 pytestmark = pytest.mark.skipif(

@@ -13,12 +13,12 @@ from tubeq.domain.errors import StorageError
 from tubeq.domain.models import EncodedTask, Idea
 from tubeq.domain.policies import Durability
 from tubeq.storage import open_storage
-from tubeq.storage.byte_lock import SYNCS_BEGUN, SYNCS_DONE, LockFile
-from tubeq.storage.connection import ConnectionFactory
-from tubeq.storage.port import ClaimRequest
-from tubeq.storage.sqlite import SQLiteStorage
-from tubeq.storage.wal import WalSync
-from tubeq.storage.write_lock import SYNC_BYTE
+from tubeq.storage.ports.tasks import ClaimRequest
+from tubeq.storage.sqlite.file.connection import ConnectionFactory
+from tubeq.storage.sqlite.file.lock_file import SYNCS_BEGUN, SYNCS_DONE, LockFile
+from tubeq.storage.sqlite.file.wal import WalSync
+from tubeq.storage.sqlite.file.write_lock import SYNC_BYTE
+from tubeq.storage.sqlite.storage import SQLiteStorage
 
 REQUEST = ClaimRequest("scrape", "w1")
 

@@ -17,8 +17,8 @@ import pytest
 
 from tubeq import Completion, Idea, NewTask, QueueManager
 from tubeq.domain.items import ItemQuery, ItemSort
-from tubeq.storage import sqlite_item_index
 from tubeq.storage.queries import load_queries
+from tubeq.storage.sqlite import search_index as sqlite_item_index
 
 SQL = load_queries("sqlite", "items")
 
@@ -60,7 +60,7 @@ def write(path: Path, script: str) -> None:
 def assert_each_result_counted_once(path: Path) -> None:
     """Every item was seen as often as there are results of it, and is in the index once."""
     with QueueManager(path) as queue:
-        queue.storage.items.fold()
+        queue.items.fold()
     seen = dict(rows(path, "SELECT source_id, times_seen FROM item"))
     assert seen == dict(rows(path, "SELECT source_id, count(*) FROM results GROUP BY 1"))
     write(path, "INSERT INTO item_search (item_search) VALUES ('integrity-check')")
@@ -73,7 +73,7 @@ import sys
 from tubeq import QueueManager
 with QueueManager(sys.argv[1]) as queue:
     print("ready", flush=True)
-    queue.storage.items.fold(lambda done, of: print(done, flush=True))
+    queue.items.fold(lambda done, of: print(done, flush=True))
 """
 
 
@@ -100,7 +100,7 @@ def _fold_in_process(path: Path, barrier: Any) -> None:
     with QueueManager(path) as queue:
         barrier.wait()
         for _ in range(20):
-            queue.storage.items.fold()
+            queue.items.fold()
 
 
 @pytest.mark.slow
@@ -129,11 +129,11 @@ def test_threads_that_fold_and_prune_at_once_lose_nothing(path: Path) -> None:
 
         def prune() -> None:
             while not stop.is_set():
-                queue.prune(0)
+                queue.maintenance.prune(0)
 
         def fold() -> None:
             while not stop.is_set():
-                queue.storage.items.fold()
+                queue.items.fold()
 
         threads = [threading.Thread(target=each) for each in (prune, fold)]
         for thread in threads:
@@ -145,10 +145,10 @@ def test_threads_that_fold_and_prune_at_once_lose_nothing(path: Path) -> None:
         stop.set()
         for thread in threads:
             thread.join()
-        item = queue.storage.items.get_item("v1")
+        item = queue.items.get("v1")
         assert item is not None
         assert (item.times_seen, item.views) == (expected, expected - 1)
-        assert queue.storage.items.count_items() == 101
+        assert queue.items.count() == 101
 
 
 def test_prune_does_not_delete_what_was_stored_after_its_fold(
@@ -157,7 +157,7 @@ def test_prune_does_not_delete_what_was_stored_after_its_fold(
     """Between the fold and the transaction that deletes, somebody overwrites a result."""
     with QueueManager(path) as queue, QueueManager(path) as other:
         first, _ = store(queue, [[Idea("v1", views=1)], []])
-        fold = queue.storage.items.fold
+        fold = queue._storage.items.fold
         late = [lambda: other.store_result(first, "v1", views=2),
                 lambda: other.store_result(first, "v2", views=3)]  # fmt: skip
 
@@ -167,11 +167,11 @@ def test_prune_does_not_delete_what_was_stored_after_its_fold(
                 late.pop()()
             return folded
 
-        monkeypatch.setattr(queue.storage.items, "fold", fold_then_store)
-        assert queue.storage.prune(time.time() + 1) == 1
+        monkeypatch.setattr(queue._storage.items, "fold", fold_then_store)
+        assert queue._storage.maintenance.prune(time.time() + 1) == 1
         monkeypatch.undo()
-        assert queue.storage.items.get_item("v1").views == 2
-        assert queue.storage.items.get_item("v2").views == 3
+        assert queue.items.get("v1").views == 2
+        assert queue.items.get("v2").views == 3
 
 
 def test_a_result_that_is_overwritten_while_it_is_folded_is_seen_again(
@@ -180,7 +180,7 @@ def test_a_result_that_is_overwritten_while_it_is_folded_is_seen_again(
     with QueueManager(path) as queue, QueueManager(path) as other:
         (task_id,) = store(queue, [[Idea("v1", views=1)]])
         other.store_result(task_id, "v1", views=2)
-        items = queue.storage.items
+        items = queue._storage.items
         write_down = items._write
 
         def overwrite_first(*arguments: Any) -> bool:
@@ -197,13 +197,13 @@ def test_other_programs_that_delete_results_hide_none_of_the_later_ones(path: Pa
     """SQLite gives the largest id again once its row is gone."""
     with QueueManager(path) as queue:
         store(queue, [[Idea("a"), Idea("b"), Idea("c")]])
-        queue.storage.items.fold()
+        queue.items.fold()
         write(path, "DELETE FROM results WHERE source_id IN ('b', 'c')")
         store(queue, [[Idea("d")]])
-        assert queue.storage.items.count_items() == 4
+        assert queue.items.count() == 4
         write(path, "DELETE FROM results")
         store(queue, [[Idea("e"), Idea("f")]])
-        assert queue.storage.items.count_items() == 6
+        assert queue.items.count() == 6
 
 
 def test_results_that_other_programs_wrote_badly_are_taken_as_they_are(path: Path) -> None:
@@ -221,11 +221,11 @@ def test_results_that_other_programs_wrote_badly_are_taken_as_they_are(path: Pat
             WHERE source_id = 'good'
             """,
         )
-        assert queue.storage.items.count_items() == 4
-        bad = queue.storage.items.get_item("bad")
+        assert queue.items.count() == 4
+        bad = queue.items.get("bad")
         assert (bad.views, bad.score, bad.extra) == (None, None, {})
         for sort in (ItemSort.VIEWS, ItemSort.SCORE, ItemSort.NEWEST, ItemSort.GROWTH):
-            queue.storage.items.list_items(ItemQuery(sort=sort))
+            queue.items.list(ItemQuery(sort=sort))
 
 
 def test_a_program_without_fts5_can_do_all_but_search(
@@ -233,28 +233,28 @@ def test_a_program_without_fts5_can_do_all_but_search(
 ) -> None:
     with QueueManager(path) as able, QueueManager(path) as unable:
         monkeypatch.setitem(sqlite_item_index._SQL, "has_fts5", "SELECT 0")
-        assert not unable.storage.items._index.is_possible
+        assert not unable._storage.items._index.is_possible
         monkeypatch.undo()
         store(unable, [[Idea("v1", "first title"), Idea("v2", "other title")]])
-        assert unable.storage.items.count_items() == 2
+        assert unable._storage.items.count_items() == 2
         with pytest.raises(Exception, match="FTS5"):
-            unable.storage.items.list_items(ItemQuery("first"))
-        assert len(able.storage.items.list_items(ItemQuery("first"))) == 1
+            unable._storage.items.list_items(ItemQuery("first"))
+        assert len(able._storage.items.list_items(ItemQuery("first"))) == 1
         store(unable, [[Idea("v1", "second title"), Idea("v3", "first title")]])
-        assert unable.storage.items.count_items() == 3
-        found = able.storage.items.list_items(ItemQuery("first"))
+        assert unable._storage.items.count_items() == 3
+        found = able._storage.items.list_items(ItemQuery("first"))
         assert [item.source_id for item in found] == ["v3"]
-        assert len(able.storage.items.list_items(ItemQuery("second"))) == 1
+        assert len(able._storage.items.list_items(ItemQuery("second"))) == 1
     assert_each_result_counted_once(path)
 
 
 def test_an_index_that_was_dropped_is_made_anew(path: Path) -> None:
     with QueueManager(path) as queue:
         store(queue, many(30))
-        queue.storage.items.fold()
+        queue.items.fold()
         write(path, "DROP TABLE item_search")
-        found = queue.storage.items.list_items(ItemQuery("title", limit=1000))
-        assert len(found) == queue.storage.items.count_items()
+        found = queue.items.list(ItemQuery("title", limit=1000))
+        assert len(found) == queue.items.count()
     assert_each_result_counted_once(path)
 
 
@@ -299,10 +299,10 @@ def test_inserting_a_result_costs_not_one_step_more(path: Path) -> None:
     ],
 )
 def test_a_listing_goes_through_its_index(path: Path, query: ItemQuery, index: str) -> None:
-    from tubeq.storage.sqlite_items import _listing
+    from tubeq.storage.sqlite.items import _listing
 
     with QueueManager(path) as queue:
-        queue.storage.items.fold()
+        queue.items.fold()
     statement = _listing(query, query.search is not None, query.channel is not None)
     values = {
         "search": "word",

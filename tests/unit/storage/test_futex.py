@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from tubeq.storage import futex
-from tubeq.storage.byte_lock import LockFile
-from tubeq.storage.futex import Word
+from tubeq.storage.sqlite.file import futex
+from tubeq.storage.sqlite.file.futex import Word
+from tubeq.storage.sqlite.file.lock_file import LockFile
 
 LONG_S = 20.0
 

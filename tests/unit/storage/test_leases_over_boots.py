@@ -11,8 +11,8 @@ from tests.conftest import BOOT, FakeClock
 from tests.contract.support import LEASE_S, add, held, request, take
 from tubeq.domain.boot import Boot, this_boot
 from tubeq.storage import open_storage
-from tubeq.storage.port import Rescue
-from tubeq.storage.sqlite import SQLiteStorage
+from tubeq.storage.ports.tasks import Rescue
+from tubeq.storage.sqlite.storage import SQLiteStorage
 
 NOW, YEAR_S = 1_800_000_000.0, 365 * 86_400.0
 NOTHING = Rescue([], [], [])

@@ -13,7 +13,8 @@ import pytest
 from tubeq import QueueManager
 from tubeq.domain.errors import InvalidParameters, StorageError, UnsafeStorage
 from tubeq.queue.wakeup import Waiter, Waker
-from tubeq.storage import connection, open_storage, restore
+from tubeq.storage import open_storage, restore
+from tubeq.storage.sqlite.file import connection
 
 posix = pytest.mark.skipif(os.name != "posix", reason="links need POSIX, or rights on Windows")
 
@@ -96,7 +97,7 @@ def test_a_link_to_itself_is_an_error_of_the_tree(tmp_path):
 @posix
 def test_a_link_that_leads_nowhere_is_not_replaced_by_a_backup(tmp_path, real):
     with QueueManager(real) as queue:
-        queue.backup(tmp_path / "backup.db")
+        queue.maintenance.backup(tmp_path / "backup.db")
     loop = _link(tmp_path / "one.db", _link(tmp_path / "two.db", tmp_path / "one.db"))
     with pytest.raises(StorageError, match="leads back to itself"):
         restore(loop, tmp_path / "backup.db")
@@ -109,8 +110,8 @@ def test_the_folder_of_the_process_may_change_after_opening(tmp_path, monkeypatc
     with QueueManager("queue.db") as queue:
         monkeypatch.chdir("elsewhere")
         queue.create_task("scrape", {})
-        queue.backup("copy.db")
-        queue.storage._session._checkpointer._connect()[0].close()
+        queue.maintenance.backup("copy.db")
+        queue._storage._session._checkpointer._connect()[0].close()
     assert names_in(tmp_path / "elsewhere") == ["copy.db"]
 
 
@@ -132,7 +133,7 @@ def test_a_backup_onto_the_database_itself_is_refused_by_either_name(tmp_path, r
     link = link_to_file(tmp_path, real)
     for opened, target in ((link, real), (real, link)):
         with QueueManager(opened) as queue, pytest.raises(StorageError, match="itself"):
-            queue.backup(target)
+            queue.maintenance.backup(target)
 
 
 @pytest.mark.skipif(not hasattr(os, "link"), reason="no hard links here")

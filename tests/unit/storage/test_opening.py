@@ -22,11 +22,12 @@ from tubeq.domain.errors import (
     UnsafeStorage,
 )
 from tubeq.domain.models import EncodedTask
-from tubeq.storage import connection, open_storage, session
-from tubeq.storage.byte_lock import LockFile
-from tubeq.storage.migrate import is_current
-from tubeq.storage.port import ClaimRequest
-from tubeq.storage.write_lock import OPEN_BYTE
+from tubeq.storage import open_storage
+from tubeq.storage.ports.tasks import ClaimRequest
+from tubeq.storage.sqlite.file import connection, session
+from tubeq.storage.sqlite.file.lock_file import LockFile
+from tubeq.storage.sqlite.file.write_lock import OPEN_BYTE
+from tubeq.storage.sqlite.migrate import is_current
 
 
 @pytest.fixture
@@ -169,7 +170,7 @@ if all(queue.get_task(task_id)["status"] == "QUEUED" for task_id in created) and
 queue.create_task("scrape", {})
 claimed = queue.claim_next_task("scrape", "w")
 queue.complete_task(claimed)
-if not queue.check():
+if not queue.maintenance.check():
     print("recovered")
 """
 

@@ -11,8 +11,8 @@ import pytest
 
 from tubeq import ClaimRequest, Completion, Idea, NewTask, QueueManager
 from tubeq.domain.models import EncodedTask
-from tubeq.storage import sqlite_prune
-from tubeq.storage.session import Session
+from tubeq.storage.sqlite import prune as sqlite_prune
+from tubeq.storage.sqlite.file.session import Session
 
 RESULTS = 700
 
@@ -28,8 +28,8 @@ def queue(tmp_path: Path) -> Iterator[QueueManager]:
         queue.complete_tasks([Completion(claim, [Idea("v0")]) for claim in small])
         (parent,) = queue.claim_tasks("parent", "w", 1)
         children = [(f"c{number}", EncodedTask("child", "{}")) for number in range(RESULTS)]
-        queue.storage.children.save(parent, children=children)  # type: ignore[arg-type]
-        queue.storage.children.cancel(parent.task_id)
+        queue._storage.children.save(parent, children=children)  # type: ignore[arg-type]
+        queue._storage.children.cancel(parent.task_id)
         queue.complete_task(parent)
         queue.create_task("newest")
         yield queue
@@ -38,7 +38,7 @@ def queue(tmp_path: Path) -> Iterator[QueueManager]:
 def seen(queue: QueueManager) -> list[tuple[str, int]]:
     from tubeq.domain.items import ItemQuery
 
-    items = queue.storage.items.list_items(ItemQuery(limit=10_000))
+    items = queue.items.list(ItemQuery(limit=10_000))
     return sorted((item.source_id, item.times_seen) for item in items)
 
 
@@ -66,23 +66,23 @@ def watched(monkeypatch: pytest.MonkeyPatch, end_after: int = 10**9) -> Iterator
 def test_no_transaction_removes_more_than_a_few_hundred_rows(
     queue: QueueManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    queue.storage.items.fold()
+    queue.items.fold()
     with watched(monkeypatch) as changed:
-        assert queue.prune(0.0) == RESULTS + 32
+        assert queue.maintenance.prune(0.0) == RESULTS + 32
     # Besides the rows that a task has, those that a trigger keeps, and the tasks themselves.
     assert max(changed) <= 2 * sqlite_prune._ROWS_AT_ONCE + 4 * sqlite_prune._TASKS_AT_ONCE
     assert queue.stats().results == 0
-    assert queue.check() == []
+    assert queue.maintenance.check() == []
 
 
 def test_children_are_cancelled_some_hundreds_at_a_time(
     queue: QueueManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parent = queue.list_tasks(task_type="parent")[0]
-    for child in queue.storage.children.of(parent.task_id, limit=RESULTS):
+    for child in queue.children(parent.task_id, limit=RESULTS):
         queue.requeue_task(child.task_id)
     with watched(monkeypatch) as changed:
-        assert queue.storage.children.cancel(parent.task_id) == RESULTS
+        assert queue._storage.children.cancel(parent.task_id) == RESULTS
     assert max(changed) <= 250
 
 
@@ -92,11 +92,11 @@ def test_ended_between_two_transactions_nothing_is_lost_or_counted_twice(
 ) -> None:
     known = seen(queue)
     with watched(monkeypatch, end_after), pytest.raises(KeyboardInterrupt):
-        queue.prune(0.0)
-    assert queue.check() == []
+        queue.maintenance.prune(0.0)
+    assert queue.maintenance.check() == []
     assert seen(queue) == known
-    queue.prune(0.0)
-    assert queue.check() == []
+    queue.maintenance.prune(0.0)
+    assert queue.maintenance.check() == []
     assert seen(queue) == known
     assert [task.task_type for task in queue.list_tasks()] == ["newest"]
     assert queue.stats().results == 0
@@ -119,7 +119,7 @@ def test_what_is_stored_between_two_transactions_is_in_the_catalogue(
         return steps[-1]
 
     monkeypatch.setattr(sqlite_prune, "_step", step)
-    queue.prune(0.0)
+    queue.maintenance.prune(0.0)
     assert any(each.is_late for each in steps)
     assert seen(queue) == sorted([*known, ("late", 1)])
 
@@ -136,6 +136,6 @@ def test_a_task_that_is_requeued_meanwhile_stays(
         return real(session, *others)
 
     monkeypatch.setattr(sqlite_prune, "_remove", remove)
-    assert queue.prune(0.0) == RESULTS + 31
+    assert queue.maintenance.prune(0.0) == RESULTS + 31
     assert len(queue.get_task_results(large.task_id)) == RESULTS
-    assert queue.storage.claim(ClaimRequest("large", "w"))
+    assert queue.claim(ClaimRequest("large", "w"))

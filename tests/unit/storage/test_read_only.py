@@ -16,7 +16,7 @@ from tubeq.domain.errors import StorageError, StorageReadOnly, StorageReplaced
 from tubeq.domain.items import ItemQuery, ItemSort
 from tubeq.domain.models import EncodedTask, Idea
 from tubeq.storage import open_storage
-from tubeq.storage.port import ClaimRequest
+from tubeq.storage.ports.tasks import ClaimRequest
 
 NAMES = ["queue.db", "a?b#c%20d.db", "tea ☕.db"] + (
     [os.fsdecode(b"latin-\xe9.db")] if sys.platform == "linux" else []
@@ -65,7 +65,7 @@ def test_everything_can_be_looked_at_and_nothing_is_made(path):
         search = ItemQuery(search="tea", sort=ItemSort.RELEVANCE)
         assert [item.source_id for item in storage.items.list_items(search)] == ["v1"]
         assert storage.items.count_unfolded() == 0
-        assert storage.check() == []
+        assert storage.maintenance.check() == []
     assert sorted(path.parent.iterdir()) == before
     assert path.read_bytes() == content
 
@@ -79,7 +79,7 @@ def test_whatever_writes_is_refused(plain):
             lambda: storage.requeue(task.task_id),
             lambda: storage.worker_seen("w"),
         ):
-            with pytest.raises(StorageReadOnly, match="this needs writing"):
+            with pytest.raises(StorageReadOnly, match="this needs to write"):
                 verb()
     with pytest.raises(StorageError, match="closed"):
         storage.stats()
@@ -164,14 +164,14 @@ def test_an_older_schema_is_refused(tmp_path):
 
 
 def test_none_is_made(tmp_path):
-    with pytest.raises(StorageError, match="no database"):
+    with pytest.raises(StorageError, match="does not exist"):
         open_storage(tmp_path / "queue.db", read_only=True)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows lets nobody replace open files")
 def test_a_replaced_one_is_noticed(plain, monkeypatch):
-    monkeypatch.setattr("tubeq.storage.session.LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("tubeq.storage.sqlite.file.session.LOOK_EVERY_S", 0.0)
     shutil.copyfile(plain, plain.with_name("copy.db"))
     with closing(open_storage(plain, read_only=True)) as storage:
         plain.with_name("copy.db").replace(plain)
@@ -181,6 +181,6 @@ def test_a_replaced_one_is_noticed(plain, monkeypatch):
 
 def test_a_backup_can_be_made_of_it(plain):
     with QueueManager(plain, storage=open_storage(plain, read_only=True)) as queue:
-        queue.backup(plain.with_name("copy.db"))
+        queue.maintenance.backup(plain.with_name("copy.db"))
     with QueueManager(plain.with_name("copy.db")) as queue:
         assert len(queue.list_tasks()) == 1

@@ -14,8 +14,9 @@ import pytest
 
 from tubeq import QueueManager
 from tubeq.domain.errors import StorageError, StorageReplaced
-from tubeq.storage import database_file, foreign_log, session
-from tubeq.storage.byte_lock import LOG_INODE, LockFile
+from tubeq.storage import database_file
+from tubeq.storage.sqlite.file import foreign_log, session
+from tubeq.storage.sqlite.file.lock_file import LOG_INODE, LockFile
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows lets nobody replace open files")
 
@@ -36,7 +37,7 @@ def backup_of(path, tasks):
     with QueueManager(path.with_name("source.db")) as source:
         for _ in range(tasks):
             source.create_task("old", {})
-        source.backup(backup)
+        source.maintenance.backup(backup)
     return backup
 
 
@@ -78,7 +79,7 @@ def test_it_is_noticed_by_every_kind_of_verb(path, harm, verb):
         "create_task": lambda: queue.create_task("scrape", {}),
         "stats": queue.stats,
         "claim": lambda: queue.claim_next_task("scrape", "w"),
-        "backup": lambda: queue.backup(path.with_name("copy.db")),
+        "backup": lambda: queue.maintenance.backup(path.with_name("copy.db")),
         "transaction": lambda: queue.cancel_task("x"),
     }
     for _ in range(2):  # and it stays so
@@ -134,7 +135,7 @@ def test_what_was_put_in_its_place_gets_nothing_of_the_live_log(path, harm):
         old.close()  # the last one on the old file: SQLite must not take the new one's log along
         assert path.with_name("queue.db-wal").exists()
         new.create_task("new", {})
-        assert new.check() == []
+        assert new.maintenance.check() == []
     with QueueManager(path) as again:
         assert sorted(task.task_type for task in again.list_tasks()) == ["new"] * 2 + ["old"] * 3
 
@@ -160,7 +161,7 @@ def test_a_log_that_a_crash_left_is_not_replayed_into_a_backup_moved_over_the_da
     backup.replace(path)
     with QueueManager(path) as queue:
         assert [task.task_type for task in queue.list_tasks()] == ["old"] * 3
-        assert queue.check() == []
+        assert queue.maintenance.check() == []
     assert path.with_name("queue.db-wal.stale").exists()
 
 
@@ -212,7 +213,7 @@ def test_a_checkpoint_never_opens_what_was_put_in_its_place(path):
     queue.create_task("scrape", {})
     move_over(path)
     with pytest.raises(StorageReplaced):
-        queue.storage._session._checkpointer._connect()
+        queue._storage._session._checkpointer._connect()
     queue.close()
 
 
@@ -230,6 +231,6 @@ def test_a_handle_that_nobody_closes_lets_go_of_a_replaced_file(path):
 def test_must_exist_creates_nothing(path):
     from tubeq.storage import open_storage
 
-    with pytest.raises(StorageError, match="no database"):
+    with pytest.raises(StorageError, match="does not exist"):
         open_storage(path, create=False)
     assert list(path.parent.iterdir()) == []

@@ -20,9 +20,11 @@ from tubeq.domain.errors import SchemaMismatch, StorageBusy, StorageCorrupt
 from tubeq.domain.limits import Grant, Holder, LimitRule
 from tubeq.domain.models import Task
 from tubeq.domain.states import TaskEvent, TaskStatus
-from tubeq.storage import migrate, restore, sqlite_restore
-from tubeq.storage.kept_names import count_own_links
-from tubeq.storage.port import WorkerInfo
+from tubeq.storage import restore
+from tubeq.storage.ports.tasks import WorkerInfo
+from tubeq.storage.sqlite import migrate
+from tubeq.storage.sqlite import restore as sqlite_restore
+from tubeq.storage.sqlite.file.kept_names import count_own_links
 
 TYPE = "video"
 
@@ -38,13 +40,13 @@ def backed_up(folder: Path, tasks: int = 1) -> tuple[Path, Path]:
     path, copy = folder / "queue.db", folder / "backup.db"
     make(path, tasks)
     with QueueManager(path) as queue:
-        queue.backup(copy)
+        queue.maintenance.backup(copy)
     return path, copy
 
 
 def ids(path: Path) -> set[str]:
     with QueueManager(path) as queue:
-        assert queue.check() == []
+        assert queue.maintenance.check() == []
         return {task.task_id for task in queue.list_tasks(limit=1000)}
 
 
@@ -215,7 +217,7 @@ def test_a_claim_from_before_the_restore_is_lost(tmp_path: Path, what: str) -> N
     REPLACED[what](path)
     restore(path, copy)
     with claimed_again(path, late) as queue:
-        for verb in (queue.storage.complete, lambda claim: queue.storage.heartbeat(claim, 60.0)):
+        for verb in (queue._storage.complete, lambda claim: queue._storage.heartbeat(claim, 60.0)):
             with pytest.raises(ClaimLost):
                 verb(late)  # type: ignore[operator]
         assert queue.get_task(late.task_id).status is TaskStatus.CLAIMED
@@ -229,7 +231,7 @@ def test_it_would_be_accepted_if_tokens_were_not_raised(
     monkeypatch.setitem(sqlite_restore._SQL, "raise_tokens", "SELECT :token")
     restore(path, copy)
     with claimed_again(path, late) as queue:
-        queue.storage.complete(late)
+        queue._storage.complete(late)
         assert queue.get_task(late.task_id).status is TaskStatus.COMPLETED
 
 
@@ -246,8 +248,8 @@ def test_a_task_of_the_lost_time_is_not_taken_for_a_new_one(tmp_path: Path) -> N
         assert late is not None
         assert (claim.row_id, claim.claim_token) == (late.row_id, late.claim_token)
         with pytest.raises(ClaimLost):
-            queue.storage.complete(late)
-        queue.storage.complete(claim)
+            queue._storage.complete(late)
+        queue._storage.complete(claim)
 
 
 def test_tokens_grow_from_restore_to_restore(tmp_path: Path) -> None:
@@ -278,14 +280,14 @@ def test_what_was_held_when_the_backup_was_taken_is_queued(tmp_path: Path) -> No
     with QueueManager(path) as queue:
         for _ in range(2):
             queue.create_task(TYPE)
-        queue.set_limit("type:video", concurrency=1)
-        cancelled, held = queue.storage.claim(ClaimRequest(TYPE, "w"), 2)
+        queue.limits.set("type:video", concurrency=1)
+        cancelled, held = queue.claim(ClaimRequest(TYPE, "w"), 2)
         queue.cancel_task(cancelled.task_id)
-        queue.storage.register_worker(worker(os.getpid()))
+        queue.register.add(worker(os.getpid()))
         holder = Holder("w", held.row_id, held.claim_token)
-        assert isinstance(queue.storage.limits.take(["type:video"], holder, 60.0), Grant)
-        assert queue.permits()
-        queue.backup(copy)
+        assert isinstance(queue.limits.take(["type:video"], holder, 60.0), Grant)
+        assert queue.limits.slots()
+        queue.maintenance.backup(copy)
     restored = restore(path, copy, force=True)
     assert (restored.released, restored.problems) == (2, [])
     with QueueManager(path) as queue:
@@ -295,8 +297,8 @@ def test_what_was_held_when_the_backup_was_taken_is_queued(tmp_path: Path) -> No
         events = [(entry.event, entry.detail) for entry in queue.get_task_history(held.task_id)]
         assert events[-1] == (TaskEvent.RELEASED, "the database was restored from a backup")
         assert queue.workers() == []
-        assert queue.permits() == []
-        assert queue.limit_rules() == [LimitRule("type:video", 1)]
+        assert queue.limits.slots() == []
+        assert queue.limits.list() == [LimitRule("type:video", 1)]
         assert queue.claim_next_task(TYPE, "w") is not None
 
 
@@ -323,7 +325,7 @@ def test_live_workers_are_in_the_way(
 ) -> None:
     path, copy = backed_up(tmp_path)
     with QueueManager(path) as queue:
-        queue.storage.register_worker(info())
+        queue.register.add(info())
     if is_live:
         with pytest.raises(StorageBusy, match="tubeq stop"):
             restore(path, copy)

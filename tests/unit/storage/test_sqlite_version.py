@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tubeq.domain.errors import UnsafeSQLite
-from tubeq.storage.sqlite_version import require_supported, wal_reset_bug
+from tubeq.storage.sqlite.file.version import require_supported, wal_reset_bug
 
 
 @pytest.mark.parametrize(

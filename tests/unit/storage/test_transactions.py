@@ -15,10 +15,10 @@ from tubeq.domain.clock import SystemClock
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.models import EncodedTask, Idea
 from tubeq.storage import open_storage
-from tubeq.storage.connection import ConnectionFactory
-from tubeq.storage.port import ClaimRequest
-from tubeq.storage.session import Session
-from tubeq.storage.sqlite import SQLiteStorage
+from tubeq.storage.ports.tasks import ClaimRequest
+from tubeq.storage.sqlite.file.connection import ConnectionFactory
+from tubeq.storage.sqlite.file.session import Session
+from tubeq.storage.sqlite.storage import SQLiteStorage
 
 UNSTORABLE = [Idea("a", views=2**70), Idea("a", title="\ud800"), Idea("a", extra={"b": object()})]
 
@@ -111,7 +111,7 @@ def _claim_all(path, name, start, out):
 def test_processes_that_claim_at_once_never_share_a_task(tmp_path):
     path = tmp_path / "queue.db"
     with QueueManager(path, durability="fast") as queue:
-        queue.storage.create([EncodedTask("scrape", "{}")] * 3000)
+        queue._storage.create([EncodedTask("scrape", "{}")] * 3000)
     context = multiprocessing.get_context("spawn")
     start, out = context.Barrier(4), context.Queue()
     processes = [
@@ -186,8 +186,8 @@ def test_what_is_requeued_while_it_is_looked_for_is_not_pruned(tmp_path, monkeyp
             return rows
 
         monkeypatch.setattr(storage._session, "read", read_and_requeue)
-        assert storage.prune(clock.now()) == 1
+        assert storage.maintenance.prune(clock.now()) == 1
         assert storage.get(first).status == "QUEUED"
         assert len(storage.results(first)) == 1
         assert len(storage.history(first)) > 1
-        assert storage.check() == []
+        assert storage.maintenance.check() == []

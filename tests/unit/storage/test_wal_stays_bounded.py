@@ -9,11 +9,12 @@ import pytest
 
 from tubeq.domain.models import EncodedTask
 from tubeq.domain.policies import Durability
-from tubeq.storage import open_storage, wal
-from tubeq.storage.byte_lock import WRITES, LockFile
-from tubeq.storage.connection import ConnectionFactory
-from tubeq.storage.port import ClaimRequest
-from tubeq.storage.write_lock import CHECKPOINT_BYTE
+from tubeq.storage import open_storage
+from tubeq.storage.ports.tasks import ClaimRequest
+from tubeq.storage.sqlite.file import wal
+from tubeq.storage.sqlite.file.connection import ConnectionFactory
+from tubeq.storage.sqlite.file.lock_file import WRITES, LockFile
+from tubeq.storage.sqlite.file.write_lock import CHECKPOINT_BYTE
 
 
 @pytest.fixture

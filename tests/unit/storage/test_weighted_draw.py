@@ -1,4 +1,4 @@
-"""A weighted draw is from a hat that was filled earlier: others may have been quicker since."""
+"""A weighted draw is from a buffer that was filled earlier: others may have been quicker since."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pytest
 from tubeq.domain.models import EncodedTask
 from tubeq.domain.policies import ClaimStrategy
 from tubeq.storage import open_storage
-from tubeq.storage.port import ClaimRequest
-from tubeq.storage.sqlite_claims import Claimer
+from tubeq.storage.ports.tasks import ClaimRequest
+from tubeq.storage.sqlite.claims import Claimer
 
 WEIGHTED = ClaimRequest("scrape", "weighted", ClaimStrategy.WEIGHTED_RANDOM)
 NEWEST = ClaimRequest("scrape", "newest")
@@ -26,7 +26,7 @@ def handles(tmp_path):
 def test_what_another_claimed_since_is_not_claimed_again(handles, limit):
     mine, others = handles
     mine.create([EncodedTask("scrape", "{}")] * 128)
-    first = mine.claim(WEIGHTED)  # fills the hat with all
+    first = mine.claim(WEIGHTED)  # fills the buffer with all
     taken = others.claim(NEWEST, 120)
     left = [task for _ in range(128) for task in mine.claim(WEIGHTED, limit)]
     ids = [task.row_id for task in (*first, *taken, *left)]
@@ -45,16 +45,16 @@ def test_one_claim_in_64_looks_at_the_neighbours(handles, monkeypatch):
     storage, _ = handles
     storage.create([EncodedTask("scrape", "{}")] * 1_000)
     looks = []
-    fill_hat = Claimer._fill_hat
+    fill_buffer = Claimer._fill_buffer
     monkeypatch.setattr(
-        Claimer, "_fill_hat", lambda *given: (looks.append(given), fill_hat(*given))[1]
+        Claimer, "_fill_buffer", lambda *given: (looks.append(given), fill_buffer(*given))[1]
     )
     assert all(storage.claim(WEIGHTED) for _ in range(640))
     assert len(looks) == 10
 
 
 def test_what_is_heavy_and_new_is_drawn_soon_from_a_short_queue(handles):
-    """A hat with all of a short queue in it is not emptied before the next look."""
+    """A buffer with all of a short queue in it is not emptied before the next look."""
     storage, _ = handles
     storage.create([EncodedTask("scrape", "{}")] * 32)
     storage.claim(WEIGHTED)

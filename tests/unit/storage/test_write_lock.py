@@ -9,9 +9,9 @@ import time
 import pytest
 
 from tubeq.domain.errors import StorageBusy
-from tubeq.storage import write_lock
-from tubeq.storage.byte_lock import FRONT_WORD, LINE_WORD, LockFile
-from tubeq.storage.write_lock import FRONT_BYTE, WriteLock
+from tubeq.storage.sqlite.file import write_lock
+from tubeq.storage.sqlite.file.lock_file import FRONT_WORD, QUEUE_WORD, LockFile
+from tubeq.storage.sqlite.file.write_lock import FRONT_BYTE, WriteLock
 
 pytestmark = pytest.mark.skipif(
     not hasattr(LockFile, "_LOCK") and not hasattr(__import__("os"), "O_BINARY"),
@@ -83,7 +83,7 @@ def test_the_one_at_the_front_is_woken_when_the_lock_is_free(writer, monkeypatch
 
 def test_those_behind_are_woken_one_by_one(writer, monkeypatch):
     monkeypatch.setattr(write_lock, "_FRONT_SLEEP_S", 20.0)
-    monkeypatch.setattr(write_lock, "_LINE_SLEEP_S", 20.0)
+    monkeypatch.setattr(write_lock, "_QUEUE_SLEEP_S", 20.0)
     holder, *waiters = (writer() for _ in range(5))
     holder.begin()
 
@@ -105,7 +105,7 @@ def test_a_stopped_process_at_the_front_of_the_line_holds_nobody_up(writer, tmp_
     stopped = LockFile(tmp_path / "queue.db-lock")
     assert stopped.try_lock(FRONT_BYTE)
     stopped.words[FRONT_WORD].value = write_lock._STARVING
-    stopped.words[LINE_WORD].value = 1
+    stopped.words[QUEUE_WORD].value = 1
     began = time.monotonic()
     writer().begin()
     assert time.monotonic() - began < 2
@@ -183,7 +183,7 @@ def test_a_newcomer_passes_by_unless_the_one_at_the_front_starves(writer, monkey
     newcomer, other = writer(), writer()
     assert other.file.try_lock(FRONT_BYTE)
     other.file.words[FRONT_WORD].value = write_lock._STARVING if starving else write_lock._WAITING
-    other.file.words[LINE_WORD].value = 1
+    other.file.words[QUEUE_WORD].value = 1
     began = time.monotonic()
     newcomer.begin()
     assert (time.monotonic() - began >= 0.05) is starving
@@ -203,9 +203,9 @@ def test_who_waits_at_the_front_for_long_says_that_it_starves(writer, monkeypatc
 def test_out_of_line_nobody_is_waited_for_but_the_one_who_writes(writer):
     holder, urgent, other = writer(), writer(0.05), writer()
     assert other.file.try_lock(FRONT_BYTE)
-    other.file.words[FRONT_WORD].value = other.file.words[LINE_WORD].value = 1
-    urgent.lock.take_out_of_line(urgent.connection.execute, "BEGIN IMMEDIATE")
+    other.file.words[FRONT_WORD].value = other.file.words[QUEUE_WORD].value = 1
+    urgent.lock.take_without_queue(urgent.connection.execute, "BEGIN IMMEDIATE")
     urgent.end()
     holder.begin()
     with pytest.raises(StorageBusy):
-        urgent.lock.take_out_of_line(urgent.connection.execute, "BEGIN IMMEDIATE")
+        urgent.lock.take_without_queue(urgent.connection.execute, "BEGIN IMMEDIATE")

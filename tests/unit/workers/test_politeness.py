@@ -24,10 +24,10 @@ from tubeq.domain.errors import (
 from tubeq.domain.limits import Grant, Holder, Refusal
 from tubeq.domain.models import TaskResult
 from tubeq.domain.states import TaskStatus
-from tubeq.plugins.base import permit
+from tubeq.plugins.base import slot
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.workers.base_worker import BaseWorker
-from tubeq.workers.politeness import _verdict
+from tubeq.workers.rate_limiting import _verdict
 
 from .support import GOOD, Plugin, background, claimed, counts, raising, until, worker_on
 
@@ -37,7 +37,7 @@ BLOCKED = TransientError("not a bot?", code="bot_check", retry_after_s=3600.0)
 
 
 class ChannelPlugin(Plugin):
-    """Needs a permit for the channel that a task names."""
+    """Needs a slot for the channel that a task names."""
 
     def limit_keys(self, parameters: Mapping[str, Any]) -> list[str]:
         if "channel" not in parameters:
@@ -52,14 +52,14 @@ def channel_worker(queue: QueueManager, **config: Any) -> BaseWorker:
 
 
 def occupy(queue: QueueManager, *keys: str, lease_s: float = 60.0) -> Grant:
-    """Somebody else takes permits."""
-    taken = queue.storage.limits.take(keys, STRANGER, lease_s)
+    """Somebody else takes slots."""
+    taken = queue.limits.take(keys, STRANGER, lease_s)
     assert isinstance(taken, Grant)
     return taken
 
 
 def release(queue: QueueManager, grant: Grant) -> None:
-    queue.storage.limits.release(grant)
+    queue.limits.release(grant)
 
 
 def history(queue: QueueManager, task_id: str) -> list[tuple[str, str | None]]:
@@ -70,7 +70,7 @@ def history(queue: QueueManager, task_id: str) -> list[tuple[str, str | None]]:
 
 
 def test_a_refused_task_goes_back_for_later_unharmed(queue: QueueManager) -> None:
-    queue.set_limit(TYPE, concurrency=1)
+    queue.limits.set(TYPE, concurrency=1)
     occupy(queue, TYPE)
     worker = worker_on(queue, raising(AssertionError("it must not begin")))
     task_id = queue.create_task("video")
@@ -90,7 +90,7 @@ def test_a_refused_task_goes_back_for_later_unharmed(queue: QueueManager) -> Non
 def test_a_worker_whose_type_is_full_rests_instead_of_asking_each_task(
     queue: QueueManager,
 ) -> None:
-    queue.set_limit(TYPE, concurrency=1)
+    queue.limits.set(TYPE, concurrency=1)
     occupied = occupy(queue, TYPE)
     for _ in range(5):
         queue.create_task("video")
@@ -102,7 +102,7 @@ def test_a_worker_whose_type_is_full_rests_instead_of_asking_each_task(
 
 
 def test_tasks_of_other_channels_go_on(queue: QueueManager) -> None:
-    queue.set_limit("channel:*", concurrency=1)
+    queue.limits.set("channel:*", concurrency=1)
     occupied = occupy(queue, "channel:@full")
     for number in range(5):
         queue.create_task("video", {"channel": f"@free-{number}"})
@@ -115,7 +115,7 @@ def test_tasks_of_other_channels_go_on(queue: QueueManager) -> None:
         until(lambda: counts(queue) == {"COMPLETED": 8})
         stop.set()
     assert ran["value"] == 8  # what was postponed was no attempt
-    assert queue.permits() == []
+    assert queue.limits.slots() == []
     for task_id in full:
         task = queue.get_task(task_id)
         assert task.retry_count == 0
@@ -123,7 +123,7 @@ def test_tasks_of_other_channels_go_on(queue: QueueManager) -> None:
 
 
 def test_max_tasks_counts_only_what_began(queue: QueueManager) -> None:
-    queue.set_limit("channel:*", concurrency=1)
+    queue.limits.set("channel:*", concurrency=1)
     occupy(queue, "channel:@full")
     queue.create_task("video", {"channel": "@free"})
     queue.create_task("video", {"channel": "@full"})  # the newest, and so the first
@@ -133,7 +133,7 @@ def test_max_tasks_counts_only_what_began(queue: QueueManager) -> None:
 
 def test_tasks_of_one_full_channel_are_spread(queue: QueueManager) -> None:
     """Not all of them come back at once, again and again."""
-    queue.set_limit("channel:@full", per_s=0.05)
+    queue.limits.set("channel:@full", per_s=0.05)
     occupy(queue, "channel:@full")
     worker = channel_worker(queue)
     delays = []
@@ -150,7 +150,7 @@ def test_tasks_of_one_full_channel_are_spread(queue: QueueManager) -> None:
 
 
 def test_one_task_that_is_refused_again_waits_no_longer_each_time(queue: QueueManager) -> None:
-    queue.set_limit("channel:@full", concurrency=1)
+    queue.limits.set("channel:@full", concurrency=1)
     occupy(queue, "channel:@full")
     worker = channel_worker(queue)
     task_id = queue.create_task("video", {"channel": "@full"})
@@ -158,12 +158,12 @@ def test_one_task_that_is_refused_again_waits_no_longer_each_time(queue: QueueMa
         until(lambda: (claim := worker.claim_task()) and worker.process_task(claim))
         task = queue.get_task(task_id)
         assert task.run_after is not None
-        (held,) = queue.permits()
+        (held,) = queue.limits.slots()
         assert task.run_after - time.time() <= 1.5 * (time.time() - held.taken_at) + 0.1
 
 
 def test_parameters_that_name_no_channel_are_the_plugins_to_refuse(queue: QueueManager) -> None:
-    queue.set_limit("channel:*", concurrency=1)
+    queue.limits.set("channel:*", concurrency=1)
     worker = channel_worker(queue)
     worker.plugin.scrape = raising(InvalidParameters("channel is missing"))
     task_id = queue.create_task("video")
@@ -174,14 +174,14 @@ def test_parameters_that_name_no_channel_are_the_plugins_to_refuse(queue: QueueM
 @pytest.mark.parametrize(
     "error", [None, ValueError("x"), PermanentError("x"), TransientError("x"), KeyboardInterrupt()]
 )
-def test_permits_are_held_during_the_task_and_given_back_however_it_ends(
+def test_slots_are_held_during_the_task_and_given_back_however_it_ends(
     queue: QueueManager, error: BaseException | None
 ) -> None:
-    queue.set_limit(TYPE, concurrency=1)
+    queue.limits.set(TYPE, concurrency=1)
     seen = []
 
     def scrape() -> list[Any]:
-        seen.extend(queue.permits())
+        seen.extend(queue.limits.slots())
         if error is not None:
             raise error
         return [GOOD]
@@ -196,21 +196,21 @@ def test_permits_are_held_during_the_task_and_given_back_however_it_ends(
         worker.process_task(claim)
     (held,) = seen
     assert held.holder == Holder("worker-1", claim.row_id, claim.claim_token)
-    assert queue.permits() == []
+    assert queue.limits.slots() == []
 
 
 @pytest.mark.slow
-def test_heartbeats_keep_the_permits_of_a_long_task(queue: QueueManager) -> None:
-    queue.set_limit(TYPE, concurrency=1)
+def test_heartbeats_keep_the_slots_of_a_long_task(queue: QueueManager) -> None:
+    queue.limits.set(TYPE, concurrency=1)
     held = []
 
     def scrape() -> list[Any]:
-        with permit("type:inner"):
+        with slot("type:inner"):
             time.sleep(1.3)
-        held.append([each.key for each in queue.permits()])
+        held.append([each.key for each in queue.limits.slots()])
         return [GOOD]
 
-    queue.set_limit("type:inner", concurrency=1)
+    queue.limits.set("type:inner", concurrency=1)
     worker = worker_on(queue, scrape, lease_s=0.6)
     queue.create_task("video")
     assert worker.process_task(claimed(worker)).success
@@ -218,7 +218,7 @@ def test_heartbeats_keep_the_permits_of_a_long_task(queue: QueueManager) -> None
 
 
 def test_a_cancelled_task_that_is_refused_ends_cancelled(queue: QueueManager) -> None:
-    queue.set_limit(TYPE, concurrency=1)
+    queue.limits.set(TYPE, concurrency=1)
     occupy(queue, TYPE)
     worker = worker_on(queue)
     task_id = queue.create_task("video")
@@ -229,7 +229,7 @@ def test_a_cancelled_task_that_is_refused_ends_cancelled(queue: QueueManager) ->
 
 
 def test_a_claim_that_was_lost_takes_nothing_with_it(queue: QueueManager) -> None:
-    queue.set_limit(TYPE, concurrency=1)
+    queue.limits.set(TYPE, concurrency=1)
     occupied = occupy(queue, TYPE)
     worker = worker_on(queue)
     queue.create_task("video")
@@ -237,26 +237,26 @@ def test_a_claim_that_was_lost_takes_nothing_with_it(queue: QueueManager) -> Non
     queue.rescue(worker_id="worker-1")
     assert worker.process_task(claim).claim_lost
     release(queue, occupied)
-    assert queue.permits() == []
+    assert queue.limits.slots() == []
 
 
 # Around a request ---------------------------------------------------------------------------------
 
 
-def test_outside_of_a_worker_a_permit_is_nothing() -> None:
-    with permit("host:a", "host:b"):
+def test_outside_of_a_worker_a_slot_is_nothing() -> None:
+    with slot("host:a", "host:b"):
         pass
 
 
-def test_a_request_waits_in_place_for_its_permit(queue: QueueManager) -> None:
-    queue.set_limit("host:a", concurrency=1)
+def test_a_request_waits_in_place_for_its_slot(queue: QueueManager) -> None:
+    queue.limits.set("host:a", concurrency=1)
     occupied = occupy(queue, "host:a")
     began = threading.Event()
 
     def scrape() -> list[Any]:
         began.set()
-        with permit("host:a"):
-            (held,) = queue.permits()
+        with slot("host:a"):
+            (held,) = queue.limits.slots()
             return [{"source_id": held.holder.worker_id}]
 
     worker = worker_on(queue, scrape)
@@ -269,17 +269,17 @@ def test_a_request_waits_in_place_for_its_permit(queue: QueueManager) -> None:
         release(queue, occupied)
     assert outcome["value"].success
     assert [each.source_id for each in queue.get_task_results(task_id)] == ["worker-1"]
-    assert queue.permits() == []
+    assert queue.limits.slots() == []
 
 
 def test_a_request_that_waits_obeys_a_stop(queue: QueueManager) -> None:
-    queue.set_limit("host:a", concurrency=1)
+    queue.limits.set("host:a", concurrency=1)
     occupy(queue, "host:a")
     began = threading.Event()
 
     def scrape() -> list[Any]:
         began.set()
-        with permit("host:a"):
+        with slot("host:a"):
             raise AssertionError("it never gets one")
 
     worker = worker_on(queue, scrape, stop_grace_s=0.1)
@@ -293,7 +293,7 @@ def test_a_request_that_waits_obeys_a_stop(queue: QueueManager) -> None:
 
 
 def test_a_request_that_waits_obeys_its_own_check(queue: QueueManager) -> None:
-    queue.set_limit("host:a", per_s=0.001)
+    queue.limits.set("host:a", per_s=0.001)
     occupy(queue, "host:a")
     looks = []
 
@@ -303,7 +303,7 @@ def test_a_request_that_waits_obeys_its_own_check(queue: QueueManager) -> None:
             raise TransientError("the deadline has passed", code="timeout")
 
     def scrape() -> list[Any]:
-        with permit("host:a", check=check):
+        with slot("host:a", check=check):
             raise AssertionError("it never gets one")
 
     worker = worker_on(queue, scrape)
@@ -312,17 +312,17 @@ def test_a_request_that_waits_obeys_its_own_check(queue: QueueManager) -> None:
     assert max(later - sooner for sooner, later in pairwise(looks)) < 2.0
 
 
-def test_permits_are_given_back_when_a_request_fails(queue: QueueManager) -> None:
-    queue.set_limit("host:*", concurrency=1)
+def test_slots_are_given_back_when_a_request_fails(queue: QueueManager) -> None:
+    queue.limits.set("host:*", concurrency=1)
 
     def scrape() -> list[Any]:
-        with permit("host:a", "host:b"):
+        with slot("host:a", "host:b"):
             raise ConnectionError("reset")
 
     worker = worker_on(queue, scrape)
     queue.create_task("video")
     assert worker.process_task(claimed(worker)).error_code == "unexpected"
-    assert queue.permits() == []
+    assert queue.limits.slots() == []
 
 
 class Latest(random.Random):
@@ -350,10 +350,10 @@ class Never:
 
 def test_those_who_wait_for_a_rate_do_not_come_back_together(queue: QueueManager) -> None:
     """Jitter: whoever draws the upper end waits half as long again."""
-    politeness, limits = worker_on(queue)._politeness, Never()
-    politeness._limits = limits  # type: ignore[assignment]
-    politeness._chance = Latest()
-    with pytest.raises(TimeoutError), politeness.permit(["host:a"], lambda: None):
+    rate_limiting, limits = worker_on(queue)._rate_limiting, Never()
+    rate_limiting._limits = limits  # type: ignore[assignment]
+    rate_limiting._chance = Latest()
+    with pytest.raises(TimeoutError), rate_limiting.slot(["host:a"], lambda: None):
         pass
     first, second = limits.asked_at
     assert second - first >= 0.3
@@ -363,9 +363,9 @@ def test_those_who_wait_for_a_rate_do_not_come_back_together(queue: QueueManager
 def test_a_busy_or_full_database_delays_a_request_and_does_not_fail_it(
     queue: QueueManager, kind: type[StorageError]
 ) -> None:
-    queue.set_limit("host:a", concurrency=1)
+    queue.limits.set("host:a", concurrency=1)
     worker = worker_on(queue)
-    real, troubles = queue.storage.limits, [kind("not now")]
+    real, troubles = queue.limits, [kind("not now")]
 
     class Busy:
         def __getattr__(self, name: str) -> Any:
@@ -376,10 +376,10 @@ def test_a_busy_or_full_database_delays_a_request_and_does_not_fail_it(
                 raise troubles.pop()
             return real.take(*arguments)
 
-    worker._politeness._limits = Busy()  # type: ignore[assignment]
-    with worker._politeness.permit(["host:a"], lambda: None):
-        assert len(queue.permits()) == 1
-    assert queue.permits() == []
+    worker._rate_limiting._limits = Busy()  # type: ignore[assignment]
+    with worker._rate_limiting.slot(["host:a"], lambda: None):
+        assert len(queue.limits.slots()) == 1
+    assert queue.limits.slots() == []
 
 
 # Pauses -------------------------------------------------------------------------------------------
@@ -393,7 +393,7 @@ def test_a_bot_check_pauses_the_type_for_every_worker(queue: QueueManager) -> No
     assert (task.status, task.retry_count, task.error_code) == (TaskStatus.QUEUED, 1, "bot_check")
     assert task.run_after is not None
     assert task.run_after > time.time() + 3000  # its own retry is as late as ever
-    (pause,) = queue.pauses()
+    (pause,) = queue.limits.pauses()
     assert (pause.key, pause.code) == (TYPE, "bot_check")
     other = worker_on(queue, worker_id="worker-2")
     second = queue.create_task("video")
@@ -404,16 +404,16 @@ def test_a_bot_check_pauses_the_type_for_every_worker(queue: QueueManager) -> No
         time.sleep(0.3)
         assert counts(queue) == {"QUEUED": 2}
         assert queue.get_task(second).claim_token == 0  # nobody took it up to find out
-        assert queue.resume(TYPE)
+        assert queue.limits.resume(TYPE)
         until(lambda: counts(queue) == {"QUEUED": 1, "COMPLETED": 1})
         stop.set()
 
 
-def test_a_permit_that_cannot_be_given_back_ends_with_its_lease(queue: QueueManager) -> None:
+def test_a_slot_that_cannot_be_given_back_ends_with_its_lease(queue: QueueManager) -> None:
     """And keeps nobody from learning of the bot check."""
-    queue.set_limit(TYPE, concurrency=1)
+    queue.limits.set(TYPE, concurrency=1)
     worker = worker_on(queue, raising(BLOCKED))
-    real = queue.storage.limits
+    real = queue.limits
 
     class Busy:
         def __getattr__(self, name: str) -> Any:
@@ -422,11 +422,11 @@ def test_a_permit_that_cannot_be_given_back_ends_with_its_lease(queue: QueueMana
         def release(self, grant: Grant) -> None:
             raise StorageBusy("somebody writes")
 
-    worker._politeness._limits = Busy()  # type: ignore[assignment]
+    worker._rate_limiting._limits = Busy()  # type: ignore[assignment]
     queue.create_task("video")
     assert worker.process_task(claimed(worker)).error_code == "bot_check"
-    assert [each.key for each in queue.permits()] == [TYPE]
-    assert [each.key for each in queue.pauses()] == [TYPE]
+    assert [each.key for each in queue.limits.slots()] == [TYPE]
+    assert [each.key for each in queue.limits.pauses()] == [TYPE]
 
 
 def test_a_claim_from_before_the_pause_is_handed_back_at_once(queue: QueueManager) -> None:
@@ -443,8 +443,8 @@ def test_a_claim_from_before_the_pause_is_handed_back_at_once(queue: QueueManage
 
 def pause(queue: QueueManager, pause_s: float = 50.0) -> None:
     blocked = worker_on(queue, raising(BLOCKED), worker_id="trip", breaker_pause_s=pause_s)
-    policy = blocked._politeness._policy
-    queue.storage.limits.report(TYPE, STRANGER, Verdict.BLOCKED, "bot_check", policy)
+    policy = blocked._rate_limiting._policy
+    queue.limits.report(TYPE, STRANGER, Verdict.BLOCKED, "bot_check", policy)
 
 
 def due(queue: QueueManager) -> None:
@@ -470,7 +470,7 @@ def test_after_the_pause_one_task_is_let_through_and_its_success_ends_it(
     queue.create_task("video")
     first, second = claimed(worker), claimed(other)
     assert worker.process_task(first).success
-    assert queue.pauses() == []
+    assert queue.limits.pauses() == []
     assert other.process_task(claimed(other)).success
 
 
@@ -480,7 +480,7 @@ def test_a_probe_that_fails_doubles_the_pause(queue: QueueManager, error: Except
     worker = worker_on(queue, raising(error), breaker_pause_s=50.0)
     queue.create_task("video")
     worker.process_task(claimed(worker))
-    (again,) = queue.pauses()
+    (again,) = queue.limits.pauses()
     assert (again.trips, again.probe) == (2, None)
     assert again.pause_s >= 75.0
 
@@ -491,34 +491,34 @@ def test_a_probe_that_tells_nothing_lets_the_next_go(queue: QueueManager, error:
     worker = worker_on(queue, raising(error))
     queue.create_task("video")
     worker.process_task(claimed(worker))
-    assert [each.trips for each in queue.pauses()] == [1]
+    assert [each.trips for each in queue.limits.pauses()] == [1]
     worker.plugin = Plugin()
     queue.create_task("video")
     assert worker.process_task(claimed(worker)).success
-    assert queue.pauses() == []
+    assert queue.limits.pauses() == []
 
 
-def test_a_probe_that_is_refused_a_permit_makes_room(queue: QueueManager) -> None:
+def test_a_probe_that_is_refused_a_slot_makes_room(queue: QueueManager) -> None:
     due(queue)
-    queue.set_limit(TYPE, concurrency=1)
+    queue.limits.set(TYPE, concurrency=1)
     occupy(queue, TYPE)
     worker = worker_on(queue)
     queue.create_task("video")
     assert worker.process_task(claimed(worker)).error_code == "postponed"
-    (pause,) = queue.pauses()
+    (pause,) = queue.limits.pauses()
     assert pause.probe is None
 
 
 def test_a_probe_whose_worker_died_is_followed_by_another(queue: QueueManager) -> None:
     due(queue)
     dead = Holder("dead", 1, 1)
-    assert queue.storage.limits.admit(TYPE, dead, 60.0).probe
+    assert queue.limits.admit(TYPE, dead, 60.0).probe
     worker = worker_on(queue)
     queue.create_task("video")
     assert worker.claim_task() is None
     queue.rescue(worker_id="dead")
     assert worker.process_task(claimed(worker)).success
-    assert queue.pauses() == []
+    assert queue.limits.pauses() == []
 
 
 def test_a_worker_that_runs_until_idle_does_not_wait_for_a_pause_without_tasks(
@@ -532,7 +532,7 @@ def test_pauses_can_be_forgone(queue: QueueManager) -> None:
     worker = worker_on(queue, raising(BLOCKED), breaker_pause_s=0.0)
     queue.create_task("video")
     worker.process_task(claimed(worker))
-    assert queue.pauses() == []
+    assert queue.limits.pauses() == []
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def test_retry_after_is_honoured(queue: QueueManager) -> None:
     assert task.status is TaskStatus.QUEUED
     assert task.run_after is not None
     assert worker.claim_task() is None
-    due_at = queue.storage.next_due_at("video")
+    due_at = queue.backlog.next_due_at("video")
     assert due_at == pytest.approx(task.run_after)
 
 

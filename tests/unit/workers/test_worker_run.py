@@ -64,9 +64,9 @@ def test_completing_and_claiming_the_next_is_one_write(
     queue: QueueManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claims: list[object] = []
-    real = queue.storage.claim
+    real = queue._storage.claim
     monkeypatch.setattr(
-        queue.storage, "claim", lambda request, limit=1: claims.append(1) or real(request, limit)
+        queue._storage, "claim", lambda request, limit=1: claims.append(1) or real(request, limit)
     )
     queue.create_tasks([NewTask("video") for _ in range(10)])
     assert worker_on(queue).run(until_idle=True) == 10
@@ -259,7 +259,7 @@ def test_a_stop_request_that_came_before_the_worker_is_obeyed(queue: QueueManage
     """A supervisor registers a worker before its process is up."""
     from tubeq.workers.base_worker import worker_info
 
-    queue.storage.register_worker(worker_info("worker-1", "video", 1))
+    queue.register.add(worker_info("worker-1", "video", 1))
     queue.request_stop()
     queue.create_task("video")
     assert worker_on(queue).run() == 0

@@ -137,7 +137,7 @@ def test_a_storage_that_cannot_save_is_no_failure_of_the_task(tmp_path, kind, mo
             raise kind("not now")
 
         with monkeypatch.context() as patch:
-            patch.setattr(queue.storage.children, "save", refuse)
+            patch.setattr(queue._storage.children, "save", refuse)
             with pytest.raises(kind):
                 worker.process_task(claimed(worker))
         assert queue.get_task(task_id)["retry_count"] == 0

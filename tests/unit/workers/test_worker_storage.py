@@ -14,7 +14,7 @@ from tubeq.domain.errors import InvalidParameters, StorageReplaced
 from tubeq.domain.models import NewTask
 from tubeq.plugins.base import check_stop
 from tubeq.queue.queue_manager import QueueManager
-from tubeq.storage import session
+from tubeq.storage.sqlite.file import session
 from tubeq.workers.base_worker import BaseWorker, WorkerConfig
 from tubeq.workers.config import RunnerConfig
 from tubeq.workers.runner import Runner
@@ -67,7 +67,7 @@ def test_a_disk_that_confirms_nothing_ends_no_worker_and_loses_no_task(
         def broken(_: int) -> None:
             raise OSError(errno.EIO, "Input/output error")
 
-        monkeypatch.setattr(queue.storage._session._factory, "sync", broken)  # type: ignore[attr-defined]
+        monkeypatch.setattr(queue._storage._session._factory, "sync", broken)  # type: ignore[attr-defined]
         scrape = raising(ValueError("no")) if fails else None
         worker_on(queue, scrape, max_retries=1).run(until_idle=True)
         assert counts(queue) == {"FAILED" if fails else "COMPLETED": 5}

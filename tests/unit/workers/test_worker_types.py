@@ -12,7 +12,7 @@ import pytest
 from tubeq.domain.errors import PluginNotFound, TransientError
 from tubeq.domain.models import NewTask
 from tubeq.queue.queue_manager import QueueManager
-from tubeq.workers import child
+from tubeq.workers import process_main as child
 from tubeq.workers.base_worker import BaseWorker, WorkerConfig
 
 from .support import Plugin, background, counts, raising, until, worker_on

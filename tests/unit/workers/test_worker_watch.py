@@ -15,8 +15,8 @@ from tubeq.domain.states import TaskStatus
 from tubeq.plugins.base import check_stop, stop_requested
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.workers.base_worker import BaseWorker
-from tubeq.workers.board import Board
 from tubeq.workers.config import WorkerConfig
+from tubeq.workers.shared_stats import SharedStats
 from tubeq.workers.watch import Attempt, Reason
 
 from .support import GOOD, Plugin, attempt, background, claimed, until, worker_on
@@ -293,34 +293,34 @@ def test_a_lost_claim_ends_the_attempt_and_writes_nothing(queue: QueueManager) -
 
 
 def test_the_board_tells_until_when_a_worker_may_be_trusted(queue: QueueManager) -> None:
-    board = Board()
+    stats = SharedStats()
     seen: list[tuple[bool, bool, bool]] = []
 
     def scrape(**parameters: Any) -> list[Any]:
         now = time.monotonic()
-        seen.append((board.overdue(now), board.overdue(now + 4.0), board.overdue(now + 11.0)))
+        seen.append((stats.overdue(now), stats.overdue(now + 4.0), stats.overdue(now + 11.0)))
         time.sleep(0.5)
-        seen.append((board.overdue(now + 10.1), board.timed_out(now), board.timed_out(now + 6.0)))
+        seen.append((stats.overdue(now + 10.1), stats.timed_out(now), stats.timed_out(now + 6.0)))
         return [GOOD]
 
     config = WorkerConfig(task_type="video", lease_s=10.0, task_timeout_s=4.0, stop_grace_s=1.0)
-    worker = BaseWorker(config, queue.db_path, Plugin(scrape), queue=queue, board=board)
+    worker = BaseWorker(config, queue.db_path, Plugin(scrape), queue=queue, stats=stats)
     attempt(worker)
     assert seen == [(False, False, True), (True, False, True)]
-    assert not board.overdue(time.monotonic() + 1e6)  # nothing runs: nothing can be late
-    assert (board.processed, board.succeeded) == (1, 1)
+    assert not stats.overdue(time.monotonic() + 1e6)  # nothing runs: nothing can be late
+    assert (stats.processed, stats.succeeded) == (1, 1)
 
 
 def test_the_board_shows_that_the_watch_looks(queue: QueueManager) -> None:
-    board = Board()
+    stats = SharedStats()
     trusted_until: list[float] = []
 
     def scrape(**parameters: Any) -> list[Any]:
         for _ in range(2):
-            trusted_until.append(board.alive_until)
+            trusted_until.append(stats.alive_until)
             time.sleep(0.5)
         return [GOOD]
 
     config = WorkerConfig(task_type="video", lease_s=10.0)
-    attempt(BaseWorker(config, queue.db_path, Plugin(scrape), queue=queue, board=board))
+    attempt(BaseWorker(config, queue.db_path, Plugin(scrape), queue=queue, stats=stats))
     assert trusted_until[1] > trusted_until[0] + 0.2

@@ -1,4 +1,4 @@
-"""A YouTube of one's own: a local HTTPS server that real, unmodified yt-dlp takes for YouTube.
+"""A simulated YouTube: a local HTTPS server that real, unmodified yt-dlp accepts as YouTube.
 
     world = World()
     world.channel("@lighthouse", videos=120)
@@ -9,8 +9,8 @@
         ...
     assert not server.unexpected_hosts
 
-Processes are sent there by `env={**os.environ, **server.environment}`. Needs `cryptography`:
-pip install 'tubeq[demo]'.
+Other processes are directed to it by `env={**os.environ, **server.environment}`. Needs
+`cryptography`: pip install 'tubeq[demo]'.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every page of the simulated YouTube is made of: requests, answers, and YouTube's texts."""
+"""The parts of every page of the simulated YouTube: requests, answers, and YouTube's texts."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class RequestKind(str, Enum):
     HOME = "home"  # YouTube's own page
     SEARCH = "search"  # the first results
     WATCH = "watch"  # the HTML page of a video
-    PLAYER = "player"  # of that, what concerns the video, as JSON
+    PLAYER = "player"  # of that, the data of the video, as JSON
     NEXT = "next"  # the rest of it, as JSON
-    UNKNOWN = "unknown"  # nothing that is simulated
+    UNKNOWN = "unknown"  # not simulated
 
     __str__ = str.__str__
 
@@ -42,17 +42,17 @@ _NOT_FOUND = {"error": {"code": 404, "message": "Requested entity was not found.
 
 
 def no_page(kind: RequestKind) -> Answer:
-    """There is no such page."""
+    """The answer for a missing page."""
     return Answer(kind, None, html_response("Not found", 404))
 
 
 def no_data(kind: RequestKind) -> Answer:
-    """There are no such data."""
+    """The answer for missing data."""
     return Answer(kind, None, json_response(_NOT_FOUND, 404))
 
 
 def page(**variables: Json) -> Response:
-    """An HTML page that hands these variables to its scripts."""
+    """An HTML page that passes these variables to its scripts."""
     scripts = []
     for name, value in variables.items():
         # Within a script element "<" would end the script too early: hostile titles hold
@@ -74,7 +74,7 @@ def json_response(data: Json, status: int = 200) -> Response:
 
 
 def alert(text: str) -> Json:
-    """Data that hold nothing but an error message."""
+    """Data with only an error message."""
     error = {"type": "ERROR", "text": {"simpleText": text}}
     return {"alerts": [{"alertRenderer": error}]}
 
@@ -87,10 +87,10 @@ def continuation(*what: str | int) -> Json:
 
 
 def continued(token: str) -> list[Any]:
-    """What `continuation` was told.
+    """The argument that was given to `continuation`.
 
     Raises:
-        ValueError: the token is none of ours.
+        ValueError: the token is not one of ours.
     """
     what = json.loads(base64.urlsafe_b64decode(token + "=="))
     if not isinstance(what, list) or not what:

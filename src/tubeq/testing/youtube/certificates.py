@@ -1,7 +1,7 @@
-"""A certificate authority for tests, and the certificate of the hosts that are simulated.
+"""A certificate authority for tests, and the certificate of the simulated hosts.
 
-Made once for each process, in a temporary folder that goes with it. The authority's private key
-is never written: nobody else can make certificates that those who trust it would accept.
+Made once for each process, in a temporary folder that is deleted with it. The authority's private
+key is never written: no other program can make certificates that clients trusting it would accept.
 """
 
 from __future__ import annotations

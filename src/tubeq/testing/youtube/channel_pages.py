@@ -77,7 +77,7 @@ def _data(channel: Channel, wanted: str) -> Json:
         there = {"commandMetadata": {"webCommandMetadata": {"url": f"/{channel.moved_to}"}}}
         return {"onResponseReceivedActions": [{"navigateAction": {"endpoint": there}}]}
     name = channel.title or channel.handle.removeprefix("@")
-    # Without videos there is no such tab: who asks for it is shown the home tab.
+    # Without videos there is no such tab: a request for it gets the home tab.
     there_are = [tab for tab in _TITLES if channel.tab(tab)]
     tabs = [_tab(channel, "Home", "featured", None if wanted in there_are else [])]
     for tab in there_are:
@@ -124,7 +124,7 @@ def _items(channel: Channel, tab: str, offset: int) -> list[Json]:
 def _lockup(video: Video) -> Json:
     count, when, length = rounded_views(video.views), age(video.age_days), clock(video.duration_s)
     style = "THUMBNAIL_OVERLAY_BADGE_STYLE_DEFAULT"
-    if video.viewers is not None:  # then it is those that are counted
+    if video.viewers is not None:  # for a live video, viewers are counted
         count, when, length = rounded_views(video.viewers, "watching"), "Started today", "LIVE"
         style = "THUMBNAIL_OVERLAY_BADGE_STYLE_LIVE"
     elif video.problem is not None and video.problem.upcoming:
@@ -149,7 +149,7 @@ def _lockup(video: Video) -> Json:
 
 
 def _short(video: Video) -> Json:
-    """It tells neither an age nor a length."""
+    """A short, without age and length."""
     return {
         "shortsLockupViewModel": {
             "entityId": f"shorts-shelf-item-{video.video_id}",

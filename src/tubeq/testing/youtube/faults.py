@@ -59,7 +59,7 @@ def alert(text: str) -> Fault:
 
 
 def bot_check() -> Fault:
-    """The page that asks a client to prove that it is a person."""
+    """The page that asks a client to prove that it is not a bot."""
     return alert("Sign in to confirm you\u2019re not a bot. This helps protect our community.")
 
 
@@ -84,12 +84,12 @@ def truncated() -> Fault:
 
 
 def endless() -> Fault:
-    """The body never ends, and comes as fast as it is taken."""
+    """The body never ends, and is sent as fast as it is read."""
     return lambda response: replace(response, delivery=Delivery.ENDLESS)
 
 
 def redirect(location: str, status: int = 302) -> Fault:
-    """A redirect to this address, written as it is."""
+    """A redirect to this address, sent unchanged."""
     return with_header("Location", location, status=status)
 
 
@@ -103,7 +103,7 @@ def with_header(name: str, value: str, *, status: int = 200) -> Fault:
 
 
 def gzipped() -> Fault:
-    """The same answer, packed as YouTube does it."""
+    """The same answer, compressed as YouTube does it."""
 
     def fault(response: Response) -> Response:
         packed = replace(response, body=gzip.compress(response.body))
@@ -113,7 +113,7 @@ def gzipped() -> Fault:
 
 
 def gzip_bomb(unpacked_mib: int = 1024) -> Fault:
-    """A small answer that unpacks to a large one: a thousandth of it."""
+    """A small answer that decompresses to one a thousand times as large."""
     body = _bomb(unpacked_mib)
 
     def fault(response: Response) -> Response:
@@ -125,7 +125,7 @@ def gzip_bomb(unpacked_mib: int = 1024) -> Fault:
 
 @lru_cache
 def _bomb(unpacked_mib: int) -> bytes:
-    """Valid gzip: one block, packed once, as often as is wanted."""
+    """Valid gzip: one block, compressed once, repeated as often as needed."""
     mebibyte = b" " * 2**20
     pack = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     block = pack.compress(mebibyte) + pack.flush(zlib.Z_FULL_FLUSH)
@@ -137,7 +137,7 @@ def _bomb(unpacked_mib: int) -> bytes:
 
 
 def half_json() -> Fault:
-    """Half of the body, as if it were the whole."""
+    """Half of the body, as if it were complete."""
     return lambda response: replace(response, body=response.body[: len(response.body) // 2])
 
 
@@ -147,13 +147,13 @@ def empty_json() -> Fault:
 
 
 def html_page() -> Fault:
-    """Some HTML page, status 200, whatever was asked for."""
+    """An unrelated HTML page, status 200, whatever was requested."""
     body = b"<!doctype html><title>Please wait</title><p>We are doing maintenance.</p>"
     return _instead(Response(body, "text/html; charset=utf-8"))
 
 
 def unknown_layout() -> Fault:
-    """The renderers bear names that no yt-dlp knows yet: its listing comes back empty."""
+    """The renderers have names that no yt-dlp knows yet: its listing is empty."""
     return _renamed("richItemRenderer", "itemSectionRenderer", "continuationItemRenderer")
 
 
@@ -168,17 +168,17 @@ def no_title() -> Fault:
 
 
 def no_channel() -> Fault:
-    """A channel's page that does not say whose it is."""
+    """A channel's page that does not name its channel."""
     return _renamed("channelMetadataRenderer")
 
 
 def no_player_response() -> Fault:
-    """A video's page that tells nothing of the video itself: it has to be asked for."""
+    """A video's page without the data of the video: it has to be requested separately."""
     return _renamed_variable("ytInitialPlayerResponse")
 
 
 def _renamed(*names: str) -> Fault:
-    """The same with other keys, which nobody knows."""
+    """The same with other keys, which are unknown."""
 
     def fault(response: Response) -> Response:
         body = response.body
@@ -237,12 +237,12 @@ class FaultPlan:
             self._planned.append(_Planned(fault, subject, request, times, after))
 
     def clear(self) -> None:
-        """All goes well again."""
+        """Remove all faults."""
         with self._lock:
             self._planned.clear()
 
     def apply(self, response: Response, *, subject: str | None, request: str) -> Response:
-        """The response as it comes out of every fault that is due for this request."""
+        """The response after all faults that are due for this request."""
         with self._lock:
             due = [each for each in self._planned if _is_due(each, subject, request)]
         for each in due:

@@ -1,5 +1,5 @@
-"""Channels too large to be made beforehand: each video follows from its place, and its id says
-which place that is."""
+"""Channels too large to be created in advance: each video is derived from its position, which its
+id contains."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tubeq.testing.youtube.models import Video
 from tubeq.testing.youtube.problems import Problem
 
 Problems = Callable[[int], "Problem | None"]
-"""From the place of a video in its channel, 0 for the newest, to what is wrong with it."""
+"""Maps the position of a video in its channel, 0 for the newest, to its problem."""
 
 PREFIX_LENGTH = 6
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -18,12 +18,12 @@ _PLACE_LENGTH = 5
 
 
 class ManyVideos(Sequence[Video]):
-    """The videos of a channel, newest first, made when they are looked at.
+    """The videos of a channel, newest first, created when they are accessed.
 
     Args:
         count: how many.
-        prefix: 6 characters with which their ids begin, and no others'.
-        make: makes the video of a place, with this id.
+        prefix: 6 characters with which only their ids begin.
+        make: creates the video of a position, with this id.
     """
 
     def __init__(self, count: int, prefix: str, make: Callable[[int, str], Video]) -> None:
@@ -48,7 +48,7 @@ class ManyVideos(Sequence[Video]):
         return self._make(place, self.id_of(place))
 
     def id_of(self, place: int) -> str:
-        """The id of the video in this place."""
+        """The id of the video at this position."""
         digits = ""
         for _ in range(_PLACE_LENGTH):
             place, digit = divmod(place, len(_ALPHABET))
@@ -56,7 +56,7 @@ class ManyVideos(Sequence[Video]):
         return self._prefix + digits
 
     def find(self, video_id: str) -> Video | None:
-        """The video with this id; None for none."""
+        """The video with this id, or None."""
         place = 0
         for character in video_id[PREFIX_LENGTH:]:
             place = place * len(_ALPHABET) + _ALPHABET.find(character)

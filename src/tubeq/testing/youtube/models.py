@@ -18,7 +18,7 @@ class Video:
         duration_s: length in seconds.
         age_days: days since publication.
         channel: the handle of its channel, in lower case.
-        byline: the name of its channel, as people read it.
+        byline: the display name of its channel.
         problem: why it cannot be watched; None where it can.
         viewers: how many watch it live; None where it is not live.
     """
@@ -47,10 +47,10 @@ class Channel:
         handle: with its "@".
         channel_id: "UC" and 22 characters.
         videos, shorts, streams: newest first. Without any there is no such tab, as on YouTube.
-        moved_to: handle of the channel that those who ask for this one are sent to.
+        moved_to: handle of the channel to which requests for this one are redirected.
         alert: what the page says instead of a listing, such as "This channel does not exist."
         old_layout: pages of the older shape, which has descriptions.
-        title: its name, as people read it; None for its handle without the "@".
+        title: its display name; None for its handle without the "@".
         old_names: other names under which its pages are shown: former handles, and those of
             "/c/name", "/user/name" and "/name".
     """
@@ -77,7 +77,7 @@ class Playlist:
     """One playlist.
 
     Args:
-        videos: in its order. Those that cannot be watched are hidden, or bear a stand-in for a
+        videos: in its order. Those that cannot be watched are hidden, or have a stand-in for a
             title where `shows_all`.
         alert: what the page says instead, such as "The playlist does not exist."
     """

@@ -1,4 +1,4 @@
-"""From a request to a response: which kind of page answers what.
+"""From a request to a response: which page answers which request.
 
 A new kind of page is a kind of request, a row in `_get` or `_CALLS`, and a module with the shapes
 that yt-dlp reads.
@@ -24,7 +24,7 @@ from tubeq.testing.youtube.world import World
 
 
 def answer(world: World, method: str, path: str, body: bytes) -> Answer:
-    """What YouTube says.
+    """YouTube's response.
 
     Args:
         path: with its query.
@@ -37,7 +37,7 @@ def answer(world: World, method: str, path: str, body: bytes) -> Answer:
     try:
         if call is not None:
             return call(world, dict(json.loads(body)))
-    except (TypeError, ValueError, LookupError):  # no JSON object, or a token that is none of ours
+    except (TypeError, ValueError, LookupError):  # not a JSON object, or not one of our tokens
         pass
     return no_data(RequestKind.UNKNOWN)
 
@@ -53,7 +53,7 @@ def _get(world: World, segments: list[str], query: dict[str, list[str]]) -> Answ
         return channel_pages.page_of(world, segments)
     if world.find_old_name(segments[0]) is not None:
         return channel_pages.page_of(world, ["c", *segments])
-    if segments[1:] in (["videos"], ["shorts"], ["streams"]):  # of the oldest kind: /name
+    if segments[1:] in (["videos"], ["shorts"], ["streams"]):  # of the oldest form: /name
         return channel_pages.page_of(world, segments)
     return no_page(RequestKind.UNKNOWN)
 

@@ -10,24 +10,24 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Problem:
-    """What the player's answer says of a video.
+    """What the player's answer says about a video.
 
     Args:
         status: YouTube's word for it.
         reason: the first line of what a viewer reads.
         detail: the second one.
-        tells_details: whether the title and the like are told all the same.
+        gives_details: whether the title and similar fields are given nevertheless.
         upcoming: whether the video is yet to begin.
         trailer: id of another video, which is shown instead.
         begins_at: when what is upcoming is said to begin, epoch seconds: from then on it can be
             watched.
-        late_s: how much later that is than it is said.
+        late_s: how much later than announced it begins.
     """
 
     status: str
     reason: str = ""
     detail: str = ""
-    tells_details: bool = False
+    gives_details: bool = False
     upcoming: bool = False
     trailer: str | None = None
     begins_at: float | None = None
@@ -50,36 +50,36 @@ AGE_RESTRICTED = Problem(
     "LOGIN_REQUIRED",
     "Sign in to confirm your age",
     "This video may be inappropriate for some users.",
-    tells_details=True,
+    gives_details=True,
 )
 GEO_BLOCKED = Problem(
     "UNPLAYABLE",
     "Video unavailable",
     "The uploader has not made this video available in your country",
-    tells_details=True,
+    gives_details=True,
 )
 MEMBERS_ONLY = Problem(
     "UNPLAYABLE",
     "Join this channel to get access to members-only content like this video, and other perks.",
-    tells_details=True,
+    gives_details=True,
 )
-PAYMENT = Problem("UNPLAYABLE", "This video requires payment to watch", tells_details=True)
+PAYMENT = Problem("UNPLAYABLE", "This video requires payment to watch", gives_details=True)
 UPCOMING = Problem(
     "LIVE_STREAM_OFFLINE",
     "This live event will begin in 3 hours.",
-    tells_details=True,
+    gives_details=True,
     upcoming=True,
 )
-PREMIERE = Problem("LIVE_STREAM_OFFLINE", "Premieres in 5 hours", tells_details=True, upcoming=True)
+PREMIERE = Problem("LIVE_STREAM_OFFLINE", "Premieres in 5 hours", gives_details=True, upcoming=True)
 
 
 def premiere(begins_at: float, reason: str = "Premieres soon", *, late_s: float = 0.0) -> Problem:
-    """A video that is shown from then on (epoch seconds), and not before; or a little late."""
+    """A video that can be watched from then on (epoch seconds), or a little later."""
     return replace(PREMIERE, reason=reason, begins_at=begins_at, late_s=late_s)
 
 
 PROCESSING = Problem("UNPLAYABLE", "We're processing this video. Check back later.")
-ENDED = Problem("LIVE_STREAM_OFFLINE", "This live event has ended.", tells_details=True)
+ENDED = Problem("LIVE_STREAM_OFFLINE", "This live event has ended.", gives_details=True)
 NO_RECORDING = Problem("UNPLAYABLE", "This live stream recording is not available.")
 BOT_CHECK = Problem(
     "LOGIN_REQUIRED",

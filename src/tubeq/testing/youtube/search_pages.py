@@ -68,12 +68,12 @@ def _chosen(videos: Sequence[Video], params: str) -> list[Video]:
 
 
 def _relevance(video: Video) -> Any:
-    """Any order that is none of the others."""
+    """An arbitrary order, different from the others."""
     return hashlib.sha256(video.video_id.encode()).digest()
 
 
 def _fields(message: bytes) -> dict[int, Any]:
-    """A message of protocol buffers whose numbers and lengths are below 128."""
+    """A protocol buffer message whose numbers and lengths are below 128."""
     fields: dict[int, Any] = {}
     rest = list(message)
     while rest:

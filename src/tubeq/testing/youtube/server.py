@@ -30,11 +30,11 @@ from tubeq.testing.youtube.world import World
 class SimulatedYouTube:
     """Serves a world until it is closed. Listens from the beginning; use it in a `with` block.
 
-    `unexpected_hosts` are those that somebody wanted to reach through it; `cookies` are the Cookie
-    headers of all requests, in their order, "" where there was none.
+    `unexpected_hosts` are other hosts that a client tried to reach through it; `cookies` are the
+    Cookie headers of all requests, in their order, "" where there was none.
 
     Args:
-        world: what is there; by default an empty one in which any channel exists.
+        world: its contents; by default an empty one in which any channel exists.
         latency_s: added to every response.
         port: 0 for any free one.
 
@@ -71,7 +71,7 @@ class SimulatedYouTube:
 
     @property
     def ca_file(self) -> str:
-        """For a client's trust setting: a PEM file, which lives as long as this process."""
+        """For a client's trust setting: a PEM file, which exists as long as this process."""
         return str(self._certificates.ca_file)
 
     @property
@@ -79,7 +79,7 @@ class SimulatedYouTube:
         """Environment variables that send another process here, and nowhere else."""
         proxies = {f"{scheme}_PROXY": self.proxy_url for scheme in ("HTTP", "HTTPS", "ALL")}
         variables = {**proxies, "NO_PROXY": ""}
-        lower = {name.lower(): value for name, value in variables.items()}  # wins where it is set
+        lower = {name.lower(): value for name, value in variables.items()}  # has precedence
         return {**variables, **lower, "SSL_CERT_FILE": self.ca_file}
 
     def requests(
@@ -156,7 +156,7 @@ class SimulatedYouTube:
 
 class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
-    allow_reuse_address = sys.platform != "win32"  # there it would let others take the port
+    allow_reuse_address = sys.platform != "win32"  # there it lets other processes take the port
     request_queue_size = 128
 
     def __init__(self, address: tuple[str, int], youtube: SimulatedYouTube) -> None:
@@ -175,7 +175,7 @@ class _Server(socketserver.ThreadingTCPServer):
                     socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is the client's affair; anything else is a defect here."""
+        """A client that disconnects is not an error; anything else is a bug here."""
         if not self.stopping.is_set() and not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
@@ -286,14 +286,14 @@ class _Connection(BaseHTTPRequestHandler):
             self.server.connections.add(connection)
 
     def log_message(self, *args: object) -> None:
-        """Nothing: what happened can be counted."""
+        """No logging: requests can be counted."""
 
 
 def _is_there(connection: socket.socket) -> bool:
     """Whether the client has not ended the connection, as that of a killed process is at once."""
     try:
         readable = select.select([connection], [], [], 0)[0]
-        # Not TLS's own recv: that would take what is not meant for it.
+        # Not TLS's own recv: that would consume data.
         return not readable or socket.socket.recv(connection, 1, socket.MSG_PEEK) != b""
     except (OSError, ValueError):
         return False

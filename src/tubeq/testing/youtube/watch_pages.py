@@ -1,4 +1,4 @@
-"""Videos: the page on which one watches them, and the calls that hold parts of it."""
+"""Videos: the page on which they are watched, and the calls that return parts of it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def page_of(world: World, video_id: str) -> Answer:
 
 
 def player(world: World, query: Json) -> Answer:
-    """What concerns the video itself."""
+    """The data of the video itself."""
     video_id = str(query["videoId"])
     data = _player(world.find_video(video_id))
     return Answer(RequestKind.PLAYER, video_id, json_response(data))
 
 
 def rest(world: World, query: Json) -> Answer:
-    """What is around the video."""
+    """The data around the video."""
     video_id = str(query["videoId"])
     return Answer(RequestKind.NEXT, video_id, json_response(_rest(world.find_video(video_id))))
 
@@ -37,7 +37,7 @@ def _player(video: Video | None) -> Json:
     if problem is not None and begins_at is not None and begins_at + problem.late_s <= time.time():
         problem = None
     data: Json = {"playabilityStatus": _playability(problem)}
-    if video is None or (problem is not None and not problem.tells_details):
+    if video is None or (problem is not None and not problem.gives_details):
         return data
     data["videoDetails"] = {
         "videoId": video.video_id,
@@ -104,7 +104,7 @@ def published(video: Video) -> datetime:
 
 
 def _rest(video: Video | None) -> Json:
-    if video is None or (video.problem is not None and not video.problem.tells_details):
+    if video is None or (video.problem is not None and not video.problem.gives_details):
         contents: list[Json] = []
     else:
         contents = [

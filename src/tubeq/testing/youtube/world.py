@@ -1,4 +1,4 @@
-"""What the simulated YouTube holds: channels, playlists and videos that follow from a seed.
+"""The contents of the simulated YouTube: channels, playlists and videos derived from a seed.
 
 The same seed and name give the same videos in every process. Ages are relative to the moment
 of asking, as on YouTube.
@@ -23,12 +23,12 @@ MAX_VIDEOS = 500
 
 @dataclass
 class World:
-    """Channels and the like, and the faults to come. Safe to change while a server shows it.
+    """Channels, playlists, videos and planned faults. Safe to change while a server serves it.
 
     Args:
         seed: another seed, other videos.
-        any_channel: a channel that was not added exists nevertheless, with `default_videos`.
-        default_videos: how many videos a channel, a playlist or a query has unless it is told.
+        any_channel: whether channels that were not added exist too, with `default_videos`.
+        default_videos: how many videos a channel, a playlist or a query has unless given.
     """
 
     seed: int = 0
@@ -83,12 +83,12 @@ class World:
         return self._add(made)
 
     def big_channel(self, handle: str, videos: int, *, problem: Problems | None = None) -> Channel:
-        """Add a channel of any size: its videos are made when they are looked at.
+        """Add a channel of any size: its videos are created when they are accessed.
 
         Args:
             handle: with or without its "@".
             videos: how many, up to a thousand million.
-            problem: which of its videos cannot be watched, by their place; None for none.
+            problem: which of its videos cannot be watched, by position; None for none.
         """
         handle = "@" + handle.removeprefix("@")
         prefix = self._identifier(f"{handle.lower()}/many", PREFIX_LENGTH)
@@ -108,7 +108,7 @@ class World:
         return self._add(Channel(handle, channel_id, videos=many))
 
     def find(self, name: str) -> Channel | None:
-        """The channel with this handle (in any case), channel id, or old name; None for none."""
+        """The channel with this handle (in any case), channel id, or old name, or None."""
         with self._lock:
             found = self._channels.get(name) or self._channels.get("@" + name.lower().lstrip("@"))
             if found is None and self.any_channel and not name.startswith("UC"):
@@ -120,7 +120,7 @@ class World:
             return found if videos == found.videos else replace(found, videos=videos)
 
     def find_old_name(self, name: str) -> Channel | None:
-        """The channel that had this name once, so that "/name" leads to it; None for none."""
+        """The channel that once had this name, so that "/name" leads to it, or None."""
         with self._lock:
             found = self._channels.get("@" + name.lower())
         old_names = () if found is None else map(str.lower, found.old_names)
@@ -146,14 +146,14 @@ class World:
         Raises:
             ValueError: too many videos.
         """
-        made = self._made(playlist_id, videos, _SOMEBODY, titles)
+        made = self._made(playlist_id, videos, _ANYONE, titles)
         playlist = Playlist(playlist_id, f"Playlist {playlist_id}", made, alert, shows_all)
         with self._lock:
             self._playlists[playlist_id] = playlist
         return playlist
 
     def find_playlist(self, playlist_id: str) -> Playlist | None:
-        """The playlist with this id, be it one of a channel's uploads; None for none."""
+        """The playlist with this id, which may be a channel's uploads, or None."""
         with self._lock:
             found = self._playlists.get(playlist_id)
             channel = self._channels.get(f"UC{playlist_id[2:]}")
@@ -161,7 +161,7 @@ class World:
                 found = Playlist(playlist_id, "Uploads", channel.videos)
             if found is None:
                 return None
-            # A video may have got a problem since.
+            # A video may have a problem by now.
             return replace(found, videos=tuple(self._videos[v.video_id] for v in found.videos))
 
     def query(
@@ -172,13 +172,13 @@ class World:
         Raises:
             ValueError: too many videos.
         """
-        made = self._made(f"?{words}", videos, _SOMEBODY, titles)
+        made = self._made(f"?{words}", videos, _ANYONE, titles)
         with self._lock:
             self._queries[words] = made
         return made
 
     def find_videos(self, words: str) -> tuple[Video, ...]:
-        """What a search finds: in no order, and unfiltered."""
+        """What a search finds, unordered and unfiltered."""
         with self._lock:
             return self._queries[words] if words in self._queries else self.query(words)
 
@@ -202,7 +202,7 @@ class World:
         with self._lock:
             video = self._videos.get(video_id)
             if video is None:
-                video = replace(self._video(video_id, 0, _SOMEBODY), video_id=video_id)
+                video = replace(self._video(video_id, 0, _ANYONE), video_id=video_id)
             self._videos[video_id] = replace(
                 video,
                 title=video.title if title is None else title,
@@ -213,7 +213,7 @@ class World:
             return self._videos[video_id]
 
     def find_video(self, video_id: str) -> Video | None:
-        """The video with this id, wherever it is; None for none."""
+        """The video with this id, wherever it is, or None."""
         with self._lock:
             found, many = self._videos.get(video_id), self._many.get(video_id[:PREFIX_LENGTH])
         return found if many is None or found is not None else many.find(video_id)
@@ -236,7 +236,7 @@ class World:
             subject: the id of a playlist or a video, or a query; None for any.
             request: a `RequestKind`; None for any request.
             times: how many requests; None for all from now on.
-            after: how many matching requests still go well before.
+            after: how many matching requests still succeed before.
         """
         if channel is not None:
             subject = "@" + channel.lower().removeprefix("@")
@@ -262,10 +262,11 @@ class World:
         titles: Sequence[str] = (),
         byline: str | None = None,
     ) -> tuple[Video, ...]:
-        """So many new videos of a channel.
+        """The given number of new videos of a channel.
 
         Args:
-            byline: its name, where that is not its handle. Its videos then show both as they are.
+            byline: its display name, if different from its handle. Its videos then show both
+                unchanged.
 
 
         Raises:
@@ -287,7 +288,7 @@ class World:
         name = f"{where.lower()}/{index}"
         chance = random.Random(f"{self.seed}/{name}")
         opening, subject = chance.choice(_OPENINGS), chance.choice(_SUBJECTS)
-        description = f"{chance.choice(_OPENINGS)} a story told in ten minutes."
+        description = f"{chance.choice(_OPENINGS)} a story in ten minutes."
         views = int(10 ** chance.uniform(2, 7))
         return Video(
             video_id=self._identifier(name, 11),
@@ -305,10 +306,10 @@ class World:
         )
 
 
-_SOMEBODY = "@somebody"
+_ANYONE = "@someone"
 _OPENINGS = ("The night of", "What became of", "How we found", "Ten questions about", "Beyond")
 _SUBJECTS = (
-    "the lighthouse keeper",
+    "the lighthouse",
     "a town under the lake",
     "the last tram",
     "our neighbour's orchard",

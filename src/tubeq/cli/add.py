@@ -1,0 +1,250 @@
+"""Commands that add tasks, and list which there can be: add, types."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tubeq.cli import add_render, live
+from tubeq.cli.console import draw, reporting, say, say_error, write_json
+from tubeq.cli.opening import open_queue, read_settings
+from tubeq.cli.options import COMMON, JSON, moment, span_s
+from tubeq.cli.parser import argument, command, whole
+from tubeq.cli.plugin_types import registry, untaken_types, unworked_words
+from tubeq.cli.words import counted
+from tubeq.domain.errors import InvalidParameters, PluginNotFound, StorageError
+from tubeq.domain.models import NewTask
+from tubeq.queue.queue_manager import QueueManager
+from tubeq.queue.validation import checked_task, encoded_parameters
+
+if TYPE_CHECKING:
+    from tubeq.plugins.parameters import Preset
+    from tubeq.plugins.registry import Checker
+
+_BATCH = 5000
+"""Tasks a transaction: large enough to be fast, small enough that workers can claim meanwhile."""
+
+
+@command(
+    argument("task_type", metavar="TYPE", help="The task's type or preset: see `tubeq types`."),
+    argument(
+        "--param", "-p", dest="param", metavar="NAME=VALUE", action="append", default=None,
+        help="A parameter; repeatable. The value is read as the type declares it; where its plugin "
+        "declares nothing, as JSON if possible, else as a string.",
+    ),
+    argument("--parameters", metavar="JSON", help="All parameters as one JSON object."),
+    argument(
+        "--from-file", metavar="FILE",
+        help="Add many tasks: each line of the file is a JSON object, the parameters of one task; "
+        "- reads standard input. If any line is bad, none is added.",
+    ),
+    argument(
+        "--priority", type=whole(), metavar="N", default=0,
+        help="Larger is sooner, with the strategies priority and weighted_random.",
+    ),
+    argument("--delay", metavar="SPAN", help="Run it no sooner than this from now: 90s, 5m, 2h."),
+    argument(
+        "--run-after", metavar="TIME",
+        help="Run it no sooner than this: 2027-01-31T08:00 (local time), or with +02:00 or Z.",
+    ),
+    argument(
+        "--idempotency-key", metavar="KEY",
+        help="Add no second task with this key; print the id of the first. With --from-file, the "
+        "key of a line is KEY:LINE.",
+    ),
+    *COMMON,
+)  # fmt: skip
+def add(given: Namespace) -> None:
+    """Add a task, or many from a file, and print the ids."""
+    settings = read_settings(given.db_path)
+    check = registry.checker(given.task_type)
+    template = NewTask(
+        "", {}, given.priority, _due_at(given.delay, given.run_after), given.idempotency_key
+    )
+    if given.from_file is not None and (given.param or given.parameters):
+        raise InvalidParameters(
+            "--from-file already gives the parameters: leave out --param and --parameters"
+        )
+    with registry.around_plugins():  # checked before a database file is made
+        if given.from_file is None:
+            tasks = [
+                _checked(
+                    template,
+                    _parameters(given.task_type, given.param or [], given.parameters),
+                    check,
+                )
+            ]
+        else:
+            tasks = list(_tasks_from(given.from_file, template, check))
+    with open_queue(settings, create=True) as queue:
+        task_ids = _create_in_batches(queue, tasks)
+        unworked = untaken_types(queue)
+    added = counted(len(task_ids), "task")
+    with reporting(f"added: {added if given.from_file is not None else f'task {task_ids[0]}'}"):
+        if given.as_json:
+            made = {"count": len(task_ids), "task_ids": task_ids}
+            write_json({**made, "types_without_worker": unworked})
+        else:
+            print(task_ids[0] if given.from_file is None else f"{added} added")
+        if unworked:
+            say(unworked_words(settings, unworked))
+
+
+def _due_at(delay: str | None, run_after: str | None) -> float | None:
+    if delay is not None and run_after is not None:
+        raise InvalidParameters("give --delay or --run-after, not both")
+    if delay is not None:
+        return time.time() + span_s(delay)
+    return moment(run_after) if run_after is not None else None
+
+
+def _parameters(task_type: str, pairs: Sequence[str], text: str | None) -> dict[str, Any]:
+    """What `--param` says, over `--parameters`."""
+    declared = registry.declared_by(task_type)
+    given: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not name or not equals:
+            raise InvalidParameters(f"--param takes NAME=VALUE, not {pair!r:.60}")
+        if name in given:
+            raise InvalidParameters(f"{name!r:.60} is given twice: give each parameter once")
+        if declared is None:
+            given[name] = _guessed(value)
+        else:
+            given[name] = declared[name].from_text(value) if name in declared else value
+    return {**({} if text is None else _object(text, "--parameters")), **given}
+
+
+def _guessed(value: str) -> Any:
+    """JSON if possible, else a string."""
+    try:
+        return _decoded(value)
+    except (ValueError, RecursionError):
+        return value
+
+
+def _decoded(text: str) -> Any:
+    """
+    Raises:
+        ValueError: it is not JSON, or an object has a key twice.
+        RecursionError: it is nested too deeply.
+    """
+    return json.loads(text, parse_constant=_not_json, object_pairs_hook=_each_once)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"it has the key {twice!r:.60} twice")
+    return made
+
+
+def _object(text: str, origin: str) -> dict[str, Any]:
+    try:
+        value = _decoded(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidParameters(f"{origin} is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise InvalidParameters(f'{origin} must be a JSON object, such as {{"max_results": 5}}')
+    return value
+
+
+def _not_json(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _checked(template: NewTask, parameters: dict[str, Any], check: Checker) -> NewTask:
+    """A task that can be queued, and will then be accepted by its plugin."""
+    encoded_parameters(parameters)  # first: what is too large is not examined
+    task_type, complete = check(parameters)
+    task = template._replace(task_type=task_type, parameters=complete)
+    checked_task(task)
+    return task
+
+
+def _tasks_from(source: str, template: NewTask, check: Checker) -> Iterator[NewTask]:
+    """The tasks of a file, each checked."""
+    for number, line in enumerate(_lines(source), start=1):
+        if not line.strip():
+            continue
+        key = template.idempotency_key and f"{template.idempotency_key}:{number}"
+        try:
+            task = _checked(template._replace(idempotency_key=key), _object(line, "it"), check)
+        except InvalidParameters as error:
+            where = f"{_called(source)}, line {number}"
+            raise InvalidParameters(f"{where}: {error}; nothing was added") from None
+        yield task
+
+
+def _lines(source: str) -> Iterator[str]:
+    try:
+        if source == "-":
+            for line in sys.stdin.buffer:
+                yield line.decode("utf-8-sig")
+        else:
+            with Path(source).open(encoding="utf-8-sig") as file:
+                yield from file
+    except OSError as error:
+        raise InvalidParameters(f"{_called(source)} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InvalidParameters(f"{_called(source)} is not UTF-8 text; nothing was added") from None
+
+
+def _called(source: str) -> str:
+    return "standard input" if source == "-" else source or "a file without a name"
+
+
+def _create_in_batches(queue: QueueManager, tasks: Sequence[NewTask]) -> list[str]:
+    if len(tasks) == 1:
+        return queue.create_tasks(tasks)
+    task_ids: list[str] = []
+    try:
+        with live.status("adding") as update:
+            for start in range(0, len(tasks), _BATCH):
+                task_ids += queue.create_tasks(itertools.islice(tasks, start, start + _BATCH))
+                update(f"adding: {len(task_ids):,} of {len(tasks):,}")
+    except KeyboardInterrupt:
+        say(f"interrupted: {len(task_ids):,} of {len(tasks):,} tasks were added")
+        raise
+    except StorageError:
+        if task_ids:  # or the error would read as if nothing had been
+            say(f"the first {len(task_ids):,} of {len(tasks):,} tasks were added")
+        raise
+    return task_ids
+
+
+@command(JSON)
+def types(given: Namespace) -> None:
+    """List task types, their parameters and presets."""
+    schemas: dict[str, dict[str, Any]] = {}
+    presets: dict[str, Preset] = {}
+    broken: list[PluginNotFound] = []
+    for task_type in registry.plugin_types():
+        try:
+            declared = registry.parameters_of(task_type)
+            schemas[task_type] = {} if declared is None else declared.json_schema()
+        except PluginNotFound as error:
+            broken.append(error)
+    for name in registry.preset_names():
+        try:
+            presets[name] = registry.get_preset(name)
+        except PluginNotFound as error:
+            broken.append(error)
+    if given.as_json:
+        shown = {
+            name: {"task_type": each.task_type, "help": each.help, "parameters": each.parameters}
+            for name, each in presets.items()
+        }
+        write_json({"types": schemas, "presets": shown})
+    else:
+        draw(add_render.type_table(schemas), add_render.preset_table(presets))
+    for failure in broken:
+        say_error(str(failure))

@@ -1,0 +1,174 @@
+"""Commands about what was found: items, export."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from tubeq.cli import items_render, live
+from tubeq.cli.console import draw, page_of, say, say_error, write_json, write_line
+from tubeq.cli.opening import command_for, open_queue, open_to_read, read_settings
+from tubeq.cli.options import COMMON, DATABASE, RAW, channel_name, limit_option, span_s
+from tubeq.cli.parser import argument, command, flag, one_of
+from tubeq.cli.words import counted
+from tubeq.domain.errors import InvalidParameters, StorageBusy, StorageFull
+from tubeq.domain.items import Item, ItemQuery, ItemSort
+from tubeq.queue.export import ExportFormat, What, format_of
+from tubeq.queue.queue_manager import QueueManager
+from tubeq.settings import Settings
+from tubeq.storage.database_file import SIDE_FILES, real_path, side_file
+
+_WIDE = 120
+OVER = argument(
+    "--over", metavar="SPAN", default="7d", help="The period over which growth is measured."
+)
+
+
+@command(
+    argument(
+        "--search", metavar="TEXT",
+        help='Words in the title, description or channel; "tea*" matches beginnings.',
+    ),
+    argument("--channel", metavar="NAME", help="Only this channel: name, @handle, id or address."),
+    argument(
+        "--sort", **one_of(ItemSort), help="The order. (default: newest; relevance with --search)"
+    ),
+    OVER,
+    limit_option(20),
+    *COMMON,
+)  # fmt: skip
+def items(given: Namespace) -> None:
+    """List the videos found, each once.
+
+    A video that several tasks found is one item, with its counts over time.
+    """
+    order = given.sort or (ItemSort.NEWEST if given.search is None else ItemSort.RELEVANCE)
+    named = None if given.channel is None else _known_name(given.channel)
+    query = ItemQuery(given.search, named, order, given.limit, span_s(given.over, needs_unit=True))
+    settings = read_settings(given.db_path)
+    with _queue_with_items(settings) as queue:
+        found = queue.items.list(query)
+        _say_unfolded(queue)
+    if given.as_json:
+        write_json([_as_json(item) for item in found])
+    elif not found:
+        say("no such items")
+    else:
+        draw(items_render.item_table(found, given.over))
+        say(f"for one of them: {command_for(settings, f'items show {found[0].source_id}')}")
+
+
+def _as_json(item: Item) -> dict[str, Any]:
+    return {**item.as_dict(), "views_exact": item.counts.views_exact}
+
+
+def _known_name(text: str) -> str:
+    """
+    Raises:
+        InvalidParameters: it is an old name, which videos do not have.
+    """
+    name = channel_name(text)
+    is_address = name != text
+    if name.startswith(("c/", "user/")) or (is_address and not name.startswith(("@", "UC"))):
+        raise InvalidParameters(
+            f"items have a channel's name, @handle or id, not its old name {name!r:.100}"
+        )
+    return name
+
+
+@command(
+    argument("source_id", metavar="ID", help="An id, such as a video's."),
+    OVER,
+    *COMMON,
+    takes_ids=True,
+)
+def show(given: Namespace) -> None:
+    """Show one item with its views over time."""
+    period_s = span_s(given.over, needs_unit=True)
+    with _queue_with_items(read_settings(given.db_path)) as queue:
+        item = queue.items.get(given.source_id, period_s)
+        counts = queue.items.counts(given.source_id)
+        _say_unfolded(queue)
+    if item is None:
+        raise InvalidParameters(f"no item has the id {given.source_id!r:.100}")
+    if given.as_json:
+        write_json({**_as_json(item), "counts": [count.as_dict() for count in counts]})
+        return
+    draw(items_render.item_sheet(item, given.over))
+    if counts:
+        draw(items_render.counts_table(counts))
+        width = page_of(sys.stdout).width or _WIDE
+        if plot := items_render.plot(counts, sys.stdout.encoding, width):
+            write_line(plot)
+
+
+@command(
+    argument("target", metavar="PATH", help="The file, or - for standard output."),
+    argument(
+        "--what", **one_of(What), default=What.ITEMS,
+        help="items: each video once; results: as each task found it.",
+    ),
+    argument(
+        "--format", dest="form", **one_of(ExportFormat),
+        help="The file format. (default: by the file's name; jsonl for standard output)",
+    ),
+    flag("--force", help="Replace an existing file."),
+    RAW,
+    DATABASE,
+)  # fmt: skip
+def export(given: Namespace) -> None:
+    """Write everything found to a file.
+
+    The formats are JSON lines, CSV and SQLite. JSON lines hold the data unchanged. In CSV, a
+    title, description or channel name that a spreadsheet could take for a formula (it begins with
+    = + - @) gets a ' in front, unless --raw is given; ids, handles, addresses, numbers and times
+    are never changed.
+    """
+    path = None if given.target == "-" else Path(given.target)
+    form = given.form or (ExportFormat.JSONL if path is None else format_of(path))
+    settings = read_settings(given.db_path)
+    if path is not None and path.exists() and settings.db_path.exists():
+        database = real_path(settings.db_path)
+        own = (database, *(side_file(database, end) for end in SIDE_FILES))
+        if any(each.exists() and path.samefile(each) for each in own):
+            raise InvalidParameters(f"{path} is the queue itself: give another name")
+    folds = given.what is What.ITEMS
+    opened = _queue_with_items(settings) if folds else open_queue(settings, reading=True)
+    with opened as queue, live.counter("exporting") as progress:
+        count = queue.items.export(
+            path, given.what, form, replace=given.force, raw=given.raw, progress=progress
+        )
+        if path is None:
+            sys.stdout.flush()  # it may be full: then the next lines would not be true
+        if folds:
+            _say_unfolded(queue)
+    say(f"{given.target}: {counted(count, given.what.value[:-1])}")
+
+
+@contextmanager
+def _queue_with_items(settings: Settings) -> Iterator[QueueManager]:
+    """The queue, with all results collected into its items; without the last results where they
+    cannot be written now: the disk is full, or another program holds the write lock."""
+    with ExitStack() as opened:
+        queue = opened.enter_context(open_queue(settings, reading=True))
+        try:
+            with live.counter("collecting results") as progress:
+                queue.items.fold(progress)
+        except (StorageBusy, StorageFull):
+            queue.close()
+            queue = opened.enter_context(open_to_read(settings))
+        yield queue
+
+
+def _say_unfolded(queue: QueueManager) -> None:
+    """Where the database cannot be written, the last results may not be among the items yet."""
+    unfolded = queue.items.count_unfolded() if queue.is_read_only else 0
+    if unfolded:
+        say_error(
+            f"{counted(unfolded, 'result')} not among the items yet: run `tubeq items` when the "
+            "database can be written, as a user with write permission"
+        )

@@ -1,0 +1,225 @@
+"""Tables that fit their terminal: the least important columns are dropped, long cells wrap, and
+where even that is not enough each row becomes a few lines.
+
+Nothing but the standard library: importing rich takes as long as everything else that a command
+which prints a table does.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+_ELASTIC_WIDTH = 16
+"""Columns that a column which wraps needs to be readable."""
+_MOST_LINES = 3
+_GAP, _MARGIN = "   ", "  "
+_SGR = {
+    "bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36",
+}  # fmt: skip
+
+
+class Cell(NamedTuple):
+    """Text that is safe to print, and its style: words such as "bold red"."""
+
+    text: str
+    style: str = ""
+
+
+class Page(NamedTuple):
+    """What is printed on: its width in columns (None where nothing is to be cut), whether in
+    colors, and whether it can show Unicode."""
+
+    width: int | None
+    colored: bool = False
+    unicode: bool = True
+
+
+def painted(text: str, style: str, page: Page) -> str:
+    """The text in that style, where the page has colors."""
+    if not (page.colored and style and text):
+        return text
+    return f"\x1b[{';'.join(_SGR[word] for word in style.split())}m{text}\x1b[0m"
+
+
+def width_of(text: str) -> int:
+    """The terminal columns that text takes; never fewer than it does."""
+    return len(text) if text.isascii() else sum(map(_character_width, text))
+
+
+def _character_width(character: str) -> int:
+    if character == "\ufe0f":  # makes a wide emoji of the character before it
+        return 1
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _split(text: str, width: int) -> tuple[str, str]:
+    """As many characters as fit into so many columns, at least one, and the rest."""
+    if text.isascii():
+        end = max(width, 1)
+    else:
+        end, used = 1, _character_width(text[0])
+        while end < len(text) and (used := used + _character_width(text[end])) <= width:
+            end += 1
+    return text[:end], text[end:]
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """The text in lines of at most so many columns, broken between words where that is possible."""
+    lines = [""]
+    for word in text.split(" "):
+        rest = f"{lines[-1]} {word}" if lines[-1] else word
+        if lines[-1] and width_of(rest) > width:
+            rest = word
+            lines.append("")
+        while width_of(rest) > width:
+            lines[-1], rest = _split(rest, width)
+            lines.append("")
+        lines[-1] = rest
+    return lines
+
+
+class Table:
+    """A table with a header.
+
+    Args:
+        columns: their names.
+        right: the columns that are aligned to the right.
+        elastic: the columns that wrap where the terminal is narrow.
+        drop: the columns that are left out there, the first one first.
+        title: a line above it.
+        most_lines: a cell is cut after so many lines, unless the page has no width.
+    """
+
+    def __init__(
+        self,
+        *columns: str,
+        right: Sequence[str] = (),
+        elastic: Sequence[str] = (),
+        drop: Sequence[str] = (),
+        title: str | None = None,
+        most_lines: int = _MOST_LINES,
+    ) -> None:
+        self._names = columns
+        self._right, self._elastic, self._drop = right, elastic, drop
+        self._title = title
+        self._most_lines = most_lines
+        self._rows: list[list[Cell]] = []
+        self.caption = ""
+
+    def add_row(self, *cells: Cell | str, style: str = "") -> None:
+        """Add a row; a plain text takes the row's style."""
+        self._rows.append([each if isinstance(each, Cell) else Cell(each, style) for each in cells])
+
+    def lines(self, page: Page) -> Iterator[str]:
+        """The table as it is printed."""
+        shown = list(range(len(self._names)))
+        room = page.width
+        for name in self._drop:
+            if room is None or self._needed_by(shown) <= room:
+                break
+            shown = [index for index in shown if self._names[index] != name]
+        if self._title:
+            yield painted(self._title, "bold", page)
+        if room is not None and self._needed_by(shown) > room:
+            yield from self._stacked(room)
+        else:
+            yield from self._drawn(page, self._widths(shown, room))
+        if self.caption:
+            yield painted(_MARGIN + self.caption, "dim", page)
+
+    def _natural(self, index: int) -> int:
+        return max(
+            width_of(self._names[index]), *(width_of(row[index].text) for row in self._rows), 0
+        )
+
+    def _needed(self, index: int) -> int:
+        natural = self._natural(index)
+        return min(natural, _ELASTIC_WIDTH) if self._names[index] in self._elastic else natural
+
+    def _needed_by(self, shown: Sequence[int]) -> int:
+        return sum(map(self._needed, shown)) + _frame(len(shown))
+
+    def _widths(self, shown: Sequence[int], room: int | None) -> dict[int, int]:
+        """The width of each column; elastic ones share what the others leave."""
+        widths = {index: self._natural(index) for index in shown}
+        elastic = [index for index in shown if self._names[index] in self._elastic]
+        if room is not None:
+            fixed = sum(width for index, width in widths.items() if index not in elastic)
+            free = room - _frame(len(shown)) - fixed
+            elastic.sort(key=widths.__getitem__)
+            for position, index in enumerate(elastic):
+                widths[index] = min(widths[index], free // (len(elastic) - position))
+                free -= widths[index]
+        return widths
+
+    def _drawn(self, page: Page, widths: dict[int, int]) -> Iterator[str]:
+        yield ""
+        head = [Cell(self._names[index], "bold") for index in widths]
+        yield self._line(page, head, widths)
+        rule = "─" if page.unicode else "-"
+        yield _MARGIN + rule * (sum(widths.values()) + len(_GAP) * (len(widths) - 1))
+        for row in self._rows:
+            columns = [
+                [Cell(line, row[index].style) for line in self._cell_lines(row[index], width, page)]
+                for index, width in widths.items()
+            ]
+            for number in range(max(map(len, columns))):
+                cells = [each[number] if number < len(each) else Cell("") for each in columns]
+                yield self._line(page, cells, widths)
+        yield ""
+
+    def _cell_lines(self, cell: Cell, width: int, page: Page) -> list[str]:
+        lines = wrapped(cell.text, width)
+        if page.width is None or len(lines) <= self._most_lines:
+            return lines
+        *kept, last = lines[: self._most_lines]
+        ellipsis = "…" if page.unicode else "..."
+        return [*kept, _split(last, width - len(ellipsis))[0].rstrip() + ellipsis]
+
+    def _line(self, page: Page, cells: Sequence[Cell], widths: dict[int, int]) -> str:
+        parts = []
+        for cell, (index, width) in zip(cells, widths.items()):
+            padding = " " * (width - width_of(cell.text))
+            text = painted(cell.text, cell.style, page)
+            right = self._names[index] in self._right
+            parts.append(padding + text if right else text + padding)
+        return (_MARGIN + _GAP.join(parts)).rstrip()
+
+    def _stacked(self, room: int) -> Iterator[str]:
+        """A few lines a row: its first cell, then short ones with their names, then long ones."""
+        for row in self._rows:
+            zone = " UTC" if "(UTC)" in self._names[0] else ""
+            yield from wrapped(row[0].text + zone, room)
+            named = [(name, cell.text) for name, cell in zip(self._names[1:], row[1:]) if cell.text]
+            short = "  ".join(f"{name} {text}" for name, text in named if name not in self._elastic)
+            long = [text for name, text in named if name in self._elastic]
+            for text in filter(None, [short, *long]):
+                limit = self._most_lines if text is not short else None
+                yield from (_MARGIN + line for line in wrapped(text, room - 2)[:limit])
+
+
+class Sheet:
+    """Names and values, one pair a line; pairs without a value are left out."""
+
+    def __init__(self, facts: Sequence[tuple[str, Cell | None]]) -> None:
+        self._facts = [(name, cell) for name, cell in facts if cell is not None and cell.text]
+
+    def lines(self, page: Page) -> Iterator[str]:
+        """The sheet as it is printed."""
+        indent = max((len(name) for name, _ in self._facts), default=0) + 2
+        for name, cell in self._facts:
+            width = None if page.width is None else max(page.width - indent, _ELASTIC_WIDTH)
+            lines = [cell.text] if width is None else wrapped(cell.text, width)
+            for number, line in enumerate(lines):
+                label = "" if number else painted(name, "dim", page)
+                padding = " " * (indent - (0 if number else len(name)))
+                yield f"{label}{padding}{painted(line, cell.style, page)}"
+
+
+def _frame(count: int) -> int:
+    """Columns around and between so many."""
+    return len(_MARGIN) + len(_GAP) * (count - 1)

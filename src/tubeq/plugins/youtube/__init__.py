@@ -1,0 +1,1 @@
+"""YouTube's task types, through yt-dlp."""

@@ -1,0 +1,1 @@
+"""The reference model: every promise of the ports in plain dictionaries."""

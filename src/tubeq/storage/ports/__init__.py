@@ -1,0 +1,1 @@
+"""What every back end promises, one file a subject."""

@@ -1,0 +1,1 @@
+"""The file under the storage: connections, locks, the write-ahead log."""

@@ -1,0 +1,166 @@
+"""Replaces a database by another file such that, whenever a process is killed, one complete
+database is at the path: the old one or the new one.
+
+The danger is the old file's write-ahead log. SQLite finds a log by its name alone, and would replay
+the old one into the new file. So the order is: move the log into the old file, which is then
+complete by itself, under a lock that keeps other processes from adding to it; keep the old file
+under another name; remove its log; rename. A program that starts in between finds the old file,
+without a log.
+
+A process that still has the old file open (`force`) goes on with it and its log, which no longer
+have a name: SQLite does not remove the new log when such a connection closes, as it first checks
+whether the file was moved.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tubeq.domain.errors import StorageBusy
+from tubeq.storage.sqlite.file.connection import translated
+from tubeq.storage.sqlite.file.kept_names import kept_names
+from tubeq.storage.sqlite.file.write_lock import is_busy
+
+_ALONE_WAIT_S = 1.0
+_ENDING_WAIT_S = 2.0
+"""With `force`, workers have just been asked to stop."""
+_FORCED_WAIT_S = 5.0
+_RETRY_S = 0.01
+
+
+def replace_database(path: Path, new: Path, *, force: bool = False) -> Path | None:
+    """Put `new`, a database without a log, where `path` is, which may be missing or damaged.
+
+    Args:
+        path: the database; not a link.
+        new: a file in the same folder.
+        force: also where others have the old one open.
+
+    Returns:
+        The name under which the old file is kept; None where it was missing or empty.
+
+    Raises:
+        StorageBusy: others have it open; with `force`: one of them does not release a lock.
+        StorageError: a file cannot be linked, removed or renamed.
+    """
+    kept = None
+    with translated(path), _held_still(path, force) as is_complete:
+        if path.exists() and path.stat().st_size:
+            kept = _keep(path, with_log=not is_complete)
+        for end in ("-wal", "-shm", "-journal"):
+            Path(f"{path}{end}").unlink(missing_ok=True)
+        new.replace(path)
+        sync_folder(path.parent)
+    return kept
+
+
+@contextmanager
+def _held_still(path: Path, force: bool) -> Iterator[bool]:
+    """While the block runs no other process writes to the database; yields whether its log was
+    moved into it. It was not where the file is damaged or missing: then there is nothing to
+    lock."""
+    if not path.exists() or not path.stat().st_size:
+        yield False
+        return
+    held: list[sqlite3.Connection] = []
+    try:
+        is_complete = _hold(path, held, force)
+        if sys.platform == "win32":  # which cannot rename an open file
+            _close(held)
+        yield is_complete
+    finally:
+        _close(held)
+
+
+def _hold(path: Path, held: list[sqlite3.Connection], force: bool) -> bool:
+    try:
+        held.append(_open(path, _ENDING_WAIT_S if force else _ALONE_WAIT_S))
+        # With this, SQLite's lock excludes even readers, and is kept until the connection closes.
+        held[0].execute("PRAGMA locking_mode = EXCLUSIVE")
+        held[0].execute("BEGIN EXCLUSIVE")
+        held[0].execute("COMMIT")
+        held[0].execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return True
+    except sqlite3.DatabaseError as error:
+        if not _is_locked(error):
+            return False
+    if not force:
+        raise StorageBusy(
+            f"{path} is open in another program: end that (workers: 'tubeq stop'), or give --force"
+        )
+    _close(held)
+    try:
+        held += [_open(path, _FORCED_WAIT_S), _open(path, 0.0)]
+        held[0].execute("BEGIN IMMEDIATE")
+        return _move_log(held[1], path)
+    except sqlite3.DatabaseError as error:
+        if _is_locked(error):
+            raise StorageBusy(
+                f"{path}: a program holds it locked for {_FORCED_WAIT_S:g} s: end that program"
+            ) from error
+        return False
+
+
+def _move_log(connection: sqlite3.Connection, path: Path) -> bool:
+    """Move the complete log into the database while another connection has the write lock."""
+    deadline = time.monotonic() + _FORCED_WAIT_S
+    while True:
+        with suppress(sqlite3.OperationalError):
+            _, pages, moved = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            if pages == moved:  # both are -1 where there is no log
+                return True
+        if time.monotonic() > deadline:
+            raise StorageBusy(f"{path}: a program reads it all the time: end that program")
+        time.sleep(_RETRY_S)
+
+
+def _open(path: Path, timeout_s: float) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=timeout_s)
+
+
+def _close(held: list[sqlite3.Connection]) -> None:
+    while held:
+        held.pop().close()
+
+
+def _is_locked(error: sqlite3.DatabaseError) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and is_busy(error)
+
+
+def _keep(path: Path, *, with_log: bool) -> Path:
+    """Give the file, and its log, a second name: the first one that is free, or that a killed
+    restore gave it."""
+    for kept in kept_names(path):
+        if kept.exists() and kept.samefile(path):
+            return kept
+        if not (kept.exists() or Path(f"{kept}-wal").exists()):
+            break
+    log = Path(f"{path}-wal")
+    if with_log and log.exists():
+        _link(log, Path(f"{kept}-wal"))
+    _link(path, kept)
+    return kept
+
+
+def _link(path: Path, other: Path) -> None:
+    try:
+        os.link(path, other)
+    except OSError:  # a file system without links: for a moment no file is at the path
+        path.replace(other)
+
+
+def sync_folder(folder: Path) -> None:
+    """Sync the folder, so that its names are on disk, where the system supports that."""
+    if sys.platform != "win32":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
