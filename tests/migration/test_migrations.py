@@ -226,6 +226,20 @@ def test_processes_that_open_a_new_file_at_once_make_one_database(path):
         assert queue.stats().by_status["QUEUED"] == 6
 
 
+def test_a_file_that_another_process_makes_meanwhile_is_not_another_programs(path):
+    class Late(sqlite3.Connection):
+        def execute(self, sql, *parameters):
+            if sql == "PRAGMA application_id" and not path.stat().st_size:
+                QueueManager(path).close()
+                return super().execute("SELECT 0")  # what it read just before
+            return super().execute(sql, *parameters)
+
+    connection = sqlite3.connect(path, factory=Late)
+    assert migrate.is_current(connection, path) is False  # now asked again, under a lock
+    assert migrate.is_current(connection, path)
+    connection.close()
+
+
 def test_a_database_taken_out_of_wal_mode_is_put_back(path):
     QueueManager(path).close()
     execute(path, "PRAGMA journal_mode = DELETE")

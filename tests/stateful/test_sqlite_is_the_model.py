@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +113,7 @@ class SQLiteIsTheModel(RuleBasedStateMachine):
             return (numbers[value.task_id], texts, value.extra)
         if isinstance(value, QueueStats) and value.oldest_queued_s is not None:
             # SQLite reads a delay's end to the millisecond.
-            return replace(value, oldest_queued_s=round(value.oldest_queued_s, 3))
+            return value._replace(oldest_queued_s=round(value.oldest_queued_s, 3))
         if isinstance(value, str):
             return numbers.get(value, value)
         if isinstance(value, list):

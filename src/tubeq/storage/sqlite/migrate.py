@@ -62,7 +62,12 @@ def is_current(connection: sqlite3.Connection, path: Path) -> bool:
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     application: int = connection.execute("PRAGMA application_id").fetchone()[0]
     if application != APPLICATION_ID:
-        _require_adoptable(connection, path)
+        try:
+            _require_adoptable(connection, path)
+        except SchemaMismatch:
+            # Another process may have made the schema since the number was read.
+            if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+                raise
         return False
     latest = known_migrations()[-1].version
     if version > latest:
