@@ -6,7 +6,6 @@ import os
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -148,7 +147,7 @@ import sys
 from tubeq import QueueManager
 with QueueManager(sys.argv[1], durability="fast") as queue:
     print("ready", flush=True)
-    queue.maintenance.import_legacy(sys.argv[2])
+    queue.maintenance.import_legacy(sys.argv[2], lambda *done: print(*done, flush=True))
 """
 
 
@@ -161,14 +160,14 @@ def test_an_import_that_is_killed_is_finished_by_the_next(tmp_path: Path) -> Non
     path = tmp_path / "queue.db"
     QueueManager(path).close()
     found = []
-    for delay_s in (0.01, 0.02, 0.04, 0.08):
+    for reports in (1, 2, 3, 4):
         process = subprocess.Popen(
             [sys.executable, "-c", _IMPORT, str(path), str(old)],
             stdout=subprocess.PIPE, text=True, env={**os.environ},
         )  # fmt: skip
         assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(delay_s)
+        for _ in range(1 + reports):  # "ready", then what it has done so far
+            process.stdout.readline()
         process.kill()
         process.wait()
         process.stdout.close()
