@@ -50,7 +50,7 @@ BANNED = {
 }
 KEPT = re.compile(
     r"limit_permit|take_permits?|\"permits?\"|\"permit\"|def permit\b|as permit\b"
-    r"|base\.permit is now|\bPermit = Slot|claim-beside-prune|content from Somebody|\"nobody\""
+    r"|base\.permit is now|claim-beside-prune|content from Somebody|\"nobody\""
 )
 """A table's name, JSON keys, and the deprecated aliases of `slot`; the name of a workload, which
 records hold; YouTube's own words; and the name of a Unix account."""

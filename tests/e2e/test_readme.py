@@ -59,6 +59,13 @@ def test_every_command_shown_exists():
     )  # fmt: skip
     there_are = set(re.findall(r"^\W*(\w+)", done.stdout, re.MULTILINE))
     assert {"demo", "scrape", "worker"} <= shown <= there_are
+    for command in shown:
+        subprocess.run(
+            [sys.executable, "-m", "tubeq", command, "--help"],
+            check=True,
+            capture_output=True,
+            timeout=30,
+        )
 
 
 def test_every_file_linked_exists():

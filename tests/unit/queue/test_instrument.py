@@ -1,4 +1,4 @@
-"""Every verb of a queue, and every attempt of a worker, is an event for whoever subscribes."""
+"""Every verb of a queue, and every attempt of a worker, is an event for its subscribers."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def channel_worker(queue: QueueManager, **config: Any) -> BaseWorker:
 
 
 def occupy(queue: QueueManager, *keys: str, lease_s: float = 60.0) -> Grant:
-    """Somebody else takes slots."""
+    """Another worker takes slots."""
     taken = queue.limits.take(keys, STRANGER, lease_s)
     assert isinstance(taken, Grant)
     return taken
