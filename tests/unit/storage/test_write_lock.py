@@ -112,10 +112,15 @@ def test_a_stopped_process_at_the_front_of_the_line_holds_nobody_up(writer, tmp_
     stopped.close()
 
 
-@pytest.mark.parametrize(("turn_s", "waits"), [(60.0, False), (0.0, True)])
-def test_a_writer_stands_in_line_once_its_turn_is_over(writer, monkeypatch, turn_s, waits):
+@pytest.mark.parametrize(
+    ("turn_s", "overtake_s", "waits"), [(60.0, 0.0, False), (0.0, 60.0, False), (0.0, 0.0, True)]
+)
+def test_a_writer_queues_once_its_turn_is_over_and_the_next_had_time_to_wake_up(
+    writer, monkeypatch, turn_s, overtake_s, waits
+):
     """Without turns, a writer that comes back at once is sooner than one that waits."""
     monkeypatch.setattr(write_lock, "TURN_S", turn_s)
+    monkeypatch.setattr(write_lock, "_OVERTAKE_S", overtake_s)
     monkeypatch.setattr(write_lock, "_BACK_AT_ONCE_S", 60.0)
     greedy, waiting = writer(), writer()
     greedy.begin()
@@ -160,8 +165,22 @@ def test_in_the_midst_of_a_turn_the_one_at_the_front_is_not_woken(writer, monkey
     assert not thread.is_alive()
 
 
+def test_a_starving_writer_is_not_overtaken_by_one_whose_turn_is_over(writer, monkeypatch):
+    monkeypatch.setattr(write_lock, "TURN_S", 0.0)
+    monkeypatch.setattr(write_lock, "_OVERTAKE_S", 60.0)
+    greedy, waiting = writer(), writer()
+    greedy.begin()
+    greedy.end()
+    assert waiting.file.try_lock(FRONT_BYTE)
+    waiting.file.words[FRONT_WORD].value = write_lock._STARVING
+    began = time.monotonic()
+    greedy.begin()
+    assert time.monotonic() - began >= write_lock._PATIENCE_S
+
+
 def test_whose_turn_ended_since_the_last_write_wakes_the_one_at_the_front(writer, monkeypatch):
     monkeypatch.setattr(write_lock, "TURN_S", 0.2)
+    monkeypatch.setattr(write_lock, "_OVERTAKE_S", 0.0)
     monkeypatch.setattr(write_lock, "_BACK_AT_ONCE_S", 60.0)
     monkeypatch.setattr(write_lock, "_GONE_AFTER_S", 60.0)
     monkeypatch.setattr(write_lock, "_FRONT_SLEEP_S", 60.0)
