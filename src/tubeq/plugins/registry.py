@@ -166,4 +166,6 @@ def _loaded(group: str, name: str, known: list[str]) -> Any:
             message = f"{what} {name!r} cannot be imported: {reason}"
             raise PluginNotFound(message, code="plugin_broken") from error
     types = ", ".join(known) or "none"
-    raise PluginNotFound(f"no plugin does task type {name!r:.120}; known types: {types}")
+    raise PluginNotFound(
+        f"no plugin that is installed here does task type {name!r:.120}; known types: {types}"
+    )
