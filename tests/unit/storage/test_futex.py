@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from tests.support import until
 from tubeq.storage.sqlite.file import futex
 from tubeq.storage.sqlite.file.futex import Word
 from tubeq.storage.sqlite.file.lock_file import LockFile
@@ -54,9 +55,7 @@ def test_another_process_wakes_a_sleeper_and_knows_that_it_did(word, tmp_path):
     sleeper = context.Process(target=_sleep, args=(tmp_path / "lock", ready))
     sleeper.start()
     assert ready.wait(LONG_S)
-    deadline = time.monotonic() + LONG_S
-    while not word.wake() and time.monotonic() < deadline:
-        time.sleep(0.005)
+    until(word.wake, LONG_S)
     sleeper.join(LONG_S)
     assert sleeper.exitcode == 0
     assert word.wake() == 0
@@ -74,9 +73,7 @@ def test_without_a_futex_a_wait_is_a_short_sleep(word, monkeypatch):
 def test_other_threads_go_on_while_one_sleeps(word):
     waiting = threading.Thread(target=word.wait, args=(0, LONG_S))
     waiting.start()
-    deadline = time.monotonic() + LONG_S
-    while not word.wake() and time.monotonic() < deadline:
-        time.sleep(0.005)
+    until(word.wake, LONG_S)
     waiting.join(LONG_S)
     assert not waiting.is_alive()
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from tests.support import raising
 from tubeq.domain.errors import InvalidParameters, PermanentError, PluginError, TransientError
 from tubeq.domain.models import Idea
 from tubeq.domain.states import TaskEvent, TaskStatus
 from tubeq.queue.queue_manager import QueueManager
 
-from .support import GOOD, Plugin, attempt, claimed, raising, worker_on
+from .support import GOOD, Plugin, attempt, claimed, worker_on
 
 
 def test_items_are_stored_with_the_completion(queue: QueueManager) -> None:

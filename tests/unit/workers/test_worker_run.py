@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import raising, until
 from tubeq.domain.errors import (
     PermanentError,
     StorageBusy,
@@ -22,15 +23,18 @@ from tubeq.plugins.base import check_stop
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.queue.wakeup import Waiter
 
-from .support import GOOD, attempt, background, counts, raising, until, worker_on
+from .support import GOOD, attempt, background, counts, worker_on
 
 
 @pytest.fixture
-def queue(file_queue: QueueManager, monkeypatch: pytest.MonkeyPatch) -> QueueManager:
-    """The real one only: what is tested is time, and the contract suite compares the back ends."""
-    monkeypatch.setattr("tubeq.workers.watch._SEEN_INTERVAL_S", 0.1)
-    monkeypatch.setattr("tubeq.workers.watch._LEAVE_S", 0.2)
-    return file_queue
+def queue(quick_queue: QueueManager) -> QueueManager:
+    return quick_queue
+
+
+def until_told() -> list[Any]:
+    while True:
+        check_stop()
+        time.sleep(0.01)
 
 
 def test_a_queue_is_drained(queue: QueueManager) -> None:
@@ -204,14 +208,9 @@ def test_a_task_claimed_just_before_the_stop_is_handed_back(
 def test_stop_hands_back_what_does_not_finish_in_time(queue: QueueManager) -> None:
     stop = threading.Event()
 
-    def scrape(**parameters: Any) -> list[Any]:
-        stop.set()
-        while True:
-            check_stop()
-            time.sleep(0.01)
-
     task_id = queue.create_task("video")
-    assert worker_on(queue, scrape, stop_grace_s=0.2).run(stop) == 1
+    worker = worker_on(queue, lambda: stop.set() or until_told(), stop_grace_s=0.2)
+    assert worker.run(stop) == 1
     task = queue.get_task(task_id)
     assert (task.status, task.retry_count, task.crash_count) == (TaskStatus.QUEUED, 0, 0)
 
@@ -222,9 +221,7 @@ def test_hurry_hands_back_at_once(queue: QueueManager) -> None:
     def scrape(**parameters: Any) -> list[Any]:
         stop.set()
         worker.hurry()
-        while True:
-            check_stop()
-            time.sleep(0.01)
+        return until_told()
 
     worker = worker_on(queue, scrape, stop_grace_s=30.0)
     task_id = queue.create_task("video")
@@ -237,14 +234,7 @@ def test_hurry_hands_back_at_once(queue: QueueManager) -> None:
 @pytest.mark.parametrize("busy", [False, True])
 def test_a_stop_request_in_the_database_is_obeyed(queue: QueueManager, busy: bool) -> None:
     begun = threading.Event()
-
-    def scrape(**parameters: Any) -> list[Any]:
-        begun.set()
-        while True:
-            check_stop()
-            time.sleep(0.01)
-
-    worker = worker_on(queue, scrape, stop_grace_s=0.1)
+    worker = worker_on(queue, lambda: begun.set() or until_told(), stop_grace_s=0.1)
     if busy:
         queue.create_task("video")
     with background(worker.run):
@@ -298,6 +288,14 @@ def test_an_interrupt_leaves_nothing_behind(
     assert queue.workers() == []
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database is asked again soon."""
+    monkeypatch.setattr("tubeq.workers.base_worker._STORAGE_REST_S", 0.01)
+    monkeypatch.setattr("tubeq.workers.patience._REST_S", 0.01)
+
+
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("kind", [StorageBusy, StorageFull])
 @pytest.mark.parametrize("verb", ["complete_task", "fail_task", "rescue"])
 def test_a_busy_or_full_database_is_waited_for_and_no_work_done_twice(
@@ -316,8 +314,6 @@ def test_a_busy_or_full_database_is_waited_for_and_no_work_done_twice(
         return real(*arguments, **others)
 
     monkeypatch.setattr(queue, verb, troubled)
-    monkeypatch.setattr("tubeq.workers.base_worker._STORAGE_REST_S", 0.01)
-    monkeypatch.setattr("tubeq.workers.patience._REST_S", 0.01)
     task_id = queue.create_task("video")
     scrape = raising(PermanentError("gone")) if verb == "fail_task" else None
     assert worker_on(queue, scrape).run(until_idle=True) == 1
@@ -329,6 +325,7 @@ def test_a_busy_or_full_database_is_waited_for_and_no_work_done_twice(
     ]
 
 
+@pytest.mark.usefixtures("impatient")
 def test_an_outcome_that_cannot_be_written_is_given_up_with_the_claim(
     queue: QueueManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -342,12 +339,12 @@ def test_an_outcome_that_cannot_be_written_is_given_up_with_the_claim(
         return real(*arguments)
 
     monkeypatch.setattr(queue, "complete_task", complete_task)
-    monkeypatch.setattr("tubeq.workers.patience._REST_S", 0.01)
     task_id = queue.create_task("video")
     assert worker_on(queue).run(until_idle=True) == 2  # it was rescued, and done once more
     assert queue.get_task(task_id).claim_token == 2
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_worker_that_is_to_stop_waits_for_a_busy_database_no_longer_than_its_grace(
     queue: QueueManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -358,7 +355,6 @@ def test_a_worker_that_is_to_stop_waits_for_a_busy_database_no_longer_than_its_g
         raise StorageBusy("not now")
 
     monkeypatch.setattr(queue, "complete_task", complete_task)
-    monkeypatch.setattr("tubeq.workers.patience._REST_S", 0.01)
     queue.create_task("video")
     worker_on(queue, stop_grace_s=0.05).run(stop)
     assert counts(queue) == {"QUEUED": 1}
@@ -368,10 +364,7 @@ def test_a_worker_that_is_to_stop_waits_for_a_busy_database_no_longer_than_its_g
 def test_whoever_processes_a_task_himself_is_told_of_a_busy_database(
     queue: QueueManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def complete_task(*arguments: Any) -> Any:
-        raise StorageBusy("not now")
-
-    monkeypatch.setattr(queue, "complete_task", complete_task)
+    monkeypatch.setattr(queue, "complete_task", raising(StorageBusy("not now")))
     with pytest.raises(StorageBusy):
         attempt(worker_on(queue))
 
@@ -379,10 +372,7 @@ def test_whoever_processes_a_task_himself_is_told_of_a_busy_database(
 def test_a_damaged_database_ends_the_worker(
     queue: QueueManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def rescue(**_: Any) -> None:
-        raise StorageCorrupt("malformed")
-
-    monkeypatch.setattr(queue, "rescue", rescue)
+    monkeypatch.setattr(queue, "rescue", raising(StorageCorrupt("malformed")))
     with pytest.raises(StorageCorrupt):
         worker_on(queue).run()
 
@@ -399,7 +389,7 @@ def test_two_workers_share_a_queue(queue: QueueManager) -> None:
 def test_the_last_to_finish_lets_the_idle_ones_go(file_queue: QueueManager) -> None:
     file_queue.create_task("video")
     busy = worker_on(
-        file_queue, lambda **parameters: time.sleep(0.5) or [], worker_id="busy", poll_interval=30.0
+        file_queue, lambda: time.sleep(0.5) or [], worker_id="busy", poll_interval=30.0
     )
     idle = worker_on(file_queue, poll_interval=30.0)
     started = time.monotonic()
