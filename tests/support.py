@@ -113,6 +113,23 @@ def run_sql(path: str | Path, script: str) -> None:
         file.executescript(script)
 
 
+def make_first(path: Path, tasks: list[tuple[Any, ...]], results: list[tuple[Any, ...]]) -> Path:
+    """A database of the original specification; tasks may leave out how often they failed."""
+    run_sql(path, FIRST_SCHEMA)
+    with closing(sqlite3.connect(path)) as file, file:
+        file.executemany(
+            "INSERT INTO task_queue (task_id, task_type, parameters, status, priority, created_at, "
+            "worker_id, retry_count) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [(*task, 0)[:8] for task in tasks],
+        )
+        file.executemany(
+            "INSERT INTO results (result_id, task_id, source_id, title, score) "
+            "VALUES (?, ?, ?, ?, ?)",
+            results,
+        )
+    return path
+
+
 def overwrite(path: Path, start: int, end: int) -> None:
     """Some bytes of the file are garbage now."""
     content = bytearray(path.read_bytes())
