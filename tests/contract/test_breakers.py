@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import FakeClock, OpenBackEnd
-from tests.contract.test_threads import at_once
+from tests.support import at_once
 from tubeq.domain.breaker import Breaker, BreakerPolicy, State, Verdict
 from tubeq.domain.limits import Holder
 from tubeq.storage import Storage

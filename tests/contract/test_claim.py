@@ -7,7 +7,16 @@ from collections import Counter
 import pytest
 
 from tests.conftest import FakeClock
-from tests.contract.support import LEASE_S, add, encoded, events, refused, request, take
+from tests.contract.support import (
+    LEAD_TO,
+    LEASE_S,
+    add,
+    encoded,
+    events,
+    refused,
+    request,
+    take,
+)
 from tubeq.domain.clock import to_timestamp
 from tubeq.domain.errors import ClaimLost
 from tubeq.domain.policies import ClaimStrategy
@@ -84,21 +93,19 @@ def test_a_claim_can_start_its_tasks_in_the_same_step(
     storage.create([encoded()] * 3)
     claims = storage.claim(request(start=True), limit)
     assert len(claims) == limit
+    now = to_timestamp(clock.now())
     for claim in claims:
         assert claim == storage.get(claim.task_id)
         assert claim.status is TaskStatus.RUNNING
-        assert claim.started_at == claim.claimed_at == to_timestamp(clock.now())
+        assert claim.started_at == claim.claimed_at == now
         history = storage.history(claim.task_id)
         assert [entry.event for entry in history] == ["created", "claimed", "started"]
-        assert [entry[1:4] for entry in history[1:]] == [
-            (to_timestamp(clock.now()), "worker-1", 1)
-        ] * 2
+        assert [entry[1:4] for entry in history[1:]] == [(now, "worker-1", 1)] * 2
 
 
 def test_nothing_due_is_an_empty_list(storage: Storage) -> None:
     assert storage.claim(request()) == []
-    take_all = storage.claim(request(), 10)
-    assert take_all == []
+    assert storage.claim(request(), 10) == []
 
 
 @each_strategy
@@ -122,16 +129,7 @@ def test_a_worker_gets_only_its_own_type(storage: Storage, strategy: ClaimStrate
 def test_only_queued_tasks_are_claimed(
     storage: Storage, strategy: ClaimStrategy, status: TaskStatus
 ) -> None:
-    claim = None if status == "CANCELLED" else (add(storage), take(storage))[1]
-    if claim is None:
-        storage.cancel(add(storage))
-    elif status == "RUNNING":
-        storage.start(claim)
-    elif status == "COMPLETED":
-        storage.complete(claim)
-    elif status == "FAILED":
-        storage.fail(claim, "error", "broken")
-    assert storage.list_tasks()[0].status is status
+    assert storage.get(LEAD_TO[status](storage)).status is status
     assert storage.claim(request("worker-2", strategy=strategy), 10) == []
 
 
@@ -212,9 +210,8 @@ def test_the_next_due_time_is_that_of_the_first_scheduled_task_of_the_type(
     clock.advance(150)
     storage.claim(request(), 10)
     assert storage.next_due_at("video") == now + 200
-    storage.cancel(
-        next(task.task_id for task in storage.list_tasks() if task.run_after == now + 200)
-    )
+    (later,) = (task for task in storage.list_tasks() if task.run_after == now + 200)
+    storage.cancel(later.task_id)
     assert storage.next_due_at("video") == now + 300
 
 
@@ -227,16 +224,9 @@ def test_start_makes_a_claimed_task_run(storage: Storage, clock: FakeClock) -> N
     clock.advance(2)
     running = storage.start(claim)
     assert running == storage.get(claim.task_id)
-    assert running == claim._replace(
-        status=TaskStatus.RUNNING, started_at=to_timestamp(clock.now())
-    )
-    assert storage.history(claim.task_id)[-1] == (
-        TaskEvent.STARTED,
-        to_timestamp(clock.now()),
-        "worker-1",
-        1,
-        None,
-    )
+    now = to_timestamp(clock.now())
+    assert running == claim._replace(status=TaskStatus.RUNNING, started_at=now)
+    assert storage.history(claim.task_id)[-1] == (TaskEvent.STARTED, now, "worker-1", 1, None)
 
 
 def test_start_returns_the_claim_as_it_is_then(storage: Storage, clock: FakeClock) -> None:

@@ -22,6 +22,11 @@ def test_a_new_task_is_queued_with_what_was_given_and_nothing_else(
     (task_id,) = storage.create(
         [encoded("channel", '{"channel_url": "@a"}', priority=7, idempotency_key="key")]
     )
+    zero = ("claim_token", "cancel_requested", "retry_count", "crash_count")
+    nothing = (
+        "run_after", "worker_id", "claimed_at", "started_at", "completed_at", "last_heartbeat",
+        "lease_expires_at", "error_code", "error_message", "result",
+    )  # fmt: skip
     assert storage.get(task_id).as_dict() == {
         "task_id": task_id,
         "task_type": "channel",
@@ -29,21 +34,9 @@ def test_a_new_task_is_queued_with_what_was_given_and_nothing_else(
         "status": "QUEUED",
         "priority": 7,
         "created_at": to_timestamp(clock.now()),
-        "run_after": None,
-        "worker_id": None,
-        "claimed_at": None,
-        "started_at": None,
-        "completed_at": None,
-        "last_heartbeat": None,
-        "lease_expires_at": None,
-        "claim_token": 0,
-        "cancel_requested": 0,
-        "retry_count": 0,
-        "crash_count": 0,
-        "error_code": None,
-        "error_message": None,
-        "result": None,
         "idempotency_key": "key",
+        **dict.fromkeys(zero, 0),
+        **dict.fromkeys(nothing),
     }
 
 

@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from tests.conftest import FakeClock
-from tests.contract.support import add, events, held, refused, request, take
+from tests.contract.support import (
+    add,
+    backlog_of,
+    each_held_state,
+    events,
+    held,
+    refused,
+    request,
+    take,
+)
 from tubeq.domain.clock import to_timestamp
 from tubeq.domain.errors import ClaimLost, IllegalTransition, TubeqError
 from tubeq.domain.models import Idea, Task
@@ -17,15 +26,6 @@ from tubeq.storage import Storage
 from tubeq.storage.ports.tasks import Completion
 
 UNSTORABLE = (TypeError, ValueError, TubeqError)  # which of them is not promised
-each_held_state = pytest.mark.parametrize("start", [False, True], ids=["CLAIMED", "RUNNING"])
-
-
-def backlog_of(task: Task, **changes: Any) -> Task:
-    """The task as any return to QUEUED leaves it."""
-    unheld = dict.fromkeys(
-        ("worker_id", "claimed_at", "started_at", "completed_at", "lease_expires_at")
-    )
-    return task._replace(status=TaskStatus.QUEUED, cancel_requested=0, **{**unheld, **changes})
 
 
 def ending_of(storage: Storage, task: Task) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.conftest import FakeClock, OpenBackEnd
 from tests.contract.support import add, take
+from tests.support import until
 from tubeq.domain.breaker import BreakerPolicy, Verdict
 from tubeq.domain.errors import StorageError
 from tubeq.domain.limits import Grant, Holder, LimitRule, Refusal
@@ -39,6 +41,16 @@ def refused(storage: Storage, *keys: str, holder: Holder = ANN) -> Refusal:
     assert isinstance(taken, Refusal), taken
     assert taken.retry_after_s > 0
     return taken
+
+
+def taken(storage: Storage, concurrency: int | None = 1, **rate: float) -> Grant:
+    """There is a rule for host:a, and Ann is the first to be granted it."""
+    limit(storage, "host:a", concurrency, **rate)
+    return granted(storage, "host:a")
+
+
+def holders(storage: Storage) -> list[Holder]:
+    return [slot.holder for slot in storage.limits.slots()]
 
 
 # Rules --------------------------------------------------------------------------------------------
@@ -89,8 +101,7 @@ def test_a_prefix_counts_each_key_by_itself_and_gives_way_to_an_exact_rule(
 
 
 def test_no_more_are_alive_than_the_rule_says(storage: Storage) -> None:
-    limit(storage, "host:a", 2)
-    first = granted(storage, "host:a")
+    first = taken(storage, 2)
     granted(storage, "host:a", holder=BOB)
     refusal = refused(storage, "host:a", holder=EVE)
     assert (refusal.key, refusal.why) == ("host:a", "2 at once")
@@ -102,8 +113,7 @@ def test_no_more_are_alive_than_the_rule_says(storage: Storage) -> None:
 def test_the_guess_grows_with_how_long_the_places_have_been_held(
     storage: Storage, clock: FakeClock
 ) -> None:
-    limit(storage, "host:a", 1)
-    granted(storage, "host:a")
+    taken(storage)
     guesses = []
     for seconds in (0.0, 1.0, 2.0, 20.0):
         clock.advance(seconds)
@@ -146,8 +156,7 @@ def test_a_key_that_is_named_twice_is_taken_once(storage: Storage) -> None:
 
 
 def test_a_slot_ends_with_its_lease(storage: Storage, clock: FakeClock) -> None:
-    limit(storage, "host:a", 1)
-    granted(storage, "host:a")
+    taken(storage)
     clock.advance(LEASE_S - 0.1)
     refused(storage, "host:a", holder=BOB)
     clock.advance(0.1)
@@ -158,49 +167,45 @@ def test_a_slot_ends_with_its_lease(storage: Storage, clock: FakeClock) -> None:
 def test_signs_of_life_keep_what_the_holder_holds_and_nothing_else(
     storage: Storage, clock: FakeClock
 ) -> None:
-    limit(storage, "host:a", 3)
-    granted(storage, "host:a")
+    taken(storage, 3)
     granted(storage, "host:a", holder=ANN._replace(claim_token=2))
     granted(storage, "host:a", holder=BOB)
     clock.advance(LEASE_S - 1)
     storage.limits.extend(ANN, LEASE_S)
     clock.advance(2)
-    assert [slot.holder for slot in storage.limits.slots()] == [ANN]
+    assert holders(storage) == [ANN]
     clock.advance(LEASE_S - 2)
     assert storage.limits.slots() == []
 
 
 def test_who_gives_back_late_gives_back_nobody_elses(storage: Storage, clock: FakeClock) -> None:
     """A holder that was suspended (SIGSTOP) beyond its lease, or fenced out."""
-    limit(storage, "host:a", 1)
-    late = granted(storage, "host:a")
+    late = taken(storage)
     clock.advance(LEASE_S)
     granted(storage, "host:a", holder=BOB)
     storage.limits.release(late)
     storage.limits.release(late)
     storage.limits.extend(ANN, LEASE_S)
-    assert [slot.holder for slot in storage.limits.slots()] == [BOB]
+    assert holders(storage) == [BOB]
     refused(storage, "host:a", holder=EVE)
 
 
 def test_who_gives_back_at_once_and_again_gives_back_nobody_elses(storage: Storage) -> None:
     """Even where no time has passed and nothing else is stored: ids are never used again."""
-    limit(storage, "host:a", 1)
-    early = granted(storage, "host:a")
+    early = taken(storage)
     storage.limits.release(early)
     granted(storage, "host:a", holder=BOB)
     storage.limits.release(early)
-    assert [slot.holder for slot in storage.limits.slots()] == [BOB]
+    assert holders(storage) == [BOB]
 
 
 def test_a_dead_workers_slots_are_free_at_once(storage: Storage) -> None:
-    limit(storage, "host:a", 3)
-    granted(storage, "host:a")
+    taken(storage, 3)
     granted(storage, "host:a", holder=Holder("ann"))
     granted(storage, "host:a", holder=BOB)
     assert storage.limits.free("ann") == 2
     assert storage.limits.free("ann") == 0
-    assert [slot.holder for slot in storage.limits.slots()] == [BOB]
+    assert holders(storage) == [BOB]
 
 
 def test_the_rescue_of_a_worker_frees_its_slots(storage: Storage) -> None:
@@ -210,20 +215,18 @@ def test_the_rescue_of_a_worker_frees_its_slots(storage: Storage) -> None:
     granted(storage, "host:a", holder=Holder("ann", claim.row_id, claim.claim_token))
     granted(storage, "host:a", holder=BOB)
     storage.rescue(worker_id="ann")
-    assert [slot.holder for slot in storage.limits.slots()] == [BOB]
+    assert holders(storage) == [BOB]
     assert storage.get(claim.task_id).status is TaskStatus.QUEUED
 
 
 def test_a_sweep_leaves_the_slots_of_the_living(storage: Storage) -> None:
-    limit(storage, "host:a", 2)
-    granted(storage, "host:a")
+    taken(storage, 2)
     storage.rescue()
-    assert [slot.holder for slot in storage.limits.slots()] == [ANN]
+    assert holders(storage) == [ANN]
 
 
 def test_a_rescue_frees_slots_where_there_was_no_task(storage: Storage) -> None:
-    limit(storage, "host:a", 2)
-    granted(storage, "host:a")
+    taken(storage, 2)
     storage.rescue(worker_id="ann")
     assert storage.limits.slots() == []
 
@@ -261,8 +264,7 @@ def test_a_burst_comes_after_a_rest_and_is_paid_back(storage: Storage, clock: Fa
 
 
 def test_a_rate_and_a_concurrency_hold_both(storage: Storage, clock: FakeClock) -> None:
-    limit(storage, "host:a", 1, per_s=2.0)
-    held = granted(storage, "host:a")
+    held = taken(storage, 1, per_s=2.0)
     storage.limits.release(held)
     assert refused(storage, "host:a").why == "2 a second"
     clock.advance(0.5)
@@ -287,16 +289,13 @@ def test_a_smaller_concurrency_waits_until_it_is_kept(storage: Storage) -> None:
 
 
 def test_a_larger_concurrency_counts_what_is_held(storage: Storage) -> None:
-    limit(storage, "host:a", 1)
-    granted(storage, "host:a")
-    limit(storage, "host:a", 2)
-    granted(storage, "host:a")
+    taken(storage)
+    taken(storage, 2)
     refused(storage, "host:a")
 
 
 def test_a_rule_that_went_and_came_back_counts_what_is_still_held(storage: Storage) -> None:
-    limit(storage, "host:a", 1)
-    held = granted(storage, "host:a")
+    held = taken(storage)
     storage.limits.remove_rule("host:a")
     granted(storage, "host:a")
     limit(storage, "host:a", 1)
@@ -307,8 +306,7 @@ def test_a_rule_that_went_and_came_back_counts_what_is_still_held(storage: Stora
 
 def test_a_quicker_rate_holds_at_once(storage: Storage, clock: FakeClock) -> None:
     """What the slow rule had booked is a thousand seconds ahead."""
-    limit(storage, "host:a", per_s=0.001)
-    granted(storage, "host:a")
+    taken(storage, None, per_s=0.001)
     limit(storage, "host:a", per_s=10.0)
     assert refused(storage, "host:a").retry_after_s == pytest.approx(0.1, abs=1e-5)
     clock.advance(0.1)
@@ -321,8 +319,7 @@ def test_a_quicker_rate_holds_at_once(storage: Storage, clock: FakeClock) -> Non
 def test_no_slot_outlives_its_lease_though_the_clock_is_set_back(
     storage: Storage, clock: FakeClock
 ) -> None:
-    limit(storage, "host:a", 1)
-    granted(storage, "host:a")
+    taken(storage)
     clock.jump(-3600.0)
     refused(storage, "host:a", holder=BOB)  # it may be alive
     clock.advance(LEASE_S - 1)
@@ -332,8 +329,7 @@ def test_no_slot_outlives_its_lease_though_the_clock_is_set_back(
 
 
 def test_no_rate_is_stuck_though_the_clock_is_set_back(storage: Storage, clock: FakeClock) -> None:
-    limit(storage, "host:a", per_s=1.0, burst=2)
-    granted(storage, "host:a")
+    taken(storage, None, per_s=1.0, burst=2)
     clock.jump(-3600.0)
     assert refused(storage, "host:a").retry_after_s == pytest.approx(1.0, abs=1e-5)
     clock.advance(1.0)
@@ -375,25 +371,18 @@ def test_two_handles_share_rules_rates_and_slots(
 def test_another_handle_learns_of_a_rule_within_a_second_or_so(
     open_back_end: OpenBackEnd, clock: FakeClock
 ) -> None:
-    import time
-
     one, other = open_back_end("sqlite"), open_back_end("sqlite")
     assert other.limits.is_idle()
-    limit(one, "host:a", 1)
-    granted(one, "host:a")
-    time.sleep(1.1)
+    taken(one)
+    until(lambda: not other.limits.is_idle(), 1.5)
     refused(other, "host:a", holder=BOB)
 
 
 def test_limits_outlive_the_handle(tmp_path: Path, clock: FakeClock) -> None:
-    for opening in range(2):
-        storage = open_storage(tmp_path / "kept.db", clock=clock)
-        if opening == 0:
-            limit(storage, "host:a", 1)
-            granted(storage, "host:a")
-        else:
-            refused(storage, "host:a")
-        storage.close()
+    with closing(open_storage(tmp_path / "kept.db", clock=clock)) as storage:
+        taken(storage)
+    with closing(open_storage(tmp_path / "kept.db", clock=clock)) as storage:
+        refused(storage, "host:a")
 
 
 CALLS: dict[str, tuple[Any, ...]] = {

@@ -5,21 +5,30 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import FakeClock
-from tests.contract.support import LEASE_S, add, dump, encoded, held, request, take
+from tests.contract.support import (
+    LEASE_S,
+    add,
+    backlog_of,
+    dump,
+    each_held_state,
+    encoded,
+    held,
+    request,
+    take,
+)
 from tubeq.domain.clock import to_timestamp
 from tubeq.domain.states import TaskEvent, TaskStatus
 from tubeq.storage import Storage
 from tubeq.storage.ports.tasks import Rescue
 
 NOTHING = Rescue([], [], [])
-each_held_state = pytest.mark.parametrize("start", [False, True], ids=["CLAIMED", "RUNNING"])
 
 
-def crash(storage: Storage, clock: FakeClock, crash_limit: int = 3) -> Rescue:
+def crash(storage: Storage, clock: FakeClock, **limit: int) -> Rescue:
     """The worker of whatever is claimed next dies."""
     take(storage, start=True)
     clock.advance(LEASE_S + 1)
-    return storage.rescue(crash_limit=crash_limit)
+    return storage.rescue(**limit)
 
 
 @each_held_state
@@ -30,24 +39,11 @@ def test_an_expired_lease_goes_back_to_the_queue(
     clock.advance(LEASE_S + 1)
     assert storage.rescue() == Rescue([claim.task_id], [], [])
     task = storage.get(claim.task_id)
-    assert task == claim._replace(
-        status=TaskStatus.QUEUED,
-        worker_id=None,
-        claimed_at=None,
-        started_at=None,
-        lease_expires_at=None,
-        crash_count=1,
-        error_code="crashed",
-        error_message=task.error_message,
-    )
+    crashed = {"crash_count": 1, "error_code": "crashed", "error_message": task.error_message}
+    assert task == backlog_of(claim, **crashed)
     assert "worker-1" in str(task.error_message)
-    assert storage.history(claim.task_id)[-1] == (
-        TaskEvent.RESCUED,
-        to_timestamp(clock.now()),
-        "worker-1",
-        1,
-        task.error_message,
-    )
+    event, at = TaskEvent.RESCUED, to_timestamp(clock.now())
+    assert storage.history(claim.task_id)[-1] == (event, at, "worker-1", 1, task.error_message)
     assert take(storage, "worker-2").claim_token == 2
 
 
@@ -121,8 +117,8 @@ def test_a_task_that_kills_its_workers_becomes_a_dead_letter(
 ) -> None:
     task_id = add(storage)
     for _ in range(crash_limit - 1):
-        assert crash(storage, clock, crash_limit) == Rescue([task_id], [], [])
-    assert crash(storage, clock, crash_limit) == Rescue([], [task_id], [])
+        assert crash(storage, clock, crash_limit=crash_limit) == Rescue([task_id], [], [])
+    assert crash(storage, clock, crash_limit=crash_limit) == Rescue([], [task_id], [])
     task = storage.get(task_id)
     assert (task.status, task.crash_count) == (TaskStatus.FAILED, crash_limit)
     assert (task.error_code, task.retry_count) == ("dead_letter", 0)
@@ -136,11 +132,7 @@ def test_a_task_that_kills_its_workers_becomes_a_dead_letter(
 
 def test_three_crashes_are_the_limit_by_default(storage: Storage, clock: FakeClock) -> None:
     task_id = add(storage)
-    swept = []
-    for _ in range(3):
-        take(storage)
-        clock.advance(LEASE_S + 1)
-        swept.append(storage.rescue())
+    swept = [crash(storage, clock) for _ in range(3)]
     assert swept == [([task_id], [], []), ([task_id], [], []), ([], [task_id], [])]
 
 
@@ -176,9 +168,5 @@ def test_a_cancel_that_was_asked_for_ends_the_task_of_a_dead_worker(
     task = storage.get(claim.task_id)
     assert (task.status, task.crash_count) == (TaskStatus.CANCELLED, 1)
     assert task.completed_at == to_timestamp(clock.now())
-    assert storage.history(claim.task_id)[-1][:4] == (
-        TaskEvent.CANCELLED,
-        task.completed_at,
-        "worker-1",
-        1,
-    )
+    last = storage.history(claim.task_id)[-1]
+    assert last[:4] == (TaskEvent.CANCELLED, task.completed_at, "worker-1", 1)

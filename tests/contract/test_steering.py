@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from tests.conftest import FakeClock
 from tests.contract.support import (
+    LEAD_TO,
     LEASE_S,
     add,
+    backlog_of,
     dump,
     events,
     held,
@@ -19,27 +19,13 @@ from tests.contract.support import (
 )
 from tubeq.domain.clock import to_timestamp
 from tubeq.domain.errors import IllegalTransition
-from tubeq.domain.models import EncodedTask, Idea, Task
+from tubeq.domain.models import EncodedTask, Idea
 from tubeq.domain.states import ACTIVE, FINISHED, TaskEvent, TaskStatus, event_between
 from tubeq.storage import Storage
 from tubeq.storage.ports.tasks import ClaimRequest, OpenType
 
-LEAD_TO: dict[TaskStatus, Callable[[Storage], str]] = {
-    TaskStatus.QUEUED: add,
-    TaskStatus.CLAIMED: lambda storage: held(storage, start=False).task_id,
-    TaskStatus.RUNNING: lambda storage: held(storage).task_id,
-    TaskStatus.COMPLETED: lambda storage: _ended(storage, storage.complete),
-    TaskStatus.FAILED: lambda storage: _ended(storage, lambda c: storage.fail(c, "e", "why")),
-    TaskStatus.CANCELLED: lambda storage: _ended(storage, storage.confirm_cancel),
-}
 each_finished = pytest.mark.parametrize("status", sorted(FINISHED))
 each_active = pytest.mark.parametrize("status", sorted(ACTIVE))
-
-
-def _ended(storage: Storage, end: Callable[[Task], object]) -> str:
-    claim = held(storage)
-    end(claim)
-    return claim.task_id
 
 
 # cancel -------------------------------------------------------------------------------------------
@@ -113,24 +99,8 @@ def test_a_requeued_task_is_as_new_but_for_its_token(
     clock.advance(2)
     requeued = storage.requeue(task_id)
     assert requeued == storage.get(task_id)
-    assert requeued == ended._replace(
-        status=TaskStatus.QUEUED,
-        cancel_requested=0,
-        retry_count=0,
-        crash_count=0,
-        **dict.fromkeys(
-            (
-                "worker_id",
-                "claimed_at",
-                "started_at",
-                "completed_at",
-                "error_code",
-                "error_message",
-                "result_json",
-                "run_after",
-            )
-        ),
-    )
+    forgotten = dict.fromkeys(("error_code", "error_message", "result_json", "run_after"))
+    assert requeued == backlog_of(ended, retry_count=0, crash_count=0, **forgotten)
     last = storage.history(task_id)[-1]
     assert (last.event, last.at) == (TaskEvent.REQUEUED, to_timestamp(clock.now()))
     assert take(storage).claim_token == ended.claim_token + 1

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 import pytest
 
 from tests.contract.support import add, encoded, events, held, request, take
+from tests.support import at_once
 from tubeq.domain.errors import ClaimLost
 from tubeq.domain.models import Idea, Task
 from tubeq.domain.policies import ClaimStrategy
 from tubeq.storage import Storage
 
 THREADS = 4
-R = TypeVar("R")
-
-
-def at_once(work: Callable[[int], R]) -> list[R]:
-    """What `work` returned in each of several threads that start together."""
-    ready = threading.Barrier(THREADS)
-
-    def run(number: int) -> R:
-        ready.wait(timeout=10)
-        return work(number)
-
-    with ThreadPoolExecutor(THREADS) as threads:
-        return list(threads.map(run, range(THREADS)))
 
 
 @pytest.mark.parametrize("strategy", ClaimStrategy)
