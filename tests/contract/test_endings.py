@@ -28,6 +28,12 @@ from tubeq.storage.ports.tasks import Completion
 UNSTORABLE = (TypeError, ValueError, TubeqError)  # which of them is not promised
 
 
+def ended(claim: Task, clock: FakeClock, status: TaskStatus, **changes: Any) -> Task:
+    """The claim as it is after its end, now."""
+    changes |= {"completed_at": to_timestamp(clock.now()), "lease_expires_at": None}
+    return claim._replace(status=status, **changes)
+
+
 def ending_of(storage: Storage, task: Task) -> tuple[Any, ...]:
     """The last event, without its time."""
     event, _, worker_id, claim_token, detail = storage.history(task.task_id)[-1]
@@ -46,9 +52,7 @@ def test_complete_ends_the_task_and_keeps_result_and_holder(
     assert storage.complete(claim, result={"pages": 2, "note": "漢"}) is None
     task = storage.get(claim.task_id)
     assert task.result == {"pages": 2, "note": "漢"}
-    assert task._replace(result_json=None) == claim._replace(
-        status=TaskStatus.COMPLETED, completed_at=to_timestamp(clock.now()), lease_expires_at=None
-    )
+    assert task._replace(result_json=None) == ended(claim, clock, TaskStatus.COMPLETED)
     assert ending_of(storage, claim) == (TaskEvent.COMPLETED, "worker-1", 1, None)
     assert storage.history(claim.task_id)[-1].at == to_timestamp(clock.now())
 
@@ -68,9 +72,8 @@ def test_the_result_counts_the_ideas_unless_the_worker_says_otherwise(
     claim = held(storage)
     storage.complete(claim, ideas, result)
     assert storage.get(claim.task_id).result == stored
-    assert [kept.source_id for kept in storage.results(claim.task_id)] == [
-        idea.source_id for idea in ideas
-    ]
+    kept = [each.source_id for each in storage.results(claim.task_id)]
+    assert kept == [idea.source_id for idea in ideas]
 
 
 def test_complete_forgets_the_error_of_earlier_attempts(storage: Storage, clock: FakeClock) -> None:
@@ -168,14 +171,8 @@ def test_a_final_failure_says_why_and_counts_when_told_to(
     clock.advance(3)
     failed = storage.fail(claim, "private_video", "it is private", counted=counted)
     assert failed == storage.get(claim.task_id)
-    assert failed == claim._replace(
-        status=TaskStatus.FAILED,
-        completed_at=to_timestamp(clock.now()),
-        lease_expires_at=None,
-        error_code="private_video",
-        error_message="it is private",
-        retry_count=retry_count,
-    )
+    error = {"error_code": "private_video", "error_message": "it is private"}
+    assert failed == ended(claim, clock, TaskStatus.FAILED, retry_count=retry_count, **error)
     assert ending_of(storage, claim) == (TaskEvent.FAILED, "worker-1", 1, "it is private")
 
 
@@ -188,13 +185,8 @@ def test_a_retried_failure_goes_back_with_its_error(
     retry_at = clock.now() + 30
     retried = storage.fail(claim, "network", "no route", retry_at=retry_at, counted=counted)
     assert retried == storage.get(claim.task_id)
-    assert retried == backlog_of(
-        claim,
-        run_after=retry_at,
-        error_code="network",
-        error_message="no route",
-        retry_count=retry_count,
-    )
+    error = {"error_code": "network", "error_message": "no route"}
+    assert retried == backlog_of(claim, run_after=retry_at, retry_count=retry_count, **error)
     assert ending_of(storage, claim) == (TaskEvent.RETRIED, "worker-1", 1, "no route")
 
 
@@ -220,13 +212,10 @@ def test_a_retry_whose_time_has_come_is_claimable_at_once(
 
 def test_every_counted_failure_counts(storage: Storage, clock: FakeClock) -> None:
     add(storage)
-    counts = []
-    for counted in (True, False, True, True):
-        failed = storage.fail(
-            take(storage), "network", "no route", retry_at=clock.now(), counted=counted
-        )
-        counts.append(failed.retry_count)
-    assert counts == [1, 1, 2, 3]
+    for counted, count in ((True, 1), (False, 1), (True, 2), (True, 3)):
+        claim, now = take(storage), clock.now()
+        failed = storage.fail(claim, "network", "no route", retry_at=now, counted=counted)
+        assert failed.retry_count == count
 
 
 # release and cancel -------------------------------------------------------------------------------
@@ -260,11 +249,7 @@ def test_confirm_cancel_ends_the_task(storage: Storage, clock: FakeClock, start:
     clock.advance(3)
     cancelled = storage.confirm_cancel(claim)
     assert cancelled == storage.get(claim.task_id)
-    assert cancelled._replace(cancel_requested=0) == claim._replace(
-        status=TaskStatus.CANCELLED,
-        completed_at=to_timestamp(clock.now()),
-        lease_expires_at=None,
-    )
+    assert cancelled._replace(cancel_requested=0) == ended(claim, clock, TaskStatus.CANCELLED)
     assert ending_of(storage, claim) == (TaskEvent.CANCELLED, "worker-1", 1, None)
 
 

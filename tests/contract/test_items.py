@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 import pytest
 
 from tests.conftest import FakeClock
 from tests.contract.support import add, held, take
+from tests.support import rows
 from tubeq.domain.clock import to_timestamp
 from tubeq.domain.errors import InvalidParameters, StorageError
 from tubeq.domain.items import Count, Item, ItemQuery, ItemSort
@@ -56,24 +56,16 @@ def test_an_item_is_what_its_result_says(storage: Storage, clock: FakeClock) -> 
     found(storage, RICH)
     at = to_timestamp(clock.now())
     assert known(storage).as_dict() == {
-        "source_id": "v1",
-        "title": RICH.title,
-        "description": RICH.description,
+        **RICH._asdict(),
         "channel": "Leaves",
         "channel_id": "UC1",
         "handle": "@leaves",
-        "url": RICH.url,
-        "duration_s": 61.5,
-        "published_at": RICH.published_at,
         "first_seen_at": at,
-        "score": 60.0,
-        "views": 1_234,
         "likes": 9,
         "comments": None,
         "last_seen_at": at,
         "times_seen": 1,
         "growth": 0,
-        "extra": RICH.extra,
     }
     assert storage.items.counts("v1") == [Count(at, 1_234, 9, None)]
 
@@ -161,12 +153,10 @@ def test_counts_are_kept_when_they_changed_and_once_an_hour(
         clock.advance(start + 60 * minute - clock.now())
         found(storage, Idea("v1", views=views))
         storage.items.fold()
-    at = [to_timestamp(start + 60 * minute) for minute in (0, 70, 300)]
     # What changed at minute 50 was kept at 70; what changed at 80, at 300.
+    kept = [(0, 100), (70, 160), (300, 170)]
     assert storage.items.counts("v1") == [
-        Count(at[0], 100, None, None),
-        Count(at[1], 160, None, None),
-        Count(at[2], 170, None, None),
+        Count(to_timestamp(start + 60 * minute), views, None, None) for minute, views in kept
     ]
 
 
@@ -330,11 +320,8 @@ def test_a_closed_storage_refuses(storage: Storage) -> None:
 
 
 def test_this_sqlite_can_search() -> None:
-    assert (
-        sqlite3.connect(":memory:")
-        .execute("SELECT 1 FROM pragma_module_list WHERE name = 'fts5'")
-        .fetchall()
-    ), "the other tests of searching need FTS5"
+    found = rows(":memory:", "SELECT 1 FROM pragma_module_list WHERE name = 'fts5'")
+    assert found, "the other tests of searching need FTS5"
 
 
 def test_results_that_no_item_knows_of_are_counted(storage: Storage) -> None:

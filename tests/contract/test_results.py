@@ -28,19 +28,8 @@ def test_every_column_of_an_idea_comes_back(storage: Storage, clock: FakeClock) 
     (result,) = storage.results(claim.task_id)
     stored = result.as_dict()
     assert stored.pop("result_id")
-    assert stored == {
-        "task_id": claim.task_id,
-        "source_id": FULL.source_id,
-        "title": FULL.title,
-        "description": FULL.description,
-        "score": FULL.score,
-        "url": FULL.url,
-        "views": FULL.views,
-        "duration_s": FULL.duration_s,
-        "published_at": FULL.published_at,
-        "extra": FULL.extra,
-        "created_at": to_timestamp(clock.now()),
-    }
+    created_at = to_timestamp(clock.now())
+    assert stored == {**FULL._asdict(), "task_id": claim.task_id, "created_at": created_at}
 
 
 def test_an_idea_of_nothing_but_an_id_is_enough(storage: Storage) -> None:
@@ -92,9 +81,8 @@ def test_all_results_are_those_of_each_task(storage: Storage) -> None:
     everything = storage.results()
     assert len(everything) == 6
     for claim in claims:
-        assert storage.results(claim.task_id) == [
-            result for result in everything if result.task_id == claim.task_id
-        ]
+        own = [result for result in everything if result.task_id == claim.task_id]
+        assert storage.results(claim.task_id) == own
     assert storage.results(limit=4) == everything[:4]
     assert storage.results(claims[2].task_id, limit=2) == everything[3:5]
 
@@ -151,6 +139,5 @@ def test_the_history_tells_the_whole_life_in_order(storage: Storage, clock: Fake
     ]
     assert history[-1].event is TaskEvent.REQUEUED
     assert [entry.detail for entry in history if entry.detail] == ["no route"]
-    assert [entry.at for entry in history] == [
-        to_timestamp(started_at + second) for second in (0, 1, 2, 2, 3, 3, 4, 4, 4, 5)
-    ]
+    seconds = (0, 1, 2, 2, 3, 3, 4, 4, 4, 5)
+    assert [entry.at for entry in history] == [to_timestamp(started_at + s) for s in seconds]

@@ -11,6 +11,7 @@ from tests.contract.support import (
     add,
     backlog_of,
     dump,
+    encoded,
     events,
     held,
     refused,
@@ -19,7 +20,7 @@ from tests.contract.support import (
 )
 from tubeq.domain.clock import to_timestamp
 from tubeq.domain.errors import IllegalTransition
-from tubeq.domain.models import EncodedTask, Idea
+from tubeq.domain.models import Idea
 from tubeq.domain.states import ACTIVE, FINISHED, TaskEvent, TaskStatus, event_between
 from tubeq.storage import Storage
 from tubeq.storage.ports.tasks import ClaimRequest, OpenType
@@ -222,7 +223,7 @@ def test_to_queued_takes_the_task_from_its_worker(storage: Storage, status: Task
 
 
 def test_what_a_worker_holds_is_found(storage: Storage) -> None:
-    storage.create([EncodedTask("video", "{}"), EncodedTask("channel", "{}")] * 2)
+    storage.create([encoded("video"), encoded("channel")] * 2)
     mine = storage.claim(ClaimRequest("video", "ann"), 2)
     mine += storage.claim(ClaimRequest("channel", "ann", start=True))
     storage.claim(ClaimRequest("channel", "bob"))
@@ -235,7 +236,7 @@ def test_what_a_worker_holds_is_found(storage: Storage) -> None:
 
 def test_a_type_has_open_tasks_until_all_are_finished(storage: Storage, clock: FakeClock) -> None:
     assert not storage.has_open_tasks("video")
-    storage.create([EncodedTask("video", "{}", run_after=clock.now() + 60)])
+    add(storage, run_after=clock.now() + 60)
     assert storage.has_open_tasks("video")  # not yet due
     assert not storage.has_open_tasks("channel")
     clock.advance(60)
@@ -249,14 +250,8 @@ def test_a_type_has_open_tasks_until_all_are_finished(storage: Storage, clock: F
 def test_open_types_say_what_is_due_held_and_scheduled(storage: Storage, clock: FakeClock) -> None:
     assert storage.open_types() == []
     now = clock.now()
-    storage.create(
-        [
-            EncodedTask("video", "{}"),
-            EncodedTask("channel", "{}"),
-            EncodedTask("search", "{}", run_after=now + 60),
-            EncodedTask("search", "{}", run_after=now + 90),
-        ]
-    )
+    scheduled = [encoded("search", run_after=now + seconds) for seconds in (60, 90)]
+    storage.create([encoded("video"), encoded("channel"), *scheduled])
     (claim,) = storage.claim(ClaimRequest("channel", "ann"))
     assert storage.open_types() == [
         OpenType("channel", False, True, None),

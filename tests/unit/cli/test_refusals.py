@@ -13,9 +13,8 @@ from tests.support import raising
 from tests.unit.cli.conftest import Command
 from tubeq.cli import main
 from tubeq.cli.main import in_words_of
-from tubeq.domain.errors import InvalidParameters
 from tubeq.queue.queue_manager import QueueManager
-from tubeq.settings import Settings, unknown_variables
+from tubeq.settings import unknown_variables
 
 EMPTY = [
     ("tasks", "--type"),
@@ -101,39 +100,6 @@ def test_variables_that_are_no_settings_are_named() -> None:
     assert "TUBEQ_DBB" in lines[0]
     assert "did you mean TUBEQ_DB?" in lines[0]
     assert "did you mean" not in lines[1]
-
-
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="tomllib came with 3.11")
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (b"max_retrys = 3\n", r"max_retrys.*did you mean max_retries\?"),
-        (b"db = 'x.db'\n", r"no setting 'db', did you mean db_path\?"),
-        (b"[tubeq]\nmax_retries = 2\n", r"not in a table \[tubeq\]"),
-        (b"\xff\xfem\x00", "not UTF-8 text"),
-    ],
-)
-def test_files_as_they_are_written_at_first(tmp_path: Path, content: bytes, words: str) -> None:
-    (tmp_path / "tubeq.toml").write_bytes(content)
-    with pytest.raises(InvalidParameters, match=words):
-        Settings.read({}, tmp_path)
-
-
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="tomllib came with 3.11")
-def test_a_file_of_a_windows_editor_is_read(tmp_path: Path) -> None:
-    (tmp_path / "tubeq.toml").write_bytes(b"\xef\xbb\xbfmax_retries = 2\r\n")
-    assert Settings.read({}, tmp_path).max_retries == 2
-
-
-def test_a_file_that_is_none_is_not_passed_over(tmp_path: Path) -> None:
-    (tmp_path / "tubeq.toml").mkdir()
-    with pytest.raises(InvalidParameters, match="is not a file"):
-        Settings.read({}, tmp_path)
-
-
-def test_a_home_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InvalidParameters, match="TUBEQ_DB"):
-        Settings.read({"TUBEQ_DB": "~nobody-of-that-name/q.db"}, tmp_path)
 
 
 @pytest.mark.parametrize("place", ["before", "after"])

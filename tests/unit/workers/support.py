@@ -38,11 +38,16 @@ def claimed(worker: BaseWorker) -> Task:
     return task
 
 
+def new_claim(worker: BaseWorker, **parameters: Any) -> Task:
+    """Create and claim one task."""
+    worker.queue.create_task(worker.config.task_type, parameters)
+    return claimed(worker)
+
+
 def attempt(worker: BaseWorker, **parameters: Any) -> tuple[Any, Task]:
     """Create, claim and process one task; the result, and the task as it is then."""
-    task_id = worker.queue.create_task(worker.config.task_type, parameters)
-    result = worker.process_task(claimed(worker))
-    return result, worker.queue.get_task(task_id)
+    claim = new_claim(worker, **parameters)
+    return worker.process_task(claim), worker.queue.get_task(claim.task_id)
 
 
 def counts(queue: QueueManager) -> dict[str, int]:

@@ -30,7 +30,7 @@ from tubeq.queue.queue_manager import QueueManager
 from tubeq.workers.base_worker import BaseWorker
 from tubeq.workers.rate_limiting import _verdict
 
-from .support import GOOD, Plugin, attempt, background, claimed, counts, worker_on
+from .support import GOOD, Plugin, attempt, background, claimed, counts, new_claim, worker_on
 
 TYPE = "type:video"
 STRANGER = Holder("stranger", 99, 1)
@@ -183,8 +183,7 @@ def test_slots_are_held_during_the_task_and_given_back_however_it_ends(
         return [GOOD]
 
     worker = worker_on(queue, scrape)
-    queue.create_task("video")
-    claim = claimed(worker)
+    claim = new_claim(worker)
     if isinstance(error, KeyboardInterrupt):
         with pytest.raises(KeyboardInterrupt):
             worker.process_task(claim)
@@ -214,8 +213,8 @@ def test_heartbeats_keep_the_slots_of_a_long_task(queue: QueueManager) -> None:
 def test_a_cancelled_task_that_is_refused_ends_cancelled(queue: QueueManager) -> None:
     occupy(queue, TYPE)
     worker = worker_on(queue)
-    task_id = queue.create_task("video")
-    claim = claimed(worker)
+    claim = new_claim(worker)
+    task_id = claim.task_id
     queue.cancel_task(task_id)
     worker.process_task(claim)
     assert queue.get_task(task_id).status is TaskStatus.CANCELLED
@@ -224,8 +223,7 @@ def test_a_cancelled_task_that_is_refused_ends_cancelled(queue: QueueManager) ->
 def test_a_claim_that_was_lost_takes_nothing_with_it(queue: QueueManager) -> None:
     occupied = occupy(queue, TYPE)
     worker = worker_on(queue)
-    queue.create_task("video")
-    claim = claimed(worker)
+    claim = new_claim(worker)
     queue.rescue(worker_id="worker-1")
     assert worker.process_task(claim).claim_lost
     queue.limits.release(occupied)
@@ -251,8 +249,8 @@ def test_a_request_waits_in_place_for_its_slot(queue: QueueManager) -> None:
             return [{"source_id": held.holder.worker_id}]
 
     worker = worker_on(queue, scrape)
-    task_id = queue.create_task("video")
-    claim = claimed(worker)
+    claim = new_claim(worker)
+    task_id = claim.task_id
     with background(lambda: worker.process_task(claim)) as outcome:
         assert began.wait(10)
         time.sleep(0.1)

@@ -21,7 +21,7 @@ from tubeq.workers.base_worker import BaseWorker
 from tubeq.workers.shared_stats import SharedStats
 from tubeq.workers.watch import Attempt, Reason
 
-from .support import GOOD, attempt, background, claimed, worker_on
+from .support import GOOD, attempt, background, claimed, new_claim, worker_on
 
 FOREVER_S = 8.0
 
@@ -47,11 +47,10 @@ def slow(seconds: float) -> Any:
 @contextmanager
 def running(worker: BaseWorker) -> Iterator[tuple[str, dict[str, Any]]]:
     """A new task that the worker is processing: its id, and its outcome after the block."""
-    task_id = worker.queue.create_task("video")
-    task = claimed(worker)
+    task = new_claim(worker)
     with background(lambda: worker.process_task(task)) as outcome:
-        until(lambda: worker.queue.get_task(task_id).status is TaskStatus.RUNNING)
-        yield task_id, outcome
+        until(lambda: worker.queue.get_task(task.task_id).status is TaskStatus.RUNNING)
+        yield task.task_id, outcome
 
 
 def test_a_slow_task_outlives_its_lease_by_heartbeats(queue: QueueManager) -> None:
@@ -167,8 +166,8 @@ def test_a_cancel_leaves_an_uncooperative_plugin_behind(queue: QueueManager) -> 
 def test_a_plugin_that_finished_all_the_same_has_finished(queue: QueueManager) -> None:
     """It never asked whether to end, so what it returned is whole."""
     worker = worker_on(queue, slow(0.4), lease_s=0.3, stop_grace_s=5.0)
-    task_id = queue.create_task("video")
-    task = claimed(worker)
+    task = new_claim(worker)
+    task_id = task.task_id
     queue.cancel_task(task_id)
     assert worker.process_task(task).success
 
