@@ -7,16 +7,7 @@ from collections import Counter
 import pytest
 
 from tests.conftest import FakeClock
-from tests.contract.support import (
-    LEAD_TO,
-    LEASE_S,
-    add,
-    encoded,
-    events,
-    refused,
-    request,
-    take,
-)
+from tests.contract.support import LEAD_TO, LEASE_S, add, encoded, events, refused, request, take
 from tubeq.domain.clock import to_timestamp
 from tubeq.domain.errors import ClaimLost
 from tubeq.domain.policies import ClaimStrategy

@@ -60,10 +60,7 @@ def test_rules_are_kept_by_key_and_replaced(storage: Storage) -> None:
     limit(storage, "type:video", 2)
     limit(storage, "channel:*", 1, per_s=0.5, burst=3)
     limit(storage, "type:video", 5)
-    assert storage.limits.rules() == [
-        LimitRule("channel:*", 1, 0.5, 3),
-        LimitRule("type:video", 5),
-    ]
+    assert storage.limits.rules() == [LimitRule("channel:*", 1, 0.5, 3), LimitRule("type:video", 5)]
     assert storage.limits.remove_rule("channel:*")
     assert not storage.limits.remove_rule("channel:*")
     assert [rule.key for rule in storage.limits.rules()] == ["type:video"]

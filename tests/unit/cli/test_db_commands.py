@@ -10,14 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import (
-    FIRST_SCHEMA,
-    make_foreign,
-    make_newer,
-    not_a_database,
-    raising,
-    run_sql,
-)
+from tests.support import FIRST_SCHEMA, make_foreign, make_newer, not_a_database, raising, run_sql
 from tests.unit.cli.conftest import Command
 from tubeq.domain.errors import StorageBusy, StorageError, StorageFull, StorageReadOnly
 from tubeq.queue.maintenance import QueueMaintenance

@@ -104,10 +104,7 @@ PASSING: dict[str, list[Any]] = {
         "Premiere will begin shortly",
     ],
     "not_live": [reported(UserNotLive()), "Offline."],
-    "processing": [
-        "We're processing this video. Check back later.",
-        "This live event has ended.",
-    ],
+    "processing": ["We're processing this video. Check back later.", "This live event has ended."],
     "http_429": [reported(http_error(429), wrapped=True)],
     "http_403": [reported(http_error(403), wrapped=True)],
     "server_error": [reported(http_error(status), wrapped=True) for status in (500, 503)],

@@ -94,9 +94,7 @@ def test_a_refused_task_goes_back_for_later_unharmed(queue: QueueManager) -> Non
     assert str(detail).startswith("limit for type:video: 1 at once; again in ")
 
 
-def test_a_worker_whose_type_is_full_rests_instead_of_asking_each_task(
-    queue: QueueManager,
-) -> None:
+def test_a_worker_whose_type_is_full_rests_instead_of_asking_each_task(queue: QueueManager) -> None:
     occupied = occupy(queue, TYPE)
     queue.create_tasks([NewTask("video")] * 5)
     worker = worker_on(queue)
