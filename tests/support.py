@@ -7,9 +7,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -62,6 +62,14 @@ def claimed(queue: QueueManager, task_type: str = "video", worker: str = "w", **
     claim = queue.claim_next_task(task_type, worker)
     assert claim is not None and claim.task_id == task_id
     return claim
+
+
+@contextmanager
+def within(most_s: float, least_s: float = 0.0) -> Iterator[None]:
+    """The block takes no longer than that, nor less."""
+    began = time.monotonic()
+    yield
+    assert least_s <= time.monotonic() - began < most_s
 
 
 # Waiting, threads and processes -------------------------------------------------------------------

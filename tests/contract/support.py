@@ -12,11 +12,11 @@ from tubeq.domain.errors import TubeqError
 from tubeq.domain.models import EncodedTask, Task
 from tubeq.domain.states import TaskEvent, TaskStatus
 from tubeq.storage import Storage
-from tubeq.storage.ports.tasks import ClaimRequest
+from tubeq.storage.ports.tasks import ClaimRequest, Rescue
 
 LEASE_S = 60.0
 EVERYTHING = 1_000_000
-each_held_state = pytest.mark.parametrize("start", [False, True], ids=["CLAIMED", "RUNNING"])
+NOTHING = Rescue([], [], [])
 
 
 def encoded(task_type: str = "video", parameters_json: str = "{}", **columns: Any) -> EncodedTask:
@@ -52,6 +52,15 @@ def backlog_of(task: Task, **changes: Any) -> Task:
         ("worker_id", "claimed_at", "started_at", "completed_at", "lease_expires_at")
     )
     return task._replace(status=TaskStatus.QUEUED, cancel_requested=0, **{**unheld, **changes})
+
+
+def assert_lease_begins(storage: Storage, advance: Callable[[float], None], claim: Task) -> None:
+    """The claim is safe for the time of a lease from now on, and is rescued then."""
+    assert storage.rescue() == NOTHING
+    advance(LEASE_S - 1)
+    assert storage.rescue() == NOTHING
+    advance(2)
+    assert storage.rescue() == Rescue([claim.task_id], [], [])
 
 
 def events(storage: Storage, task_id: str) -> list[TaskEvent]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import BACK_ENDS, FakeClock
-from tests.contract.support import LEASE_S, add, held, request, take
+from tests.contract.support import LEASE_S, NOTHING, add, assert_lease_begins, held, request, take
 from tubeq.domain.breaker import BreakerPolicy, Verdict
 from tubeq.domain.clock import to_timestamp
 from tubeq.domain.limits import Grant, Holder, LimitRule, Refusal
@@ -22,7 +22,6 @@ from tubeq.storage.ports.tasks import Rescue, WorkerInfo
 
 HOUR_S, YEAR_S = 3600.0, 365 * 86_400.0
 DELAY_S = 30.0
-NOTHING = Rescue([], [], [])
 each_jump = pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S, YEAR_S, -YEAR_S])
 ahead_at_first = pytest.mark.parametrize("jump_s", [HOUR_S, YEAR_S])
 each_start = pytest.mark.parametrize("start", [False, True])
@@ -98,19 +97,14 @@ def test_a_lease_that_is_not_renewed_lasts_no_longer_for_a_jump(
         storage.heartbeat(claim, LEASE_S)
     if corrected:
         clock.jump(-jump_s)
-    assert storage.rescue() == NOTHING
-    clock.advance(LEASE_S + 1)
-    assert storage.rescue() == Rescue([claim.task_id], [], [])
+    assert_lease_begins(storage, clock.advance, claim)
     assert take(storage, "worker-2").task_id == claim.task_id
 
 
 def test_an_administrators_claim_has_such_a_lease(storage: Storage, clock: FakeClock) -> None:
-    task_id = add(storage)
-    storage.set_status(task_id, TaskStatus.CLAIMED, lease_s=LEASE_S)
+    claim = storage.set_status(add(storage), TaskStatus.CLAIMED, lease_s=LEASE_S)
     clock.jump(YEAR_S)
-    assert storage.rescue() == NOTHING
-    clock.advance(LEASE_S + 1)
-    assert storage.rescue() == Rescue([task_id], [], [])
+    assert_lease_begins(storage, clock.advance, claim)
 
 
 def retried(storage: Storage, clock: FakeClock) -> str:
@@ -402,7 +396,4 @@ def test_without_a_monotonic_clock_a_lease_begins_anew_when_the_clock_is_correct
     assert by_wall_clock.rescue() == NOTHING
     lease_ends = by_wall_clock.get(claim.task_id).lease_expires_at
     assert lease_ends == pytest.approx(clock.now() + LEASE_S)
-    clock.advance(LEASE_S - 1)
-    assert by_wall_clock.rescue() == NOTHING
-    clock.advance(2)
-    assert by_wall_clock.rescue() == Rescue([claim.task_id], [], [])
+    assert_lease_begins(by_wall_clock, clock.advance, claim)

@@ -11,7 +11,6 @@ from tests.conftest import FakeClock
 from tests.contract.support import (
     add,
     backlog_of,
-    each_held_state,
     events,
     held,
     refused,
@@ -43,11 +42,9 @@ def ending_of(storage: Storage, task: Task) -> tuple[Any, ...]:
 # complete -----------------------------------------------------------------------------------------
 
 
-@each_held_state
 def test_complete_ends_the_task_and_keeps_result_and_holder(
-    storage: Storage, clock: FakeClock, start: bool
+    storage: Storage, clock: FakeClock, claim: Task
 ) -> None:
-    claim = held(storage, start=start)
     clock.advance(3)
     assert storage.complete(claim, result={"pages": 2, "note": "漢"}) is None
     task = storage.get(claim.task_id)
@@ -162,12 +159,10 @@ def test_what_cannot_be_stored_of_one_completes_none(storage: Storage) -> None:
 # fail ---------------------------------------------------------------------------------------------
 
 
-@each_held_state
 @pytest.mark.parametrize(("counted", "retry_count"), [(True, 1), (False, 0)])
 def test_a_final_failure_says_why_and_counts_when_told_to(
-    storage: Storage, clock: FakeClock, start: bool, counted: bool, retry_count: int
+    storage: Storage, clock: FakeClock, claim: Task, counted: bool, retry_count: int
 ) -> None:
-    claim = held(storage, start=start)
     clock.advance(3)
     failed = storage.fail(claim, "private_video", "it is private", counted=counted)
     assert failed == storage.get(claim.task_id)
@@ -176,12 +171,10 @@ def test_a_final_failure_says_why_and_counts_when_told_to(
     assert ending_of(storage, claim) == (TaskEvent.FAILED, "worker-1", 1, "it is private")
 
 
-@each_held_state
 @pytest.mark.parametrize(("counted", "retry_count"), [(True, 1), (False, 0)])
 def test_a_retried_failure_goes_back_with_its_error(
-    storage: Storage, clock: FakeClock, start: bool, counted: bool, retry_count: int
+    storage: Storage, clock: FakeClock, claim: Task, counted: bool, retry_count: int
 ) -> None:
-    claim = held(storage, start=start)
     retry_at = clock.now() + 30
     retried = storage.fail(claim, "network", "no route", retry_at=retry_at, counted=counted)
     assert retried == storage.get(claim.task_id)
@@ -221,11 +214,9 @@ def test_every_counted_failure_counts(storage: Storage, clock: FakeClock) -> Non
 # release and cancel -------------------------------------------------------------------------------
 
 
-@each_held_state
 def test_a_released_task_is_as_if_it_had_never_been_claimed(
-    storage: Storage, clock: FakeClock, start: bool
+    storage: Storage, clock: FakeClock, claim: Task
 ) -> None:
-    claim = held(storage, start=start)
     clock.advance(3)
     released = storage.release(claim)
     assert released == storage.get(claim.task_id) == backlog_of(claim)
@@ -242,9 +233,7 @@ def test_a_task_that_was_claimed_before_its_time_is_due_at_once_when_released(
     assert take(storage).task_id == task_id
 
 
-@each_held_state
-def test_confirm_cancel_ends_the_task(storage: Storage, clock: FakeClock, start: bool) -> None:
-    claim = held(storage, start=start)
+def test_confirm_cancel_ends_the_task(storage: Storage, clock: FakeClock, claim: Task) -> None:
     storage.cancel(claim.task_id)
     clock.advance(3)
     cancelled = storage.confirm_cancel(claim)

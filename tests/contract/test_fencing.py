@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import FakeClock
-from tests.contract.support import LEASE_S, add, each_held_state, held, refused, request, take
+from tests.contract.support import LEASE_S, add, held, refused, request, take
 from tubeq.domain.errors import ClaimLost, TaskNotFound
 from tubeq.domain.models import Idea, Task
 from tubeq.domain.states import TaskStatus
@@ -101,12 +101,10 @@ LOSSES: dict[str, Callable[[Storage, Task, FakeClock], Any]] = {
 }
 
 
-@each_held_state
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_lost_claim_is_refused_by_every_verb_and_changes_nothing(
-    storage: Storage, clock: FakeClock, loss: str, start: bool
+    storage: Storage, clock: FakeClock, loss: str, claim: Task
 ) -> None:
-    claim = held(storage, start=start)
     LOSSES[loss](storage, claim, clock)
     add(storage)  # for "complete, then": it must not be claimed
     for name, verb in FENCED.items():

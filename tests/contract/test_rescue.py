@@ -7,21 +7,20 @@ import pytest
 from tests.conftest import FakeClock
 from tests.contract.support import (
     LEASE_S,
+    NOTHING,
     add,
     backlog_of,
     dump,
-    each_held_state,
     encoded,
     held,
     request,
     take,
 )
 from tubeq.domain.clock import to_timestamp
+from tubeq.domain.models import Task
 from tubeq.domain.states import TaskEvent, TaskStatus
 from tubeq.storage import Storage
 from tubeq.storage.ports.tasks import Rescue
-
-NOTHING = Rescue([], [], [])
 
 
 def crash(storage: Storage, clock: FakeClock, **limit: int) -> Rescue:
@@ -31,11 +30,9 @@ def crash(storage: Storage, clock: FakeClock, **limit: int) -> Rescue:
     return storage.rescue(**limit)
 
 
-@each_held_state
 def test_an_expired_lease_goes_back_to_the_queue(
-    storage: Storage, clock: FakeClock, start: bool
+    storage: Storage, clock: FakeClock, claim: Task
 ) -> None:
-    claim = held(storage, start=start, priority=4)
     clock.advance(LEASE_S + 1)
     assert storage.rescue() == Rescue([claim.task_id], [], [])
     task = storage.get(claim.task_id)
@@ -47,11 +44,9 @@ def test_an_expired_lease_goes_back_to_the_queue(
     assert take(storage, "worker-2").claim_token == 2
 
 
-@each_held_state
 def test_a_lease_that_still_runs_is_left_alone(
-    storage: Storage, clock: FakeClock, start: bool
+    storage: Storage, clock: FakeClock, claim: Task
 ) -> None:
-    held(storage, start=start)
     clock.advance(LEASE_S - 1)
     before = dump(storage)
     assert storage.rescue() == NOTHING

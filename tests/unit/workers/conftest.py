@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,11 @@ def queue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[QueueManag
     target = ":memory:" if request.param == "memory" else tmp_path / "queue.db"
     with QueueManager(target) as queue:
         yield queue
+
+
+@pytest.fixture
+def stop() -> threading.Event:
+    return threading.Event()
 
 
 @pytest.fixture

@@ -104,13 +104,12 @@ def test_a_worker_whose_type_is_full_rests_instead_of_asking_each_task(queue: Qu
     until(lambda: worker.claim_task() is not None)
 
 
-def test_tasks_of_other_channels_go_on(queue: QueueManager) -> None:
+def test_tasks_of_other_channels_go_on(queue: QueueManager, stop: threading.Event) -> None:
     occupied = occupy(queue, "channel:@full", rule="channel:*", concurrency=1)
     for number in range(5):
         queue.create_task("video", {"channel": f"@free-{number}"})
     full = [queue.create_task("video", {"channel": "@full"}) for _ in range(3)]  # come first
     worker = channel_worker(queue)
-    stop = threading.Event()
     with background(lambda: worker.run(stop)) as ran:
         until(lambda: counts(queue) == {"QUEUED": 3, "COMPLETED": 5})
         queue.limits.release(occupied)
@@ -259,12 +258,11 @@ def test_a_request_waits_in_place_for_its_slot(queue: QueueManager) -> None:
     assert queue.limits.slots() == []
 
 
-def test_a_request_that_waits_obeys_a_stop(queue: QueueManager) -> None:
+def test_a_request_that_waits_obeys_a_stop(queue: QueueManager, stop: threading.Event) -> None:
     occupy(queue, "host:a")
     began = threading.Event()
     worker = worker_on(queue, lambda: began.set() or never(), stop_grace_s=0.1)
     task_id = queue.create_task("video")
-    stop = threading.Event()
     with background(lambda: worker.run(stop)):
         assert began.wait(10)
         stop.set()
@@ -348,7 +346,9 @@ def test_a_busy_or_full_database_delays_a_request_and_does_not_fail_it(
 # Pauses -------------------------------------------------------------------------------------------
 
 
-def test_a_bot_check_pauses_the_type_for_every_worker(queue: QueueManager) -> None:
+def test_a_bot_check_pauses_the_type_for_every_worker(
+    queue: QueueManager, stop: threading.Event
+) -> None:
     tripping = worker_on(queue, raising(BLOCKED), breaker_pause_s=50.0)
     _, task = attempt(tripping)
     assert (task.status, task.retry_count, task.error_code) == (TaskStatus.QUEUED, 1, "bot_check")
@@ -360,7 +360,6 @@ def test_a_bot_check_pauses_the_type_for_every_worker(queue: QueueManager) -> No
     second = queue.create_task("video")
     assert tripping.claim_task() is None
     assert other.claim_task() is None
-    stop = threading.Event()
     with background(lambda: other.run(stop)):
         time.sleep(0.3)
         assert counts(queue) == {"QUEUED": 2}

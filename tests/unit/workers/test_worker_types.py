@@ -50,8 +50,7 @@ def test_claiming_by_hand_takes_turns_as_well(queue: QueueManager) -> None:
     assert claimed[-1] is None
 
 
-def test_it_is_registered_for_all_of_them(queue: QueueManager) -> None:
-    stop = threading.Event()
+def test_it_is_registered_for_all_of_them(queue: QueueManager, stop: threading.Event) -> None:
     with background(lambda: worker_of_all(queue, []).run(stop)):
         (info,) = until(queue.workers)
         stop.set()
