@@ -117,8 +117,7 @@ def test_a_task_that_kills_is_a_dead_letter_at_the_limit(queue: QueueManager) ->
 def test_a_new_task_wakes_an_idle_worker(file_queue: QueueManager, stop: threading.Event) -> None:
     worker = worker_on(file_queue, poll_interval=30.0)
     with background(lambda: worker.run(stop)):
-        until(lambda: worker._waiter is not None)
-        time.sleep(0.1)
+        until(lambda: worker._waiter is not None and worker._waiter.is_prepared)
         for _ in range(3):
             with within(5.0):
                 task_id = file_queue.create_task("video")
