@@ -54,24 +54,18 @@ def claimed_after_a_step_back(
 
 
 @pytest.mark.parametrize("strategy", list(ClaimStrategy))
-def test_after_a_clock_was_set_back_a_due_task_is_claimed_at_once(
-    storage: Storage, clock: FakeClock, strategy: ClaimStrategy
-) -> None:
+def test_after_a_clock_was_set_back_a_due_task_is_claimed_at_once(storage, clock, strategy):
     place = claimed_after_a_step_back(storage, clock, strategy)
     assert place == 0 or strategy is not ClaimStrategy.PRIORITY  # priorities hold
 
 
-def test_without_a_monotonic_clock_a_step_back_delays_nothing(
-    by_wall_clock: Storage, clock: FakeClock
-) -> None:
+def test_without_a_monotonic_clock_a_step_back_delays_nothing(by_wall_clock, clock):
     assert claimed_after_a_step_back(by_wall_clock, clock) == 0
 
 
 @each_jump
 @each_start
-def test_a_lease_that_is_renewed_survives_a_jump(
-    storage: Storage, clock: FakeClock, jump_s: float, start: bool
-) -> None:
+def test_a_lease_that_is_renewed_survives_a_jump(storage, clock, jump_s, start):
     claim = held(storage, start=start)
     clock.advance(LEASE_S / 2)
     clock.jump(jump_s)
@@ -89,8 +83,8 @@ def test_a_lease_that_is_renewed_survives_a_jump(
 @pytest.mark.parametrize("corrected", [False, True])
 @pytest.mark.parametrize("beaten", [False, True])
 def test_a_lease_that_is_not_renewed_lasts_no_longer_for_a_jump(
-    storage: Storage, clock: FakeClock, jump_s: float, corrected: bool, beaten: bool
-) -> None:
+    storage, clock, jump_s, corrected, beaten
+):
     clock.jump(jump_s)
     claim = held(storage)
     if beaten:
@@ -101,7 +95,7 @@ def test_a_lease_that_is_not_renewed_lasts_no_longer_for_a_jump(
     assert take(storage, "worker-2").task_id == claim.task_id
 
 
-def test_an_administrators_claim_has_such_a_lease(storage: Storage, clock: FakeClock) -> None:
+def test_an_administrators_claim_has_such_a_lease(storage, clock):
     claim = storage.set_status(add(storage), TaskStatus.CLAIMED, lease_s=LEASE_S)
     clock.jump(YEAR_S)
     assert_lease_begins(storage, clock.advance, claim)
@@ -127,8 +121,8 @@ each_delay = pytest.mark.parametrize("delayed", [retried, released])
 @ahead_at_first
 @pytest.mark.parametrize("looks", ["claim", "rescue"])
 def test_a_delay_set_by_a_clock_that_was_ahead_begins_when_it_is_corrected(
-    storage: Storage, clock: FakeClock, jump_s: float, delayed: Delayed, looks: str
-) -> None:
+    storage, clock, jump_s, delayed, looks
+):
     clock.jump(jump_s)
     task_id = delayed(storage, clock)
     clock.jump(-jump_s)
@@ -144,9 +138,7 @@ def test_a_delay_set_by_a_clock_that_was_ahead_begins_when_it_is_corrected(
 
 @each_delay
 @each_jump
-def test_no_delay_is_longer_for_a_jump(
-    storage: Storage, clock: FakeClock, jump_s: float, delayed: Delayed
-) -> None:
+def test_no_delay_is_longer_for_a_jump(storage, clock, jump_s, delayed):
     task_id = delayed(storage, clock)
     clock.jump(jump_s)
     storage.rescue()
@@ -159,8 +151,8 @@ def test_no_delay_is_longer_for_a_jump(
 @each_delay
 @ahead_at_first
 def test_a_delay_that_was_over_by_a_clock_that_was_ahead_is_none_afterwards(
-    storage: Storage, clock: FakeClock, jump_s: float, delayed: Delayed
-) -> None:
+    storage, clock, jump_s, delayed
+):
     """Claimed while the clock was ahead, and taken back once it is right."""
     clock.jump(jump_s)
     task_id = delayed(storage, clock)
@@ -173,9 +165,7 @@ def test_a_delay_that_was_over_by_a_clock_that_was_ahead_is_none_afterwards(
 
 
 @ahead_at_first
-def test_a_retry_at_once_is_due_at_once_after_a_correction(
-    storage: Storage, clock: FakeClock, jump_s: float
-) -> None:
+def test_a_retry_at_once_is_due_at_once_after_a_correction(storage, clock, jump_s):
     clock.jump(jump_s)
     claim = held(storage)
     storage.fail(claim, "http_500", "no", retry_at=clock.now())
@@ -184,7 +174,7 @@ def test_a_retry_at_once_is_due_at_once_after_a_correction(
 
 
 @each_jump
-def test_a_date_that_somebody_gave_stays(storage: Storage, clock: FakeClock, jump_s: float) -> None:
+def test_a_date_that_somebody_gave_stays(storage, clock, jump_s):
     date = clock.now() + DELAY_S
     clock.jump(-abs(jump_s))
     task_id = add(storage, run_after=date)
@@ -200,8 +190,8 @@ def test_a_date_that_somebody_gave_stays(storage: Storage, clock: FakeClock, jum
 @pytest.mark.parametrize("strategy", list(ClaimStrategy))
 @pytest.mark.parametrize("limit", [1, 3])
 def test_what_only_a_clock_that_was_ahead_made_due_waits_for_its_date(
-    storage: Storage, clock: FakeClock, strategy: ClaimStrategy, limit: int
-) -> None:
+    storage, clock, strategy, limit
+):
     date = clock.now() + DELAY_S
     dated = [add(storage, run_after=date, priority=5) for _ in range(3)]
     at_once = add(storage)
@@ -219,9 +209,7 @@ def test_what_only_a_clock_that_was_ahead_made_due_waits_for_its_date(
     assert sorted(found) == sorted(dated)
 
 
-def test_a_worker_that_was_seen_by_a_clock_that_was_ahead_is_seen_again(
-    storage: Storage, clock: FakeClock
-) -> None:
+def test_a_worker_that_was_seen_by_a_clock_that_was_ahead_is_seen_again(storage, clock):
     clock.jump(YEAR_S)
     storage.register_worker(WorkerInfo("worker-1", "video", "host", 1, "then", clock.now(), False))
     clock.jump(-YEAR_S)
@@ -230,9 +218,7 @@ def test_a_worker_that_was_seen_by_a_clock_that_was_ahead_is_seen_again(
 
 
 @each_jump
-def test_no_task_waits_for_less_than_nothing(
-    storage: Storage, clock: FakeClock, jump_s: float
-) -> None:
+def test_no_task_waits_for_less_than_nothing(storage, clock, jump_s):
     add(storage)
     clock.jump(jump_s)
     waited_s = storage.stats().oldest_queued_s
@@ -244,9 +230,7 @@ def test_no_task_waits_for_less_than_nothing(
 
 @ahead_at_first
 @pytest.mark.parametrize("folded", [False, True])
-def test_what_was_seen_by_a_clock_that_was_ahead_is_seen_anew(
-    storage: Storage, clock: FakeClock, jump_s: float, folded: bool
-) -> None:
+def test_what_was_seen_by_a_clock_that_was_ahead_is_seen_anew(storage, clock, jump_s, folded):
     def see(views: int) -> None:
         storage.complete(held(storage), [Idea("v1", views=views)])
 
@@ -273,9 +257,7 @@ ONE, TWO = Holder("worker-1", 1, 1), Holder("worker-2", 2, 1)
 
 
 @each_jump
-def test_a_slot_that_is_held_on_to_survives_a_jump(
-    storage: Storage, clock: FakeClock, jump_s: float
-) -> None:
+def test_a_slot_that_is_held_on_to_survives_a_jump(storage, clock, jump_s):
     limits = storage.limits
     limits.set_rule(LimitRule(KEY, concurrency=1))
     assert isinstance(limits.take([KEY], ONE, LEASE_S), Grant)
@@ -290,9 +272,7 @@ def test_a_slot_that_is_held_on_to_survives_a_jump(
 
 
 @each_jump
-def test_a_slot_that_is_held_on_to_survives_that_another_one_is_taken(
-    storage: Storage, clock: FakeClock, jump_s: float
-) -> None:
+def test_a_slot_that_is_held_on_to_survives_that_another_one_is_taken(storage, clock, jump_s):
     limits = storage.limits
     limits.set_rule(LimitRule(KEY, concurrency=2))
     limits.take([KEY], ONE, LEASE_S)
@@ -306,9 +286,7 @@ def test_a_slot_that_is_held_on_to_survives_that_another_one_is_taken(
 @each_jump
 @pytest.mark.parametrize("corrected", [False, True])
 @pytest.mark.parametrize("extended", [False, True])
-def test_a_slot_of_a_dead_holder_ends_with_its_lease(
-    storage: Storage, clock: FakeClock, jump_s: float, corrected: bool, extended: bool
-) -> None:
+def test_a_slot_of_a_dead_holder_ends_with_its_lease(storage, clock, jump_s, corrected, extended):
     limits = storage.limits
     limits.set_rule(LimitRule(KEY, concurrency=1))
     clock.jump(jump_s)
@@ -324,9 +302,7 @@ def test_a_slot_of_a_dead_holder_ends_with_its_lease(
 
 
 @each_jump
-def test_a_rate_is_that_of_the_rule_after_a_jump(
-    storage: Storage, clock: FakeClock, jump_s: float
-) -> None:
+def test_a_rate_is_that_of_the_rule_after_a_jump(storage, clock, jump_s):
     limits = storage.limits
     limits.set_rule(LimitRule(KEY, per_s=0.1))
     clock.jump(jump_s)
@@ -346,9 +322,7 @@ def probe(limits: Limits, clock: FakeClock) -> None:
 
 @each_jump
 @pytest.mark.parametrize("probing", [False, True])
-def test_a_pause_is_no_longer_for_a_jump(
-    storage: Storage, clock: FakeClock, jump_s: float, probing: bool
-) -> None:
+def test_a_pause_is_no_longer_for_a_jump(storage, clock, jump_s, probing):
     limits = storage.limits
     clock.jump(jump_s)
     if probing:
@@ -363,9 +337,7 @@ def test_a_pause_is_no_longer_for_a_jump(
 
 
 @each_jump
-def test_a_probe_that_lives_is_the_only_one_after_a_jump(
-    storage: Storage, clock: FakeClock, jump_s: float
-) -> None:
+def test_a_probe_that_lives_is_the_only_one_after_a_jump(storage, clock, jump_s):
     limits = storage.limits
     probe(limits, clock)
     clock.jump(abs(jump_s))
@@ -376,9 +348,7 @@ def test_a_probe_that_lives_is_the_only_one_after_a_jump(
     assert limits.report(KEY, ONE, Verdict.SUCCEEDED, "", BreakerPolicy(DELAY_S)) is None
 
 
-def test_who_asks_for_a_pause_after_a_jump_is_told_of_the_probe_that_lives(
-    storage: Storage, clock: FakeClock
-) -> None:
+def test_who_asks_for_a_pause_after_a_jump_is_told_of_the_probe_that_lives(storage, clock):
     limits = storage.limits
     probe(limits, clock)
     assert limits.pause_s(KEY) > 0
@@ -388,8 +358,8 @@ def test_who_asks_for_a_pause_after_a_jump_is_told_of_the_probe_that_lives(
 
 @ahead_at_first
 def test_without_a_monotonic_clock_a_lease_begins_anew_when_the_clock_is_corrected(
-    by_wall_clock: Storage, clock: FakeClock, jump_s: float
-) -> None:
+    by_wall_clock, clock, jump_s
+):
     clock.jump(jump_s)
     claim = held(by_wall_clock)
     clock.jump(-jump_s)
