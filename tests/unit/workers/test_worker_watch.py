@@ -44,6 +44,10 @@ def slow(seconds: float) -> Any:
     return lambda **parameters: time.sleep(seconds) or [GOOD]
 
 
+def hung(wake: threading.Event) -> Any:
+    return lambda **parameters: wake.wait(FOREVER_S) and [GOOD]
+
+
 @contextmanager
 def running(worker: BaseWorker) -> Iterator[tuple[str, dict[str, Any]]]:
     """A new task that the worker is processing: its id, and its outcome after the block."""
@@ -153,8 +157,7 @@ def test_a_cancel_ends_a_cooperative_plugin(queue: QueueManager, lease_s: float)
 def test_a_cancel_leaves_an_uncooperative_plugin_behind(queue: QueueManager) -> None:
     """Nothing can end a thread from outside; but what it does counts no more."""
     wake = threading.Event()
-    scrape = lambda **parameters: wake.wait(FOREVER_S) and [GOOD]  # noqa: E731
-    worker = worker_on(queue, scrape, lease_s=0.3, stop_grace_s=0.1)
+    worker = worker_on(queue, hung(wake), lease_s=0.3, stop_grace_s=0.1)
     with running(worker) as (task_id, outcome):
         queue.cancel_task(task_id)
         until(lambda: queue.get_task(task_id).status is TaskStatus.CANCELLED)
@@ -218,8 +221,9 @@ def test_a_hung_attempt_is_recorded_before_its_process_ends(queue: QueueManager)
         ended.append(attempt)
         wake.set()
 
-    scrape = lambda **parameters: wake.wait(FOREVER_S) and [GOOD]  # noqa: E731
-    worker = worker_on(queue, scrape, end_process=end_process, task_timeout_s=0.1, stop_grace_s=0.1)
+    worker = worker_on(
+        queue, hung(wake), end_process=end_process, task_timeout_s=0.1, stop_grace_s=0.1
+    )
     result, task = attempt(worker)
     assert [each.reason for each in ended] == [Reason.TIMEOUT]
     assert (result.error_code, task.status, task.retry_count) == ("timeout", TaskStatus.QUEUED, 1)
