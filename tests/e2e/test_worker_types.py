@@ -14,7 +14,8 @@ import pytest
 from tests.e2e.command_line import command, environment_of, run
 from tests.e2e.installed_plugins import install
 from tests.e2e.runner_support import until
-from tests.unit.workers.support import raising, worker_on
+from tests.support import raising
+from tests.unit.workers.support import worker_on
 from tubeq.domain.errors import TransientError
 from tubeq.domain.models import NewTask
 from tubeq.queue.queue_manager import QueueManager

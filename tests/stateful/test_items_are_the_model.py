@@ -3,20 +3,15 @@ and keep what they once knew."""
 
 from __future__ import annotations
 
-import os
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis import settings
+from hypothesis.stateful import initialize, rule
 
-from tests.conftest import FakeClock
+from tests.stateful.machine import SETTINGS, BothBackEnds
 from tubeq.domain.items import Item, ItemQuery, ItemSort
 from tubeq.domain.models import EncodedTask, Idea
-from tubeq.domain.policies import Durability
-from tubeq.storage import Storage, open_storage
 from tubeq.storage.ports.tasks import ClaimRequest
 
 words = st.sampled_from(["", "tea", "Tea time", "tea time for all", "tea…", "café",
@@ -41,15 +36,9 @@ _KEPT = ("title", "description", "channel", "handle", "url", "views", "likes", "
 _KEPT_ANYWAY = tuple(set(_KEPT) - {"channel", "handle"})
 
 
-class ItemsAreTheModel(RuleBasedStateMachine):
+class ItemsAreTheModel(BothBackEnds):
     def __init__(self) -> None:
         super().__init__()
-        self.clock = FakeClock()
-        self.folder = tempfile.TemporaryDirectory()
-        self.storages: list[Storage] = [
-            open_storage(target, clock=self.clock, durability=Durability.FAST)
-            for target in (":memory:", Path(self.folder.name) / "queue.db")
-        ]
         self.tasks: list[list[str]] = []  # ids of the same task on both
         self.known: dict[str, Item] = {}
 
@@ -57,9 +46,7 @@ class ItemsAreTheModel(RuleBasedStateMachine):
         try:
             self.both_know_the_same_and_forget_nothing()
         finally:
-            for storage in self.storages:
-                storage.close()
-            self.folder.cleanup()
+            super().teardown()
 
     def both(self, verb: Any) -> Any:
         model, sqlite = (verb(side, storage) for side, storage in enumerate(self.storages))
@@ -135,11 +122,4 @@ class ItemsAreTheModel(RuleBasedStateMachine):
 
 
 TestItemsAreTheModel = ItemsAreTheModel.TestCase
-TestItemsAreTheModel.settings = settings(
-    max_examples=60,
-    stateful_step_count=30,
-    deadline=None,
-    derandomize="CI" in os.environ,
-    phases=[phase for phase in Phase if phase is not Phase.explain],
-    suppress_health_check=[HealthCheck.too_slow],
-)
+TestItemsAreTheModel.settings = settings(SETTINGS, stateful_step_count=30)

@@ -33,29 +33,24 @@ def squeezed(text: str) -> str:
     return "".join(text.split())
 
 
-def items() -> Any:
-    fields: dict[str, Any] = dict.fromkeys(Item._fields)
-    fields.update(
-        views=1_234_567_890, growth=1_000_000, score=75.0, duration_s=3723.0,
-        published_at="2026-11-01 00:00:00.000000", channel="The Channel of Long Names",
-    )  # fmt: skip
-    found = [
-        Item(**{**fields, "source_id": f"dQw4w9WgX{number:02}", "title": title})
+def found(kind: Any, **fields: Any) -> list[Any]:
+    """An item or a result with each of the titles."""
+    known = {"views": 1_234_567_890, "score": 75.0, "duration_s": 3723.0}
+    known["published_at"] = "2026-11-01 00:00:00.000000"
+    blank = kind(**{**dict.fromkeys(kind._fields), **known, **fields})
+    return [
+        blank._replace(source_id=f"dQw4w9WgX{number:02}", title=title)
         for number, title in enumerate(TITLES)
     ]
-    return items_render.item_table(found, "7d")
+
+
+def items() -> Any:
+    growing = found(Item, growth=1_000_000, channel="The Channel of Long Names")
+    return items_render.item_table(growing, "7d")
 
 
 def ideas() -> Any:
-    fields: dict[str, Any] = dict.fromkeys(Result._fields)
-    fields.update(
-        views=1_234_567_890, score=75.0, duration_s=3723.0,
-        published_at="2026-11-01 00:00:00.000000",
-    )  # fmt: skip
-    return tasks_render.idea_table(
-        Result(**{**fields, "source_id": f"dQw4w9WgX{number:02}", "title": title})
-        for number, title in enumerate(TITLES)
-    )
+    return tasks_render.idea_table(found(Result))
 
 
 def task(number: int, parameters: str, **fields: Any) -> Task:
@@ -159,10 +154,8 @@ def test_dates_say_their_zone() -> None:
 def test_a_plot_fits_its_terminal(width: int) -> None:
     from tubeq.domain.items import Count
 
-    counts = [
-        Count(f"2026-11-{day:02} 00:00:00.000000", day * 1_000_000, None, None)
-        for day in range(1, 29)
-    ]
+    at = "2026-11-{:02} 00:00:00.000000"
+    counts = [Count(at.format(day), day * 1_000_000, None, None) for day in range(1, 29)]
     line = items_render.plot(counts, "utf-8", width)
     assert line is not None
     assert cell_len(line) <= width
