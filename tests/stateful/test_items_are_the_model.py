@@ -41,6 +41,7 @@ class ItemsAreTheModel(BothBackEnds):
         super().__init__()
         self.tasks: list[list[str]] = []  # ids of the same task on both
         self.known: dict[str, Item] = {}
+        self.channel_ids: dict[str, set[str]] = {}  # that were found since the last check
 
     def teardown(self) -> None:
         try:
@@ -63,12 +64,14 @@ class ItemsAreTheModel(BothBackEnds):
 
     @rule(found=ideas)
     def complete(self, found: list[Idea]) -> None:
+        self.note_channels(found)
         for storage in self.storages:
             for claim in storage.claim(ClaimRequest("t", "w")):
                 storage.complete(claim, found)
 
     @rule(number=st.integers(0, 99), found=ideas, fold_before=st.booleans())
     def store(self, number: int, found: list[Idea], fold_before: bool) -> None:
+        self.note_channels(found)
         ids = self.tasks[number % len(self.tasks)]
         for task_id, storage in zip(ids, self.storages, strict=True):
             if fold_before:
@@ -110,7 +113,8 @@ class ItemsAreTheModel(BothBackEnds):
             assert [count.at for count in counts] == sorted({count.at for count in counts})
             before = self.known.get(source_id)
             if before is not None:
-                same_channel = before.channel_id in (None, item["channel_id"])
+                channels = {before.channel_id, *self.channel_ids.get(source_id, ())} - {None}
+                same_channel = len(channels) <= 1
                 for name in _KEPT if same_channel else _KEPT_ANYWAY:
                     assert before[name] in (None, "") or item[name] not in (None, ""), name
                 if same_channel:
@@ -119,6 +123,12 @@ class ItemsAreTheModel(BothBackEnds):
                 assert item.last_seen_at >= before.last_seen_at
             if item is not None:
                 self.known[source_id] = item
+        self.channel_ids.clear()
+
+    def note_channels(self, found: list[Idea]) -> None:
+        for idea in found:
+            if channel_id := idea.extra.get("channel_id"):
+                self.channel_ids.setdefault(idea.source_id, set()).add(channel_id)
 
 
 TestItemsAreTheModel = ItemsAreTheModel.TestCase
