@@ -21,7 +21,7 @@ _STORAGE = ("storage/sqlite/storage.py", "storage/sqlite.py")
 _SESSION = ("storage/sqlite/file/session.py", "storage/session.py")
 _ROWS = ("storage/sqlite/rows.py", "storage/sqlite_rows.py")
 _WRITE_LOCK = ("storage/sqlite/file/write_lock.py", "storage/write_lock.py")
-_MODELS = ("domain/models.py",)
+_ERRORS = ("domain/errors.py",)
 _SCHEMA = ("storage/sqlite/sql/schema.sql", "storage/sql/sqlite/schema.sql")
 _INITIAL = tuple(f"{Path(name).parent.as_posix()}/migrations/0001_initial.sql" for name in _SCHEMA)
 """Paths of modules, by all names that they have had, newest first."""
@@ -107,7 +107,7 @@ def _appended(names: tuple[str, ...], added: str, needed: tuple[str, ...]) -> Ap
 
 
 def _comment(package: Path, number: int) -> None:
-    files = (_STORAGE, _CLAIMS, _MANAGER, _SESSION, _MODELS)
+    files = (_STORAGE, _CLAIMS, _MANAGER, _SESSION, _ERRORS)
     imports = "from __future__ import annotations\n"
     remarks = "".join(f"# A remark, the {each + 1}th of them.\n" for each in range(1 + number % 7))
     _edit(module_path(package, files[number % len(files)]), imports, f"{imports}\n{remarks}")
