@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     import builtins
     from pathlib import Path
 
-    from tubeq.domain.items import Count, Item, ItemQuery
+    from tubeq.domain.counts import Count
+    from tubeq.domain.items import Item, ItemQuery
     from tubeq.queue.export import ExportFormat, What
     from tubeq.storage import Storage
     from tubeq.storage.ports.items import OnProgress

@@ -78,6 +78,14 @@ def side_file(database: Path, suffix: str) -> Path:
     return Path(f"{database}{suffix}")
 
 
+def size(path: Path) -> int:
+    """Of a file, in bytes; 0 where it does not exist."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:
     """Identifies a file among all that exist now; None where the file does not exist."""
     try:

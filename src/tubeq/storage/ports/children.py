@@ -36,15 +36,12 @@ class Children(Protocol):
         Raises:
             ClaimLost: the claim is no longer held; nothing is written.
         """
-        ...
 
     def cursor(self, claim: Task) -> str | None:
         """What was last saved of this task, in any attempt since it was created or requeued."""
-        ...
 
     def count_ideas(self, claim: Task) -> int:
         """How many ideas of this task are stored."""
-        ...
 
     def progress(self, task_id: str) -> Progress:
         """How many children there are, by status and error code. Reads no other tasks.
@@ -52,7 +49,6 @@ class Children(Protocol):
         Raises:
             TaskNotFound: there is no such task.
         """
-        ...
 
     def of(self, task_id: str, *, status: TaskStatus | None = None, limit: int = 100) -> list[Task]:
         """Children, newest first.
@@ -60,7 +56,6 @@ class Children(Protocol):
         Raises:
             TaskNotFound: there is no such task.
         """
-        ...
 
     def results(self, task_id: str, *, limit: int = 1_000_000) -> list[Result]:
         """The ideas that the children found, in the order in which the children were created.
@@ -68,15 +63,12 @@ class Children(Protocol):
         Raises:
             TaskNotFound: there is no such task.
         """
-        ...
 
     def parents(self, task_ids: Sequence[str]) -> dict[str, str]:
         """The ids of the parents of those of these tasks that have one."""
-        ...
 
     def with_children(self, task_ids: Sequence[str]) -> list[str]:
         """Those of these tasks that have children, in the order given."""
-        ...
 
     def cancel(self, task_id: str) -> int:
         """Cancel the children that are not finished, as `Storage.cancel` does, in short
@@ -85,4 +77,3 @@ class Children(Protocol):
         Raises:
             TaskNotFound: there is no such task.
         """
-        ...

@@ -91,27 +91,22 @@ class Storage(Protocol):
     @property
     def limits(self) -> "Limits":
         """How much at once and how often, and what is paused: see `ports.limits`."""
-        ...
 
     @property
     def children(self) -> "Children":
         """The verbs about tasks that have children."""
-        ...
 
     @property
     def items(self) -> "ItemStore":
         """One item a source id, over the results of all tasks."""
-        ...
 
     @property
     def maintenance(self) -> "Maintenance":
         """What keeps the whole small, sound and safe."""
-        ...
 
     @property
     def is_read_only(self) -> bool:
         """Whether it was opened read-only: verbs that would write raise StorageReadOnly."""
-        ...
 
     def create(
         self, tasks: Sequence[EncodedTask], *, when_visible: Callable[[], None] | None = None
@@ -124,7 +119,6 @@ class Storage(Protocol):
         created: the id of the first one is returned in its place. Durable when it returns, unless
         durability is `fast`.
         """
-        ...
 
     def get(self, task_id: str) -> Task:
         """The task as it is now.
@@ -132,7 +126,6 @@ class Storage(Protocol):
         Raises:
             TaskNotFound: there is no such task.
         """
-        ...
 
     def list_tasks(
         self,
@@ -150,7 +143,6 @@ class Storage(Protocol):
         Raises:
             TaskNotFound: the task `before` does not exist.
         """
-        ...
 
     def claim(self, request: ClaimRequest, limit: int = 1) -> list[Task]:
         """Claim up to `limit` due QUEUED tasks: no task is ever returned to two callers.
@@ -160,7 +152,6 @@ class Storage(Protocol):
         nothing was due. A task whose `run_after` has passed is returned at once when nothing else
         is due, and otherwise competes within 0.1 s of falling due.
         """
-        ...
 
     def start(self, claim: Task) -> Task:
         """CLAIMED to RUNNING; the claim as it is then.
@@ -169,7 +160,6 @@ class Storage(Protocol):
             ClaimLost: the claim is no longer held.
             IllegalTransition: it is RUNNING already.
         """
-        ...
 
     def heartbeat(self, claim: Task, lease_s: float) -> bool:
         """Hold the claim for another `lease_s` seconds from now.
@@ -180,7 +170,6 @@ class Storage(Protocol):
         Raises:
             ClaimLost: the claim is no longer held.
         """
-        ...
 
     def complete(
         self,
@@ -201,7 +190,6 @@ class Storage(Protocol):
         Raises:
             ClaimLost: the claim is no longer held; no idea is stored, nothing is claimed.
         """
-        ...
 
     def complete_many(self, completions: Sequence[Completion]) -> list[Task]:
         """Complete many tasks with one transaction, and one sync; each is fenced on its own.
@@ -212,7 +200,6 @@ class Storage(Protocol):
         Raises:
             InvalidParameters: a value of one of them cannot be stored: none is completed.
         """
-        ...
 
     def fail(
         self,
@@ -240,7 +227,6 @@ class Storage(Protocol):
         Raises:
             ClaimLost: the claim is no longer held.
         """
-        ...
 
     def release(self, claim: Task, *, until: float | None = None, why: str | None = None) -> Task:
         """Hand a task back for any worker to claim at once: neither a failure nor a crash is
@@ -252,7 +238,6 @@ class Storage(Protocol):
         Raises:
             ClaimLost: the claim is no longer held.
         """
-        ...
 
     def confirm_cancel(self, claim: Task) -> Task:
         """The worker ended a task for which a cancel was asked: CANCELLED.
@@ -260,7 +245,6 @@ class Storage(Protocol):
         Raises:
             ClaimLost: the claim is no longer held.
         """
-        ...
 
     def cancel(self, task_id: str) -> Task:
         """QUEUED becomes CANCELLED; a task that a worker holds is marked, and the worker sees it
@@ -270,7 +254,6 @@ class Storage(Protocol):
             TaskNotFound: there is no such task.
             IllegalTransition: it is finished already.
         """
-        ...
 
     def requeue(self, task_id: str) -> Task:
         """A finished task back to QUEUED, due at once, its counters and error cleared, its earlier
@@ -281,7 +264,6 @@ class Storage(Protocol):
             TaskNotFound: there is no such task.
             IllegalTransition: it is not finished.
         """
-        ...
 
     def set_status(
         self,
@@ -302,7 +284,6 @@ class Storage(Protocol):
             TaskNotFound: there is no such task.
             IllegalTransition: no transition leads to that status.
         """
-        ...
 
     def store_results(self, task_id: str, ideas: Sequence[Idea], claim: Task | None = None) -> None:
         """Store ideas of a task before, or without, its completion; once per `source_id`.
@@ -311,7 +292,6 @@ class Storage(Protocol):
             TaskNotFound: there is no such task.
             ClaimLost: `claim` is given and no longer held.
         """
-        ...
 
     def results(self, task_id: str | None = None, *, limit: int = 1_000_000) -> list[Result]:
         """Stored ideas in the order in which they were first stored: of one task, or of all.
@@ -319,7 +299,6 @@ class Storage(Protocol):
         Raises:
             TaskNotFound: the task `task_id` does not exist.
         """
-        ...
 
     def history(self, task_id: str) -> list[HistoryEntry]:
         """Every transition of the task, oldest first.
@@ -327,7 +306,6 @@ class Storage(Protocol):
         Raises:
             TaskNotFound: there is no such task.
         """
-        ...
 
     def rescue(self, *, worker_id: str | None = None, crash_limit: int = 3) -> Rescue:
         """Take back what dead workers held: every lease that has ended, or, with `worker_id`, all
@@ -338,55 +316,42 @@ class Storage(Protocol):
         the code "dead_letter". Its token stays, so the late worker's writes are refused from then
         on: QUEUED is not a held state, and the next claim raises the token.
         """
-        ...
 
     def held_by(self, worker_id: str) -> list[Task]:
         """The tasks that this worker holds."""
-        ...
 
     def has_open_tasks(self, task_type: str) -> bool:
         """Whether a task of that type is QUEUED, due or not, or held by a worker."""
-        ...
 
     def next_due_at(self, task_type: str) -> float | None:
         """When the next scheduled task of that type falls due: epoch seconds, or None."""
-        ...
 
     def open_types(self) -> list[OpenType]:
         """The types of all tasks that are not finished, sorted: one snapshot, at a cost that grows
         with the number of types, not of tasks."""
-        ...
 
     def count_queued(self, task_type: str) -> tuple[int, int]:
         """How many QUEUED tasks of that type are due, and how many are scheduled for later."""
-        ...
 
     def stats(self) -> QueueStats:
         """Counts over the whole queue."""
-        ...
 
     def register_worker(self, info: WorkerInfo) -> None:
         """Register a worker, or replace its registration."""
-        ...
 
     def worker_seen(self, worker_id: str) -> bool:
         """Record a heartbeat of the worker; whether it is asked to stop. False for an unknown
         one."""
-        ...
 
     def forget_worker(self, worker_id: str) -> None:
         """Remove a worker from the register. An unknown one is not an error."""
-        ...
 
     def request_stop(self, worker_id: str | None = None) -> int:
         """Ask one worker, or all, to stop after the running task; how many were asked."""
-        ...
 
     def workers(self) -> list[WorkerInfo]:
         """The registered workers, by id."""
-        ...
 
     def close(self) -> None:
         """Close the storage. Closing twice is not an error; any other verb then raises
         StorageError."""
-        ...

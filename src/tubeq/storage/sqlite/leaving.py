@@ -16,6 +16,19 @@ from tubeq.storage.sqlite.rows import fence, lost, task_from
 _SQL = load_queries("sqlite")
 
 
+def row_id_of(session: Session, task_id: str) -> int:
+    """The task's row id, outside a transaction.
+
+    Raises:
+        TaskNotFound: there is no such task.
+    """
+    rows = session.read(_SQL["row_id_of"], (task_id,))
+    if not rows:
+        raise TaskNotFound(task_id)
+    row_id: int = rows[0][0]
+    return row_id
+
+
 def find(session: Session, task_id: str) -> Task:
     """The task, in the open transaction.
 

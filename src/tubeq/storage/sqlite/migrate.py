@@ -205,16 +205,24 @@ def _set_seed_aside(connection: sqlite3.Connection, path: Path) -> None:
             raise SchemaMismatch(
                 f"{path}: table {table} lacks {', '.join(sorted(missing))}: it is another program's"
             )
-    known = ", ".join(f"'{status}'" for status in TaskStatus)
-    strange = connection.execute(
-        f"SELECT DISTINCT status FROM task_queue WHERE upper(status) NOT IN ({known})"
-    ).fetchall()
-    if strange:
-        raise SchemaMismatch(
-            f"{path}: tasks have the unknown status {strange[0][0]!r}: change it to one of {known}"
-        )
+    require_known_statuses(connection, path)
     for table in SEED_COLUMNS:
         connection.execute(f"ALTER TABLE {table} RENAME TO seed_{table}")
+
+
+def require_known_statuses(connection: sqlite3.Connection, path: Path) -> None:
+    """
+    Raises:
+        SchemaMismatch: a task of the original specification has another status.
+    """
+    known = ", ".join(f"'{status}'" for status in TaskStatus)
+    strange = connection.execute(
+        f"SELECT status FROM task_queue WHERE upper(status) NOT IN ({known}) LIMIT 1"
+    ).fetchone()
+    if strange:
+        raise SchemaMismatch(
+            f"{path}: tasks have the unknown status {strange[0]!r:.60}: change it to one of {known}"
+        )
 
 
 def _copy_seed(connection: sqlite3.Connection, path: Path, now: str) -> None:

@@ -21,12 +21,12 @@ from tubeq.domain.states import FINISHED, TaskEvent, TaskStatus, event_between
 from tubeq.storage.identifiers import new_ids
 from tubeq.storage.ports.tasks import ClaimRequest, Completion, OpenType, Rescue, WorkerInfo
 from tubeq.storage.queries import load_queries
-from tubeq.storage.sqlite import register, statistics
+from tubeq.storage.sqlite import statistics
 from tubeq.storage.sqlite.children import SQLiteChildren, begin_again
 from tubeq.storage.sqlite.claims import CLAIM_ONE, Claimer
 from tubeq.storage.sqlite.file.connection import ConnectionFactory
 from tubeq.storage.sqlite.file.session import Session
-from tubeq.storage.sqlite.leaving import find, held, leave, reread, take_back
+from tubeq.storage.sqlite.leaving import find, held, leave, reread, row_id_of, take_back
 from tubeq.storage.sqlite.limits import SQLiteLimits
 from tubeq.storage.sqlite.new_tasks import insert_keyed_rows, insert_rows, new_rows
 from tubeq.storage.sqlite.read_only import ReadOnlyFactory, ReadOnlySession
@@ -153,7 +153,7 @@ class SQLiteStorage:
         rows = self._session.read(
             _SQL["list_tasks"],
             {
-                "before": 2**63 - 1 if before is None else self._row_id(before),
+                "before": 2**63 - 1 if before is None else row_id_of(self._session, before),
                 "status": status,
                 "task_type": task_type,
                 "limit": limit,
@@ -166,12 +166,12 @@ class SQLiteStorage:
         if task_id is None:
             rows = self._session.read(_SQL["all_results"], {"limit": limit})
         else:
-            self._row_id(task_id)
+            row_id_of(self._session, task_id)
             rows = self._session.read(_SQL["results_of_task"], {"task_id": task_id, "limit": limit})
         return [Result(*row) for row in rows]
 
     def history(self, task_id: str) -> list[HistoryEntry]:
-        rows = self._session.read(_SQL["history"], {"id": self._row_id(task_id)})
+        rows = self._session.read(_SQL["history"], {"id": row_id_of(self._session, task_id)})
         return [HistoryEntry(TaskEvent(event), *others) for event, *others in rows]
 
     # Claiming -----------------------------------------------------------------------------------
@@ -433,28 +433,24 @@ class SQLiteStorage:
     # Workers ------------------------------------------------------------------------------------
 
     def register_worker(self, info: WorkerInfo) -> None:
-        register.register(self._session, info)
+        self._session.write_one(_SQL["register_worker"], info, durable=False)
 
     def worker_seen(self, worker_id: str) -> bool:
-        return register.seen(self._session, worker_id, self._clock.now())
+        which = {"worker_id": worker_id, "now": self._clock.now()}
+        rows, _ = self._session.write_one(_SQL["worker_seen"], which, durable=False)
+        return bool(rows and rows[0][0])
 
     def forget_worker(self, worker_id: str) -> None:
-        register.forget(self._session, worker_id)
+        which = {"worker_id": worker_id}
+        self._session.write_one(_SQL["forget_worker"], which, durable=False)
 
     def request_stop(self, worker_id: str | None = None) -> int:
-        return register.request_stop(self._session, worker_id, durable=self._sync_told)
+        with self._session.write(durable=self._sync_told) as session:
+            return session.execute(_SQL["request_stop"], {"worker_id": worker_id}).rowcount
 
     def workers(self) -> list[WorkerInfo]:
-        return register.workers(self._session)
+        rows = self._session.read(_SQL["workers"])
+        return [WorkerInfo._make((*others, bool(stop))) for *others, stop in rows]
 
     def close(self) -> None:
         self._session.close()
-
-    # Rows ---------------------------------------------------------------------------------------
-
-    def _row_id(self, task_id: str) -> int:
-        rows = self._session.read(_SQL["row_id_of"], (task_id,))
-        if not rows:
-            raise TaskNotFound(task_id)
-        row_id: int = rows[0][0]
-        return row_id

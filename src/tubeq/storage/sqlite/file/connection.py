@@ -98,6 +98,17 @@ class ConnectionFactory:
 _fsync = getattr(os, "fdatasync", os.fsync)
 
 
+def connect_to_existing(path: Path, how: str, timeout_s: float = 10.0) -> sqlite3.Connection:
+    """A connection in autocommit mode to a file that exists. It is opened by a URI, so that "?",
+    "#" and "%" in its path mean nothing.
+
+    Args:
+        how: "mode=ro", "mode=rw", or "immutable=1" for a file that no process changes.
+    """
+    uri = f"{path.absolute().as_uri()}?{how}"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=timeout_s)
+
+
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
     """Converts SQLite's and the system's errors into StorageError and its subclasses.
