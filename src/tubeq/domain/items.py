@@ -24,7 +24,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from tubeq.domain.counts import Count, finer_count, step_of
-from tubeq.domain.models import Columns, Result
+from tubeq.domain.models import Result, WithExtra
 
 COUNT_EVERY_S = 3600.0
 """Counts of an item that changed are kept once an hour at most: several tasks list the same video
@@ -70,7 +70,7 @@ class _ItemColumns(NamedTuple):
     growth: int | None = None
 
 
-class Item(Columns, _ItemColumns):
+class Item(WithExtra, _ItemColumns):
     """What is known about one thing. Fields read as attributes or as columns: `item["views"]`.
 
     `times_seen` counts stored results, new or overwritten, as they were taken in. `growth`, where
@@ -79,18 +79,7 @@ class Item(Columns, _ItemColumns):
     """
 
     __slots__ = ()
-
-    @property
-    def extra(self) -> dict[str, Any]:
-        """Further fields from plugins, beyond the columns."""
-        return {} if self.extra_json is None else json.loads(self.extra_json)
-
-    def as_dict(self) -> dict[str, Any]:
-        """A plain dictionary for machines, `extra` decoded."""
-        columns = self._asdict()
-        for name in ("extra_json", "counted_at", "uncounted", "exact"):
-            del columns[name]
-        return {**columns, "extra": self.extra}
+    _internal = frozenset({"extra_json", "counted_at", "uncounted", "exact"})
 
     @property
     def counts(self) -> Count:

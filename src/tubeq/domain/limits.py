@@ -57,11 +57,7 @@ class LimitRule(_Limit):
     __slots__ = ()
 
     def __new__(
-        cls,
-        key: str,
-        concurrency: int | None = None,
-        per_s: float | None = None,
-        burst: int = 1,
+        cls, key: str, concurrency: int | None = None, per_s: float | None = None, burst: int = 1
     ) -> LimitRule:
         self = super().__new__(cls, checked_key(key, prefix=True), concurrency, per_s, burst)
         self._check()

@@ -20,11 +20,7 @@ if TYPE_CHECKING:
 
 @instrument.verbs("items.")
 class QueueItems:
-    """Items: searched, sorted, counted over time, and exported.
-
-    Args:
-        storage: the queue's.
-    """
+    """Items: searched, sorted, counted over time, and exported."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage

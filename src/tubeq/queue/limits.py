@@ -18,11 +18,7 @@ if TYPE_CHECKING:
 
 @instrument.verbs("limits.")
 class QueueLimits:
-    """Limits and pauses, which the workers of all processes share.
-
-    Args:
-        limits: the storage's.
-    """
+    """Limits and pauses, which the workers of all processes share."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits

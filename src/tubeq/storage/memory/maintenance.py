@@ -18,13 +18,8 @@ from tubeq.storage.ports.maintenance import Imported, PruneCount
 
 @verbs
 class MemoryMaintenance:
-    """See Maintenance.
-
-    Args:
-        state: the storage's.
-        children: knows which tasks others need, and is notified of those that are deleted.
-        items: takes in the results before they are deleted.
-    """
+    """See Maintenance. `children` knows which tasks others need, and `items` takes in the results
+    before they are deleted."""
 
     def __init__(self, state: MemoryState, children: MemoryChildren, items: MemoryItems) -> None:
         self._state = state

@@ -29,11 +29,7 @@ _BLANK = Task._make(dict.fromkeys(Task._fields).values())._replace(
 
 
 class MemoryState:
-    """The data of one queue in memory.
-
-    Args:
-        clock: the source of time.
-    """
+    """The data of one queue in memory."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock

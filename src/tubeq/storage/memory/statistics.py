@@ -11,12 +11,7 @@ from tubeq.domain.states import TaskStatus
 
 
 def stats_of(tasks: Collection[Task], results: int, now: float) -> QueueStats:
-    """What `Storage.stats` reports of them.
-
-    Args:
-        results: how many there are.
-        now: epoch seconds.
-    """
+    """What `Storage.stats` reports of them, at `now` (epoch seconds)."""
     queued = [task for task in tasks if task.status is TaskStatus.QUEUED]
     due = [task for task in queued if task.run_after is None or task.run_after <= now]
     return QueueStats(

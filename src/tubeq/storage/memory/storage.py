@@ -32,11 +32,7 @@ from tubeq.storage.ports.tasks import ClaimRequest, Completion, OpenType, Rescue
 
 @verbs
 class MemoryStorage:
-    """A queue kept in this object, for the threads of one process.
-
-    Args:
-        clock: the source of time.
-    """
+    """A queue kept in this object, for the threads of one process."""
 
     is_read_only = False
 

@@ -28,9 +28,8 @@ class ItemStore(Protocol):
         """Take every result that is new, or was overwritten, into its item; how many there were.
 
         In short transactions, each of which takes in some complete results: even if a process is
-        killed half way, or several fold at once, each result counts once. Results that are
-        stored meanwhile may be left for the next time. A storage that was opened read-only
-        takes in none.
+        killed half way, or several fold at once, each result counts once. Results that are stored
+        meanwhile may be left for the next time. A storage that was opened read-only takes in none.
         """
 
     def count_unfolded(self) -> int:

@@ -2,7 +2,8 @@
 
 A *claim* is the Task that `claim` returned: it has the row id, the task's id and the claim token.
 Verbs that take a claim are fenced: they raise ClaimLost, and change nothing, unless that task is
-still held under that token. Every verb is one atomic transaction. A storage may be shared by the
+still held under that token. Verbs that take the id of a task raise TaskNotFound where there is no
+such task. Every verb is one atomic transaction. A storage may be shared by the
 threads of one process; another process opens its own.
 
 Setting the wall clock, in either direction, neither ends a lease that is renewed nor keeps anything
@@ -121,11 +122,7 @@ class Storage(Protocol):
         """
 
     def get(self, task_id: str) -> Task:
-        """The task as it is now.
-
-        Raises:
-            TaskNotFound: there is no such task.
-        """
+        """The task as it is now."""
 
     def list_tasks(
         self,
@@ -139,9 +136,6 @@ class Storage(Protocol):
         """Tasks, newest first, at most `limit`, older than the task with the id `before`.
 
         `error_code` selects those whose last attempt failed with it: for good, or until the retry.
-
-        Raises:
-            TaskNotFound: the task `before` does not exist.
         """
 
     def claim(self, request: ClaimRequest, limit: int = 1) -> list[Task]:
@@ -157,7 +151,6 @@ class Storage(Protocol):
         """CLAIMED to RUNNING; the claim as it is then.
 
         Raises:
-            ClaimLost: the claim is no longer held.
             IllegalTransition: it is RUNNING already.
         """
 
@@ -166,9 +159,6 @@ class Storage(Protocol):
 
         Returns:
             Whether a cancel was asked for.
-
-        Raises:
-            ClaimLost: the claim is no longer held.
         """
 
     def complete(
@@ -215,17 +205,13 @@ class Storage(Protocol):
         """An attempt failed: FAILED, or QUEUED again where `retry_at` (epoch seconds) is given.
 
         `counted` adds one to `retry_count`: permanent errors are not counted, nor is "not yet".
-        With `deferred` the history says deferred instead of retried. With `dated`, `retry_at`
-        is a date
-        that was given, such as a premiere's, and not a delay that begins now. A `retry_at` that has
-        passed makes the task claimable at once. A failure where a cancel was asked for ends
-        CANCELLED instead of being retried. Durable like `complete`.
+        With `deferred` the history says deferred instead of retried. With `dated`, `retry_at` is a
+        date that was given, such as a premiere's, and not a delay that begins now. A `retry_at`
+        that has passed makes the task claimable at once. A failure where a cancel was asked for
+        ends CANCELLED instead of being retried. Durable like `complete`.
 
         Returns:
             The task as it is then.
-
-        Raises:
-            ClaimLost: the claim is no longer held.
         """
 
     def release(self, claim: Task, *, until: float | None = None, why: str | None = None) -> Task:
@@ -234,24 +220,16 @@ class Storage(Protocol):
 
         With `until` (epoch seconds) it is not due before; `why` is kept in the history. Where a
         cancel was asked for, it ends CANCELLED.
-
-        Raises:
-            ClaimLost: the claim is no longer held.
         """
 
     def confirm_cancel(self, claim: Task) -> Task:
-        """The worker ended a task for which a cancel was asked: CANCELLED.
-
-        Raises:
-            ClaimLost: the claim is no longer held.
-        """
+        """The worker ended a task for which a cancel was asked: CANCELLED."""
 
     def cancel(self, task_id: str) -> Task:
         """QUEUED becomes CANCELLED; a task that a worker holds is marked, and the worker sees it
         at its next heartbeat. Marking twice is not an error.
 
         Raises:
-            TaskNotFound: there is no such task.
             IllegalTransition: it is finished already.
         """
 
@@ -261,7 +239,6 @@ class Storage(Protocol):
         its finished children are unlinked, so that it may create them once more.
 
         Raises:
-            TaskNotFound: there is no such task.
             IllegalTransition: it is not finished.
         """
 
@@ -281,7 +258,6 @@ class Storage(Protocol):
         it.
 
         Raises:
-            TaskNotFound: there is no such task.
             IllegalTransition: no transition leads to that status.
         """
 
@@ -289,23 +265,14 @@ class Storage(Protocol):
         """Store ideas of a task before, or without, its completion; once per `source_id`.
 
         Raises:
-            TaskNotFound: there is no such task.
             ClaimLost: `claim` is given and no longer held.
         """
 
     def results(self, task_id: str | None = None, *, limit: int = 1_000_000) -> list[Result]:
-        """Stored ideas in the order in which they were first stored: of one task, or of all.
-
-        Raises:
-            TaskNotFound: the task `task_id` does not exist.
-        """
+        """Stored ideas in the order in which they were first stored: of one task, or of all."""
 
     def history(self, task_id: str) -> list[HistoryEntry]:
-        """Every transition of the task, oldest first.
-
-        Raises:
-            TaskNotFound: there is no such task.
-        """
+        """Every transition of the task, oldest first."""
 
     def rescue(self, *, worker_id: str | None = None, crash_limit: int = 3) -> Rescue:
         """Take back what dead workers held: every lease that has ended, or, with `worker_id`, all

@@ -71,15 +71,13 @@ class SQLiteChildren:
         return rows[0][0] if rows else None
 
     def count_ideas(self, claim: Task) -> int:
-        count: int = self._session.read(_SQL["count_ideas"], (claim.task_id,))[0][0]
-        return count
+        return int(self._session.read(_SQL["count_ideas"], (claim.task_id,))[0][0])
 
     def progress(self, task_id: str) -> Progress:
         by_status = dict.fromkeys(map(str, TaskStatus), 0)
         errors: dict[str, int] = {}
-        for status, code, count in self._session.read(
-            _SQL["progress"], (row_id_of(self._session, task_id),)
-        ):
+        parent = row_id_of(self._session, task_id)
+        for status, code, count in self._session.read(_SQL["progress"], (parent,)):
             by_status[status] += count
             if code is not None:
                 errors[code] = count
@@ -91,9 +89,8 @@ class SQLiteChildren:
 
     def results(self, task_id: str, *, limit: int = 1_000_000) -> list[Result]:
         found: list[Result] = []
-        for (child_id,) in self._session.read(
-            _SQL["child_task_ids"], (row_id_of(self._session, task_id),)
-        ):
+        parent = row_id_of(self._session, task_id)
+        for (child_id,) in self._session.read(_SQL["child_task_ids"], (parent,)):
             rows = self._session.read(_SQL["child_results"], (child_id,))
             found += [Result(*row) for row in rows]
             if len(found) >= limit:

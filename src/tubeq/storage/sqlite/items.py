@@ -1,9 +1,8 @@
 """The catalogue of items on SQLite. The statements are in sql/items.sql.
 
 Folding reads a batch of results and the items they belong to without a lock, computes the new
-items, and writes them under the write lock if the generation is still the one it began with:
-every fold raises it, and so does a transaction that deletes the newest result. Otherwise it
-begins again.
+items, and writes them under the write lock if the generation is still the one it began with: every
+fold raises it, and so does a transaction that deletes the newest result. Otherwise it begins again.
 """
 
 from __future__ import annotations
@@ -100,8 +99,7 @@ class SQLiteItems:
         return folded
 
     def count_unfolded(self) -> int:
-        count: int = self._session.read(_SQL["count_unfolded"])[0][0]
-        return count
+        return int(self._session.read(_SQL["count_unfolded"])[0][0])
 
     def _write(self, state: _State, rows: list[tuple[Any, ...]], through: int) -> bool:
         """Write the outcome of these results; False where others have folded meanwhile."""
@@ -186,8 +184,7 @@ class SQLiteItems:
 
     def count_items(self) -> int:
         self.fold()
-        count: int = self._session.read(_SQL["count_items"])[0][0]
-        return count
+        return int(self._session.read(_SQL["count_items"])[0][0])
 
     def item_page(self, after: int, limit: int) -> list[tuple[int, Item]]:
         rows = self._session.read(_SQL["item_page"], {"after": after, "limit": limit})

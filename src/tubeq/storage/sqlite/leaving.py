@@ -25,8 +25,7 @@ def row_id_of(session: Session, task_id: str) -> int:
     rows = session.read(_SQL["row_id_of"], (task_id,))
     if not rows:
         raise TaskNotFound(task_id)
-    row_id: int = rows[0][0]
-    return row_id
+    return int(rows[0][0])
 
 
 def find(session: Session, task_id: str) -> Task:

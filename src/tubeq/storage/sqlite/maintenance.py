@@ -15,13 +15,8 @@ _SQL = load_queries("sqlite")
 
 
 class SQLiteMaintenance:
-    """See Maintenance.
-
-    Args:
-        session: the storage's.
-        fold: takes into the catalogue of items what is not in it.
-        durable: whether what was imported is on disk when the call returns.
-    """
+    """See Maintenance. `fold` takes into the catalogue of items what is not in it; with `durable`,
+    what was imported is on disk when the call returns."""
 
     def __init__(self, session: Session, fold: Callable[[], object], *, durable: bool) -> None:
         self._session = session

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from tubeq.domain.errors import SchemaMismatch
 from tubeq.domain.states import TaskStatus
+from tubeq.storage.queries import load_queries
 
 APPLICATION_ID = 0x54554251  # "TUBQ": tells tools, and us, whose file it is
 _SQL = Path(__file__).parent / "sql"
@@ -226,39 +227,10 @@ def require_known_statuses(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _copy_seed(connection: sqlite3.Connection, path: Path, now: str) -> None:
-    """Import the rows in their old order, then drop the old tables.
-
-    Tasks that the old program had claimed or was running get an expired lease, so that the first
-    sweep requeues them. Empty ids and times get values; duplicates of a result stay.
-    """
-    connection.execute(
-        """
-        INSERT INTO task_queue (task_id, task_type, parameters, status, priority, created_at,
-            worker_id, claimed_at, started_at, completed_at, error_message, result, retry_count,
-            lease_expires_at)
-        SELECT coalesce(task_id, lower(hex(randomblob(10)))), coalesce(task_type, ''),
-            coalesce(parameters, '{}'),
-            upper(coalesce(status, 'QUEUED')), coalesce(priority, 0), coalesce(created_at, :now),
-            worker_id, claimed_at, started_at,
-            CASE WHEN upper(status) IN ('COMPLETED', 'FAILED', 'CANCELLED')
-                THEN coalesce(completed_at, created_at, :now) END,
-            error_message, result, coalesce(retry_count, 0),
-            CASE WHEN upper(status) IN ('CLAIMED', 'RUNNING') THEN 0.0 END
-        FROM seed_task_queue ORDER BY created_at, rowid
-        """,
-        {"now": now},
-    )
-    connection.execute(
-        """
-        INSERT INTO results (result_id, task_id, source_id, title, description, score, created_at,
-            copy)
-        SELECT coalesce(result_id, lower(hex(randomblob(10)))), task_id, source_id, title,
-            description, score, coalesce(created_at, :now),
-            row_number() OVER (PARTITION BY task_id, source_id ORDER BY rowid) - 1
-        FROM seed_results ORDER BY rowid
-        """,
-        {"now": now},
-    )
+    """Copy the rows, see sql/seed_adoption.sql, then drop the old tables."""
+    statements = load_queries("sqlite", "seed_adoption")
+    for name in ("copy_tasks", "copy_results"):
+        connection.execute(statements[name], {"now": now})
     for table in ("results", "task_queue"):
         (rows,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
         (seed_rows,) = connection.execute(f"SELECT count(*) FROM seed_{table}").fetchone()

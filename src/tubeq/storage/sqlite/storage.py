@@ -42,17 +42,8 @@ _SQL = load_queries("sqlite")
 class SQLiteStorage:
     """A storage in one SQLite file, shared with other threads, processes and programs.
 
-    Args:
-        path: the file; created where it does not exist.
-        durability: what is on disk when a verb returns.
-        busy_timeout_s: seconds that a write waits for other writers.
-        clock: the source of time.
-        factory: opens the connections; for fault tests.
-        create: whether a file that is not there is created.
-        read_only: nothing is written, nor created; see read_only.py.
-
-    Raises:
-        StorageError: a subclass of it, saying what is wrong with the file and what to do.
+    The arguments are those of `open_storage`, and `factory`, which opens the connections: for
+    fault tests.
     """
 
     def __init__(
@@ -105,33 +96,24 @@ class SQLiteStorage:
         at = to_timestamp(now)
         task_ids = new_ids(len(tasks), now)
         insert, rows, keyed = new_rows(tasks, task_ids, now, at)
+        durable = self._sync_told
         try:
-            return self._create(task_ids, insert, rows, keyed, when_visible)
+            if len(rows) == 1 and not keyed:
+                self._session.write_one(
+                    _SQL[insert], rows[0], durable=durable, when_visible=when_visible
+                )
+                return task_ids
+            with self._session.write(
+                durable=durable, writes=1 + len(rows) // 8, when_visible=when_visible
+            ) as session:
+                if keyed:
+                    insert_keyed_rows(session, insert, rows, task_ids)
+                else:
+                    insert_rows(session, insert, rows)
+            return task_ids
         except StorageNotSynced as error:  # they exist: the caller must know how
             more = "" if len(task_ids) == 1 else f" and {len(task_ids) - 1} more"
             raise StorageNotSynced(f"{error}; created: {task_ids[0]}{more}") from error
-
-    def _create(
-        self,
-        task_ids: list[str],
-        insert: str,
-        rows: list[tuple[Any, ...]],
-        keyed: bool,
-        when_visible: Callable[[], None] | None,
-    ) -> list[str]:
-        if len(rows) == 1 and not keyed:
-            self._session.write_one(
-                _SQL[insert], rows[0], durable=self._sync_told, when_visible=when_visible
-            )
-            return task_ids
-        with self._session.write(
-            durable=self._sync_told, writes=1 + len(rows) // 8, when_visible=when_visible
-        ) as session:
-            if keyed:
-                insert_keyed_rows(session, insert, rows, task_ids)
-            else:
-                insert_rows(session, insert, rows)
-        return task_ids
 
     # Looking ------------------------------------------------------------------------------------
 

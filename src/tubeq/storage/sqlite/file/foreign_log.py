@@ -2,11 +2,10 @@
 
 A write-ahead log does not say which database it belongs to. Move a backup over a database that is
 in use, or that a crash left with a log, and SQLite would replay the old log into the backup: a
-mixture of both, which a check may not notice. So the side file of locks holds the inode numbers
-of
+mixture of both, which a check may not notice. So the side file of locks holds the inode numbers of
 the database and of its log, as they were last opened together. If the database has another inode
-but the log the same, the database was put there since: that log is set aside, not deleted,
-before any process opens it.
+but the log the same, the database was put there since: that log is set aside, not deleted, before
+any process opens it.
 
 If both have other inodes, the folder was copied: they belong together. The last handle to close,
 which deletes the log, deletes this note too: inode numbers are used again.

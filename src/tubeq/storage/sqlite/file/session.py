@@ -95,11 +95,7 @@ class Session:
         _open_sessions.add(self)
 
     def read(self, sql: str, parameters: Parameters = ()) -> list[Any]:
-        """All rows of a query. No cursor stays open, so no snapshot keeps the log from shrinking.
-
-        Raises:
-            StorageError: a subclass of it.
-        """
+        """All rows of a query. No cursor stays open: no snapshot keeps the log from shrinking."""
         if self._unusable:
             raise self._unusable
         if time.monotonic() >= self._look_at:
@@ -137,11 +133,7 @@ class Session:
         changed.
 
         It is as safe as with BEGIN IMMEDIATE and COMMIT around it: SQLite takes the write lock
-        before it reads anything. Without them, a claim takes a tenth less time.
-
-        Raises:
-            StorageError: a subclass of it.
-        """
+        before it reads anything. Without them, a claim takes a tenth less time."""
         connection = self._connection
         cursor = None
         self._enter()
@@ -174,11 +166,7 @@ class Session:
         return self._connection.executemany(sql, rows).rowcount
 
     def snapshot(self, target: sqlite3.Connection) -> None:
-        """Copy the database as it is now to another connection, while the handle stays in use.
-
-        Raises:
-            StorageError: a subclass of it.
-        """
+        """Copy the database as it is now to another connection, while the handle stays in use."""
         self._require_same_files()
         with translated(self.path):
             source = self._factory.connect()
