@@ -76,13 +76,13 @@ def format_of(path: Path) -> ExportFormat:
     Raises:
         InvalidParameters: it implies none.
     """
-    try:
-        return _SUFFIXES[path.suffix.lower()]
-    except KeyError:
+    form = _SUFFIXES.get(path.suffix.lower())
+    if form is None:
         names = ", ".join(_SUFFIXES)
         raise InvalidParameters(
             f"{path.name!r:.80} does not imply a format: give --format, or end it in {names}"
-        ) from None
+        )
+    return form
 
 
 def export(

@@ -26,11 +26,7 @@ class QueueLimits:
     # Rules --------------------------------------------------------------------------------------
 
     def set(
-        self,
-        key: str,
-        concurrency: int | None = None,
-        per_s: float | None = None,
-        burst: int = 1,
+        self, key: str, concurrency: int | None = None, per_s: float | None = None, burst: int = 1
     ) -> LimitRule:
         """Limit what workers do at once, and how often; replaces an earlier limit of the key.
 

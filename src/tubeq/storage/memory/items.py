@@ -149,12 +149,12 @@ def _has(item: Item, word: str, begins: bool) -> bool:
 
 
 def _follows(words: list[str], wanted: list[str], begins: bool) -> bool:
-    for start in range(len(words) - len(wanted) + 1):
-        part = words[start : start + len(wanted)]
-        last_fits = part[-1].startswith(wanted[-1]) if begins else part[-1] == wanted[-1]
-        if part[:-1] == wanted[:-1] and last_fits:
-            return True
-    return False
+    parts = (words[n : n + len(wanted)] for n in range(len(words) - len(wanted) + 1))
+    return any(
+        part[:-1] == wanted[:-1]
+        and (part[-1].startswith(wanted[-1]) if begins else part[-1] == wanted[-1])
+        for part in parts
+    )
 
 
 def _words(text: str) -> list[str]:

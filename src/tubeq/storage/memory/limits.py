@@ -112,9 +112,7 @@ class MemoryLimits:
             self._breakers[key] = breakers.extended(breaker, holder, lease_s, now)
 
     def free(self, worker_id: str) -> int:
-        dead = [
-            slot.permit_id for slot in self._slots.values() if slot.holder.worker_id == worker_id
-        ]
+        dead = [n for n, slot in self._slots.items() if slot.holder.worker_id == worker_id]
         for permit_id in dead:
             del self._slots[permit_id]
         before = dict(self._breakers)

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any, TypeVar
 
@@ -43,23 +42,11 @@ class MemoryState:
         self.history: dict[int, list[HistoryEntry]] = {}
         self.workers: dict[str, WorkerInfo] = {}
         self.last_row_id = 0
-        self._lock = threading.RLock()
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Under the lock.
-
-        Raises:
-            StorageError: the storage is closed.
-        """
-        with self._lock:
-            if self.is_closed:
-                raise StorageError("this storage is closed")
-            yield
+        self.lock = threading.RLock()
 
     def close(self) -> None:
-        """Refuse every further transaction."""
-        with self._lock:
+        """Refuse every further verb."""
+        with self.lock:
             self.is_closed = True
 
     def now_text(self) -> str:
@@ -134,7 +121,8 @@ class MemoryState:
 
 
 def verbs(owner: _C) -> _C:
-    """A class decorator: each public method is a verb, and one transaction on `self._state`.
+    """A class decorator: each public method is a verb, one transaction under the lock of
+    `self._state`; once that is closed, it raises StorageError.
 
     Verbs check and encode everything before their first change, so that none stops half way.
     """
@@ -147,7 +135,9 @@ def verbs(owner: _C) -> _C:
 def _locked(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def locked(subject: Any, /, *args: Any, **kwargs: Any) -> Any:
-        with subject._state.transaction():
+        with subject._state.lock:
+            if subject._state.is_closed:
+                raise StorageError("this storage is closed")
             return method(subject, *args, **kwargs)
 
     return locked

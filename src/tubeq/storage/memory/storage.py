@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tubeq.domain import states
-from tubeq.domain.clock import Clock, to_timestamp
+from tubeq.domain.clock import Clock, from_timestamp, to_timestamp
 from tubeq.domain.errors import ClaimLost, IllegalTransition
 from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, QueueStats, Result, Task
 from tubeq.domain.policies import ClaimStrategy
@@ -26,7 +26,6 @@ from tubeq.storage.memory.items import MemoryItems
 from tubeq.storage.memory.limits import MemoryLimits
 from tubeq.storage.memory.maintenance import MemoryMaintenance
 from tubeq.storage.memory.state import MemoryState, verbs
-from tubeq.storage.memory.statistics import stats_of
 from tubeq.storage.ports.tasks import ClaimRequest, Completion, OpenType, Rescue, WorkerInfo
 
 
@@ -90,13 +89,11 @@ class MemoryStorage:
         self._state.tasks |= self._state.deadlines.restart(self._state.tasks)
         mine = (task for task in self._state.tasks.values() if task.task_type == request.task_type)
         chosen = self._chosen(filter(self._state.is_due, mine), request.strategy, limit)
-        claimed = [
-            transitions.claim(self._state, task, request.worker_id, request.lease_s)
-            for task in chosen
-        ]
-        return (
-            [transitions.start(self._state, task) for task in claimed] if request.start else claimed
-        )
+        holder = request.worker_id, request.lease_s
+        claimed = [transitions.claim(self._state, task, *holder) for task in chosen]
+        if request.start:
+            return [transitions.start(self._state, task) for task in claimed]
+        return claimed
 
     def _chosen(self, due: Iterable[Task], strategy: ClaimStrategy, limit: int) -> list[Task]:
         ranks: dict[ClaimStrategy, Callable[[Task], Any]] = {
@@ -280,9 +277,6 @@ class MemoryStorage:
         return any(each.task_type == task_type for each in self._unfinished())
 
     def open_types(self) -> list[OpenType]:
-        alike: defaultdict[str, list[Task]] = defaultdict(list)
-        for task in self._unfinished():
-            alike[task.task_type].append(task)
         return [
             OpenType(
                 task_type,
@@ -290,7 +284,7 @@ class MemoryStorage:
                 any(task.status in ACTIVE for task in tasks),
                 self.next_due_at(task_type),
             )
-            for task_type, tasks in sorted(alike.items())
+            for task_type, tasks in _by_type(self._unfinished())
         ]
 
     def _unfinished(self) -> list[Task]:
@@ -315,8 +309,17 @@ class MemoryStorage:
         ]
 
     def stats(self) -> QueueStats:
-        return stats_of(
-            self._state.tasks.values(), len(self._state.results), self._state.clock.now()
+        now, tasks = self._state.clock.now(), self._state.tasks.values()
+        queued = [task for task in tasks if task.status is TaskStatus.QUEUED]
+        due = list(filter(self._state.is_due, queued))
+        failed = [task for task in tasks if task.status is TaskStatus.FAILED]
+        return QueueStats(
+            by_status=_counted(tasks),
+            by_type={task_type: _counted(same) for task_type, same in _by_type(tasks)},
+            scheduled=len(queued) - len(due),
+            results=len(self._state.results),
+            oldest_queued_s=max((_waited_s(task, now) for task in due), default=None),
+            errors=Counter(task.error_code for task in failed if task.error_code is not None),
         )
 
     def register_worker(self, info: WorkerInfo) -> None:
@@ -343,3 +346,20 @@ class MemoryStorage:
 
     def workers(self) -> list[WorkerInfo]:
         return [self._state.workers[worker_id] for worker_id in sorted(self._state.workers)]
+
+
+def _by_type(tasks: Iterable[Task]) -> list[tuple[str, list[Task]]]:
+    alike: defaultdict[str, list[Task]] = defaultdict(list)
+    for task in tasks:
+        alike[task.task_type].append(task)
+    return sorted(alike.items())
+
+
+def _waited_s(task: Task, now: float) -> float:
+    due_since = max(from_timestamp(task.created_at).timestamp(), task.run_after or 0.0)
+    return max(now - due_since, 0.0)
+
+
+def _counted(tasks: Iterable[Task]) -> dict[str, int]:
+    counts = Counter(task.status for task in tasks)
+    return {status.value: counts[status] for status in TaskStatus}

@@ -65,8 +65,7 @@ def _journal_mode(path: Path) -> str | None:
     """None where the log's index can be neither read nor made, as on a read-only file system."""
     try:
         with closing(connect_to_existing(path, "mode=ro")) as file:
-            mode: str = file.execute("PRAGMA journal_mode").fetchone()[0]
-            return mode
+            return str(file.execute("PRAGMA journal_mode").fetchone()[0])
     except sqlite3.Error:
         return None
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import sqlite3
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -34,23 +34,17 @@ class Migration(NamedTuple):
 @cache
 def known_migrations() -> tuple[Migration, ...]:
     """This program's migrations, in order."""
-    found = []
-    for file in sorted((_SQL / "migrations").iterdir()):
-        matched = re.fullmatch(r"(\d{4})_(\w+)\.sql", file.name)
-        if matched:
-            found.append(Migration(int(matched[1]), matched[2], file.read_text("utf-8")))
-    return tuple(found)
+    files = sorted((_SQL / "migrations").glob("[0-9]*_*.sql"))
+    named = ((file.stem.partition("_"), file) for file in files)
+    return tuple(Migration(int(n), name, file.read_text("utf-8")) for (n, _, name), file in named)
 
 
 @cache
 def expected_objects() -> dict[str, str]:
     """The schema's tables, indexes and views: name to SQL, as SQLite keeps it."""
-    connection = sqlite3.connect(":memory:")
-    try:
+    with closing(sqlite3.connect(":memory:")) as connection:
         connection.executescript((_SQL / "schema.sql").read_text("utf-8"))
         return _objects(connection)
-    finally:
-        connection.close()
 
 
 def is_current(connection: sqlite3.Connection, path: Path) -> bool:
@@ -89,14 +83,10 @@ def is_current(connection: sqlite3.Connection, path: Path) -> bool:
 
 
 def migrate(connection: sqlite3.Connection, path: Path, now: str) -> None:
-    """Apply the missing migrations, each in one transaction; convert a database of the original
-    specification, with its rows.
+    """Apply the missing migrations, each in one transaction that records `now` (UTC text); convert
+    a database of the original specification, with its rows.
 
-    Args:
-        connection: in autocommit mode, not used concurrently: the caller holds the lock for
-            opening.
-        path: for messages.
-        now: the UTC timestamp to record.
+    The connection is in autocommit mode, and its user holds the lock for opening.
 
     Raises:
         SchemaMismatch: as is_current; nothing was changed.

@@ -17,7 +17,12 @@ from typing import Any, NoReturn
 
 from tubeq.domain.errors import StorageError, StorageReadOnly
 from tubeq.storage.database_file import OpenedFiles, side_file, size
-from tubeq.storage.sqlite.file.connection import ConnectionFactory, require_usable_place, translated
+from tubeq.storage.sqlite.file.connection import (
+    ConnectionFactory,
+    connect_to_existing,
+    require_usable_place,
+    translated,
+)
 from tubeq.storage.sqlite.file.session import Parameters, Session, _open_sessions
 from tubeq.storage.sqlite.file.version import require_supported
 from tubeq.storage.sqlite.migrate import is_current
@@ -39,14 +44,7 @@ class ReadOnlyFactory(ConnectionFactory):
         """
         self.is_immutable = self.is_unchanging()
         how = "immutable=1" if self.is_immutable else "mode=ro"
-        # as_uri: "?", "#" and "%" in the path mean nothing.
-        connection = sqlite3.connect(
-            f"{self.path.as_uri()}?{how}",
-            uri=True,
-            timeout=self.busy_timeout_s,
-            isolation_level=None,
-            check_same_thread=False,
-        )
+        connection = connect_to_existing(self.path, how, self.busy_timeout_s)
         try:
             connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute("PRAGMA busy_timeout = 0")

@@ -155,8 +155,13 @@ def _link(path: Path, other: Path) -> None:
 def sync_folder(folder: Path) -> None:
     """Sync the folder, so that its names are on disk, where the system supports that."""
     if sys.platform != "win32":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync(folder, os.O_RDONLY)
+
+
+def sync(path: Path, flags: int) -> None:
+    """Sync what is at the path, opened with these flags."""
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -47,7 +47,7 @@ from tubeq.storage.sqlite.file.foreign_log import forget_opened
 from tubeq.storage.sqlite.file.lock_file import LockFile
 from tubeq.storage.sqlite.file.write_lock import OPEN_BYTE, is_busy
 from tubeq.storage.sqlite.migrate import APPLICATION_ID, SEED_TABLES, is_current, table_names
-from tubeq.storage.sqlite.replace import replace_database
+from tubeq.storage.sqlite.replace import replace_database, sync
 from tubeq.storage.sqlite.storage import SQLiteStorage
 
 if TYPE_CHECKING:
@@ -274,11 +274,7 @@ def _take_after(copy: Path, path: Path) -> None:
                 os.chown(copy, like.st_uid, -1)
             if copy.stat().st_gid == like.st_gid:  # else its mode would admit another group
                 copy.chmod(stat.S_IMODE(like.st_mode))
-        descriptor = os.open(copy, os.O_RDWR)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync(copy, os.O_RDWR)
 
 
 def _ask_to_stop(path: Path) -> None:

@@ -132,17 +132,10 @@ class SQLiteStorage:
         before: str | None = None,
         error_code: str | None = None,
     ) -> list[Task]:
-        rows = self._session.read(
-            _SQL["list_tasks"],
-            {
-                "before": 2**63 - 1 if before is None else row_id_of(self._session, before),
-                "status": status,
-                "task_type": task_type,
-                "limit": limit,
-                "error_code": error_code,
-            },
-        )
-        return [task_from(row) for row in rows]
+        which: dict[str, Any] = {"status": status, "task_type": task_type, "limit": limit}
+        which["error_code"] = error_code
+        which["before"] = 2**63 - 1 if before is None else row_id_of(self._session, before)
+        return [task_from(row) for row in self._session.read(_SQL["list_tasks"], which)]
 
     def results(self, task_id: str | None = None, *, limit: int = 1_000_000) -> list[Result]:
         if task_id is None:
@@ -344,14 +337,8 @@ class SQLiteStorage:
             return self._requeue(session, task)
 
     def _requeue(self, session: Session, task: Task) -> Task:
-        event = {
-            "id": task.row_id,
-            "event": TaskEvent.REQUEUED,
-            "at": to_timestamp(self._clock.now()),
-            "worker_id": task.worker_id,
-            "token": task.claim_token,
-            "message": None,
-        }
+        event = {**fence(task), "event": TaskEvent.REQUEUED, "at": to_timestamp(self._clock.now())}
+        event |= {"worker_id": task.worker_id, "message": None}
         session.execute(_SQL["archive_attempt"], event)
         session.execute(_SQL["archive_event"], event)
         session.execute(_SQL["requeue"], event)

@@ -31,10 +31,6 @@ def set_foreign_log_aside(database: Path, timeout_s: float) -> None:
     A process that still has the replaced database open keeps its log and its index: it holds them
     by their inodes, and stops using them as soon as it checks (see OpenedFiles).
 
-    Args:
-        database: the real path.
-        timeout_s: seconds to wait for another process that is opening it.
-
     Raises:
         StorageBusy: another process has been opening it for too long.
         OSError: it cannot be renamed.
