@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     import builtins
     from pathlib import Path
 
-    from tubeq.domain.items import Count, Item, ItemQuery
+    from tubeq.domain.counts import Count
+    from tubeq.domain.items import Item, ItemQuery
     from tubeq.queue.export import ExportFormat, What
     from tubeq.storage import Storage
     from tubeq.storage.ports.items import OnProgress
@@ -19,11 +20,7 @@ if TYPE_CHECKING:
 
 @instrument.verbs("items.")
 class QueueItems:
-    """Items: searched, sorted, counted over time, and exported.
-
-    Args:
-        storage: the queue's.
-    """
+    """Items: searched, sorted, counted over time, and exported."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage

@@ -236,12 +236,11 @@ def _open_slots(database: Path | None) -> tuple[mmap.mmap, int] | None:
 def _waiting_slots(slots: mmap.mmap, task_type: str | None) -> list[int]:
     one, several = (0, 0) if task_type is None else (_number_of([task_type]), _bit_of(task_type))
     found = []
-    slot = slots.find(_FLAG_UP, 0, SLOTS)
-    while slot >= 0:
+    slot = -1
+    while (slot := slots.find(_FLAG_UP, slot + 1, SLOTS)) >= 0:
         (number,) = _TYPE.unpack_from(slots, _type_offset(slot))
         if task_type is None or number == one or (number & _SEVERAL and number & several):
             found.append(slot)
-        slot = slots.find(_FLAG_UP, slot + 1, SLOTS)
     return found
 
 
@@ -253,10 +252,7 @@ def _number_of(task_types: Sequence[str]) -> int:
     # Types that share a number, or a bit, sometimes wake a worker needlessly: harmless.
     if len(task_types) == 1:
         return zlib.crc32(task_types[0].encode()) & (_SEVERAL - 1)
-    number = _SEVERAL
-    for each in task_types:
-        number |= _bit_of(each)
-    return number
+    return _SEVERAL | sum(set(map(_bit_of, task_types)))
 
 
 def _bit_of(task_type: str) -> int:

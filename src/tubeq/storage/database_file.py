@@ -78,6 +78,14 @@ def side_file(database: Path, suffix: str) -> Path:
     return Path(f"{database}{suffix}")
 
 
+def size(path: Path) -> int:
+    """Of a file, in bytes; 0 where it does not exist."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:
     """Identifies a file among all that exist now; None where the file does not exist."""
     try:
@@ -124,12 +132,8 @@ class OpenedFiles:
 
 
 def open_side_file(path: Path, database: Path | None) -> int:
-    """Open, and create where needed, a side file of tubeq's own; its descriptor.
-
-    Args:
-        path: the side file.
-        database: the file whose mode and group it gets, whatever the umask; None for its owner
-            only.
+    """Open, and create where needed, a side file of tubeq's own; its descriptor. It gets the mode
+    and group of `database`, whatever the umask; where that is None, it is its owner's only.
 
     Raises:
         StorageReadOnly: it, or the folder, cannot be written; the message says what to do.
