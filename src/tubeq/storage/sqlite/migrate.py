@@ -217,8 +217,8 @@ def require_known_statuses(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _copy_seed(connection: sqlite3.Connection, path: Path, now: str) -> None:
-    """Copy the rows, see sql/seed_adoption.sql, then drop the old tables."""
-    statements = load_queries("sqlite", "seed_adoption")
+    """Copy the rows, see sql/original_tables.sql, then drop the old tables."""
+    statements = load_queries("sqlite", "original_tables")
     for name in ("copy_tasks", "copy_results"):
         connection.execute(statements[name], {"now": now})
     for table in ("results", "task_queue"):
