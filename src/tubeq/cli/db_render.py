@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tubeq.cli.console import safe
 from tubeq.cli.tables import Table
 from tubeq.cli.words import counted
 from tubeq.storage.ports.maintenance import PruneCount
@@ -23,16 +22,12 @@ def prune_words(counts: Sequence[PruneCount]) -> str:
 
 def prune_table(counts: Sequence[PruneCount]) -> Table:
     """One row a task type and status."""
-    drawn = Table(
-        "type", "status", "tasks", "ideas", "finished (UTC)", right=("tasks", "ideas"),
-        elastic=("type",),
+    return Table(
+        "type", "status", "tasks", "ideas", "finished (UTC)",
+        right=("tasks", "ideas"), elastic=("type",),
+        rows=(
+            (each.task_type, each.status, each.tasks, each.results,
+             f"{each.oldest[:16]} to {each.newest[:16]}")
+            for each in counts
+        ),
     )  # fmt: skip
-    for each in counts:
-        drawn.add_row(
-            safe(each.task_type),
-            each.status,
-            f"{each.tasks:,}",
-            f"{each.results:,}",
-            f"{each.oldest[:16]} to {each.newest[:16]}",
-        )
-    return drawn

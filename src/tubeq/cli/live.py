@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tubeq.cli import console
+from tubeq.cli.tables import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,7 +62,7 @@ def status(words: str, *, when: bool = True) -> Iterator[Update]:
     with above(moving), moving.status(words) as shown:
 
         def update(words: str) -> None:
-            shown.update(Text(console.visible(words), no_wrap=True, overflow="ellipsis"))
+            shown.update(Text(visible(words), no_wrap=True, overflow="ellipsis"))
 
         yield update
 

@@ -1,8 +1,8 @@
-"""How a command declares its arguments, and how a command line is read into them.
+"""How a command declares its arguments, and how a command line is parsed into them.
 
-argparse converts values and writes the help. Before it, `Parser.split` sorts the words, as argparse
+argparse converts values and writes the help. `Parser.split` sorts the words first, since argparse
 alone is stricter than other programs: options may stand anywhere, an option's value may begin with
-"-", and so may an argument behind "--", or one that is a video's id, as one id in 64 does.
+"-", and so may an argument after "--", or a video's id, as one id in 64 does.
 """
 
 from __future__ import annotations
@@ -19,12 +19,11 @@ from tubeq.cli.tables import painted
 
 _ID = re.compile(r"-[0-9A-Za-z_][0-9A-Za-z_-]{9}")
 
-
 Run = Callable[[argparse.Namespace], None]
 
 
 class UsageError(Exception):
-    """A command line that cannot be read.
+    """A command line that cannot be parsed.
 
     Args:
         command: whose help explains it, such as "tubeq tasks".
@@ -61,11 +60,7 @@ class Command:
     """
 
     def __init__(
-        self,
-        function: Run,
-        arguments: Sequence[Argument],
-        *,
-        takes_ids: bool = False,
+        self, function: Run, arguments: Sequence[Argument], *, takes_ids: bool = False
     ) -> None:
         self.run = function
         self.takes_ids = takes_ids
@@ -109,7 +104,6 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
         self._called = called
-        self._takes_ids = called.takes_ids
         self.options: dict[str, argparse.Action] = {}
         self.positionals: list[argparse.Action] = []
         groups = self.add_argument_group("Arguments"), self.add_argument_group("Options")
@@ -121,10 +115,10 @@ class Parser(argparse.ArgumentParser):
                 self.positionals.append(action)
 
     def read(self, words: Sequence[str]) -> argparse.Namespace:
-        """The arguments by their names; prints the help and exits where that is asked for.
+        """The arguments by their names; prints the help and exits for --help.
 
         Raises:
-            UsageError: they cannot be read.
+            UsageError: they cannot be parsed.
         """
         options, arguments = self.split(words)
         if "--help" in options:
@@ -165,7 +159,7 @@ class Parser(argparse.ArgumentParser):
         for index, word in rest:
             if word == "--":
                 yield from ((index, None, each) for index, each in rest)
-            elif word[:1] != "-" or word == "-" or (self._takes_ids and _ID.fullmatch(word)):
+            elif word[:1] != "-" or word == "-" or (self._called.takes_ids and _ID.fullmatch(word)):
                 yield index, None, word
             else:
                 name, equals, value = word.partition("=")
@@ -183,11 +177,10 @@ class Parser(argparse.ArgumentParser):
 
     def _refuse_option(self, word: str) -> NoReturn:
         name = word.partition("=")[0]
-        meant = alike(name, self.options)
-        if meant or not self.positionals:
-            self.error(f"no such option: {name}{meant}")
-        hint = f"an argument that begins with - goes last, behind --: `{self.prog} -- {word}`"
-        self.error(f"no such option: {name}; {hint}")
+        hint = alike(name, self.options)
+        if not hint and self.positionals:
+            hint = f"; an argument that begins with - goes last, after --: `{self.prog} -- {word}`"
+        self.error(f"no such option: {name}{hint}")
 
     def error(self, message: str) -> NoReturn:
         """
@@ -260,11 +253,9 @@ def alike(word: str, known: Collection[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-# Types of arguments -------------------------------------------------------------------------------
-
-
 def whole(least: int | None = None, most: int | None = None) -> Callable[[str], int]:
-    """Whole numbers in a range, both ends included; None where the command itself judges them."""
+    """A type: whole numbers in a range, both ends included; None where the command itself checks
+    them."""
 
     def read(text: str) -> int:
         if not re.fullmatch(r"[+-]?[0-9]{1,40}", text.strip()):
@@ -280,7 +271,7 @@ def whole(least: int | None = None, most: int | None = None) -> Callable[[str], 
 
 
 def number(text: str) -> float:
-    """A number; the command itself judges it."""
+    """A type: a number; the command itself checks its range."""
     try:
         return float(text)
     except ValueError:

@@ -69,12 +69,13 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
 
     Raises:
         InvalidParameters: it is empty, an address, or ":memory:", which no other process reaches.
+        StorageError: it is a link that leads back to itself.
     """
     from pathlib import Path
 
-    from tubeq.storage.database_file import require_path
+    from tubeq.storage.database_file import real_path
 
-    require_path(path)
+    real_path(path)
     return Path(path).absolute()
 
 

@@ -133,8 +133,8 @@ def test_what_matters_least_goes_first() -> None:
 
 
 def test_where_nothing_fits_rows_are_stacked() -> None:
-    table = Table("name", "at once", "a second", right=("at once",))
-    table.add_row("a-name-of-some-length", "4", "2")
+    rows = [("a-name-of-some-length", 4, 2)]
+    table = Table("name", "at once", "a second", right=("at once",), rows=rows)
     lines = [line.rstrip() for line in drawn(table, 30).splitlines()]
     assert lines == ["a-name-of-some-length", "  at once 4  a second 2"]
 
