@@ -6,23 +6,25 @@ import json
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tubeq.cli import add_render, live
+from tubeq.cli import live
 from tubeq.cli.console import answer, reporting, say, say_error
 from tubeq.cli.opening import open_queue, read_settings
 from tubeq.cli.options import COMMON, JSON, moment, span_s
 from tubeq.cli.parser import argument, command, whole
 from tubeq.cli.plugin_types import registry, untaken_types, unworked_words
-from tubeq.cli.words import counted
+from tubeq.cli.tables import Table
+from tubeq.cli.words import counted, in_short, short_json
 from tubeq.domain.errors import InvalidParameters, PluginNotFound, StorageError
 from tubeq.domain.models import EncodedTask, NewTask
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.queue.validation import checked_task
 
 if TYPE_CHECKING:
+    from tubeq.plugins.parameters import Preset
     from tubeq.plugins.registry import Checker
 
 _T = TypeVar("_T")
@@ -214,6 +216,26 @@ def _create_in_batches(queue: QueueManager, tasks: Sequence[EncodedTask]) -> lis
     return task_ids
 
 
+def type_table(schemas: Mapping[str, Mapping[str, Any]]) -> Table:
+    """One row a parameter of a task type, from the types' JSON schemas."""
+    rows = []
+    for task_type, schema in schemas.items():
+        properties = schema.get("properties") or {"": {"description": "not declared by its plugin"}}
+        for number, (name, each) in enumerate(properties.items()):
+            required = name in schema.get("required", ())
+            default = "required" if required else short_json(each.get("default", ""))
+            shown_type = "" if number else task_type
+            rows.append((shown_type, name, default, each.get("description")))
+    columns = "type", "parameter", "default", "description"
+    return Table(*columns, elastic=("description",), rows=rows)
+
+
+def preset_table(presets: Mapping[str, Preset]) -> Table:
+    """One row a preset."""
+    rows = ((name, in_short(each.parameters), each.help) for name, each in presets.items())
+    return Table("preset", "sets", "description", elastic=("description",), rows=rows)
+
+
 @command(JSON)
 def types(given: Namespace) -> None:
     """List task types, their parameters and presets."""
@@ -238,8 +260,8 @@ def types(given: Namespace) -> None:
     answer(
         given,
         {"types": schemas, "presets": shown},
-        add_render.type_table(schemas),
-        add_render.preset_table(presets),
+        type_table(schemas),
+        preset_table(presets),
     )
     for failure in broken:
         say_error(str(failure))

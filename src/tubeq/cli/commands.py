@@ -96,24 +96,19 @@ def listed(group: str) -> str:
 
 def overview(group: str) -> str:
     """The help of a group that does nothing by itself, or of the whole program for ""."""
+    usage, about, end = "[--color | --no-color | --version | --help]", HELP, EPILOG
     if group:
-        usage, about, end = f"tubeq {group} COMMAND", COMMANDS[group].summary, ""
-    else:
-        usage, about, end = (
-            "tubeq [--color | --no-color | --version | --help] COMMAND",
-            HELP,
-            EPILOG,
-        )
-    parts = (f"usage: {usage} ...", about, listed(group), end)
+        usage, about, end = group, COMMANDS[group].summary, ""
+    parts = (f"usage: tubeq {usage} COMMAND ...", about, listed(group), end)
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def find(words: Sequence[str]) -> tuple[str, Command | None, list[str]]:
-    """The command that is meant, its name, and its words; what stands before the name of a group's
-    command counts as that command's.
+    """The command's name, the command, and its words, with those before the name of a group's
+    command.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: there is no command of that name.
     """
     from tubeq.cli.parser import Parser, UsageError, alike
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from tubeq.cli import db_render, live
+from tubeq.cli import live
 from tubeq.cli.console import answer, draw, say, say_error, write_json
 from tubeq.cli.exit_codes import EXIT_INTERRUPTED, EXIT_WORK_FAILED
 from tubeq.cli.opening import command_for, open_queue, quoted, read_settings
 from tubeq.cli.options import COMMON, limit_option, span_s
 from tubeq.cli.parser import argument, command, flag
+from tubeq.cli.tables import Table
 from tubeq.cli.words import counted, size
 from tubeq.domain.errors import InvalidParameters, StorageCorrupt, StorageFull
 from tubeq.storage import diagnose
@@ -169,8 +170,8 @@ def prune(given: Namespace) -> None:
             if not counts:
                 say("no task finished that long ago: nothing to delete")
                 return
-            draw(db_render.prune_table(counts), stream=sys.stderr)
-            if not _confirmed(f"Delete {db_render.prune_words(counts)}?"):
+            draw(prune_table(counts), stream=sys.stderr)
+            if not _confirmed(f"Delete {prune_words(counts)}?"):
                 say("nothing was deleted")
                 raise SystemExit(EXIT_WORK_FAILED)
         count = queue.maintenance.prune(time.time() - before, given.limit)
@@ -178,15 +179,39 @@ def prune(given: Namespace) -> None:
 
 
 def _answer_dry_run(given: Namespace, counts: list[PruneCount]) -> None:
-    tasks, ideas = db_render.sums_of(counts)
+    tasks, ideas = sums_of(counts)
     answer(
         given,
         {"would_prune": tasks, "results": ideas, "counts": counts},
-        *([db_render.prune_table(counts)] if counts else []),
-        note=f"{db_render.prune_words(counts)} would be deleted"
+        *([prune_table(counts)] if counts else []),
+        note=f"{prune_words(counts)} would be deleted"
         if counts
         else "no task finished that long ago: nothing would be deleted",
     )
+
+
+def sums_of(counts: Sequence[PruneCount]) -> tuple[int, int]:
+    """How many tasks, and how many ideas."""
+    return sum(each.tasks for each in counts), sum(each.results for each in counts)
+
+
+def prune_words(counts: Sequence[PruneCount]) -> str:
+    """ "3 tasks with 7 ideas"."""
+    tasks, results = sums_of(counts)
+    return f"{counted(tasks, 'task')} with {counted(results, 'idea')}"
+
+
+def prune_table(counts: Sequence[PruneCount]) -> Table:
+    """One row a task type and status."""
+    return Table(
+        "type", "status", "tasks", "ideas", "finished (UTC)",
+        right=("tasks", "ideas"), elastic=("type",),
+        rows=(
+            (each.task_type, each.status, each.tasks, each.results,
+             f"{each.oldest[:16]} to {each.newest[:16]}")
+            for each in counts
+        ),
+    )  # fmt: skip
 
 
 @contextmanager

@@ -52,14 +52,13 @@ def items(given: Namespace) -> None:
     with _queue_with_items(settings) as queue:
         found = queue.items.list(query)
         _say_unfolded(queue)
+    example = command_for(settings, f"items show {found[0].source_id}") if found else ""
     answer(
         given,
         list(map(_as_json, found)),
         items_render.item_table(found, given.over),
         none="no such items",
-        note=f"to see one: {command_for(settings, f'items show {found[0].source_id}')}"
-        if found
-        else "",
+        note=example and f"to see one: {example}",
     )
 
 

@@ -51,11 +51,10 @@ def flag(*names: str, **settings: Any) -> Argument:
 
 
 class Command:
-    """A function that the command line can call.
+    """A function that the command line can call; its docstring is the help.
 
     Args:
-        function: called with the arguments; its docstring is the help.
-        arguments: what it takes.
+        function: called with the arguments.
         takes_ids: an argument that looks like a video's id is one, even if it begins with "-".
     """
 
@@ -85,13 +84,8 @@ def command(*arguments: Argument, takes_ids: bool = False) -> Callable[[Run], Co
 
 
 class Parser(argparse.ArgumentParser):
-    """Reads the arguments of one command.
-
-    Args:
-        name: the command's, such as "items show".
-        called: the command.
-        epilog: what is printed below its help.
-    """
+    """Parses the arguments of a command of that name, such as "items show"; `epilog` follows its
+    help."""
 
     def __init__(self, name: str, called: Command, epilog: str = "") -> None:
         prog = f"tubeq {name}"
@@ -130,11 +124,7 @@ class Parser(argparse.ArgumentParser):
         return known
 
     def first_argument(self, words: Sequence[str]) -> int | None:
-        """Where the first word is that belongs to no option.
-
-        Raises:
-            UsageError: see `split`.
-        """
+        """The index of the first word that belongs to no option. Raises as `split`."""
         return next((index for index, option, _ in self._tokens(words) if option is None), None)
 
     def split(self, words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -183,14 +173,9 @@ class Parser(argparse.ArgumentParser):
         self.error(f"no such option: {name}{hint}")
 
     def error(self, message: str) -> NoReturn:
-        """
-        Raises:
-            UsageError: always.
-        """
+        """Always raises UsageError."""
         message = re.sub(r"^argument ([^ :/]+)(?:/\S+)?: ", r"\1: ", message)
-        missing = "the following arguments are required: "
-        if message.startswith(missing):
-            message = f"missing {message.removeprefix(missing)}"
+        message = re.sub("^the following arguments are required: ", "missing ", message)
         raise UsageError(message, self.prog)
 
     def format_help(self) -> str:

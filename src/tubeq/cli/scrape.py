@@ -42,14 +42,8 @@ _ENRICHING = (
 
 
 class ScrapeCommand(Command):
-    """A command that runs one task of a type.
-
-    Args:
-        name: the command's.
-        task_type: which type.
-        positional: the parameter that is given without its name; the others are options.
-        takes_ids: see Command.
-    """
+    """A command that runs one task of a type. `positional` is the parameter that is given without
+    its name; the others are options."""
 
     def __init__(
         self, name: str, task_type: str, positional: str | None, *, takes_ids: bool = False

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from tubeq.cli import work_render
 from tubeq.cli.console import answer, say
 from tubeq.cli.exit_codes import EXIT_INTERRUPTED, EXIT_WORK_FAILED
 from tubeq.cli.opening import open_queue, read_settings, worker_config
 from tubeq.cli.options import ACCESS, COMMON, span_s, span_setting
 from tubeq.cli.parser import argument, command, flag, one_of, whole
-from tubeq.cli.words import counted
+from tubeq.cli.tables import Table
+from tubeq.cli.words import age, counted, since
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.policies import ClaimStrategy, Durability
 from tubeq.domain.states import TaskStatus
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.settings import Settings
+from tubeq.storage.ports.tasks import WorkerInfo
 
 if TYPE_CHECKING:
     from tubeq.workers.config import RunnerConfig
@@ -143,14 +144,26 @@ def _failed_count(queue: QueueManager, task_types: Sequence[str]) -> int:
     return sum(by_type.get(each, {}).get(TaskStatus.FAILED, 0) for each in task_types)
 
 
+def worker_table(workers: Iterable[WorkerInfo], now: float) -> Table:
+    """One row a registered worker."""
+    return Table(
+        "worker", "type", "host", "pid", "started", "seen", "",
+        right=("pid",), elastic=("type", "host"), drop=("host", "started", "pid"),
+        rows=(
+            (each.worker_id, ", ".join(each.task_types), each.host, str(each.pid),
+             f"{since(each.started_at, now)} ago", f"{age(now - each.last_seen)} ago",
+             "stopping" if each.stop_requested else "")
+            for each in workers
+        ),
+    )  # fmt: skip
+
+
 @command(*COMMON)
 def workers(given: Namespace) -> None:
     """List the running workers."""
     with open_queue(read_settings(given), reading=True) as queue:
         found = queue.workers()
-    answer(
-        given, found, work_render.worker_table(found, time.time()), none="no workers are running"
-    )
+    answer(given, found, worker_table(found, time.time()), none="no workers are running")
 
 
 @command(
