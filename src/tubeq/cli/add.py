@@ -33,35 +33,23 @@ _BATCH = 5000
 
 
 @command(
-    argument("task_type", metavar="TYPE", help="The task's type or preset: see `tubeq types`."),
-    argument(
-        "--param", "-p", dest="param", metavar="NAME=VALUE", action="append",
-        help="A parameter; repeatable. The value is read as the type declares it; where its plugin "
-        "declares nothing, as JSON if possible, else as a string.",
-    ),
-    argument("--parameters", metavar="JSON", help="All parameters as one JSON object."),
-    argument(
-        "--from-file", metavar="FILE",
-        help="Add many tasks: each line of the file is a JSON object, the parameters of one task; "
-        "- reads standard input. If any line is invalid, no task is added.",
-    ),
-    argument(
-        "--priority", type=whole(), metavar="N", default=0,
-        help="Larger runs sooner, with the strategies priority and weighted_random.",
-    ),
-    argument(
-        "--delay", type=span_s, metavar="SPAN",
-        help="Run it no sooner than this from now: 90s, 5m, 2h.",
-    ),
-    argument(
-        "--run-after", type=moment, metavar="TIME",
-        help="Run it no sooner than this: 2027-01-31T08:00 (local time), or with +02:00 or Z.",
-    ),
-    argument(
-        "--idempotency-key", metavar="KEY",
-        help="Add no second task with this key; print the id of the first. With --from-file, the "
-        "key of a line is KEY:LINE.",
-    ),
+    argument("task_type", "TYPE", "The task's type or preset: see `tubeq types`."),
+    argument("--param -p", "NAME=VALUE", "A parameter; repeatable. The value is read as the type "
+             "declares it; where its plugin declares nothing, as JSON if possible, else as a "
+             "string.", dest="param", action="append"),
+    argument("--parameters", "JSON", "All parameters as one JSON object."),
+    argument("--from-file", "FILE", "Add many tasks: each line of the file is a JSON object, the "
+             "parameters of one task; - reads standard input. If any line is invalid, no task is "
+             "added."),
+    argument("--priority", "N",
+             "Larger runs sooner, with the strategies priority and weighted_random.", type=whole(),
+             default=0),
+    argument("--delay", "SPAN", "Run it no sooner than this from now: 90s, 5m, 2h.", type=span_s),
+    argument("--run-after", "TIME",
+             "Run it no sooner than this: 2027-01-31T08:00 (local time), or with +02:00 or Z.",
+             type=moment),
+    argument("--idempotency-key", "KEY", "Add no second task with this key; print the id of the "
+             "first. With --from-file, the key of a line is KEY:LINE."),
     *COMMON,
 )  # fmt: skip
 def add(given: Namespace) -> None:

@@ -21,7 +21,7 @@ SHELLS = ("bash", "zsh", "fish", "powershell")
 """Each has a script in `completion_scripts`."""
 
 
-@command(argument("shell", metavar="SHELL", choices=SHELLS, help=f"One of {', '.join(SHELLS)}."))
+@command(argument("shell", "SHELL", f"One of {', '.join(SHELLS)}.", choices=SHELLS))
 def completion(given: Namespace) -> None:
     """Print a shell's completion script.
 

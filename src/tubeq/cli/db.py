@@ -55,7 +55,7 @@ def check(given: Namespace) -> None:
 
 
 @command(
-    argument("target", metavar="FILE", type=Path, help="The copy; it must not exist yet."),
+    argument("target", "FILE", "The copy; it must not exist yet.", type=Path),
     *COMMON,
 )
 def backup(given: Namespace) -> None:
@@ -72,8 +72,8 @@ def backup(given: Namespace) -> None:
 
 
 @command(
-    argument("backup", metavar="BACKUP", type=Path, help="A file that `tubeq db backup` made."),
-    flag("--force", help="Restore even while workers run; they are asked to stop."),
+    argument("backup", "BACKUP", "A file that `tubeq db backup` made.", type=Path),
+    flag("--force", "Restore even while workers run; they are asked to stop."),
     *COMMON,
 )
 def restore(given: Namespace) -> None:
@@ -135,13 +135,11 @@ def _schema(path: Path) -> int | None:
 
 
 @command(
-    argument(
-        "--older-than", type=partial(span_s, needs_unit=True), metavar="SPAN", required=True,
-        help="Tasks that finished longer ago than this: 12h, 30d, 8w.",
-    ),
+    argument("--older-than", "SPAN", "Tasks that finished longer ago than this: 12h, 30d, 8w.",
+             type=partial(span_s, needs_unit=True), required=True),
     limit_option(),
-    flag("--dry-run", help="Show what would be deleted, and delete nothing."),
-    flag("--yes", "-y", help="Do not ask for confirmation."),
+    flag("--dry-run", "Show what would be deleted, and delete nothing."),
+    flag("--yes -y", "Do not ask for confirmation."),
     *COMMON,
 )  # fmt: skip
 def prune(given: Namespace) -> None:
@@ -240,7 +238,7 @@ def _confirmed(question: str) -> bool:
 
 
 @command(
-    argument("old", metavar="OLD.db", type=Path, help="The old database; it is only read."),
+    argument("old", "OLD.db", "The old database; it is only read.", type=Path),
     *COMMON,
 )
 def import_(given: Namespace) -> None:

@@ -40,21 +40,14 @@ _NAMES = (
 
 
 @command(
-    argument(
-        "--workers", type=whole(1, 32), metavar="N", default=4, help="Worker processes."
-    ),
-    argument(
-        "--channels", type=whole(1, 500), metavar="N", default=12, help="Channels, a task each."
-    ),
-    argument(
-        "--max-results", type=whole(1, 500), metavar="N", default=60, help="Videos per channel."
-    ),
+    argument("--workers", "N", "Worker processes.", type=whole(1, 32), default=4),
+    argument("--channels", "N", "Channels, a task each.", type=whole(1, 500), default=12),
+    argument("--max-results", "N", "Videos per channel.", type=whole(1, 500), default=60),
     JSON,
-    argument("--svg", type=Path, metavar="FILE", help=argparse.SUPPRESS),
-    argument(
-        "--db", dest="db_path", type=Path, metavar="PATH",
-        help="The database file; it must not exist yet. (default: a new temporary one)",
-    ),
+    argument("--svg", "FILE", argparse.SUPPRESS, type=Path),
+    argument("--db", "PATH",
+             "The database file; it must not exist yet. (default: a new temporary one)",
+             dest="db_path", type=Path),
 )  # fmt: skip
 def demo(given: Namespace) -> None:
     """Watch workers scrape a simulated YouTube, without network.

@@ -13,7 +13,7 @@ from tubeq.cli import items_render, live
 from tubeq.cli.console import Drawable, answer, page_of, say, say_error
 from tubeq.cli.opening import command_for, open_queue, open_to_read, read_settings
 from tubeq.cli.options import COMMON, DATABASE, RAW, channel_name, limit_option, span_s
-from tubeq.cli.parser import argument, command, flag, one_of
+from tubeq.cli.parser import argument, choice, command, flag
 from tubeq.cli.words import counted
 from tubeq.domain.errors import InvalidParameters, StorageBusy, StorageFull
 from tubeq.domain.items import Item, ItemQuery, ItemSort
@@ -22,20 +22,14 @@ from tubeq.queue.queue_manager import QueueManager
 from tubeq.settings import Settings
 
 _WIDE = 120
-OVER = argument(
-    "--over", metavar="SPAN", default="7d", help="The period over which growth is measured."
-)
+OVER = argument("--over", "SPAN", "The period over which growth is measured.", default="7d")
 
 
 @command(
-    argument(
-        "--search", metavar="TEXT",
-        help='Words in the title, description or channel; "tea*" matches beginnings.',
-    ),
-    argument("--channel", metavar="NAME", help="Only this channel: name, @handle, id or address."),
-    argument(
-        "--sort", **one_of(ItemSort), help="The order. (default: newest; relevance with --search)"
-    ),
+    argument("--search", "TEXT",
+             'Words in the title, description or channel; "tea*" matches beginnings.'),
+    argument("--channel", "NAME", "Only this channel: name, @handle, id or address."),
+    choice("--sort", ItemSort, "The order. (default: newest; relevance with --search)"),
     OVER,
     limit_option(20),
     *COMMON,
@@ -81,7 +75,7 @@ def _known_name(text: str) -> str:
 
 
 @command(
-    argument("source_id", metavar="ID", help="The item's id, such as a video id."),
+    argument("source_id", "ID", "The item's id, such as a video id."),
     OVER,
     *COMMON,
     takes_ids=True,
@@ -105,16 +99,13 @@ def show(given: Namespace) -> None:
 
 
 @command(
-    argument("target", metavar="PATH", help="The file, or - for standard output."),
-    argument(
-        "--what", **one_of(What), default=What.ITEMS,
-        help="items: each video once; results: as each task found it.",
-    ),
-    argument(
-        "--format", dest="form", **one_of(ExportFormat),
-        help="The file format. (default: from the file's name; jsonl for standard output)",
-    ),
-    flag("--force", help="Replace an existing file."),
+    argument("target", "PATH", "The file, or - for standard output."),
+    choice("--what", What, "items: each video once; results: as each task found it.",
+           default=What.ITEMS),
+    choice("--format", ExportFormat,
+           "The file format. (default: from the file's name; jsonl for standard output)",
+           dest="form"),
+    flag("--force", "Replace an existing file."),
     RAW,
     DATABASE,
 )  # fmt: skip

@@ -22,10 +22,8 @@ def _read_key(key: str) -> str:
     return f"channel:{channel_name(name)}" if kind == "channel" else key
 
 
-KEY = argument(
-    "key", metavar="KEY", type=_read_key,
-    help="host:NAME, channel:@HANDLE or type:TASK_TYPE; channel:* limits each channel separately.",
-)  # fmt: skip
+KEY = argument("key", "KEY", "host:NAME, channel:@HANDLE or type:TASK_TYPE; channel:* limits "
+               "each channel separately.", type=_read_key)  # fmt: skip
 
 
 @command(*COMMON)
@@ -58,15 +56,11 @@ def limits(given: Namespace) -> None:
 
 @command(
     KEY,
-    argument("--concurrency", type=whole(), metavar="N", help="Maximum at once. (default: none)"),
-    argument(
-        "--per-second", type=number, metavar="RATE",
-        help="Maximum per second, evenly spaced, such as 0.5. (default: none)",
-    ),
-    argument(
-        "--burst", type=whole(), metavar="N", default=1,
-        help="How many may start at once after a time without any.",
-    ),
+    argument("--concurrency", "N", "Maximum at once. (default: none)", type=whole()),
+    argument("--per-second", "RATE",
+             "Maximum per second, evenly spaced, such as 0.5. (default: none)", type=number),
+    argument("--burst", "N", "How many may start at once after a time without any.", type=whole(),
+             default=1),
     *COMMON,
 )  # fmt: skip
 def set_(given: Namespace) -> None:

@@ -21,23 +21,21 @@ def _database_path(text: str) -> Path:
     return Path(text)
 
 
-DATABASE = argument(
-    "--db", dest="db_path", metavar="PATH", type=_database_path,
-    help="The database file. (default: tubeq.db)",
-)  # fmt: skip
-JSON = flag("--json", dest="as_json", help="Print JSON and nothing else.")
+DATABASE = argument("--db", "PATH", "The database file. (default: tubeq.db)", dest="db_path",
+                    type=_database_path)  # fmt: skip
+JSON = flag("--json", "Print JSON and nothing else.", dest="as_json")
 COMMON = (JSON, DATABASE)
 RAW = flag(
     "--raw",
-    help="In CSV, do not put a ' before titles, descriptions and channel names that a spreadsheet "
-    "could read as formulas.",
+    "In CSV, do not put a ' before titles, descriptions and channel names that a "
+    "spreadsheet could read as formulas.",
 )
 
 
 def limit_option(default: int | None = None) -> Argument:
     """The option --limit."""
-    many = "Maximum number." if default else "Maximum number. (default: all)"
-    return argument("--limit", type=whole(1, MOST), metavar="N", default=default, help=many)
+    about = "Maximum number." if default else "Maximum number. (default: all)"
+    return argument("--limit", "N", about, type=whole(1, MOST), default=default)
 
 
 def span_setting(name: str, setting: str, about: str, *, above_zero: bool = False) -> Argument:
@@ -50,23 +48,17 @@ def span_setting(name: str, setting: str, about: str, *, above_zero: bool = Fals
         return seconds
 
     about += f" (default: {getattr(Settings(), setting):g}s)"
-    return argument(name, dest=setting, type=read, metavar="SPAN", help=about)
+    return argument(name, "SPAN", about, dest=setting, type=read)
 
 
 ACCESS = (
-    argument(
-        "--proxy", metavar="URL",
-        help="The proxy. Other users can see a password given here: use TUBEQ_PROXY for one. "
-        "(default: HTTPS_PROXY)",
-    ),
-    argument(
-        "--ca-file", metavar="FILE", type=Path,
-        help="Certificate authorities to trust, in PEM format. (default: SSL_CERT_FILE)",
-    ),
-    argument(
-        "--cookies-file", metavar="FILE", type=Path,
-        help="Cookies in Netscape format; the file is only read. (default: none)",
-    ),
+    argument("--proxy", "URL", "The proxy. Other users can see a password given here: use "
+             "TUBEQ_PROXY for one. (default: HTTPS_PROXY)"),
+    argument("--ca-file", "FILE",
+             "Certificate authorities to trust, in PEM format. (default: SSL_CERT_FILE)",
+             type=Path),
+    argument("--cookies-file", "FILE",
+             "Cookies in Netscape format; the file is only read. (default: none)", type=Path),
     span_setting(
         "--socket-timeout", "socket_timeout_s", "Longest wait for YouTube to send anything.",
         above_zero=True,

@@ -40,14 +40,30 @@ class Argument(NamedTuple):
     settings: dict[str, Any]
 
 
-def argument(*names: str, **settings: Any) -> Argument:
-    """Declare an argument, or an option where the names begin with "-". See argparse."""
-    return Argument(names, settings)
+def argument(names: str, metavar: str, about: str, **settings: Any) -> Argument:
+    """Declare an argument, or an option where its names, such as "--yes -y", begin with "-"; with
+    the settings of argparse."""
+    return Argument(tuple(names.split()), {"metavar": metavar, "help": about, **settings})
 
 
-def flag(*names: str, **settings: Any) -> Argument:
+def flag(names: str, about: str, **settings: Any) -> Argument:
     """Declare an option without a value."""
-    return Argument(names, {**settings, "action": "store_true"})
+    return Argument(tuple(names.split()), {"help": about, "action": "store_true", **settings})
+
+
+def choice(names: str, choices: type[Enum], about: str, **settings: Any) -> Argument:
+    """Declare an argument that takes a member of an enumeration, by its value."""
+    values = [str(each.value).lower() for each in choices]
+
+    def read(text: str) -> Enum:
+        if text.lower() not in values:
+            raise argparse.ArgumentTypeError(
+                f"{text!r:.60} is not one of {', '.join(values)}{alike(text.lower(), values)}"
+            )
+        return list(choices)[values.index(text.lower())]
+
+    read.choices = values  # type: ignore[attr-defined]
+    return argument(names, "|".join(values), about, type=read, **settings)
 
 
 class Command:
@@ -205,7 +221,7 @@ class _Help(argparse.HelpFormatter):
         return wrap(" ".join(text.split()), width, break_on_hyphens=False)
 
 
-_HELP_OPTION = flag("--help", "-h", help="Show this help.")
+_HELP_OPTION = flag("--help -h", "Show this help.")
 
 
 def _usage_of(arguments: Iterable[Argument]) -> list[str]:
@@ -261,18 +277,3 @@ def number(text: str) -> float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be a number, not {text!r:.60}") from None
-
-
-def one_of(choices: type[Enum]) -> dict[str, Any]:
-    """The settings of an argument that takes a member of an enumeration, by its value."""
-    values = [str(each.value).lower() for each in choices]
-
-    def read(text: str) -> Enum:
-        if text.lower() not in values:
-            raise argparse.ArgumentTypeError(
-                f"{text!r:.60} is not one of {', '.join(values)}{alike(text.lower(), values)}"
-            )
-        return list(choices)[values.index(text.lower())]
-
-    read.choices = values  # type: ignore[attr-defined]
-    return {"type": read, "metavar": "|".join(values)}

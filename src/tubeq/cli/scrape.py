@@ -30,14 +30,10 @@ if TYPE_CHECKING:
 
 _MOST_SHOWN = 500
 _ENRICHING = (
-    argument(
-        "--processes", type=whole(1, 64), metavar="N", default=1,
-        help="With --enrich: processes that fetch the videos' pages.",
-    ),
-    argument(
-        "--threads", type=whole(1, 64), metavar="N", default=4,
-        help="With --enrich: videos at once in each process.",
-    ),
+    argument("--processes", "N", "With --enrich: processes that fetch the videos' pages.",
+             type=whole(1, 64), default=1),
+    argument("--threads", "N", "With --enrich: videos at once in each process.", type=whole(1, 64),
+             default=4),
 )  # fmt: skip
 
 
@@ -83,14 +79,14 @@ def _argument(each: Declared, positional: str | None) -> Argument:
     from tubeq.plugins.parameter_types import Flag, Whole
 
     if each.name == positional:
-        return argument(each.name, metavar=each.name.removesuffix("_url").upper(), help=each.help)
+        return argument(each.name, each.name.removesuffix("_url").upper(), each.help)
     name, kind = "--" + each.name.replace("_", "-"), each.kind
     if isinstance(kind, Flag):
-        return flag(name, help=each.help)
+        return flag(name, each.help)
     limits = [f"{kind.least} to {kind.most}"] if isinstance(kind, Whole) else []
     default = [] if each.default is None else [f"default: {each.default}"]
     notes = f" ({'; '.join(limits + default)})" if limits + default else ""
-    return argument(name, dest=each.name, metavar=kind.metavar, help=each.help + notes)
+    return argument(name, kind.metavar, each.help + notes, dest=each.name)
 
 
 scrape = ScrapeCommand("scrape", "youtube_channel", "channel_url")

@@ -14,7 +14,7 @@ from tubeq.cli.exit_codes import EXIT_BAD_INPUT
 from tubeq.cli.limits_render import pause_dict
 from tubeq.cli.opening import command_for, full_task_id, open_queue, read_settings
 from tubeq.cli.options import COMMON, DATABASE, RAW, limit_option
-from tubeq.cli.parser import argument, command, flag, one_of
+from tubeq.cli.parser import argument, choice, command, flag
 from tubeq.cli.tables import Line
 from tubeq.cli.words import age, counted
 from tubeq.domain.errors import IllegalTransition, InvalidParameters, StorageError, TaskNotFound
@@ -24,7 +24,7 @@ from tubeq.queue.coverage import unworked_types
 from tubeq.queue.queue_manager import QueueManager
 
 _PAGE = 500
-_IDS = {"metavar": "TASK_ID", "help": "Ids, or their first or last digits."}
+_IDS = "task_ids", "TASK_ID", "Ids, or their first or last digits."
 
 
 class Format(str, Enum):
@@ -36,11 +36,11 @@ class Format(str, Enum):
 
 
 @command(
-    argument("--status", **one_of(TaskStatus), help="Only tasks in this status."),
-    argument("--type", dest="task_type", metavar="TYPE", help="Only tasks of this type."),
-    argument("--error", metavar="CODE", help="Only tasks that last failed with this code."),
+    choice("--status", TaskStatus, "Only tasks in this status."),
+    argument("--type", "TYPE", "Only tasks of this type.", dest="task_type"),
+    argument("--error", "CODE", "Only tasks that last failed with this code."),
     limit_option(20),
-    argument("--before", metavar="TASK_ID", help="Only tasks older than this one."),
+    argument("--before", "TASK_ID", "Only tasks older than this one."),
     *COMMON,
 )
 def tasks(given: Namespace) -> None:
@@ -69,7 +69,7 @@ def tasks(given: Namespace) -> None:
 
 
 @command(
-    argument("task_id", metavar="TASK_ID", help="The id, or its first or last digits."),
+    argument("task_id", "TASK_ID", "The id, or its first or last digits."),
     *COMMON,
 )
 def show(given: Namespace) -> None:
@@ -92,13 +92,11 @@ def show(given: Namespace) -> None:
 
 
 @command(
-    argument("task_id", metavar="TASK_ID", nargs="?", help="Only this task. (default: all)"),
-    argument(
-        "--format", dest="form", **one_of(Format), default=Format.TABLE, help="The output format."
-    ),
+    argument("task_id", "TASK_ID", "Only this task. (default: all)", nargs="?"),
+    choice("--format", Format, "The output format.", dest="form", default=Format.TABLE),
     limit_option(),
-    flag("--children", help="The results of the task's children, which enriched its videos."),
-    flag("--json", dest="as_json", help="Same as --format json."),
+    flag("--children", "The results of the task's children, which enriched its videos."),
+    flag("--json", "Same as --format json.", dest="as_json"),
     RAW,
     DATABASE,
 )
@@ -123,7 +121,7 @@ def results(given: Namespace) -> None:
         answer(given, ideas, tasks_render.idea_table(ideas), none="no ideas are stored")
 
 
-@command(argument("task_ids", nargs="+", **_IDS), *COMMON)
+@command(argument(*_IDS, nargs="+"), *COMMON)
 def cancel(given: Namespace) -> None:
     """Cancel tasks.
 
@@ -134,8 +132,8 @@ def cancel(given: Namespace) -> None:
 
 
 @command(
-    argument("task_ids", nargs="*", **_IDS),
-    argument("--error", metavar="CODE", help="Instead of ids: all that failed with this code."),
+    argument(*_IDS, nargs="*"),
+    argument("--error", "CODE", "Instead of ids: all that failed with this code."),
     *COMMON,
 )
 def requeue(given: Namespace) -> None:

@@ -12,7 +12,7 @@ from tubeq.cli.console import answer, say
 from tubeq.cli.exit_codes import EXIT_INTERRUPTED, EXIT_WORK_FAILED
 from tubeq.cli.opening import open_queue, read_settings, worker_config
 from tubeq.cli.options import ACCESS, COMMON, span_s, span_setting
-from tubeq.cli.parser import argument, command, flag, one_of, whole
+from tubeq.cli.parser import argument, choice, command, flag, whole
 from tubeq.cli.tables import Table
 from tubeq.cli.words import age, counted, since
 from tubeq.domain.errors import InvalidParameters
@@ -30,42 +30,28 @@ if TYPE_CHECKING:
 
 
 @command(
-    argument(
-        "--type", dest="task_types", metavar="TYPE", action="append", default=None,
-        help="Tasks to process; repeatable. (default: every type that an installed plugin has)",
-    ),
-    argument(
-        "--processes", type=whole(1, 256), metavar="N", default=1, help="Processes for each --type."
-    ),
-    argument(
-        "--threads", type=whole(1, 64), metavar="N", default=1, help="Tasks at once per process."
-    ),
-    flag("--until-idle", help="End when there is nothing left to do."),
-    argument(
-        "--wait-scheduled", type=span_s, metavar="SPAN", default="15m",
-        help="With --until-idle: wait for tasks that fall due within this, and leave later ones.",
-    ),
-    argument(
-        "--strategy", **one_of(ClaimStrategy), default=ClaimStrategy.LIFO,
-        help="Which task is claimed next.",
-    ),
-    argument(
-        "--max-retries", type=whole(0), metavar="N",
-        help="Failed attempts after which a task is FAILED. "
-        f"(default: {Settings().max_retries})",
-    ),
+    argument("--type", "TYPE",
+             "Tasks to process; repeatable. (default: every type that an installed plugin has)",
+             dest="task_types", action="append"),
+    argument("--processes", "N", "Processes for each --type.", type=whole(1, 256), default=1),
+    argument("--threads", "N", "Tasks at once per process.", type=whole(1, 64), default=1),
+    flag("--until-idle", "End when there is nothing left to do."),
+    argument("--wait-scheduled", "SPAN",
+             "With --until-idle: wait for tasks that fall due within this, and leave later ones.",
+             type=span_s, default="15m"),
+    choice("--strategy", ClaimStrategy, "Which task is claimed next.", default=ClaimStrategy.LIFO),
+    argument("--max-retries", "N", "Failed attempts after which a task is FAILED. "
+             f"(default: {Settings().max_retries})", type=whole(0)),
     span_setting(
         "--backoff", "backoff_s",
         "The wait before the first retry; it doubles with each further one.",
     ),
     span_setting("--timeout", "task_timeout_s", "End a task that takes longer than this."),
     span_setting("--lease", "lease_s", "Reassign a task after this long without a heartbeat."),
-    argument(
-        "--durability", **one_of(Durability),
-        help=f"What survives a power cut. (default: {Settings().durability})",
-    ),
+    choice("--durability", Durability,
+           f"What survives a power cut. (default: {Settings().durability})"),
     *ACCESS,
-    flag("--quiet", "-q", help="Report only problems."),
+    flag("--quiet -q", "Report only problems."),
     *COMMON,
 )  # fmt: skip
 def worker(given: Namespace) -> None:
@@ -167,9 +153,7 @@ def workers(given: Namespace) -> None:
 
 
 @command(
-    argument(
-        "worker_id", metavar="WORKER_ID", nargs="?", help="See `tubeq workers`. (default: all)"
-    ),
+    argument("worker_id", "WORKER_ID", "See `tubeq workers`. (default: all)", nargs="?"),
     *COMMON,
 )
 def stop(given: Namespace) -> None:
