@@ -70,12 +70,12 @@ def add(given: Namespace) -> None:
     with open_queue(settings, create=True) as queue:
         task_ids = _create_in_batches(queue, tasks)
         unworked = untaken_types(queue)
-    added = f"{counted(len(task_ids), 'task')} added"
-    with reporting(f"added: task {task_ids[0]}" if is_one else added):
+    added = counted(len(task_ids), "task")
+    with reporting(f"added: {f'task {task_ids[0]}' if is_one else added}"):
         answer(
             given,
             {"count": len(task_ids), "task_ids": task_ids, "types_without_worker": unworked},
-            task_ids[0] if is_one else added,
+            task_ids[0] if is_one else f"{added} added",
         )
         if unworked and not given.as_json:
             say(unworked_words(settings, unworked))
@@ -245,11 +245,6 @@ def types(given: Namespace) -> None:
         name: {"task_type": each.task_type, "help": each.help, "parameters": each.parameters}
         for name, each in presets.items()
     }
-    answer(
-        given,
-        {"types": schemas, "presets": shown},
-        type_table(schemas),
-        preset_table(presets),
-    )
+    answer(given, {"types": schemas, "presets": shown}, type_table(schemas), preset_table(presets))
     for failure in broken:
         say_error(str(failure))

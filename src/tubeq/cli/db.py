@@ -54,12 +54,9 @@ def check(given: Namespace) -> None:
         raise SystemExit(EXIT_WORK_FAILED)
 
 
-@command(
-    argument("target", "FILE", "The copy; it must not exist yet.", type=Path),
-    *COMMON,
-)
+@command(argument("target", "FILE", "The copy; it must not exist yet.", type=Path), *COMMON)
 def backup(given: Namespace) -> None:
-    """Copy the database while workers go on.
+    """Copy the database while workers run.
 
     The copy is checked.
     """
@@ -77,7 +74,7 @@ def backup(given: Namespace) -> None:
     *COMMON,
 )
 def restore(given: Namespace) -> None:
-    """Replace the database by a backup.
+    """Replace the database with a backup.
 
     A checked copy of BACKUP takes its place; the replaced database is kept next to it. An older
     backup is migrated. Tasks that were being worked on when it was made are queued again, and
@@ -112,9 +109,9 @@ def restore(given: Namespace) -> None:
 
 @command(*COMMON)
 def migrate(given: Namespace) -> None:
-    """Bring the database to the current schema.
+    """Migrate the database to the current schema.
 
-    Every command does so when it opens an older one; this one does nothing else.
+    Every command does this when it opens an older database; this one does nothing else.
     """
     settings = read_settings(given)
     before = _schema(settings.db_path)
@@ -237,10 +234,7 @@ def _confirmed(question: str) -> bool:
             return answer.strip().lower() in ("y", "yes")
 
 
-@command(
-    argument("old", "OLD.db", "The old database; it is only read.", type=Path),
-    *COMMON,
-)
+@command(argument("old", "OLD.db", "The old database; it is only read.", type=Path), *COMMON)
 def import_(given: Namespace) -> None:
     """Import an older program's tasks and results.
 

@@ -50,7 +50,7 @@ _NAMES = (
              dest="db_path", type=Path),
 )  # fmt: skip
 def demo(given: Namespace) -> None:
-    """Watch workers scrape a simulated YouTube, without network.
+    """Watch workers scrape a simulated YouTube, offline.
 
     One of the requests fails and is retried. You can kill a worker meanwhile: another one takes its
     task.

@@ -69,15 +69,15 @@ def findings(settings: Settings) -> list[Finding]:
 
 def _settings(settings: Settings) -> Finding:
     """What differs from the defaults, as `tubeq.toml` names it; of a proxy only its address."""
-    default, changed = Settings(), []
-    for name in Settings._fields:
-        value = getattr(settings, name)
-        if name in ("db_path", "durability") or value == getattr(default, name):
+    changed = []
+    for name, value, default in zip(Settings._fields, settings, Settings()):
+        if name in ("db_path", "durability") or value == default:
             continue
-        if name == "proxy" and "@" in value:
+        shown = f"{value:g}" if isinstance(value, float) else str(value)
+        if name == "proxy" and "@" in shown:
             # The host is behind the last @: a password that is not quoted may hold anything.
-            value = "***@" + re.split("[/?#]", value.rpartition("@")[2])[0]
-        changed.append(f"{name} = {value:g}" if isinstance(value, float) else f"{name} = {value}")
+            shown = "***@" + re.split("[/?#]", shown.rpartition("@")[2])[0]
+        changed.append(f"{name} = {shown}")
     return Finding("settings", ", ".join(changed) or "all defaults")
 
 
@@ -151,7 +151,7 @@ def _contents(diagnosis: Diagnosis) -> Finding:
 
 @command(*COMMON)
 def doctor(given: Namespace) -> None:
-    """Report what tubeq runs on, and what is wrong.
+    """Report the environment, and any problems.
 
     It only reads: it neither creates nor migrates a database.
     """

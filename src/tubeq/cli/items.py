@@ -75,10 +75,7 @@ def _known_name(text: str) -> str:
 
 
 @command(
-    argument("source_id", "ID", "The item's id, such as a video id."),
-    OVER,
-    *COMMON,
-    takes_ids=True,
+    argument("source_id", "ID", "The item's id, such as a video id."), OVER, *COMMON, takes_ids=True
 )
 def show(given: Namespace) -> None:
     """Show one item with its views over time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
 from tubeq.cli.tables import Sheet, Table
@@ -101,13 +102,9 @@ def sparkline(counts: Sequence[Count], signs: str, columns: int = _PLOT_COLUMNS)
         return None
     start, end = known[0][0], known[-1][0]
     width = min(columns, max(2 * len(known), 8))
-    heights: list[int] = []
-    position = 0
-    for column in range(width):
-        until = start + (end - start) * (column + 1) / width
-        while position + 1 < len(known) and known[position + 1][0] <= until:
-            position += 1
-        heights.append(known[position][1])
+    times = [at for at, _ in known]
+    ends = (start + (end - start) * (column + 1) / width for column in range(width))
+    heights = [known[max(bisect_right(times, each) - 1, 0)][1] for each in ends]
     low, high = min(heights), max(heights)
     steps = len(signs) - 1
     return "".join(signs[round(steps * (each - low) / (high - low or 1))] for each in heights)

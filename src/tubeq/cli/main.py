@@ -132,7 +132,8 @@ def _without_colors(args: Sequence[str]) -> list[str]:
     if chosen:
         switches = {"--color": "FORCE_COLOR", "--no-color": "NO_COLOR"}
         os.environ[switches.pop(chosen[-1])] = "1"
-        os.environ.pop(*switches.values(), None)
+        for other in switches.values():
+            os.environ.pop(other, None)
     return [each for each in args[:end] if each not in chosen] + list(args[end:])
 
 

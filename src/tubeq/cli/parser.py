@@ -23,11 +23,7 @@ Run = Callable[[argparse.Namespace], None]
 
 
 class UsageError(Exception):
-    """A command line that cannot be parsed.
-
-    Args:
-        command: whose help explains it, such as "tubeq tasks".
-    """
+    """A command line that cannot be parsed; the help of `command` explains it."""
 
     def __init__(self, message: str, command: str = "tubeq") -> None:
         super().__init__(f"{message} (see `{command} --help`)")

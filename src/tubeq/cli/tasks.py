@@ -68,10 +68,7 @@ def tasks(given: Namespace) -> None:
     )
 
 
-@command(
-    argument("task_id", "TASK_ID", "The id, or its first or last digits."),
-    *COMMON,
-)
+@command(argument("task_id", "TASK_ID", "The id, or its first or last digits."), *COMMON)
 def show(given: Namespace) -> None:
     """Show one task with its history."""
     settings = read_settings(given)
@@ -197,7 +194,7 @@ def _outcome(task: Task) -> str:
 
 @command(*COMMON)
 def stats(given: Namespace) -> None:
-    """Count tasks, ideas and errors; name what is paused."""
+    """Count tasks, ideas and errors, and list pauses."""
     settings = read_settings(given)
     with open_queue(settings, reading=True) as queue:
         counts, pauses, unworked = queue.stats(), queue.limits.pauses(), unworked_types(queue)

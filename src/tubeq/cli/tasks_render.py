@@ -34,11 +34,8 @@ def attempts(task: Task) -> int:
 def task_table(
     tasks: Sequence[Task], now: float, progress: Mapping[str, str] | None = None
 ) -> Table:
-    """One row a task; columns that would say nothing are left out.
-
-    Args:
-        progress: of tasks that have children, how far these are, by task id.
-    """
+    """One row a task; columns that would say nothing are left out. `progress` is how far the
+    children of tasks that have any are, by task id."""
     progress = progress or {}
     types = {task.task_type for task in tasks}
     columns: dict[str, list[object]] = {
@@ -86,12 +83,8 @@ def _what(task: Task) -> str:
 def task_sheet(
     task: Task, now: float, parent: str | None = None, children: str | None = None
 ) -> Sheet:
-    """Everything about one task; what is not set is left out.
-
-    Args:
-        parent: the id of the task that created it.
-        children: how far the tasks are that it created.
-    """
+    """Everything about one task; what is not set is left out. `parent` is the id of the task that
+    created it, `children` how far the tasks are that it created."""
     facts: dict[str, object] = {
         "task": task.task_id,
         "type": task.task_type,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,11 +19,9 @@ def age(seconds: float) -> str:
     return f"{round(seconds / 86_400)}d"
 
 
-def since(timestamp: str | None, now: float | None = None) -> str:
-    """How long ago a database timestamp was; "" for none."""
-    if timestamp is None:
-        return ""
-    return age((time.time() if now is None else now) - from_timestamp(timestamp).timestamp())
+def since(timestamp: str, now: float) -> str:
+    """How long before `now` a database timestamp was."""
+    return age(now - from_timestamp(timestamp).timestamp())
 
 
 def counted(count: int, noun: str) -> str:

@@ -153,8 +153,7 @@ def workers(given: Namespace) -> None:
 
 
 @command(
-    argument("worker_id", "WORKER_ID", "See `tubeq workers`. (default: all)", nargs="?"),
-    *COMMON,
+    argument("worker_id", "WORKER_ID", "See `tubeq workers`. (default: all)", nargs="?"), *COMMON
 )
 def stop(given: Namespace) -> None:
     """Ask workers to stop after their current task."""
