@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     argument("--threads", "N", "Tasks at once per process.", type=whole(1, 64), default=1),
     flag("--until-idle", "End when there is nothing left to do."),
     argument("--wait-scheduled", "SPAN",
-             "With --until-idle: wait for tasks that fall due within this, and leave later ones.",
-             type=span_s, default="15m"),
+             "With --until-idle: wait for tasks that fall due within this, and leave later ones; "
+             "0 waits for none.", type=span_s, default="15m"),
     choice("--strategy", ClaimStrategy, "Which task is claimed next.", default=ClaimStrategy.LIFO),
     argument("--max-retries", "N", "Failed attempts after which a task is FAILED. "
              f"(default: {Settings().max_retries})", type=whole(0)),
