@@ -213,8 +213,8 @@ def test_memory_does_not_grow_with_what_is_exported(tmp_path: Path) -> None:
 
 def test_the_files_of_the_queue_are_not_written_over(queue: QueueManager, tmp_path: Path) -> None:
     (tmp_path / "link.db").symlink_to("queue.db")
-    before = queue.stats()
+    before = queue.list_results()
     for name in ("queue.db", "queue.db-lock", "link.db"):
         with pytest.raises(InvalidParameters, match="is the queue itself"):
             queue.items.export(tmp_path / name, What.ITEMS, ExportFormat.JSONL, replace=True)
-    assert queue.stats() == before
+    assert queue.list_results() == before
