@@ -21,7 +21,7 @@ from tubeq.cli.words import counted, in_short, short_json
 from tubeq.domain.errors import InvalidParameters, PluginNotFound, StorageError
 from tubeq.domain.models import EncodedTask, NewTask
 from tubeq.queue.queue_manager import QueueManager
-from tubeq.queue.validation import checked_task
+from tubeq.queue.validation import checked_task, encoded_parameters
 
 if TYPE_CHECKING:
     from tubeq.plugins.parameters import Preset
@@ -149,7 +149,11 @@ def _object(text: str, origin: str) -> dict[str, Any]:
 
 def _checked(task: NewTask, parameters: dict[str, Any], check: Checker) -> EncodedTask:
     """The task as the queue takes it, where its plugin would accept it."""
-    return checked_task(task._replace(parameters=parameters), lambda _: check)
+    try:
+        return checked_task(task._replace(parameters=parameters), lambda _: check)
+    except InvalidParameters:
+        encoded_parameters(parameters)  # of what is too large only that is said
+        raise
 
 
 def _tasks_from(source: str, template: NewTask, check: Checker) -> Iterator[EncodedTask]:
