@@ -114,7 +114,7 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """
     known = [*_SHORT_NAMES, *(_PREFIX + name.upper() for name in _NAMES), TRACEBACK]
     return [
-        f"{each:.60} is passed over: tubeq has no such setting{_meant(each, known)}"
+        f"{each:.60} is ignored: tubeq has no such setting{_meant(each, known)}"
         for each in sorted(environment)
         if each.startswith(_PREFIX) and each not in known
     ]

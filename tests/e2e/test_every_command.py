@@ -162,7 +162,7 @@ def test_no_stream_ends_a_command_in_a_traceback(
     for streams, outcome in found.items():
         assert "Traceback" not in outcome.err, (streams, outcome)
         assert "Exception ignored" not in outcome.err, (streams, outcome)
-        assert "a fault in tubeq" not in outcome.err, (streams, outcome)
+        assert "a bug in tubeq" not in outcome.err, (streams, outcome)
         assert outcome.code in DOCUMENTED, (streams, outcome)
         assert outcome.damage == ["ok"], (streams, outcome)
     code = CODES.get(name, 0)
@@ -213,7 +213,7 @@ def test_what_was_stored_is_not_said_to_be_refused(tmp_path: Path) -> None:
     assert f"added: task {first}" in one.stderr
     assert "added: 2 tasks" in many.stderr
     assert len(others) == 2
-    assert "what was stored is stored" in one.stderr
+    assert "stored data is kept" in one.stderr
 
 
 def test_an_export_that_found_no_room_does_not_say_that_it_is_done(tmp_path: Path) -> None:

@@ -20,10 +20,16 @@ if TYPE_CHECKING:
 
 @instrument.verbs("items.")
 class QueueItems:
-    """Items: searched, sorted, counted over time, and exported."""
+    """Items: searched, sorted, counted over time, and exported.
 
-    def __init__(self, storage: Storage) -> None:
+    Args:
+        storage: the queue's.
+        db_path: the real path of its file; None for one in memory.
+    """
+
+    def __init__(self, storage: Storage, db_path: Path | None) -> None:
         self._storage = storage
+        self._db_path = db_path
 
     def list(self, query: ItemQuery) -> builtins.list[Item]:
         """Items that were searched for, or all, sorted as the query says. See ItemQuery.
@@ -76,9 +82,13 @@ class QueueItems:
         """Write all items, or all results, to a file; how many rows. See queue.export.
 
         Raises:
-            InvalidParameters: `path` exists already, or cannot be written to.
+            InvalidParameters: `path` exists already, is the queue's own, or cannot be written to.
             StorageError: it cannot be read, or written.
         """
+        from tubeq.domain.errors import InvalidParameters
         from tubeq.queue.export import export
+        from tubeq.storage.database_file import is_file_of
 
+        if path is not None and self._db_path is not None and is_file_of(self._db_path, path):
+            raise InvalidParameters(f"{path} is the queue itself: give another name")
         return export(self._storage, path, what, form, replace=replace, raw=raw, progress=progress)

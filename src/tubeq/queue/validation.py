@@ -56,13 +56,20 @@ def checked_task_type(task_type: object) -> str:
 
 
 def checked_path(path: str | os.PathLike[str]) -> Path:
-    """The path of a database that several processes open, and so not ":memory:"; it need not
-    exist. It is made absolute: the current directory may change."""
+    """The path of a database that several processes open; it need not exist.
+
+    Returns:
+        The absolute path: the current directory may change.
+
+    Raises:
+        InvalidParameters: it is empty, an address, or ":memory:", which no other process reaches.
+        StorageError: it is a link that leads back to itself.
+    """
     from pathlib import Path
 
-    from tubeq.storage.database_file import require_path
+    from tubeq.storage.database_file import real_path
 
-    require_path(path)
+    real_path(path)
     return Path(path).absolute()
 
 

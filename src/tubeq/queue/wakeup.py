@@ -51,7 +51,7 @@ class Waker:
     """
 
     def __init__(self, db_path: str | os.PathLike[str]) -> None:
-        self._db_path = _resolved(db_path)
+        self.db_path = _resolved(db_path)
         self._slots: mmap.mmap | None = None
         self._first_port = 0
         self._socket: socket.socket | None = None
@@ -73,7 +73,7 @@ class Waker:
     def _open(self) -> mmap.mmap | None:
         with self._lock:
             if self._slots is None:
-                opened = _open_slots(self._db_path)
+                opened = _open_slots(self.db_path)
                 if opened is not None:
                     self._slots, self._first_port = opened
             return self._slots

@@ -4,9 +4,9 @@ A database has one name for all who use it: the real path, links resolved, at th
 Its side files (`-wal`, `-shm`, `-lock`, `-wake`) are in the same folder, as SQLite's own are.
 
 A handle is bound to open files, but its path can come to lead to other files: a backup is moved
-over the
-database, a link is changed, the database or its log is deleted. What the handle then writes goes to
-a file that no process will ever open again. So a handle compares the inode numbers periodically.
+over the database, a link is changed, the database or its log is deleted. What the handle then
+writes goes to a file that no process will ever open again. So a handle compares the inode numbers
+periodically.
 
 This does not detect a backup that is copied *into* the file (`cp backup.db queue.db` keeps
 the inode), or a database that was replaced, while no process had it open, by a file that happened
@@ -84,6 +84,12 @@ def size(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
+
+
+def is_file_of(database: Path, path: Path) -> bool:
+    """Whether `path` leads to the database, at its real path, or to a side file of it."""
+    own = (database, *(side_file(database, suffix) for suffix in SIDE_FILES))
+    return path.exists() and any(each.exists() and path.samefile(each) for each in own)
 
 
 def identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:

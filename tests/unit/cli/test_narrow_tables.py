@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from tubeq.cli import db_render, items_render, tasks_render
+from tubeq.cli import db, items_render, tasks_render
 from tubeq.cli.tables import Page, Table
 from tubeq.domain.items import Item
 from tubeq.domain.models import Result, Task
@@ -84,7 +84,7 @@ TABLES = {"items": items, "ideas": ideas, "tasks": tasks}
 
 def prunable() -> Any:
     times = "2026-11-01 10:00:00.000000", "2026-11-26 10:00:00.000000"
-    return db_render.prune_table([PruneCount("youtube_channel", "COMPLETED", 12_345, *times, 99)])
+    return db.prune_table([PruneCount("youtube_channel", "COMPLETED", 12_345, *times, 99)])
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -128,8 +128,8 @@ def test_what_matters_least_goes_first() -> None:
 
 
 def test_where_nothing_fits_rows_are_stacked() -> None:
-    table = Table("name", "at once", "a second", right=("at once",))
-    table.add_row("a-name-of-some-length", "4", "2")
+    rows = [("a-name-of-some-length", 4, 2)]
+    table = Table("name", "at once", "a second", right=("at once",), rows=rows)
     lines = [line.rstrip() for line in drawn(table, 30).splitlines()]
     assert lines == ["a-name-of-some-length", "  at once 4  a second 2"]
 

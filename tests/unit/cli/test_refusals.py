@@ -126,8 +126,8 @@ def test_colors_are_chosen_anywhere(
 @pytest.mark.parametrize(
     ("error", "code", "words"),
     [
-        (RuntimeError("two\nlines"), 1, "RuntimeError: two\\nlines; TUBEQ_TRACEBACK=1"),
-        (RecursionError("deep"), 1, "a fault in tubeq: RecursionError"),
+        (RuntimeError("two\nlines"), 1, "RuntimeError: two\\nlines; set TUBEQ_TRACEBACK=1"),
+        (RecursionError("deep"), 1, "a bug in tubeq: RecursionError"),
         (PermissionError(13, "Permission denied", "some/file"), 2, "some/file: Permission denied"),
         (KeyboardInterrupt(), 130, ""),
         (SystemExit(1), 1, ""),

@@ -198,3 +198,12 @@ def test_memory_does_not_grow_with_what_is_exported(tmp_path: Path) -> None:
         )  # fmt: skip
         peaks.append(int(done.stdout))
     assert peaks[1] - peaks[0] < 10_000, "20 MB of texts were in memory at once"  # KiB
+
+
+def test_the_files_of_the_queue_are_not_written_over(queue: QueueManager, tmp_path: Path) -> None:
+    (tmp_path / "link.db").symlink_to("queue.db")
+    before = queue.list_results()
+    for name in ("queue.db", "queue.db-lock", "link.db"):
+        with pytest.raises(InvalidParameters, match="is the queue itself"):
+            queue.items.export(tmp_path / name, What.ITEMS, ExportFormat.JSONL, replace=True)
+    assert queue.list_results() == before

@@ -34,7 +34,7 @@ def test_a_sound_database(path: Path) -> None:
 
 
 def test_one_that_is_not_there_is_not_made(tmp_path: Path) -> None:
-    assert diagnose(tmp_path / "none.db") == Diagnosis(exists=False)
+    assert diagnose(tmp_path / "none.db") == Diagnosis(tmp_path / "none.db", exists=False)
     assert list(tmp_path.iterdir()) == []
 
 

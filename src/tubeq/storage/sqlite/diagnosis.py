@@ -8,7 +8,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from tubeq.storage.database_file import real_path, side_file, size
+from tubeq.storage.database_file import SIDE_FILES, access_problem, real_path, side_file, size
 from tubeq.storage.ports.diagnosis import Diagnosis, Engine
 from tubeq.storage.ports.tasks import OpenType, WorkerInfo
 from tubeq.storage.queries import load_queries
@@ -31,21 +31,31 @@ def diagnose(given: str | os.PathLike[str], *, within_s: float | None = None) ->
     path = real_path(given)
     require_usable_place(path)
     if not path.exists():
-        return Diagnosis(exists=False)
+        return Diagnosis(path, exists=False)
+    sizes = size(path), size(side_file(path, "-wal"))
+    seen = Diagnosis(path, access_problems=_access_problems(path), sizes=sizes)
     try:
         with closing(open_read_only(path)) as file:
             (schema,) = file.execute("PRAGMA user_version").fetchone()
             types, workers = _open_work(file)
     except sqlite3.Error as error:
         is_locked = any(each in str(error) for each in ("locked", "unable to open"))
-        return Diagnosis(unreadable=str(error), is_locked=is_locked, damage=(str(error),))
-    return Diagnosis(
+        return seen._replace(unreadable=str(error), is_locked=is_locked, damage=(str(error),))
+    return seen._replace(
         schema=schema,
         journal_mode=_journal_mode(path),
         open_types=types,
         workers=workers,
         damage=_damage_of(path, within_s),
     )
+
+
+def _access_problems(path: Path) -> tuple[str, ...]:
+    problem = access_problem(path, path)
+    if problem is not None:  # the same fix helps its side files
+        return (problem,)
+    others = (access_problem(side_file(path, suffix), path) for suffix in SIDE_FILES)
+    return tuple(filter(None, others))
 
 
 def _open_work(
