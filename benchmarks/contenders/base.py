@@ -1,9 +1,8 @@
-"""The interface of a queue that is compared: one small class for each queue, in this folder.
+"""The interface of a queue that is compared: a small class for each in this folder, and its facts
+(requirements, title, abilities) in queues.json, by its name.
 
-Each module is imported twice: by the command, which reads its requirements and title, and by the
-process that measures it, in an environment of its own. So packages are imported when the queue
-is
-opened, never when the module is.
+Each module is imported twice: by the command, and by the process that measures the queue, in an
+environment of its own. So packages are imported when a queue is opened, never when its module is.
 """
 
 from __future__ import annotations
@@ -13,18 +12,24 @@ import platform
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 RESULT = {"source_id": "video-1", "title": "A video about a lighthouse", "score": 42.0}
 """What a completion stores in queues that store results."""
 TASK_TYPE = "benchmark"
 REFERENCE, LIBRARY, SERVER = "reference", "library", "server"
+"""Kinds of queues. REFERENCE is also the name of the one that ratios refer to."""
 BATCH = 100
 """The number of tasks in a batch."""
 NORMAL, FULL, DEFAULT = "normal", "full", "default"
 """Durabilities: WAL with synchronous NORMAL (no fsync at a commit), FULL (one), a server's
 defaults."""
+_FACTS = json.loads(Path(__file__).with_name("queues.json").read_text("utf-8"))
+QUEUES = {name: f"benchmarks.contenders.{facts.pop('class')}" for name, facts in _FACTS.items()}
+"""The queues that are compared: by name, "module:Class"."""
 _PARAMETERS = {"channel_url": "@some_channel_or_other", "max_results": 50, "note": "x" * 50}
 
 
@@ -33,8 +38,16 @@ def payload(number: int) -> dict[str, Any]:
     return {"task": number, **_PARAMETERS}
 
 
+def load(place: str) -> type[Queue]:
+    """The queue at "module:Class"; ImportError or AttributeError where there is none."""
+    module, _, name = place.partition(":")
+    found: type[Queue] = getattr(import_module(module), name)
+    return found
+
+
 class Queue:
-    """One open queue. A subclass imports its packages in `open`.
+    """One open queue. A subclass imports its packages in `open`; facts that are not in its entry of
+    queues.json are those of the class that it extends.
 
     Args:
         place: a path, in a folder of its own, or a server's address.
@@ -72,6 +85,10 @@ class Queue:
     many_processes = True  # its documentation allows several processes on one file
     recovery: str = "none"  # how the task of a killed worker is recovered, as used here
     patience_s: float = 0.3  # how long after a kill that may take: the last worker waits this long
+
+    def __init_subclass__(cls) -> None:
+        for fact, value in _FACTS.get(cls.__dict__.get("name"), {}).items():
+            setattr(cls, fact, tuple(value) if isinstance(value, list) else value)
 
     def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
         self.place = place

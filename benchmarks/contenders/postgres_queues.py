@@ -14,7 +14,6 @@ from urllib.parse import quote
 
 from benchmarks.contenders.base import BATCH, DEFAULT, FULL, RESULT, SERVER, TASK_TYPE, Queue
 
-_PSYCOPG = "psycopg[binary]==3.3.9"
 _RESULT = json.dumps(RESULT)
 _SCHEMA = """
 CREATE TABLE task (
@@ -61,14 +60,6 @@ class ReferencePostgres(_OnPostgres):
     claim, and complete with result."""
 
     name = "postgres"
-    title = "reference: bare PostgreSQL"
-    requirements = (_PSYCOPG,)
-    packages = ("psycopg",)
-    stores_results = True
-    encodes = False
-    recovery = "none: it is bare SQL"
-    many = "executemany; UPDATE … IN (SELECT … LIMIT 100); UPDATE … = ANY(…) with the results"
-    settings = "the server's defaults (synchronous_commit on: an fsync a commit)"
 
     def open(self, create: bool) -> None:
         psycopg: Any = import_module("psycopg")
@@ -131,14 +122,6 @@ class Procrastinate(_Asynchronous):
     """defer, fetch_job, finish_job; it keeps finished jobs with their events, and no results."""
 
     name = "procrastinate"
-    title = "procrastinate"
-    requirements = ("procrastinate==3.10.0", _PSYCOPG)
-    packages = ("procrastinate", "psycopg")
-    recovery = "jobs of workers without a heartbeat for 2 s are retried by the others"
-    patience_s = 5.0
-    many = "batch_defer; fetch_job and finish_job one at a time"
-    keeps_history = True
-    settings = "the server's defaults (an fsync a commit); its JobManager, asynchronous"
 
     def open(self, create: bool) -> None:
         procrastinate: Any = import_module("procrastinate")
@@ -188,15 +171,6 @@ class Pgqueuer(_Asynchronous):
     results."""
 
     name = "pgqueuer"
-    title = "PgQueuer"
-    requirements = ("pgqueuer==1.6.0", _PSYCOPG)
-    packages = ("pgqueuer", "psycopg")
-    recovery = "dequeue also takes jobs without a heartbeat for 1 s"
-    patience_s = 2.5
-    many = "enqueue with lists, dequeue(100), log_jobs with a list"
-    keeps_history = True
-    encodes = False
-    settings = "the server's defaults (an fsync a commit); its Queries, asynchronous"
 
     def open(self, create: bool) -> None:
         psycopg: Any = import_module("psycopg")
@@ -254,15 +228,6 @@ class AwaPg(_Asynchronous):
     """
 
     name = "awa-pg"
-    title = "awa-pg"
-    requirements = ("awa-pg==0.6.9",)
-    packages = ("awa-pg",)
-    lifecycle_only = True
-    completes_later = True
-    recovery = "its workers' rescue of jobs without a heartbeat for 1 s"
-    patience_s = 5.0
-    many = "enqueue_many_copy; a worker with a hundred slots"
-    settings = "the server's defaults (an fsync a commit); one slot, completing later"
     _queue, _batches = "peers", "batches"
     _empty_s = 2.0
 

@@ -12,9 +12,8 @@ from statistics import median
 from typing import Any
 
 from benchmarks.common.statistics import quantile
-from benchmarks.contenders.base import BATCH
+from benchmarks.contenders.base import BATCH, REFERENCE
 from benchmarks.contenders.environments import CannotRun, gist_of
-from benchmarks.contenders.registry import REFERENCE
 from benchmarks.measuring.process import Process, ProcessFailed, unpack
 from benchmarks.measuring.queues import Peer, Session
 

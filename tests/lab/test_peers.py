@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import main
+from benchmarks.contenders.base import QUEUES, load
 from benchmarks.contenders.environments import CannotRun, _by_pyenv, gist_of, prepare
-from benchmarks.contenders.registry import QUEUES, load
 from benchmarks.contenders.servers import Servers
 from benchmarks.judging.peers import judge_peers, read_limits
 from benchmarks.measuring.crash import crash_counts
@@ -37,7 +37,7 @@ TINY = Plan(
 UNSAFE = '''
 """Deletes a task when it is claimed: what a worker is killed with is lost."""
 
-from benchmarks.contenders.reference import Reference
+from benchmarks.contenders.own_queues import Reference
 
 
 class Unsafe(Reference):
