@@ -49,6 +49,11 @@ class Outcome:
         return asdict(self)
 
 
+def template_of(name: str) -> str:
+    """A program in `templates`, with places for `str.format`."""
+    return Path(__file__).with_name("templates").joinpath(f"{name}.py.txt").read_text("utf-8")
+
+
 def read_outcomes(path: Path) -> list[Outcome]:
     """The outcomes in a file of JSON lines; [] where it is missing.
 
