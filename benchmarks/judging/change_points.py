@@ -42,26 +42,17 @@ _RANGE_COST = 6.63
 
 @dataclass(frozen=True)
 class ChangePoint:
-    """A step between two levels.
+    """A step between two levels."""
 
-    Args:
-        index: that of the first point of the new level in the series.
-        last, first: last good and first bad: the step lies after `last` and not after `first`.
-        before, after: the two levels.
-        change: after / before - 1.
-        low, high: its 99 % interval; the change itself where it was counted.
-        worse: whether the new level is worse.
-    """
-
-    index: int
-    last: Point
-    first: Point
-    before: float
+    index: int  # that of the first point of the new level in the series
+    last: Point  # the last good one: the step lies after it
+    first: Point  # the first bad one: the step does not lie after it
+    before: float  # the two levels
     after: float
-    change: float
-    low: float
+    change: float  # after / before - 1
+    low: float  # its 99 % interval; the change itself where it was counted
     high: float
-    worse: bool
+    worse: bool  # whether the new level is worse
 
     @property
     def counters(self) -> dict[str, tuple[float, float]]:

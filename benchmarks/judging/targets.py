@@ -17,6 +17,7 @@ from typing import Any
 from benchmarks.common.exits import BadInput
 from benchmarks.common.options import did_you_mean
 from benchmarks.common.project import parse_toml, project, root
+from benchmarks.judging.gate import Settings
 from benchmarks.measuring.counters import COUNTERS, REGISTRY
 from benchmarks.records.record import QUANTILES, Measure, WorkloadRecord, higher_is_better
 
@@ -34,7 +35,8 @@ REFERENCE: Mapping[str, str] = {
 }
 """By the name of a ratio to the bare reference: its metric."""
 _OTHER_TABLES = ("gate", "peers")
-"""Read by settings.py and peers.py."""
+"""[gate] says how strict the gate is, [peers] is read by peers.py."""
+_SHARES = ("error", "relevance", "instructions", "resolution")
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,23 @@ def read_targets(path: Path | None = None) -> dict[str, dict[str, tuple[float, s
                 raise BadInput(f"{where} has no metric {metric!r}{did_you_mean(metric, known)}")
             found.setdefault(name, {})[metric] = limit_of(f"{where} {metric}", value)
     return found
+
+
+def read_settings() -> Settings:
+    """The settings of the file that lab.toml names; others are those of Settings().
+
+    Raises:
+        BadInput: it cannot be read, or its table [gate] makes no sense.
+    """
+    file, tables = read_tables()
+    table = tables.get("gate", {})
+    for name, value in table.items():
+        where = f"{file}: [gate] {name}"
+        if name not in _SHARES:
+            raise BadInput(f"{where} is not a setting{did_you_mean(name, _SHARES)}")
+        if not isinstance(value, (int, float)) or not 0 < value < 1:
+            raise BadInput(f"{where} is not a share between 0 and 1: {value!r:.60}")
+    return Settings(**table)
 
 
 def limit_of(where: str, value: Any) -> tuple[float, str]:

@@ -21,19 +21,11 @@ mixed."""
 
 @dataclass(frozen=True)
 class Outcome:
-    """A tool's verdict on one pair.
+    """A tool's verdict on one pair."""
 
-    Args:
-        verdict: in the tool's own words.
-        alarm: whether it would have failed a build.
-        undecided: whether it reported that it cannot decide.
-        details: further data.
-        commit: the commit that the change was planted into.
-    """
-
-    verdict: str
-    alarm: bool
-    undecided: bool = False
+    verdict: str  # in the tool's own words
+    alarm: bool  # whether it would have failed a build
+    undecided: bool = False  # whether it reported that it cannot decide
     elapsed_s: float = 0.0
     details: Mapping[str, Any] = field(default_factory=dict)
     key: str = ""
@@ -41,7 +33,7 @@ class Outcome:
     plant: str = ""
     is_change: bool = False
     workload: str = ""
-    commit: str = ""
+    commit: str = ""  # that the change was planted into
     engine: int = ENGINE
 
     def to_json(self) -> dict[str, Any]:
