@@ -16,6 +16,7 @@ from benchmarks.contenders.base import BATCH, REFERENCE
 from benchmarks.contenders.environments import CannotRun, gist_of
 from benchmarks.measuring.process import Process, ProcessFailed, unpack
 from benchmarks.measuring.queues import Peer, Session
+from benchmarks.workloads.processes import jain
 
 VERBS = ("put", "claim", "complete", "lifecycle", "batch")
 _RATES = {"lifecycle": "lifecycles_per_s", "batch": "batch_lifecycles_per_s"}
@@ -257,9 +258,3 @@ def contention_figures(contests: Sequence[Contest]) -> dict[str, float]:
         if len(calls) >= fewest:
             figures[name] = percentile_us(calls, share) / 1e3
     return figures
-
-
-def jain(counts: Sequence[float]) -> float:
-    """Jain's fairness index: 1 where all got the same, 1/n where one got all."""
-    squares = sum(count * count for count in counts)
-    return sum(counts) ** 2 / (len(counts) * squares) if squares else 0.0

@@ -13,13 +13,8 @@ _SMOKE_DEPTH = 10_000
 
 
 class Claim(Workload):
-    """One claim a call; the queue is filled up again after each run.
-
-    Args:
-        strategy: its name.
-        depth: tasks in the queue; a smoke run uses 10,000, since it only shows that the workload
-            works.
-    """
+    """One claim a call, from `depth` tasks (at most 10,000 in a smoke run, which only shows that it
+    works); the queue is filled up again after each run."""
 
     has_reference = True
     verbs = ("create_tasks", "claim_next_task")

@@ -33,12 +33,8 @@ print(perf_counter() - began)
 
 
 class StartUp(Workload):
-    """One fresh Python process a call, which times its own import; its own start is left out.
-
-    Args:
-        what: the end of the name.
-        statement: what is imported.
-    """
+    """One fresh Python process a call, which times its own import by `statement`, without its own
+    start."""
 
     reference = "import sqlite3; sqlite3.connect(':memory:')"
     has_reference = True
@@ -92,10 +88,8 @@ class _WorkerProcess(Workload):
 
 
 class Memory(_WorkerProcess):
-    """The most memory that a process with one worker ever had, in MB, Python's own included.
-
-    It does a thousand tasks with a plugin that does nothing.
-    """
+    """The most memory that a process with one worker ever had, in MB, Python's own included, in a
+    thousand tasks with a plugin that does nothing."""
 
     name = "worker-memory"
     calls = sizes(1, 3, 10)

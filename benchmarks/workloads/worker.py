@@ -44,11 +44,8 @@ def _work_bare(queue: Any, plugin: NullPlugin) -> int:
 
 
 class Worker(Workload):
-    """One task a call, by BaseWorker.run until the queue is empty; its writes use the durability.
-
-    A latency is the time from one call of the plugin to the next: completing a task together with
-    claiming the next one.
-    """
+    """One task a call, by BaseWorker.run until the queue is empty. A latency is the time from one
+    call of the plugin to the next: a completion together with the next claim."""
 
     has_reference = True
     name = "worker"

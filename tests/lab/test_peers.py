@@ -24,9 +24,10 @@ from benchmarks.measuring.driver import Driver
 from benchmarks.measuring.peers import Run, measure
 from benchmarks.measuring.process import unpack
 from benchmarks.measuring.queues import Peer, Plan, Session, choose
-from benchmarks.measuring.verbs import contention_figures, jain, ratios, verb_figures
+from benchmarks.measuring.verbs import contention_figures, ratios, verb_figures
 from benchmarks.reporting.peers import markdown
 from benchmarks.reporting.publish import read_peers
+from benchmarks.workloads.processes import jain
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = Plan(
