@@ -67,12 +67,8 @@ class HeadLacks(InfrastructureError):
 
 def is_skipped(name: str, error: Exception, is_base: bool, why: str) -> bool:
     """Whether a workload for which a side reports ProcessLacks or WrongResult is left out, since
-    the base is too old; otherwise the head fails it.
-
-    Raises:
-        HeadLacks: the head lacks what it needs.
-        InfrastructureError: the base fails it.
-    """
+    the base is too old; otherwise the head fails it. HeadLacks where the head lacks what it needs,
+    InfrastructureError where the base fails it."""
     lacks = isinstance(error, ProcessLacks)
     if lacks is not is_base:
         kind = HeadLacks if lacks else InfrastructureError

@@ -133,11 +133,8 @@ def read_targets(path: Path | None = None) -> dict[str, dict[str, tuple[float, s
 
 
 def read_settings() -> Settings:
-    """The settings of the file that lab.toml names; others are those of Settings().
-
-    Raises:
-        BadInput: it cannot be read, or its table [gate] makes no sense.
-    """
+    """The settings in the table [gate] of the file that lab.toml names, else those of Settings();
+    BadInput where it cannot be read, or makes no sense."""
     file, tables = read_tables()
     table = tables.get("gate", {})
     for name, value in table.items():
@@ -150,11 +147,7 @@ def read_settings() -> Settings:
 
 
 def limit_of(where: str, value: Any) -> tuple[float, str]:
-    """A number, or [a number, "why"].
-
-    Raises:
-        BadInput: it is neither.
-    """
+    """A number, or [a number, "why"]; BadInput where it is neither."""
     allowed, why = value if isinstance(value, list) and len(value) == 2 else (value, "")
     is_number = isinstance(allowed, (int, float)) and not isinstance(allowed, bool)
     if not is_number or not 0 <= allowed <= 1e300 or not isinstance(why, str):  # NaN too

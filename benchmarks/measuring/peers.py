@@ -91,12 +91,10 @@ def measure(
     extra_path: Path | None = None,
     seed: int | None = None,
 ) -> None:
-    """Put the queues through the stages; rows are added to the run as they come.
-
-    Processes, servers and files are gone when this returns, or is interrupted.
+    """Put the queues, chosen by name and place, through the stages; rows are added to the run as
+    they come. Processes, servers and files are gone when this returns, or is interrupted.
 
     Args:
-        chosen: by name, where the queues are.
         say: called before each step.
         extra_path: where queues that are not of this repository are found.
         seed: of orders and moments; another each time if None.

@@ -37,12 +37,8 @@ class WorkloadActor:
         self, workload: str, folder: str, profile: str, stock: str = "", contender: str = ""
     ) -> int:
         """Make what the workload needs, in an empty folder; how many calls a batch of it has.
-
-        Args:
-            stock: a folder that is filled once, then copied.
-            contender: a module of `benchmarks.contenders` whose queue does the work in place of the
-                package.
-        """
+        `stock` is a folder that is filled once, then copied; the queue of the module `contender`
+        does the work in place of the package."""
         chosen = self._workload = all_workloads()[workload]
         if contender:
             if not chosen.has_reference:

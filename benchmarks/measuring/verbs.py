@@ -184,11 +184,8 @@ elapsed_s; errors (calls that ended with one) and the last error."""
 def measure_contention(
     session: Session, durability: str, rates: dict[str, float], rows: list[dict[str, Any]]
 ) -> None:
-    """Add a row for every queue and number of processes.
-
-    `rates` are tasks a second of one process, where they are known: so much is queued that no
-    queue should become empty.
-    """
+    """Add a row for every queue and number of processes. So much is queued, by the `rates` (tasks a
+    second of one process) that are known, that no queue should become empty."""
     plan, peers = session.plan, session.timed(durability)
     contests: dict[tuple[str, int], list[Contest]] = {}
     notes: dict[tuple[str, int], str] = {}
