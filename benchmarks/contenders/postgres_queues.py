@@ -4,41 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import make_dataclass
 from datetime import timedelta
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from benchmarks.contenders.base import BATCH, DEFAULT, FULL, RESULT, SERVER, TASK_TYPE, Queue
 
 _RESULT = json.dumps(RESULT)
-_SCHEMA = """
-CREATE TABLE task (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    status smallint NOT NULL DEFAULT 0,
-    payload text NOT NULL,
-    worker text,
-    claimed_at timestamptz,
-    done_at timestamptz
-);
-CREATE INDEX task_ready ON task (id) WHERE status = 0;
-CREATE TABLE result (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, task bigint, body text);
-"""
-_INSERT = "INSERT INTO task (payload) VALUES (%s)"
-_CLAIM = """
-UPDATE task SET status = 1, worker = %s, claimed_at = now()
-WHERE id = (SELECT id FROM task WHERE status = 0 ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 1)
-RETURNING id, payload
-"""
-_COMPLETE = """
-WITH done AS (UPDATE task SET status = 2, done_at = now() WHERE id = %s RETURNING id)
-INSERT INTO result (task, body) SELECT id, %s FROM done
-"""
-_CLAIM_MANY = _CLAIM.replace("WHERE id = (", "WHERE id IN (").replace("LIMIT 1", "LIMIT %s")
-_COMPLETE_MANY = _COMPLETE.replace("id = %s", "id = ANY(%s)")
+_STATEMENTS = Path(__file__).with_name("postgres.sql").read_text("utf-8")
+_SQL = dict(re.findall(r"^-- (\w+)\n(.+?)(?=^-- |\Z)", _STATEMENTS, re.MULTILINE | re.DOTALL))
+_CLAIM_MANY = _SQL["claim"].replace("WHERE id = (", "WHERE id IN (").replace("LIMIT 1", "LIMIT %s")
+_COMPLETE_MANY = _SQL["complete"].replace("id = %s", "id = ANY(%s)")
 
 
 class _OnPostgres(Queue):
@@ -66,18 +48,18 @@ class ReferencePostgres(_OnPostgres):
         self._connection = psycopg.connect(self.place, autocommit=True)
         self.resources.callback(self._connection.close)
         if create:
-            self._connection.execute(_SCHEMA)
+            self._connection.execute(_SQL["schema"])
 
     def put(self, encoded: Any) -> None:
-        self._connection.execute(_INSERT, (encoded,))
+        self._connection.execute(_SQL["insert"], (encoded,))
 
     def put_many(self, encoded: Sequence[Any]) -> None:
         rows = [(each,) for each in encoded]
         with self._connection.transaction(), self._connection.cursor() as cursor:
-            cursor.executemany(_INSERT, rows)
+            cursor.executemany(_SQL["insert"], rows)
 
     def claim(self) -> Any | None:
-        return self._connection.execute(_CLAIM, ("w",)).fetchone()
+        return self._connection.execute(_SQL["claim"], ("w",)).fetchone()
 
     def claim_many(self, count: int = BATCH) -> Sequence[Any]:
         found: list[Any] = self._connection.execute(_CLAIM_MANY, ("w", count)).fetchall()
@@ -87,7 +69,7 @@ class ReferencePostgres(_OnPostgres):
         return int(json.loads(held[-1])["task"])
 
     def complete(self, held: Any) -> bool:
-        self._connection.execute(_COMPLETE, (held[0], _RESULT))
+        self._connection.execute(_SQL["complete"], (held[0], _RESULT))
         return True
 
     def complete_many(self, held: Sequence[Any]) -> Sequence[bool]:

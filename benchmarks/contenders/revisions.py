@@ -130,9 +130,8 @@ def _export(repository: Path, commit: str, trees: Path) -> Path:
         archive = git.archive(repository, commit)
         with _made_whole(tree) as new, tarfile.open(fileobj=io.BytesIO(archive)) as files:
             if sys.version_info >= (3, 12):
-                files.extractall(new, filter="data")
-            else:
-                files.extractall(new)
+                files.extraction_filter = tarfile.data_filter
+            files.extractall(new)
     return tree
 
 

@@ -9,13 +9,11 @@ and in the end `inconclusive`. Each check spends a third of the error, so that a
 keep it (union bound; no assumption about their dependence is needed). What is found regressed is
 measured once more on fresh processes, and those decide.
 
-P99 does not delay a verdict (`decides` is false): on a busy machine it depends more on other
-programs than on the head. It can turn a verdict to `regressed`, at twice the relevance threshold,
-and it reports how small a change it could have shown.
+P99 does not delay a verdict (`decides` is false), since on a busy machine it depends more on other
+programs than on the head; it can turn one to `regressed`, at twice the relevance threshold.
 
-Exact counts decide too, without any noise: a head that does more statements,
-transactions or fsyncs an operation, or executes more instructions, by more than the counter's
-limit, has regressed. The other counters only explain.
+Exact counts decide too: a head that does more statements, transactions or fsyncs an operation, or
+more instructions, by more than the counter's limit, has regressed. Other counters only explain.
 
 The JSON form of a comparison (`.lab/last-comparison.json`) has the fields of these classes, and the
 verdict and the explanation of each; shares are of 1, so that 0.1 is 10 %.
@@ -38,8 +36,7 @@ COUNTS = (INSTRUCTIONS, "statements", "transactions", "fsyncs")
 """Counters that can decide; without instructions, python_calls do too."""
 TAIL = "latency_p99_ms"
 FEWEST_PAIRS = 4
-"""With fewer process pairs latencies are not judged: their spread does not predict that of further
-ones."""
+"""With fewer process pairs latencies are not judged: they do not predict further ones."""
 
 
 class Verdict(str, Enum):
@@ -102,11 +99,10 @@ class MetricVerdict:
 
 
 class MetricSample(NamedTuple):
-    """The values of each process pair for one metric: log-ratios, above 0 where the head is worse,
-    and the two sides' values in the metric's unit."""
+    """The values of each process pair for one metric."""
 
-    log_ratios: Sequence[float]
-    base: Sequence[float]
+    log_ratios: Sequence[float]  # above 0 where the head is worse
+    base: Sequence[float]  # the sides' values, in the metric's unit
     head: Sequence[float]
 
 

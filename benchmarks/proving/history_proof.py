@@ -1,14 +1,10 @@
 """Measures the history itself: how often it finds a planted step, or a step where there is none.
 
-From a pool of records of one package, with a plant and without, histories are drawn: the pool, in
-the order in which it was measured, is cut into blocks of neighbours, and blocks are drawn
-without replacement, so that correlation between neighbours (a phase of load) is preserved (the
-block bootstrap;
-Künsch 1989, "The jackknife and the bootstrap for general stationary observations"). A history with
-a step has records without the plant, then with it.
-
-The same series are given to asv's own step detection (asv.step_detect, with the thresholds that its
-configuration here has), as ratios and as the absolute times that the same processes took.
+Histories are drawn from a pool of records of one package, with a plant and without: blocks of
+neighbours, without replacement, so that their correlation (a phase of load) is preserved (the block
+bootstrap; Künsch 1989, "The jackknife and the bootstrap for general stationary observations"). A
+history with a step has records without the plant, then with it. asv's own step detection gets the
+same series, as ratios and as the absolute times that the same processes took.
 """
 
 from __future__ import annotations
@@ -30,8 +26,7 @@ from benchmarks.records.series import Kind, Point
 
 HISTORIES, LENGTH, BLOCK = 40, 30, 5
 STEP_BETWEEN = (10, 20)
-"""A step begins at one of these positions in a history: both sides are long enough to be a
-level."""
+"""Where in a history a step begins: both sides are long enough to be a level."""
 WITHIN = 1
 """A step counts as found where a change point is at most this many records away from it."""
 ONE_PACKAGE = 40
@@ -74,11 +69,7 @@ Detect = Callable[[Sequence[Value]], list[int]]
 
 
 def proof(records: Sequence[Record], seed: int = 20) -> dict[str, Any]:
-    """The result of the proof on the pool, as JSON.
-
-    Args:
-        records: lines of the pool, in the order in which they were measured.
-        seed: for the drawing.
+    """The result of the proof on the pool, whose records are in the order of their measurement.
 
     Returns:
         {"records": numbers of each kind, "spread": {series: {sigma, low, high, limit, ratio_mean}},
@@ -226,8 +217,7 @@ def _judged(
 
 
 def _spread(series: str, values: Sequence[Value], planted: Sequence[Value]) -> dict[str, Any]:
-    """Standard deviations: of the log-ratio, with its interval (chi-square), of the absolute times,
-    and of the log-ratio with the plant, whose spread differs."""
+    """Standard deviations: of the log-ratio, also with the plant, and of the absolute times."""
     logs = [math.log(each.ratio) for each in values]
     mean, sigma = fmean(logs), stdev(logs)
     low, high = chi_square_interval(sigma, len(logs), _CONFIDENCE)
