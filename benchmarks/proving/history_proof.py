@@ -20,7 +20,6 @@ from typing import Any, NamedTuple
 
 from benchmarks.common.statistics import chi_square_interval, clopper_pearson
 from benchmarks.judging.change_points import change_points
-from benchmarks.proving.proof import table
 from benchmarks.records.packages import Package
 from benchmarks.records.series import Kind, Point
 
@@ -230,45 +229,3 @@ def _spread(series: str, values: Sequence[Value], planted: Sequence[Value]) -> d
         "planted_sigma": stdev(math.log(each.ratio) for each in planted) if planted[1:] else None,
         "autocorrelation": pairs / total if total else 0.0,
     }  # fmt: skip
-
-
-def markdown(found: Mapping[str, Any], command: str) -> str:
-    """The proof as Markdown."""
-
-    def percent(share: float | None, digits: int = 2) -> str:
-        return f"{100 * share:.{digits}f} %" if share is not None else ""
-
-    claimed = [
-        (each["what"], each["found"], "holds" if each["holds"] else "**missed**")
-        for each in found["claims"]
-    ]
-    spread = [
-        (
-            series, f"{percent(row['sigma'])} ({100 * row['low']:.2f} to {percent(row['high'])})",
-            percent(row["limit"], 1), percent(row["planted_sigma"]),
-            percent(row["absolute_sigma"], 1), found["one_package"].get(series, ""),
-        )
-        for series, row in found["spread"].items()
-    ]  # fmt: skip
-    steps = [
-        (
-            row["series"], row["by"], f"{100 * row['step']:+.1f} %",
-            f"{row['found']} of {row['histories']}",
-            f"{100 * row['found_low']:.0f} to {100 * row['found_high']:.0f} %",
-            row["false_alarms"], f"{row['flat_alarms']} of {row['flat_histories']}",
-        )
-        for row in found["steps"]
-    ]  # fmt: skip
-    numbers = ", ".join(f"{count} {kind}" for kind, count in found["records"].items())
-    lines = [
-        *table("---|--:|---", ("claim", "measured", ""), *claimed), "",
-        *table("---|--:|--:|--:|--:|--:", ("series", "one sigma", "limit", "with the plant",
-            "absolute times", f"change points in {ONE_PACKAGE} records"), *spread), "",
-        *table("---|---|--:|--:|--:|--:|--:", ("series", "by", "step", "found", "95 % interval",
-            "other alarms", "alarms without a step"), *steps), "",
-        f"From {numbers}. Made by `{command}`.",
-    ]  # fmt: skip
-    if found["load_1m"]:
-        low, middle, high = found["load_1m"]
-        lines.append(f"The load average meanwhile: {low} to {high}, in the median {middle:.3g}.")
-    return "\n".join(lines) + "\n"

@@ -77,16 +77,6 @@ def append_line(path: Path, record: Mapping[str, Any]) -> None:
         file.write(f"{json.dumps(record, sort_keys=True)}\n".encode())
 
 
-def table(alignment: str, *rows: Sequence[object]) -> list[str]:
-    """Rows as the lines of a Markdown table, the first its head.
-
-    Args:
-        alignment: in Markdown's notation, without the outer bars: "---|--:".
-    """
-    head, *others = [f"| {' | '.join(map(str, row))} |" for row in rows]
-    return [head, f"|{alignment}|", *others]
-
-
 def matrix(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """The confusion matrix of each tool, with exact 95 % intervals (Clopper and Pearson).
 
@@ -136,37 +126,3 @@ def _row(outcomes: Iterable[Outcome]) -> dict[str, Any]:
         "passed": len(found) - alarms - undecided,
         "alarm_rate": alarms / len(found) if found else None, "alarm_low": low, "alarm_high": high,
     }  # fmt: skip
-
-
-def matrix_markdown(found: Mapping[str, Any]) -> str:
-    """The matrix as Markdown."""
-    summary = [
-        _cells(tool["tool"], f"{tool[kind]['pairs']} x {words}", tool[kind])
-        for tool in found["tools"]
-        for kind, words in (("no_change", "no change"), ("planted", "planted change"))
-    ]
-    plants = [
-        _cells(tool["tool"], f"{row['plant']}, {row['workload']}", row)
-        for tool in found["tools"]
-        for row in tool["plants"]
-    ]
-    head = ("alarm", "undecided", "passed", "alarms, with 95 % interval")
-    alignment = "---|---|--:|--:|--:|---"
-    commits = ", ".join(each[:10] for each in found["commits"])
-    lines = [
-        *table(alignment, ("tool", "pairs", *head), *summary), "",
-        *table(alignment, ("tool", "plant, workload", *head), *plants), "",
-        f"Made by `{found['made_by']}`, from {commits}.",
-    ]  # fmt: skip
-    lines += [
-        f"Of the alarms of {tool['tool']}, {tool['by_counters_alone']} came from counters alone."
-        for tool in found["tools"]
-        if tool["by_counters_alone"]
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _cells(tool: str, what: str, row: Mapping[str, Any]) -> list[object]:
-    rate, low, high = (row[name] for name in ("alarm_rate", "alarm_low", "alarm_high"))
-    interval = "" if rate is None else f"{100 * rate:.0f} % ({100 * low:.1f} to {100 * high:.1f} %)"
-    return [tool, what, row["alarm"], row["undecided"], row["passed"], interval]
