@@ -5,11 +5,10 @@ since the last change (a slow drift), is a change.
 
 Ratios have noise. Their logarithms are divided into levels by the cheapest partition (dynamic
 programming over weighted squares; a cut costs `_PENALTY` times the logarithm of the length). The
-noise of the series is taken from the differences of neighbours (a step does not widen it) and from
-the records' own intervals, and a record whose interval is wide weighs less. A single record is a
-level only where it is about five deviations off at an end, seven between others. Levels that
-differ by less than `SMALLEST` are joined: changes that the proof of the history
-(proving/history_proof.py) does not show to be detectable are not reported.
+noise is taken from the differences of neighbours (a step does not widen it) and from the records'
+intervals; a record with a wide one weighs less. A single record is a level only where it is about
+five deviations off at an end, seven between others. Levels that differ by less than `SMALLEST`,
+which the proof of the history does not show to be detectable, are joined.
 
 A change has a range, last good..first bad: all pairs of packages between which the change may be
 (the cost of moving the cut there is below `_RANGE_COST`), gaps of the history included.

@@ -23,13 +23,8 @@ CALLS = 100
 
 
 class AsvContinuous:
-    """`asv continuous -f 1.1 BASE HEAD` in a repository created for the purpose.
-
-    Args:
-        root: the folder that has today's `benchmarks`.
-        folder: is made; holds the repository, asv's environment and results.
-        source: the tree that trees are planted into.
-    """
+    """`asv continuous -f 1.1 BASE HEAD` with the `benchmarks` of `root`, in a repository made of
+    `source`: in `folder`, which is made, with asv's environment and results."""
 
     def __init__(self, root: Path, folder: Path, source: Path) -> None:
         self._root = root
@@ -58,11 +53,7 @@ class AsvContinuous:
         self._asv("machine", "--yes")
 
     def ask(self, base: Path, head: Path, workload: str) -> Outcome:
-        """Whether it reports that performance has decreased.
-
-        Raises:
-            InfrastructureError: it could not run the benchmarks.
-        """
+        """Whether performance has decreased; InfrastructureError where it could not run."""
         text = template_of("asv_suite").format(workload=workload, calls=CALLS, root=str(self._root))
         (self._suite / "suite.py").write_text(text, encoding="utf-8")
         commits = [self._commit(tree, name) for tree, name in ((base, "base"), (head, "head"))]
@@ -95,23 +86,15 @@ class AsvContinuous:
 
 
 class PytestBenchmark:
-    """A saved run of the base, then `--benchmark-compare-fail=median:10%` (and mean) on the head.
-
-    Args:
-        root: the folder that has today's `benchmarks`.
-        folder: is made; holds the test and the saved runs.
-    """
+    """A saved run of the base, then `--benchmark-compare-fail=median:10%` (and mean) on the head,
+    with the `benchmarks` of `root`; `folder` is made, for the test and the saved runs."""
 
     def __init__(self, root: Path, folder: Path) -> None:
         self._root, self._folder = root, folder
         self._folder.mkdir(parents=True)
 
     def ask(self, base: Path, head: Path, workload: str) -> Outcome:
-        """Whether the comparison fails.
-
-        Raises:
-            InfrastructureError: the benchmarks could not be run.
-        """
+        """Whether the comparison fails; InfrastructureError where it could not run."""
         storage = self._folder / "storage"
         shutil.rmtree(storage, ignore_errors=True)
         text = template_of("pytest_benchmark").format(workload=workload, calls=CALLS)

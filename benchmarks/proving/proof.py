@@ -15,8 +15,7 @@ from benchmarks.judging.gate import COUNTS
 
 COMMAND = "python -m benchmarks prove"
 ENGINE = 2
-"""The version of the gate. Raised when it changes, so that outcomes of different versions are not
-mixed."""
+"""The version of the gate, raised when it changes: outcomes of versions are not mixed."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +46,8 @@ def template_of(name: str) -> str:
 
 
 def read_outcomes(path: Path) -> list[Outcome]:
-    """The outcomes in a file of JSON lines; [] where it is missing.
-
-    A line that is not an outcome, or is of another engine, is left out: its trial is run again.
-    """
+    """The outcomes in a file of JSON lines; [] where it is missing. A line that is not an outcome,
+    or is of another engine, is left out: its trial is run again."""
     outcomes = []
     for found in read_lines(path):
         with suppress(KeyError, TypeError):

@@ -1,11 +1,11 @@
 """The cost of a worker for each task, and how long a task takes to reach a worker in another
 process.
 
-`worker` has a plugin that does nothing. The others measure from the moment when a task should exist
-until the plugin has it. `open-loop` creates tasks by a schedule, a hundred a second, whether or not
-earlier ones are done, and measures from the *planned* moment: a stall delays all tasks that were
-planned during it, as it would for users, and not only the one task that met it (G. Tene, "How NOT
-to measure latency": coordinated omission). `wake-up` lets the worker become idle before each.
+`worker` has a plugin that does nothing. The others measure from when a task should exist until the
+plugin has it. `open-loop` creates a hundred a second, whether or not earlier ones are done, and
+measures from the *planned* moment: a stall delays all tasks that were planned during it, as it
+would for users (G. Tene, "How NOT to measure latency": coordinated omission). `wake-up` lets the
+worker become idle before each.
 """
 
 from __future__ import annotations
