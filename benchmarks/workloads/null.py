@@ -25,8 +25,7 @@ class Null(Workload):
     verbs = ("create_tasks", "claim_next_task")
     calls = sizes(10_000, 100_000, 1_000_000)
     figures = ("overhead_percent",)
-    batch = 0
-    counted_calls = 0
+    batch = counted_calls = 0
     at_once = 1_000
 
     def begin(self, state: Any) -> None:

@@ -70,8 +70,7 @@ class StartUp(Workload):
 class _WorkerProcess(Workload):
     """One process with one worker a call; the values are the medians of the calls."""
 
-    batch = 0
-    counted_calls = 0  # done in other processes
+    batch = counted_calls = 0  # done in other processes
 
     def begin(self, state: Any) -> None:
         public("BaseWorker")

@@ -113,8 +113,7 @@ class Contention(Workload):
     calls = sizes(1_000, 10_000, 100_000)
     figures = ("unfairness",)
     reference_batch = 1_000
-    batch = 0  # its spread is the scheduler's: too large for a gate
-    counted_calls = 0
+    batch = counted_calls = 0  # its spread is the scheduler's: too large for a gate
 
     def __init__(self, processes: int, work_s: float = 0.0) -> None:
         super().__init__()

@@ -81,8 +81,7 @@ class Worker(Workload):
 class _Served(Workload):
     has_reference = True
     verbs = ("create_task",)
-    batch = 0  # it mostly sleeps: of no use for a gate
-    counted_calls = 0
+    batch = counted_calls = 0  # it mostly sleeps: of no use for a gate
 
     def begin(self, state: Any) -> None:
         if base.opens:
