@@ -47,12 +47,12 @@ from benchmarks.proving.proof import (
     Outcome,
     append_line,
     matrix,
-    matrix_markdown,
     read_lines,
     read_outcomes,
 )
 from benchmarks.records.environment import fingerprint
 from benchmarks.records.packages import content_key
+from benchmarks.reporting.filling import render
 
 GATE = "gate"
 _MOST_TRIALS = 100_000
@@ -133,7 +133,10 @@ def _history(options: argparse.Namespace) -> int:
     planted = -(-records // 2)
     is_finished = fill(pool, records, planted, options.revision, budget_s, options.quiet)
     found = history_proof.proof(read_lines(pool))
-    text = history_proof.markdown(found, f"{COMMAND} --history")
+    text = render(
+        "proof_history.md", command=f"{COMMAND} --history",
+        one_package_records=history_proof.ONE_PACKAGE, **found,
+    )  # fmt: skip
     print(_write_both(options.output / "history", found, text, options.json))
     if not is_finished or not found["steps"]:
         return ExitCode.INCONCLUSIVE
@@ -144,7 +147,8 @@ def _write_matrix(folder: Path, as_json: bool = False) -> tuple[list[Outcome], s
     """Write the matrix of all outcomes so far; these, and the matrix for printing."""
     outcomes = read_outcomes(folder / "outcomes.ndjson")
     table = matrix(outcomes)
-    return outcomes, _write_both(folder / "matrix", table, matrix_markdown(table), as_json)
+    text = render("proof_matrix.md", **table)
+    return outcomes, _write_both(folder / "matrix", table, text, as_json)
 
 
 def _write_both(path: Path, found: Any, markdown: str, as_json: bool) -> str:
