@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from tubeq.queue.maintenance import QueueMaintenance
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.queue.register import WorkerRegister
 
-PATIENCE_S = 10.0
+PATIENCE_S = 20.0
 R = TypeVar("R")
 PARTS: dict[str, type] = {
     "": QueueManager, "backlog.": QueueBacklog, "items.": QueueItems, "limits.": QueueLimits,
@@ -82,6 +83,18 @@ def until(condition: Callable[[], R], patience_s: float = PATIENCE_S) -> R:
         assert time.monotonic() < ends, "it never came true"
         time.sleep(0.005)
     return value
+
+
+def is_gone(pid: int) -> bool:
+    """Whether no such process runs; one that only waits to be reaped does not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return False
 
 
 def at_once(work: Callable[[int], R], threads: int = 4) -> list[R]:

@@ -44,8 +44,7 @@ def test_a_file_that_makes_no_sense_is_measured_again(tmp_path: Path, text: str)
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
-    [("1000", "0"), ("1000", "NaN"), ("2.5", '"b"'), ('"counters"', '"other"')],
+    ("old", "new"), [("1000", "0"), ("1000", "NaN"), ("2.5", '"b"'), ('"counters"', '"other"')]
 )
 def test_figures_that_make_no_sense_are_measured_again(tmp_path: Path, old: str, new: str) -> None:
     path = keep(tmp_path, packages(1)[0], COUNTED_ON, "enqueue", counted(1000, fsyncs=2.5))
