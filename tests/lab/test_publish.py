@@ -17,7 +17,8 @@ from benchmarks.common.exits import BadInput
 from benchmarks.records.histograms import encode_histogram
 from benchmarks.records.packages import Package
 from benchmarks.records.record import RunRecord
-from benchmarks.reporting.publish import MARKER, NotOurs, publish, write_report
+from benchmarks.reporting.publish import MARKER, NotOurs, publish
+from benchmarks.reporting.site.report import write_report
 from benchmarks.reporting.site import comparison_page
 
 from .html_page import Page
