@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.records.record import RunRecord
-from benchmarks.reporting.publish import publish, write_report
+from benchmarks.reporting.publish import publish
+from benchmarks.reporting.site.report import write_report
 
 from .synthetic_history import run_of, write_history
 from .test_publish import COMPARISON, NAMES, write_judgements, write_packages
