@@ -317,7 +317,6 @@ def test_a_busy_or_full_database_is_waited_for_and_no_work_done_twice(
 
     monkeypatch.setattr(queue, verb, troubled)
     monkeypatch.setattr("tubeq.workers.base_worker._STORAGE_REST_S", 0.01)
-    monkeypatch.setattr("tubeq.workers.patience._REST_S", 0.01)
     task_id = queue.create_task("video")
     scrape = raising(PermanentError("gone")) if verb == "fail_task" else None
     assert worker_on(queue, scrape).run(until_idle=True) == 1
@@ -342,7 +341,7 @@ def test_an_outcome_that_cannot_be_written_is_given_up_with_the_claim(
         return real(*arguments)
 
     monkeypatch.setattr(queue, "complete_task", complete_task)
-    monkeypatch.setattr("tubeq.workers.patience._REST_S", 0.01)
+    monkeypatch.setattr("tubeq.workers.base_worker._STORAGE_REST_S", 0.01)
     task_id = queue.create_task("video")
     assert worker_on(queue).run(until_idle=True) == 2  # it was rescued, and done once more
     assert queue.get_task(task_id).claim_token == 2
@@ -358,7 +357,7 @@ def test_a_worker_that_is_to_stop_waits_for_a_busy_database_no_longer_than_its_g
         raise StorageBusy("not now")
 
     monkeypatch.setattr(queue, "complete_task", complete_task)
-    monkeypatch.setattr("tubeq.workers.patience._REST_S", 0.01)
+    monkeypatch.setattr("tubeq.workers.base_worker._STORAGE_REST_S", 0.01)
     queue.create_task("video")
     worker_on(queue, stop_grace_s=0.05).run(stop)
     assert counts(queue) == {"QUEUED": 1}
