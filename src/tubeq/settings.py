@@ -95,7 +95,6 @@ class Settings(NamedTuple):
         access = Access(
             self.proxy, self.ca_file, self.cookies_file, self.socket_timeout_s, self.deadline_s
         )
-        access.check()
         variables = access.environment()
         if self.scoring is not None:
             from tubeq.plugins.scoring import VARIABLE, checked_scoring

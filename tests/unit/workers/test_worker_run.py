@@ -280,7 +280,6 @@ def test_an_interrupt_leaves_nothing_behind(
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The database is asked again soon."""
     monkeypatch.setattr("tubeq.workers.base_worker._STORAGE_REST_S", 0.01)
-    monkeypatch.setattr("tubeq.workers.patience._REST_S", 0.01)
 
 
 @pytest.mark.usefixtures("impatient")
