@@ -18,8 +18,8 @@ from benchmarks.records.histograms import encode_histogram
 from benchmarks.records.packages import Package
 from benchmarks.records.record import RunRecord
 from benchmarks.reporting.publish import MARKER, NotOurs, publish
-from benchmarks.reporting.site.report import write_report
 from benchmarks.reporting.site import comparison_page
+from benchmarks.reporting.site.report import write_report
 
 from .html_page import Page
 from .synthetic_history import (
