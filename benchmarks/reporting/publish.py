@@ -90,20 +90,21 @@ def publish(
     old = history.read(root)
     series = current(read_series(root, packages)) or current(read_series(root, []))
     problems = list(old.problems)
+    comparisons = _comparison_pages(root / "comparisons", last_comparison, problems)
     proof = _views([root / "proof" / "matrix.json"], gate_proof, problems)
     of_history = _views([root / "proof" / "history.json"], history_proof, problems)
     peers, of_peers = read_peers(root / "peers")
+    problems += of_peers
     progress("looking for change points")
     found = overview.workloads(series, limits or {})
     pages = {
         **_front_pages(found, problems),
         **_workload_pages(found, old.records, about or {}, progress),
-        **_comparison_pages(root / "comparisons", last_comparison, problems),
+        **comparisons,
         **({"peers.html": {"peers": peers}} if peers else {}),
         "proof.html": {"proof": proof, "history": of_history},
         "method.html": {},
     }
-    problems += of_peers
     has_asv = asv_html is not None and (asv_html / "index.html").is_file()
     common = {
         "has_peers": bool(peers), "has_asv": has_asv, "anchor": _anchor(root, series),
