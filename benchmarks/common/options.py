@@ -20,7 +20,6 @@ _EXIT_CODES = (
 _LONGEST_MINUTES = 60.0 * 24 * 365
 _SMALLEST = 1e-9
 QUIET: dict[str, Any] = {"action": "store_true", "help": "no progress on standard error"}
-PRINT_JSON: dict[str, Any] = {"action": "store_true", "help": "print what was found as JSON"}
 
 
 class Parser(argparse.ArgumentParser):
