@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tubeq.domain.boot import Boot
+from tubeq.domain.clock import Clock
 from tubeq.storage import Storage, open_storage
 
 BACK_ENDS = ("memory", "sqlite")
@@ -59,7 +60,7 @@ class FakeClock:
         self._now += seconds
 
 
-OpenBackEnd = Callable[[str], Storage]
+OpenBackEnd = Callable[..., Storage]
 
 
 @pytest.fixture
@@ -69,11 +70,11 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def open_back_end(tmp_path: Path, clock: FakeClock) -> Iterator[OpenBackEnd]:
-    """Opens a back end by name on the test's clock, and closes it after the test. Opening
-    "sqlite" twice gives two handles on one file."""
+    """Opens a back end by name, on the test's clock or another, and closes it after the test.
+    Opening "sqlite" twice gives two handles on one file."""
     opened: list[Storage] = []
 
-    def open_it(back_end: str) -> Storage:
+    def open_it(back_end: str, clock: Clock = clock) -> Storage:
         target = {"memory": ":memory:", "sqlite": tmp_path / "queue.db"}[back_end]
         opened.append(open_storage(target, clock=clock))
         return opened[-1]

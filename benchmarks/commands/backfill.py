@@ -19,12 +19,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -35,9 +33,16 @@ from benchmarks.commands.backfill_time import (
     measure_times,
     measure_waiting,
 )
-from benchmarks.common.exits import BadInput, ExitCode, InfrastructureError, LabError
+from benchmarks.common.exits import (
+    BadInput,
+    ExitCode,
+    InfrastructureError,
+    LabError,
+    in_a_line,
+)
 from benchmarks.common.git import UNSHALLOW, is_dirty, is_shallow
-from benchmarks.common.options import matching, minutes, output_folder, whole
+from benchmarks.common.options import QUIET, matching, minutes, output_folder, whole
+from benchmarks.common.output import warn
 from benchmarks.common.progress import LINE_EVERY_S, Progress, left_in_words
 from benchmarks.common.project import lab_folder, project
 from benchmarks.contenders.revisions import source_tree
@@ -53,20 +58,15 @@ _INTERRUPTED_WITHIN_S = 0.5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's arguments."""
     add = parser.add_argument
     add("range", metavar="REV..REV", nargs="?", default="HEAD",
         help="whose packages, along first parents (default: all up to HEAD)")  # fmt: skip
     add("--only", choices=("instructions", "time"), help="one of the two")
     add("--newest", type=whole(1, _MOST), metavar="N", help="only the newest N packages of it")
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument(
-        "--workload", action="append", metavar="NAME",
-        help="a workload or a pattern (claim-*), may be repeated (default: `counted` in lab.toml)",
-    )  # fmt: skip
-    which.add_argument(
-        "--all-workloads", action="store_true", help="every one that can be counted or timed"
-    )
+    which = parser.add_mutually_exclusive_group().add_argument
+    which("--workload", action="append", metavar="NAME", help="a workload or a pattern (claim-*), "
+          "may be repeated (default: `counted` in lab.toml)")  # fmt: skip
+    which("--all-workloads", action="store_true", help="every one that can be counted or timed")
     add("--anchor", metavar="REV", help="time compared with this one (default: results/anchor)")
     add("--pairs", type=whole(4, 32), default=8, metavar="N", help="process pairs a workload (8)")
     add("--jobs", type=whole(1, 8), default=min(os.cpu_count() or 1, 8), metavar="N",
@@ -76,11 +76,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--again", action="store_true", help="also what is kept already")
     add("--results", type=output_folder, default=lab_folder() / "results", metavar="DIR",
         help="the results folder (default: .lab/results)")  # fmt: skip
-    add("--quiet", action="store_true", help="no progress on standard error")
+    add("--quiet", **QUIET)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run it; the exit code."""
     if options.only == "instructions" and why_not():
         raise BadInput(why_not())
     packages = distinct_packages(ROOT, options.range)[-(options.newest or 0) :]
@@ -88,13 +87,12 @@ def run(options: argparse.Namespace) -> int:
     timed = _chosen(options, lambda each: each.batch and not _waits(each), project().counted)
     waiting = _chosen(options, _waits, ())
     anchor = None if options.only == "instructions" else anchor_package(options.anchor)
-    remark = partial(print, file=sys.stderr)
     if is_shallow(ROOT):
-        remark(f"older packages are not seen: {UNSHALLOW}")
+        warn(f"older packages are not seen: {UNSHALLOW}")
     if is_dirty(ROOT, but_for_results=True):
-        remark("commits are measured, not what is uncommitted: see 'compare' for that")
+        warn("commits are measured, not what is uncommitted: see 'compare' for that")
     if options.only is None and why_not():
-        remark(f"nothing is counted: {why_not()}")
+        warn(f"nothing is counted: {why_not()}")
     ends_at = time.monotonic() + 60 * (options.budget_minutes or _MOST)
     with Progress(options.quiet) as progress:
         work = Work(packages, options, progress, ends_at)
@@ -145,8 +143,7 @@ def _count_missing(work: Work, names: Sequence[str]) -> None:
                 work.kept += 1
             except RuntimeError as error:
                 if not stopped.wait(_INTERRUPTED_WITHIN_S):  # Ctrl-C ends the counting process too
-                    why = " ".join(str(error).split())[-500:]
-                    print(f"{package.sha[:7]} {name}: not counted: {why}", file=sys.stderr)
+                    warn(f"{package.sha[:7]} {name}: not counted: {in_a_line(error)}")
             finally:
                 doing.pop(package.sha[:7], None)
 

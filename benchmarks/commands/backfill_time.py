@@ -8,22 +8,21 @@ import math
 import os
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from benchmarks import contenders
 from benchmarks.commands.compare import working_folder
-from benchmarks.common.exits import BadInput, InfrastructureError
+from benchmarks.common.exits import BadInput, InfrastructureError, in_a_line
 from benchmarks.common.git import UnknownRevision
-from benchmarks.common.progress import Progress, left_in_words
+from benchmarks.common.output import now, warn
+from benchmarks.common.progress import Progress
 from benchmarks.common.project import project, root
 from benchmarks.contenders.revisions import Side, source_tree
-from benchmarks.judging.gate import Settings, WorkloadVerdict
+from benchmarks.judging.gate import MetricVerdict, Settings
 from benchmarks.judging.reference import CONTENDER
 from benchmarks.judging.rounds import HeadLacks, Method, Rounds, Tell
 from benchmarks.measuring.interleave import stock_folder
@@ -115,18 +114,14 @@ def measure_times(work: Work, anchor: Package, names: Sequence[str]) -> None:
     folders = work.folders(ratios.folder_of, environment)
     others = [other for each in folders for other in each.parent.glob("*-anchor-*")]
     if others and not any(each.is_dir() for each in folders):
-        print(_NEW_SERIES, file=sys.stderr)
+        warn(_NEW_SERIES)
     companions = Companions(anchor, folders)
     with_histograms = {distinct_packages(ROOT)[-1].key, anchor.key}
 
     def compared(package: Package, name: str, place: Path, tell: Tell) -> Found:
-        head, pairs, histograms = (
-            side_of(package),
-            work.options.pairs,
-            package.key in with_histograms,
-        )
+        head, pairs, whole = side_of(package), work.options.pairs, package.key in with_histograms
         return companions.measure(
-            name, lambda base: measured(side_of(base), head, name, pairs, place, tell, histograms)
+            name, lambda base: measured(side_of(base), head, name, pairs, place, tell, whole)
         )
 
     _work_off(work, names, environment, folders, compared)
@@ -148,41 +143,27 @@ def measure_waiting(work: Work, names: Sequence[str]) -> None:
 
 
 def _work_off(
-    work: Work,
-    names: Sequence[str],
-    environment: Mapping[str, Any],
-    folders: Sequence[Path],
+    work: Work, names: Sequence[str], environment: Mapping[str, Any], folders: Sequence[Path],
     compared: Callable[[Package, str, Path, Tell], Found],
-) -> None:
+) -> None:  # fmt: skip
     """Measure and store the workloads of the packages one after the other."""
     jobs = work.missing(spread(work.packages), names, folders)
-    began, before, what = time.monotonic(), work.begun + 1, ""
-
-    def tell(*_: object) -> None:
-        done = work.begun - before
-        about = left_in_words(began, done, len(jobs))
-        work.progress.tell(f"timing {what}{about}; workloads", done, len(jobs))
-
     with working_folder(None) as place:
-        for package, name in jobs:
-            if time.monotonic() > work.ends_at:
-                break
-            what = f"{package.sha[:7]} {name}"
+        for (package, name), tell in work.progress.each(
+            jobs, lambda job: f"timing {job[0].sha[:7]} {job[1]}", "workloads", work.ends_at
+        ):
             work.begun += 1
-            tell()
             try:
                 found = compared(package, name, place, tell)
             except InfrastructureError as error:
-                why = " ".join(str(error).split())[-500:]
-                print(f"{what}: not measured: {why}", file=sys.stderr)
+                warn(f"{package.sha[:7]} {name}: not measured: {in_a_line(error)}")
                 continue
             if "wrong" in found:
                 work.wrong += 1
-                print(f"{what}: wrong: {found['wrong']}", file=sys.stderr)
+                warn(f"{package.sha[:7]} {name}: wrong: {found['wrong']}")
                 continue
-            if name not in project().counted:
-                found = _short(found)
-            keep(folders[0], package, environment, name, found)
+            keep(folders[0], package, environment, name,
+                 found if name in project().counted else _short(found))  # fmt: skip
             work.kept += 1
 
 
@@ -231,15 +212,9 @@ def side_of(package: Package) -> Side:
 
 
 def measured(
-    base: Side,
-    head: Side,
-    workload: str,
-    pairs: int,
-    place: Path,
-    tell: Tell,
-    histograms: bool = False,
-    batches: int = _BATCHES,
-) -> Found:
+    base: Side, head: Side, workload: str, pairs: int, place: Path, tell: Tell,
+    histograms: bool = False, batches: int = _BATCHES,
+) -> Found:  # fmt: skip
     """What `records.ratios` stores for one workload.
 
     Raises:
@@ -264,7 +239,11 @@ def measured(
     found = timed.workloads[0]
     if found.wrong:
         return {"wrong": found.wrong}
-    record = {**_as_ratios(found), "load_1m": load_1m}
+    record: Found = {
+        "metrics": {each.metric: _as_ratio(each) for each in found.metrics},
+        "pairs": found.pairs, "calls": found.calls, "confidence": ratios.CONFIDENCE,
+        "measured_at": now(), "elapsed_s": _rounded(found.elapsed_s), "load_1m": load_1m,
+    }  # fmt: skip
     if histograms:
         run = rounds.results[workload]
         record["histograms"] = {
@@ -274,38 +253,25 @@ def measured(
     return record
 
 
-def _as_ratios(found: WorkloadVerdict) -> Found:
-    """A workload's figures in the form of records.ratios."""
-
-    def rounded(value: float) -> float:
-        return float(f"{value:.5g}")
-
+def _as_ratio(found: MetricVerdict) -> dict[str, Any]:
+    """A figure in the form of records.ratios."""
+    processes = [1 + effect for effect in found.processes]
     return {
-        "metrics": {
-            each.metric: {
-                "ratio": ratios.ratio_of([1 + effect for effect in each.processes]),
-                "processes": [rounded(1 + effect) for effect in each.processes],
-                "value": rounded(each.head),
-                "companion_value": rounded(each.base),
-            }
-            for each in found.metrics
-        },
-        "pairs": found.pairs,
-        "calls": found.calls,
-        "confidence": ratios.CONFIDENCE,
-        "measured_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "elapsed_s": rounded(found.elapsed_s),
-    }
+        "ratio": ratios.ratio_of(processes), "processes": [*map(_rounded, processes)],
+        "value": _rounded(found.head), "companion_value": _rounded(found.base),
+    }  # fmt: skip
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.5g}")
 
 
 def _short(found: Found) -> Found:
     """Without details that only the workloads measured for every package need: a file stays below
     20 kB with all workloads in it."""
-    metrics = {
-        metric: {"ratio": each["ratio"], "value": each["value"]}
-        for metric, each in found.get("metrics", {}).items()
-        if metric not in _LONG
-    }
+    metrics = {metric: {"ratio": each["ratio"], "value": each["value"]}
+               for metric, each in found.get("metrics", {}).items() if metric not in _LONG
+               }  # fmt: skip
     return {**found, "metrics": metrics} if metrics else found
 
 

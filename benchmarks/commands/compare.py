@@ -41,7 +41,7 @@ from benchmarks.judging.gate import (
     WorkloadVerdict,
 )
 from benchmarks.judging.rounds import Method, Rounds, Timed
-from benchmarks.judging.settings import read_settings
+from benchmarks.judging.targets import read_settings
 from benchmarks.records.environment import fingerprint
 from benchmarks.records.packages import content_key
 from benchmarks.reporting.junit import comparison_junit

@@ -19,7 +19,7 @@ from benchmarks.common.project import project
 from benchmarks.common.statistics import Estimate
 from benchmarks.contenders.revisions import WORK
 from benchmarks.judging.gate import FEWEST_PAIRS, MetricVerdict, Settings
-from benchmarks.judging.settings import read_settings
+from benchmarks.judging.targets import read_settings
 from benchmarks.reporting.text import figure
 
 _FEWEST_PAIRS = 2

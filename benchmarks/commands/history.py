@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from benchmarks.common.exits import ExitCode
 from benchmarks.common.git import UNSHALLOW, is_shallow
 from benchmarks.common.options import check_names, existing_folder, whole
-from benchmarks.common.output import show_table
+from benchmarks.common.output import show_table, warn
 from benchmarks.common.project import root
 from benchmarks.judging.change_points import ChangePoint, change_points
 from benchmarks.records import history as old_lines
 from benchmarks.records.package_files import read
 from benchmarks.records.packages import Package, distinct_packages
+from benchmarks.records.record import higher_is_better
 from benchmarks.records.series import INSTRUCTIONS, Series, current, read_series
 
 ROOT = root()
@@ -31,7 +32,6 @@ _SHOWN = (INSTRUCTIONS, "latency_p50_ms", "latency_p95_ms", "throughput_per_s")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's arguments."""
     add = parser.add_argument
     add("workload", nargs="*", help="which ones; all if none is named")
     add("--metric", metavar="NAME", help=f"this metric (default: {', '.join(_SHOWN)})")
@@ -45,10 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print it; the exit code."""
     if options.check:
         return _check(options.results)
-    return _show_old(options) if options.old else _show(options)
+    if options.old:
+        _show_old(options)
+    else:
+        _show(options)
+    return ExitCode.PASS
 
 
 def _check(results: Path) -> int:
@@ -64,40 +67,37 @@ def _check(results: Path) -> int:
         print(f"HEAD is {behind} packages after the newest counted one, of {MOST_BEHIND} allowed")
         return ExitCode.PASS
     missing = len(packages) if behind is None else behind
-    print(
-        f"error: HEAD is {missing} packages after the newest counted one, {MOST_BEHIND} are "
-        "allowed: run 'uv run python -m benchmarks backfill --only instructions "
-        f"--newest {missing} --results results' (under a minute a package) and commit results/",
-        file=sys.stderr,
-    )
+    warn(f"error: HEAD is {missing} packages after the newest counted one, {MOST_BEHIND} are "
+         "allowed: run 'uv run python -m benchmarks backfill --only instructions "
+         f"--newest {missing} --results results' (under a minute a package) and commit results/"
+         )  # fmt: skip
     return ExitCode.REGRESSION
 
 
 def _changes(series: Series) -> list[ChangePoint]:
-    higher = series.metric.endswith("_per_s")
+    higher = higher_is_better(series.metric)
     return change_points(series.points, series.kind, higher_is_better=higher)
 
 
-def _show(options: argparse.Namespace) -> int:
+def _show(options: argparse.Namespace) -> None:
     everything = read_series(options.results, distinct_packages(ROOT))
     found = current(everything)
     if apart := {each.name for each in everything} - {each.name for each in found}:
         names = ", ".join(sorted(apart))
-        print(f"{len(apart)} series of another anchor or machine are apart, in {names}",
-              file=sys.stderr)  # fmt: skip
+        warn(f"{len(apart)} series of another anchor or machine are apart, in {names}")
     check_names("workload", options.workload, {each.workload for each in found})
     found = [each for each in found if not options.workload or each.workload in options.workload]
     if options.metric is not None:
         check_names("metric", [options.metric], {each.metric for each in found})
         found = [each for each in found if each.metric == options.metric]
     if is_shallow(ROOT):
-        print(f"older packages are not seen: {UNSHALLOW}", file=sys.stderr)
+        warn(f"older packages are not seen: {UNSHALLOW}")
     if not found:
         hint = "'python -m benchmarks backfill' measures into .lab/results, see --results"
-        print(f"there is no history in {options.results}: {hint}", file=sys.stderr)
+        warn(f"there is no history in {options.results}: {hint}")
     if options.json:
         print(json.dumps([_as_json(each) for each in found]))
-        return ExitCode.PASS
+        return
     found = [each for each in found if options.metric or each.metric in _SHOWN]
     headings = ("workload", "figure", "now", "interval", "packages", "gaps", "age")
     show_table("", headings, map(_row, found), left=headings)
@@ -105,19 +105,14 @@ def _show(options: argparse.Namespace) -> int:
         print(f"Ratios are to {_named(companion, found[0].packages)}.")
     for each in found:
         _print_changes(each)
-    return ExitCode.PASS
 
 
 def _as_json(series: Series) -> dict[str, Any]:
     """A series with its points, gaps and change points."""
-    age = series.age
+    kept = {key: getattr(series, key) for key in ("workload", "metric", "kind", "companion")}
     return {
-        "workload": series.workload,
-        "metric": series.metric,
-        "kind": series.kind,
-        "companion": series.companion,
-        "environment": dict(series.environment),
-        "age": {"commits": age.commits, "packages": age.packages, "days": round(age.days, 2)},
+        **kept, "environment": dict(series.environment),
+        "age": {**asdict(series.age), "days": round(series.age.days, 2)},
         "points": [
             {"package": each.package.key, "commit": each.package.sha, "value": each.value,
              "low": each.low, "high": each.high}
@@ -145,10 +140,9 @@ def _row(series: Series) -> list[str]:
 
 def _named(companion: str, packages: Sequence[Package]) -> str:
     kind, _, key = companion.partition(" ")
-    for each in packages:
-        if each.key == key:
-            return f"the {kind}, the package of {each.sha[:7]} ({each.subject:.60})"
-    return companion
+    named = (f"the {kind}, the package of {each.sha[:7]} ({each.subject:.60})"
+             for each in packages if each.key == key)  # fmt: skip
+    return next(named, companion)
 
 
 def _print_changes(series: Series) -> None:
@@ -164,11 +158,11 @@ def _print_changes(series: Series) -> None:
         print(f"           {each.commands(series.workload)[-1]}")
 
 
-def _show_old(options: argparse.Namespace) -> int:
+def _show_old(options: argparse.Namespace) -> None:
     """The lines of results/history: absolute times, from which no trend is derived."""
     reading = old_lines.read(options.results)
     for problem in reading.problems:
-        print(f"warning: not read: {problem}", file=sys.stderr)
+        warn(f"warning: not read: {problem}")
     check_names("workload", options.workload, {each.workload for each in reading.records})
     metric = options.metric or "latency_p95_ms"
     check_names("metric", [metric], {name for each in reading.records for name in each.metrics})
@@ -183,4 +177,3 @@ def _show_old(options: argparse.Namespace) -> int:
     headings = ("workload", "machine, profile", f"{metric}, last {options.last}", "commits")
     title = "Absolute times, of machines of that day: no trend is made of them"
     show_table(title, headings, rows, left=headings)
-    return ExitCode.PASS

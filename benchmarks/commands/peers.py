@@ -24,8 +24,7 @@ from benchmarks.common.options import output_file, output_folder, whole
 from benchmarks.common.output import console, write_text
 from benchmarks.common.progress import Progress
 from benchmarks.common.project import project, root
-from benchmarks.contenders.base import FULL, NORMAL
-from benchmarks.contenders.registry import QUEUES, REFERENCE
+from benchmarks.contenders.base import FULL, NORMAL, QUEUES, REFERENCE
 from benchmarks.judging.peers import judge_peers, read_limits
 from benchmarks.measuring.peers import Run, measure, steps
 from benchmarks.measuring.queues import QUICK, REGULAR, Plan, choose

@@ -22,7 +22,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from functools import partial
 from itertools import cycle, islice, zip_longest
 from pathlib import Path
@@ -33,7 +32,7 @@ from benchmarks.commands.compare import ROOT, Asked, compare, working_folder
 from benchmarks.common.exits import BadInput, ExitCode, InfrastructureError
 from benchmarks.common.git import resolve
 from benchmarks.common.options import minutes, output_folder, whole
-from benchmarks.common.output import write_text
+from benchmarks.common.output import now, warn, write_text
 from benchmarks.common.progress import Progress, left_in_words
 from benchmarks.common.project import LAB, project
 from benchmarks.contenders.revisions import WORK, Side, source_tree
@@ -47,12 +46,12 @@ from benchmarks.proving.proof import (
     Outcome,
     append_line,
     matrix,
-    matrix_markdown,
     read_lines,
     read_outcomes,
 )
 from benchmarks.records.environment import fingerprint
 from benchmarks.records.packages import content_key
+from benchmarks.reporting.filling import render
 
 GATE = "gate"
 _MOST_TRIALS = 100_000
@@ -85,7 +84,6 @@ Ask = Callable[[Path, Path, str], Outcome]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
     add = parser.add_argument
     trials = whole(0, _MOST_TRIALS)
     add("--history", action="store_true", help="prove the history instead of the gate")
@@ -118,8 +116,7 @@ def run(options: argparse.Namespace) -> int:
         is_finished = _work_off(list(trials), source, commit, options)
     except PlantDoesNotApply as error:
         raise InfrastructureError(str(error)) from error
-    outcomes, shown = _write_matrix(options.output, options.json)
-    print(shown)
+    outcomes = _write_matrix(options.output, options.json, print)
     gate = [each for each in outcomes if each.tool == GATE and not each.undecided]
     if any(each.alarm is not each.is_change for each in gate):
         return ExitCode.REGRESSION
@@ -128,23 +125,29 @@ def run(options: argparse.Namespace) -> int:
 
 def _history(options: argparse.Namespace) -> int:
     """Fill the pool, judge it, and write history.json and history.md."""
-    pool = options.output / "history-pool.ndjson"
-    records, budget_s = options.records, 60 * options.budget_minutes
-    planted = -(-records // 2)
-    is_finished = fill(pool, records, planted, options.revision, budget_s, options.quiet)
+    pool, planted = options.output / "history-pool.ndjson", -(-options.records // 2)
+    budget_s = 60 * options.budget_minutes
+    is_finished = fill(pool, options.records, planted, options.revision, budget_s, options.quiet)
     found = history_proof.proof(read_lines(pool))
-    text = history_proof.markdown(found, f"{COMMAND} --history")
+    text = render(
+        "proof_history.md", command=f"{COMMAND} --history",
+        one_package_records=history_proof.ONE_PACKAGE, **found,
+    )  # fmt: skip
     print(_write_both(options.output / "history", found, text, options.json))
     if not is_finished or not found["steps"]:
         return ExitCode.INCONCLUSIVE
     return ExitCode.PASS if all(each["holds"] for each in found["claims"]) else ExitCode.REGRESSION
 
 
-def _write_matrix(folder: Path, as_json: bool = False) -> tuple[list[Outcome], str]:
-    """Write the matrix of all outcomes so far; these, and the matrix for printing."""
+def _write_matrix(
+    folder: Path, as_json: bool = False, show: Callable[[str], None] = lambda _: None
+) -> list[Outcome]:
+    """Write the matrix of all outcomes so far, and show it; the outcomes."""
     outcomes = read_outcomes(folder / "outcomes.ndjson")
     table = matrix(outcomes)
-    return outcomes, _write_both(folder / "matrix", table, matrix_markdown(table), as_json)
+    text = render("proof_matrix.md", **table)
+    show(_write_both(folder / "matrix", table, text, as_json))
+    return outcomes
 
 
 def _write_both(path: Path, found: Any, markdown: str, as_json: bool) -> str:
@@ -172,15 +175,15 @@ def planned(no_change: int, planted: int, tools_runs: int) -> Iterator[Trial]:
 
 def _work_off(trials: list[Trial], source: Path, commit: str, options: argparse.Namespace) -> bool:
     """Run trials until all are done or the time is up; whether all are done."""
-    began = time.monotonic()
     outcomes = options.output / "outcomes.ndjson"
     outcomes.parent.mkdir(parents=True, exist_ok=True)
     done = {each.key for each in read_outcomes(outcomes)}
     left = [trial for trial in trials if trial.key not in done]
     tools: dict[str, Ask] = {}
+    began, ends_at = time.monotonic(), time.monotonic() + 60 * options.budget_minutes
     with working_folder(None) as place:
         for position, trial in enumerate(left, 1):
-            if time.monotonic() - began > 60 * options.budget_minutes:
+            if time.monotonic() > ends_at:
                 return False
             if trial.tool not in tools:
                 tools[trial.tool] = _tool(trial.tool, place, source, options.quiet)
@@ -188,8 +191,7 @@ def _work_off(trials: list[Trial], source: Path, commit: str, options: argparse.
             append_line(outcomes, {
                 **outcome.to_json(), "key": trial.key, "tool": trial.tool,
                 "plant": trial.plant.name, "is_change": trial.plant.is_change,
-                "workload": trial.workload, "commit": commit,
-                "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                "workload": trial.workload, "commit": commit, "at": now(),
                 "load_1m": fingerprint()["load_1m"],
             })  # fmt: skip
             _write_matrix(outcomes.parent)
@@ -198,8 +200,7 @@ def _work_off(trials: list[Trial], source: Path, commit: str, options: argparse.
                 judged = "undecided" if outcome.undecided else right
                 said = f"{outcome.verdict} in {outcome.elapsed_s:.0f} s, {judged}"
                 about = left_in_words(began, position, len(left))
-                print(f"{position}/{len(left)} {trial.key}: {said}{about}",
-                      file=sys.stderr, flush=True)  # fmt: skip
+                warn(f"{position}/{len(left)} {trial.key}: {said}{about}")
     return True
 
 
@@ -207,8 +208,8 @@ def _put(trial: Trial, source: Path, place: Path, ask: Ask) -> Outcome:
     """Plant, and ask. "Other directory" means a folder of another depth and length."""
     base = plant(source, place / "base", None)
     deeper = Path(*("elsewhere",) * (1 + trial.number % 3))
-    other = trial.plant.name == "other-directory"
-    head = plant(source, place / deeper if other else place / "head", trial.plant, trial.number)
+    folder = deeper if trial.plant.name == "other-directory" else "head"
+    head = plant(source, place / folder, trial.plant, trial.number)
     return ask(base, head, trial.workload)
 
 
@@ -231,17 +232,16 @@ def _ask_gate(base: Path, head: Path, name: str, quiet: bool) -> Outcome:
     workload = comparison.workloads[0]
     by = [each.metric for each in workload.metrics if each.verdict is Verdict.REGRESSED]
     by += [each.counter for each in workload.counters if each.verdict is Verdict.REGRESSED]
+    details = {
+        "by": by, "pairs": workload.pairs, "confirmed": workload.confirmed,
+        "explanation": workload.explanation,
+        "effects": {each.metric: round(each.effect, 4) for each in workload.metrics},
+        "widths": {e.metric: round((e.high - e.low) / 2, 4) for e in workload.metrics},
+    }  # fmt: skip
+    verdict = comparison.verdict
     return Outcome(
-        verdict=str(comparison.verdict),
-        alarm=comparison.verdict is Verdict.REGRESSED,
-        undecided=comparison.verdict is Verdict.INCONCLUSIVE,
-        elapsed_s=round(comparison.elapsed_s, 1),
-        details={
-            "by": by, "pairs": workload.pairs, "confirmed": workload.confirmed,
-            "explanation": workload.explanation,
-            "effects": {each.metric: round(each.effect, 4) for each in workload.metrics},
-            "widths": {e.metric: round((e.high - e.low) / 2, 4) for e in workload.metrics},
-        },
+        verdict=str(verdict), alarm=verdict is Verdict.REGRESSED, details=details,
+        undecided=verdict is Verdict.INCONCLUSIVE, elapsed_s=round(comparison.elapsed_s, 1),
     )  # fmt: skip
 
 
@@ -263,9 +263,8 @@ def fill(
         InfrastructureError: a record cannot be measured.
     """
     records = read_lines(path)
-    missing = {kind: _missing(records, kind, real, planted) for kind in KINDS}
-    total = sum(map(len, missing.values()))
-    if not total:
+    left = [(kind, *each) for kind in KINDS for each in _missing(records, kind, real, planted)]
+    if not left:
         return True
     source = source_tree(ROOT, revision)
     package = content_key(source)
@@ -277,35 +276,30 @@ def fill(
     if why_not():
         raise BadInput(why_not())
     path.parent.mkdir(parents=True, exist_ok=True)
-    anchor = side_of(anchor_package())
-    began, done = time.monotonic(), 0
-    with Progress(quiet) as progress, working_folder(None) as place:
-        for kind, left in missing.items():
-            sides = [_side(source, place, kind, wanted) for wanted in (False, True)]
-            with _changing_load(kind == "time") as load:
-                for wanted, number in left:
-                    if time.monotonic() - began > budget_s:
-                        return False
-                    about = left_in_words(began, done, total)
-                    what = f"{kind} of the {'planted' if wanted else 'real'} package{about}; record"
-                    progress.tell(what, done, total)
-                    record = {
-                        "kind": kind, "planted": wanted, "number": number, "load": load(),
-                        "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-                        "package": package, "workload": _WORKLOAD,
-                    }  # fmt: skip
-                    if kind == "time":
-                        # A record's own progress would hide that of the pool.
-                        silent: Callable[..., None] = lambda *_: None  # noqa: E731
-                        found = measured(anchor, sides[wanted], _WORKLOAD, _PAIRS, place, silent)
-                    else:
-                        found = _counted(sides[wanted], number)
-                    why = found.get("lacks") or found.get("wrong")
-                    if why:
-                        raise InfrastructureError(f"{_WORKLOAD} cannot be measured: {why}")
-                    append_line(path, {**record, **found})
-                    done += 1
-    return True
+    anchor, ends_at, done = side_of(anchor_package()), time.monotonic() + budget_s, 0
+    with Progress(quiet) as progress, working_folder(None) as place, _changing_load() as load:
+        sides = {(kind, wanted): _side(source, place, kind, wanted)
+                 for kind in KINDS for wanted in (False, True)}  # fmt: skip
+        for (kind, wanted, number), _ in progress.each(left, _what, "record", ends_at):
+            side = sides[kind, wanted]
+            record = {
+                "kind": kind, "planted": wanted, "number": number, "load": load(kind == "time"),
+                "at": now(), "package": package, "workload": _WORKLOAD,
+            }  # fmt: skip
+            if kind == "time":  # its own progress would hide that of the pool
+                found = measured(anchor, side, _WORKLOAD, _PAIRS, place, lambda *_: None)
+            else:
+                found = _counted(side, number)
+            if why := found.get("lacks") or found.get("wrong"):
+                raise InfrastructureError(f"{_WORKLOAD} cannot be measured: {why}")
+            append_line(path, {**record, **found})
+            done += 1
+    return done == len(left)
+
+
+def _what(record: tuple[str, bool, int]) -> str:
+    kind, wanted, _ = record
+    return f"{kind} of the {'planted' if wanted else 'real'} package"
 
 
 def _missing(records: list[Record], kind: str, real: int, planted: int) -> list[tuple[bool, int]]:
@@ -332,8 +326,9 @@ def _counted(side: Side, number: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _changing_load(wanted: bool) -> Iterator[Callable[[], int]]:
-    """Busy programs by the schedule; a call adjusts their number and returns it."""
+def _changing_load() -> Iterator[Callable[[bool], int]]:
+    """Busy programs by the schedule; a call, with whether they are wanted, adjusts their number
+    and returns it."""
     running: list[subprocess.Popen[bytes]] = []
     began = time.monotonic()
 
@@ -346,7 +341,7 @@ def _changing_load(wanted: bool) -> Iterator[Callable[[], int]]:
             last.wait()
         return number
 
-    def load() -> int:
+    def load(wanted: bool) -> int:
         phase = int((time.monotonic() - began) / _PHASE_S)
         return change_to(_LOADS[phase % len(_LOADS)] if wanted else 0)
 

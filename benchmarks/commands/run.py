@@ -8,120 +8,47 @@ shown also after Ctrl-C; all output stays below .lab/, apart from the published 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.common.exits import ExitCode, InfrastructureError, LabError
-from benchmarks.common.options import matching, output_file, output_folder
+from benchmarks.commands.run_output import Outcome, Run, show
+from benchmarks.common.exits import InfrastructureError, LabError
+from benchmarks.common.options import JUNIT, QUIET, matching, output_file, output_folder
 from benchmarks.common.progress import Progress
+from benchmarks.judging import reference
 from benchmarks.judging.targets import REFERENCE, Judged, Limits, judge, read_thresholds
-from benchmarks.records.record import Measure, RunRecord, WorkloadRecord
-from benchmarks.workloads import Profile, Sample, Workload, all_workloads
+from benchmarks.measuring.counters import measure_counters
+from benchmarks.measuring.sample import measure
+from benchmarks.records import history
+from benchmarks.records.environment import fingerprint, machine_name
+from benchmarks.records.record import Commit, RunRecord
+from benchmarks.workloads import Profile, Workload, all_workloads
 
 _REPORT_FOLDER = Path(".lab/report")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's arguments."""
     add = parser.add_argument
     flag = partial(add, action="store_true")
-    add(
-        "workload",
-        nargs="*",
-        help="names or patterns such as 'claim-*' (the profile's); see --list",
-    )
+    add("workload", nargs="*",
+        help="names or patterns such as 'claim-*' (the profile's); see --list")  # fmt: skip
     add("--profile", choices=[str(each) for each in Profile], default=str(Profile.REGULAR),
         help="how much: seconds, minutes or hours; smoke shows that all works")  # fmt: skip
     flag("--list", help="name the workloads and end")
     flag("--targets", help="what has a limit, compared with the bare reference: a table of limits")
     flag("--report-only", help="exit 0 also where a limit is not kept")
     flag("--json", help="print JSON instead of the table")
-    add("--junit", type=output_file, metavar="FILE", help="write JUnit XML, for CI")
+    add("--junit", **JUNIT)
     add("--markdown", type=output_file, metavar="FILE", help="write the table as Markdown")
     add("--report", type=output_folder, metavar="DIR", default=_REPORT_FOLDER,
         help=f"where the report with its plots goes (default: {_REPORT_FOLDER})")  # fmt: skip
     flag("--no-report", help="write no report")
-    flag("--quiet", help="no progress on standard error")
-
-
-@dataclass
-class Outcome:
-    """The outcome of one workload.
-
-    Args:
-        sample, counters, ratios: what was measured; None, empty where it was not.
-        record: of the sample.
-        judged: its limits.
-        skipped: the measured package lacks what it needs.
-        wrong: its work did not pass its own check.
-        failed: it, or its counting, ended with an error.
-    """
-
-    name: str
-    sample: Sample | None = None
-    counters: Mapping[str, float] = field(default_factory=dict)
-    ratios: Mapping[str, Measure] = field(default_factory=dict)
-    record: WorkloadRecord | None = None
-    judged: Sequence[Judged] = ()
-    skipped: str = ""
-    wrong: str = ""
-    failed: str = ""
-
-    @property
-    def broken(self) -> list[Judged]:
-        """The limits that it breaks."""
-        return [each for each in self.judged if each.is_broken]
-
-    @property
-    def missing(self) -> list[Judged]:
-        """The limits on figures that were not measured; none for a workload that failed."""
-        return [each for each in self.judged if each.is_missing and not self.failed + self.wrong]
-
-    @property
-    def verdict(self) -> str:
-        """A word or two."""
-        words = {
-            "failed": self.failed,
-            "wrong": self.wrong,
-            "limit broken": self.broken,
-            "limit not measured": self.missing,
-            "skipped": self.skipped,
-            "passed": any(each.measured for each in self.judged),
-        }
-        return next((word for word, applies in words.items() if applies), "measured")
-
-
-@dataclass
-class Run:
-    """All outcomes, and their common data."""
-
-    profile: Profile
-    is_report_only: bool = False
-    outcomes: list[Outcome] = field(default_factory=list)
-    record: RunRecord | None = None
-    is_interrupted: bool = False
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def exit_code(self) -> int:
-        """As the command's."""
-        if self.is_interrupted:
-            return ExitCode.INTERRUPTED
-        if any(each.failed for each in self.outcomes):
-            return ExitCode.INFRASTRUCTURE
-        is_missed = any(each.broken or each.missing for each in self.outcomes)
-        if any(each.wrong for each in self.outcomes) or (is_missed and not self.is_report_only):
-            return ExitCode.REGRESSION
-        return ExitCode.PASS
+    add("--quiet", **QUIET)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the command; the exit code."""
-    from benchmarks.commands import run_output
-
     workloads = all_workloads()
     if options.list:
         print("\n".join(workloads))
@@ -139,12 +66,12 @@ def run(options: argparse.Namespace) -> int:
     _judge(finished, limits, options.targets)
     if finished.record and finished.record.workloads and not options.no_report:
         try:  # a failing report must not lose what was measured
-            from benchmarks.reporting.publish import write_report
+            from benchmarks.reporting.site.report import write_report
 
             finished.notes.append(f"report: {write_report(finished.record, options.report).html}")
         except (ImportError, OSError, ValueError) as error:
             finished.notes.append(f"no report was written: {error}")
-    run_output.show(finished, options)
+    show(finished, options)
     return finished.exit_code
 
 
@@ -152,24 +79,17 @@ def choose(
     workloads: dict[str, Workload], names: Sequence[str], profile: Profile
 ) -> list[Workload]:
     """The workloads of these names or patterns; without any, all that the profile includes."""
-    if not names:
-        included = list(Profile)[: list(Profile).index(profile) + 1]
-        return [each for each in workloads.values() if each.from_profile in included]
-    return [workloads[name] for name in matching("workload", names, workloads)]
+    if names:
+        return [workloads[name] for name in matching("workload", names, workloads)]
+    included = list(Profile)[: list(Profile).index(profile) + 1]
+    return [each for each in workloads.values() if each.from_profile in included]
 
 
 def _measure_all(
     finished: Run, chosen: Sequence[Workload], targets: Limits, tell: Callable[..., None]
 ) -> None:
-    """Run the workloads one by one; a failing one does not affect the others.
-
-    Args:
-        targets: limits; those with one on it are also compared with the reference.
-        tell: called with what is being done, and the progress.
-    """
-    from benchmarks.measuring.counters import measure_counters
-    from benchmarks.measuring.sample import measure
-
+    """Run the workloads one by one; a failing one does not affect the others. Those with a limit
+    in `targets` that is on it are also compared with the reference."""
     try:
         for number, workload in enumerate(chosen, start=1):
             outcome = Outcome(workload.name)
@@ -182,11 +102,9 @@ def _measure_all(
                 if workload.counted_calls:
                     outcome.counters = measure_counters(workload.name)
                 if REFERENCE.keys() & targets.get(workload.name, {}).keys():
-                    from benchmarks.judging.reference import ratios_to_reference
-
                     shape = {"pairs": 2, "batches": 5} if finished.profile is Profile.SMOKE else {}
                     done = partial(tell, f"{what}, compared with the reference, batches")
-                    outcome.ratios = ratios_to_reference(workload.name, done, **shape)
+                    outcome.ratios = reference.ratios_to_reference(workload.name, done, **shape)
             except NotImplementedError as error:
                 outcome.skipped = str(error)
             except AssertionError as error:
@@ -200,24 +118,16 @@ def _measure_all(
 
 
 def _judge(finished: Run, limits: Limits, compares: bool) -> None:
-    from benchmarks.records.environment import fingerprint, machine_name
-    from benchmarks.records.history import commit_of
-    from benchmarks.records.record import Commit
-
     try:
-        commit = commit_of()
+        commit = history.commit_of()
     except LabError as error:  # a copy without git: a report is still possible
         finished.notes.append(f"no commit is known ({error})")
         commit = Commit("0" * 40, "unknown", "1970-01-01T00:00:00+00:00", dirty=True)
     finished.record = RunRecord.of(
         {each.name: each.sample for each in finished.outcomes if each.sample is not None},
-        commit=commit,
-        machine=machine_name(),
-        profile=finished.profile,
-        environment=fingerprint(),
-        counters={each.name: each.counters for each in finished.outcomes},
-        limits=limits,
-    )
+        counters={each.name: each.counters for each in finished.outcomes}, limits=limits,
+        commit=commit, machine=machine_name(), profile=finished.profile, environment=fingerprint(),
+    )  # fmt: skip
     records = {each.workload: each for each in finished.record.workloads}
     for outcome in finished.outcomes:
         outcome.record = records.get(outcome.name)

@@ -40,3 +40,8 @@ class BadInput(LabError, ValueError):
 def ending(returncode: int) -> str:
     """How a process ended, in words: by itself, or by a signal (out of memory, mostly)."""
     return f"ended by signal {-returncode}" if returncode < 0 else f"ended with {returncode}"
+
+
+def in_a_line(error: Exception) -> str:
+    """The end of its message, in one line."""
+    return " ".join(str(error).split())[-500:]

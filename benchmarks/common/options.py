@@ -19,6 +19,7 @@ _EXIT_CODES = (
 )
 _LONGEST_MINUTES = 60.0 * 24 * 365
 _SMALLEST = 1e-9
+QUIET: dict[str, Any] = {"action": "store_true", "help": "no progress on standard error"}
 
 
 class Parser(argparse.ArgumentParser):
@@ -68,8 +69,7 @@ def existing_folder(text: str) -> Path:
     """An existing folder."""
     path = _path(text)
     if not path.is_dir():
-        is_what = "not a folder" if path.exists() else "there is no such folder"
-        raise argparse.ArgumentTypeError(f"{text!r}: {is_what}")
+        raise _refused(text, "not a folder" if path.exists() else "there is no such folder")
     return path
 
 
@@ -77,7 +77,7 @@ def output_folder(text: str) -> Path:
     """A folder to write to; it may be missing if it can be created."""
     path = _writable(text)
     if path.exists() and not path.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r}: not a folder")
+        raise _refused(text, "not a folder")
     return path
 
 
@@ -85,21 +85,20 @@ def output_file(text: str) -> Path:
     """A file to write; it, and the folder that it is in, may be missing."""
     path = _writable(text)
     if path.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r}: a folder, not a file")
+        raise _refused(text, "a folder, not a file")
     return path
 
 
 def _path(text: str) -> Path:
     if not text.strip() or "\0" in text:
         raise argparse.ArgumentTypeError(f"{text!r} is not a path")
-    path = Path(text)
     try:
-        path.stat()
+        Path(text).stat()
     except (FileNotFoundError, NotADirectoryError):
         pass
     except OSError as error:  # links in a circle, a name that is too long, no permission
-        raise argparse.ArgumentTypeError(f"{text[:80]!r}: {error.strerror}") from None
-    return path
+        raise _refused(text[:80], error.strerror) from None
+    return Path(text)
 
 
 def _writable(text: str) -> Path:
@@ -109,24 +108,27 @@ def _writable(text: str) -> Path:
         ways = (path, *path.absolute().parents)
         there = next(each for each in ways if each.exists() or each.is_symlink())
     except OSError as error:
-        raise argparse.ArgumentTypeError(f"{text!r}: {error.strerror}") from None
-    why = ""
+        raise _refused(text, error.strerror) from None
     if not there.exists():
-        why = "is a link to nowhere"
-    elif there.is_dir() and not os.access(there, os.W_OK | os.X_OK):
-        why = "cannot be written to"
-    elif not there.is_dir() and there != path:
-        why = "is not a folder"
-    if why:
-        raise argparse.ArgumentTypeError(f"{text!r}: {there} {why}")
+        raise _refused(text, f"{there} is a link to nowhere")
+    if there.is_dir() and not os.access(there, os.W_OK | os.X_OK):
+        raise _refused(text, f"{there} cannot be written to")
+    if not there.is_dir() and there != path:
+        raise _refused(text, f"{there} is not a folder")
     return path
+
+
+def _refused(text: str, why: str | None) -> argparse.ArgumentTypeError:
+    return argparse.ArgumentTypeError(f"{text!r}: {why}")
+
+
+JUNIT: dict[str, Any] = {"type": output_file, "metavar": "FILE", "help": "write JUnit XML, for CI"}
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Names that are close to it, else all of them: ": did you mean ...?"."""
     names = sorted(known)
-    close = get_close_matches(name, names, n=3)
-    if close:
+    if close := get_close_matches(name, names, n=3):
         return f": did you mean {' or '.join(close)}?"
     return f"; there are {', '.join(names) or 'none'}"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,16 @@ STYLES = {
     "undecided": "yellow", "inconclusive": "yellow", "measured": "", "unchanged": "", "": "",
 }  # fmt: skip
 """The colour of a table's row, by the verdict in its last cell; others are red."""
+
+
+def warn(text: str) -> None:
+    """A line on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def now() -> str:
+    """The time as records have it: ISO 8601 in UTC, without fractions."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def console() -> Any:
@@ -28,13 +39,9 @@ def console() -> Any:
 
 
 def show_table(
-    title: str,
-    columns: Mapping[str, int] | Sequence[str],
-    rows: Iterable[Sequence[str]],
-    *,
-    left: Sequence[str] = ("", "workload"),
-    styled: bool = False,
-) -> None:
+    title: str, columns: Mapping[str, int] | Sequence[str], rows: Iterable[Sequence[str]], *,
+    left: Sequence[str] = ("", "workload"), styled: bool = False,
+) -> None:  # fmt: skip
     """Print a table.
 
     Args:
@@ -57,17 +64,17 @@ def show_table(
     console().print(table)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file, in a folder that may be missing."""
+def write_text(path: Path, text: str) -> Path:
+    """Write a file, in a folder that may be missing; the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", newline="\n")
+    return path
 
 
 def write_markdown(path: Path | None, text: str) -> None:
     """Write a report to the file that was asked for, if one was, and to GitHub's summary."""
     if path:
         write_text(path, text)
-    summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if summary:
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(summary).open("a", encoding="utf-8") as file:
             file.write(text)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Callable
-from typing import TextIO
+from collections.abc import Callable, Iterator, Sequence
+from typing import TextIO, TypeVar
 
 LINE_EVERY_S = 5.0
 _REDRAW_EVERY_S = 0.2
+_T = TypeVar("_T")
 
 
 class Progress:
@@ -25,11 +26,9 @@ class Progress:
     """
 
     def __init__(
-        self,
-        quiet: bool = False,
-        stream: TextIO | None = None,
+        self, quiet: bool = False, stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._stream = stream if stream is not None else sys.stderr
         self._is_live = self._stream.isatty()
         self._quiet = quiet
@@ -49,17 +48,32 @@ class Progress:
         """Show what is being done, with the progress where `total` is not 0; skipped shortly after
         another message."""
         now = self._clock()
-        every_s = _REDRAW_EVERY_S if self._is_live else LINE_EVERY_S
-        if now - self._said_at < every_s:
+        if now - self._said_at < (_REDRAW_EVERY_S if self._is_live else LINE_EVERY_S):
             return
         self._said_at = now
         share = f" {min(done, total)}/{total}" if total else ""
         line = f"{now - self._began:5.0f} s  {text}{share}"
         if self._is_live:
-            width = shutil.get_terminal_size().columns - 1
-            self._write(f"\r\x1b[K{line[:width]}")
+            self._write(f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}")
         else:
             self._write(f"{line}\n")
+
+    def each(
+        self, jobs: Sequence[_T], what: Callable[[_T], str], unit: str, ends_at: float
+    ) -> Iterator[tuple[_T, Callable[..., None]]]:
+        """The jobs one by one, each with a function that tells again what is done and how long it
+        will take; no further one is begun after that time.monotonic()."""
+        began, total = time.monotonic(), len(jobs)
+        for done, job in enumerate(jobs):
+            if time.monotonic() > ends_at:
+                return
+
+            def tell(*_: object, done: int = done, job: _T = job) -> None:
+                about = left_in_words(began, done, total)
+                self.tell(f"{what(job)}{about}; {unit}", done, total)
+
+            tell()
+            yield job, tell
 
     def _write(self, text: str) -> None:
         if self._quiet:
@@ -72,7 +86,7 @@ class Progress:
 
 
 def left_in_words(began: float, done: int, total: int) -> str:
-    """ ", about 35 min left" for work that began at that time.monotonic(), once something is
+    """ ", about 35 min left" for work that began at that time.monotonic(); "" while nothing is
     done."""
     if not done:
         return ""

@@ -1,9 +1,8 @@
-"""The interface of a queue that is compared: one small class for each queue, in this folder.
+"""The interface of a queue that is compared: a small class for each in this folder, and its facts
+(requirements, title, abilities) in queues.json, by its name.
 
-Each module is imported twice: by the command, which reads its requirements and title, and by the
-process that measures it, in an environment of its own. So packages are imported when the queue
-is
-opened, never when the module is.
+Each module is imported twice: by the command, and by the process that measures the queue, in an
+environment of its own. So packages are imported when a queue is opened, never when its module is.
 """
 
 from __future__ import annotations
@@ -13,18 +12,23 @@ import platform
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 RESULT = {"source_id": "video-1", "title": "A video about a lighthouse", "score": 42.0}
 """What a completion stores in queues that store results."""
 TASK_TYPE = "benchmark"
 REFERENCE, LIBRARY, SERVER = "reference", "library", "server"
+"""Kinds of queues. REFERENCE is also the name of the one that ratios refer to."""
 BATCH = 100
 """The number of tasks in a batch."""
 NORMAL, FULL, DEFAULT = "normal", "full", "default"
-"""Durabilities: WAL with synchronous NORMAL (no fsync at a commit), FULL (one), a server's
-defaults."""
+"""Durabilities: WAL with synchronous NORMAL (no fsync a commit), FULL (one), a server's own."""
+_FACTS = json.loads(Path(__file__).with_name("queues.json").read_text("utf-8"))
+QUEUES = {name: f"benchmarks.contenders.{facts.pop('class')}" for name, facts in _FACTS.items()}
+"""The queues that are compared: by name, "module:Class"."""
 _PARAMETERS = {"channel_url": "@some_channel_or_other", "max_results": 50, "note": "x" * 50}
 
 
@@ -33,14 +37,19 @@ def payload(number: int) -> dict[str, Any]:
     return {"task": number, **_PARAMETERS}
 
 
-class Queue:
-    """One open queue. A subclass imports its packages in `open`.
+def load(place: str) -> type[Queue]:
+    """The queue at "module:Class"; ImportError or AttributeError where there is none."""
+    module, _, name = place.partition(":")
+    found: type[Queue] = getattr(import_module(module), name)
+    return found
 
-    Args:
-        place: a path, in a folder of its own, or a server's address.
-        durability: NORMAL, FULL or DEFAULT.
-        create: whether the place is new; the tables are made then.
-        lease_s: how long a claim holds without a heartbeat, in queues with leases.
+
+class Queue:
+    """One open queue. A subclass imports its packages in `open`; facts that are not in its entry of
+    queues.json are those of the class that it extends.
+
+    `place` is a path in a folder of its own, or a server's address; with `create` it is new, and
+    tables are made. A claim holds `lease_s` without a heartbeat, in queues with leases.
     """
 
     name: str
@@ -57,13 +66,8 @@ class Queue:
     many: str = ""  # what it uses for a batch of tasks, in words; "" where its API has no batches
     completes = True  # else tasks cannot be completed, and that verb has no figures
     lifecycle_only = False  # single verbs are not timed: it has none, or another entry times them
-    # Whether a completion is accepted only after `complete` has returned, and deleted soon: then
-    # the run with SIGKILL cannot say what is lost.
-    completes_later = False
-    # A variant that only the run with SIGKILL measures: its worker claims and completes BATCH tasks
-    # at once.
-    crash_only = False
-
+    completes_later = False  # after `complete` has returned: SIGKILL cannot show what is lost
+    crash_only = False  # a variant for the run with SIGKILL only: BATCH tasks at once
     acknowledges = True  # a claimed task stays stored until completed: else a crash loses it
     fenced = False  # a completion is refused from a process that no longer holds the task
     stores_results = False
@@ -72,6 +76,10 @@ class Queue:
     many_processes = True  # its documentation allows several processes on one file
     recovery: str = "none"  # how the task of a killed worker is recovered, as used here
     patience_s: float = 0.3  # how long after a kill that may take: the last worker waits this long
+
+    def __init_subclass__(cls) -> None:
+        for fact, value in _FACTS.get(cls.__dict__.get("name"), {}).items():
+            setattr(cls, fact, tuple(value) if isinstance(value, list) else value)
 
     def __init__(self, place: str, durability: str, *, create: bool, lease_s: float) -> None:
         self.place = place
@@ -101,8 +109,7 @@ class Queue:
         """Before several processes begin together: initialize what the first claim would."""
 
     def claim(self) -> Any | None:
-        """Take the oldest task, with its payload, and mark it as started; None where the queue is
-        empty."""
+        """Take the oldest task with its payload, as started; None where the queue is empty."""
         raise NotImplementedError  # pragma: no cover
 
     def claim_many(self, count: int = BATCH) -> Sequence[Any]:
@@ -122,8 +129,7 @@ class Queue:
         return [self.complete(each) for each in held]
 
     def complete_and_claim(self, held: Any) -> tuple[bool, Any | None]:
-        """Complete it; returns the next one if the queue claims that in the same call, else
-        None."""
+        """Complete it; the next one too, if the queue claims that in the same call."""
         return self.complete(held), None
 
     def lifecycle(self, encoded: Any) -> None:
@@ -149,19 +155,14 @@ class Queue:
         """After a fill: let a server do now what it would otherwise do during the timing."""
 
     def recover(self, alone: bool) -> None:
-        """Recover what killed workers held.
-
-        Args:
-            alone: no other process works, so that all held tasks belong to dead workers.
-        """
+        """Recover what killed workers held; if `alone`, all held tasks are those of dead ones."""
 
     def is_waiting(self) -> bool:
         """Whether a recovery is known to be still due: then the caller waits for it."""
         return False
 
     def completed(self) -> list[int] | None:
-        """The tasks that the queue itself records as completed; None where it does not record
-        them."""
+        """The tasks that the queue itself records as completed; None where it does not."""
         return None
 
     def close(self) -> None:

@@ -45,14 +45,8 @@ class Launch:
 
 
 def prepare(queue: type[Queue], extra_path: Path | None = None) -> Launch:
-    """Make sure that the queue can run, installing what it needs.
-
-    Args:
-        extra_path: where its module is found, if not in this repository.
-
-    Raises:
-        CannotRun: it cannot be installed.
-    """
+    """Make sure that the queue can run, installing what it needs; else CannotRun. `extra_path` is
+    where its module is found, if not in this repository."""
     if queue.script:
         script = Path(__file__).parent / queue.script
         return Launch([_tool("node"), str(script)], os.environ, _node_packages(queue))
@@ -65,13 +59,8 @@ def prepare(queue: type[Queue], extra_path: Path | None = None) -> Launch:
 def virtual_environment(
     folder: Path, base: str, run: Callable[[Sequence[str]], object], *wanted: str
 ) -> Path:
-    """The interpreter of a virtual environment, created where its folder is not complete.
-
-    Args:
-        base: the interpreter that it is based on.
-        run: starts a command, and raises an error where that fails.
-        wanted: pip's requirements and options.
-    """
+    """The interpreter of a virtual environment, made of `base` with what pip is to install where
+    its folder is not complete. `run` executes a command, and raises an error where that fails."""
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if python.exists() and (folder / READY).exists():
         return python
@@ -161,15 +150,8 @@ def _tool(name: str) -> str:
 
 
 def run(command: Sequence[str | Path], failure: str = "not installed", **options: Any) -> str:
-    """The output of the command.
-
-    Args:
-        failure: what a failure of the command means for the queue.
-        options: subprocess's.
-
-    Raises:
-        CannotRun: it failed, or took too long.
-    """
+    """The output of the command; CannotRun, which begins with `failure`, where it failed or took
+    too long. Options are subprocess's."""
     try:
         done = subprocess.run(
             [str(part) for part in command], capture_output=True, check=False, encoding="utf-8",

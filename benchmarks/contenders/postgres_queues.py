@@ -4,42 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import make_dataclass
 from datetime import timedelta
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from benchmarks.contenders.base import BATCH, DEFAULT, FULL, RESULT, SERVER, TASK_TYPE, Queue
 
-_PSYCOPG = "psycopg[binary]==3.3.9"
 _RESULT = json.dumps(RESULT)
-_SCHEMA = """
-CREATE TABLE task (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    status smallint NOT NULL DEFAULT 0,
-    payload text NOT NULL,
-    worker text,
-    claimed_at timestamptz,
-    done_at timestamptz
-);
-CREATE INDEX task_ready ON task (id) WHERE status = 0;
-CREATE TABLE result (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, task bigint, body text);
-"""
-_INSERT = "INSERT INTO task (payload) VALUES (%s)"
-_CLAIM = """
-UPDATE task SET status = 1, worker = %s, claimed_at = now()
-WHERE id = (SELECT id FROM task WHERE status = 0 ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 1)
-RETURNING id, payload
-"""
-_COMPLETE = """
-WITH done AS (UPDATE task SET status = 2, done_at = now() WHERE id = %s RETURNING id)
-INSERT INTO result (task, body) SELECT id, %s FROM done
-"""
-_CLAIM_MANY = _CLAIM.replace("WHERE id = (", "WHERE id IN (").replace("LIMIT 1", "LIMIT %s")
-_COMPLETE_MANY = _COMPLETE.replace("id = %s", "id = ANY(%s)")
+_STATEMENTS = Path(__file__).with_name("postgres.sql").read_text("utf-8")
+_SQL = dict(re.findall(r"^-- (\w+)\n(.+?)(?=^-- |\Z)", _STATEMENTS, re.MULTILINE | re.DOTALL))
+_CLAIM_MANY = _SQL["claim"].replace("WHERE id = (", "WHERE id IN (").replace("LIMIT 1", "LIMIT %s")
+_COMPLETE_MANY = _SQL["complete"].replace("id = %s", "id = ANY(%s)")
 
 
 class _OnPostgres(Queue):
@@ -61,32 +42,24 @@ class ReferencePostgres(_OnPostgres):
     claim, and complete with result."""
 
     name = "postgres"
-    title = "reference: bare PostgreSQL"
-    requirements = (_PSYCOPG,)
-    packages = ("psycopg",)
-    stores_results = True
-    encodes = False
-    recovery = "none: it is bare SQL"
-    many = "executemany; UPDATE … IN (SELECT … LIMIT 100); UPDATE … = ANY(…) with the results"
-    settings = "the server's defaults (synchronous_commit on: an fsync a commit)"
 
     def open(self, create: bool) -> None:
         psycopg: Any = import_module("psycopg")
         self._connection = psycopg.connect(self.place, autocommit=True)
         self.resources.callback(self._connection.close)
         if create:
-            self._connection.execute(_SCHEMA)
+            self._connection.execute(_SQL["schema"])
 
     def put(self, encoded: Any) -> None:
-        self._connection.execute(_INSERT, (encoded,))
+        self._connection.execute(_SQL["insert"], (encoded,))
 
     def put_many(self, encoded: Sequence[Any]) -> None:
         rows = [(each,) for each in encoded]
         with self._connection.transaction(), self._connection.cursor() as cursor:
-            cursor.executemany(_INSERT, rows)
+            cursor.executemany(_SQL["insert"], rows)
 
     def claim(self) -> Any | None:
-        return self._connection.execute(_CLAIM, ("w",)).fetchone()
+        return self._connection.execute(_SQL["claim"], ("w",)).fetchone()
 
     def claim_many(self, count: int = BATCH) -> Sequence[Any]:
         found: list[Any] = self._connection.execute(_CLAIM_MANY, ("w", count)).fetchall()
@@ -96,7 +69,7 @@ class ReferencePostgres(_OnPostgres):
         return int(json.loads(held[-1])["task"])
 
     def complete(self, held: Any) -> bool:
-        self._connection.execute(_COMPLETE, (held[0], _RESULT))
+        self._connection.execute(_SQL["complete"], (held[0], _RESULT))
         return True
 
     def complete_many(self, held: Sequence[Any]) -> Sequence[bool]:
@@ -131,14 +104,6 @@ class Procrastinate(_Asynchronous):
     """defer, fetch_job, finish_job; it keeps finished jobs with their events, and no results."""
 
     name = "procrastinate"
-    title = "procrastinate"
-    requirements = ("procrastinate==3.10.0", _PSYCOPG)
-    packages = ("procrastinate", "psycopg")
-    recovery = "jobs of workers without a heartbeat for 2 s are retried by the others"
-    patience_s = 5.0
-    many = "batch_defer; fetch_job and finish_job one at a time"
-    keeps_history = True
-    settings = "the server's defaults (an fsync a commit); its JobManager, asynchronous"
 
     def open(self, create: bool) -> None:
         procrastinate: Any = import_module("procrastinate")
@@ -188,15 +153,6 @@ class Pgqueuer(_Asynchronous):
     results."""
 
     name = "pgqueuer"
-    title = "PgQueuer"
-    requirements = ("pgqueuer==1.6.0", _PSYCOPG)
-    packages = ("pgqueuer", "psycopg")
-    recovery = "dequeue also takes jobs without a heartbeat for 1 s"
-    patience_s = 2.5
-    many = "enqueue with lists, dequeue(100), log_jobs with a list"
-    keeps_history = True
-    encodes = False
-    settings = "the server's defaults (an fsync a commit); its Queries, asynchronous"
 
     def open(self, create: bool) -> None:
         psycopg: Any = import_module("psycopg")
@@ -254,15 +210,6 @@ class AwaPg(_Asynchronous):
     """
 
     name = "awa-pg"
-    title = "awa-pg"
-    requirements = ("awa-pg==0.6.9",)
-    packages = ("awa-pg",)
-    lifecycle_only = True
-    completes_later = True
-    recovery = "its workers' rescue of jobs without a heartbeat for 1 s"
-    patience_s = 5.0
-    many = "enqueue_many_copy; a worker with a hundred slots"
-    settings = "the server's defaults (an fsync a commit); one slot, completing later"
     _queue, _batches = "peers", "batches"
     _empty_s = 2.0
 

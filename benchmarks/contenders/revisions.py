@@ -60,7 +60,6 @@ def prepare_side(repository: Path, name: str, tell: Callable[[str], None] = lamb
     """The tree and the environment of a revision, created or reused.
 
     Args:
-        repository: the folder with `.git`.
         name: anything that git resolves to a commit; WORK; or a path (absolute, or beginning with
             ".") of a folder with the package, which is run from there as it is.
         tell: called every few seconds while it is built, which may take a minute.
@@ -88,11 +87,8 @@ def check_side(repository: Path, name: str) -> None:
 
 
 def source_tree(repository: Path, name: str) -> Path:
-    """A folder with the files of a revision, or of WORK; it is reused, so must not be written to.
-
-    Raises:
-        UnknownRevision: git does not know it.
-    """
+    """A folder with the files of a revision, or of WORK, not to be written to: it is reused.
+    UnknownRevision where git does not know it."""
     trees = repository / ".lab" / "trees"
     if name == WORK:
         tree = _snapshot(repository, trees)
@@ -103,12 +99,8 @@ def source_tree(repository: Path, name: str) -> Path:
 
 
 def package_folder(repository: Path, name: str) -> Path:
-    """The folder of the package of a revision, of WORK, or of a plain folder; must not be written
-    to.
-
-    Raises:
-        UnknownRevision: as in `prepare_side`, or there is no package in it.
-    """
+    """The package of a revision, of WORK, or of a plain folder, not to be written to.
+    UnknownRevision as in `prepare_side`, or where there is no package."""
     tree = Path(name).resolve() if _is_folder(name) else source_tree(repository, name)
     package = tree / project().source
     if not package.is_dir():
@@ -117,11 +109,8 @@ def package_folder(repository: Path, name: str) -> Path:
 
 
 def folder_side(folder: Path) -> Side:
-    """A plain folder with the package's source as a side, run by the running interpreter.
-
-    Raises:
-        UnknownRevision: there is no package in it.
-    """
+    """A plain folder with the package's source as a side, run by the running interpreter;
+    UnknownRevision where there is no package in it."""
     package = package_folder(folder, str(folder.resolve()))
     return Side(str(folder), "", True, Path(sys.executable), (package.parent,))
 
@@ -141,17 +130,14 @@ def _export(repository: Path, commit: str, trees: Path) -> Path:
         archive = git.archive(repository, commit)
         with _made_whole(tree) as new, tarfile.open(fileobj=io.BytesIO(archive)) as files:
             if sys.version_info >= (3, 12):
-                files.extractall(new, filter="data")
-            else:
-                files.extractall(new)
+                files.extraction_filter = tarfile.data_filter
+            files.extractall(new)
     return tree
 
 
 def _snapshot(repository: Path, trees: Path) -> Path:
-    """A copy of the work tree: the files that git tracks, and new files that it does not ignore.
-
-    Only what a build needs is copied: the sources' top folder and the files next to it.
-    """
+    """What a build needs of the work tree (the sources' top folder and the files next to it): files
+    that git tracks, and new ones that it does not ignore."""
     digest = hashlib.sha256()
     contents: dict[str, bytes] = {}
     sources = f"{Path(project().source).parts[0]}/"
@@ -241,8 +227,7 @@ def _is_kept(folder: Path) -> bool:
 
 @contextmanager
 def _made_whole(tree: Path) -> Iterator[Path]:
-    """A folder to fill, which then becomes the tree, unless another process created that
-    meanwhile."""
+    """A folder to fill; it becomes the tree, unless another process made that meanwhile."""
     tree.parent.mkdir(parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(prefix=f"{tree.name}-", dir=tree.parent))
     try:

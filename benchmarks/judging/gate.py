@@ -9,13 +9,11 @@ and in the end `inconclusive`. Each check spends a third of the error, so that a
 keep it (union bound; no assumption about their dependence is needed). What is found regressed is
 measured once more on fresh processes, and those decide.
 
-P99 does not delay a verdict (`decides` is false): on a busy machine it depends more on other
-programs than on the head. It can turn a verdict to `regressed`, at twice the relevance threshold,
-and it reports how small a change it could have shown.
+P99 does not delay a verdict (`decides` is false), since on a busy machine it depends more on other
+programs than on the head; it can turn one to `regressed`, at twice the relevance threshold.
 
-Exact counts decide too, without any noise: a head that does more statements,
-transactions or fsyncs an operation, or executes more instructions, by more than the counter's
-limit, has regressed. The other counters only explain.
+Exact counts decide too: a head that does more statements, transactions or fsyncs an operation, or
+more instructions, by more than the counter's limit, has regressed. Other counters only explain.
 
 The JSON form of a comparison (`.lab/last-comparison.json`) has the fields of these classes, and the
 verdict and the explanation of each; shares are of 1, so that 0.1 is 10 %.
@@ -38,8 +36,7 @@ COUNTS = (INSTRUCTIONS, "statements", "transactions", "fsyncs")
 """Counters that can decide; without instructions, python_calls do too."""
 TAIL = "latency_p99_ms"
 FEWEST_PAIRS = 4
-"""With fewer process pairs latencies are not judged: their spread does not predict that of further
-ones."""
+"""With fewer process pairs latencies are not judged: they do not predict further ones."""
 
 
 class Verdict(str, Enum):
@@ -55,25 +52,15 @@ class Verdict(str, Enum):
 
 @dataclass(frozen=True)
 class Settings:
-    """How strict the gate is. Effects are shares: 0.05 is 5 %.
+    """How strict the gate is. Effects are shares: 0.05 is 5 %."""
 
-    Args:
-        error: probability of any false alarm over all workloads, metrics and looks.
-        relevance: a smaller effect does not count as a change.
-        instructions: a larger rise of the instructions per operation is a regression by itself.
-        resolution: the half-width that an interval must reach before the verdict "unchanged".
-        tail_factor: for P99, for which a sample has few calls, both are this many times larger.
-        looks: process pairs after which the gate checks.
-        batches: pairs of batches that a process pair runs.
-    """
-
-    error: float = 0.01
-    relevance: float = 0.05
-    instructions: float = 0.015
-    resolution: float = 0.04
-    tail_factor: float = 2.0
-    looks: tuple[int, ...] = (8, 16, 32)
-    batches: int = 40
+    error: float = 0.01  # probability of any false alarm over all workloads, metrics and looks
+    relevance: float = 0.05  # a smaller effect does not count as a change
+    instructions: float = 0.015  # a larger rise of them per operation is a regression by itself
+    resolution: float = 0.04  # the half-width that an interval must reach before "unchanged"
+    tail_factor: float = 2.0  # for P99, of few calls, both are this many times larger
+    looks: tuple[int, ...] = (8, 16, 32)  # process pairs after which the gate checks
+    batches: int = 40  # pairs of batches that a process pair runs
 
     def factor(self, metric: str) -> float:
         """How much wider relevance and resolution are for the metric."""
@@ -87,31 +74,20 @@ class Settings:
 
 @dataclass(frozen=True)
 class MetricVerdict:
-    """One metric of one workload.
-
-    Args:
-        metric: latency_p50_ms ... latency_p99_ms, service_time_ms, throughput_per_s, or a name from
-            Sample.values.
-        base, head: medians across processes, in the unit of the name.
-        effect: head / base - 1, from the paired log-ratios.
-        low, high: its interval, two-sided with `confidence`.
-        p_value: one-sided, towards the effect's side, adjusted (Holm).
-        relevance: a smaller effect does not count as a change.
-        smallest_visible_change: detected with probability 0.95.
-        processes: each process pair's head / base - 1.
-    """
+    """One metric of one workload: latency_p50_ms ... latency_p99_ms, service_time_ms,
+    throughput_per_s, or a name from Sample.values."""
 
     metric: str
     verdict: Verdict
-    base: float
+    base: float  # medians across processes, in the unit of the name
     head: float
-    effect: float
-    low: float
+    effect: float  # head / base - 1, from the paired log-ratios
+    low: float  # its interval, two-sided with `confidence`
     high: float
-    p_value: float
-    relevance: float
-    smallest_visible_change: float
-    processes: tuple[float, ...]
+    p_value: float  # one-sided, towards the effect's side, adjusted (Holm)
+    relevance: float  # a smaller effect does not count as a change
+    smallest_visible_change: float  # detected with probability 0.95
+    processes: tuple[float, ...]  # each process pair's head / base - 1
     higher_is_better: bool = False
     decides: bool = True
     confidence: float = 0.99
@@ -123,30 +99,23 @@ class MetricVerdict:
 
 
 class MetricSample(NamedTuple):
-    """The values of each process pair for one metric: log-ratios, above 0 where the head is worse,
-    and the two sides' values in the metric's unit."""
+    """The values of each process pair for one metric."""
 
-    log_ratios: Sequence[float]
-    base: Sequence[float]
+    log_ratios: Sequence[float]  # above 0 where the head is worse
+    base: Sequence[float]  # the sides' values, in the metric's unit
     head: Sequence[float]
 
 
 @dataclass(frozen=True)
 class Counter:
-    """A deterministic cost per operation, on both sides.
-
-    Args:
-        exact: whether it was equal in every repetition.
-        noise: a smaller relative change does not count.
-        limit: a larger relative rise is a regression by itself; None where it only explains.
-    """
+    """A deterministic cost per operation, on both sides."""
 
     counter: str
     base: float
     head: float
-    exact: bool = True
-    noise: float = 0.0
-    limit: float | None = None
+    exact: bool = True  # whether it was equal in every repetition
+    noise: float = 0.0  # a smaller relative change does not count
+    limit: float | None = None  # a larger relative rise has regressed; None: it only explains
 
     @property
     def change(self) -> float:
@@ -176,25 +145,18 @@ class Counter:
 
 @dataclass(frozen=True)
 class WorkloadVerdict:
-    """One workload.
-
-    Args:
-        pairs: number of process pairs; 0 where only counts were taken.
-        calls: timed calls of one side.
-        confirmed: whether a first alarm was confirmed; None without one.
-        latencies: of "base" and "head", as of rounds.distribution.
-        wrong: how the head failed the workload's own check; else "".
-    """
+    """One workload."""
 
     name: str
     metrics: Sequence[MetricVerdict]
-    pairs: int = 0
-    calls: int = 0
+    pairs: int = 0  # number of process pairs; 0 where only counts were taken
+    calls: int = 0  # timed calls of one side
     elapsed_s: float = 0.0
-    confirmed: bool | None = None
+    confirmed: bool | None = None  # whether a first alarm was confirmed; None without one
     counters: Sequence[Counter] = ()
+    # Of "base" and "head", as of rounds.distribution.
     latencies: Mapping[str, Any] = field(default_factory=dict)
-    wrong: str = ""
+    wrong: str = ""  # how the head failed the workload's own check; else ""
 
     @property
     def verdict(self) -> Verdict:
@@ -217,27 +179,18 @@ class WorkloadVerdict:
 
 @dataclass
 class Comparison:
-    """A head against its base.
+    """A head against its base."""
 
-    Args:
-        base, head: {name, commit ("" for a folder), dirty}.
-        started_at: ISO 8601.
-        machine: fingerprint as of records.environment, {} where unknown.
-        skipped: [{name, reason}]: workloads that the base lacks.
-        notes: remarks, such as why instructions were not counted.
-        equal: both are the same package, so that nothing was measured.
-    """
-
-    base: Mapping[str, Any]
+    base: Mapping[str, Any]  # {name, commit ("" for a folder), dirty}
     head: Mapping[str, Any]
-    started_at: str
+    started_at: str  # ISO 8601
     settings: Settings
-    machine: Mapping[str, Any] = field(default_factory=dict)
+    machine: Mapping[str, Any] = field(default_factory=dict)  # as of records.environment
     workloads: list[WorkloadVerdict] = field(default_factory=list)
-    skipped: list[Mapping[str, str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    skipped: list[Mapping[str, str]] = field(default_factory=list)  # {name, reason}; base lacks it
+    notes: list[str] = field(default_factory=list)  # such as why instructions were not counted
     elapsed_s: float = 0.0
-    equal: bool = False
+    equal: bool = False  # both are the same package, so that nothing was measured
     interrupted: bool = False
 
     @property
@@ -251,8 +204,7 @@ class Comparison:
     @property
     def exit_code(self) -> ExitCode:
         """0 pass, 1 regression, 4 inconclusive."""
-        codes = {Verdict.REGRESSED: ExitCode.REGRESSION,
-                 Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE}  # fmt: skip
+        codes = {"regressed": ExitCode.REGRESSION, "inconclusive": ExitCode.INCONCLUSIVE}
         return codes.get(self.verdict, ExitCode.PASS)
 
     def to_json(self) -> dict[str, Any]:

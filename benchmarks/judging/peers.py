@@ -18,10 +18,8 @@ _HIGHER_IS_BETTER = frozenset(
     {"lifecycles_per_s", "best_safe_peer", "best_safe_peer_batches", "scaling", "jain"}
 )
 _VERBS = {
-    "claim_p50": "claim P50, ratio to the reference",
-    "claim_p95": "claim P95, ratio to the reference",
-    "put_p50": "put P50, ratio to the reference",
-    "complete_p50": "complete P50, ratio to the reference",
+    f"{verb}_p{share}": f"{verb} P{share}, ratio to the reference"
+    for verb, share in (("claim", 50), ("claim", 95), ("put", 50), ("complete", 50))
 }
 NAMES = {
     **_VERBS,

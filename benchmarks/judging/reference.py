@@ -31,16 +31,11 @@ def ratios_to_reference(
     pairs: int = PAIRS,
     batches: int = BATCHES,
 ) -> dict[str, Measure]:
-    """Measure them, by the names of REFERENCE: above 1 the package is slower.
+    """Measure those of a workload that has a reference, by the names of REFERENCE: above 1 the
+    package is slower; raises as run_pair does.
 
-    Args:
-        workload: one that has a reference.
-        tell: called with how many batches are done, and their total.
-        pairs: of fresh processes.
-        batches: pairs of batches for each.
-
-    Raises:
-        ProcessLacks, WrongResult, InfrastructureError: as in run_pair.
+    `pairs` are of fresh processes, with `batches` pairs of batches each; `tell` is called with how
+    many batches are done, and their total.
     """
     python = Path(sys.executable)
     reference = Side(CONTENDER, "", False, python, contender=CONTENDER)

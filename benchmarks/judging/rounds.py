@@ -42,21 +42,14 @@ _BINS_A_DECADE = 20
 
 @dataclass(frozen=True)
 class Method:
-    """Where and how two sides are measured.
+    """Where and how two sides are measured."""
 
-    Args:
-        folder: where databases go; exists.
-        budget_s: a further round begins only if it is likely to end within so many seconds.
-        confirms: whether an alarm is measured again before it counts.
-        seed: of the order of batches.
-    """
-
-    folder: Path
+    folder: Path  # where databases go; exists
     settings: Settings = field(default_factory=Settings)
-    budget_s: float = math.inf
-    confirms: bool = True
+    budget_s: float = math.inf  # a further round begins only if it is likely to end within it
+    confirms: bool = True  # whether an alarm is measured again before it counts
     tell: Tell = lambda _text, _done, _total: None
-    seed: int = 0
+    seed: int = 0  # of the order of batches
 
 
 @dataclass
@@ -74,12 +67,8 @@ class HeadLacks(InfrastructureError):
 
 def is_skipped(name: str, error: Exception, is_base: bool, why: str) -> bool:
     """Whether a workload for which a side reports ProcessLacks or WrongResult is left out, since
-    the base is too old; otherwise the head fails it.
-
-    Raises:
-        HeadLacks: the head lacks what it needs.
-        InfrastructureError: the base fails it.
-    """
+    the base is too old; otherwise the head fails it. HeadLacks where the head lacks what it needs,
+    InfrastructureError where the base fails it."""
     lacks = isinstance(error, ProcessLacks)
     if lacks is not is_base:
         kind = HeadLacks if lacks else InfrastructureError

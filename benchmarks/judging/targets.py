@@ -17,6 +17,7 @@ from typing import Any
 from benchmarks.common.exits import BadInput
 from benchmarks.common.options import did_you_mean
 from benchmarks.common.project import parse_toml, project, root
+from benchmarks.judging.gate import Settings
 from benchmarks.measuring.counters import COUNTERS, REGISTRY
 from benchmarks.records.record import QUANTILES, Measure, WorkloadRecord, higher_is_better
 
@@ -34,7 +35,8 @@ REFERENCE: Mapping[str, str] = {
 }
 """By the name of a ratio to the bare reference: its metric."""
 _OTHER_TABLES = ("gate", "peers")
-"""Read by settings.py and peers.py."""
+"""[gate] says how strict the gate is, [peers] is read by peers.py."""
+_SHARES = ("error", "relevance", "instructions", "resolution")
 
 
 @dataclass(frozen=True)
@@ -130,12 +132,22 @@ def read_targets(path: Path | None = None) -> dict[str, dict[str, tuple[float, s
     return found
 
 
-def limit_of(where: str, value: Any) -> tuple[float, str]:
-    """A number, or [a number, "why"].
+def read_settings() -> Settings:
+    """The settings in the table [gate] of the file that lab.toml names, else those of Settings();
+    BadInput where it cannot be read, or makes no sense."""
+    file, tables = read_tables()
+    table = tables.get("gate", {})
+    for name, value in table.items():
+        where = f"{file}: [gate] {name}"
+        if name not in _SHARES:
+            raise BadInput(f"{where} is not a setting{did_you_mean(name, _SHARES)}")
+        if not isinstance(value, (int, float)) or not 0 < value < 1:
+            raise BadInput(f"{where} is not a share between 0 and 1: {value!r:.60}")
+    return Settings(**table)
 
-    Raises:
-        BadInput: it is neither.
-    """
+
+def limit_of(where: str, value: Any) -> tuple[float, str]:
+    """A number, or [a number, "why"]; BadInput where it is neither."""
     allowed, why = value if isinstance(value, list) and len(value) == 2 else (value, "")
     is_number = isinstance(allowed, (int, float)) and not isinstance(allowed, bool)
     if not is_number or not 0 <= allowed <= 1e300 or not isinstance(why, str):  # NaN too

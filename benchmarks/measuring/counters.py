@@ -8,23 +8,18 @@ contention and what a sync costs: they stand next to latencies, not in their pla
 
 Per operation:
 
-vm_steps        steps of SQLite's virtual machine, by a progress handler called at every step
-                (https://www.sqlite.org/c3ref/progress_handler.html)
+vm_steps        steps of SQLite's virtual machine (c3ref/progress_handler.html of sqlite.org)
 statements      SQL statements executed, those of triggers left out
-transactions    commits that wrote: the commit frames appended to the write-ahead log
-                (https://www.sqlite.org/fileformat2.html#walformat)
-fsyncs          os.fsync and os.fdatasync calls; and, where a connection's `synchronous` is FULL or
-                more, one for each transaction, which SQLite then does by itself. Not seen: SQLite's
-                own syncs at checkpoints, and at the start of a new log (no strace is needed, and
-                none is used)
+transactions    commits that wrote: commit frames in the log (fileformat2.html#walformat)
+fsyncs          calls of os.fsync and os.fdatasync; and one a transaction where a connection's
+                `synchronous` is FULL or more. Not seen: SQLite's at checkpoints and new logs
 wal_bytes       bytes of the frames appended to the write-ahead log
 pages_written   the same in pages
-read_bytes      bytes read from files by this thread, pages that were not in SQLite's cache
-                mostly; Linux only (/proc/thread-self/io)
+read_bytes      bytes read from files by this thread, mostly pages that were not in SQLite's cache;
+                Linux only (/proc/thread-self/io)
 python_calls    calls of functions, Python's and C's, by sys.setprofile
 python_peak_bytes  the most memory that Python held for one call, above what it held before
-                (tracemalloc). Numbers of blocks, as sys.getallocatedblocks has them, differ by one
-                from process to process
+                (tracemalloc; numbers of blocks differ by one from process to process)
 
 Only the standard library is used here: this file also runs in the environment of an older commit.
 """
@@ -48,16 +43,9 @@ PATIENCE_S = 600.0
 def measure_counters(
     workload_name: str, calls: int = 100, *, path: tuple[Path, ...] = ()
 ) -> dict[str, float]:
-    """Counters per operation, by name: see the top of this file.
-
-    Args:
-        calls: how many are counted, after 11 that warm up; fewer where the workload's
-            `counted_calls` says so, since its calls are large.
-        path: folders that come before the environment's packages.
-
-    Raises:
-        ProcessLacks, WrongResult, ProcessFailed: as of Process.answer.
-    """
+    """Counters per operation, by name, over `calls` calls (at most the workload's `counted_calls`)
+    after 11 that warm up; raises as Process.answer does. Folders in `path` come before the
+    environment's packages."""
     command, own = actor_command("benchmarks.measuring.counting:Counting"), counting_variables(path)
     with Process(command, name=f"counting {workload_name}", environment=own) as process:
         found = process.ask("count", PATIENCE_S, workload=workload_name, calls=calls)

@@ -34,10 +34,8 @@ _DUMP_STATS, _ZERO_STATS, _START, _STOP = (_CALLGRIND + number for number in (0,
 
 
 class _Counts:
-    """Instruments on every connection and sync of the main thread.
-
-    They take the place of sqlite3.connect and the syncs: before the package is imported.
-    """
+    """Instruments on every connection and sync of the main thread, in place of sqlite3.connect and
+    the syncs: before the package is imported."""
 
     def __init__(self) -> None:
         self.vm_steps = self.statements = self.fsyncs = 0
@@ -140,10 +138,8 @@ def stop_chance() -> None:
 
 
 def _wal(folder: Path) -> tuple[int, int, int]:
-    """How many frames and commits the write-ahead logs of a folder hold, and their size in bytes.
-
-    They have no locks, so reading them here is safe.
-    """
+    """How many frames and commits the write-ahead logs of a folder hold, and their bytes. They have
+    no locks, so reading them here is safe."""
     frames = commits = size = 0
     for path in folder.rglob("*-wal"):
         data = path.read_bytes()
@@ -289,11 +285,8 @@ class Counting:
 
 @contextmanager
 def prepared(name: str, most_calls: int, folder: Path) -> Iterator[tuple[Any, Any, int]]:
-    """A workload, its state, and how many calls are to be counted.
-
-    Calls that are not counted come before: caches fill, code is compiled, connections open. After
-    the block the work is checked. Its profile is the smallest: counters do not ask for more.
-    """
+    """A workload of the smallest profile, its state, and how many calls are to be counted. Calls
+    that are not counted come before: caches fill, connections open. Afterwards it is checked."""
     from benchmarks.workloads import all_workloads
 
     workload = all_workloads()[name]

@@ -94,11 +94,8 @@ def _warm_up(session: Session, peer: Peer, spares: list[Process]) -> None:
 def _kill_workers(
     session: Session, peer: Peer, place: str, logs: Path, spares: list[Process]
 ) -> int:
-    """Have the queue worked until it is empty; how many were killed while there was work.
-
-    The moments are drawn in progress, not in seconds, so that a quick queue is hit as often as a
-    slow one.
-    """
+    """Have the queue worked until it is empty; how many were killed while there was work. Moments
+    are drawn in progress, not in seconds, so that a quick queue is hit as often as a slow one."""
     plan, chance = session.plan, session.chance
     expected = sum(2 * len(f"W {number}\n") for number in range(plan.crash_tasks))
 

@@ -14,8 +14,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from benchmarks.contenders.base import Queue, payload
-from benchmarks.contenders.registry import load
+from benchmarks.contenders.base import Queue, load, payload
 from benchmarks.measuring.process import pack
 
 _BATCH = 1_000

@@ -1,21 +1,18 @@
 """How many CPU instructions an operation executes, counted by valgrind's callgrind.
 
-The figure that a busy machine cannot disturb: the same to the last instruction at each repetition
-of the same package, interpreter and CPU, so that both cores may count at once. It sees a step of
-half a per cent that no clock shows, and it is blind to waiting: to locks, syncs, other processes
-and the kernel's own work. It stands next to latencies, not in their place.
+The same to the last instruction at each repetition of the same package, interpreter and CPU, so
+that both cores may count at once. It sees a step of half a per cent that no clock shows, and it is
+blind to waiting: it stands next to latencies, not in their place.
 
-Only the work itself is counted. The workload is prepared and warmed up with instrumentation off
-(about as slow as an ordinary interpreter without its caches), then the process asks callgrind by
-client requests (valgrind.h, "magic sequences") to start, stop and write its totals. Those are a
-few machine instructions, called through ctypes from a page of executable memory, so that nothing
-need be compiled; outside of valgrind they do nothing. As for the other counters, time and chance
-stand still (see counting.py), the collector is off, and PYTHONHASHSEED is set.
+Only the work itself is counted. The workload is prepared and warmed up with instrumentation off,
+then the process asks callgrind by client requests (valgrind.h, "magic sequences") to start, stop
+and write its totals: a few machine instructions, called through ctypes from a page of executable
+memory. As for the other counters, time and chance stand still (see counting.py), the collector is
+off, and PYTHONHASHSEED is set.
 
-What moves the count by up to half a per cent although the code is the same: the hash seed, and the
-paths of the database and of the environment (their characters decide where dictionaries collide).
-So the seeds are given, the database lies in a folder of a fixed name, one for each that counts at
-the same time, and a difference below SMALLEST_CHANGE is none.
+The hash seed and the paths of the database and of the environment move the count by up to half a
+per cent (where dictionaries collide). So seeds are given, the database lies in a folder of a fixed
+name, one for each that counts at the same time, and a change below SMALLEST_CHANGE is none.
 """
 
 from __future__ import annotations
@@ -62,12 +59,10 @@ def measure_instructions(
     package: Path | None = None,
     lane: Lane | None = None,
 ) -> float:
-    """Instructions per operation, the median over the hash seeds.
+    """Instructions per operation, the median over the hash seeds, a process each.
 
     Args:
-        calls: how many are counted, after 11 that warm up; fewer where the workload's
-            `counted_calls` or `at_once` says so.
-        seeds: values of PYTHONHASHSEED, a process each.
+        calls: as of measure_counters.
         package: a package's folder to count instead of the installed one. It is copied to where
             every package is counted, so that its own path moves nothing.
         lane: where to count, for two packages that are to be compared.
@@ -133,11 +128,8 @@ class Lane(NamedTuple):
 
 @contextmanager
 def counting_lane() -> Iterator[Lane]:
-    """A folder of a fixed name that no other process uses now.
-
-    The process under valgrind shares the lock, so that one which outlives this process, killed in
-    the middle, does not write its totals into a folder that is used again.
-    """
+    """A folder of a fixed name that no other process uses now. The process under valgrind shares
+    the lock: one that outlives this process must not write into a folder that is used again."""
     import fcntl
 
     memory = Path("/dev/shm")

@@ -8,11 +8,9 @@ folders swapped. Both processes of a pair have one PYTHONHASHSEED, each pair ano
 layout of dictionaries is alike within a pair and averaged over the pairs.
 
 A batch of 200 calls has 10 beyond its P95, enough for a paired signal; for P99 five batches are
-pooled to 1,000 calls, which again puts 10 beyond it. A mean has no such need, and each stretch of
-other programs' work that falls into a batch ruins it: service time is taken from every 50 calls,
-so that most stretches are clean and the median sees those. On a machine with five programs on two
-cores this took the spread between processes from 6 % to 1.5 %. What happens less often than once
-in 50 calls it cannot see; throughput, from whole batches, and P99 can.
+pooled. Service time, a mean, is taken from every 50 calls: other programs' work then ruins few of
+them (on a machine with five programs on two cores the spread between processes fell from 6 % to
+1.5 %). What happens less often than once in 50 calls is seen by P99 and throughput only.
 """
 
 from __future__ import annotations
@@ -41,7 +39,7 @@ WARM_UP_BATCHES = 3
 
 @dataclass
 class Batch:
-    """What one batch gave: seconds of each call, of all, and how many operations they were."""
+    """What one batch gave."""
 
     latencies_s: array[float]
     elapsed_s: float
@@ -104,12 +102,8 @@ def run_pair(
     profile: str = "regular",
     progress: Callable[[], None] = lambda: None,
 ) -> PairResult:
-    """Measure one pair of processes, base and head; raises as Process.answer does.
-
-    Args:
-        folders: where the workload's files go.
-        batches: pairs of batches, each in an order that `chance` draws; then `progress` is called.
-    """
+    """Measure one pair of processes, base and head, whose files go to `folders`; raises as
+    Process.answer does. `progress` is called after each pair of batches."""
     calls = 0
     for index in chance.sample((0, 1), 2):  # which side makes its files first swaps too
         contender, place = pair[index], folders / f"data-{index}"

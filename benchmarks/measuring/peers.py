@@ -7,8 +7,7 @@ It becomes results/peers/<machine>.json, an object with
     queues: [{name, title, kind, requirements, version, settings by durability, reason (why it was
         not measured), many, recovery, compared_with, lacks: [what it does not do]}],
     verbs: [{queue, durability, depth, rounds, calls, note, figures: {put_p50_us …
-        lifecycles_per_s}, ratios: {put_p50 … lifecycles_per_s} to the reference
-        in the same round}],
+        lifecycles_per_s}, ratios: {put_p50 … lifecycles_per_s} to the same round's reference}],
     contention: [{queue, durability, processes, rounds, note, figures: {tasks_per_s, p50_ms, p99_ms,
         slowest_ms, jain, done_twice, errors}}], of tasks claimed and completed,
     crash: [{queue, recovery, note, figures: {tasks, kills, lost, doubly_completed, worked_twice,
@@ -91,12 +90,10 @@ def measure(
     extra_path: Path | None = None,
     seed: int | None = None,
 ) -> None:
-    """Put the queues through the stages; rows are added to the run as they come.
-
-    Processes, servers and files are gone when this returns, or is interrupted.
+    """Put the queues, chosen by name and place, through the stages; rows are added to the run as
+    they come. Processes, servers and files are gone when this returns, or is interrupted.
 
     Args:
-        chosen: by name, where the queues are.
         say: called before each step.
         extra_path: where queues that are not of this repository are found.
         seed: of orders and moments; another each time if None.

@@ -95,18 +95,11 @@ def kill_all() -> None:
 
 
 class Process(subprocess.Popen[bytes]):
-    """A process that obeys. As a context manager it has ended after the block, and is killed where
-    the block raised.
+    """A process that obeys; ProcessFailed where it cannot be started. As a context manager it has
+    ended after the block, and is killed where the block raised.
 
-    Args:
-        command: as of `actor_command`, perhaps with a wrapper (valgrind, nice) before it.
-        name: for messages.
-        folder: its working folder.
-        environment: all of its variables; see `variables`.
-        pass_fds: open files that it shares.
-
-    Raises:
-        ProcessFailed: it cannot be started.
+    `command` is as of `actor_command`, perhaps with a wrapper (valgrind, nice) before it, and
+    `environment` as of `variables`; messages call it `name`, and open files `pass_fds` are shared.
     """
 
     def __init__(

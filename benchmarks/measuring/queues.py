@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.contenders.base import DEFAULT, FULL, NORMAL, Queue
+from benchmarks.contenders.base import DEFAULT, FULL, NORMAL, QUEUES, REFERENCE, Queue, load
 from benchmarks.contenders.environments import CannotRun, Launch, prepare
-from benchmarks.contenders.registry import QUEUES, REFERENCE, load
 from benchmarks.contenders.servers import Servers
 from benchmarks.measuring.process import Process, actor_command
 

@@ -1,8 +1,8 @@
 """Measuring one workload: in this process, or as what a process of the block method obeys.
 
 In this process: in an empty temporary folder; after a tenth as many calls, at most 50, whose times
-are thrown away; garbage collected and frozen before, so that what the workload does is not charged
-for what others left, and collected as usual meanwhile, because a user's process does so too.
+are thrown away; garbage is collected and frozen before, and collected as usual meanwhile, because a
+user's process does so too.
 
 Only the standard library is used here: this also runs in an older commit's environment.
 """
@@ -37,12 +37,8 @@ class WorkloadActor:
         self, workload: str, folder: str, profile: str, stock: str = "", contender: str = ""
     ) -> int:
         """Make what the workload needs, in an empty folder; how many calls a batch of it has.
-
-        Args:
-            stock: a folder that is filled once, then copied.
-            contender: a module of `benchmarks.contenders` whose queue does the work in place of the
-                package.
-        """
+        `stock` is a folder that is filled once, then copied; the queue of the module `contender`
+        does the work in place of the package."""
         chosen = self._workload = all_workloads()[workload]
         if contender:
             if not chosen.has_reference:
@@ -82,11 +78,8 @@ def measure(
     calls: int | None = None,
     progress: Callable[[int, int], None] = lambda _done, _calls: None,
 ) -> Sample:
-    """Measure a workload in a folder of its own, check its work, and clear up.
-
-    Args:
-        calls: how many; None for as many as the profile has.
-        progress: called with how many calls of how many are done.
+    """Measure a workload in a folder of its own (as many calls as the profile has if `calls` is
+    None), check its work, and clear up. `progress` is called with how many of how many are done.
 
     Raises:
         NotImplementedError: the measured package lacks what the workload needs.

@@ -12,11 +12,11 @@ from statistics import median
 from typing import Any
 
 from benchmarks.common.statistics import quantile
-from benchmarks.contenders.base import BATCH
+from benchmarks.contenders.base import BATCH, REFERENCE
 from benchmarks.contenders.environments import CannotRun, gist_of
-from benchmarks.contenders.registry import REFERENCE
 from benchmarks.measuring.process import Process, ProcessFailed, unpack
 from benchmarks.measuring.queues import Peer, Session
+from benchmarks.workloads.processes import jain
 
 VERBS = ("put", "claim", "complete", "lifecycle", "batch")
 _RATES = {"lifecycle": "lifecycles_per_s", "batch": "batch_lifecycles_per_s"}
@@ -184,11 +184,8 @@ elapsed_s; errors (calls that ended with one) and the last error."""
 def measure_contention(
     session: Session, durability: str, rates: dict[str, float], rows: list[dict[str, Any]]
 ) -> None:
-    """Add a row for every queue and number of processes.
-
-    `rates` are tasks a second of one process, where they are known: so much is queued that no
-    queue should become empty.
-    """
+    """Add a row for every queue and number of processes. So much is queued, by the `rates` (tasks a
+    second of one process) that are known, that no queue should become empty."""
     plan, peers = session.plan, session.timed(durability)
     contests: dict[tuple[str, int], list[Contest]] = {}
     notes: dict[tuple[str, int], str] = {}
@@ -258,9 +255,3 @@ def contention_figures(contests: Sequence[Contest]) -> dict[str, float]:
         if len(calls) >= fewest:
             figures[name] = percentile_us(calls, share) / 1e3
     return figures
-
-
-def jain(counts: Sequence[float]) -> float:
-    """Jain's fairness index: 1 where all got the same, 1/n where one got all."""
-    squares = sum(count * count for count in counts)
-    return sum(counts) ** 2 / (len(counts) * squares) if squares else 0.0

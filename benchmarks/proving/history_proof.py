@@ -1,14 +1,10 @@
 """Measures the history itself: how often it finds a planted step, or a step where there is none.
 
-From a pool of records of one package, with a plant and without, histories are drawn: the pool, in
-the order in which it was measured, is cut into blocks of neighbours, and blocks are drawn
-without replacement, so that correlation between neighbours (a phase of load) is preserved (the
-block bootstrap;
-Künsch 1989, "The jackknife and the bootstrap for general stationary observations"). A history with
-a step has records without the plant, then with it.
-
-The same series are given to asv's own step detection (asv.step_detect, with the thresholds that its
-configuration here has), as ratios and as the absolute times that the same processes took.
+Histories are drawn from a pool of records of one package, with a plant and without: blocks of
+neighbours, without replacement, so that their correlation (a phase of load) is preserved (the block
+bootstrap; Künsch 1989, "The jackknife and the bootstrap for general stationary observations"). A
+history with a step has records without the plant, then with it. asv's own step detection gets the
+same series, as ratios and as the absolute times that the same processes took.
 """
 
 from __future__ import annotations
@@ -24,14 +20,12 @@ from typing import Any, NamedTuple
 
 from benchmarks.common.statistics import chi_square_interval, clopper_pearson
 from benchmarks.judging.change_points import change_points
-from benchmarks.proving.proof import table
 from benchmarks.records.packages import Package
 from benchmarks.records.series import Kind, Point
 
 HISTORIES, LENGTH, BLOCK = 40, 30, 5
 STEP_BETWEEN = (10, 20)
-"""A step begins at one of these positions in a history: both sides are long enough to be a
-level."""
+"""Where in a history a step begins: both sides are long enough to be a level."""
 WITHIN = 1
 """A step counts as found where a change point is at most this many records away from it."""
 ONE_PACKAGE = 40
@@ -74,11 +68,7 @@ Detect = Callable[[Sequence[Value]], list[int]]
 
 
 def proof(records: Sequence[Record], seed: int = 20) -> dict[str, Any]:
-    """The result of the proof on the pool, as JSON.
-
-    Args:
-        records: lines of the pool, in the order in which they were measured.
-        seed: for the drawing.
+    """The result of the proof on the pool, whose records are in the order of their measurement.
 
     Returns:
         {"records": numbers of each kind, "spread": {series: {sigma, low, high, limit, ratio_mean}},
@@ -226,8 +216,7 @@ def _judged(
 
 
 def _spread(series: str, values: Sequence[Value], planted: Sequence[Value]) -> dict[str, Any]:
-    """Standard deviations: of the log-ratio, with its interval (chi-square), of the absolute times,
-    and of the log-ratio with the plant, whose spread differs."""
+    """Standard deviations: of the log-ratio, also with the plant, and of the absolute times."""
     logs = [math.log(each.ratio) for each in values]
     mean, sigma = fmean(logs), stdev(logs)
     low, high = chi_square_interval(sigma, len(logs), _CONFIDENCE)
@@ -240,45 +229,3 @@ def _spread(series: str, values: Sequence[Value], planted: Sequence[Value]) -> d
         "planted_sigma": stdev(math.log(each.ratio) for each in planted) if planted[1:] else None,
         "autocorrelation": pairs / total if total else 0.0,
     }  # fmt: skip
-
-
-def markdown(found: Mapping[str, Any], command: str) -> str:
-    """The proof as Markdown."""
-
-    def percent(share: float | None, digits: int = 2) -> str:
-        return f"{100 * share:.{digits}f} %" if share is not None else ""
-
-    claimed = [
-        (each["what"], each["found"], "holds" if each["holds"] else "**missed**")
-        for each in found["claims"]
-    ]
-    spread = [
-        (
-            series, f"{percent(row['sigma'])} ({100 * row['low']:.2f} to {percent(row['high'])})",
-            percent(row["limit"], 1), percent(row["planted_sigma"]),
-            percent(row["absolute_sigma"], 1), found["one_package"].get(series, ""),
-        )
-        for series, row in found["spread"].items()
-    ]  # fmt: skip
-    steps = [
-        (
-            row["series"], row["by"], f"{100 * row['step']:+.1f} %",
-            f"{row['found']} of {row['histories']}",
-            f"{100 * row['found_low']:.0f} to {100 * row['found_high']:.0f} %",
-            row["false_alarms"], f"{row['flat_alarms']} of {row['flat_histories']}",
-        )
-        for row in found["steps"]
-    ]  # fmt: skip
-    numbers = ", ".join(f"{count} {kind}" for kind, count in found["records"].items())
-    lines = [
-        *table("---|--:|---", ("claim", "measured", ""), *claimed), "",
-        *table("---|--:|--:|--:|--:|--:", ("series", "one sigma", "limit", "with the plant",
-            "absolute times", f"change points in {ONE_PACKAGE} records"), *spread), "",
-        *table("---|---|--:|--:|--:|--:|--:", ("series", "by", "step", "found", "95 % interval",
-            "other alarms", "alarms without a step"), *steps), "",
-        f"From {numbers}. Made by `{command}`.",
-    ]  # fmt: skip
-    if found["load_1m"]:
-        low, middle, high = found["load_1m"]
-        lines.append(f"The load average meanwhile: {low} to {high}, in the median {middle:.3g}.")
-    return "\n".join(lines) + "\n"

@@ -14,77 +14,17 @@ from time import perf_counter
 from benchmarks.common.exits import InfrastructureError
 from benchmarks.common.git import run_git
 from benchmarks.common.project import project
-from benchmarks.proving.proof import Outcome
+from benchmarks.proving.proof import Outcome, template_of
 from benchmarks.records.environment import python_path
 
 FACTOR = 1.1
 """Both tools are asked to fail at 10 %."""
 CALLS = 100
 
-_ASV_BENCHMARK = """
-import sys
-import tempfile
-from pathlib import Path
-
-sys.path.append({root!r})
-from benchmarks.workloads import Profile, all_workloads
-
-WORKLOAD = all_workloads()[{workload!r}]
-
-
-class Suite:
-    rounds = 2
-    repeat = (5, 20, 10.0)
-    warmup_time = 0.2
-
-    def setup(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.state = WORKLOAD.prepare(Path(self.folder.name), Profile.REGULAR)
-
-    def teardown(self):
-        WORKLOAD.close(self.state)
-        self.folder.cleanup()
-
-    def time_calls(self):
-        WORKLOAD.work(self.state, {calls})
-
-    def track_p95(self):
-        latencies = sorted(WORKLOAD.run(self.state, 5000).latencies_s)
-        return latencies[4749]
-
-    def track_seconds_per_1000_tasks(self):
-        sample = WORKLOAD.run(self.state, 5000)
-        return 1000 * sample.elapsed_s / sample.operations
-"""
-_PYTEST_BENCHMARK = """
-from benchmarks.workloads import Profile, all_workloads
-
-WORKLOAD = all_workloads()[{workload!r}]
-
-
-def test_calls(benchmark, tmp_path):
-    state = WORKLOAD.prepare(tmp_path, Profile.REGULAR)
-
-    def restore():
-        if restore.called:
-            WORKLOAD.restore(state, {calls})
-        restore.called = True
-
-    restore.called = False
-    benchmark.pedantic(WORKLOAD.work, args=(state, {calls}), setup=restore, rounds=100,
-                       warmup_rounds=3)
-    WORKLOAD.close(state)
-"""
-
 
 class AsvContinuous:
-    """`asv continuous -f 1.1 BASE HEAD` in a repository created for the purpose.
-
-    Args:
-        root: the folder that has today's `benchmarks`.
-        folder: is made; holds the repository, asv's environment and results.
-        source: the tree that trees are planted into.
-    """
+    """`asv continuous -f 1.1 BASE HEAD` with the `benchmarks` of `root`, in a repository made of
+    `source`: in `folder`, which is made, with asv's environment and results."""
 
     def __init__(self, root: Path, folder: Path, source: Path) -> None:
         self._root = root
@@ -113,12 +53,8 @@ class AsvContinuous:
         self._asv("machine", "--yes")
 
     def ask(self, base: Path, head: Path, workload: str) -> Outcome:
-        """Whether it reports that performance has decreased.
-
-        Raises:
-            InfrastructureError: it could not run the benchmarks.
-        """
-        text = _ASV_BENCHMARK.format(workload=workload, calls=CALLS, root=str(self._root))
+        """Whether performance has decreased; InfrastructureError where it could not run."""
+        text = template_of("asv_suite").format(workload=workload, calls=CALLS, root=str(self._root))
         (self._suite / "suite.py").write_text(text, encoding="utf-8")
         commits = [self._commit(tree, name) for tree, name in ((base, "base"), (head, "head"))]
         began = perf_counter()
@@ -150,26 +86,18 @@ class AsvContinuous:
 
 
 class PytestBenchmark:
-    """A saved run of the base, then `--benchmark-compare-fail=median:10%` (and mean) on the head.
-
-    Args:
-        root: the folder that has today's `benchmarks`.
-        folder: is made; holds the test and the saved runs.
-    """
+    """A saved run of the base, then `--benchmark-compare-fail=median:10%` (and mean) on the head,
+    with the `benchmarks` of `root`; `folder` is made, for the test and the saved runs."""
 
     def __init__(self, root: Path, folder: Path) -> None:
         self._root, self._folder = root, folder
         self._folder.mkdir(parents=True)
 
     def ask(self, base: Path, head: Path, workload: str) -> Outcome:
-        """Whether the comparison fails.
-
-        Raises:
-            InfrastructureError: the benchmarks could not be run.
-        """
+        """Whether the comparison fails; InfrastructureError where it could not run."""
         storage = self._folder / "storage"
         shutil.rmtree(storage, ignore_errors=True)
-        text = _PYTEST_BENCHMARK.format(workload=workload, calls=CALLS)
+        text = template_of("pytest_benchmark").format(workload=workload, calls=CALLS)
         (self._folder / "test_calls.py").write_text(text, encoding="utf-8")
         began = perf_counter()
         self._pytest(base, "--benchmark-save=base")

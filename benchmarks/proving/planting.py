@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.common.project import project
+from benchmarks.proving.proof import template_of
 
 _MANAGER = ("queue/queue_manager.py",)
 _CLAIMS = ("storage/sqlite/claims.py", "storage/sqlite_claims.py")
@@ -21,7 +22,7 @@ _STORAGE = ("storage/sqlite/storage.py", "storage/sqlite.py")
 _SESSION = ("storage/sqlite/file/session.py", "storage/session.py")
 _ROWS = ("storage/sqlite/rows.py", "storage/sqlite_rows.py")
 _WRITE_LOCK = ("storage/sqlite/file/write_lock.py", "storage/write_lock.py")
-_MODELS = ("domain/models.py",)
+_ERRORS = ("domain/errors.py",)
 _SCHEMA = ("storage/sqlite/sql/schema.sql", "storage/sql/sqlite/schema.sql")
 _INITIAL = tuple(f"{Path(name).parent.as_posix()}/migrations/0001_initial.sql" for name in _SCHEMA)
 """Paths of modules, by all names that they have had, newest first."""
@@ -89,8 +90,9 @@ def _edited(old: str, new: str, *modules: tuple[str, ...]) -> Apply:
     return apply
 
 
-def _appended(names: tuple[str, ...], added: str, needed: tuple[str, ...]) -> Apply:
-    """Appends code to a module that has what the code needs."""
+def _appended(names: tuple[str, ...], template: str, *needed: str, **filled: object) -> Apply:
+    """Appends the code of a template to a module that has what the code needs."""
+    added = template_of(template).format(**filled)
 
     def apply(package: Path, _number: int) -> None:
         path = module_path(package, names)
@@ -98,7 +100,7 @@ def _appended(names: tuple[str, ...], added: str, needed: tuple[str, ...]) -> Ap
         for each in needed:
             if each not in text:
                 raise PlantDoesNotApply(f"{path.name} has no {each!r} any more")
-        _write(path, f"{text}\n\n{added}")
+        _write(path, f"{text}\n\n\n{added}")
 
     return apply
 
@@ -107,7 +109,7 @@ def _appended(names: tuple[str, ...], added: str, needed: tuple[str, ...]) -> Ap
 
 
 def _comment(package: Path, number: int) -> None:
-    files = (_STORAGE, _CLAIMS, _MANAGER, _SESSION, _MODELS)
+    files = (_STORAGE, _CLAIMS, _MANAGER, _SESSION, _ERRORS)
     imports = "from __future__ import annotations\n"
     remarks = "".join(f"# A remark, the {each + 1}th of them.\n" for each in range(1 + number % 7))
     _edit(module_path(package, files[number % len(files)]), imports, f"{imports}\n{remarks}")
@@ -128,69 +130,12 @@ def _renamed_file(package: Path, number: int) -> None:
 # Changes that cost --------------------------------------------------------------------------------
 
 _VERBS = ("create_task", "claim_next_task", "start_task", "complete_task")
-_SPIN = """
-import itertools as _itertools
-from functools import wraps as _wraps
-from time import perf_counter as _perf_counter
-
-
-def _slowed(call, share, every):
-    turns = _itertools.count(1)
-
-    @_wraps(call)
-    def slowed(*args, **kwargs):
-        if next(turns) % every:
-            return call(*args, **kwargs)
-        began = _perf_counter()
-        answer = call(*args, **kwargs)
-        took = _perf_counter() - began
-        until = began + took * (1 + share)
-        while _perf_counter() < until:
-            pass
-        return answer
-
-    return slowed
-
-
-for _verb in {verbs}:
-    setattr(QueueManager, _verb, _slowed(getattr(QueueManager, _verb), {share}, {every}))
-"""
-_EXTRA_COMMIT = """
-_claim = SQLiteStorage.claim
-
-
-def _claim_and_commit(self, request, limit=1):
-    claimed = _claim(self, request, limit)
-    for task in claimed:
-        with self._session.write(durable=False) as session:
-            session.execute(
-                "UPDATE task_queue SET last_heartbeat = ? + 0.001 WHERE id = ?",
-                (task.last_heartbeat, task.row_id),
-            )
-    return claimed
-
-
-SQLiteStorage.claim = _claim_and_commit
-"""
-_EXTRA_QUERY = """
-_claim = Claimer.claim_at_once
-
-
-def _claim_and_look(self, session, request, *, durable):
-    claimed = _claim(self, session, request, durable=durable)
-    if claimed is not None:
-        session.read(_SQL["get_task"], (claimed.task_id,))
-    return claimed
-
-
-Claimer.claim_at_once = _claim_and_look
-"""
 
 
 def _slowed(share: float, every: int) -> Apply:
     """Every n-th call of the verbs takes longer by that share of its time."""
     needed = ("class QueueManager", *(f"    def {verb}(" for verb in _VERBS))
-    return _appended(_MANAGER, _SPIN.format(share=share, every=every, verbs=_VERBS), needed)
+    return _appended(_MANAGER, "slowed", *needed, share=share, every=every, verbs=_VERBS)
 
 
 _INDEX = "CREATE INDEX task_queue_open ON task_queue (queue_key) WHERE queue_key IS NOT NULL;"
@@ -207,14 +152,14 @@ PLANTED = (
     Plant("throughput-pause-1-in-50", True, _slowed(5.0, 50)),
     # It makes the lifecycle of one task in an empty queue slower, not quicker.
     Plant("index-dropped", True, _edited(_INDEX, "", _SCHEMA, _INITIAL), ("claim-lifo-1e3",)),
-    Plant("extra-commit-a-claim", True, _appended(_STORAGE, _EXTRA_COMMIT, (
-        "class SQLiteStorage", "    def claim(self, request: ClaimRequest, limit: int = 1)",
-        "self._session.write(durable=",
-    ))),
-    Plant("extra-query-a-claim", True, _appended(_CLAIMS, _EXTRA_QUERY, (
-        "class Claimer:", "    def claim_at_once(\n        self, session: Session, request",
-        '_SQL = load_queries("sqlite")',
-    ))),
+    Plant("extra-commit-a-claim", True, _appended(
+        _STORAGE, "extra_commit", "class SQLiteStorage", "self._session.write(durable=",
+        "    def claim(self, request: ClaimRequest, limit: int = 1)",
+    )),
+    Plant("extra-query-a-claim", True, _appended(
+        _CLAIMS, "extra_query", "class Claimer:", '_SQL = load_queries("sqlite")',
+        "    def claim_at_once(\n        self, session: Session, request",
+    )),
 )  # fmt: skip
 INSTRUCTIONS = Plant("instructions-1-percent", True,
                      _edited(_CLAIM, _LOOP + _CLAIM, _MANAGER), ("claim-lifo-1e3",))  # fmt: skip

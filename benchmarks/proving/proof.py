@@ -15,25 +15,16 @@ from benchmarks.judging.gate import COUNTS
 
 COMMAND = "python -m benchmarks prove"
 ENGINE = 2
-"""The version of the gate. Raised when it changes, so that outcomes of different versions are not
-mixed."""
+"""The version of the gate, raised when it changes: outcomes of versions are not mixed."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A tool's verdict on one pair.
+    """A tool's verdict on one pair."""
 
-    Args:
-        verdict: in the tool's own words.
-        alarm: whether it would have failed a build.
-        undecided: whether it reported that it cannot decide.
-        details: further data.
-        commit: the commit that the change was planted into.
-    """
-
-    verdict: str
-    alarm: bool
-    undecided: bool = False
+    verdict: str  # in the tool's own words
+    alarm: bool  # whether it would have failed a build
+    undecided: bool = False  # whether it reported that it cannot decide
     elapsed_s: float = 0.0
     details: Mapping[str, Any] = field(default_factory=dict)
     key: str = ""
@@ -41,7 +32,7 @@ class Outcome:
     plant: str = ""
     is_change: bool = False
     workload: str = ""
-    commit: str = ""
+    commit: str = ""  # that the change was planted into
     engine: int = ENGINE
 
     def to_json(self) -> dict[str, Any]:
@@ -49,11 +40,14 @@ class Outcome:
         return asdict(self)
 
 
-def read_outcomes(path: Path) -> list[Outcome]:
-    """The outcomes in a file of JSON lines; [] where it is missing.
+def template_of(name: str) -> str:
+    """A program in `templates`, with places for `str.format`."""
+    return Path(__file__).with_name("templates").joinpath(f"{name}.py.txt").read_text("utf-8")
 
-    A line that is not an outcome, or is of another engine, is left out: its trial is run again.
-    """
+
+def read_outcomes(path: Path) -> list[Outcome]:
+    """The outcomes in a file of JSON lines; [] where it is missing. A line that is not an outcome,
+    or is of another engine, is left out: its trial is run again."""
     outcomes = []
     for found in read_lines(path):
         with suppress(KeyError, TypeError):
@@ -78,16 +72,6 @@ def append_line(path: Path, record: Mapping[str, Any]) -> None:
             if file.read(1) != b"\n":
                 file.write(b"\n")
         file.write(f"{json.dumps(record, sort_keys=True)}\n".encode())
-
-
-def table(alignment: str, *rows: Sequence[object]) -> list[str]:
-    """Rows as the lines of a Markdown table, the first its head.
-
-    Args:
-        alignment: in Markdown's notation, without the outer bars: "---|--:".
-    """
-    head, *others = [f"| {' | '.join(map(str, row))} |" for row in rows]
-    return [head, f"|{alignment}|", *others]
 
 
 def matrix(outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -139,37 +123,3 @@ def _row(outcomes: Iterable[Outcome]) -> dict[str, Any]:
         "passed": len(found) - alarms - undecided,
         "alarm_rate": alarms / len(found) if found else None, "alarm_low": low, "alarm_high": high,
     }  # fmt: skip
-
-
-def matrix_markdown(found: Mapping[str, Any]) -> str:
-    """The matrix as Markdown."""
-    summary = [
-        _cells(tool["tool"], f"{tool[kind]['pairs']} x {words}", tool[kind])
-        for tool in found["tools"]
-        for kind, words in (("no_change", "no change"), ("planted", "planted change"))
-    ]
-    plants = [
-        _cells(tool["tool"], f"{row['plant']}, {row['workload']}", row)
-        for tool in found["tools"]
-        for row in tool["plants"]
-    ]
-    head = ("alarm", "undecided", "passed", "alarms, with 95 % interval")
-    alignment = "---|---|--:|--:|--:|---"
-    commits = ", ".join(each[:10] for each in found["commits"])
-    lines = [
-        *table(alignment, ("tool", "pairs", *head), *summary), "",
-        *table(alignment, ("tool", "plant, workload", *head), *plants), "",
-        f"Made by `{found['made_by']}`, from {commits}.",
-    ]  # fmt: skip
-    lines += [
-        f"Of the alarms of {tool['tool']}, {tool['by_counters_alone']} came from counters alone."
-        for tool in found["tools"]
-        if tool["by_counters_alone"]
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _cells(tool: str, what: str, row: Mapping[str, Any]) -> list[object]:
-    rate, low, high = (row[name] for name in ("alarm_rate", "alarm_low", "alarm_high"))
-    interval = "" if rate is None else f"{100 * rate:.0f} % ({100 * low:.1f} to {100 * high:.1f} %)"
-    return [tool, what, row["alarm"], row["undecided"], row["passed"], interval]

@@ -1,7 +1,7 @@
 """The history as series: a figure of a workload over the packages, in the order of their commits.
 
-Nothing is mixed: another environment, companion or workload is another series. What is newest is
-`current`; older series of the same figure stay readable apart.
+Nothing is mixed: another environment, companion or workload is another series. One of each figure
+is `current`; the others stay readable apart.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from benchmarks.records.package_files import Kept, read
 from benchmarks.records.packages import Package, moment
 
 INSTRUCTIONS = "instructions"
+ENOUGH = 10
+"""Points of a series that can replace a longer one: the first records of a new machine, Python or
+anchor show no trend and no change, and are not shown in place of the history."""
 Kind = Literal["instructions", "time", "waits"]
 """Counted; a ratio to the anchor; a ratio to the bare reference, of work that waits."""
 
@@ -103,10 +106,17 @@ def read_series(results: Path, packages: Sequence[Package]) -> list[Series]:
 
 
 def current(series: Iterable[Series]) -> list[Series]:
-    """Of each workload and metric the series that reaches furthest; the longest of those."""
+    """Of each workload and metric the series that reaches furthest, of those with `ENOUGH` points
+    if there are any; the longest of those that reach equally far.
+
+    Args:
+        series: in the order of `read_series`.
+    """
     chosen: dict[tuple[str, str], Series] = {}
     for each in series:
-        chosen.setdefault((each.workload, each.metric), each)
+        first = chosen.setdefault((each.workload, each.metric), each)
+        if len(first.points) < ENOUGH <= len(each.points):
+            chosen[each.workload, each.metric] = each
     return list(chosen.values())
 
 

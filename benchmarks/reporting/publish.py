@@ -30,9 +30,7 @@ from benchmarks.reporting.site import chart, comparison_page, overview
 from benchmarks.reporting.site.canvas import Picture
 from benchmarks.reporting.site.overview import Workload
 from benchmarks.reporting.site.proof import gate_proof, history_proof
-from benchmarks.reporting.site.report import write_report
 
-__all__ = ["MARKER", "NotOurs", "Published", "check", "publish", "read_peers", "write_report"]
 MARKER = ".performance-lab"
 """Names a folder as one that `publish` may replace."""
 _Pages = dict[str, Mapping[str, Any]]
@@ -92,7 +90,7 @@ def publish(
     old = history.read(root)
     series = current(read_series(root, packages)) or current(read_series(root, []))
     problems = list(old.problems)
-    comparisons = _comparisons(root, last_comparison, problems)
+    comparisons = _comparison_pages(root / "comparisons", last_comparison, problems)
     proof = _views([root / "proof" / "matrix.json"], gate_proof, problems)
     of_history = _views([root / "proof" / "history.json"], history_proof, problems)
     peers, of_peers = read_peers(root / "peers")
@@ -102,7 +100,7 @@ def publish(
     pages = {
         **_front_pages(found, problems),
         **_workload_pages(found, old.records, about or {}, progress),
-        **_comparison_pages(comparisons),
+        **comparisons,
         **({"peers.html": {"peers": peers}} if peers else {}),
         "proof.html": {"proof": proof, "history": of_history},
         "method.html": {},
@@ -155,13 +153,6 @@ def read_peers(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """Each machine's comparison with other queues as its page needs it; what is unreadable."""
     problems: list[str] = []
     return _views(sorted(folder.glob("*.json")), peers_view, problems), problems
-
-
-def _comparisons(root: Path, last: Path | None, problems: list[str]) -> list[dict[str, Any]]:
-    """Those of results/comparisons and the last one, newest first."""
-    paths = [*sorted((root / "comparisons").glob("*.json")), *filter(None, [last])]
-    by_time = {each["started_at"]: each for each in _views(paths, comparison_page.normal, problems)}
-    return [by_time[moment] for moment in sorted(by_time, reverse=True)]
 
 
 def _views(
@@ -227,14 +218,17 @@ def _workload_pages(
         pages[f"workloads/{history.file_stem(name)}.html"] = {
             "name": name, "each": own, "about": about.get(name, ""), "old": old.get(name, []),
             "visible": overview.visible, "pictures": [*_pictures(own)] if own else [],
-            "counted": _counted(own) if own else None,
+            "counted": chart.steps(own.counted, own.name) if own else None,
         }  # fmt: skip
     return pages
 
 
-def _comparison_pages(comparisons: Sequence[Mapping[str, Any]]) -> _Pages:
-    """A page each of the `normal` comparisons, and their list."""
-    kept = {f"comparisons/{words.slug(each['started_at'])}.html": each for each in comparisons}
+def _comparison_pages(folder: Path, last: Path | None, problems: list[str]) -> _Pages:
+    """A page each of the folder's comparisons and of the last one; their list, newest first."""
+    paths = [*sorted(folder.glob("*.json")), *filter(None, [last])]
+    by_time = {each["started_at"]: each for each in _views(paths, comparison_page.normal, problems)}
+    kept = {f"comparisons/{words.slug(each)}.html": by_time[each]
+            for each in sorted(by_time, reverse=True)}  # fmt: skip
     pages = {href: {**comparison_page.values(each), "back": "../comparisons.html"}
              for href, each in kept.items()}  # fmt: skip
     return {**pages, "comparisons.html": {"comparisons": kept}}
@@ -253,9 +247,3 @@ def _pictures(own: Workload) -> Iterator[Picture]:
             with suppress(BadHistogram):
                 yield chart.percentiles(both, own.name, f"{slug}-percentiles")
             return
-
-
-def _counted(own: Workload) -> Picture | None:
-    counters = [each for each in own.counters if each != INSTRUCTIONS]
-    name = f"{words.slug(own.name)}-counters"
-    return chart.steps(own.counted, counters, own.name, name) if counters else None

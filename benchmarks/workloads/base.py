@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from importlib import import_module
@@ -38,10 +38,8 @@ bare reference (contenders/reference_sqlite.py) sets it."""
 
 
 class Lacks(NotImplementedError):
-    """The measured package has no such API, usually because it is older. The workload is skipped.
-
-    A NotImplementedError, because that is what asv's `setup` skips a benchmark for.
-    """
+    """The measured package has no such API, usually because it is older: the workload is skipped,
+    by asv too, whose `setup` skips for a NotImplementedError."""
 
 
 class Profile(str, Enum):
@@ -56,19 +54,12 @@ class Profile(str, Enum):
 
 @dataclass
 class Sample:
-    """The result of one run of a workload.
+    """The result of one run of a workload."""
 
-    Args:
-        latencies_s: seconds of each call, raw, in order; empty where single calls are not
-            meaningful.
-        elapsed_s: seconds of the whole timed part.
-        operations: how many tasks (or calls) it processed; throughput is operations / elapsed_s.
-        values: other figures by name, unit last, such as "memory_mb"; lower is better.
-    """
-
-    latencies_s: list[float] = field(default_factory=list)
-    elapsed_s: float = 0.0
-    operations: int = 0
+    latencies_s: list[float] = field(default_factory=list)  # of each call, in order; may be empty
+    elapsed_s: float = 0.0  # of the whole timed part
+    operations: int = 0  # tasks (or calls) processed; throughput is operations / elapsed_s
+    # Other figures by name, unit last, such as "memory_mb"; lower is better.
     values: Mapping[str, float] = field(default_factory=dict)
 
     def add(self, part: Sample) -> None:
@@ -80,9 +71,8 @@ class Sample:
 
 
 class State(SimpleNamespace):
-    """What a run needs: `folder`, `profile`, `resources` (an ExitStack, which `close` closes), the
-    `queue` in the file `path`, what `begin` adds; and for `check`: `held`, what was claimed or
-    seen, and `done`, how many tasks."""
+    """What a run needs: `folder`, `profile`, `resources` (an ExitStack), the `queue` in the file
+    `path`, what `begin` adds; and for `check` what was `held`, and how many tasks are `done`."""
 
 
 class Workload:
@@ -90,9 +80,7 @@ class Workload:
 
     Callers use `prepare`, `run` as often as they like, `check` and `close`. A workload defines
     `call`, which `work` times, or `work` itself, and `restore`, which puts back what it used up.
-
-    Args:
-        durability: of its queue, part of the name; the package's own default if None.
+    A `durability`, if given, is that of its queue and part of the name.
     """
 
     name: str  # lower case, parts joined by "-": "claim-lifo-1e3"
@@ -119,11 +107,8 @@ class Workload:
             self.settings = {"durability": durability}
 
     def prepare(self, folder: Path, profile: Profile) -> Any:
-        """Prepare what the run needs, in an empty folder of its own.
-
-        Raises:
-            Lacks: the measured package has no API for this.
-        """
+        """Prepare what the run needs, in an empty folder of its own; Lacks where the measured
+        package has no API for it."""
         state = State(folder=folder, path=folder / "queue.db", profile=profile, held=[], done=0)
         state.resources = ExitStack()
         if not state.path.exists():
@@ -202,14 +187,8 @@ def each_timed(call: Call, calls: int, before: Call | None = None) -> Sample:
 
 
 def public(*places: str) -> Any:
-    """A public name of the measured package: "NewTask", or "workers.runner:Runner".
-
-    Args:
-        places: where it is, then where it was in older packages, newest first.
-
-    Raises:
-        Lacks: it is in none of these places.
-    """
+    """A public name of the measured package: "NewTask", or "workers.runner:Runner"; first where it
+    is, then where it was in older packages. Lacks where it is in none of these places."""
     why = ""
     for place in places:
         module, _, name = place.rpartition(":")
@@ -221,28 +200,17 @@ def public(*places: str) -> Any:
 
 
 def verb_of(queue: Any, *names: str) -> Any:
-    """A verb, or a part, of an open queue: "maintenance.prune".
-
-    Args:
-        names: its name, then its names in older packages, newest first.
-
-    Raises:
-        Lacks: it has none of these names.
-    """
+    """A verb, or a part, of an open queue: "maintenance.prune"; by its name, then by its names in
+    older packages. Lacks where it has none of these."""
     for name in names:
-        try:
+        with suppress(AttributeError):
             return attrgetter(name)(queue)
-        except AttributeError:
-            continue
     raise Lacks(f"this tubeq's queue has no {names[0]}")
 
 
 def open_queue(path: Path, *verbs: str, **settings: Any) -> Any:
-    """A QueueManager that has these verbs, or the bare reference.
-
-    Raises:
-        Lacks: this package's QueueManager has no such verb, or takes no such setting.
-    """
+    """A QueueManager that has these verbs, or the bare reference; Lacks where this package's has no
+    such verb, or takes no such setting."""
     manager = opens or public("QueueManager")
     missing = [verb for verb in verbs if not hasattr(manager, verb)]
     if missing:
@@ -285,11 +253,8 @@ def check_completed(queue: Any, done: int, **others: int) -> None:
 
 
 def run_python(*arguments: str) -> str:
-    """The output of another Python process of this environment, which can import `benchmarks`.
-
-    Raises:
-        RuntimeError: it failed; the message is the end of what it wrote.
-    """
+    """The output of another Python process of this environment, which can import `benchmarks`;
+    RuntimeError with the end of what it wrote where it failed."""
     path = os.pathsep.join(filter(None, (str(LAB), os.environ.get("PYTHONPATH"))))
     done = subprocess.run(
         [sys.executable, *arguments], env={**os.environ, "PYTHONPATH": path}, capture_output=True,

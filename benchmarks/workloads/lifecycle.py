@@ -12,11 +12,7 @@ _MANY = 1_000_000  # so that none of the workload's failures is final
 
 
 class Enqueue(Workload):
-    """One transaction a call.
-
-    Args:
-        size: how many tasks each has.
-    """
+    """One transaction a call, with `size` tasks."""
 
     has_reference = True
     verbs = ("create_task", "create_tasks")

@@ -97,8 +97,7 @@ class ClaimBesidePrune(Workload):
     settings = {"durability": "fast"}
     calls = sizes(50, 1_000, 5_000)
     figures = ("slowest_beside_ms", "slowest_alone_ms", "slowest_ratio")
-    batch = 0  # the slowest claim matters, which no gate can judge
-    counted_calls = 0
+    batch = counted_calls = 0  # the slowest claim matters, which no gate can judge
     at_once = 500
 
     def begin(self, state: Any) -> None:
@@ -162,8 +161,7 @@ class Growth(Workload):
     settings = {"durability": "fast"}
     calls = sizes(1_000, 10_000, 100_000)
     figures = ("file_bytes_per_task",)
-    batch = 0
-    counted_calls = 0  # the file's size is a count already
+    batch = counted_calls = 0  # the file's size is a count already
 
     def work(self, state: Any, calls: int) -> Sample:
         before = _file_bytes(state.path)

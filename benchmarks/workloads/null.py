@@ -16,19 +16,16 @@ _CLAIMS = 200
 class Null(Workload):
     """A call that does nothing, timed as each call of a workload is.
 
-    The value `overhead_percent` is what timing each call adds to a claim: the time of a loop that
-    times an empty call each, less that of a loop that only calls it, as a share of a claim's
-    median. Both loops are interleaved in short stretches, and the medians of the stretches are
-    taken. The difference of two loops of claims would be the same, but its noise is larger than
-    itself.
+    The value `overhead_percent` is what timing adds to a claim: the time of a loop that times empty
+    calls, less that of one that only calls, as a share of a claim's median. Both are interleaved in
+    short stretches, of which medians are taken. Loops of claims would have too much noise.
     """
 
     name = "null"
     verbs = ("create_tasks", "claim_next_task")
     calls = sizes(10_000, 100_000, 1_000_000)
     figures = ("overhead_percent",)
-    batch = 0
-    counted_calls = 0
+    batch = counted_calls = 0
     at_once = 1_000
 
     def begin(self, state: Any) -> None:

@@ -33,12 +33,8 @@ print(perf_counter() - began)
 
 
 class StartUp(Workload):
-    """One fresh Python process a call, which times its own import; its own start is left out.
-
-    Args:
-        what: the end of the name.
-        statement: what is imported.
-    """
+    """One fresh Python process a call, which times its own import by `statement`, without its own
+    start."""
 
     reference = "import sqlite3; sqlite3.connect(':memory:')"
     has_reference = True
@@ -74,8 +70,7 @@ class StartUp(Workload):
 class _WorkerProcess(Workload):
     """One process with one worker a call; the values are the medians of the calls."""
 
-    batch = 0
-    counted_calls = 0  # done in other processes
+    batch = counted_calls = 0  # done in other processes
 
     def begin(self, state: Any) -> None:
         public("BaseWorker")
@@ -92,10 +87,8 @@ class _WorkerProcess(Workload):
 
 
 class Memory(_WorkerProcess):
-    """The most memory that a process with one worker ever had, in MB, Python's own included.
-
-    It does a thousand tasks with a plugin that does nothing.
-    """
+    """The most memory that a process with one worker ever had, in MB, Python's own included, in a
+    thousand tasks with a plugin that does nothing."""
 
     name = "worker-memory"
     calls = sizes(1, 3, 10)

@@ -21,16 +21,8 @@ _PATIENCE_S = 120.0
 
 
 class Helpers:
-    """Processes that all execute one function, until they are closed.
-
-    Args:
-        count: how many.
-        job: called in each of them, as job(pipe, *arguments); a function of a module.
-        arguments: pickled; spawned processes inherit nothing else.
-
-    Raises:
-        RuntimeError: one of them failed at its start; as do the methods.
-    """
+    """`count` processes that all execute job(pipe, *arguments), a function of a module, until they
+    are closed; RuntimeError, also by the methods, where one of them failed."""
 
     def __init__(self, count: int, job: Callable[..., None], *arguments: Any) -> None:
         # Spawned on every system, so that figures of Linux and Windows mean the same.
@@ -103,15 +95,17 @@ def _work(pipe: Connection, opens: Any, job: Callable[..., None], *arguments: An
             pipe.send(RuntimeError(f"a helper process failed: {trace}"))
 
 
+def jain(counts: Sequence[float]) -> float:
+    """Jain's fairness index: 1 where all got the same, 1/n where one got all (R. Jain, D.-M. Chiu,
+    W. Hawe, "A quantitative measure of fairness", DEC-TR-301, 1984)."""
+    squares = sum(count * count for count in counts)
+    return sum(counts) ** 2 / (len(counts) * squares) if squares else 0.0
+
+
 class Contention(Workload):
-    """One claim a call, by whichever process is first.
+    """One claim a call, by whichever process is first; each works `work_s` on a task.
 
-    The value `unfairness` is 1 minus Jain's index of the processes' shares (R. Jain, D.-M. Chiu,
-    W. Hawe, "A quantitative measure of fairness", DEC-TR-301, 1984): 0 where all are equal.
-
-    Args:
-        processes: how many.
-        work_s: how long each works on a task before it claims the next.
+    The value `unfairness` is 1 minus Jain's index of the processes' shares: 0 where all are equal.
     """
 
     has_reference = True
@@ -119,8 +113,7 @@ class Contention(Workload):
     calls = sizes(1_000, 10_000, 100_000)
     figures = ("unfairness",)
     reference_batch = 1_000
-    batch = 0  # its spread is the scheduler's: too large for a gate
-    counted_calls = 0
+    batch = counted_calls = 0  # its spread is the scheduler's: too large for a gate
 
     def __init__(self, processes: int, work_s: float = 0.0) -> None:
         super().__init__()
@@ -138,11 +131,10 @@ class Contention(Workload):
         state.helpers.send("go")
         reports = state.helpers.answers()
         elapsed_s = perf_counter() - began
-        shares = [len(latencies) for latencies, _ in reports]
         state.held.extend(row_id for _, row_ids in reports for row_id in row_ids)
-        jain = sum(shares) ** 2 / (len(shares) * sum(share * share for share in shares))
+        unfairness = 1.0 - jain([len(latencies) for latencies, _ in reports])
         latencies_s = [each for latencies, _ in reports for each in latencies]
-        return Sample(latencies_s, elapsed_s, calls, {"unfairness": 1.0 - jain})
+        return Sample(latencies_s, elapsed_s, calls, {"unfairness": unfairness})
 
     def check(self, state: Any) -> None:
         assert len(set(state.held)) == len(state.held), "a task was claimed twice"

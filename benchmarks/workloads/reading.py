@@ -53,8 +53,7 @@ class Look(Workload):
 
 
 class _Items(Workload):
-    """Its state has in `stored` the number of results, and in `held` the answers of the
-    catalogue."""
+    """Its state has the number of results `stored`; `held` are the catalogue's answers."""
 
     verbs = ("create_tasks", "claim_tasks", "complete_tasks")
     settings = {"durability": "fast"}

@@ -1,11 +1,11 @@
 """The cost of a worker for each task, and how long a task takes to reach a worker in another
 process.
 
-`worker` has a plugin that does nothing. The others measure from the moment when a task should exist
-until the plugin has it. `open-loop` creates tasks by a schedule, a hundred a second, whether or not
-earlier ones are done, and measures from the *planned* moment: a stall delays all tasks that were
-planned during it, as it would for users, and not only the one task that met it (G. Tene, "How NOT
-to measure latency": coordinated omission). `wake-up` lets the worker become idle before each.
+`worker` has a plugin that does nothing. The others measure from when a task should exist until the
+plugin has it. `open-loop` creates a hundred a second, whether or not earlier ones are done, and
+measures from the *planned* moment: a stall delays all tasks that were planned during it, as it
+would for users (G. Tene, "How NOT to measure latency": coordinated omission). `wake-up` lets the
+worker become idle before each.
 """
 
 from __future__ import annotations
@@ -44,11 +44,8 @@ def _work_bare(queue: Any, plugin: NullPlugin) -> int:
 
 
 class Worker(Workload):
-    """One task a call, by BaseWorker.run until the queue is empty; its writes use the durability.
-
-    A latency is the time from one call of the plugin to the next: completing a task together with
-    claiming the next one.
-    """
+    """One task a call, by BaseWorker.run until the queue is empty. A latency is the time from one
+    call of the plugin to the next: a completion together with the next claim."""
 
     has_reference = True
     name = "worker"
@@ -84,8 +81,7 @@ class Worker(Workload):
 class _Served(Workload):
     has_reference = True
     verbs = ("create_task",)
-    batch = 0  # it mostly sleeps: of no use for a gate
-    counted_calls = 0
+    batch = counted_calls = 0  # it mostly sleeps: of no use for a gate
 
     def begin(self, state: Any) -> None:
         if base.opens:

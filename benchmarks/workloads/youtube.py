@@ -1,11 +1,7 @@
 """Scraping with real yt-dlp over real sockets and TLS, from the simulated YouTube.
 
 Its server is a thread of this process, so its work is part of the figures: they show changes of the
-plugin, not its share. `channel-scrape` asks for one page of a channel. `listing` streams
-a channel through a worker into SQLite, with a task for each video. `enriching` processes such
-tasks, at 100 ms a request, with eight workers: as processes, and as threads of one.
-`classification` requests unavailable videos, for each known reason. They count requests, too: these
-are the load on the source, and what it throttles.
+plugin, not its share. Requests are counted, too: they are the load on the source.
 """
 
 from __future__ import annotations
@@ -48,8 +44,7 @@ class _OnYouTube(Workload):
     # it.
     plugin: tuple[str, ...] = ()
     latency_s = 0.0
-    batch = 0  # too long for the gate
-    counted_calls = 0  # several threads: the server's at least
+    batch = counted_calls = 0  # too long for the gate, and several threads: the server's at least
 
     def begin(self, state: Any) -> None:
         world = public("testing.youtube:World")()
@@ -144,7 +139,7 @@ class _OnOneChannel(_OnYouTube):
 
 
 class Listing(_OnOneChannel):
-    """One video a call: listed flat, stored, with a task created for it."""
+    """One video a call: listed flat by a worker, stored in SQLite, with a task created for it."""
 
     name = "listing"
     calls = sizes(120, 3_000, 50_000)
@@ -178,7 +173,8 @@ class Listing(_OnOneChannel):
 
 
 class Enriching(_OnOneChannel):
-    """One video a call: its own page fetched by one of eight workers. Their start is included."""
+    """One video a call: its own page, at 100 ms a request, fetched by one of eight workers (as
+    processes, or as threads of one). Their start is included."""
 
     calls = sizes(16, 100, 500)
     figures = ("requests_per_video",)

@@ -95,7 +95,6 @@ class Settings(NamedTuple):
         access = Access(
             self.proxy, self.ca_file, self.cookies_file, self.socket_timeout_s, self.deadline_s
         )
-        access.check()
         variables = access.environment()
         if self.scoring is not None:
             from tubeq.plugins.scoring import VARIABLE, checked_scoring
@@ -114,7 +113,7 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """
     known = [*_SHORT_NAMES, *(_PREFIX + name.upper() for name in _NAMES), TRACEBACK]
     return [
-        f"{each:.60} is passed over: tubeq has no such setting{_meant(each, known)}"
+        f"{each:.60} is ignored: tubeq has no such setting{_meant(each, known)}"
         for each in sorted(environment)
         if each.startswith(_PREFIX) and each not in known
     ]

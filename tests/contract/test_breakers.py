@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import FakeClock, OpenBackEnd
-from tests.contract.test_threads import at_once
+from tests.conftest import FakeClock
+from tests.support import at_once
 from tubeq.domain.breaker import Breaker, BreakerPolicy, State, Verdict
 from tubeq.domain.limits import Holder
 from tubeq.storage import Storage
@@ -37,7 +37,7 @@ def is_probe(storage: Storage, holder: Holder = BOB) -> bool:
     return storage.limits.admit(KEY, holder, LEASE_S).probe
 
 
-def test_a_closed_breaker_is_nothing(storage: Storage) -> None:
+def test_a_closed_breaker_is_nothing(storage):
     for verdict in (Verdict.SUCCEEDED, Verdict.FAILED, Verdict.SILENT):
         assert report(storage, verdict) is None
     assert storage.limits.breakers() == []
@@ -46,7 +46,7 @@ def test_a_closed_breaker_is_nothing(storage: Storage) -> None:
     assert storage.limits.admit(KEY, ANN, LEASE_S) == (0.0, False)
 
 
-def test_it_opens_for_its_key_alone(storage: Storage, clock: FakeClock) -> None:
+def test_it_opens_for_its_key_alone(storage, clock):
     breaker = opened(storage)
     assert storage.limits.breakers() == [breaker]
     assert (breaker.key, breaker.code, breaker.trips) == (KEY, "bot_check", 1)
@@ -59,7 +59,7 @@ def test_it_opens_for_its_key_alone(storage: Storage, clock: FakeClock) -> None:
     assert opened(storage) == breaker  # who was under way does not prolong it
 
 
-def test_after_the_pause_one_probe_goes(storage: Storage, clock: FakeClock) -> None:
+def test_after_the_pause_one_probe_goes(storage, clock):
     due(storage, clock)
     assert storage.limits.pause_s(KEY) == 0.0
     assert is_probe(storage, BOB)
@@ -71,14 +71,12 @@ def test_after_the_pause_one_probe_goes(storage: Storage, clock: FakeClock) -> N
     assert breaker.probe.holder == BOB
 
 
-def test_of_many_that_ask_at_once_one_is_the_probe(storage: Storage, clock: FakeClock) -> None:
+def test_of_many_that_ask_at_once_one_is_the_probe(storage, clock):
     due(storage, clock)
     assert sum(at_once(lambda n: is_probe(storage, Holder(f"worker-{n}", n, 1)))) == 1
 
 
-def test_success_closes_it_and_failure_doubles_the_pause(
-    storage: Storage, clock: FakeClock
-) -> None:
+def test_success_closes_it_and_failure_doubles_the_pause(storage, clock):
     due(storage, clock)
     assert is_probe(storage)
     again = report(storage, Verdict.FAILED, BOB)
@@ -93,16 +91,14 @@ def test_success_closes_it_and_failure_doubles_the_pause(
     assert storage.limits.is_idle()
 
 
-def test_a_probe_that_says_nothing_makes_room(storage: Storage, clock: FakeClock) -> None:
+def test_a_probe_that_says_nothing_makes_room(storage, clock):
     due(storage, clock)
     assert is_probe(storage, BOB)
     report(storage, Verdict.SILENT, BOB)
     assert is_probe(storage, ANN)
 
 
-def test_a_probe_without_a_sign_of_life_ends_with_its_lease(
-    storage: Storage, clock: FakeClock
-) -> None:
+def test_a_probe_without_a_sign_of_life_ends_with_its_lease(storage, clock):
     due(storage, clock)
     assert is_probe(storage, BOB)
     clock.advance(LEASE_S - 1)
@@ -116,7 +112,7 @@ def test_a_probe_without_a_sign_of_life_ends_with_its_lease(
     assert report(storage, Verdict.SUCCEEDED, ANN) is None
 
 
-def test_the_rescue_of_a_worker_frees_its_probe(storage: Storage, clock: FakeClock) -> None:
+def test_the_rescue_of_a_worker_frees_its_probe(storage, clock):
     due(storage, clock)
     assert is_probe(storage, BOB)
     storage.rescue(worker_id="ann")
@@ -126,7 +122,7 @@ def test_the_rescue_of_a_worker_frees_its_probe(storage: Storage, clock: FakeClo
     assert storage.limits.free("ann") == 1
 
 
-def test_somebody_may_close_it(storage: Storage) -> None:
+def test_somebody_may_close_it(storage):
     assert not storage.limits.resume(KEY)
     opened(storage)
     assert storage.limits.resume(KEY)
@@ -134,9 +130,7 @@ def test_somebody_may_close_it(storage: Storage) -> None:
     assert storage.limits.pause_s(KEY) == 0.0
 
 
-def test_a_clock_that_is_set_back_is_stored_so_that_the_pause_ends(
-    storage: Storage, clock: FakeClock
-) -> None:
+def test_a_clock_that_is_set_back_is_stored_so_that_the_pause_ends(storage, clock):
     breaker = opened(storage)
     clock.jump(-3600.0)
     assert storage.limits.pause_s(KEY) == 0.0  # a worker comes and asks
@@ -146,7 +140,7 @@ def test_a_clock_that_is_set_back_is_stored_so_that_the_pause_ends(
     assert is_probe(storage)
 
 
-def test_two_handles_share_a_pause(open_back_end: OpenBackEnd, clock: FakeClock) -> None:
+def test_two_handles_share_a_pause(open_back_end, clock):
     one = open_back_end("sqlite")
     breaker = due(one, clock)
     other = open_back_end("sqlite")

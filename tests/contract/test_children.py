@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import threading
+from functools import partial
 
 import pytest
 
 from tests.contract.support import add, dump, encoded, held, request, take
+from tests.support import at_once
 from tubeq.domain.children import EncodedChild, Saved
 from tubeq.domain.errors import (
     ClaimLost,
@@ -191,9 +192,8 @@ def test_parents_and_children_know_each_other(storage):
     parent = listing(storage)
     storage.children.save(parent, (), children("a"))
     (child,) = storage.children.of(parent.task_id)
-    assert storage.children.parents([parent.task_id, child.task_id]) == {
-        child.task_id: parent.task_id
-    }
+    found = storage.children.parents([parent.task_id, child.task_id])
+    assert found == {child.task_id: parent.task_id}
     assert storage.children.with_children([child.task_id, parent.task_id]) == [parent.task_id]
 
 
@@ -246,29 +246,16 @@ def test_prune_keeps_children_of_open_parents_and_parents_of_open_children(stora
 def test_the_first_of_many_that_save_at_once_creates_each_child(storage):
     """Threads of one claim: what a plugin may do."""
     claim = listing(storage)
-    new = []
-
-    def save():
-        new.append(storage.children.save(claim, (), children(*"abcdefgh")).new_tasks)
-
-    threads = [threading.Thread(target=save) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sum(new) == 8
+    saved = at_once(lambda _: storage.children.save(claim, (), children(*"abcdefgh")))
+    assert sum(each.new_tasks for each in saved) == 8
 
 
 def test_workers_hear_of_children_when_they_are_visible(storage):
     claim = listing(storage)
     seen = []
-    storage.children.save(
-        claim,
-        (),
-        children("a"),
-        when_visible=lambda: seen.append(len(storage.claim(request(task_type="video")))),
-    )
-    assert seen == [1]
+    claim_one = partial(storage.claim, request())
+    storage.children.save(claim, (), children("a"), when_visible=lambda: seen.extend(claim_one()))
+    assert len(seen) == 1
 
 
 @pytest.mark.parametrize("verb", ["save", "cursor", "progress", "of", "results", "cancel"])

@@ -6,13 +6,11 @@ from collections import Counter
 
 import pytest
 
-from tests.conftest import FakeClock
-from tests.contract.support import LEASE_S, add, encoded, events, refused, request, take
+from tests.contract.support import LEAD_TO, LEASE_S, add, encoded, events, refused, request, take
 from tubeq.domain.clock import to_timestamp
 from tubeq.domain.errors import ClaimLost
 from tubeq.domain.policies import ClaimStrategy
 from tubeq.domain.states import TaskEvent, TaskStatus
-from tubeq.storage import Storage
 
 LIFO, FIFO, PRIORITY, WEIGHTED_RANDOM = ClaimStrategy
 each_strategy = pytest.mark.parametrize("strategy", ClaimStrategy)
@@ -23,9 +21,7 @@ each_strategy = pytest.mark.parametrize("strategy", ClaimStrategy)
     [(LIFO, [4, 3, 2, 1, 0]), (FIFO, [0, 1, 2, 3, 4]), (PRIORITY, [3, 1, 4, 0, 2])],
 )
 @pytest.mark.parametrize("batch", [1, 2, 5])
-def test_each_strategy_has_its_order(
-    storage: Storage, strategy: ClaimStrategy, order: list[int], batch: int
-) -> None:
+def test_each_strategy_has_its_order(storage, strategy, order, batch):
     ids = storage.create([encoded(priority=priority) for priority in (0, 5, 0, 9, 5)])
     claimed = []
     while tasks := storage.claim(request(strategy=strategy), batch):
@@ -35,7 +31,7 @@ def test_each_strategy_has_its_order(
 
 
 @pytest.mark.parametrize("batch", [1, 7])
-def test_weighted_random_claims_every_task_once(storage: Storage, batch: int) -> None:
+def test_weighted_random_claims_every_task_once(storage, batch):
     ids = storage.create([encoded(priority=number) for number in range(40)])
     claimed = []
     while tasks := storage.claim(request(strategy=WEIGHTED_RANDOM), batch):
@@ -43,7 +39,7 @@ def test_weighted_random_claims_every_task_once(storage: Storage, batch: int) ->
     assert sorted(claimed) == sorted(ids)
 
 
-def test_weighted_random_prefers_weight_but_starves_nobody(storage: Storage) -> None:
+def test_weighted_random_prefers_weight_but_starves_nobody(storage):
     """Of 8 tasks the heavy one has 15 of 22 parts: first in 68 of 100 draws. Chance alone is
     outside of 40 to 95 less than once in a million runs."""
     ids = storage.create([encoded(priority=14 if number == 3 else 0) for number in range(8)])
@@ -56,9 +52,7 @@ def test_weighted_random_prefers_weight_but_starves_nobody(storage: Storage) -> 
     assert len(firsts) >= 3
 
 
-def test_a_claim_says_who_holds_the_task_and_for_how_long(
-    storage: Storage, clock: FakeClock
-) -> None:
+def test_a_claim_says_who_holds_the_task_and_for_how_long(storage, clock):
     task_id = add(storage, priority=3)
     created = storage.get(task_id)
     clock.advance(5)
@@ -78,40 +72,34 @@ def test_a_claim_says_who_holds_the_task_and_for_how_long(
 
 
 @pytest.mark.parametrize("limit", [1, 3])
-def test_a_claim_can_start_its_tasks_in_the_same_step(
-    storage: Storage, clock: FakeClock, limit: int
-) -> None:
+def test_a_claim_can_start_its_tasks_in_the_same_step(storage, clock, limit):
     storage.create([encoded()] * 3)
     claims = storage.claim(request(start=True), limit)
     assert len(claims) == limit
+    now = to_timestamp(clock.now())
     for claim in claims:
         assert claim == storage.get(claim.task_id)
         assert claim.status is TaskStatus.RUNNING
-        assert claim.started_at == claim.claimed_at == to_timestamp(clock.now())
+        assert claim.started_at == claim.claimed_at == now
         history = storage.history(claim.task_id)
         assert [entry.event for entry in history] == ["created", "claimed", "started"]
-        assert [entry[1:4] for entry in history[1:]] == [
-            (to_timestamp(clock.now()), "worker-1", 1)
-        ] * 2
+        assert [entry[1:4] for entry in history[1:]] == [(now, "worker-1", 1)] * 2
 
 
-def test_nothing_due_is_an_empty_list(storage: Storage) -> None:
+def test_nothing_due_is_an_empty_list(storage):
     assert storage.claim(request()) == []
-    take_all = storage.claim(request(), 10)
-    assert take_all == []
+    assert storage.claim(request(), 10) == []
 
 
 @each_strategy
-def test_a_limit_beyond_the_queue_claims_what_is_there(
-    storage: Storage, strategy: ClaimStrategy
-) -> None:
+def test_a_limit_beyond_the_queue_claims_what_is_there(storage, strategy):
     storage.create([encoded()] * 3)
     assert len(storage.claim(request(strategy=strategy), 100)) == 3
     assert storage.claim(request(strategy=strategy), 100) == []
 
 
 @each_strategy
-def test_a_worker_gets_only_its_own_type(storage: Storage, strategy: ClaimStrategy) -> None:
+def test_a_worker_gets_only_its_own_type(storage, strategy):
     storage.create([encoded("channel"), encoded("video"), encoded("video.short")])
     claimed = storage.claim(request(task_type="video", strategy=strategy), 10)
     assert [task.task_type for task in claimed] == ["video"]
@@ -119,23 +107,12 @@ def test_a_worker_gets_only_its_own_type(storage: Storage, strategy: ClaimStrate
 
 @each_strategy
 @pytest.mark.parametrize("status", [status for status in TaskStatus if status != "QUEUED"])
-def test_only_queued_tasks_are_claimed(
-    storage: Storage, strategy: ClaimStrategy, status: TaskStatus
-) -> None:
-    claim = None if status == "CANCELLED" else (add(storage), take(storage))[1]
-    if claim is None:
-        storage.cancel(add(storage))
-    elif status == "RUNNING":
-        storage.start(claim)
-    elif status == "COMPLETED":
-        storage.complete(claim)
-    elif status == "FAILED":
-        storage.fail(claim, "error", "broken")
-    assert storage.list_tasks()[0].status is status
+def test_only_queued_tasks_are_claimed(storage, strategy, status):
+    assert storage.get(LEAD_TO[status](storage)).status is status
     assert storage.claim(request("worker-2", strategy=strategy), 10) == []
 
 
-def test_tokens_only_grow_over_the_claims_of_a_task(storage: Storage, clock: FakeClock) -> None:
+def test_tokens_only_grow_over_the_claims_of_a_task(storage, clock):
     add(storage)
     tokens = []
     endings = [
@@ -158,9 +135,7 @@ def test_tokens_only_grow_over_the_claims_of_a_task(storage: Storage, clock: Fak
 
 
 @each_strategy
-def test_a_scheduled_task_waits_until_it_is_due(
-    storage: Storage, clock: FakeClock, strategy: ClaimStrategy
-) -> None:
+def test_a_scheduled_task_waits_until_it_is_due(storage, clock, strategy):
     task_id = add(storage, run_after=clock.now() + 60)
     assert storage.claim(request(strategy=strategy)) == []
     clock.advance(59.5)
@@ -169,15 +144,13 @@ def test_a_scheduled_task_waits_until_it_is_due(
     assert [task.task_id for task in storage.claim(request(strategy=strategy))] == [task_id]
 
 
-def test_a_task_whose_time_has_passed_already_is_due_at_once(
-    storage: Storage, clock: FakeClock
-) -> None:
+def test_a_task_whose_time_has_passed_already_is_due_at_once(storage, clock):
     task_id = add(storage, run_after=clock.now() - 5)
     assert take(storage).task_id == task_id
     assert storage.get(task_id).run_after == clock.now() - 5
 
 
-def test_a_task_that_fell_due_competes_with_the_others(storage: Storage, clock: FakeClock) -> None:
+def test_a_task_that_fell_due_competes_with_the_others(storage, clock):
     scheduled = [add(storage, run_after=clock.now() + 60, priority=9) for _ in range(2)]
     waiting = [add(storage, priority=1) for _ in range(2)]
     assert take(storage, strategy=PRIORITY).task_id == waiting[0]
@@ -187,7 +160,7 @@ def test_a_task_that_fell_due_competes_with_the_others(storage: Storage, clock: 
     assert take(storage, strategy=FIFO).task_id == waiting[1]
 
 
-def test_scheduled_tasks_are_not_in_the_way_of_due_ones(storage: Storage, clock: FakeClock) -> None:
+def test_scheduled_tasks_are_not_in_the_way_of_due_ones(storage, clock):
     storage.create([encoded(priority=9, run_after=clock.now() + 1000 + n) for n in range(50)])
     due = add(storage)
     storage.create([encoded(priority=9, run_after=clock.now() + 1000 + n) for n in range(50)])
@@ -197,9 +170,7 @@ def test_scheduled_tasks_are_not_in_the_way_of_due_ones(storage: Storage, clock:
         storage.release(claims[0])
 
 
-def test_the_next_due_time_is_that_of_the_first_scheduled_task_of_the_type(
-    storage: Storage, clock: FakeClock
-) -> None:
+def test_the_next_due_time_is_that_of_the_first_scheduled_task_of_the_type(storage, clock):
     now = clock.now()
     assert storage.next_due_at("video") is None
     add(storage)
@@ -212,34 +183,26 @@ def test_the_next_due_time_is_that_of_the_first_scheduled_task_of_the_type(
     clock.advance(150)
     storage.claim(request(), 10)
     assert storage.next_due_at("video") == now + 200
-    storage.cancel(
-        next(task.task_id for task in storage.list_tasks() if task.run_after == now + 200)
-    )
+    (later,) = (task for task in storage.list_tasks() if task.run_after == now + 200)
+    storage.cancel(later.task_id)
     assert storage.next_due_at("video") == now + 300
 
 
 # Start and heartbeat ------------------------------------------------------------------------------
 
 
-def test_start_makes_a_claimed_task_run(storage: Storage, clock: FakeClock) -> None:
+def test_start_makes_a_claimed_task_run(storage, clock):
     add(storage)
     claim = take(storage)
     clock.advance(2)
     running = storage.start(claim)
     assert running == storage.get(claim.task_id)
-    assert running == claim._replace(
-        status=TaskStatus.RUNNING, started_at=to_timestamp(clock.now())
-    )
-    assert storage.history(claim.task_id)[-1] == (
-        TaskEvent.STARTED,
-        to_timestamp(clock.now()),
-        "worker-1",
-        1,
-        None,
-    )
+    now = to_timestamp(clock.now())
+    assert running == claim._replace(status=TaskStatus.RUNNING, started_at=now)
+    assert storage.history(claim.task_id)[-1] == (TaskEvent.STARTED, now, "worker-1", 1, None)
 
 
-def test_start_returns_the_claim_as_it_is_then(storage: Storage, clock: FakeClock) -> None:
+def test_start_returns_the_claim_as_it_is_then(storage, clock):
     """Also where the caller's copy has aged: a heartbeat and a cancel came in between."""
     add(storage)
     claim = take(storage)
@@ -251,7 +214,7 @@ def test_start_returns_the_claim_as_it_is_then(storage: Storage, clock: FakeCloc
     assert running.cancel_requested == 1
 
 
-def test_a_heartbeat_moves_the_lease_and_nothing_else(storage: Storage, clock: FakeClock) -> None:
+def test_a_heartbeat_moves_the_lease_and_nothing_else(storage, clock):
     add(storage)
     claim = take(storage)
     history = storage.history(claim.task_id)
@@ -263,7 +226,7 @@ def test_a_heartbeat_moves_the_lease_and_nothing_else(storage: Storage, clock: F
     assert storage.history(claim.task_id) == history
 
 
-def test_a_late_heartbeat_still_holds_what_nobody_took(storage: Storage, clock: FakeClock) -> None:
+def test_a_late_heartbeat_still_holds_what_nobody_took(storage, clock):
     """Tokens decide, never clocks: an expired lease is an offer to rescue, not a loss."""
     add(storage)
     claim = take(storage)
@@ -273,7 +236,7 @@ def test_a_late_heartbeat_still_holds_what_nobody_took(storage: Storage, clock: 
     storage.complete(claim)
 
 
-def test_a_wall_clock_that_jumps_back_costs_no_claim(storage: Storage, clock: FakeClock) -> None:
+def test_a_wall_clock_that_jumps_back_costs_no_claim(storage, clock):
     add(storage)
     claim = take(storage)
     clock.jump(-3600)

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import FakeClock
 from tests.contract.support import held
 from tubeq.domain.counts import is_comparable
 from tubeq.domain.items import Item, ItemQuery, ItemSort
@@ -38,9 +37,7 @@ def ranked(storage: Storage) -> list[tuple[str, int | None]]:
 
 
 @pytest.mark.parametrize("rest_s", [10.0, DAY_S])
-def test_a_page_that_tells_what_a_listing_rounded_is_no_growth(
-    storage: Storage, clock: FakeClock, rest_s: float
-) -> None:
+def test_a_page_that_tells_what_a_listing_rounded_is_no_growth(storage, clock, rest_s):
     listed(storage, 17_000_000)
     listed(storage, 500, "small")
     clock.advance(rest_s)
@@ -52,7 +49,7 @@ def test_a_page_that_tells_what_a_listing_rounded_is_no_growth(
     assert ranked(storage) == [("small", 200), ("v", 17)]
 
 
-def test_nor_is_it_where_nobody_said_what_was_rounded(storage: Storage, clock: FakeClock) -> None:
+def test_nor_is_it_where_nobody_said_what_was_rounded(storage, clock):
     """As of all counts that an older version kept."""
     look(storage, views=17_000_000)
     clock.advance(DAY_S)
@@ -74,15 +71,13 @@ def test_nor_is_it_where_nobody_said_what_was_rounded(storage: Storage, clock: F
         (3_000_000_000, 2_000_000_000, -1_000_000_000),
     ],
 )
-def test_rounded_counts_grow_by_more_than_their_steps(
-    storage: Storage, clock: FakeClock, before: int, now: int, growth: int | None
-) -> None:
+def test_rounded_counts_grow_by_more_than_their_steps(storage, clock, before, now, growth):
     listed(storage, before)
     clock.advance(DAY_S)
     assert listed(storage, now).growth == growth
 
 
-def test_an_exact_count_that_looks_rounded_is_exact(storage: Storage, clock: FakeClock) -> None:
+def test_an_exact_count_that_looks_rounded_is_exact(storage, clock):
     assert watched(storage, 2_000_000).counts.views_exact
     clock.advance(DAY_S)
     assert watched(storage, 2_000_009).growth == 9
@@ -96,9 +91,7 @@ def test_an_exact_count_that_looks_rounded_is_exact(storage: Storage, clock: Fak
     assert (rounded.views, rounded.counts.views_exact) == (4_000_000, False)
 
 
-def test_growth_over_a_rounded_count_is_not_taken_from_before_it(
-    storage: Storage, clock: FakeClock
-) -> None:
+def test_growth_over_a_rounded_count_is_not_taken_from_before_it(storage, clock):
     """The last count before the period is rounded: an older exact one would say too much."""
     watched(storage, 17_506_283)
     clock.advance(100 * DAY_S)
@@ -107,7 +100,7 @@ def test_growth_over_a_rounded_count_is_not_taken_from_before_it(
     assert watched(storage, 19_200_000 + 1).growth == 0
 
 
-def test_pages_of_counts_say_how_exact_they_are(storage: Storage, clock: FakeClock) -> None:
+def test_pages_of_counts_say_how_exact_they_are(storage, clock):
     watched(storage, 2_000_000)
     clock.advance(DAY_S)
     listed(storage, 4_000_000)
@@ -115,7 +108,7 @@ def test_pages_of_counts_say_how_exact_they_are(storage: Storage, clock: FakeClo
     assert counts == [True, False]
 
 
-def test_what_is_told_of_the_views_is_no_fact_of_the_items(storage: Storage) -> None:
+def test_what_is_told_of_the_views_is_no_fact_of_the_items(storage):
     assert "views_rounded" not in listed(storage, 17_000_000).extra
     assert "views_rounded" not in listed(storage, 19_000_000).extra
 
@@ -130,7 +123,7 @@ STAND_INS = [
 
 
 @pytest.mark.parametrize("title", STAND_INS)
-def test_a_stand_in_replaces_no_title(storage: Storage, clock: FakeClock, title: str) -> None:
+def test_a_stand_in_replaces_no_title(storage, clock, title):
     look(storage, title="Tea", views=50, score=60.0, duration_s=61.0)
     clock.advance(DAY_S)
     item = look(storage, title=title, views=0, score=1.0, duration_s=0.0)
@@ -140,14 +133,12 @@ def test_a_stand_in_replaces_no_title(storage: Storage, clock: FakeClock, title:
 
 
 @pytest.mark.parametrize("title", STAND_INS)
-def test_a_title_replaces_a_stand_in(storage: Storage, title: str) -> None:
+def test_a_title_replaces_a_stand_in(storage, title):
     assert look(storage, title=title).title == title
     assert look(storage, title="Tea").title == "Tea"
 
 
-def test_a_translated_title_does_not_replace_the_pages_own(
-    storage: Storage, clock: FakeClock
-) -> None:
+def test_a_translated_title_does_not_replace_the_pages_own(storage, clock):
     look(storage, title="The tea ceremony")
     clock.advance(60)
     assert look(storage, title="茶道", extra={"categories": ["Education"]}).title == "茶道"
@@ -161,7 +152,7 @@ def names(item: Item) -> tuple[str | None, ...]:
     return item.channel, item.channel_id, item.handle
 
 
-def test_names_of_a_channel_go_together(storage: Storage, clock: FakeClock) -> None:
+def test_names_of_a_channel_go_together(storage, clock):
     leaves = {"channel": "Leaves", "channel_id": "UC1", "handle": "@leaves"}
     look(storage, extra={"channel": "Various Artists"})
     clock.advance(60)
@@ -178,9 +169,7 @@ def test_names_of_a_channel_go_together(storage: Storage, clock: FakeClock) -> N
 
 
 @pytest.mark.parametrize("order", ["page first", "listing first"])
-def test_a_partners_listing_does_not_take_a_video_away(
-    storage: Storage, clock: FakeClock, order: str
-) -> None:
+def test_a_partners_listing_does_not_take_a_video_away(storage, clock, order):
     """A joint video is on the pages of two channels, whose listings do not say whose it is."""
     page = {"channel": "Leaves", "channel_id": "UC1", "handle": "@leaves", "likes": 3}
     listing = {"channel": "Cups", "channel_id": "UC2", "handle": "@cups"}
@@ -193,7 +182,7 @@ def test_a_partners_listing_does_not_take_a_video_away(
     assert names(moved) == ("Cups", "UC2", None)
 
 
-def test_back_ends_round_alike(storage: Storage, clock: FakeClock) -> None:
+def test_back_ends_round_alike(storage, clock):
     """Growth of one and two steps of every size, for counts of every size and kind."""
     grown = {
         f"{before} {after} {said}": (before, after, said)

@@ -101,12 +101,8 @@ LOSSES: dict[str, Callable[[Storage, Task, FakeClock], Any]] = {
 }
 
 
-@pytest.mark.parametrize("start", [False, True], ids=["CLAIMED", "RUNNING"])
 @pytest.mark.parametrize("loss", LOSSES)
-def test_a_lost_claim_is_refused_by_every_verb_and_changes_nothing(
-    storage: Storage, clock: FakeClock, loss: str, start: bool
-) -> None:
-    claim = held(storage, start=start)
+def test_a_lost_claim_is_refused_by_every_verb_and_changes_nothing(storage, clock, loss, claim):
     LOSSES[loss](storage, claim, clock)
     add(storage)  # for "complete, then": it must not be claimed
     for name, verb in FENCED.items():
@@ -117,7 +113,7 @@ def test_a_lost_claim_is_refused_by_every_verb_and_changes_nothing(
 
 @pytest.mark.parametrize("verb", FENCED)
 @pytest.mark.parametrize("off_by", [-1, 1])
-def test_only_the_very_token_fits(storage: Storage, verb: str, off_by: int) -> None:
+def test_only_the_very_token_fits(storage, verb, off_by):
     storage.release(held(storage))
     claim = take(storage)
     with refused(storage, ClaimLost):
@@ -126,7 +122,7 @@ def test_only_the_very_token_fits(storage: Storage, verb: str, off_by: int) -> N
 
 
 @pytest.mark.parametrize("verb", FENCED)
-def test_only_the_very_task_fits(storage: Storage, verb: str) -> None:
+def test_only_the_very_task_fits(storage, verb):
     """In a database that was restored, a row id and a token may be those of another task."""
     claim = held(storage, start=False)
     other = claim._replace(task_id=add(storage))
@@ -136,14 +132,14 @@ def test_only_the_very_task_fits(storage: Storage, verb: str) -> None:
 
 
 @pytest.mark.parametrize("verb", FENCED)
-def test_a_task_that_was_only_looked_at_is_no_claim(storage: Storage, verb: str) -> None:
+def test_a_task_that_was_only_looked_at_is_no_claim(storage, verb):
     task = storage.get(add(storage))
     with refused(storage, ClaimLost):
         FENCED[verb](storage, task)
 
 
 @pytest.mark.parametrize("verb", FENCED)
-def test_an_older_snapshot_of_a_held_claim_still_fits(storage: Storage, verb: str) -> None:
+def test_an_older_snapshot_of_a_held_claim_still_fits(storage, verb):
     """What counts is the token, not how fresh the caller's copy of the other columns is."""
     add(storage)
     claim = take(storage)
@@ -152,7 +148,7 @@ def test_an_older_snapshot_of_a_held_claim_still_fits(storage: Storage, verb: st
     FENCED[verb](storage, claim)
 
 
-def test_the_claim_of_one_task_is_none_on_another(storage: Storage) -> None:
+def test_the_claim_of_one_task_is_none_on_another(storage):
     other = add(storage)
     claim = held(storage)
     with refused(storage, ClaimLost):

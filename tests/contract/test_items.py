@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 import pytest
 
-from tests.conftest import FakeClock
 from tests.contract.support import add, held, take
+from tests.support import rows
 from tubeq.domain.clock import to_timestamp
 from tubeq.domain.errors import InvalidParameters, StorageError
 from tubeq.domain.items import Count, Item, ItemQuery, ItemSort
@@ -52,33 +51,25 @@ def ids(storage: Storage, **query: Any) -> list[str]:
     return [item.source_id for item in storage.items.list_items(ItemQuery(**query))]
 
 
-def test_an_item_is_what_its_result_says(storage: Storage, clock: FakeClock) -> None:
+def test_an_item_is_what_its_result_says(storage, clock):
     found(storage, RICH)
     at = to_timestamp(clock.now())
     assert known(storage).as_dict() == {
-        "source_id": "v1",
-        "title": RICH.title,
-        "description": RICH.description,
+        **RICH._asdict(),
         "channel": "Leaves",
         "channel_id": "UC1",
         "handle": "@leaves",
-        "url": RICH.url,
-        "duration_s": 61.5,
-        "published_at": RICH.published_at,
         "first_seen_at": at,
-        "score": 60.0,
-        "views": 1_234,
         "likes": 9,
         "comments": None,
         "last_seen_at": at,
         "times_seen": 1,
         "growth": 0,
-        "extra": RICH.extra,
     }
     assert storage.items.counts("v1") == [Count(at, 1_234, 9, None)]
 
 
-def test_many_tasks_results_are_one_item(storage: Storage, clock: FakeClock) -> None:
+def test_many_tasks_results_are_one_item(storage, clock):
     for views in (10, 20, 30):
         found(storage, Idea("v1", views=views), Idea(f"other-{views}"))
         clock.advance(DAY_S)
@@ -89,14 +80,14 @@ def test_many_tasks_results_are_one_item(storage: Storage, clock: FakeClock) -> 
     assert [count.views for count in storage.items.counts("v1")] == [10, 20, 30]
 
 
-def test_folding_twice_counts_once(storage: Storage) -> None:
+def test_folding_twice_counts_once(storage):
     found(storage, RICH, Idea("v2"))
     assert storage.items.fold() == 2
     assert storage.items.fold() == 0
     assert known(storage).times_seen == 1
 
 
-def test_a_poorer_sighting_erases_nothing(storage: Storage, clock: FakeClock) -> None:
+def test_a_poorer_sighting_erases_nothing(storage, clock):
     found(storage, RICH)
     clock.advance(DAY_S)
     poor = Idea(
@@ -116,7 +107,7 @@ def test_a_poorer_sighting_erases_nothing(storage: Storage, clock: FakeClock) ->
     assert len(storage.items.counts("v1")) == 2  # the kept one, and that they still hold
 
 
-def test_a_richer_sighting_is_taken_over(storage: Storage, clock: FakeClock) -> None:
+def test_a_richer_sighting_is_taken_over(storage, clock):
     found(storage, Idea("v1", title="Te…", views=1_200, extra={"channel": "Leaves"}))
     clock.advance(DAY_S)
     found(storage, RICH)
@@ -126,9 +117,7 @@ def test_a_richer_sighting_is_taken_over(storage: Storage, clock: FakeClock) -> 
 
 
 @pytest.mark.parametrize("fold_between", [True, False])
-def test_a_result_that_is_overwritten_is_seen_again(
-    storage: Storage, clock: FakeClock, fold_between: bool
-) -> None:
+def test_a_result_that_is_overwritten_is_seen_again(storage, clock, fold_between):
     task_id = found(storage, Idea("v1", title="first", views=100))
     if fold_between:
         storage.items.fold()
@@ -143,7 +132,7 @@ def test_a_result_that_is_overwritten_is_seen_again(
     assert storage.items.fold() == 0
 
 
-def test_partial_results_are_seen_and_seen_again(storage: Storage) -> None:
+def test_partial_results_are_seen_and_seen_again(storage):
     claim = held(storage)
     storage.store_results(claim.task_id, [Idea("v1", views=1)], claim)
     assert known(storage).views == 1
@@ -153,24 +142,20 @@ def test_partial_results_are_seen_and_seen_again(storage: Storage) -> None:
     assert known(storage).views == 3
 
 
-def test_counts_are_kept_when_they_changed_and_once_an_hour(
-    storage: Storage, clock: FakeClock
-) -> None:
+def test_counts_are_kept_when_they_changed_and_once_an_hour(storage, clock):
     start = clock.now()
     for minute, views in ((0, 100), (10, 150), (50, 160), (70, 160), (80, 170), (300, 170)):
         clock.advance(start + 60 * minute - clock.now())
         found(storage, Idea("v1", views=views))
         storage.items.fold()
-    at = [to_timestamp(start + 60 * minute) for minute in (0, 70, 300)]
     # What changed at minute 50 was kept at 70; what changed at 80, at 300.
+    kept = [(0, 100), (70, 160), (300, 170)]
     assert storage.items.counts("v1") == [
-        Count(at[0], 100, None, None),
-        Count(at[1], 160, None, None),
-        Count(at[2], 170, None, None),
+        Count(to_timestamp(start + 60 * minute), views, None, None) for minute, views in kept
     ]
 
 
-def test_what_is_known_survives_pruning(storage: Storage, clock: FakeClock) -> None:
+def test_what_is_known_survives_pruning(storage, clock):
     found(storage, RICH)
     clock.advance(DAY_S)
     found(storage, Idea("v1", views=5_000), Idea("v2"))
@@ -188,7 +173,7 @@ def test_what_is_known_survives_pruning(storage: Storage, clock: FakeClock) -> N
     assert storage.items.count_items() == 3
 
 
-def test_listing(storage: Storage, clock: FakeClock) -> None:
+def test_listing(storage, clock):
     found(
         storage,
         Idea("a", "red", views=5, score=1.0, published_at="2026-01-01 00:00:00.000000"),
@@ -210,7 +195,7 @@ def test_listing(storage: Storage, clock: FakeClock) -> None:
         ids(storage, sort=ItemSort.RELEVANCE)
 
 
-def test_a_channel_is_one_in_every_spelling(storage: Storage) -> None:
+def test_a_channel_is_one_in_every_spelling(storage):
     found(
         storage,
         Idea("a", extra={"channel": "ИгорьКлейнер", "handle": "@Jos\u00e9"}),
@@ -226,7 +211,7 @@ def test_a_channel_is_one_in_every_spelling(storage: Storage) -> None:
     assert ids(storage, channel="@ไท") == []
 
 
-def test_growth_is_what_was_gained_in_the_period(storage: Storage, clock: FakeClock) -> None:
+def test_growth_is_what_was_gained_in_the_period(storage, clock):
     found(storage, Idea("old", views=1_000), Idea("slow", views=10), Idea("none"))
     clock.advance(10 * DAY_S)
     found(storage, Idea("old", views=1_001), Idea("slow", views=10), Idea("new", views=500))
@@ -239,7 +224,7 @@ def test_growth_is_what_was_gained_in_the_period(storage: Storage, clock: FakeCl
     assert storage.items.get_item("none").growth is None  # type: ignore[union-attr]
 
 
-def test_a_search_finds_words_without_case_and_accents(storage: Storage) -> None:
+def test_a_search_finds_words_without_case_and_accents(storage):
     found(storage, RICH, Idea("v2", "Coffee", extra={"channel": "Tea house"}), Idea("v3", "Steam"))
     search = {"sort": ItemSort.RELEVANCE}
     assert ids(storage, search="kyoto CEREMONY", **search) == ["v1"]
@@ -251,7 +236,7 @@ def test_a_search_finds_words_without_case_and_accents(storage: Storage) -> None
     assert ids(storage, search="bow coffee", **search) == []
 
 
-def test_a_search_follows_changed_texts(storage: Storage, clock: FakeClock) -> None:
+def test_a_search_follows_changed_texts(storage, clock):
     for title in ("first words", "second words"):
         found(storage, Idea("v1", title))
         assert ids(storage, search=title) == ["v1"]
@@ -268,7 +253,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_a_search_text_is_never_obeyed(storage: Storage, text: str) -> None:
+def test_a_search_text_is_never_obeyed(storage, text):
     found(storage, Idea("v1", text.replace("\0", " ")), Idea("v2", "something else"))
     if any(map(str.isalnum, text)):
         assert ids(storage, search=text) == ["v1"]
@@ -277,7 +262,7 @@ def test_a_search_text_is_never_obeyed(storage: Storage, text: str) -> None:
             ids(storage, search=text)
 
 
-def test_searches_that_cannot_be(storage: Storage) -> None:
+def test_searches_that_cannot_be(storage):
     for text in ("", " ", '"*"', "*", "\0", "!!!"):
         with pytest.raises(InvalidParameters, match="word"):
             ids(storage, search=text)
@@ -285,7 +270,7 @@ def test_searches_that_cannot_be(storage: Storage) -> None:
         ids(storage, search="x" * 1_001)
 
 
-def test_hostile_texts_are_kept_and_found(storage: Storage) -> None:
+def test_hostile_texts_are_kept_and_found(storage):
     huge = "needle " + "<b>\x07\"'" * 150_000
     found(storage, Idea("v1", huge, huge, extra={"channel": "a\0b"}), Idea("v'\"2\0", "thread"))
     assert known(storage).title == huge
@@ -295,7 +280,7 @@ def test_hostile_texts_are_kept_and_found(storage: Storage) -> None:
     assert known(storage, "v'\"2\0").title == "thread"
 
 
-def test_pages_are_everything_in_order(storage: Storage) -> None:
+def test_pages_are_everything_in_order(storage):
     found(storage, *(Idea(str(number)) for number in range(5)))
     storage.items.fold()
     pages: list[str] = []
@@ -310,34 +295,31 @@ def test_pages_are_everything_in_order(storage: Storage) -> None:
     assert [result.source_id for _, result in results] == list("34")
 
 
-def test_progress_is_told(storage: Storage) -> None:
+def test_progress_is_told(storage):
     found(storage, *(Idea(str(number)) for number in range(700)))
     told: list[tuple[int, int]] = []
     assert storage.items.fold(lambda done, of: told.append((done, of))) == 700
     assert (700, 700) in told
 
 
-def test_an_unknown_item(storage: Storage) -> None:
+def test_an_unknown_item(storage):
     assert storage.items.get_item("nothing") is None
     assert storage.items.counts("nothing") == []
     assert storage.items.list_items(ItemQuery()) == []
 
 
-def test_a_closed_storage_refuses(storage: Storage) -> None:
+def test_a_closed_storage_refuses(storage):
     storage.close()
     with pytest.raises(StorageError, match="closed"):
         storage.items.fold()
 
 
-def test_this_sqlite_can_search() -> None:
-    assert (
-        sqlite3.connect(":memory:")
-        .execute("SELECT 1 FROM pragma_module_list WHERE name = 'fts5'")
-        .fetchall()
-    ), "the other tests of searching need FTS5"
+def test_this_sqlite_can_search():
+    found = rows(":memory:", "SELECT 1 FROM pragma_module_list WHERE name = 'fts5'")
+    assert found, "the other tests of searching need FTS5"
 
 
-def test_results_that_no_item_knows_of_are_counted(storage: Storage) -> None:
+def test_results_that_no_item_knows_of_are_counted(storage):
     assert storage.items.count_unfolded() == 0
     task_id = found(storage, RICH, Idea("v2"))
     assert storage.items.count_unfolded() == 2

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from contextlib import closing
 from typing import Any
 
 import pytest
 
-from tests.conftest import FakeClock, OpenBackEnd
 from tests.contract.support import add, take
+from tests.support import until
 from tubeq.domain.breaker import BreakerPolicy, Verdict
 from tubeq.domain.errors import StorageError
 from tubeq.domain.limits import Grant, Holder, LimitRule, Refusal
@@ -41,23 +41,30 @@ def refused(storage: Storage, *keys: str, holder: Holder = ANN) -> Refusal:
     return taken
 
 
+def taken(storage: Storage, concurrency: int | None = 1, **rate: float) -> Grant:
+    """There is a rule for host:a, and Ann is the first to be granted it."""
+    limit(storage, "host:a", concurrency, **rate)
+    return granted(storage, "host:a")
+
+
+def holders(storage: Storage) -> list[Holder]:
+    return [slot.holder for slot in storage.limits.slots()]
+
+
 # Rules --------------------------------------------------------------------------------------------
 
 
-def test_rules_are_kept_by_key_and_replaced(storage: Storage) -> None:
+def test_rules_are_kept_by_key_and_replaced(storage):
     limit(storage, "type:video", 2)
     limit(storage, "channel:*", 1, per_s=0.5, burst=3)
     limit(storage, "type:video", 5)
-    assert storage.limits.rules() == [
-        LimitRule("channel:*", 1, 0.5, 3),
-        LimitRule("type:video", 5),
-    ]
+    assert storage.limits.rules() == [LimitRule("channel:*", 1, 0.5, 3), LimitRule("type:video", 5)]
     assert storage.limits.remove_rule("channel:*")
     assert not storage.limits.remove_rule("channel:*")
     assert [rule.key for rule in storage.limits.rules()] == ["type:video"]
 
 
-def test_idle_is_who_has_neither_rules_nor_pauses(storage: Storage) -> None:
+def test_idle_is_who_has_neither_rules_nor_pauses(storage):
     assert storage.limits.is_idle()
     limit(storage, "type:video", 2)
     assert not storage.limits.is_idle()
@@ -65,16 +72,14 @@ def test_idle_is_who_has_neither_rules_nor_pauses(storage: Storage) -> None:
     assert storage.limits.is_idle()
 
 
-def test_without_a_rule_everything_is_granted_and_nothing_kept(storage: Storage) -> None:
+def test_without_a_rule_everything_is_granted_and_nothing_kept(storage):
     assert granted(storage, "host:a", "type:b") == Grant(())
     limit(storage, "host:other", 1)
     assert granted(storage, "host:a", "type:b") == Grant(())
     assert storage.limits.slots() == []
 
 
-def test_a_prefix_counts_each_key_by_itself_and_gives_way_to_an_exact_rule(
-    storage: Storage,
-) -> None:
+def test_a_prefix_counts_each_key_by_itself_and_gives_way_to_an_exact_rule(storage):
     limit(storage, "channel:*", 1)
     limit(storage, "channel:@big", 2)
     granted(storage, "channel:@one")
@@ -88,9 +93,8 @@ def test_a_prefix_counts_each_key_by_itself_and_gives_way_to_an_exact_rule(
 # Concurrency --------------------------------------------------------------------------------------
 
 
-def test_no_more_are_alive_than_the_rule_says(storage: Storage) -> None:
-    limit(storage, "host:a", 2)
-    first = granted(storage, "host:a")
+def test_no_more_are_alive_than_the_rule_says(storage):
+    first = taken(storage, 2)
     granted(storage, "host:a", holder=BOB)
     refusal = refused(storage, "host:a", holder=EVE)
     assert (refusal.key, refusal.why) == ("host:a", "2 at once")
@@ -99,11 +103,8 @@ def test_no_more_are_alive_than_the_rule_says(storage: Storage) -> None:
     refused(storage, "host:a")
 
 
-def test_the_guess_grows_with_how_long_the_places_have_been_held(
-    storage: Storage, clock: FakeClock
-) -> None:
-    limit(storage, "host:a", 1)
-    granted(storage, "host:a")
+def test_the_guess_grows_with_how_long_the_places_have_been_held(storage, clock):
+    taken(storage)
     guesses = []
     for seconds in (0.0, 1.0, 2.0, 20.0):
         clock.advance(seconds)
@@ -113,7 +114,7 @@ def test_the_guess_grows_with_how_long_the_places_have_been_held(
     assert refused(storage, "host:a").retry_after_s == pytest.approx(2.0, abs=1e-3)  # then it ends
 
 
-def test_slots_are_listed_with_their_holders(storage: Storage, clock: FakeClock) -> None:
+def test_slots_are_listed_with_their_holders(storage, clock):
     limit(storage, "host:*", 5)
     granted(storage, "host:b")
     clock.advance(1.0)
@@ -124,7 +125,7 @@ def test_slots_are_listed_with_their_holders(storage: Storage, clock: FakeClock)
     assert first.expires_at == clock.now() + LEASE_S
 
 
-def test_several_keys_are_had_together_or_not_at_all(storage: Storage, clock: FakeClock) -> None:
+def test_several_keys_are_had_together_or_not_at_all(storage, clock):
     limit(storage, "host:a", 1)
     limit(storage, "channel:*", 1)
     limit(storage, "type:t", per_s=1.0)
@@ -137,7 +138,7 @@ def test_several_keys_are_had_together_or_not_at_all(storage: Storage, clock: Fa
     assert refused(storage, "type:t", "channel:@y").key == "type:t"
 
 
-def test_a_key_that_is_named_twice_is_taken_once(storage: Storage) -> None:
+def test_a_key_that_is_named_twice_is_taken_once(storage):
     limit(storage, "host:a", 1)
     assert len(granted(storage, "host:a", "host:a").slot_ids) == 1
 
@@ -145,9 +146,8 @@ def test_a_key_that_is_named_twice_is_taken_once(storage: Storage) -> None:
 # The end of a slot ------------------------------------------------------------------------------
 
 
-def test_a_slot_ends_with_its_lease(storage: Storage, clock: FakeClock) -> None:
-    limit(storage, "host:a", 1)
-    granted(storage, "host:a")
+def test_a_slot_ends_with_its_lease(storage, clock):
+    taken(storage)
     clock.advance(LEASE_S - 0.1)
     refused(storage, "host:a", holder=BOB)
     clock.advance(0.1)
@@ -155,75 +155,67 @@ def test_a_slot_ends_with_its_lease(storage: Storage, clock: FakeClock) -> None:
     granted(storage, "host:a", holder=BOB)
 
 
-def test_signs_of_life_keep_what_the_holder_holds_and_nothing_else(
-    storage: Storage, clock: FakeClock
-) -> None:
-    limit(storage, "host:a", 3)
-    granted(storage, "host:a")
+def test_signs_of_life_keep_what_the_holder_holds_and_nothing_else(storage, clock):
+    taken(storage, 3)
     granted(storage, "host:a", holder=ANN._replace(claim_token=2))
     granted(storage, "host:a", holder=BOB)
     clock.advance(LEASE_S - 1)
     storage.limits.extend(ANN, LEASE_S)
     clock.advance(2)
-    assert [slot.holder for slot in storage.limits.slots()] == [ANN]
+    assert holders(storage) == [ANN]
     clock.advance(LEASE_S - 2)
     assert storage.limits.slots() == []
 
 
-def test_who_gives_back_late_gives_back_nobody_elses(storage: Storage, clock: FakeClock) -> None:
+def test_who_gives_back_late_gives_back_nobody_elses(storage, clock):
     """A holder that was suspended (SIGSTOP) beyond its lease, or fenced out."""
-    limit(storage, "host:a", 1)
-    late = granted(storage, "host:a")
+    late = taken(storage)
     clock.advance(LEASE_S)
     granted(storage, "host:a", holder=BOB)
     storage.limits.release(late)
     storage.limits.release(late)
     storage.limits.extend(ANN, LEASE_S)
-    assert [slot.holder for slot in storage.limits.slots()] == [BOB]
+    assert holders(storage) == [BOB]
     refused(storage, "host:a", holder=EVE)
 
 
-def test_who_gives_back_at_once_and_again_gives_back_nobody_elses(storage: Storage) -> None:
+def test_who_gives_back_at_once_and_again_gives_back_nobody_elses(storage):
     """Even where no time has passed and nothing else is stored: ids are never used again."""
-    limit(storage, "host:a", 1)
-    early = granted(storage, "host:a")
+    early = taken(storage)
     storage.limits.release(early)
     granted(storage, "host:a", holder=BOB)
     storage.limits.release(early)
-    assert [slot.holder for slot in storage.limits.slots()] == [BOB]
+    assert holders(storage) == [BOB]
 
 
-def test_a_dead_workers_slots_are_free_at_once(storage: Storage) -> None:
-    limit(storage, "host:a", 3)
-    granted(storage, "host:a")
+def test_a_dead_workers_slots_are_free_at_once(storage):
+    taken(storage, 3)
     granted(storage, "host:a", holder=Holder("ann"))
     granted(storage, "host:a", holder=BOB)
     assert storage.limits.free("ann") == 2
     assert storage.limits.free("ann") == 0
-    assert [slot.holder for slot in storage.limits.slots()] == [BOB]
+    assert holders(storage) == [BOB]
 
 
-def test_the_rescue_of_a_worker_frees_its_slots(storage: Storage) -> None:
+def test_the_rescue_of_a_worker_frees_its_slots(storage):
     limit(storage, "host:a", 2)
     add(storage)
     claim = take(storage, "ann")
     granted(storage, "host:a", holder=Holder("ann", claim.row_id, claim.claim_token))
     granted(storage, "host:a", holder=BOB)
     storage.rescue(worker_id="ann")
-    assert [slot.holder for slot in storage.limits.slots()] == [BOB]
+    assert holders(storage) == [BOB]
     assert storage.get(claim.task_id).status is TaskStatus.QUEUED
 
 
-def test_a_sweep_leaves_the_slots_of_the_living(storage: Storage) -> None:
-    limit(storage, "host:a", 2)
-    granted(storage, "host:a")
+def test_a_sweep_leaves_the_slots_of_the_living(storage):
+    taken(storage, 2)
     storage.rescue()
-    assert [slot.holder for slot in storage.limits.slots()] == [ANN]
+    assert holders(storage) == [ANN]
 
 
-def test_a_rescue_frees_slots_where_there_was_no_task(storage: Storage) -> None:
-    limit(storage, "host:a", 2)
-    granted(storage, "host:a")
+def test_a_rescue_frees_slots_where_there_was_no_task(storage):
+    taken(storage, 2)
     storage.rescue(worker_id="ann")
     assert storage.limits.slots() == []
 
@@ -231,9 +223,7 @@ def test_a_rescue_frees_slots_where_there_was_no_task(storage: Storage) -> None:
 # Rates --------------------------------------------------------------------------------------------
 
 
-def test_a_rate_keeps_slots_apart_and_says_exactly_for_how_long(
-    storage: Storage, clock: FakeClock
-) -> None:
+def test_a_rate_keeps_slots_apart_and_says_exactly_for_how_long(storage, clock):
     limit(storage, "host:a", per_s=5.0)
     assert granted(storage, "host:a") == Grant(())  # nothing to give back
     refusal = refused(storage, "host:a")
@@ -246,7 +236,7 @@ def test_a_rate_keeps_slots_apart_and_says_exactly_for_how_long(
     refused(storage, "host:a")
 
 
-def test_a_burst_comes_after_a_rest_and_is_paid_back(storage: Storage, clock: FakeClock) -> None:
+def test_a_burst_comes_after_a_rest_and_is_paid_back(storage, clock):
     limit(storage, "host:a", per_s=1.0, burst=3)
     for _ in range(3):
         granted(storage, "host:a")
@@ -260,9 +250,8 @@ def test_a_burst_comes_after_a_rest_and_is_paid_back(storage: Storage, clock: Fa
     refused(storage, "host:a")
 
 
-def test_a_rate_and_a_concurrency_hold_both(storage: Storage, clock: FakeClock) -> None:
-    limit(storage, "host:a", 1, per_s=2.0)
-    held = granted(storage, "host:a")
+def test_a_rate_and_a_concurrency_hold_both(storage, clock):
+    held = taken(storage, 1, per_s=2.0)
     storage.limits.release(held)
     assert refused(storage, "host:a").why == "2 a second"
     clock.advance(0.5)
@@ -274,7 +263,7 @@ def test_a_rate_and_a_concurrency_hold_both(storage: Storage, clock: FakeClock) 
 # Rules that change --------------------------------------------------------------------------------
 
 
-def test_a_smaller_concurrency_waits_until_it_is_kept(storage: Storage) -> None:
+def test_a_smaller_concurrency_waits_until_it_is_kept(storage):
     limit(storage, "host:a", 3)
     held = [granted(storage, "host:a") for _ in range(3)]
     limit(storage, "host:a", 1)
@@ -286,17 +275,14 @@ def test_a_smaller_concurrency_waits_until_it_is_kept(storage: Storage) -> None:
     granted(storage, "host:a")
 
 
-def test_a_larger_concurrency_counts_what_is_held(storage: Storage) -> None:
-    limit(storage, "host:a", 1)
-    granted(storage, "host:a")
-    limit(storage, "host:a", 2)
-    granted(storage, "host:a")
+def test_a_larger_concurrency_counts_what_is_held(storage):
+    taken(storage)
+    taken(storage, 2)
     refused(storage, "host:a")
 
 
-def test_a_rule_that_went_and_came_back_counts_what_is_still_held(storage: Storage) -> None:
-    limit(storage, "host:a", 1)
-    held = granted(storage, "host:a")
+def test_a_rule_that_went_and_came_back_counts_what_is_still_held(storage):
+    held = taken(storage)
     storage.limits.remove_rule("host:a")
     granted(storage, "host:a")
     limit(storage, "host:a", 1)
@@ -305,10 +291,9 @@ def test_a_rule_that_went_and_came_back_counts_what_is_still_held(storage: Stora
     granted(storage, "host:a")
 
 
-def test_a_quicker_rate_holds_at_once(storage: Storage, clock: FakeClock) -> None:
+def test_a_quicker_rate_holds_at_once(storage, clock):
     """What the slow rule had booked is a thousand seconds ahead."""
-    limit(storage, "host:a", per_s=0.001)
-    granted(storage, "host:a")
+    taken(storage, None, per_s=0.001)
     limit(storage, "host:a", per_s=10.0)
     assert refused(storage, "host:a").retry_after_s == pytest.approx(0.1, abs=1e-5)
     clock.advance(0.1)
@@ -318,11 +303,8 @@ def test_a_quicker_rate_holds_at_once(storage: Storage, clock: FakeClock) -> Non
 # A clock that is set back -------------------------------------------------------------------------
 
 
-def test_no_slot_outlives_its_lease_though_the_clock_is_set_back(
-    storage: Storage, clock: FakeClock
-) -> None:
-    limit(storage, "host:a", 1)
-    granted(storage, "host:a")
+def test_no_slot_outlives_its_lease_though_the_clock_is_set_back(storage, clock):
+    taken(storage)
     clock.jump(-3600.0)
     refused(storage, "host:a", holder=BOB)  # it may be alive
     clock.advance(LEASE_S - 1)
@@ -331,9 +313,8 @@ def test_no_slot_outlives_its_lease_though_the_clock_is_set_back(
     granted(storage, "host:a", holder=BOB)
 
 
-def test_no_rate_is_stuck_though_the_clock_is_set_back(storage: Storage, clock: FakeClock) -> None:
-    limit(storage, "host:a", per_s=1.0, burst=2)
-    granted(storage, "host:a")
+def test_no_rate_is_stuck_though_the_clock_is_set_back(storage, clock):
+    taken(storage, None, per_s=1.0, burst=2)
     clock.jump(-3600.0)
     assert refused(storage, "host:a").retry_after_s == pytest.approx(1.0, abs=1e-5)
     clock.advance(1.0)
@@ -341,7 +322,7 @@ def test_no_rate_is_stuck_though_the_clock_is_set_back(storage: Storage, clock: 
     refused(storage, "host:a")
 
 
-def test_slots_taken_with_other_keys_are_clamped_too(storage: Storage, clock: FakeClock) -> None:
+def test_slots_taken_with_other_keys_are_clamped_too(storage, clock):
     limit(storage, "host:*", 1, per_s=0.1)
     granted(storage, "host:a")
     clock.jump(-3600.0)
@@ -353,9 +334,7 @@ def test_slots_taken_with_other_keys_are_clamped_too(storage: Storage, clock: Fa
 # Handles ------------------------------------------------------------------------------------------
 
 
-def test_two_handles_share_rules_rates_and_slots(
-    open_back_end: OpenBackEnd, clock: FakeClock
-) -> None:
+def test_two_handles_share_rules_rates_and_slots(open_back_end, clock):
     one = open_back_end("sqlite")
     limit(one, "host:a", 2, per_s=1.0)
     other = open_back_end("sqlite")
@@ -372,28 +351,19 @@ def test_two_handles_share_rules_rates_and_slots(
 
 
 @pytest.mark.slow
-def test_another_handle_learns_of_a_rule_within_a_second_or_so(
-    open_back_end: OpenBackEnd, clock: FakeClock
-) -> None:
-    import time
-
+def test_another_handle_learns_of_a_rule_within_a_second_or_so(open_back_end, clock):
     one, other = open_back_end("sqlite"), open_back_end("sqlite")
     assert other.limits.is_idle()
-    limit(one, "host:a", 1)
-    granted(one, "host:a")
-    time.sleep(1.1)
+    taken(one)
+    until(lambda: not other.limits.is_idle(), 1.5)
     refused(other, "host:a", holder=BOB)
 
 
-def test_limits_outlive_the_handle(tmp_path: Path, clock: FakeClock) -> None:
-    for opening in range(2):
-        storage = open_storage(tmp_path / "kept.db", clock=clock)
-        if opening == 0:
-            limit(storage, "host:a", 1)
-            granted(storage, "host:a")
-        else:
-            refused(storage, "host:a")
-        storage.close()
+def test_limits_outlive_the_handle(tmp_path, clock):
+    with closing(open_storage(tmp_path / "kept.db", clock=clock)) as storage:
+        taken(storage)
+    with closing(open_storage(tmp_path / "kept.db", clock=clock)) as storage:
+        refused(storage, "host:a")
 
 
 CALLS: dict[str, tuple[Any, ...]] = {
@@ -413,11 +383,11 @@ CALLS: dict[str, tuple[Any, ...]] = {
 REMEMBERED = {"is_idle", "pause_s"}  # these two may answer from memory for a second
 
 
-def test_the_table_of_calls_names_every_verb_of_limits() -> None:
+def test_the_table_of_calls_names_every_verb_of_limits():
     assert set(CALLS) | REMEMBERED == {name for name in vars(Limits) if not name.startswith("_")}
 
 
-def test_closed_limits_refuse_every_verb(storage: Storage) -> None:
+def test_closed_limits_refuse_every_verb(storage):
     limit(storage, "host:a", 1)
     storage.limits.report("type:t", ANN, Verdict.BLOCKED, "bot_check", BreakerPolicy())
     storage.limits.is_idle()
@@ -427,9 +397,7 @@ def test_closed_limits_refuse_every_verb(storage: Storage) -> None:
             getattr(storage.limits, verb)(*arguments)
 
 
-def test_keys_that_are_not_used_any_more_leave_nothing(
-    open_back_end: OpenBackEnd, clock: FakeClock
-) -> None:
+def test_keys_that_are_not_used_any_more_leave_nothing(open_back_end, clock):
     storage = open_back_end("sqlite")
     limit(storage, "channel:*", 1, per_s=1.0)
     for number in range(20):
@@ -444,9 +412,7 @@ def test_keys_that_are_not_used_any_more_leave_nothing(
 # Handing a task back for later --------------------------------------------------------------------
 
 
-def test_a_task_is_handed_back_for_later_and_the_history_says_why(
-    storage: Storage, clock: FakeClock
-) -> None:
+def test_a_task_is_handed_back_for_later_and_the_history_says_why(storage, clock):
     task_id = add(storage)
     storage.release(take(storage), until=clock.now() + 5, why="limit type:video")
     task = storage.get(task_id)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from tests.conftest import FakeClock
 from tests.contract.support import add, held, take
 from tubeq.domain.clock import to_timestamp
 from tubeq.domain.models import Idea
 from tubeq.domain.states import TaskEvent
-from tubeq.storage import Storage
 
 FULL = Idea(
     source_id="dQw4w9WgXcQ",
@@ -22,28 +20,17 @@ FULL = Idea(
 )
 
 
-def test_every_column_of_an_idea_comes_back(storage: Storage, clock: FakeClock) -> None:
+def test_every_column_of_an_idea_comes_back(storage, clock):
     claim = held(storage)
     storage.complete(claim, [FULL])
     (result,) = storage.results(claim.task_id)
     stored = result.as_dict()
     assert stored.pop("result_id")
-    assert stored == {
-        "task_id": claim.task_id,
-        "source_id": FULL.source_id,
-        "title": FULL.title,
-        "description": FULL.description,
-        "score": FULL.score,
-        "url": FULL.url,
-        "views": FULL.views,
-        "duration_s": FULL.duration_s,
-        "published_at": FULL.published_at,
-        "extra": FULL.extra,
-        "created_at": to_timestamp(clock.now()),
-    }
+    created_at = to_timestamp(clock.now())
+    assert stored == {**FULL._asdict(), "task_id": claim.task_id, "created_at": created_at}
 
 
-def test_an_idea_of_nothing_but_an_id_is_enough(storage: Storage) -> None:
+def test_an_idea_of_nothing_but_an_id_is_enough(storage):
     claim = held(storage)
     storage.complete(claim, [Idea("only")])
     (result,) = storage.results(claim.task_id)
@@ -52,14 +39,14 @@ def test_an_idea_of_nothing_but_an_id_is_enough(storage: Storage) -> None:
     assert result.extra == {}
 
 
-def test_ideas_keep_the_order_in_which_they_were_first_stored(storage: Storage) -> None:
+def test_ideas_keep_the_order_in_which_they_were_first_stored(storage):
     claim = held(storage)
     storage.store_results(claim.task_id, [Idea(name) for name in "cab"], claim)
     storage.complete(claim, [Idea(name) for name in "bdc"])
     assert "".join(result.source_id for result in storage.results(claim.task_id)) == "cabd"
 
 
-def test_an_idea_is_stored_once_and_the_last_one_wins(storage: Storage) -> None:
+def test_an_idea_is_stored_once_and_the_last_one_wins(storage):
     claim = held(storage)
     storage.store_results(claim.task_id, [Idea("a", title="first", views=1, extra={"old": 1})])
     storage.complete(claim, [Idea("a", title="second"), Idea("a", title="third", score=3.0)])
@@ -67,7 +54,7 @@ def test_an_idea_is_stored_once_and_the_last_one_wins(storage: Storage) -> None:
     assert (result.title, result.score, result.views, result.extra) == ("third", 3.0, None, {})
 
 
-def test_result_ids_are_distinct_and_stay(storage: Storage) -> None:
+def test_result_ids_are_distinct_and_stay(storage):
     claim = held(storage)
     storage.store_results(claim.task_id, [Idea(str(number)) for number in range(50)])
     ids = [result.result_id for result in storage.results()]
@@ -76,7 +63,7 @@ def test_result_ids_are_distinct_and_stay(storage: Storage) -> None:
     assert [result.result_id for result in storage.results()] == ids
 
 
-def test_the_same_item_may_belong_to_many_tasks(storage: Storage) -> None:
+def test_the_same_item_may_belong_to_many_tasks(storage):
     claims = [held(storage) for _ in range(3)]
     for claim in claims:
         storage.complete(claim, [Idea("shared", title=claim.task_id)])
@@ -85,28 +72,27 @@ def test_the_same_item_may_belong_to_many_tasks(storage: Storage) -> None:
         assert (result.task_id, result.title) == (claim.task_id, claim.task_id)
 
 
-def test_all_results_are_those_of_each_task(storage: Storage) -> None:
+def test_all_results_are_those_of_each_task(storage):
     claims = [held(storage) for _ in range(3)]
     for number, claim in enumerate(claims):
         storage.complete(claim, [Idea(f"{number}-{item}") for item in range(number + 1)])
     everything = storage.results()
     assert len(everything) == 6
     for claim in claims:
-        assert storage.results(claim.task_id) == [
-            result for result in everything if result.task_id == claim.task_id
-        ]
+        own = [result for result in everything if result.task_id == claim.task_id]
+        assert storage.results(claim.task_id) == own
     assert storage.results(limit=4) == everything[:4]
     assert storage.results(claims[2].task_id, limit=2) == everything[3:5]
 
 
-def test_a_task_without_ideas_has_no_results(storage: Storage) -> None:
+def test_a_task_without_ideas_has_no_results(storage):
     task_id = add(storage)
     assert storage.results(task_id) == []
     storage.store_results(task_id, [])
     assert storage.results() == []
 
 
-def test_ideas_may_be_stored_without_a_claim_in_any_state(storage: Storage) -> None:
+def test_ideas_may_be_stored_without_a_claim_in_any_state(storage):
     task_id = add(storage)
     storage.store_results(task_id, [Idea("queued")])
     claim = take(storage)
@@ -117,14 +103,14 @@ def test_ideas_may_be_stored_without_a_claim_in_any_state(storage: Storage) -> N
     assert storage.get(task_id).status == "COMPLETED"
 
 
-def test_partial_results_outlive_a_failed_attempt(storage: Storage, clock: FakeClock) -> None:
+def test_partial_results_outlive_a_failed_attempt(storage, clock):
     claim = held(storage)
     storage.store_results(claim.task_id, [Idea("partial")], claim)
     storage.fail(claim, "network", "no route", retry_at=clock.now())
     assert [result.source_id for result in storage.results(claim.task_id)] == ["partial"]
 
 
-def test_the_history_tells_the_whole_life_in_order(storage: Storage, clock: FakeClock) -> None:
+def test_the_history_tells_the_whole_life_in_order(storage, clock):
     task_id = add(storage)
     started_at = clock.now()
     clock.advance(1)
@@ -151,6 +137,5 @@ def test_the_history_tells_the_whole_life_in_order(storage: Storage, clock: Fake
     ]
     assert history[-1].event is TaskEvent.REQUEUED
     assert [entry.detail for entry in history if entry.detail] == ["no route"]
-    assert [entry.at for entry in history] == [
-        to_timestamp(started_at + second) for second in (0, 1, 2, 2, 3, 3, 4, 4, 4, 5)
-    ]
+    seconds = (0, 1, 2, 2, 3, 3, 4, 4, 4, 5)
+    assert [entry.at for entry in history] == [to_timestamp(started_at + s) for s in seconds]

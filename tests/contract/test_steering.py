@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from tests.conftest import FakeClock
 from tests.contract.support import (
+    LEAD_TO,
     LEASE_S,
     add,
+    backlog_of,
     dump,
+    encoded,
     events,
     held,
     refused,
@@ -19,33 +19,18 @@ from tests.contract.support import (
 )
 from tubeq.domain.clock import to_timestamp
 from tubeq.domain.errors import IllegalTransition
-from tubeq.domain.models import EncodedTask, Idea, Task
+from tubeq.domain.models import Idea
 from tubeq.domain.states import ACTIVE, FINISHED, TaskEvent, TaskStatus, event_between
-from tubeq.storage import Storage
 from tubeq.storage.ports.tasks import ClaimRequest, OpenType
 
-LEAD_TO: dict[TaskStatus, Callable[[Storage], str]] = {
-    TaskStatus.QUEUED: add,
-    TaskStatus.CLAIMED: lambda storage: held(storage, start=False).task_id,
-    TaskStatus.RUNNING: lambda storage: held(storage).task_id,
-    TaskStatus.COMPLETED: lambda storage: _ended(storage, storage.complete),
-    TaskStatus.FAILED: lambda storage: _ended(storage, lambda c: storage.fail(c, "e", "why")),
-    TaskStatus.CANCELLED: lambda storage: _ended(storage, storage.confirm_cancel),
-}
 each_finished = pytest.mark.parametrize("status", sorted(FINISHED))
 each_active = pytest.mark.parametrize("status", sorted(ACTIVE))
-
-
-def _ended(storage: Storage, end: Callable[[Task], object]) -> str:
-    claim = held(storage)
-    end(claim)
-    return claim.task_id
 
 
 # cancel -------------------------------------------------------------------------------------------
 
 
-def test_a_queued_task_is_cancelled_at_once(storage: Storage, clock: FakeClock) -> None:
+def test_a_queued_task_is_cancelled_at_once(storage, clock):
     task_id = add(storage)
     before = storage.get(task_id)
     clock.advance(2)
@@ -58,9 +43,7 @@ def test_a_queued_task_is_cancelled_at_once(storage: Storage, clock: FakeClock) 
 
 
 @pytest.mark.parametrize("rounds", [1, 2])
-def test_a_scheduled_or_retrying_task_is_cancelled_at_once(
-    storage: Storage, clock: FakeClock, rounds: int
-) -> None:
+def test_a_scheduled_or_retrying_task_is_cancelled_at_once(storage, clock, rounds):
     task_id = add(storage, run_after=clock.now() + 5)
     if rounds == 2:
         clock.advance(5)
@@ -71,9 +54,7 @@ def test_a_scheduled_or_retrying_task_is_cancelled_at_once(
 
 
 @each_active
-def test_a_held_task_is_marked_and_its_worker_sees_it_at_the_next_heartbeat(
-    storage: Storage, status: TaskStatus
-) -> None:
+def test_a_held_task_is_marked_and_its_worker_sees_it_at_the_next_heartbeat(storage, status):
     task_id = LEAD_TO[status](storage)
     claim = storage.get(task_id)
     history = storage.history(task_id)
@@ -86,7 +67,7 @@ def test_a_held_task_is_marked_and_its_worker_sees_it_at_the_next_heartbeat(
 
 
 @each_active
-def test_marking_twice_is_no_error(storage: Storage, status: TaskStatus) -> None:
+def test_marking_twice_is_no_error(storage, status):
     task_id = LEAD_TO[status](storage)
     storage.cancel(task_id)
     before = dump(storage)
@@ -95,7 +76,7 @@ def test_marking_twice_is_no_error(storage: Storage, status: TaskStatus) -> None
 
 
 @each_finished
-def test_a_finished_task_cannot_be_cancelled(storage: Storage, status: TaskStatus) -> None:
+def test_a_finished_task_cannot_be_cancelled(storage, status):
     task_id = LEAD_TO[status](storage)
     with refused(storage, IllegalTransition):
         storage.cancel(task_id)
@@ -105,47 +86,27 @@ def test_a_finished_task_cannot_be_cancelled(storage: Storage, status: TaskStatu
 
 
 @each_finished
-def test_a_requeued_task_is_as_new_but_for_its_token(
-    storage: Storage, clock: FakeClock, status: TaskStatus
-) -> None:
+def test_a_requeued_task_is_as_new_but_for_its_token(storage, clock, status):
     task_id = LEAD_TO[status](storage)
     ended = storage.get(task_id)
     clock.advance(2)
     requeued = storage.requeue(task_id)
     assert requeued == storage.get(task_id)
-    assert requeued == ended._replace(
-        status=TaskStatus.QUEUED,
-        cancel_requested=0,
-        retry_count=0,
-        crash_count=0,
-        **dict.fromkeys(
-            (
-                "worker_id",
-                "claimed_at",
-                "started_at",
-                "completed_at",
-                "error_code",
-                "error_message",
-                "result_json",
-                "run_after",
-            )
-        ),
-    )
+    forgotten = dict.fromkeys(("error_code", "error_message", "result_json", "run_after"))
+    assert requeued == backlog_of(ended, retry_count=0, crash_count=0, **forgotten)
     last = storage.history(task_id)[-1]
     assert (last.event, last.at) == (TaskEvent.REQUEUED, to_timestamp(clock.now()))
     assert take(storage).claim_token == ended.claim_token + 1
 
 
-def test_a_task_cancelled_before_its_time_is_due_at_once_when_requeued(
-    storage: Storage, clock: FakeClock
-) -> None:
+def test_a_task_cancelled_before_its_time_is_due_at_once_when_requeued(storage, clock):
     task_id = add(storage, run_after=clock.now() + 3600)
     storage.cancel(task_id)
     assert storage.requeue(task_id).run_after is None
     assert take(storage).task_id == task_id
 
 
-def test_a_cancel_does_not_follow_a_task_into_its_next_round(storage: Storage) -> None:
+def test_a_cancel_does_not_follow_a_task_into_its_next_round(storage):
     claim = held(storage)
     storage.cancel(claim.task_id)
     storage.confirm_cancel(claim)
@@ -155,7 +116,7 @@ def test_a_cancel_does_not_follow_a_task_into_its_next_round(storage: Storage) -
     assert storage.release(again).status is TaskStatus.QUEUED
 
 
-def test_results_survive_a_requeue(storage: Storage) -> None:
+def test_results_survive_a_requeue(storage):
     claim = held(storage)
     storage.complete(claim, [Idea("a"), Idea("b")])
     storage.requeue(claim.task_id)
@@ -163,7 +124,7 @@ def test_results_survive_a_requeue(storage: Storage) -> None:
 
 
 @pytest.mark.parametrize("status", [TaskStatus.QUEUED, *sorted(ACTIVE)])
-def test_an_unfinished_task_cannot_be_requeued(storage: Storage, status: TaskStatus) -> None:
+def test_an_unfinished_task_cannot_be_requeued(storage, status):
     task_id = LEAD_TO[status](storage)
     with refused(storage, IllegalTransition):
         storage.requeue(task_id)
@@ -174,9 +135,7 @@ def test_an_unfinished_task_cannot_be_requeued(storage: Storage, status: TaskSta
 
 @pytest.mark.parametrize("target", TaskStatus)
 @pytest.mark.parametrize("source", TaskStatus)
-def test_set_status_goes_where_a_transition_leads_and_nowhere_else(
-    storage: Storage, source: TaskStatus, target: TaskStatus
-) -> None:
+def test_set_status_goes_where_a_transition_leads_and_nowhere_else(storage, source, target):
     task_id = LEAD_TO[source](storage)
     before = events(storage, task_id)
     event = event_between(source, target)
@@ -191,9 +150,7 @@ def test_set_status_goes_where_a_transition_leads_and_nowhere_else(
 
 
 @pytest.mark.parametrize("worker_id", ["somebody", None])
-def test_to_claimed_is_a_claim_by_hand(
-    storage: Storage, clock: FakeClock, worker_id: str | None
-) -> None:
+def test_to_claimed_is_a_claim_by_hand(storage, clock, worker_id):
     task_id = add(storage)
     claim = storage.set_status(task_id, TaskStatus.CLAIMED, worker_id=worker_id, lease_s=20.0)
     assert claim.claim_token == 1
@@ -204,7 +161,7 @@ def test_to_claimed_is_a_claim_by_hand(
     storage.complete(claim)
 
 
-def test_to_claimed_takes_a_task_before_its_time(storage: Storage, clock: FakeClock) -> None:
+def test_to_claimed_takes_a_task_before_its_time(storage, clock):
     task_id = add(storage, run_after=clock.now() + 3600)
     storage.set_status(task_id, TaskStatus.CLAIMED)
     assert storage.next_due_at("video") is None
@@ -212,7 +169,7 @@ def test_to_claimed_takes_a_task_before_its_time(storage: Storage, clock: FakeCl
     assert storage.rescue().requeued == [task_id]
 
 
-def test_to_running_starts_the_clock_of_the_task(storage: Storage, clock: FakeClock) -> None:
+def test_to_running_starts_the_clock_of_the_task(storage, clock):
     task_id = LEAD_TO[TaskStatus.CLAIMED](storage)
     clock.advance(2)
     running = storage.set_status(task_id, TaskStatus.RUNNING)
@@ -220,9 +177,7 @@ def test_to_running_starts_the_clock_of_the_task(storage: Storage, clock: FakeCl
 
 
 @each_active
-def test_to_completed_stores_the_result(
-    storage: Storage, clock: FakeClock, status: TaskStatus
-) -> None:
+def test_to_completed_stores_the_result(storage, clock, status):
     task_id = LEAD_TO[status](storage)
     done = storage.set_status(task_id, TaskStatus.COMPLETED, result={"ideas_count": 5})
     assert done.result == {"ideas_count": 5}
@@ -231,9 +186,7 @@ def test_to_completed_stores_the_result(
 
 
 @each_active
-def test_to_failed_stores_the_error_and_counts_nothing(
-    storage: Storage, clock: FakeClock, status: TaskStatus
-) -> None:
+def test_to_failed_stores_the_error_and_counts_nothing(storage, clock, status):
     task_id = LEAD_TO[status](storage)
     failed = storage.set_status(task_id, TaskStatus.FAILED, error_message="by hand")
     assert (failed.error_code, failed.error_message) == ("error", "by hand")
@@ -243,7 +196,7 @@ def test_to_failed_stores_the_error_and_counts_nothing(
 
 
 @each_active
-def test_to_queued_takes_the_task_from_its_worker(storage: Storage, status: TaskStatus) -> None:
+def test_to_queued_takes_the_task_from_its_worker(storage, status):
     task_id = LEAD_TO[status](storage)
     released = storage.set_status(task_id, TaskStatus.QUEUED)
     assert (released.worker_id, released.lease_expires_at) == (None, None)
@@ -251,8 +204,8 @@ def test_to_queued_takes_the_task_from_its_worker(storage: Storage, status: Task
     assert take(storage, "worker-2").task_id == task_id
 
 
-def test_what_a_worker_holds_is_found(storage: Storage) -> None:
-    storage.create([EncodedTask("video", "{}"), EncodedTask("channel", "{}")] * 2)
+def test_what_a_worker_holds_is_found(storage):
+    storage.create([encoded("video"), encoded("channel")] * 2)
     mine = storage.claim(ClaimRequest("video", "ann"), 2)
     mine += storage.claim(ClaimRequest("channel", "ann", start=True))
     storage.claim(ClaimRequest("channel", "bob"))
@@ -263,9 +216,9 @@ def test_what_a_worker_holds_is_found(storage: Storage) -> None:
     assert storage.held_by("nobody") == []
 
 
-def test_a_type_has_open_tasks_until_all_are_finished(storage: Storage, clock: FakeClock) -> None:
+def test_a_type_has_open_tasks_until_all_are_finished(storage, clock):
     assert not storage.has_open_tasks("video")
-    storage.create([EncodedTask("video", "{}", run_after=clock.now() + 60)])
+    add(storage, run_after=clock.now() + 60)
     assert storage.has_open_tasks("video")  # not yet due
     assert not storage.has_open_tasks("channel")
     clock.advance(60)
@@ -276,17 +229,11 @@ def test_a_type_has_open_tasks_until_all_are_finished(storage: Storage, clock: F
     assert not storage.has_open_tasks("video")
 
 
-def test_open_types_say_what_is_due_held_and_scheduled(storage: Storage, clock: FakeClock) -> None:
+def test_open_types_say_what_is_due_held_and_scheduled(storage, clock):
     assert storage.open_types() == []
     now = clock.now()
-    storage.create(
-        [
-            EncodedTask("video", "{}"),
-            EncodedTask("channel", "{}"),
-            EncodedTask("search", "{}", run_after=now + 60),
-            EncodedTask("search", "{}", run_after=now + 90),
-        ]
-    )
+    scheduled = [encoded("search", run_after=now + seconds) for seconds in (60, 90)]
+    storage.create([encoded("video"), encoded("channel"), *scheduled])
     (claim,) = storage.claim(ClaimRequest("channel", "ann"))
     assert storage.open_types() == [
         OpenType("channel", False, True, None),

@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 import pytest
 
 from tests.contract.support import add, encoded, events, held, request, take
+from tests.support import at_once
 from tubeq.domain.errors import ClaimLost
 from tubeq.domain.models import Idea, Task
 from tubeq.domain.policies import ClaimStrategy
-from tubeq.storage import Storage
 
 THREADS = 4
-R = TypeVar("R")
-
-
-def at_once(work: Callable[[int], R]) -> list[R]:
-    """What `work` returned in each of several threads that start together."""
-    ready = threading.Barrier(THREADS)
-
-    def run(number: int) -> R:
-        ready.wait(timeout=10)
-        return work(number)
-
-    with ThreadPoolExecutor(THREADS) as threads:
-        return list(threads.map(run, range(THREADS)))
 
 
 @pytest.mark.parametrize("strategy", ClaimStrategy)
 @pytest.mark.parametrize("batch", [1, 5])
-def test_no_task_is_claimed_by_two_threads(
-    storage: Storage, strategy: ClaimStrategy, batch: int
-) -> None:
+def test_no_task_is_claimed_by_two_threads(storage, strategy, batch):
     ids = storage.create([encoded(priority=number % 3) for number in range(40)])
 
     def drain(number: int) -> list[str]:
@@ -49,7 +30,7 @@ def test_no_task_is_claimed_by_two_threads(
     assert Counter(claimed) == Counter(ids)
 
 
-def test_chained_completions_work_every_task_exactly_once(storage: Storage) -> None:
+def test_chained_completions_work_every_task_exactly_once(storage):
     ids = storage.create([encoded()] * 40)
 
     def work(number: int) -> None:
@@ -65,7 +46,7 @@ def test_chained_completions_work_every_task_exactly_once(storage: Storage) -> N
     assert sorted(str(result.title) for result in storage.results()) == sorted(ids)
 
 
-def test_of_concurrent_completions_of_one_claim_one_is_accepted(storage: Storage) -> None:
+def test_of_concurrent_completions_of_one_claim_one_is_accepted(storage):
     for _ in range(5):
         claim = held(storage)
 
@@ -82,13 +63,13 @@ def test_of_concurrent_completions_of_one_claim_one_is_accepted(storage: Storage
         assert result.source_id == f"by-{accepted.index(True)}"
 
 
-def test_one_idempotency_key_makes_one_task_whoever_creates_it(storage: Storage) -> None:
+def test_one_idempotency_key_makes_one_task_whoever_creates_it(storage):
     ids = at_once(lambda _: [add(storage, idempotency_key=f"key-{n}") for n in range(10)])
     assert all(mine == ids[0] for mine in ids)
     assert len(storage.list_tasks()) == 10
 
 
-def test_creators_and_readers_do_not_disturb_workers(storage: Storage) -> None:
+def test_creators_and_readers_do_not_disturb_workers(storage):
     def work(number: int) -> int:
         for item in range(10):
             add(storage, f"type-{number}")

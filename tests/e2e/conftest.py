@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import FakeClock
+from tests.e2e.command_line import Tubeq, environment_of
+from tests.e2e.runner_plugins import LOG_VARIABLE
+from tests.e2e.runner_support import Scene
 from tubeq.domain.errors import PluginError
 from tubeq.domain.models import Idea, Task
 from tubeq.plugins import registry
@@ -84,8 +88,26 @@ def scrape(youtube: SimulatedYouTube, world: World, make_plugin: MakePlugin) -> 
     return Scrape(youtube, make_plugin)
 
 
+def worker_of(queue: QueueManager, task_type: str, plugin: Any, **config: Any) -> BaseWorker:
+    return BaseWorker(
+        WorkerConfig(worker_id="worker", task_type=task_type, **config),
+        queue.db_path,
+        plugin,
+        queue=queue,
+    )
+
+
+def process_one(queue: QueueManager, task_type: str, plugin: Any) -> Task:
+    """Have a worker process the task that is due: the task as it is then."""
+    with worker_of(queue, task_type, plugin, max_retries=3) as worker:
+        task = worker.claim_task()
+        assert task is not None
+        worker.process_task(task)
+    return queue.get_task(task.task_id)
+
+
 class Work:
-    """Has a worker do one task, once, on a queue in memory, and tells what became of it."""
+    """Has a worker do one task, attempt by attempt, and tells what became of it."""
 
     def __init__(self, queue: QueueManager, make_plugin: MakePlugin) -> None:
         self.queue = queue
@@ -96,18 +118,37 @@ class Work:
         Args:
             settings: of the plugin, instead of those that lead it to the simulated YouTube.
         """
-        task_id = self.queue.create_task(task_type, parameters)
-        config = WorkerConfig(worker_id="worker", task_type=task_type, max_retries=3)
-        plugin = self._make_plugin(task_type, **settings)
-        with BaseWorker(config, ":memory:", plugin, queue=self.queue) as worker:
-            task = worker.claim_task()
-            assert task is not None
-            assert task.task_id == task_id
-            worker.process_task(task)
-        return self.queue.get_task(task_id)
+        self.queue.create_task(task_type, parameters)
+        self._task_type, self._plugin = task_type, self._make_plugin(task_type, **settings)
+        return self.again()
+
+    def again(self) -> Task:
+        """The next attempt, by the same plugin."""
+        return process_one(self.queue, self._task_type, self._plugin)
 
 
 @pytest.fixture
-def work(clock: FakeClock, world: World, make_plugin: MakePlugin) -> Iterator[Work]:
+def queue(clock: FakeClock) -> Iterator[QueueManager]:
+    """In memory, on the test's clock."""
     with QueueManager(":memory:", clock=clock) as queue:
-        yield Work(queue, make_plugin)
+        yield queue
+
+
+@pytest.fixture
+def work(queue: QueueManager, world: World, make_plugin: MakePlugin) -> Work:
+    return Work(queue, make_plugin)
+
+
+@pytest.fixture
+def tubeq(tmp_path: Path, youtube: SimulatedYouTube) -> Tubeq:
+    """The command line, led to the simulated YouTube."""
+    return Tubeq(tmp_path, environment_of(youtube))
+
+
+@pytest.fixture
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    """Its workers inherit the environment, and so find the log."""
+    scene = Scene(tmp_path)
+    monkeypatch.setenv(LOG_VARIABLE, str(scene.log_path))
+    yield scene
+    scene.close()

@@ -1,27 +1,39 @@
-"""Proxies that refuse."""
+"""A server that says the same to whoever connects: a proxy that refuses, a trap."""
 
 from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 
 
-@contextmanager
-def proxy_that_says(answer: bytes) -> Iterator[int]:
-    """A proxy that refuses every tunnel with this answer; its port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+class Answering:
+    """Gives this answer, until the end of the block, and counts who came."""
 
-        def serve() -> None:
-            while True:
-                with listener.accept()[0] as connection:
-                    if not connection.recv(65_536):
-                        return
-                    connection.sendall(answer)
+    def __init__(self, answer: bytes) -> None:
+        self.connections = 0
+        self._answer = answer
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._closing = False
+        self._thread = threading.Thread(target=self._serve)
 
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield listener.getsockname()[1]
-        socket.create_connection(listener.getsockname()).close()
-        thread.join()
+    def _serve(self) -> None:
+        while True:
+            with self._listener.accept()[0] as connection:
+                if self._closing:
+                    return
+                self.connections += 1
+                with suppress(OSError):  # it has gone again
+                    connection.recv(65_536)
+                    connection.sendall(self._answer)
+
+    def __enter__(self) -> Answering:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._closing = True
+        socket.create_connection(("127.0.0.1", self.port)).close()
+        self._thread.join()
+        self._listener.close()

@@ -3,47 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.runner_plugins import LOG_VARIABLE
+from tests.support import PATIENCE_S
 from tubeq.domain.models import NewTask
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.workers.config import RunnerConfig, WorkerConfig
 from tubeq.workers.report import RunnerEvent, RunSummary
 from tubeq.workers.runner import Runner
 
-PATIENCE_S = 20.0
 TASK_TYPE = "video"
+PLUGINS = "tests.e2e.runner_plugins"
 FOLDER = Path(__file__).parents[2]
-
-
-def until(condition: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:
-    """Wait until it is true."""
-    ends = time.monotonic() + patience_s
-    while not (value := condition()):
-        assert time.monotonic() < ends, "it never came true"
-        time.sleep(0.01)
-    return value
-
-
-def is_gone(pid: int) -> bool:
-    """Whether no such process runs; one that only waits to be reaped does not."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
-    except OSError:
-        return not Path("/proc").exists() and False
 
 
 class Scene:
@@ -65,37 +41,29 @@ class Scene:
         return {"task_type": TASK_TYPE, "poll_interval": 0.2, "stop_grace_s": 0.5, **config}
 
     def runner(
-        self, plugin: str, processes: int = 1, until_idle: bool = True, **config: Any
+        self,
+        plugin: str,
+        processes: int = 1,
+        threads: int = 1,
+        until_idle: bool = True,
+        also: tuple[RunnerConfig, ...] = (),
+        **config: Any,
     ) -> Runner:
-        if ":" not in plugin:
-            plugin = f"tests.e2e.runner_plugins:{plugin}"
-        return Runner(
-            self.db_path,
-            RunnerConfig(
-                worker=WorkerConfig(**self.worker_config(**config)),
-                processes=processes,
-                until_idle=until_idle,
-                plugin=plugin,
-            ),
-            on_event=self.events.append,
-        )
+        worker = WorkerConfig(**self.worker_config(**config))
+        runner_config = RunnerConfig(
+            worker=worker, processes=processes, threads=threads, until_idle=until_idle,
+            plugin=plugin if ":" in plugin else f"{PLUGINS}:{plugin}", also=also,
+        )  # fmt: skip
+        return Runner(self.db_path, runner_config, on_event=self.events.append)
 
     def process(self, plugin: str, processes: int = 1, **config: Any) -> subprocess.Popen[str]:
         """A Runner that can be killed."""
+        command = [
+            sys.executable, "-m", "tests.e2e.runner_driver", self.db_path, f"{PLUGINS}:{plugin}",
+            str(processes), json.dumps(self.worker_config(**config)),
+        ]  # fmt: skip
         process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "tests.e2e.runner_driver",
-                self.db_path,
-                f"tests.e2e.runner_plugins:{plugin}",
-                str(processes),
-                json.dumps(self.worker_config(**config)),
-            ],
-            cwd=FOLDER,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
+            command, cwd=FOLDER, stdout=subprocess.PIPE, text=True, start_new_session=True
         )
         self._processes.append(process)
         return process
@@ -128,6 +96,10 @@ class Scene:
             for entry in self.queue.get_task_history(task.task_id)
             if entry.event == "completed"
         )
+
+    def pids(self) -> set[str]:
+        """The processes in which a plugin was called."""
+        return {line.split()[2] for line in self.log() if line.startswith("begin ")}
 
     def kinds(self) -> list[str]:
         return [event.kind for event in self.events]
@@ -175,8 +147,3 @@ class Running:
         self._thread.join(PATIENCE_S)
         if error == (None, None, None):
             self.wait()
-
-
-def use_log(monkeypatch: Any, scene: Scene) -> None:
-    """Workers inherit the environment."""
-    monkeypatch.setenv(LOG_VARIABLE, str(scene.log_path))

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.command_line import command, environment_of, run
-from tests.e2e.runner_support import Running, Scene, until, use_log
-from tubeq.queue.queue_manager import QueueManager
+from tests.e2e.command_line import Tubeq
+from tests.e2e.runner_support import Running, Scene
+from tests.support import until
 from tubeq.testing.youtube import SimulatedYouTube, World
 
 pytestmark = pytest.mark.integration
@@ -55,18 +55,10 @@ def held(db_path: str | Path) -> Iterator[Holder]:
         holder.let_go()
 
 
-@pytest.fixture
-def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    scene = Scene(tmp_path)
-    use_log(monkeypatch, scene)
-    yield scene
-    scene.close()
-
-
 @pytest.fixture(scope="module")
-def env() -> Iterator[dict[str, str]]:
+def youtube() -> Iterator[SimulatedYouTube]:
     with SimulatedYouTube(World(any_channel=True)) as youtube:
-        yield environment_of(youtube)
+        yield youtube
 
 
 def all_done_once(scene: Scene, count: int) -> None:
@@ -97,12 +89,7 @@ def test_a_running_task_outlives_it_though_its_lease_cannot_be_renewed(
     scene: Scene, threads: int
 ) -> None:
     scene.add(threads, rest_s=0.8)
-    runner = scene.runner("Quick", busy_timeout_s=0.1, lease_s=1.0)
-    if threads > 1:
-        runner._config = type(runner._config)(
-            worker=runner._config.worker, plugin=runner._config.plugin, until_idle=True,
-            threads=threads,
-        )  # fmt: skip
+    runner = scene.runner("Quick", threads=threads, busy_timeout_s=0.1, lease_s=1.0)
     with Running(runner) as running:
         until(lambda: len(scene.log()) == threads)
         with held(scene.db_path):
@@ -146,16 +133,13 @@ def test_workers_that_are_to_stop_do_not_wait_for_ever(scene: Scene) -> None:
     assert scene.counts() == {"QUEUED": 2}
 
 
-def test_the_worker_command_says_once_that_it_waits(tmp_path: Path, env: dict[str, str]) -> None:
-    told = tmp_path / "told"
-    with QueueManager(tmp_path / "tubeq.db") as queue:
+def test_the_worker_command_says_once_that_it_waits(tubeq: Tubeq) -> None:
+    told = tubeq.folder / "told"
+    impatient = {**tubeq.env, "TUBEQ_BUSY_TIMEOUT_S": "0.2"}
+    with tubeq.queue() as queue:
         queue.create_task("youtube_channel", {"channel_url": "@a", "max_results": 1})
         with held(queue.db_path) as holder, told.open("w") as err:
-            worker = subprocess.Popen(
-                command("worker", "--until-idle"), cwd=tmp_path,
-                env={**env, "TUBEQ_BUSY_TIMEOUT_S": "0.2"},
-                stdout=subprocess.PIPE, stderr=err, encoding="utf-8",
-            )  # fmt: skip
+            worker = tubeq.start("worker", "--until-idle", env=impatient, stderr=err)
             until(lambda: "waits for the database" in told.read_text())
             time.sleep(1.5)
             holder.let_go()
@@ -165,34 +149,23 @@ def test_the_worker_command_says_once_that_it_waits(tmp_path: Path, env: dict[st
     assert "1 succeeded" in out
 
 
-def test_a_command_waits_as_long_as_it_was_told(tmp_path: Path, env: dict[str, str]) -> None:
-    db_path = tmp_path / "tubeq.db"
-    QueueManager(db_path).close()
+def test_a_command_waits_as_long_as_it_was_told(tubeq: Tubeq) -> None:
+    tubeq.queue().close()
     add = ("add", "youtube_channel", "-p", "channel_url=@a")
-    with held(db_path) as holder:
-        refused = run(*add, cwd=tmp_path, env={**env, "TUBEQ_BUSY_TIMEOUT_S": "0.3"})
-        adding = subprocess.Popen(
-            command(*add),
-            cwd=tmp_path, env={**env, "TUBEQ_BUSY_TIMEOUT_S": "60"},
-            stdout=subprocess.PIPE, encoding="utf-8",
-        )  # fmt: skip
+    patient = {**tubeq.env, "TUBEQ_BUSY_TIMEOUT_S": "60"}
+    with held(tubeq.db_path) as holder:
+        assert "TUBEQ_BUSY_TIMEOUT_S" in tubeq.refused(*add, TUBEQ_BUSY_TIMEOUT_S="0.3")
+        adding = tubeq.start(*add, env=patient, stderr=None)
         time.sleep(1.5)
         assert adding.poll() is None
         holder.let_go()
         out, _ = adding.communicate(timeout=30)
-    assert (refused.returncode, refused.stdout) == (2, "")
-    assert refused.stderr.startswith("error: ")
-    assert refused.stderr.count("\n") == 1
-    assert "TUBEQ_BUSY_TIMEOUT_S" in refused.stderr
-    with QueueManager(db_path) as queue:
-        assert [task.task_id for task in queue.list_tasks()] == out.split()
+    assert [task.task_id for task in tubeq.tasks()] == out.split()
 
 
 @pytest.mark.parametrize("words", [("worker", "--until-idle"), ("scrape", "@a")])
 def test_a_database_that_is_held_before_it_is_ready_is_refused_in_one_line(
-    tmp_path: Path, env: dict[str, str], words: tuple[str, ...]
+    tubeq: Tubeq, words: tuple[str, ...]
 ) -> None:
-    with held(tmp_path / "tubeq.db"):
-        done = run(*words, cwd=tmp_path, env={**env, "TUBEQ_BUSY_TIMEOUT_S": "0.3"})
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.count("\n") == 1, done.stderr
+    with held(tubeq.db_path):
+        tubeq.refused(*words, TUBEQ_BUSY_TIMEOUT_S="0.3")

@@ -21,48 +21,36 @@ from typing import Any
 import pytest
 import yt_dlp
 
-from tests.e2e.proxies import proxy_that_says
+from tests.e2e.conftest import MakePlugin
 from tubeq.domain.clock import from_timestamp
 from tubeq.domain.errors import PermanentError, PluginError, TaskCancelled, TransientError
 from tubeq.plugins.base import running
 from tubeq.plugins.youtube.channel import YouTubeChannelPlugin
 from tubeq.testing.youtube import RequestKind, SimulatedYouTube, World, faults
 
-MakePlugin = Callable[..., YouTubeChannelPlugin]
-
 
 @pytest.fixture
-def world() -> World:
+def youtube() -> Iterator[SimulatedYouTube]:
+    """One a test, so that its requests can be counted."""
     world = World()
     world.channel("@lighthouse", 120)
-    return world
-
-
-@pytest.fixture
-def server(world: World) -> Iterator[SimulatedYouTube]:
     with SimulatedYouTube(world) as server:
         yield server
     assert server.unexpected_hosts == set()
     assert server.requests(RequestKind.UNKNOWN) == 0
 
 
-@pytest.fixture
-def make_plugin(server: SimulatedYouTube) -> Iterator[MakePlugin]:
-    made: list[YouTubeChannelPlugin] = []
-
-    def make(**settings: Any) -> YouTubeChannelPlugin:
-        usual = {"proxy": server.proxy_url, "ca_file": server.ca_file, "socket_timeout_s": 10.0}
-        made.append(YouTubeChannelPlugin(**{**usual, **settings}))
-        return made[-1]
-
-    yield make
-    for plugin in made:
-        plugin.close()
+Make = Callable[..., YouTubeChannelPlugin]
 
 
 @pytest.fixture
-def plugin(make_plugin: MakePlugin) -> YouTubeChannelPlugin:
-    return make_plugin()
+def make(make_plugin: MakePlugin) -> Make:
+    return partial(make_plugin, "youtube_channel")
+
+
+@pytest.fixture
+def plugin(make: Make) -> YouTubeChannelPlugin:
+    return make(socket_timeout_s=10.0)
 
 
 # --- what comes back -----------------------------------------------------------------------------
@@ -74,7 +62,7 @@ def plugin(make_plugin: MakePlugin) -> YouTubeChannelPlugin:
 )
 def test_only_the_pages_that_are_needed(
     plugin: YouTubeChannelPlugin,
-    server: SimulatedYouTube,
+    youtube: SimulatedYouTube,
     world: World,
     max_results: int,
     continuations: int,
@@ -84,16 +72,16 @@ def test_only_the_pages_that_are_needed(
     assert channel is not None
     expected = [video.video_id for video in channel.videos[:max_results]]
     assert [idea.source_id for idea in ideas] == expected
-    assert server.requests(RequestKind.PAGE) == 1
-    assert server.requests(RequestKind.CONTINUATION) == continuations
-    assert server.requests() == 1 + continuations
+    assert youtube.requests(RequestKind.PAGE) == 1
+    assert youtube.requests(RequestKind.CONTINUATION) == continuations
+    assert youtube.requests() == 1 + continuations
 
 
-def test_500_videos(plugin: YouTubeChannelPlugin, server: SimulatedYouTube, world: World) -> None:
+def test_500_videos(plugin: YouTubeChannelPlugin, youtube: SimulatedYouTube, world: World) -> None:
     world.channel("@archive", 500)
     ideas = plugin.scrape(channel_url="@archive", max_results=500)
     assert len({idea.source_id for idea in ideas}) == 500
-    assert server.requests() == 17
+    assert youtube.requests() == 17
 
 
 @pytest.mark.parametrize("old_layout", [False, True])
@@ -137,13 +125,13 @@ def test_every_way_to_name_a_channel_leads_to_it(
 
 
 def test_a_channel_that_moved_is_followed_once(
-    plugin: YouTubeChannelPlugin, server: SimulatedYouTube, world: World
+    plugin: YouTubeChannelPlugin, youtube: SimulatedYouTube, world: World
 ) -> None:
     world.channel("@moved", moved_to="@lighthouse")
     world.channel("@twice", moved_to="@moved")
     assert len(plugin.scrape(channel_url="@moved", max_results=3)) == 3
     assert failure_of(plugin, channel_url="@twice").code == "bad_response"
-    assert server.requests() == 4
+    assert youtube.requests() == 4
 
 
 def test_hostile_titles_become_harmless(plugin: YouTubeChannelPlugin, world: World) -> None:
@@ -170,8 +158,8 @@ def test_hostile_titles_become_harmless(plugin: YouTubeChannelPlugin, world: Wor
         assert "\u202e" not in title
 
 
-def test_threads_share_a_plugin(plugin: YouTubeChannelPlugin, server: SimulatedYouTube) -> None:
-    server.world.any_channel = True
+def test_threads_share_a_plugin(plugin: YouTubeChannelPlugin, youtube: SimulatedYouTube) -> None:
+    youtube.world.any_channel = True
 
     def scrape(index: int) -> int:
         return len(plugin.scrape(channel_url=f"@channel{index}", max_results=5))
@@ -179,7 +167,7 @@ def test_threads_share_a_plugin(plugin: YouTubeChannelPlugin, server: SimulatedY
     for _ in range(2):  # the second round meets the first one's dead threads
         with ThreadPoolExecutor(max_workers=6) as executor:
             assert list(executor.map(scrape, range(12))) == [5] * 12
-    assert server.requests() == 24
+    assert youtube.requests() == 24
 
 
 def test_each_thread_keeps_one_youtubedl_until_there_is_trouble(
@@ -226,64 +214,12 @@ def test_a_closed_plugin_can_be_used_again(plugin: YouTubeChannelPlugin) -> None
 
 # --- what goes wrong -----------------------------------------------------------------------------
 
-TERMINATED = "This account has been terminated for violating the guidelines."
-EVERYWHERE = [
-    pytest.param(faults.http_error(429), "http_429", TransientError, id="429"),
-    pytest.param(faults.http_error(403), "http_403", TransientError, id="403"),
-    pytest.param(faults.http_error(500), "server_error", TransientError, id="500"),
-    pytest.param(faults.http_error(503), "server_error", TransientError, id="503"),
-    pytest.param(faults.http_error(404), "not_found", PermanentError, id="404"),
-    pytest.param(faults.reset(), "connection", TransientError, id="reset"),
-    pytest.param(faults.hang(), "timeout", TransientError, id="hang"),
-    pytest.param(faults.truncated(), "incomplete", TransientError, id="truncated"),
-    pytest.param(faults.half_json(), "bad_response", TransientError, id="half_json"),
-    pytest.param(faults.html_page(), "bad_response", TransientError, id="html"),
-    pytest.param(faults.empty_json(), "incomplete", TransientError, id="empty_json"),
-    pytest.param(faults.bot_check(), "bot_check", TransientError, id="bot_check"),
-    pytest.param(faults.alert("The moon is full."), "unexpected", TransientError, id="strange"),
-    pytest.param(faults.alert(TERMINATED), "channel_unavailable", PermanentError, id="terminated"),
-]
-
 
 def failure_of(plugin: YouTubeChannelPlugin, **parameters: Any) -> PluginError:
     with pytest.raises(PluginError) as caught:
         plugin.scrape(**{"channel_url": "@lighthouse", **parameters})
     assert str(caught.value).isprintable()
     return caught.value
-
-
-@pytest.mark.parametrize("request_kind", [None, RequestKind.CONTINUATION], ids=["all", "page2"])
-@pytest.mark.parametrize(("fault", "code", "kind"), EVERYWHERE)
-def test_each_fault_has_its_code(
-    make_plugin: MakePlugin,
-    world: World,
-    fault: faults.Fault,
-    code: str,
-    kind: type[PluginError],
-    request_kind: RequestKind | None,
-) -> None:
-    world.fail(fault, request=request_kind)
-    failure = failure_of(make_plugin(socket_timeout_s=0.1 if code == "timeout" else 10.0))
-    assert (failure.code, type(failure)) == (code, kind)
-
-
-@pytest.mark.parametrize(
-    ("handle", "code"),
-    [("@nobody", "not_found"), ("@gone", "channel_unavailable"), ("@bare", "tab_missing")],
-)
-def test_channels_that_cannot_be_listed(
-    plugin: YouTubeChannelPlugin, world: World, handle: str, code: str
-) -> None:
-    world.channel("@gone", alert="This channel does not exist.")
-    world.channel("@bare", 0)
-    failure = failure_of(plugin, channel_url=handle)
-    assert (failure.code, type(failure)) == (code, PermanentError)
-
-
-def test_an_empty_listing_is_suspect(plugin: YouTubeChannelPlugin, world: World) -> None:
-    world.fail(faults.unknown_layout())
-    failure = failure_of(plugin)
-    assert (failure.code, type(failure)) == ("suspect_empty", TransientError)
 
 
 @pytest.mark.parametrize(
@@ -296,24 +232,6 @@ def test_one_hiccup_is_got_over_within_the_call(
 ) -> None:
     world.fail(fault, times=1)
     assert len(plugin.scrape(channel_url="@lighthouse", max_results=60)) == 60
-
-
-@pytest.mark.parametrize(
-    ("fault", "wait_s"),
-    [
-        (faults.http_error(429, retry_after_s=17), 17),
-        (faults.http_error(503, retry_after_s=9), 9),
-        (faults.bot_check(), 3600),
-    ],
-    ids=["429", "503", "bot_check"],
-)
-def test_the_wait_that_was_asked_for(
-    plugin: YouTubeChannelPlugin, world: World, fault: faults.Fault, wait_s: float
-) -> None:
-    world.fail(fault)
-    failure = failure_of(plugin)
-    assert isinstance(failure, TransientError)
-    assert failure.retry_after_s == wait_s
 
 
 @pytest.mark.parametrize(
@@ -334,43 +252,43 @@ def test_after_a_failure_the_same_plugin_works_again(
 
 
 def test_a_cancelled_task_ends_between_pages(
-    plugin: YouTubeChannelPlugin, server: SimulatedYouTube
+    plugin: YouTubeChannelPlugin, youtube: SimulatedYouTube
 ) -> None:
     def stop() -> str | None:
-        return "cancelled" if server.requests(RequestKind.CONTINUATION) else None
+        return "cancelled" if youtube.requests(RequestKind.CONTINUATION) else None
 
     with running(stop), pytest.raises(TaskCancelled):
         plugin.scrape(channel_url="@lighthouse", max_results=120)
-    assert server.requests(RequestKind.CONTINUATION) == 1
+    assert youtube.requests(RequestKind.CONTINUATION) == 1
 
 
 def test_a_cancelled_task_makes_no_request(
-    plugin: YouTubeChannelPlugin, server: SimulatedYouTube
+    plugin: YouTubeChannelPlugin, youtube: SimulatedYouTube
 ) -> None:
     with running(lambda: "cancelled"), pytest.raises(TaskCancelled):
         plugin.scrape(channel_url="@lighthouse")
-    assert server.requests() == 0
+    assert youtube.requests() == 0
 
 
 @pytest.mark.parametrize("fault", [faults.slow_drip(), faults.hang()], ids=["drip", "hang"])
 def test_a_cancelled_task_waits_no_longer_than_one_read(
-    make_plugin: MakePlugin, server: SimulatedYouTube, world: World, fault: faults.Fault
+    make: Make, youtube: SimulatedYouTube, world: World, fault: faults.Fault
 ) -> None:
     world.fail(fault)
-    stop = running(lambda: "cancelled" if server.requests() else None)
+    stop = running(lambda: "cancelled" if youtube.requests() else None)
     with stop, pytest.raises(TaskCancelled):
-        make_plugin(socket_timeout_s=0.3).scrape(channel_url="@lighthouse")
-    assert server.requests() == 1
+        make(socket_timeout_s=0.3).scrape(channel_url="@lighthouse")
+    assert youtube.requests() == 1
 
 
 @pytest.mark.parametrize("fault", [faults.slow_drip(), faults.hang()], ids=["drip", "hang"])
 def test_a_listing_has_a_deadline(
-    make_plugin: MakePlugin, server: SimulatedYouTube, world: World, fault: faults.Fault
+    make: Make, youtube: SimulatedYouTube, world: World, fault: faults.Fault
 ) -> None:
     world.fail(fault)
-    failure = failure_of(make_plugin(deadline_s=0.2, socket_timeout_s=0.5))
+    failure = failure_of(make(deadline_s=0.2, socket_timeout_s=0.5))
     assert (failure.code, type(failure)) == ("timeout", TransientError)
-    assert server.requests() == 1  # no retry beyond the deadline
+    assert youtube.requests() == 1  # no retry beyond the deadline
 
 
 # --- the way there -------------------------------------------------------------------------------
@@ -388,12 +306,12 @@ def clean_environment(**variables: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("beside_certifi", [False, True])
 def test_the_environment_leads_there(
-    server: SimulatedYouTube, tmp_path: Path, beside_certifi: bool
+    youtube: SimulatedYouTube, tmp_path: Path, beside_certifi: bool
 ) -> None:
     """In a process of its own, with whatever HTTP packages are installed here."""
-    environment = clean_environment(**server.environment)
+    environment = clean_environment(**youtube.environment)
     if beside_certifi:  # which yt-dlp prefers to SSL_CERT_FILE, wherever it finds it
-        bundle = ssl.get_default_verify_paths().cafile or server.ca_file
+        bundle = ssl.get_default_verify_paths().cafile or youtube.ca_file
         (tmp_path / "certifi.py").write_text(f"def where():\n    return {bundle!r}\n", "utf-8")
         paths = [str(tmp_path), os.environ.get("PYTHONPATH", "")]
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
@@ -408,12 +326,12 @@ def test_the_environment_leads_there(
     assert (finished.stdout, finished.stderr) == ("50\n", "")
 
 
-def test_yt_dlps_own_command_is_led_there_too(server: SimulatedYouTube) -> None:
+def test_yt_dlps_own_command_is_led_there_too(youtube: SimulatedYouTube) -> None:
     url = "https://www.youtube.com/@lighthouse/videos"
     options = ["--flat-playlist", "--playlist-items", "1:5", "--print", "id", "--no-cache-dir"]
     finished = subprocess.run(
         [sys.executable, "-m", "yt_dlp", "--compat-options", "no-certifi", *options, url],
-        env=clean_environment(**server.environment),
+        env=clean_environment(**youtube.environment),
         capture_output=True,
         text=True,
         timeout=60,
@@ -433,49 +351,35 @@ def test_settings_win_over_the_environment(
 
 @pytest.mark.parametrize("trusted", [False, True])
 def test_proxy_by_setting_and_authority_by_environment(
-    make_plugin: MakePlugin,
-    server: SimulatedYouTube,
-    monkeypatch: pytest.MonkeyPatch,
-    trusted: bool,
+    make: Make, youtube: SimulatedYouTube, monkeypatch: pytest.MonkeyPatch, trusted: bool
 ) -> None:
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     if trusted:
-        monkeypatch.setenv("SSL_CERT_FILE", server.ca_file)
-    plugin = make_plugin(ca_file=None)
+        monkeypatch.setenv("SSL_CERT_FILE", youtube.ca_file)
+    plugin = make(ca_file=None)
     if trusted:
         assert len(plugin.scrape(channel_url="@lighthouse", max_results=1)) == 1
     else:
         failure = failure_of(plugin)
         assert (failure.code, type(failure)) == ("certificate", PermanentError)
-        assert server.requests() == 0
+        assert youtube.requests() == 0
 
 
-# Python 3.10's http.client leaves it to the garbage collector to close a refused tunnel.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("status", [b"407 Proxy Authentication Required", b"502 Bad Gateway"])
-def test_a_proxy_that_refuses(make_plugin: MakePlugin, status: bytes) -> None:
-    with proxy_that_says(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n") as port:
-        failure = failure_of(make_plugin(proxy=f"http://me:hunter%202@127.0.0.1:{port}"))
-    assert (failure.code, type(failure)) == ("proxy", TransientError)
-    assert "hunter" not in str(failure)
-    gc.collect()
-
-
-def test_a_proxy_that_is_not_there(make_plugin: MakePlugin) -> None:
+def test_a_proxy_that_is_not_there(make: Make) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    failure = failure_of(make_plugin(proxy=f"http://me:hunter2@127.0.0.1:{port}"))
+    failure = failure_of(make(proxy=f"http://me:hunter2@127.0.0.1:{port}"))
     assert (failure.code, type(failure)) == ("connection", TransientError)
     assert "hunter2" not in str(failure)
 
 
 def test_a_password_in_the_environment_stays_there(
-    make_plugin: MakePlugin, monkeypatch: pytest.MonkeyPatch
+    make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("HTTPS_PROXY", "https_proxy"):
         monkeypatch.setenv(name, "gopher://me:hunter2@127.0.0.1:1")
-    failure = failure_of(make_plugin(proxy=None))
+    failure = failure_of(make(proxy=None))
     assert (failure.code, type(failure)) == ("proxy_unusable", PermanentError)
     assert "hunter2" not in str(failure)
     assert failure.__context__ is failure.__cause__ is None  # yt-dlp's own error would tell it

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
@@ -15,17 +14,17 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.command_line import Tubeq, environment
 from tubeq.queue.queue_manager import QueueManager
 
 pytestmark = pytest.mark.integration
 TYPE = "youtube_channel"
 ADD = ["add", TYPE, "-p", "channel_url=@a"]
-SOURCE = str(Path(__file__).parents[2] / "src")
-ENVIRONMENT = {
-    **{name: value for name, value in os.environ.items() if not name.startswith("TUBEQ")},
-    "PYTHONPATH": os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")])),
-    "PYTHONDONTWRITEBYTECODE": "1",
-}
+
+
+@pytest.fixture
+def tubeq(tmp_path: Path) -> Tubeq:
+    return Tubeq(tmp_path, environment(PYTHONDONTWRITEBYTECODE="1"))
 
 
 @dataclass(frozen=True)
@@ -46,36 +45,14 @@ class Existing:
 
 
 @pytest.fixture
-def existing(tmp_path: Path) -> Existing:
-    path = tmp_path / "tubeq.db"
-    with QueueManager(path) as queue:
+def existing(tubeq: Tubeq) -> Existing:
+    with tubeq.queue() as queue:
         completed = queue.create_task(TYPE, {"channel_url": "@a"})
         claim = queue.claim_next_task(TYPE, "worker")
         assert claim is not None
         queue.complete_task(claim, [{"source_id": "v1"}])
         queue.create_task(TYPE, {"channel_url": "@b"})
-    return Existing(path, completed)
-
-
-def _refused(
-    arguments: list[str], cwd: Path, one_line: bool = True, through: tuple[str, ...] = ()
-) -> str:
-    done = subprocess.run(
-        [*through, sys.executable, "-m", "tubeq", *arguments],
-        cwd=cwd,
-        env=ENVIRONMENT,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=30,
-        check=False,
-    )
-    assert done.returncode == 2, done
-    assert done.stdout == ""
-    assert "Traceback" not in done.stderr
-    if one_line:
-        assert done.stderr.startswith("error: ")
-        assert done.stderr.count("\n") == 1
-    return done.stderr
+    return Existing(tubeq.db_path, completed)
 
 
 ROWS: dict[str, tuple[list[str], str]] = {
@@ -105,10 +82,10 @@ ROWS: dict[str, tuple[list[str], str]] = {
 
 
 @pytest.mark.parametrize(("arguments", "named"), ROWS.values(), ids=ROWS.keys())
-def test_bad_arguments(existing: Existing, arguments: list[str], named: str) -> None:
+def test_bad_arguments(tubeq: Tubeq, existing: Existing, arguments: list[str], named: str) -> None:
     before = existing.contents()
     filled = [existing.completed if each == "COMPLETED" else each for each in arguments]
-    assert named in _refused(filled, existing.path.parent)
+    assert named in tubeq.refused(*filled)
     assert existing.contents() == before
 
 
@@ -121,9 +98,11 @@ def test_bad_arguments(existing: Existing, arguments: list[str], named: str) -> 
         ["tasks", "-x"],
     ],
 )
-def test_what_the_parser_refuses(existing: Existing, arguments: list[str]) -> None:
+def test_what_the_parser_refuses(tubeq: Tubeq, existing: Existing, arguments: list[str]) -> None:
     before = existing.contents()
-    assert arguments[-1] in _refused(arguments, existing.path.parent, one_line=False)
+    done = tubeq(*arguments, code=2)
+    assert done.stdout == ""
+    assert arguments[-1] in done.stderr
     assert existing.contents() == before
 
 
@@ -142,48 +121,44 @@ def _newer(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [_folder, _corrupt, _newer])
-def test_a_database_that_cannot_be_used(make: Callable[[Path], None], tmp_path: Path) -> None:
-    path = tmp_path / "bad.db"
+def test_a_database_that_cannot_be_used(tubeq: Tubeq, make: Callable[[Path], None]) -> None:
+    path = tubeq.folder / "bad.db"
     make(path)
     before = path.read_bytes() if path.is_file() else None
     for command in (ADD, ["worker", "--until-idle"], ["tasks"]):
-        assert "bad.db" in _refused([*command, "--db", "bad.db"], tmp_path)
+        assert "bad.db" in tubeq.refused(*command, "--db", "bad.db")
     assert (path.read_bytes() if path.is_file() else None) == before
 
 
 @pytest.fixture
-def without_rights() -> tuple[str, ...]:
-    """The beginning of a command that must obey the modes of files, even if root starts it."""
+def ruled(tubeq: Tubeq) -> Tubeq:
+    """Its commands must obey the modes of files, even if root starts them."""
     if sys.platform == "win32":
         pytest.skip("Windows has other rights")
-    if os.geteuid() != 0:
-        return ()
-    setpriv = shutil.which("setpriv")
-    if setpriv is None:
-        pytest.skip("root may write everywhere, and there is no setpriv")
-    return setpriv, "--bounding-set=-dac_override,-dac_read_search", "--"
+    if os.geteuid() == 0:
+        setpriv = shutil.which("setpriv")
+        if setpriv is None:
+            pytest.skip("root may write everywhere, and there is no setpriv")
+        tubeq.through = (setpriv, "--bounding-set=-dac_override,-dac_read_search", "--")
+    return tubeq
 
 
 @pytest.mark.parametrize("mode", [0o000, 0o444])
-def test_a_file_without_the_rights(
-    tmp_path: Path, without_rights: tuple[str, ...], mode: int
-) -> None:
-    path = tmp_path / "tubeq.db"
-    with QueueManager(path) as queue:
+def test_a_file_without_the_rights(ruled: Tubeq, mode: int) -> None:
+    path = ruled.db_path
+    with ruled.queue() as queue:
         queue.create_task(TYPE)
     before = path.read_bytes()
     path.chmod(mode)
     for command in (ADD, ["worker", "--until-idle"]):
-        assert "tubeq.db" in _refused(command, tmp_path, through=without_rights)
+        assert "tubeq.db" in ruled.refused(*command)
     path.chmod(0o600)
     assert path.read_bytes() == before
 
 
-def test_a_folder_without_the_rights(tmp_path: Path, without_rights: tuple[str, ...]) -> None:
-    folder = tmp_path / "closed"
+def test_a_folder_without_the_rights(ruled: Tubeq) -> None:
+    folder = ruled.folder / "closed"
     folder.mkdir()
     folder.chmod(0o555)
-    assert "closed" in _refused(
-        [*ADD, "--db", str(folder / "tubeq.db")], tmp_path, through=without_rights
-    )
+    assert "closed" in ruled.refused(*ADD, "--db", folder / "tubeq.db")
     assert list(folder.iterdir()) == []

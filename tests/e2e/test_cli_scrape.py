@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.command_line import environment_of, run
+from tests.e2e.command_line import Tubeq
 from tubeq.cli.console import for_machines
 from tubeq.domain.json_format import SCHEMA
 from tubeq.domain.states import TaskStatus
-from tubeq.queue.queue_manager import QueueManager
-from tubeq.testing.youtube import SimulatedYouTube, World, faults, problems
+from tubeq.testing.youtube import World, faults, problems
 
 pytestmark = pytest.mark.integration
 PLAYLIST_ID = "PL0123456789"
 VIDEO_ID = "a-b_c0DEF12"
 
 
-@pytest.fixture
-def environment(youtube: SimulatedYouTube, world: World) -> dict[str, str]:
+@pytest.fixture(autouse=True)
+def scenery(world: World) -> None:
     world.channel("@lighthouse", 3, shorts=3, streams=3)
     world.playlist(PLAYLIST_ID, 5)
     world.query("tea & cake", 60)
     world.video(VIDEO_ID, title="A film [red] \x1b[31m", description="All about it.")
-    return environment_of(youtube)
 
 
 COMMANDS: dict[str, tuple[list[str], str, dict[str, Any], int]] = {
@@ -59,13 +56,12 @@ COMMANDS: dict[str, tuple[list[str], str, dict[str, Any], int]] = {
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_json_is_what_is_stored(tmp_path: Path, environment: dict[str, str], name: str) -> None:
+def test_json_is_what_is_stored(tubeq: Tubeq, name: str) -> None:
     arguments, task_type, parameters, count = COMMANDS[name]
-    done = run(*arguments, "--json", cwd=tmp_path, env=environment)
-    assert done.returncode == 0, done.stderr
+    done = tubeq(*arguments, "--json")
     ideas = json.loads(done.stdout)
     assert len({idea["source_id"] for idea in ideas}) == count
-    with QueueManager(tmp_path / "tubeq.db") as queue:
+    with tubeq.queue() as queue:
         (task,) = queue.list_tasks()
         stored = queue.get_task_results(task.task_id)
     assert (task.task_type, task.parameters) == (task_type, parameters)
@@ -75,28 +71,21 @@ def test_json_is_what_is_stored(tmp_path: Path, environment: dict[str, str], nam
     assert task.task_id in done.stderr
 
 
-def test_people_get_a_table_or_a_sheet(tmp_path: Path, environment: dict[str, str]) -> None:
-    done = run("search", "tea & cake", "--max-results", "2", cwd=tmp_path, env=environment)
-    assert "tea & cake: 2 ideas" in done.stdout
-    done = run("video", f"https://youtu.be/{VIDEO_ID}", cwd=tmp_path, env=environment)
-    assert done.returncode == 0
-    lines = {line.split()[0]: line.rstrip() for line in done.stdout.splitlines() if line.strip()}
+def test_people_get_a_table_or_a_sheet(tubeq: Tubeq) -> None:
+    assert "tea & cake: 2 ideas" in tubeq("search", "tea & cake", "--max-results", "2").stdout
+    shown = tubeq("video", f"https://youtu.be/{VIDEO_ID}").stdout
+    lines = {line.split()[0]: line.rstrip() for line in shown.splitlines() if line.strip()}
     assert lines["title"].endswith("A film [red] [31m")
     assert lines["description"].endswith("All about it.")
     assert {"likes", "tags", "channel", "published", "length", "views"} <= lines.keys()
 
 
-def test_a_passing_failure_is_retried(
-    tmp_path: Path, environment: dict[str, str], world: World
-) -> None:
+def test_a_passing_failure_is_retried(tubeq: Tubeq, world: World) -> None:
     # yt-dlp asks a second time by itself before it gives up.
     world.fail(faults.http_error(503, retry_after_s=1), subject=PLAYLIST_ID, times=2)
     world.fail(faults.http_error(503), request="resolve", times=2)
-    done = run("playlist", PLAYLIST_ID, "--json", cwd=tmp_path, env=environment)
-    assert done.returncode == 0, done.stderr
-    assert len(json.loads(done.stdout)) == 5
-    with QueueManager(tmp_path / "tubeq.db") as queue:
-        assert queue.list_tasks()[0].retry_count == 1
+    assert len(tubeq.json("playlist", PLAYLIST_ID)) == 5
+    assert tubeq.tasks()[0].retry_count == 1
 
 
 @pytest.mark.parametrize(
@@ -108,16 +97,15 @@ def test_a_passing_failure_is_retried(
     ],
 )
 def test_what_cannot_be_had_says_why(
-    tmp_path: Path, environment: dict[str, str], world: World, arguments: list[str], told: str
+    tubeq: Tubeq, world: World, arguments: list[str], told: str
 ) -> None:
     world.video("priv0000000", problem=problems.PRIVATE)
-    done = run(*arguments, "--json", cwd=tmp_path, env=environment)
-    assert (done.returncode, done.stdout) == (1, "[]\n")
+    done = tubeq(*arguments, "--json", code=1)
+    assert done.stdout == "[]\n"
     error, advice = done.stderr.splitlines()
     assert error.startswith("error: failed: ")
     assert told in error
-    with QueueManager(tmp_path / "tubeq.db") as queue:
-        (task,) = queue.list_tasks()
+    (task,) = tubeq.tasks()
     assert (task.status, task.retry_count) == (TaskStatus.FAILED, 0)
     assert f"tubeq worker --type {task.task_type}" in advice
 
@@ -132,12 +120,8 @@ def test_what_cannot_be_had_says_why(
         (["scrape", "@a", "--tab", "shorts", "--since", "2027-01-31"], "since goes with the tabs"),
     ],
 )
-def test_a_mistake_never_becomes_a_task(
-    tmp_path: Path, environment: dict[str, str], arguments: list[str], named: str
-) -> None:
-    done = run(*arguments, cwd=tmp_path, env=environment)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"error: {named}") or named in done.stderr
-    assert done.stderr.count("\n") == 1
-    assert "hunter2" not in done.stderr
-    assert list(tmp_path.iterdir()) == []
+def test_a_mistake_never_becomes_a_task(tubeq: Tubeq, arguments: list[str], named: str) -> None:
+    refused = tubeq.refused(*arguments)
+    assert named in refused
+    assert "hunter2" not in refused
+    assert list(tubeq.folder.iterdir()) == []

@@ -6,15 +6,14 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.command_line import command, environment_of, run
+from tests.e2e.command_line import Tubeq
+from tests.support import until
 from tubeq.domain.models import Task
 from tubeq.domain.states import TaskEvent, TaskStatus
 from tubeq.queue.queue_manager import QueueManager
@@ -36,17 +35,11 @@ def youtube() -> Iterator[SimulatedYouTube]:
     assert not server.unexpected_hosts
 
 
-@pytest.fixture
-def environment(youtube: SimulatedYouTube) -> dict[str, str]:
-    return environment_of(youtube)
-
-
-def test_scrape_prints_json_with_source_ids(tmp_path: Path, environment: dict[str, str]) -> None:
-    done = run("scrape", "@unsteady", "--max-results", "7", "--json", cwd=tmp_path, env=environment)
-    assert done.returncode == 0, done.stderr
+def test_scrape_prints_json_with_source_ids(tubeq: Tubeq) -> None:
+    done = tubeq("scrape", "@unsteady", "--max-results", "7", "--json")
     ideas = json.loads(done.stdout)
     assert len({idea["source_id"] for idea in ideas}) == 7
-    with QueueManager(tmp_path / "tubeq.db") as queue:
+    with tubeq.queue() as queue:
         (task,) = queue.list_tasks()
         # The throttling that it met said when to come again: that is no failure.
         assert (task.status, task.retry_count) == (TaskStatus.COMPLETED, 0)
@@ -57,50 +50,35 @@ def test_scrape_prints_json_with_source_ids(tmp_path: Path, environment: dict[st
     assert task.task_id in done.stderr
 
 
-def test_scrape_does_not_crash_on_a_legacy_console(
-    tmp_path: Path, environment: dict[str, str]
-) -> None:
-    legacy = {**environment, "PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"}
-    done = subprocess.run(
-        command("scrape", "@hostile", "--db", "hostile.db"),
-        cwd=tmp_path, env=legacy, capture_output=True, timeout=40, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "\\u65e5" in done.stdout.decode("cp1252")
-    assert b"\x1b" not in done.stdout + done.stderr
-    assert b"--db hostile.db" in done.stderr
+def test_scrape_does_not_crash_on_a_legacy_console(tubeq: Tubeq) -> None:
+    legacy = {**tubeq.env, "PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"}
+    scrape = tubeq.start("scrape", "@hostile", "--db", "hostile.db", env=legacy, encoding=None)
+    out, err = scrape.communicate(timeout=40)
+    assert scrape.returncode == 0, err
+    assert "\\u65e5" in out.decode("cp1252")
+    assert b"\x1b" not in out + err
+    assert b"--db hostile.db" in err
 
 
-def test_scrape_of_a_channel_that_is_gone_says_why(
-    tmp_path: Path, environment: dict[str, str]
-) -> None:
-    done = run("scrape", "@gone", "--json", cwd=tmp_path, env=environment)
-    assert (done.returncode, done.stdout) == (1, "[]\n")
+def test_scrape_of_a_channel_that_is_gone_says_why(tubeq: Tubeq) -> None:
+    done = tubeq("scrape", "@gone", "--json", code=1)
+    assert done.stdout == "[]\n"
     assert done.stderr.startswith("error: failed: ")
     assert "does not exist" in done.stderr
-    with QueueManager(tmp_path / "tubeq.db") as queue:
-        (task,) = queue.list_tasks()
-        assert (task.status, task.retry_count) == (TaskStatus.FAILED, 0)
+    (task,) = tubeq.tasks()
+    assert (task.status, task.retry_count) == (TaskStatus.FAILED, 0)
 
 
-def test_a_mistyped_channel_never_becomes_a_task(
-    tmp_path: Path, environment: dict[str, str]
-) -> None:
-    done = run("scrape", "https://example.org/@x", cwd=tmp_path, env=environment)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "channel_url" in done.stderr
-    assert list(tmp_path.iterdir()) == []
+def test_a_mistyped_channel_never_becomes_a_task(tubeq: Tubeq) -> None:
+    assert "channel_url" in tubeq.refused("scrape", "https://example.org/@x")
+    assert list(tubeq.folder.iterdir()) == []
 
 
-def _start_worker(cwd: Path, env: dict[str, str], *options: str) -> subprocess.Popen[str]:
+def _start_worker(tubeq: Tubeq, *options: str) -> subprocess.Popen[str]:
     new_group: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         new_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    return subprocess.Popen(
-        command("worker", "--json", *options),
-        cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
-        **new_group,
-    )  # fmt: skip
+    return tubeq.start("worker", "--json", *options, **new_group)
 
 
 def _summary(process: subprocess.Popen[str]) -> dict[str, Any]:
@@ -108,13 +86,6 @@ def _summary(process: subprocess.Popen[str]) -> dict[str, Any]:
     assert "Traceback" not in err, err
     summary: dict[str, Any] = json.loads(out)
     return summary
-
-
-def _wait_until(condition: Any, timeout_s: float = 30.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.02)
 
 
 def _accounted_for(queue: QueueManager, tasks: list[Task]) -> None:
@@ -127,22 +98,20 @@ def _accounted_for(queue: QueueManager, tasks: list[Task]) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="CTRL_C needs a console of its own")
-def test_two_workers_drain_what_a_third_process_adds_and_ctrl_c_loses_nothing(
-    tmp_path: Path, environment: dict[str, str]
-) -> None:
+def test_two_workers_drain_what_a_third_process_adds_and_ctrl_c_loses_nothing(tubeq: Tubeq) -> None:
     count = 120
-    with QueueManager(tmp_path / "tubeq.db") as queue:
-        first, second = (_start_worker(tmp_path, environment) for _ in range(2))
-        _wait_until(lambda: len(queue.workers()) == 2)
+    with tubeq.queue() as queue:
+        first, second = (_start_worker(tubeq) for _ in range(2))
+        until(lambda: len(queue.workers()) == 2)
         lines = "".join(f'{{"channel_url": "@c{n}", "max_results": 2}}\n' for n in range(count))
-        added = run("add", TYPE, "--from-file", "-", cwd=tmp_path, env=environment, stdin=lines)
+        added = tubeq("add", TYPE, "--from-file", "-", stdin=lines)
         assert added.stdout == f"{count} tasks added\n"
-        _wait_until(lambda: queue.stats().by_status["COMPLETED"] >= count // 4)
+        until(lambda: queue.stats().by_status["COMPLETED"] >= count // 4)
         first.send_signal(signal.SIGINT)
         one = _summary(first)
         assert first.returncode == 0
         assert 0 < one["succeeded"] < count
-        _wait_until(lambda: queue.stats().by_status["COMPLETED"] == count)
+        until(lambda: queue.stats().by_status["COMPLETED"] == count, 30.0)
         second.send_signal(signal.SIGINT)
         two = _summary(second)
         assert one["succeeded"] + two["succeeded"] == count
@@ -151,38 +120,29 @@ def test_two_workers_drain_what_a_third_process_adds_and_ctrl_c_loses_nothing(
         _accounted_for(queue, queue.list_tasks(limit=count + 1))
 
 
-def test_worker_until_idle_and_a_stop_request(tmp_path: Path, environment: dict[str, str]) -> None:
-    parameters = ["-p", "channel_url=@c1", "-p", "max_results=2"]
-    assert run("add", TYPE, *parameters, cwd=tmp_path, env=environment).returncode == 0
-    with QueueManager(tmp_path / "tubeq.db") as queue:
+def test_worker_until_idle_and_a_stop_request(tubeq: Tubeq) -> None:
+    tubeq.add(TYPE, channel_url="@c1", max_results=2)
+    with tubeq.queue() as queue:
         queue.create_task(TYPE, {"wrong": 1})  # programs may, and learn of it from the worker
-    drained = _start_worker(tmp_path, environment, "--until-idle", "--quiet")
+    drained = _start_worker(tubeq, "--until-idle", "--quiet")
     summary = _summary(drained)
     assert (summary["succeeded"], summary["failed"], summary["tasks_failed"]) == (1, 1, 1)
     assert drained.returncode == 1
-    waiting = _start_worker(tmp_path, environment, "--processes", "2")
-    with QueueManager(tmp_path / "tubeq.db") as queue:
-        _wait_until(lambda: len(queue.workers()) == 2)
-    stopped = run("stop", "--json", cwd=tmp_path, env=environment)
-    assert json.loads(stopped.stdout) == {"schema": "tubeq/1", "asked": 2}
+    waiting = _start_worker(tubeq, "--processes", "2")
+    with tubeq.queue() as queue:
+        until(lambda: len(queue.workers()) == 2)
+    assert tubeq.json("stop") == {"schema": "tubeq/1", "asked": 2}
     assert _summary(waiting)["crashed"] == 0
     assert waiting.returncode == 0
 
 
-def test_a_reader_that_leaves_early_is_no_error(
-    tmp_path: Path, environment: dict[str, str]
-) -> None:
+def test_a_reader_that_leaves_early_is_no_error(tubeq: Tubeq) -> None:
     lines = "".join(f'{{"channel_url": "@c{n}"}}\n' for n in range(3000))
-    run("add", TYPE, "--from-file", "-", cwd=tmp_path, env=environment, stdin=lines)
+    tubeq("add", TYPE, "--from-file", "-", stdin=lines)
     for words in (["tasks", "--limit", "3000"], ["tasks", "--limit", "3000", "--json"]):
-        process = subprocess.Popen(
-            command(*words),
-            cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.read(10)
-        process.stdout.close()
-        assert process.stderr.read() == b""
-        process.stderr.close()
-        process.wait(timeout=20)
+        with tubeq.start(*words) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            process.stdout.read(10)
+            process.stdout.close()
+            assert process.stderr.read() == ""

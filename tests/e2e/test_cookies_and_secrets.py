@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.command_line import environment_of, run
+from tests.e2e.command_line import Tubeq, environment_of
 from tests.e2e.conftest import MakePlugin, Work
-from tests.e2e.proxies import proxy_that_says
+from tests.e2e.proxies import Answering
 from tubeq.domain.errors import InvalidParameters, PluginError
 from tubeq.domain.states import TaskStatus
 from tubeq.testing.youtube import SimulatedYouTube, World, faults, problems
@@ -188,19 +188,18 @@ def test_runs_that_succeed_and_fail_leave_no_secret_behind(
     world.channel("@echo", alert=echo)
     world.video("a-b_c0DEF12", problem=problems.Problem("ERROR", echo))
     with_password = youtube.proxy_url.replace("//", f"//me:{PASSWORD}@")
-    environment = {
-        **environment_of(youtube),
+    usual = {
         "TUBEQ_PROXY": with_password,
         "TUBEQ_COOKIES_FILE": str(cookies_file),
         "TUBEQ_MAX_RETRIES": "1",
         "PYTHONFAULTHANDLER": "1",
     }
+    command_line = Tubeq(tmp_path, {**environment_of(youtube), **usual})
     outputs: list[str] = []
 
     def tubeq(*arguments: str, code: int, **variables: str) -> str:
-        done = run(*arguments, cwd=tmp_path, env={**environment, **variables})
+        done = command_line(*arguments, code=code, **variables)
         outputs.extend((done.stdout, done.stderr))
-        assert done.returncode == code, done.stderr
         return done.stdout
 
     before = len(youtube.cookies)
@@ -208,8 +207,8 @@ def test_runs_that_succeed_and_fail_leave_no_secret_behind(
     assert COOKIE in youtube.cookies[before]
     tubeq("scrape", "@echo", code=1)
     tubeq("video", "a-b_c0DEF12", "--json", code=1)
-    with proxy_that_says(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n") as port:
-        proxy = f"http://me:{PASSWORD}@127.0.0.1:{port}"
+    with Answering(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n") as refusing:
+        proxy = f"http://me:{PASSWORD}@127.0.0.1:{refusing.port}"
         tubeq("scrape", "@lighthouse", code=1, TUBEQ_PROXY=proxy)
     tubeq("add", "youtube_channel", "-p", "channel_url=@lighthouse", code=0)
     nobody = f"http://me:{PASSWORD}@127.0.0.1:1"

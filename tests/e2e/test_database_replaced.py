@@ -3,49 +3,27 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.runner_support import PATIENCE_S, TASK_TYPE, until
+from tests.e2e.command_line import Tubeq, environment
+from tests.e2e.runner_support import PLUGINS, TASK_TYPE, Running
+from tests.support import until
 from tubeq.domain.errors import StorageError, StorageReplaced
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.workers.config import RunnerConfig, WorkerConfig
-from tubeq.workers.report import RunnerEvent, RunSummary
+from tubeq.workers.report import RunnerEvent
 from tubeq.workers.runner import Runner
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows lets nobody replace open files")
 
 
-class Run:
-    """A Runner in a thread."""
-
-    def __init__(self, path: Path) -> None:
-        self.events: list[RunnerEvent] = []
-        self.error: BaseException | None = None
-        self.summary: RunSummary | None = None
-        worker = WorkerConfig(task_type=TASK_TYPE, poll_interval=0.2)
-        config = RunnerConfig(worker=worker, processes=2, plugin="tests.e2e.runner_plugins:Quick")
-        self.runner = Runner(path, config, on_event=self.events.append)
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            self.summary = self.runner.run()
-        except BaseException as error:
-            self.error = error
-
-    def __enter__(self) -> Run:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.runner.stop()
-        self._thread.join(PATIENCE_S)
-        assert not self._thread.is_alive()
+def runner(path: Path, on_event: Callable[[RunnerEvent], None] = print) -> Runner:
+    worker = WorkerConfig(task_type=TASK_TYPE, poll_interval=0.2)
+    config = RunnerConfig(worker=worker, processes=2, plugin=f"{PLUGINS}:Quick")
+    return Runner(path, config, on_event=on_event)
 
 
 def done(path: Path, task_id: str) -> bool:
@@ -66,7 +44,8 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_backup_moved_over_the_database_is_worked_on(path: Path) -> None:
     first = create(path)
-    with Run(path) as run:
+    events: list[RunnerEvent] = []
+    with Running(runner(path, events.append)):
         until(lambda: done(path, first))
         with QueueManager(path) as queue:
             queue.maintenance.backup(path.with_name("backup.db"))
@@ -74,9 +53,8 @@ def test_a_backup_moved_over_the_database_is_worked_on(path: Path) -> None:
         path.with_name("backup.db").replace(path)
         second = create(path)
         until(lambda: done(path, second))
-        until(lambda: any(event.kind == "died" for event in run.events))
-    assert run.error is None
-    assert any("was replaced while it was in use" in event.detail for event in run.events)
+        until(lambda: any(event.kind == "died" for event in events))
+    assert any("was replaced while it was in use" in event.detail for event in events)
     with QueueManager(path) as queue:
         assert queue.maintenance.check() == []
         assert lost not in [task.task_id for task in queue.list_tasks()]
@@ -84,21 +62,18 @@ def test_a_backup_moved_over_the_database_is_worked_on(path: Path) -> None:
 
 def test_a_database_that_is_removed_ends_the_run_and_is_not_created_anew(path: Path) -> None:
     first = create(path)
-    with Run(path) as run:
+    replaced = pytest.raises(StorageReplaced, match="does not exist")
+    with replaced, Running(runner(path)) as running:
         until(lambda: done(path, first))
         for each in path.parent.glob("queue.db*"):
             each.unlink()
-        until(lambda: run.error)
-    assert isinstance(run.error, StorageReplaced)
-    assert "does not exist" in str(run.error)
+        running.wait()
     assert not path.exists()
 
 
 def test_the_command_says_it_in_one_line(path: Path) -> None:
-    command = [sys.executable, "-m", "tubeq", "worker", "--db", str(path)]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    tubeq = Tubeq(path.parent, environment())
+    with tubeq.start("worker", "--db", path) as process:
         try:
             until(path.exists)
 
@@ -130,22 +105,19 @@ def test_workers_on_a_link_do_every_task_once(
     link.symlink_to(tmp_path / "data" / "queue.db")
     monkeypatch.chdir(tmp_path)
     tasks = [create(link) for _ in range(4)]
-    with Run(Path("link.db") if relative else link) as run:
+    with Running(runner(Path("link.db") if relative else link)) as running:
         monkeypatch.chdir(tmp_path / "data")
         until(lambda: all(done(tmp_path / "data" / "queue.db", each) for each in tasks))
-    assert run.error is None
-    assert run.summary is not None
-    assert (run.summary.crashed, run.summary.succeeded) == (0, 4)
+        running.runner.stop()
+        summary = running.wait()
+    assert (summary.crashed, summary.succeeded) == (0, 4)
     assert not list(tmp_path.glob("link.db-*"))
 
 
 def test_the_command_on_a_link(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "link.db").symlink_to(Path("data") / "queue.db")
-    words = ["add", "youtube_video", "-p", "video=dQw4w9WgXcQ", "--db", "link.db"]
-    added = subprocess.run(
-        [sys.executable, "-m", "tubeq", *words], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert added.returncode == 0, added.stderr
+    tubeq = Tubeq(tmp_path, environment())
+    tubeq("add", "youtube_video", "-p", "video=dQw4w9WgXcQ", "--db", "link.db")
     with QueueManager(tmp_path / "data" / "queue.db") as queue:
         assert len(queue.list_tasks()) == 1

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -14,29 +12,16 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.command_line import Tubeq, environment
 from tubeq.domain.states import TaskEvent, TaskStatus
 from tubeq.queue.queue_manager import QueueManager
 
 pytestmark = pytest.mark.integration
-SOURCE = str(Path(__file__).parents[2] / "src")
 
 
-def _start(*options: str | Path) -> subprocess.Popen[str]:
-    path = os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")]))
-    return subprocess.Popen(
-        [sys.executable, "-m", "tubeq", "demo", *map(str, options)],
-        env={**os.environ, "PYTHONPATH": path},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    )
-
-
-def _finish(process: subprocess.Popen[str]) -> tuple[str, str]:
-    out, err = process.communicate(timeout=50)
-    assert process.returncode == 0, err
-    assert "Traceback" not in err
-    return out, err
+@pytest.fixture
+def tubeq(tmp_path: Path) -> Tubeq:
+    return Tubeq(tmp_path, environment())
 
 
 def _assert_all_completed_once(told: dict[str, Any], db_path: Path, channels: int) -> None:
@@ -54,24 +39,25 @@ def _assert_all_completed_once(told: dict[str, Any], db_path: Path, channels: in
         assert queue.maintenance.check() == []
 
 
-def test_demo_completes_every_task_and_retries_the_failure(tmp_path: Path) -> None:
-    db_path = tmp_path / "demo.db"
-    out, err = _finish(_start("--json", "--db", db_path, "--max-results", "30"))
-    told = json.loads(out)
-    _assert_all_completed_once(told, db_path, channels=12)
+def test_demo_completes_every_task_and_retries_the_failure(tubeq: Tubeq) -> None:
+    done = tubeq("demo", "--json", "--db", tubeq.db_path, "--max-results", "30")
+    told = json.loads(done.stdout)
+    _assert_all_completed_once(told, tubeq.db_path, channels=12)
     assert (told["workers"], told["retries"], told["crashes"]) == (4, 1, 0)
     assert sorted(task["attempts"] for task in told["tasks"]) == [1] * 11 + [2]
-    assert "HTTP 429, retried" in err
+    assert "HTTP 429, retried" in done.stderr
 
 
-def test_demo_survives_the_kill_of_a_worker(tmp_path: Path) -> None:
-    db_path = tmp_path / "demo.db"
-    process = _start("--json", "--db", db_path, "--max-results", "30")
-    killed = _kill_a_busy_worker(db_path)
-    told = json.loads(_finish(process)[0])
-    _assert_all_completed_once(told, db_path, channels=12)
+def test_demo_survives_the_kill_of_a_worker(tubeq: Tubeq) -> None:
+    process = tubeq.start("demo", "--json", "--db", tubeq.db_path, "--max-results", "30")
+    killed = _kill_a_busy_worker(tubeq.db_path)
+    out, err = process.communicate(timeout=50)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    told = json.loads(out)
+    _assert_all_completed_once(told, tubeq.db_path, channels=12)
     assert (told["crashes"], told["rescues"]) == (1, 1)
-    with QueueManager(db_path) as queue:
+    with tubeq.queue() as queue:
         rescued = [
             task.task_id
             for task in queue.list_tasks()
@@ -100,15 +86,12 @@ def _kill_a_busy_worker(db_path: Path) -> str:
     raise AssertionError("no worker was ever busy")
 
 
-def test_demo_summary_accounts_for_every_task(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    temporary = tmp_path / "temporary"
+def test_demo_summary_accounts_for_every_task(tubeq: Tubeq) -> None:
+    temporary = tubeq.folder / "temporary"
     temporary.mkdir()
-    for name in ("TMPDIR", "TEMP", "TMP"):
-        monkeypatch.setenv(name, str(temporary))
-    process = _start("--workers", "2", "--channels", "3", "--max-results", "5")
-    out, _ = _finish(process)
+    variables = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
+    options = ("--workers", "2", "--channels", "3", "--max-results", "5")
+    out = tubeq("demo", *options, **variables).stdout
     assert "3 tasks = 3 completed" in out
     assert "3 completions, each exactly once; 15 ideas" in out
     assert "2 workers; 1 failure retried; 0 workers killed" in out
@@ -119,18 +102,7 @@ def test_demo_summary_accounts_for_every_task(
         assert queue.stats().by_status["COMPLETED"] == 3
 
 
-def test_demo_without_its_extra_says_what_to_install(tmp_path: Path) -> None:
-    (tmp_path / "cryptography.py").write_text("raise ImportError('hidden')", encoding="utf-8")
-    path = os.pathsep.join([str(tmp_path), SOURCE])
-    done = subprocess.run(
-        [sys.executable, "-m", "tubeq", "demo"],
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=40,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: ")
-    assert "tubeq[demo]" in done.stderr
-    assert done.stderr.count("\n") == 1
+def test_demo_without_its_extra_says_what_to_install(tubeq: Tubeq) -> None:
+    (tubeq.folder / "cryptography.py").write_text("raise ImportError('hidden')", encoding="utf-8")
+    path = os.pathsep.join([str(tubeq.folder), tubeq.env["PYTHONPATH"]])
+    assert "tubeq[demo]" in tubeq.refused("demo", PYTHONPATH=path)

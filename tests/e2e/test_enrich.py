@@ -9,10 +9,8 @@ import time
 
 import pytest
 
-from tests.e2e.command_line import command, environment_of, run
 from tests.e2e.enrich_soak import Soak
-from tests.e2e.runner_support import until
-from tubeq import QueueManager
+from tests.support import until
 from tubeq.testing.youtube import problems
 
 
@@ -21,76 +19,58 @@ def make_private(channel, world, *places):
         world.video(channel.videos[place].video_id, problem=problems.PRIVATE)
 
 
-def test_a_channel_is_listed_and_enriched_by_one_command(youtube, world, tmp_path):
+def test_a_channel_is_listed_and_enriched_by_one_command(tubeq, world):
     channel = world.channel("@tea", 12)
     make_private(channel, world, 3, 8)
-    env = environment_of(youtube)
-    done = run("scrape", "@tea", "--enrich", "--json", cwd=tmp_path, env=env)
-    assert done.returncode == 0, done.stderr
+    done = tubeq("scrape", "@tea", "--enrich", "--json")
     told = json.loads(done.stdout)
     assert [idea["source_id"] for idea in told["ideas"]] == [v.video_id for v in channel.videos]
     likes = {idea["source_id"]: idea["extra"].get("likes") for idea in told["ideas"]}
     assert sum(each is not None for each in likes.values()) == 10
     assert told["children"]["errors"] == {"private": 2}
     assert "10 of 12 enriched, 2 failed: 2 private" in done.stderr
-    shown = json.loads(run("show", told["task_id"], "--json", cwd=tmp_path, env=env).stdout)
+    shown = tubeq.json("show", told["task_id"])
     assert shown["children"]["by_status"]["COMPLETED"] == 10
     assert shown["ideas_count"] == 12
-    assert "2 private" in run("show", told["task_id"], cwd=tmp_path, env=env).stdout
-    assert "10 of 12 enriched" in run("tasks", cwd=tmp_path, env=env).stdout
-    listed = json.loads(run("tasks", "--limit", "50", "--json", cwd=tmp_path, env=env).stdout)
+    assert "2 private" in tubeq("show", told["task_id"]).stdout
+    assert "10 of 12 enriched" in tubeq("tasks").stdout
+    listed = tubeq.json("tasks", "--limit", "50")
     assert {task.get("parent") for task in listed} == {None, told["task_id"]}
-    arguments = ("results", told["task_id"], "--children", "--json")
-    found = json.loads(run(*arguments, cwd=tmp_path, env=env).stdout)
-    assert len(found) == 10
-    assert run("results", "--children", cwd=tmp_path, env=env).returncode == 2
+    assert len(tubeq.json("results", told["task_id"], "--children")) == 10
+    tubeq("results", "--children", code=2)
 
 
-def test_queued_listings_are_done_by_one_worker_of_both_types(youtube, world, tmp_path):
+def test_queued_listings_are_done_by_one_worker_of_both_types(tubeq, world):
     world.playlist("PLtea0123456789", 8)
     world.query("tea", 6)
-    env = environment_of(youtube)
-    for task_type, what in (("playlist", "playlist=PLtea0123456789"), ("search", "query=tea")):
-        added = run(
-            "add", f"youtube_{task_type}", "-p", what, "-p", "enrich=true", cwd=tmp_path, env=env
-        )
-        assert added.returncode == 0, added.stderr
+    tubeq.add("youtube_playlist", playlist="PLtea0123456789", enrich="true")
+    tubeq.add("youtube_search", query="tea", enrich="true")
     types = [f"--type=youtube_{each}" for each in ("playlist", "search", "video")]
-    done = run("worker", *types, "--threads", "4", "--until-idle", cwd=tmp_path, env=env)
-    assert done.returncode == 0, done.stderr
-    with QueueManager(tmp_path / "tubeq.db") as queue:
+    tubeq("worker", *types, "--threads", "4", "--until-idle")
+    with tubeq.queue() as queue:
         assert queue.stats().by_status["COMPLETED"] == 2 + 8 + 6
         assert queue.stats().results == 2 * (8 + 6)
 
 
-def test_ctrl_c_leaves_work_that_can_be_gone_on_with(youtube, world, tmp_path):
+def test_ctrl_c_leaves_work_that_can_be_gone_on_with(youtube, world, tubeq, monkeypatch):
     world.channel("@tea", 60)
-    env = environment_of(youtube)
-    youtube.latency_s = 0.1
-    try:
-        process = subprocess.Popen(
-            command("scrape", "@tea", "--max-results", "60", "--enrich"),
-            cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        path = tmp_path / "tubeq.db"
-        until(path.exists)
-        with QueueManager(path) as queue:
-            until(lambda: queue.stats().by_type.get("youtube_video", {}).get("COMPLETED", 0) > 5)
-            process.send_signal(signal.SIGINT)
-            _, err = process.communicate(timeout=30)
-            assert process.returncode == 130, err
-            assert "interrupted" in err
-            assert "--type youtube_channel --type youtube_video" in err
-            assert queue.stats().by_status["RUNNING"] == 0
-            (task,) = queue.list_tasks(task_type="youtube_channel")
-            youtube.latency_s = 0.0
-            types = ["--type=youtube_channel", "--type=youtube_video"]
-            done = run("worker", *types, "--threads=4", "--until-idle", cwd=tmp_path, env=env)
-            assert done.returncode == 0, done.stderr
-            assert queue.progress(task["task_id"]).completed == 60
-            assert len(queue.get_task_results(task["task_id"])) == 60
-    finally:
-        youtube.latency_s = 0.0
+    monkeypatch.setattr(youtube, "latency_s", 0.1)
+    process = tubeq.start("scrape", "@tea", "--max-results", "60", "--enrich")
+    until(tubeq.db_path.exists)
+    with tubeq.queue() as queue:
+        until(lambda: queue.stats().by_type.get("youtube_video", {}).get("COMPLETED", 0) > 5)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+        assert process.returncode == 130, err
+        assert "interrupted" in err
+        assert "--type youtube_channel --type youtube_video" in err
+        assert queue.stats().by_status["RUNNING"] == 0
+        (task,) = queue.list_tasks(task_type="youtube_channel")
+        monkeypatch.undo()
+        types = ["--type=youtube_channel", "--type=youtube_video"]
+        tubeq("worker", *types, "--threads=4", "--until-idle")
+        assert queue.progress(task["task_id"]).completed == 60
+        assert len(queue.get_task_results(task["task_id"])) == 60
 
 
 @pytest.mark.timeout(300)
@@ -105,17 +85,13 @@ def test_nothing_is_lost_or_done_twice_while_workers_are_killed(tmp_path, monkey
 
 
 @pytest.mark.timeout(120)
-def test_the_first_idea_is_there_while_the_listing_goes_on(youtube, world, tmp_path):
+def test_the_first_idea_is_there_while_the_listing_goes_on(tubeq, world):
     world.big_channel("@archive", 600)
-    env = environment_of(youtube)
-    path = tmp_path / "tubeq.db"
-    with QueueManager(path) as queue:
+    with tubeq.queue() as queue:
         parameters = {"channel_url": "@archive", "max_results": 200_000, "enrich": True}
         task_id = queue.create_task("youtube_channel", parameters)
-        process = subprocess.Popen(
-            command("worker", "--type", "youtube_channel", "--until-idle", "--quiet"),
-            cwd=tmp_path, env=env, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
+        words = ("worker", "--type", "youtube_channel", "--until-idle", "--quiet")
+        process = tubeq.start(*words, stdout=subprocess.DEVNULL, stderr=None)
         until(lambda: queue.get_task(task_id)["started_at"])
         began = time.monotonic()
         until(lambda: queue.get_task_results(task_id))
@@ -127,15 +103,13 @@ def test_the_first_idea_is_there_while_the_listing_goes_on(youtube, world, tmp_p
         assert queue.progress(task_id).total == 600
 
 
-def test_who_waits_for_a_pause_is_told_and_may_leave(youtube, world, tmp_path):
+def test_who_waits_for_a_pause_is_told_and_may_leave(tubeq, world):
     for video in world.channel("@paused", 6).videos:
         world.video(video.video_id, problem=problems.BOT_CHECK)
-    told = tmp_path / "stderr"
+    told = tubeq.folder / "stderr"
     with told.open("wb") as stderr:
-        process = subprocess.Popen(
-            command("scrape", "@paused", "--enrich", "--threads", "2"),
-            cwd=tmp_path, env=environment_of(youtube), stdout=subprocess.DEVNULL, stderr=stderr,
-        )  # fmt: skip
+        words = ("scrape", "@paused", "--enrich", "--threads", "2")
+        process = tubeq.start(*words, stdout=subprocess.DEVNULL, stderr=stderr)
     try:
         until(lambda: "youtube_video is paused and resumes in" in told.read_text())
         assert "tubeq limits resume type:youtube_video" in told.read_text()
@@ -144,7 +118,7 @@ def test_who_waits_for_a_pause_is_told_and_may_leave(youtube, world, tmp_path):
     finally:
         process.kill()
     assert told.read_text().count("is paused") == 1
-    with QueueManager(tmp_path / "tubeq.db") as queue:
+    with tubeq.queue() as queue:
         assert queue.maintenance.check() == []
         assert queue.stats().by_status["RUNNING"] == 0
         assert queue.limits.slots() == []

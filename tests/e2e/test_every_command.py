@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from tests.e2e.command_line import SOURCE, command
+from tests.e2e.command_line import SOURCE, Tubeq, command, environment
 from tubeq.cli import commands
 from tubeq.queue.queue_manager import QueueManager
 
@@ -106,20 +106,16 @@ def run(name: str, redirection: str, prepared: Path, ids: dict[str, str], folder
     folder.mkdir(parents=True)
     path = folder / "tubeq.db"
     shutil.copy(prepared, path)
-    environment = {
-        **{key: each for key, each in os.environ.items() if "TUBEQ" not in key and key != "HOME"},
-        "PYTHONPATH": SOURCE,
-        "TUBEQ_DB": str(path),
-        "TUBEQ_MAX_RETRIES": "0",
-        "LC_ALL": "C",
-        "COLUMNS": "60",
-        "CODE": str(folder / "code"),
-    }
+    env = environment(
+        TUBEQ_DB=str(path), TUBEQ_MAX_RETRIES="0", LC_ALL="C", COLUMNS="60",
+        CODE=str(folder / "code"),
+    )  # fmt: skip
+    env.pop("HOME", None)
     words = [each.format(folder=folder, **ids) for each in [*name.split(), *SHORTEST[name]]]
     done = subprocess.run(
         ["sh", "-c", redirection, "sh", *command(*words)],
         cwd="/",
-        env=environment,
+        env=env,
         capture_output=True,
         encoding="utf-8",
         errors="replace",
@@ -162,7 +158,7 @@ def test_no_stream_ends_a_command_in_a_traceback(
     for streams, outcome in found.items():
         assert "Traceback" not in outcome.err, (streams, outcome)
         assert "Exception ignored" not in outcome.err, (streams, outcome)
-        assert "a fault in tubeq" not in outcome.err, (streams, outcome)
+        assert "a bug in tubeq" not in outcome.err, (streams, outcome)
         assert outcome.code in DOCUMENTED, (streams, outcome)
         assert outcome.damage == ["ok"], (streams, outcome)
     code = CODES.get(name, 0)
@@ -191,75 +187,63 @@ def test_no_file_gets_the_number_of_a_closed_stream(tmp_path: Path) -> None:
     assert _closed(script, tmp_path / "file", cwd=tmp_path) >= 3
 
 
-def _redirected(shell: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environment = {
-        **{name: each for name, each in os.environ.items() if "TUBEQ" not in name},
-        "PYTHONPATH": SOURCE,
-    }
-    return subprocess.run(
-        ["sh", "-c", shell, "sh", *command(*arguments)], cwd=cwd, env=environment,
-        capture_output=True, encoding="utf-8", timeout=60, check=False,
-    )  # fmt: skip
+@pytest.fixture
+def tubeq(tmp_path: Path) -> Tubeq:
+    return Tubeq(tmp_path, environment())
 
 
-def test_what_was_stored_is_not_said_to_be_refused(tmp_path: Path) -> None:
-    one = _redirected('"$@" >/dev/full', "add", TYPE, "-p", "channel_url=@a", cwd=tmp_path)
-    lines = '{"channel_url": "@b"}\\n{"channel_url": "@c"}\\n'
-    shell = f"""printf '{lines}' | "$@" >/dev/full"""
-    many = _redirected(shell, "add", TYPE, "--from-file", "-", "--json", cwd=tmp_path)
-    with QueueManager(tmp_path / "tubeq.db") as queue:
-        *others, first = [task.task_id for task in queue.list_tasks()]
-    assert (one.returncode, many.returncode) == (1, 1)
+def through(tubeq: Tubeq, shell: str) -> Tubeq:
+    """The same, where `sh` does this with the command."""
+    tubeq.through = ("sh", "-c", shell, "sh")
+    return tubeq
+
+
+def test_what_was_stored_is_not_said_to_be_refused(tubeq: Tubeq) -> None:
+    full = through(tubeq, '"$@" >/dev/full')
+    one = full("add", TYPE, "-p", "channel_url=@a", code=1)
+    lines = '{"channel_url": "@b"}\n{"channel_url": "@c"}\n'
+    many = full("add", TYPE, "--from-file", "-", "--json", code=1, stdin=lines)
+    *others, first = [task.task_id for task in tubeq.tasks()]
     assert f"added: task {first}" in one.stderr
     assert "added: 2 tasks" in many.stderr
     assert len(others) == 2
-    assert "what was stored is stored" in one.stderr
+    assert "stored data is kept" in one.stderr
 
 
-def test_an_export_that_found_no_room_does_not_say_that_it_is_done(tmp_path: Path) -> None:
-    prepare(tmp_path / "tubeq.db")
-    done = _redirected('"$@" >/dev/full', "export", "-", cwd=tmp_path)
-    assert done.returncode == 1
+def test_an_export_that_found_no_room_does_not_say_that_it_is_done(tubeq: Tubeq) -> None:
+    prepare(tubeq.db_path)
+    done = through(tubeq, '"$@" >/dev/full')("export", "-", code=1)
     assert "1 item" not in done.stderr
     assert "No space left" in done.stderr
 
 
-def test_a_closed_input_cannot_be_read(tmp_path: Path) -> None:
-    done = _redirected('"$@" <&-', "add", TYPE, "--from-file", "-", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: standard input cannot be read")
-    assert done.stderr.count("\n") == 1
-    assert not (tmp_path / "tubeq.db").exists()
+def test_a_closed_input_cannot_be_read(tubeq: Tubeq) -> None:
+    refused = through(tubeq, '"$@" <&-').refused("add", TYPE, "--from-file", "-")
+    assert refused.startswith("error: standard input cannot be read")
+    assert not tubeq.db_path.exists()
 
 
 @pytest.mark.parametrize("kind", ["folder", "binary", "UTF-16", "nothing"])
-def test_a_file_that_cannot_be_read(tmp_path: Path, kind: str) -> None:
-    path = tmp_path / "tasks"
+def test_a_file_that_cannot_be_read(tubeq: Tubeq, kind: str) -> None:
+    path = tubeq.folder / "tasks"
     if kind == "folder":
         path.mkdir()
     elif kind == "binary":
         path.write_bytes(bytes(range(256)) * 20)
     elif kind == "UTF-16":
         path.write_text('{"channel_url": "@a"}\n', "utf-16")
-    done = _redirected('"$@"', "add", TYPE, "--from-file", "tasks", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: tasks")
-    assert done.stderr.count("\n") == 1
-    assert not (tmp_path / "tubeq.db").exists()
+    assert tubeq.refused("add", TYPE, "--from-file", "tasks").startswith("error: tasks")
+    assert not tubeq.db_path.exists()
 
 
-def test_a_folder_that_is_gone(tmp_path: Path) -> None:
-    shell = 'mkdir gone; cd gone; rmdir ../gone; "$@"'
-    done = _redirected(shell, "add", TYPE, "-p", "channel_url=@a", cwd=tmp_path)
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: ")
-    assert done.stderr.count("\n") == 1
+def test_a_folder_that_is_gone(tubeq: Tubeq) -> None:
+    gone = through(tubeq, 'mkdir gone; cd gone; rmdir ../gone; "$@"')
+    gone.refused("add", TYPE, "-p", "channel_url=@a")
 
 
-def test_a_mistyped_variable_is_named_and_refuses_nothing(tmp_path: Path) -> None:
-    prepare(tmp_path / "tubeq.db")
-    done = _redirected('TUBEQ_DBB=other.db "$@"', "tasks", "--json", cwd=tmp_path)
-    assert done.returncode == 0
+def test_a_mistyped_variable_is_named_and_refuses_nothing(tubeq: Tubeq) -> None:
+    prepare(tubeq.db_path)
+    done = tubeq("tasks", "--json", TUBEQ_DBB="other.db")
     assert "did you mean TUBEQ_DB?" in done.stderr
 
 
@@ -267,22 +251,19 @@ def test_a_mistyped_variable_is_named_and_refuses_nothing(tmp_path: Path) -> Non
     ("name", "columns"),
     [("items", 60), ("results", 40), ("stats", 60), ("tasks", 60), ("types", 40)],
 )
-def test_a_narrow_terminal(tmp_path: Path, name: str, columns: int) -> None:
+def test_a_narrow_terminal(tubeq: Tubeq, name: str, columns: int) -> None:
     import fcntl
     import pty
     import struct
     import termios
 
-    prepare(tmp_path / "tubeq.db")
+    prepare(tubeq.db_path)
     reader, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    inherited = {
-        key: each for key, each in os.environ.items() if "TUBEQ" not in key and key != "COLUMNS"
-    }
-    process = subprocess.Popen(
-        command(name, "--no-color"), cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=terminal,
-        env={**inherited, "PYTHONPATH": SOURCE, "TERM": "xterm"}, stderr=subprocess.PIPE,
-    )  # fmt: skip
+    own = {key: each for key, each in tubeq.env.items() if key != "COLUMNS"}
+    process = tubeq.start(
+        name, "--no-color", stdin=subprocess.DEVNULL, stdout=terminal, env={**own, "TERM": "xterm"}
+    )
     os.close(terminal)
     shown = b""
     with suppress(OSError):  # the end of a terminal
@@ -291,7 +272,7 @@ def test_a_narrow_terminal(tmp_path: Path, name: str, columns: int) -> None:
     os.close(reader)
     assert process.stderr is not None
     with process.stderr:
-        assert b"Traceback" not in process.stderr.read()
+        assert "Traceback" not in process.stderr.read()
     assert process.wait(60) == 0
     lines = shown.decode().splitlines()
     assert lines

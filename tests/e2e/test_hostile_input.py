@@ -19,14 +19,13 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.conftest import FakeClock
-from tests.e2e.command_line import command, environment_of
-from tests.e2e.conftest import MakePlugin
-from tests.e2e.runner_support import until
+from tests.e2e.command_line import Tubeq, environment_of
+from tests.e2e.conftest import MakePlugin, process_one
+from tests.support import until
 from tubeq.domain.states import TaskStatus
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.testing.youtube import SimulatedYouTube, World, faults
 from tubeq.testing.youtube.faults import Fault, Response
-from tubeq.workers.base_worker import BaseWorker, WorkerConfig
 
 FINAL = None
 LISTING: dict[str, Any] = {"channel_url": "@lighthouse", "max_results": 60}
@@ -37,15 +36,6 @@ DO_NOT_HANG_S = 20.0
 def queue(tmp_path: Path, clock: FakeClock) -> Iterator[QueueManager]:
     with QueueManager(tmp_path / "queue.db", clock=clock) as queue:
         yield queue
-
-
-def process(queue: QueueManager, task_id: str, plugin: Any) -> None:
-    task_type = queue.get_task(task_id).task_type
-    config = WorkerConfig(worker_id="worker", task_type=task_type, max_retries=3)
-    with BaseWorker(config, queue.db_path, plugin, queue=queue) as worker:
-        task = worker.claim_task()
-        assert task is not None
-        worker.process_task(task)
 
 
 # --- what a task asks for ------------------------------------------------------------------------
@@ -107,7 +97,7 @@ def test_what_is_asked_for(
             (json.dumps(parameters), task_id),
         )
     before = youtube.requests()
-    process(queue, task_id, make_plugin(task_type))
+    process_one(queue, task_type, make_plugin(task_type))
     task = queue.get_task(task_id)
     assert (task.status, task.error_code) == (TaskStatus.FAILED, "invalid_parameters")
     assert task.retry_count == 0
@@ -203,7 +193,7 @@ def test_what_is_answered(
     task_id = queue.create_task(_CHANNEL, LISTING)
     plugin = make_plugin(_CHANNEL, **settings)
     began = time.monotonic()
-    process(queue, task_id, plugin)
+    process_one(queue, _CHANNEL, plugin)
     assert time.monotonic() - began < DO_NOT_HANG_S
     task = queue.get_task(task_id)
     assert task.error_code == code, task.error_message
@@ -217,7 +207,7 @@ def test_what_is_answered(
     assert task.run_after in (None, clock.now() + wait_s)
     world.faults.clear()
     clock.advance(wait_s)
-    process(queue, task_id, make_plugin(_CHANNEL))
+    process_one(queue, _CHANNEL, make_plugin(_CHANNEL))
     assert queue.get_task(task_id).status is TaskStatus.COMPLETED
     stored = [idea.source_id for idea in queue.get_task_results(task_id)]
     assert len(stored) == len(set(stored)) == 60
@@ -242,7 +232,7 @@ def test_hostile_titles_are_stored_harmless(
 ) -> None:
     world.channel("@hostile", 2, titles=[TITLES[row], "two"])
     task_id = queue.create_task(_CHANNEL, {"channel_url": "@hostile"})
-    process(queue, task_id, make_plugin(_CHANNEL))
+    process_one(queue, _CHANNEL, make_plugin(_CHANNEL))
     assert queue.get_task(task_id).status is TaskStatus.COMPLETED
     title, other = (idea.title for idea in queue.get_task_results(task_id))
     assert other == "two"
@@ -258,7 +248,7 @@ def test_a_video_that_is_listed_twice_is_stored_once(
     channel = world.channel("@moving", 40)
     world._add(replace(channel, videos=(*channel.videos[:31], *channel.videos[29:])))
     task_id = queue.create_task(_CHANNEL, {"channel_url": "@moving"})
-    process(queue, task_id, make_plugin(_CHANNEL))
+    process_one(queue, _CHANNEL, make_plugin(_CHANNEL))
     stored = [idea.source_id for idea in queue.get_task_results(task_id)]
     assert stored == [video.video_id for video in channel.videos]
 
@@ -299,13 +289,9 @@ def test_no_answer_fills_memory(world: World, youtube: SimulatedYouTube) -> None
 
     def measured() -> tuple[str, int]:
         done = subprocess.run(
-            [sys.executable, "-c", MEASURED],
-            env=environment_of(youtube),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+            [sys.executable, "-c", MEASURED], env=environment_of(youtube), capture_output=True,
+            text=True, timeout=60, check=False,
+        )  # fmt: skip
         outcome, mebibytes = done.stdout.split()
         return outcome, int(mebibytes)
 
@@ -325,28 +311,18 @@ def test_no_answer_fills_memory(world: World, youtube: SimulatedYouTube) -> None
 @pytest.mark.parametrize("request_kind", ["page", "continuation"])
 @pytest.mark.parametrize("fault", [faults.hang(), faults.slow_drip()], ids=["silence", "drops"])
 def test_a_cancelled_task_ends_in_the_middle_of_a_request(
-    tmp_path: Path,
-    world: World,
-    youtube: SimulatedYouTube,
-    fault: faults.Fault,
-    request_kind: str,
+    tubeq: Tubeq, world: World, youtube: SimulatedYouTube, fault: faults.Fault, request_kind: str
 ) -> None:
     """Long before the server is given up, or the claim's next heartbeat is due."""
     world.channel("@lighthouse", 60)
     world.fail(fault, request=request_kind)
-    environment = {
-        **environment_of(youtube),
-        "TUBEQ_SOCKET_TIMEOUT_S": "50",
-        "TUBEQ_LEASE_S": "600",
-    }
-    with QueueManager(tmp_path / "tubeq.db") as queue:
+    patient = {**tubeq.env, "TUBEQ_SOCKET_TIMEOUT_S": "50", "TUBEQ_LEASE_S": "600"}
+    nowhere = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with tubeq.queue() as queue:
         task_id = queue.create_task(_CHANNEL, LISTING)
         before = youtube.requests()
         wanted = before + (1 if request_kind == "page" else 2)
-        with subprocess.Popen(
-            command("worker", "--until-idle"), cwd=tmp_path, env=environment,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        ) as worker:  # fmt: skip
+        with tubeq.start("worker", "--until-idle", env=patient, **nowhere) as worker:
             try:
                 until(lambda: youtube.requests() == wanted)
                 queue.cancel_task(task_id)

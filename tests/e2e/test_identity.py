@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import MakePlugin, Scrape
+from tests.e2e.conftest import MakePlugin, Scrape, Work
 from tubeq.plugins.saving import collecting
-from tubeq.queue.queue_manager import QueueManager
 from tubeq.testing.youtube import Channel, RequestKind, SimulatedYouTube, World, faults
-from tubeq.workers.base_worker import BaseWorker, WorkerConfig
 
 
 @pytest.fixture
@@ -27,11 +24,7 @@ def channel(world: World) -> Channel:
 
 
 def names_of(channel: Channel) -> dict[str, str]:
-    return {
-        "channel": "The New Name",
-        "channel_id": channel.channel_id,
-        "handle": channel.handle,
-    }
+    return {"channel": "The New Name", "channel_id": channel.channel_id, "handle": channel.handle}
 
 
 def told(extra: Any) -> dict[str, str]:
@@ -107,16 +100,11 @@ def test_playlists_and_searches_name_each_videos_own_channel(
         }
 
 
-def test_items_have_a_channel(make_plugin: MakePlugin, channel: Channel, tmp_path: Path) -> None:
-    with QueueManager(tmp_path / "q.db") as queue:
-        queue.create_task("youtube_channel", {"channel_url": "youtube.com/user/plainuser"})
-        config = WorkerConfig(worker_id="w", task_type="youtube_channel")
-        plugin = make_plugin("youtube_channel")
-        with BaseWorker(config, tmp_path / "q.db", plugin, queue=queue) as worker:
-            worker.run(until_idle=True)
-        item = queue.items.get(channel.videos[0].video_id)
-        assert item is not None
-        assert (item.channel, item.channel_id, item.handle) == tuple(names_of(channel).values())
+def test_items_have_a_channel(work: Work, channel: Channel) -> None:
+    work("youtube_channel", {"channel_url": "youtube.com/user/plainuser"})
+    item = work.queue.items.get(channel.videos[0].video_id)
+    assert item is not None
+    assert (item.channel, item.channel_id, item.handle) == tuple(names_of(channel).values())
 
 
 def test_an_answer_that_names_no_channel_leaves_it_unnamed(

@@ -27,7 +27,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.limits_processes import KEY, Crowd, crowd
-from tests.e2e.runner_support import FOLDER, Running, until
+from tests.e2e.runner_support import FOLDER, Running
+from tests.support import until
 from tubeq.domain.limits import Grant, Holder, Refusal, Slot
 from tubeq.domain.models import NewTask
 from tubeq.queue.queue_manager import QueueManager

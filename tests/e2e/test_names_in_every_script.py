@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
-from tests.e2e.command_line import environment_of, run
+from tests.e2e.command_line import Tubeq
 from tests.e2e.conftest import Scrape
 from tubeq.plugins.youtube.channel import ChannelParameters
-from tubeq.queue.queue_manager import QueueManager
-from tubeq.testing.youtube import SimulatedYouTube, World
+from tubeq.testing.youtube import World
 
 # ruff: noqa: RUF001 - letters of other scripts are what this is about
 
@@ -81,17 +79,11 @@ def test_an_address_of_a_tab_means_the_tab(scrape: Scrape, world: World) -> None
 
 
 @pytest.mark.integration
-def test_the_command_line_finds_what_it_stored(
-    youtube: SimulatedYouTube, world: World, tmp_path: Path
-) -> None:
+def test_the_command_line_finds_what_it_stored(tubeq: Tubeq, world: World) -> None:
     world.channel("@ÉcoleÀlaMode", 2)
-    env = environment_of(youtube)
     given = unicodedata.normalize("NFD", "@ÉcoleÀlaMode")
-    done = run("scrape", given, "--json", cwd=tmp_path, env=env)
-    assert done.returncode == 0, done.stderr
-    with QueueManager(tmp_path / "tubeq.db") as queue:
-        (task,) = queue.list_tasks()
+    tubeq("scrape", given, "--json")
+    (task,) = tubeq.tasks()
     assert task.parameters == {"channel_url": "@ÉcoleÀlaMode"}
     for name in ("@ÉcoleÀlaMode", given, "@écoleàlamode", "@ÉCOLEÀLAMODE", quote("@ÉcoleÀlaMode")):
-        found = run("items", "--channel", name, "--json", cwd=tmp_path, env=env)
-        assert found.stdout.count('"source_id"') == 2, name
+        assert len(tubeq.json("items", "--channel", name)) == 2, name

@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import FakeClock
-from tests.e2e.command_line import environment_of, run
-from tests.e2e.conftest import MakePlugin
+from tests.e2e.command_line import Tubeq
+from tests.e2e.conftest import MakePlugin, process_one
 from tubeq.domain.models import Task
 from tubeq.domain.states import TaskStatus
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.testing.youtube import SimulatedYouTube, World, faults, problems
-from tubeq.workers.base_worker import BaseWorker, WorkerConfig
 
 DAY_S = 86_400.0
 VIDEO = "premiere-00"
@@ -26,20 +24,17 @@ VIDEO = "premiere-00"
 class Scene:
     """A worker that does a task whenever it is due, by a clock that is moved."""
 
-    def __init__(self, clock: FakeClock, queue: QueueManager, worker: BaseWorker) -> None:
+    def __init__(self, queue: QueueManager, clock: FakeClock, task_type: str, plugin: Any) -> None:
         self.clock = clock
         self.queue = queue
-        self._worker = worker
+        self._doing = (task_type, plugin)
+        of_video = task_type == "youtube_video"
         self.task_id = queue.create_task(
-            worker.config.task_type, {"video": VIDEO}
-            if worker.config.task_type == "youtube_video" else {"channel_url": "@notyet"},
-        )  # fmt: skip
+            task_type, {"video": VIDEO} if of_video else {"channel_url": "@notyet"}
+        )
 
     def attempt(self) -> Task:
-        task = self._worker.claim_task()
-        assert task is not None
-        self._worker.process_task(task)
-        return self.queue.get_task(self.task_id)
+        return process_one(self.queue, *self._doing)
 
     def waits(self, task: Task) -> float:
         """How long it waits; the clock is moved to the end of it."""
@@ -54,11 +49,8 @@ class Scene:
 def scene(request: pytest.FixtureRequest, world: World, make_plugin: MakePlugin) -> Iterator[Scene]:
     clock = FakeClock(time.time())
     world.channel("@notyet", 2)
-    config = WorkerConfig(worker_id="w", task_type=request.param, max_retries=3)
     with QueueManager(":memory:", clock=clock) as queue:
-        plugin = make_plugin(request.param)
-        with BaseWorker(config, ":memory:", plugin, queue=queue) as worker:
-            yield Scene(clock, queue, worker)
+        yield Scene(queue, clock, request.param, make_plugin(request.param))
 
 
 def test_a_premiere_is_waited_for_until_it_airs(
@@ -138,61 +130,43 @@ def test_failures_are_counted_all_the_same(scene: Scene, world: World) -> None:
 # --- in a terminal -------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def environment(youtube: SimulatedYouTube, world: World) -> dict[str, str]:
-    return environment_of(youtube)
-
-
-def stored(folder: Path) -> Task:
-    with QueueManager(folder / "tubeq.db") as queue:
-        (task,) = queue.list_tasks(task_type="youtube_video")
+def stored(tubeq: Tubeq) -> Task:
+    (task,) = tubeq.tasks(task_type="youtube_video")
     return task
 
 
-def test_a_command_does_not_sit_for_days(
-    tmp_path: Path, world: World, environment: dict[str, str]
-) -> None:
+def test_a_command_does_not_sit_for_days(tubeq: Tubeq, world: World) -> None:
     begins_at = time.time() + 3 * DAY_S
     world.video(VIDEO, problem=problems.premiere(begins_at, "Premieres in 3 days"))
-    done = run("video", VIDEO, cwd=tmp_path, env=environment)
-    assert done.returncode == 1
+    done = tubeq("video", VIDEO, code=1)
     until = time.strftime("%Y-%m-%d %H:%M", time.gmtime(begins_at + 5))
     for words in ("Premieres in 3 days", until, "in 3d", "worker --type youtube_video"):
         assert words in done.stderr
-    task = stored(tmp_path)
+    task = stored(tubeq)
     assert (task.status, task.retry_count) == (TaskStatus.QUEUED, 0)
 
 
-def test_a_command_waits_for_what_comes_soon(
-    tmp_path: Path, world: World, environment: dict[str, str]
-) -> None:
+def test_a_command_waits_for_what_comes_soon(tubeq: Tubeq, world: World) -> None:
     world.video(VIDEO, problem=problems.premiere(time.time() + 12, "Premieres in 12 seconds"))
-    done = run("video", VIDEO, "--json", cwd=tmp_path, env=environment)
-    assert done.returncode == 0, done.stderr
+    done = tubeq("video", VIDEO, "--json")
     assert "waits until" in done.stderr
     assert "Premieres in 12 seconds" in done.stderr
     assert [idea["source_id"] for idea in json.loads(done.stdout)] == [VIDEO]
-    assert stored(tmp_path).retry_count == 0
+    assert stored(tubeq).retry_count == 0
 
 
-def test_a_command_that_is_blocked_says_until_when(
-    tmp_path: Path, world: World, environment: dict[str, str]
-) -> None:
+def test_a_command_that_is_blocked_says_until_when(tubeq: Tubeq, world: World) -> None:
     world.channel("@blocked", 2)
     world.fail(faults.bot_check(), channel="@blocked")
-    done = run("scrape", "@blocked", cwd=tmp_path, env=environment)
-    assert done.returncode == 1
+    done = tubeq("scrape", "@blocked", code=1)
     assert "waits until" in done.stderr
     assert "not a bot" in done.stderr
 
 
-def test_one_premiere_does_not_keep_a_whole_channel_waiting(
-    tmp_path: Path, world: World, environment: dict[str, str]
-) -> None:
+def test_one_premiere_does_not_keep_a_whole_channel_waiting(tubeq: Tubeq, world: World) -> None:
     (first, *_) = world.channel("@announcing", 3).videos
     world.video(first.video_id, problem=problems.premiere(time.time() + 3 * DAY_S))
-    done = run("scrape", "@announcing", "--enrich", "--json", cwd=tmp_path, env=environment)
-    assert done.returncode == 0, done.stderr
+    done = tubeq("scrape", "@announcing", "--enrich", "--json")
     told = json.loads(done.stdout)
     assert (told["children"]["open"], told["children"]["by_status"]["COMPLETED"]) == (1, 2)
     assert "1 to go" in done.stderr

@@ -3,49 +3,22 @@ where they lead, and the task has failed for good."""
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import Iterator
 
 import pytest
 
 from tests.conftest import FakeClock
 from tests.e2e.conftest import Work
+from tests.e2e.proxies import Answering
 from tubeq.domain.states import TaskStatus
 from tubeq.testing.youtube import SimulatedYouTube, World, faults
 
 
-class Trap:
-    """A server that nobody is to connect to; it answers whoever does."""
-
-    def __init__(self) -> None:
-        self.connections = 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self._closing = False
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        while True:
-            with self._listener.accept()[0] as connection:
-                if self._closing:
-                    return
-                self.connections += 1
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
-
-    def close(self) -> None:
-        self._closing = True
-        socket.create_connection(("127.0.0.1", self.port)).close()
-        self._thread.join()
-        self._listener.close()
-
-
 @pytest.fixture
-def trap() -> Iterator[Trap]:
-    trap = Trap()
-    yield trap
-    trap.close()
+def trap() -> Iterator[Answering]:
+    """A server that nobody is to connect to."""
+    with Answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") as trap:
+        yield trap
 
 
 @pytest.fixture
@@ -86,7 +59,7 @@ ELSEWHERE = {
 @pytest.mark.parametrize("where", ELSEWHERE)
 @pytest.mark.usefixtures("reachable")
 def test_a_first_request_that_is_redirected(
-    work: Work, world: World, youtube: SimulatedYouTube, trap: Trap, where: str
+    work: Work, world: World, youtube: SimulatedYouTube, trap: Answering, where: str
 ) -> None:
     world.channel("@lighthouse", 60)
     world.fail(faults.redirect(ELSEWHERE[where].format(port=trap.port)))
@@ -101,7 +74,7 @@ def test_a_first_request_that_is_redirected(
 @pytest.mark.parametrize("request_kind", ["continuation", "search", "player", "page"])
 @pytest.mark.usefixtures("reachable")
 def test_any_request_and_any_redirect(
-    work: Work, world: World, trap: Trap, request_kind: str, status: int
+    work: Work, world: World, trap: Answering, request_kind: str, status: int
 ) -> None:
     world.channel("@lighthouse", 60)
     world.query("tea", 60)
@@ -110,12 +83,12 @@ def test_any_request_and_any_redirect(
         world.fail(faults.no_player_response(), request="watch")
     location = f"http://127.0.0.1:{trap.port}/"
     world.fail(faults.redirect(location, status), request=request_kind)
-    task = {
-        "search": lambda: work("youtube_search", {"query": "tea"}, proxy=None),
-        "player": lambda: work("youtube_video", {"video": "a-b_c0DEF12"}, proxy=None),
-    }.get(
-        request_kind, lambda: work("youtube_channel", {"channel_url": "@lighthouse"}, proxy=None)
-    )()
+    tasks = {
+        "search": ("youtube_search", {"query": "tea"}),
+        "player": ("youtube_video", {"video": "a-b_c0DEF12"}),
+    }
+    channel = "youtube_channel", {"channel_url": "@lighthouse"}
+    task = work(*tasks.get(request_kind, channel), proxy=None)
     assert trap.connections == 0
     assert (task.status, task.error_code) == (TaskStatus.FAILED, "unsafe_redirect")
 

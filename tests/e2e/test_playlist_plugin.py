@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
@@ -54,29 +55,24 @@ def test_a_channels_uploads_are_a_playlist(scrape: Scrape, world: World) -> None
 
 
 @pytest.mark.parametrize(
-    ("alert", "code"),
+    ("playlist", "code", "kind"),
     [
-        ("The playlist does not exist.", "channel_unavailable"),
-        ("This playlist type is unviewable.", "channel_unavailable"),
-        ("This playlist is private.", "private"),
+        ({"alert": "The playlist does not exist."}, "channel_unavailable", PermanentError),
+        ({"alert": "This playlist type is unviewable."}, "channel_unavailable", PermanentError),
+        ({"alert": "This playlist is private."}, "private", PermanentError),
+        ({"videos": 0}, "suspect_empty", TransientError),
+        (None, "channel_unavailable", PermanentError),
     ],
+    ids=["gone", "unviewable", "private", "empty", "never there"],
 )
 def test_playlists_that_cannot_be_listed(
-    scrape: Scrape, world: World, alert: str, code: str
+    scrape: Scrape, world: World, playlist: dict[str, Any] | None, code: str, kind: type
 ) -> None:
-    world.playlist("PLgone0123456789", alert=alert)
-    failure = scrape.failure(PLAYLIST, playlist="PLgone0123456789")
-    assert (failure.code, type(failure)) == (code, PermanentError)
-
-
-def test_no_such_playlist(scrape: Scrape) -> None:
-    assert scrape.failure(PLAYLIST, playlist="PLnone0123456789").code == "channel_unavailable"
-
-
-def test_an_empty_playlist_is_suspect(scrape: Scrape, world: World) -> None:
-    world.playlist("PLempty0123456789", 0)
-    failure = scrape.failure(PLAYLIST, playlist="PLempty0123456789")
-    assert (failure.code, type(failure)) == ("suspect_empty", TransientError)
+    if playlist is not None:
+        world.playlist("PLgone0123456789", **playlist)
+    wanted = "PLnone0123456789" if playlist is None else "PLgone0123456789"
+    failure = scrape.failure(PLAYLIST, playlist=wanted)
+    assert (failure.code, type(failure)) == (code, kind)
 
 
 def test_page_2_fails_and_nothing_is_passed_off_as_the_whole(scrape: Scrape, world: World) -> None:

@@ -10,12 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import MakePlugin, Scrape
+from tests.e2e.conftest import MakePlugin, Scrape, process_one, worker_of
 from tubeq.domain.errors import PluginError, TaskCancelled
 from tubeq.plugins.base import running
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.testing.youtube import RequestKind, SimulatedYouTube, World, faults
-from tubeq.workers.base_worker import BaseWorker, WorkerConfig
 
 HOST = "host:www.youtube.com"
 
@@ -193,29 +192,22 @@ def test_a_worker_spaces_its_requests(
     with QueueManager(":memory:") as queue:
         queue.limits.set("host:*", per_s=4.0)
         queue.create_task("youtube_channel", {"channel_url": "@spaced", "max_results": 120})
-        config = WorkerConfig(task_type="youtube_channel", worker_id="w")
-        worker = BaseWorker(config, ":memory:", make_plugin("youtube_channel"), queue=queue)
         requests, began = youtube.requests(), time.monotonic()
-        assert worker.run(until_idle=True) == 1
+        task = process_one(queue, "youtube_channel", make_plugin("youtube_channel"))
         took_s = time.monotonic() - began
         requests = youtube.requests() - requests
-        worker.close()
-        assert queue.stats().by_status["COMPLETED"] == 1
-    assert requests == 4
+    assert (task.status, requests) == ("COMPLETED", 4)
     assert took_s >= (requests - 1) / 4.0
 
 
 def test_a_bot_check_from_the_site_pauses_the_type(make_plugin: MakePlugin, world: World) -> None:
     world.channel("@suspect", videos=5)
     world.fail(faults.bot_check(), request=RequestKind.PAGE)
+    plugin = make_plugin("youtube_channel")
     with QueueManager(":memory:") as queue:
         for name in ("@suspect", "@other"):
             queue.create_task("youtube_channel", {"channel_url": name})
-        config = WorkerConfig(task_type="youtube_channel", worker_id="w")
-        worker = BaseWorker(config, ":memory:", make_plugin("youtube_channel"), queue=queue)
-        claim = worker.claim_task()
-        assert claim is not None
-        assert worker.process_task(claim).error_code == "bot_check"
-        assert worker.claim_task() is None
+        assert process_one(queue, "youtube_channel", plugin).error_code == "bot_check"
+        with worker_of(queue, "youtube_channel", plugin) as worker:
+            assert worker.claim_task() is None
         assert [pause.key for pause in queue.limits.pauses()] == ["type:youtube_channel"]
-        worker.close()

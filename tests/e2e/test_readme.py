@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.command_line import Tubeq, environment
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -51,21 +53,13 @@ def test_the_python_example_is_typed(tmp_path):
     assert done.returncode == 0, done.stdout
 
 
-def test_every_command_shown_exists():
+def test_every_command_shown_exists(tmp_path):
+    tubeq = Tubeq(tmp_path, environment(COLUMNS="200"))
     shown = set(re.findall(r"uv run tubeq (\w+)", README))
-    done = subprocess.run(
-        [sys.executable, "-m", "tubeq", "--help"],
-        env={**os.environ, "COLUMNS": "200"}, capture_output=True, encoding="utf-8", check=True,
-    )  # fmt: skip
-    there_are = set(re.findall(r"^\W*(\w+)", done.stdout, re.MULTILINE))
+    there_are = set(re.findall(r"^\W*(\w+)", tubeq("--help").stdout, re.MULTILINE))
     assert {"demo", "scrape", "worker"} <= shown <= there_are
-    for command in shown:
-        subprocess.run(
-            [sys.executable, "-m", "tubeq", command, "--help"],
-            check=True,
-            capture_output=True,
-            timeout=30,
-        )
+    for name in shown:
+        tubeq(name, "--help")
 
 
 def test_every_file_linked_exists():

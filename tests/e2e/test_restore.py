@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.runner_support import Scene, until, use_log
+from tests.e2e.runner_support import Scene
+from tests.support import until
 from tubeq.domain.errors import StorageBusy
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.storage import restore
@@ -18,14 +18,6 @@ pytestmark = [
     pytest.mark.timeout(120),
     pytest.mark.skipif(sys.platform == "win32", reason="Windows replaces no file that is open"),
 ]
-
-
-@pytest.fixture
-def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    scene = Scene(tmp_path)
-    use_log(monkeypatch, scene)
-    yield scene
-    scene.close()
 
 
 def test_workers_of_a_replaced_database_end_or_reopen_and_harm_nothing(

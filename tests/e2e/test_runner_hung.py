@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.e2e.runner_support import Running, Scene, until, use_log
+from tests.e2e.runner_support import Running, Scene
+from tests.support import until
 from tubeq.domain.states import TaskStatus
 
 pytestmark = pytest.mark.timeout(40)
@@ -18,13 +17,9 @@ HOLDS_THE_LOCK = pytest.param(
 )
 
 
-@pytest.fixture
-def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+@pytest.fixture(autouse=True)
+def haste(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tubeq.workers.runner._OVERDUE_S", 0.5)
-    scene = Scene(tmp_path)
-    use_log(monkeypatch, scene)
-    yield scene
-    scene.close()
 
 
 @pytest.mark.parametrize("how", ["sleep", "spin", HOLDS_THE_LOCK])

@@ -8,25 +8,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.runner_support import Running, Scene, is_gone, until, use_log
+from tests.e2e.runner_support import Running, Scene
+from tests.support import is_gone, until
 from tubeq.domain.states import TaskStatus
 
 pytestmark = pytest.mark.timeout(40)
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="signals to one process")
-
-
-@pytest.fixture
-def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    scene = Scene(tmp_path)
-    use_log(monkeypatch, scene)
-    yield scene
-    scene.close()
 
 
 def summary_of(process: subprocess.Popen[str]) -> dict[str, Any]:
@@ -47,7 +38,7 @@ def test_a_signal_lets_running_tasks_finish(
     scene.add(200, rest_s=0.1)
     process = scene.process("Quick", processes=2, stop_grace_s=10.0)
     pids = scene.worker_pids(process, 2)
-    until(lambda: len({line.split()[2] for line in scene.log()}) == 2)
+    until(lambda: len(scene.pids()) == 2)
     if to_group:
         os.killpg(process.pid, number)
     else:

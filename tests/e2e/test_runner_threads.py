@@ -9,38 +9,10 @@ from collections import Counter
 
 import pytest
 
-from tests.e2e.runner_support import TASK_TYPE, Running, Scene, until, use_log
+from tests.e2e.runner_support import PLUGINS, TASK_TYPE, Running
+from tests.support import until
 from tubeq.domain.errors import InvalidParameters
 from tubeq.workers.config import RunnerConfig, WorkerConfig
-from tubeq.workers.runner import Runner
-
-PLUGINS = "tests.e2e.runner_plugins"
-
-
-@pytest.fixture
-def scene(tmp_path, monkeypatch):
-    made = Scene(tmp_path)
-    use_log(monkeypatch, made)
-    yield made
-    made.close()
-
-
-def runner(scene, plugin, threads, until_idle=True, also=(), **config):
-    return Runner(
-        scene.db_path,
-        RunnerConfig(
-            worker=WorkerConfig(**scene.worker_config(**config)),
-            threads=threads,
-            until_idle=until_idle,
-            plugin=f"{PLUGINS}:{plugin}",
-            also=also,
-        ),
-        on_event=scene.events.append,
-    )
-
-
-def pids(scene):
-    return {line.split()[2] for line in scene.log() if line.startswith("begin ")}
 
 
 def crashes(scene):
@@ -49,10 +21,10 @@ def crashes(scene):
 
 def test_threads_share_a_process_and_each_does_tasks_of_its_own(scene):
     scene.add(24, rest_s=0.2)
-    summary = runner(scene, "Quick", 8).run()
+    summary = scene.runner("Quick", threads=8).run()
     assert scene.counts() == {"COMPLETED": 24}
     assert set(scene.completions().values()) == {1}
-    assert len(pids(scene)) == 1
+    assert len(scene.pids()) == 1
     assert len({task["worker_id"] for task in scene.queue.list_tasks()}) > 1
     assert (summary.processed, summary.succeeded, summary.crashed) == (24, 24, 0)
     assert scene.queue.workers() == []
@@ -60,14 +32,14 @@ def test_threads_share_a_process_and_each_does_tasks_of_its_own(scene):
 
 def test_a_hung_thread_is_left_behind_and_its_siblings_finish_first(scene):
     scene.add(40, hangs=30, rest_s=0.4)
-    summary = runner(
-        scene, "HangingOnce", 4, task_timeout_s=1.0, stop_grace_s=1.0, max_retries=5
+    summary = scene.runner(
+        "HangingOnce", threads=4, task_timeout_s=1.0, stop_grace_s=1.0, max_retries=5
     ).run()
     assert scene.counts() == {"COMPLETED": 40}
     assert set(scene.completions().values()) == {1}
     # The one that hung was begun again by the successor; nobody else was.
     assert scene.calls() == Counter({str(number): 1 + (number == 30) for number in range(40)})
-    assert len(pids(scene)) == 2
+    assert len(scene.pids()) == 2
     assert crashes(scene) == {0}
     assert summary.crashed == 0
 
@@ -77,7 +49,8 @@ def test_a_process_that_no_thread_can_end_is_killed_and_only_the_guilty_pays(sce
     # The others are at their third or fourth task by the time that the interpreter is seized, so
     # that theirs is not up when the guilty one's is.
     scene.add(20, hangs=19, how="seize", rest_s=0.4)
-    runner(scene, "HangingOnce", 4, task_timeout_s=2.0, stop_grace_s=0.2, max_retries=5).run()
+    hangs = {"task_timeout_s": 2.0, "stop_grace_s": 0.2, "max_retries": 5}
+    scene.runner("HangingOnce", threads=4, **hangs).run()
     assert scene.counts() == {"COMPLETED": 20}
     assert crashes(scene) == {0}
     assert "killed" in scene.kinds()
@@ -88,19 +61,19 @@ def test_a_process_that_no_thread_can_end_is_killed_and_only_the_guilty_pays(sce
 
 def test_a_killed_process_gives_all_its_tasks_back(scene):
     scene.add(8, rest_s=1.0)
-    with Running(runner(scene, "Quick", 4)) as running:
+    with Running(scene.runner("Quick", threads=4)) as running:
         until(lambda: len(scene.log()) >= 4)
         os.kill(running.runner.worker_pids()[0], signal.SIGKILL)
         running.wait()
     assert scene.counts() == {"COMPLETED": 8}
     assert set(scene.completions().values()) == {1}
-    assert len(pids(scene)) == 2
+    assert len(scene.pids()) == 2
     assert scene.kinds().count("rescued") == 1
 
 
 def test_a_stop_lets_every_thread_finish(scene):
     scene.add(50, rest_s=0.2)
-    with Running(runner(scene, "Quick", 4, until_idle=False, stop_grace_s=5.0)) as running:
+    with Running(scene.runner("Quick", threads=4, until_idle=False, stop_grace_s=5.0)) as running:
         until(lambda: len(scene.log()) >= 4)
         running.runner.stop()
         running.wait()
@@ -109,7 +82,7 @@ def test_a_stop_lets_every_thread_finish(scene):
 
 
 def test_a_stop_request_for_one_stops_the_process_that_it_is_in(scene):
-    with Running(runner(scene, "Quick", 2, until_idle=False)) as running:
+    with Running(scene.runner("Quick", threads=2, until_idle=False)) as running:
         ids = until(lambda: [each.worker_id for each in scene.queue.workers()])
         until(lambda: len(scene.queue.workers()) == 2)
         scene.queue.request_stop(ids[0])
@@ -124,12 +97,12 @@ def test_workers_of_other_types_wait_for_what_a_listing_will_create(scene):
         plugin=f"{PLUGINS}:Quick",
         threads=2,
     )
-    summary = runner(scene, "Listing", 1, also=(videos,), task_type="listing").run()
+    summary = scene.runner("Listing", threads=1, also=(videos,), task_type="listing").run()
     progress = scene.queue.progress(parent)
     assert (progress.total, progress.completed) == (6, 6)
     assert scene.queue.get_task(parent)["status"] == "COMPLETED"
     assert summary.succeeded == 7
-    assert len(pids(scene)) == 1
+    assert len(scene.pids()) == 1
 
 
 @pytest.mark.parametrize("wrong", [{"threads": 0}, {"threads": 65}, {"threads": "2"}])

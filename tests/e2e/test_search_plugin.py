@@ -56,25 +56,23 @@ def test_sorted_by_views_and_by_date(scrape: Scrape, world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("duration", "least_s", "most_s"),
-    [("short", 0, 240), ("medium", 240, 1200), ("long", 1200, 10**9)],
+    ("filters", "field", "least", "beyond"),
+    [
+        ({"duration": "short"}, "duration_s", 0, 240),
+        ({"duration": "medium"}, "duration_s", 240, 1200),
+        ({"duration": "long"}, "duration_s", 1200, 10**9),
+        ({"uploaded": "week"}, "age_days", 0, 8),
+        ({"uploaded": "month"}, "age_days", 0, 32),
+        ({"uploaded": "year"}, "age_days", 0, 367),
+    ],
 )
-def test_filtered_by_length(
-    scrape: Scrape, world: World, duration: str, least_s: float, most_s: float
+def test_filtered_by_length_or_date(
+    scrape: Scrape, world: World, filters: dict[str, str], field: str, least: int, beyond: int
 ) -> None:
     videos = world.query("filtered", 60)
-    ideas = scrape(SEARCH, query="filtered", duration=duration, max_results=60)
+    ideas = scrape(SEARCH, query="filtered", max_results=60, **filters)
     assert {idea.source_id for idea in ideas} == {
-        video.video_id for video in videos if least_s <= video.duration_s < most_s
-    }
-
-
-@pytest.mark.parametrize(("uploaded", "days"), [("week", 7), ("month", 31), ("year", 366)])
-def test_filtered_by_date(scrape: Scrape, world: World, uploaded: str, days: int) -> None:
-    videos = world.query("filtered", 60)
-    ideas = scrape(SEARCH, query="filtered", uploaded=uploaded, max_results=60)
-    assert {idea.source_id for idea in ideas} == {
-        video.video_id for video in videos if video.age_days <= days
+        video.video_id for video in videos if least <= getattr(video, field) < beyond
     }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.command_line import environment_of, run
+from tests.e2e.command_line import Tubeq, environment
 from tests.e2e.installed_plugins import install
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.settings import Settings
@@ -113,75 +113,64 @@ def youtube() -> Iterator[SimulatedYouTube]:
 
 
 @pytest.fixture
-def env(tmp_path: Path, youtube: SimulatedYouTube) -> dict[str, str]:
+def tubeq(tmp_path: Path, youtube: SimulatedYouTube) -> Tubeq:
     """Without any setting; the probes are installed."""
-    inherited = {
-        name: value
-        for name, value in environment_of(youtube).items()
-        if not name.startswith("TUBEQ_") and name.upper() not in ("HTTPS_PROXY", "SSL_CERT_FILE")
-    }
     (tmp_path / "ca.pem").write_bytes(Path(youtube.ca_file).read_bytes())
     cookie = (".youtube.com", "TRUE", "/", "TRUE", "0", "NAME", "value")
     text = "# Netscape HTTP Cookie File\n" + "\t".join(cookie) + "\n"
     (tmp_path / "cookies.txt").write_text(text)
     (tmp_path / "cookies.txt").chmod(0o600)
-    inherited["TEST_REPORT"] = str(tmp_path / "report")
-    return install(tmp_path, inherited, PROBE, GROUPS)
+    inherited = {
+        name: value
+        for name, value in environment(TEST_REPORT=str(tmp_path / "report")).items()
+        if name.upper() not in ("HTTPS_PROXY", "SSL_CERT_FILE")
+    }
+    return Tubeq(tmp_path, install(tmp_path, inherited, PROBE, GROUPS))
 
 
 def as_variables(names: Any = WANTED) -> dict[str, str]:
     return {f"TUBEQ_{name.upper()}": str(WANTED[name]) for name in names}
 
 
-def reports(folder: Path) -> list[tuple[str, dict[str, Any]]]:
-    return [tuple(json.loads(line)) for line in (folder / "report").read_text().splitlines()]
+def reports(tubeq: Tubeq) -> list[tuple[str, dict[str, Any]]]:
+    lines = (tubeq.folder / "report").read_text().splitlines()
+    return [tuple(json.loads(line)) for line in lines]
 
 
-def add_one(folder: Path) -> None:
-    with QueueManager(folder / "mine.db") as queue:
+def work(tubeq: Tubeq, *options: str, **variables: str) -> None:
+    """Have a worker do a task, and check what it worked with."""
+    with QueueManager(tubeq.folder / "mine.db") as queue:
         queue.create_task("youtube_channel", {"channel_url": "@a"})
+    tubeq("worker", "--until-idle", *options, **variables)
+    assert reports(tubeq) == [("channel", WANTED)]
 
 
 @pytest.mark.parametrize("processes", [(), ("--type", "youtube_channel"), ("--threads", "2")])
-def test_variables_reach_the_workers(
-    tmp_path: Path, env: dict[str, str], processes: tuple[str, ...]
-) -> None:
-    add_one(tmp_path)
-    done = run("worker", "--until-idle", *processes, cwd=tmp_path, env={**env, **as_variables()})
-    assert done.returncode == 0, done.stderr
-    assert reports(tmp_path) == [("channel", WANTED)]
+def test_variables_reach_the_workers(tubeq: Tubeq, processes: tuple[str, ...]) -> None:
+    work(tubeq, *processes, **as_variables())
 
 
-def test_a_file_reaches_the_workers(tmp_path: Path, env: dict[str, str]) -> None:
-    add_one(tmp_path)
+def test_a_file_reaches_the_workers(tubeq: Tubeq) -> None:
     lines = (f"{name} = {json.dumps(value)}" for name, value in WANTED.items())
-    (tmp_path / "tubeq.toml").write_text("\n".join(lines), "utf-8")
-    done = run("worker", "--until-idle", cwd=tmp_path, env=env)
-    assert done.returncode == 0, done.stderr
-    assert reports(tmp_path) == [("channel", WANTED)]
+    (tubeq.folder / "tubeq.toml").write_text("\n".join(lines), "utf-8")
+    work(tubeq)
 
 
-def test_options_reach_the_workers(tmp_path: Path, env: dict[str, str]) -> None:
-    add_one(tmp_path)
+def test_options_reach_the_workers(tubeq: Tubeq) -> None:
     given: list[str] = []
     for name, option in OPTIONS.items():
         unit = "s" if name.endswith("_s") else ""
         given += [option, f"{WANTED[name]}{unit}"]
-    others = as_variables(WANTED.keys() - OPTIONS.keys())
-    done = run("worker", "--until-idle", *given, cwd=tmp_path, env={**env, **others})
-    assert done.returncode == 0, done.stderr
-    assert reports(tmp_path) == [("channel", WANTED)]
+    work(tubeq, *given, **as_variables(WANTED.keys() - OPTIONS.keys()))
 
 
-def test_variables_reach_what_a_scrape_starts(tmp_path: Path, env: dict[str, str]) -> None:
-    done = run("scrape", "@a", "--enrich", cwd=tmp_path, env={**env, **as_variables()})
-    assert done.returncode == 0, done.stderr
-    assert reports(tmp_path) == [("channel", WANTED), ("video", WANTED)]
+def test_variables_reach_what_a_scrape_starts(tubeq: Tubeq) -> None:
+    tubeq("scrape", "@a", "--enrich", **as_variables())
+    assert reports(tubeq) == [("channel", WANTED), ("video", WANTED)]
 
 
-def test_variables_reach_the_demo(tmp_path: Path, env: dict[str, str]) -> None:
+def test_variables_reach_the_demo(tubeq: Tubeq) -> None:
     demo = ("demo", "--workers", "1", "--channels", "1", "--max-results", "1", "--db", "d.db")
-    done = run(*demo, cwd=tmp_path, env={**env, **as_variables()})
-    assert done.returncode == 0, done.stderr
-    ((_, told),) = reports(tmp_path)
+    tubeq(*demo, **as_variables())
+    ((_, told),) = reports(tubeq)
     assert {name: told[name] for name in OF_DEMO} == {name: WANTED[name] for name in OF_DEMO}

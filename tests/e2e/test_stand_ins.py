@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import MakePlugin, Scrape
+from tests.e2e.conftest import MakePlugin, Scrape, process_one
 from tubeq.domain.items import Item, ItemQuery, ItemSort
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.testing.youtube import World, problems
-from tubeq.workers.base_worker import BaseWorker, WorkerConfig
 
 PLAYLIST = "PLstandins0001"
 
@@ -48,10 +47,7 @@ class Looks:
 
     def __call__(self, source_id: str, task_type: str, **parameters: str) -> Item:
         self._queue.create_task(task_type, parameters)
-        config = WorkerConfig(worker_id="w", task_type=task_type)
-        plugin = self._make_plugin(task_type)
-        with BaseWorker(config, self._queue.db_path, plugin, queue=self._queue) as worker:
-            worker.run(until_idle=True)
+        process_one(self._queue, task_type, self._make_plugin(task_type))
         item = self._queue.items.get(source_id)
         assert item is not None
         return item

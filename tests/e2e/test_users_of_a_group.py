@@ -166,6 +166,13 @@ def shared_files(path: Path) -> dict[str, tuple[int, str]]:
     return {name: (each.st_gid, oct(each.st_mode & 0o777)) for name, each in found.items()}
 
 
+def obey(refused: str, user: int | None = None) -> None:
+    """Run the command that an error advises."""
+    advice = re.search(r"run: (ch.*)", refused)
+    assert advice is not None
+    subprocess.run(["sh", "-c", advice[1]], check=True, user=user)
+
+
 @pytest.mark.parametrize("umask", [0o077, 0])
 @pytest.mark.parametrize("first", [ANN, BOB, 0])
 def test_whoever_comes_first_leaves_files_that_the_others_can_use(
@@ -200,9 +207,7 @@ def test_who_is_locked_out_is_told_the_command_that_helps_and_it_does(
         file.chmod(0o600)
         refused = added(shared, BOB)
         assert str(file) in refused
-        advice = re.search(r"run: (ch.*)", refused)
-        assert advice is not None
-        subprocess.run(["sh", "-c", advice[1]], check=True)
+        obey(refused)
         assert added(shared, BOB) == ""
 
 
@@ -213,17 +218,13 @@ def test_who_finds_a_database_of_its_owner_alone_is_told_how_to_share_it(
     for each in (shared, *shared.parent.glob("queue.db-*")):
         os.chown(each, ANN, group)
         each.chmod(0o600)
-    advice = re.search(r"run: (ch.*)", added(shared, BOB))
-    assert advice is not None
-    subprocess.run(["sh", "-c", advice[1].replace("GROUP", str(GROUP))], check=True)
+    obey(added(shared, BOB).replace("GROUP", str(GROUP)))
     assert added(shared, BOB) == ""
 
 
 def test_who_took_his_own_permissions_is_told_how_to_get_them_back(shared: Path) -> None:
     shared.chmod(0o440)
-    advice = re.search(r"run: (ch.*)", added(shared, ANN))
-    assert advice is not None
-    subprocess.run(["sh", "-c", advice[1]], check=True, user=ANN)
+    obey(added(shared, ANN), user=ANN)
     assert added(shared, ANN) == ""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.command_line import command, environment_of, run
+from tests.e2e.command_line import Tubeq, environment_of
 from tests.e2e.installed_plugins import install
-from tests.e2e.runner_support import until
-from tests.unit.workers.support import raising, worker_on
+from tests.support import raising, until
+from tests.unit.workers.support import worker_on
 from tubeq.domain.errors import TransientError
 from tubeq.domain.models import NewTask
 from tubeq.queue.queue_manager import QueueManager
@@ -77,37 +76,36 @@ def youtube() -> Iterator[SimulatedYouTube]:
 
 
 @pytest.fixture
-def env(tmp_path: Path, youtube: SimulatedYouTube) -> dict[str, str]:
+def tubeq(tmp_path: Path, youtube: SimulatedYouTube) -> Tubeq:
     (tmp_path / "report").touch()
     variables = {**environment_of(youtube), "TEST_REPORT": str(tmp_path / "report")}
-    return install(tmp_path, variables, SOURCE, GROUPS)
+    return Tubeq(tmp_path, install(tmp_path, variables, SOURCE, GROUPS))
 
 
 @pytest.fixture
-def queue(tmp_path: Path) -> Iterator[QueueManager]:
-    with QueueManager(tmp_path / "tubeq.db") as queue:
+def queue(tubeq: Tubeq) -> Iterator[QueueManager]:
+    with tubeq.queue() as queue:
         yield queue
 
 
-def worked(folder: Path) -> list[str]:
-    return (folder / "report").read_text().split()
+def worked(tubeq: Tubeq) -> list[str]:
+    return (tubeq.folder / "report").read_text().split()
 
 
 @pytest.mark.parametrize("options", [(), ("--threads", "2")])
 def test_all_types_are_worked_in_turn_and_a_broken_plugin_is_passed_over(
-    tmp_path: Path, env: dict[str, str], queue: QueueManager, options: tuple[str, ...]
+    tubeq: Tubeq, queue: QueueManager, options: tuple[str, ...]
 ) -> None:
     queue.create_tasks([NewTask("first", {"name": "first"}) for _ in range(30)])
     queue.create_tasks([NewTask("second", {"name": "second", "makes": "later"}) for _ in range(2)])
     channel = queue.create_task("youtube_channel", {"channel_url": "@a", "max_results": 1})
     queue.create_tasks([NewTask("broken"), NewTask("foreign", run_after=time.time() + 9000)])
-    done = run("worker", "--until-idle", "--json", *options, cwd=tmp_path, env=env)
-    assert done.returncode == 0, done.stderr
+    done = tubeq("worker", "--until-idle", "--json", *options)
     told = json.loads(done.stdout)
     assert (told["succeeded"], told["failed"]) == (35, 0)
     assert queue.get_task(channel).status == "COMPLETED"
     # 30 tasks of one type wait, and none of another waits for all of them.
-    assert set(worked(tmp_path)[:12]) == {"first", "second", "later"}
+    assert set(worked(tubeq)[:12]) == {"first", "second", "later"}
     assert "broken" in done.stderr
     assert "no_such_module" in done.stderr
     assert "no live worker takes broken, foreign" in done.stderr
@@ -115,21 +113,16 @@ def test_all_types_are_worked_in_turn_and_a_broken_plugin_is_passed_over(
 
 
 def test_a_type_that_appears_later_is_worked_by_the_same_process(
-    tmp_path: Path, env: dict[str, str], queue: QueueManager
+    tubeq: Tubeq, queue: QueueManager
 ) -> None:
-    worker = subprocess.Popen(
-        command("worker", "--json"), cwd=tmp_path, env=env,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
-    )  # fmt: skip
+    worker = tubeq.start("worker", "--json")
     until(lambda: queue.workers())
     (info,) = queue.workers()
     assert {"first", "later", "youtube_video"} <= set(info.task_types)
-    shown = run("workers", cwd=tmp_path, env=env)
-    assert "first, later" in shown.stdout
+    assert "first, later" in tubeq("workers").stdout
     queue.create_task("later", {"name": "later"})
-    until(lambda: worked(tmp_path) == ["later"])
-    stats = run("stats", "--json", cwd=tmp_path, env=env)
-    assert json.loads(stats.stdout)["types_without_worker"] == []
+    until(lambda: worked(tubeq) == ["later"])
+    assert tubeq.json("stats")["types_without_worker"] == []
     worker.terminate()
     out, err = worker.communicate(timeout=30)
     assert worker.returncode == 0, err
@@ -138,32 +131,22 @@ def test_a_type_that_appears_later_is_worked_by_the_same_process(
     assert "a second signal hands them back now" in err
 
 
-def test_add_stats_and_doctor_name_what_no_worker_takes(
-    tmp_path: Path, env: dict[str, str], queue: QueueManager
-) -> None:
-    added = run("add", "youtube_video", "-p", "video=abcdefghi01", cwd=tmp_path, env=env)
-    assert added.returncode == 0
+def test_add_stats_and_doctor_name_what_no_worker_takes(tubeq: Tubeq, queue: QueueManager) -> None:
+    added = tubeq("add", "youtube_video", "-p", "video=abcdefghi01")
     assert added.stderr == "no live worker takes youtube_video: start `tubeq worker`\n"
     queue.create_task("foreign", run_after=time.time() + 9000)
-    both = ["foreign", "youtube_video"]
-    assert json.loads(run("stats", "--json", cwd=tmp_path, env=env).stdout)[
-        "types_without_worker"
-    ] == both  # fmt: skip
-    stats = run("stats", cwd=tmp_path, env=env).stdout
+    assert tubeq.json("stats")["types_without_worker"] == ["foreign", "youtube_video"]
+    stats = tubeq("stats").stdout
     assert "no live worker takes foreign, youtube_video" in stats
     assert "no plugin is installed for foreign" in stats
-    doctor = run("doctor", cwd=tmp_path, env=env).stdout
-    assert "none takes the queued tasks of foreign, youtube_video" in doctor
-    only = run("worker", "--type", "youtube_channel", "--until-idle", cwd=tmp_path, env=env)
+    assert "none takes the queued tasks of foreign, youtube_video" in tubeq("doctor").stdout
+    only = tubeq("worker", "--type", "youtube_channel", "--until-idle")
     assert "no live worker takes foreign, youtube_video" in only.stderr
 
 
-def test_what_plugins_print_is_no_part_of_the_output(
-    tmp_path: Path, env: dict[str, str], queue: QueueManager
-) -> None:
+def test_what_plugins_print_is_no_part_of_the_output(tubeq: Tubeq, queue: QueueManager) -> None:
     first, second = queue.create_tasks([NewTask("loud", {"number": n}) for n in (1, 2)])
-    done = run("worker", "--until-idle", "--json", cwd=tmp_path, env=env)
-    assert done.returncode == 0, done.stderr
+    done = tubeq("worker", "--until-idle", "--json")
     assert json.loads(done.stdout)["succeeded"] == 2
     for task_id, number in ((first, 1), (second, 2)):
         for text in (
@@ -178,32 +161,23 @@ def test_what_plugins_print_is_no_part_of_the_output(
 
 
 def test_a_plugin_that_cannot_be_made_keeps_no_run_from_its_end(
-    tmp_path: Path, env: dict[str, str], queue: QueueManager
+    tubeq: Tubeq, queue: QueueManager
 ) -> None:
     queue.create_tasks([NewTask("unmade"), NewTask("first", {"name": "first"})])
-    done = run("worker", "--until-idle", "--json", cwd=tmp_path, env=env)
-    assert (done.returncode, worked(tmp_path)) == (0, ["first"]), done.stderr
+    done = tubeq("worker", "--until-idle", "--json")
+    assert worked(tubeq) == ["first"], done.stderr
     (left,) = json.loads(done.stdout)["left"]
     assert (left["task_type"], left["due"]) == ("unmade", 1)
     assert "skipped: unmade: no licence" in done.stderr
 
 
 @pytest.mark.parametrize(
-    ("words", "code"),
-    [
-        (("types", "--json"), 0),
-        (("add", "first", "--json"), 0),
-        (("doctor", "--json"), 0),
-        (("results", "--json"), 0),
-        (("scrape", "@a", "--max-results", "1", "--json"), 0),
-    ],
+    "words", ["types", "add first", "doctor", "results", "scrape @a --max-results 1"]
 )
 def test_a_plugin_that_prints_as_it_is_imported_spoils_no_output(
-    tmp_path: Path, env: dict[str, str], queue: QueueManager, words: tuple[str, ...], code: int
+    tubeq: Tubeq, queue: QueueManager, words: str
 ) -> None:
-    done = run(*words, cwd=tmp_path, env=env)
-    assert done.returncode == code, done.stderr
-    json.loads(done.stdout)
+    tubeq.json(*words.split())
 
 
 def _scheduled(queue: QueueManager, *delays_s: float, **parameters: Any) -> None:
@@ -212,11 +186,10 @@ def _scheduled(queue: QueueManager, *delays_s: float, **parameters: Any) -> None
 
 
 def test_until_idle_waits_for_what_is_due_soon_and_names_what_it_leaves(
-    tmp_path: Path, env: dict[str, str], queue: QueueManager
+    tubeq: Tubeq, queue: QueueManager
 ) -> None:
     _scheduled(queue, 6.0, 5_700_000.0, 5_800_000.0, name="first")
-    done = run("worker", "--until-idle", "--json", cwd=tmp_path, env=env)
-    assert done.returncode == 0, done.stderr
+    done = tubeq("worker", "--until-idle", "--json")
     told = json.loads(done.stdout)
     assert told["succeeded"] == 1
     (left,) = told["left"]
@@ -231,11 +204,11 @@ def test_until_idle_waits_for_what_is_due_soon_and_names_what_it_leaves(
     ("span", "delay_s", "done_"), [("0", 60.0, 0), ("1s", 60.0, 0), ("1h", 3.0, 1)]
 )
 def test_how_long_it_waits_can_be_said(
-    tmp_path: Path, env: dict[str, str], queue: QueueManager, span: str, delay_s: float, done_: int
+    tubeq: Tubeq, queue: QueueManager, span: str, delay_s: float, done_: int
 ) -> None:
     _scheduled(queue, delay_s, name="first")
-    done = run("worker", "--until-idle", "--wait-scheduled", span, "--json", cwd=tmp_path, env=env)
-    assert (done.returncode, json.loads(done.stdout)["processed"]) == (0, done_), done.stderr
+    told = tubeq.json("worker", "--until-idle", "--wait-scheduled", span)
+    assert told["processed"] == done_
 
 
 def test_a_scrape_in_the_foreground_says_what_it_waits_for(
@@ -243,16 +216,12 @@ def test_a_scrape_in_the_foreground_says_what_it_waits_for(
 ) -> None:
     youtube.world.channel("@unsteady", videos=1)
     youtube.world.fail(faults.http_error(429, retry_after_s=5), channel="@unsteady", times=2)
-    env = environment_of(youtube)
-    done = run("scrape", "@unsteady", "--json", cwd=tmp_path, env=env)
-    assert done.returncode == 0, done.stderr
+    done = Tubeq(tmp_path, environment_of(youtube))("scrape", "@unsteady", "--json")
     assert done.stderr.startswith("@unsteady: waits until 20")
     assert "429" in done.stderr
 
 
-def test_a_pause_beyond_that_is_left_as_well(
-    tmp_path: Path, env: dict[str, str], queue: QueueManager
-) -> None:
+def test_a_pause_beyond_that_is_left_as_well(tubeq: Tubeq, queue: QueueManager) -> None:
     queue.create_tasks([NewTask("first", {"name": "first"}) for _ in range(3)])
     blocked = worker_on(
         queue,
@@ -263,8 +232,7 @@ def test_a_pause_beyond_that_is_left_as_well(
     claim = blocked.claim_task()
     assert claim is not None
     blocked.process_task(claim)
-    done = run("worker", "--until-idle", "--json", cwd=tmp_path, env=env)
-    assert done.returncode == 0, done.stderr
+    done = tubeq("worker", "--until-idle", "--json")
     (left,) = json.loads(done.stdout)["left"]
     assert (left["due"], left["scheduled"]) == (2, 1)
     assert left["paused_until"].endswith("Z")

@@ -96,6 +96,12 @@ def queue_manager(test_database: str) -> Iterator[QueueManager]:
 
 
 @pytest.fixture
+def queue(queue_manager: QueueManager) -> QueueManager:
+    """The same, for tests that are not the seed's."""
+    return queue_manager
+
+
+@pytest.fixture
 def test_worker(test_database: str) -> Iterator[BaseWorker]:
     """Worker instance with test configuration."""
     config = WorkerConfig(

@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from tests.integration.support import TASK_TYPE, add, item
+from tubeq.domain.clock import SystemClock
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.workers.base_worker import BaseWorker, WorkerConfig
 
@@ -57,6 +58,27 @@ def create(db_path: str) -> None:
         while True:
             print(add(queue, f"@created-{number}"))
             number += 1
+
+
+def hold(db_path: str, lease_s: str) -> None:
+    """Claim a task and keep it."""
+    with QueueManager(db_path) as queue:
+        queue.claim_next_task(TASK_TYPE, "worker-1", lease_s=float(lease_s))
+        print("held")
+        time.sleep(600)
+
+
+def sweep(db_path: str, wrong_s: str) -> None:
+    """For each line of input, say how many tasks were rescued by a wall clock that is wrong."""
+
+    class Wrong(SystemClock):
+        def now(self) -> float:
+            return time.time() + float(wrong_s)
+
+    with QueueManager(db_path, clock=Wrong()) as queue:
+        print("ready")
+        for _ in sys.stdin:
+            print(len(queue.rescue().requeued))
 
 
 if __name__ == "__main__":

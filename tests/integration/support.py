@@ -7,7 +7,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,13 +14,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.support import PATIENCE_S
 from tubeq.domain.models import Task, TaskResult
 from tubeq.domain.states import TaskEvent
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.workers.base_worker import BaseWorker
 
 TASK_TYPE = "youtube_channel"
-PATIENCE_S = 20.0
 _ROOT = Path(__file__).resolve().parents[2]
 R = TypeVar("R")
 
@@ -93,15 +92,6 @@ def assert_each_done_once(queue: QueueManager, task_ids: list[str]) -> None:
         assert set(sources.values()) <= {1}
 
 
-def until(condition: Callable[[], R]) -> R:
-    """Wait until it is true; its value then."""
-    ends = time.monotonic() + PATIENCE_S
-    while not (value := condition()):
-        assert time.monotonic() < ends, "it never came true"
-        time.sleep(0.005)
-    return value
-
-
 def at_once(work: Callable[[int], R], threads: int) -> list[R]:
     """What `work` returned in each of several threads that start together."""
     ready = threading.Barrier(threads)
@@ -143,17 +133,25 @@ class Process:
             [sys.executable, "-m", "tests.integration.processes", verb, *map(str, arguments)],
             cwd=_ROOT,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
+        assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._stdout = self._process.stdout
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
 
     def line(self) -> str:
         """The next line that it prints: waits for it."""
         line = self._stdout.readline()
         assert line, "the process ended without a word"
         return line.rstrip("\n")
+
+    def ask(self) -> str:
+        """What it prints at a line of input."""
+        self._stdin.write("\n")
+        self._stdin.flush()
+        return self.line()
 
     def rest(self) -> list[str]:
         """All further lines, once it has ended well."""
@@ -175,3 +173,4 @@ class Process:
         if not self._stdout.closed:
             self.kill()
             self._stdout.close()
+        self._stdin.close()

@@ -43,23 +43,23 @@ def everything_in(queue: QueueManager) -> dict[str, Any]:
 
 
 def test_a_task_in_every_state_survives_a_restart(
-    queue_manager: QueueManager, make_worker: MakeWorker, test_database: str
+    queue: QueueManager, make_worker: MakeWorker, test_database: str
 ) -> None:
-    add_many(queue_manager, 2)
+    add_many(queue, 2)
     outcomes = [[item("a"), item("b")], ConnectionError("cut"), KeyError("bug")]
     worker = make_worker(plugin=Scripted(*outcomes), max_retries=1)
     for _ in outcomes:
-        add(queue_manager)
+        add(queue)
         attempt(worker)
-    add(queue_manager, priority=5, run_after=time.time() + 3600, idempotency_key="key")
-    queue_manager.cancel_task(add(queue_manager))
-    claim = queue_manager.claim_next_task(TASK_TYPE, "holder")
+    add(queue, priority=5, run_after=time.time() + 3600, idempotency_key="key")
+    queue.cancel_task(add(queue))
+    claim = queue.claim_next_task(TASK_TYPE, "holder")
     assert claim is not None
-    before = everything_in(queue_manager)
+    before = everything_in(queue)
     assert len({task.status for task in before["tasks"]}) == 5
 
     worker.close()
-    queue_manager.close()
+    queue.close()
     with QueueManager(test_database) as reopened:
         assert everything_in(reopened) == before
         assert reopened.start_task(claim).status == "RUNNING"
@@ -67,26 +67,24 @@ def test_a_task_in_every_state_survives_a_restart(
         assert add(reopened, idempotency_key="key") in {task.task_id for task in before["tasks"]}
 
 
-def test_no_acknowledged_task_dies_with_the_process_that_created_it(
-    queue_manager: QueueManager,
-) -> None:
-    with Process("create", queue_manager.db_path) as creator:
+def test_no_acknowledged_task_dies_with_the_process_that_created_it(queue: QueueManager) -> None:
+    with Process("create", queue.db_path) as creator:
         acknowledged = [creator.line() for _ in range(30)]
         acknowledged += creator.kill()
-    stored = {task.task_id for task in queue_manager.list_tasks(limit=100_000)}
+    stored = {task.task_id for task in queue.list_tasks(limit=100_000)}
     assert set(acknowledged) <= stored
     assert len(stored) <= len(acknowledged) + 1  # at most the one that it was creating
 
 
-def test_no_acknowledged_completion_dies_with_its_worker(queue_manager: QueueManager) -> None:
-    add_many(queue_manager, 300)
-    with Process("drain", queue_manager.db_path, "worker-1") as worker:
+def test_no_acknowledged_completion_dies_with_its_worker(queue: QueueManager) -> None:
+    add_many(queue, 300)
+    with Process("drain", queue.db_path, "worker-1") as worker:
         worker.line()
         acknowledged = [worker.line() for _ in range(20)]
         acknowledged += worker.kill()
-    assert_each_done_once(queue_manager, acknowledged)
+    assert_each_done_once(queue, acknowledged)
     for task_id in acknowledged:
-        (result,) = queue_manager.get_task_results(task_id)
+        (result,) = queue.get_task_results(task_id)
         assert result["source_id"] == task_id
 
 
@@ -96,29 +94,14 @@ def test_no_acknowledged_completion_dies_with_its_worker(queue_manager: QueueMan
 def test_rows_of_a_database_made_by_the_seed_are_adopted(
     test_database: str, make_worker: MakeWorker
 ) -> None:
+    created_at = "2025-01-02 03:04:05"
     with plain(test_database) as connection, connection:
         connection.executemany(
             "INSERT INTO task_queue (task_id, task_type, parameters, status, priority, result,"
             " completed_at, created_at) VALUES (?, 'youtube_channel', ?, ?, ?, ?, ?, ?)",
             [
-                (
-                    "old-queued",
-                    '{"channel_url": "@a"}',
-                    "QUEUED",
-                    3,
-                    None,
-                    None,
-                    "2025-01-02 03:04:05",
-                ),
-                (
-                    "old-done",
-                    "{}",
-                    "COMPLETED",
-                    0,
-                    '{"ideas_count": 1}',
-                    "2025-01-02 03:04:06",
-                    "2025-01-02 03:04:05",
-                ),
+                ("old-queued", '{"channel_url": "@a"}', "QUEUED", 3, None, None, created_at),
+                ("old-done", "{}", "COMPLETED", 0, '{"ideas_count": 1}', created_at, created_at),
             ],
         )
         connection.execute(
@@ -140,9 +123,9 @@ def test_rows_of_a_database_made_by_the_seed_are_adopted(
 
 
 def test_a_backup_that_is_taken_while_workers_write_is_a_whole_queue(
-    queue_manager: QueueManager, make_worker: MakeWorker, tmp_path: Path
+    queue: QueueManager, make_worker: MakeWorker, tmp_path: Path
 ) -> None:
-    task_ids = set(add_many(queue_manager, 60))
+    task_ids = set(add_many(queue, 60))
     workers = [make_worker(f"worker-{number}") for number in range(2)]
     copies: list[Path] = []
 
@@ -150,7 +133,7 @@ def test_a_backup_that_is_taken_while_workers_write_is_a_whole_queue(
         if number < 2:
             drain(workers[number])
             return
-        copies.extend(queue_manager.maintenance.backup(tmp_path / f"copy-{n}.db") for n in range(3))
+        copies.extend(queue.maintenance.backup(tmp_path / f"copy-{n}.db") for n in range(3))
 
     at_once(work_or_copy, 3)
     for path in copies:
@@ -162,9 +145,9 @@ def test_a_backup_that_is_taken_while_workers_write_is_a_whole_queue(
 
 
 def test_pruning_while_workers_run_takes_only_what_is_finished(
-    queue_manager: QueueManager, make_worker: MakeWorker
+    queue: QueueManager, make_worker: MakeWorker
 ) -> None:
-    add_many(queue_manager, 40)
+    add_many(queue, 40)
     worker = make_worker()
     pruned = 0
 
@@ -173,19 +156,17 @@ def test_pruning_while_workers_run_takes_only_what_is_finished(
         if number == 0:
             drain(worker)
             return
-        while queue_manager.stats().by_status["QUEUED"]:
-            pruned += queue_manager.maintenance.prune(older_than_s=0.0)
+        while queue.stats().by_status["QUEUED"]:
+            pruned += queue.maintenance.prune(older_than_s=0.0)
 
     at_once(work_or_prune, 2)
-    pruned += queue_manager.maintenance.prune(older_than_s=0.0)
-    left = queue_manager.list_tasks()
+    pruned += queue.maintenance.prune(older_than_s=0.0)
+    left = queue.list_tasks()
     assert {task.status for task in left} == {"COMPLETED"}
     assert pruned + len(left) == 40
 
 
-def test_many_writers_leave_a_sound_database(
-    queue_manager: QueueManager, test_database: str
-) -> None:
+def test_many_writers_leave_a_sound_database(queue: QueueManager, test_database: str) -> None:
     def write(number: int) -> None:
         with QueueManager(test_database) as queue:
             for _ in range(5):
@@ -195,10 +176,10 @@ def test_many_writers_leave_a_sound_database(
                     queue.complete_task(task, [item(n) for n in range(3)])
 
     at_once(write, 4)
-    stats = queue_manager.stats()
+    stats = queue.stats()
     assert sum(stats.by_status.values()) == 200
     assert stats.results == 4 * stats.by_status["COMPLETED"]
-    assert queue_manager.maintenance.check() == []
+    assert queue.maintenance.check() == []
 
 
 @pytest.mark.parametrize("content", [b"", b"no database at all\n" * 100], ids=["empty", "text"])
@@ -221,9 +202,9 @@ def test_a_folder_is_no_database(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_closed_queue_says_so(queue_manager: QueueManager) -> None:
-    task_id = add(queue_manager)
-    queue_manager.close()
-    queue_manager.close()
+def test_a_closed_queue_says_so(queue: QueueManager) -> None:
+    task_id = add(queue)
+    queue.close()
+    queue.close()
     with pytest.raises(StorageError):
-        queue_manager.get_task(task_id)
+        queue.get_task(task_id)

@@ -22,8 +22,8 @@ from tests.integration.support import (
     drain,
     item,
     running,
-    until,
 )
+from tests.support import until
 from tubeq.domain.errors import ClaimLost
 from tubeq.domain.models import NewTask
 from tubeq.queue.queue_manager import QueueManager
@@ -33,19 +33,17 @@ pytestmark = pytest.mark.integration
 
 @pytest.mark.parametrize("strategy", ["lifo", "fifo", "priority", "weighted_random"])
 def test_workers_with_handles_of_their_own_share_no_task(
-    queue_manager: QueueManager, make_worker: MakeWorker, strategy: str
+    queue: QueueManager, make_worker: MakeWorker, strategy: str
 ) -> None:
-    task_ids = [add(queue_manager, f"@c{n}", priority=n % 3) for n in range(60)]
+    task_ids = [add(queue, f"@c{n}", priority=n % 3) for n in range(60)]
     workers = [make_worker(f"worker-{number}", strategy=strategy) for number in range(4)]
     worked = at_once(lambda number: drain(workers[number]), 4)
     assert Counter(chain(*worked)) == Counter(task_ids)
-    assert_each_done_once(queue_manager, task_ids)
+    assert_each_done_once(queue, task_ids)
 
 
-def test_batches_of_several_handles_are_disjoint(
-    queue_manager: QueueManager, test_database: str
-) -> None:
-    task_ids = add_many(queue_manager, 100)
+def test_batches_of_several_handles_are_disjoint(queue: QueueManager, test_database: str) -> None:
+    task_ids = add_many(queue, 100)
 
     def grab(number: int) -> list[str]:
         with QueueManager(test_database) as queue:
@@ -57,43 +55,43 @@ def test_batches_of_several_handles_are_disjoint(
     assert Counter(chain(*at_once(grab, 4))) == Counter(task_ids)
 
 
-def test_two_processes_never_share_a_task(queue_manager: QueueManager) -> None:
-    task_ids = add_many(queue_manager, 200)
-    db_path = queue_manager.db_path
+def test_two_processes_never_share_a_task(queue: QueueManager) -> None:
+    task_ids = add_many(queue, 200)
+    db_path = queue.db_path
     with Process("drain", db_path, "p1") as one, Process("drain", db_path, "p2") as two:
         worked = [process.rest() for process in (one, two)]
     done = [line for lines in worked for line in lines if line != "ready"]
     assert Counter(done) == Counter(task_ids)
-    assert_each_done_once(queue_manager, task_ids)
+    assert_each_done_once(queue, task_ids)
 
 
 def test_processes_work_off_what_a_third_one_creates_meanwhile(
-    queue_manager: QueueManager, make_worker: MakeWorker
+    queue: QueueManager, make_worker: MakeWorker
 ) -> None:
-    with Process("create", queue_manager.db_path) as creator:
+    with Process("create", queue.db_path) as creator:
         created = [creator.line()]
         with running(make_worker("worker-1")), running(make_worker("worker-2")):
             created += [creator.line() for _ in range(50)]
             created += creator.kill()
-            until(lambda: not queue_manager.list_tasks("QUEUED"))
-            until(lambda: not queue_manager.list_tasks("RUNNING"))
-    assert_each_done_once(queue_manager, created)
+            until(lambda: not queue.list_tasks("QUEUED"))
+            until(lambda: not queue.list_tasks("RUNNING"))
+    assert_each_done_once(queue, created)
 
 
 def test_workers_of_different_types_do_not_meet(
-    queue_manager: QueueManager, make_worker: MakeWorker
+    queue: QueueManager, make_worker: MakeWorker
 ) -> None:
     types = ["youtube_channel", "youtube_search", "youtube_channel.daily"]
-    queue_manager.create_tasks([NewTask(types[n % 3], {"n": n}) for n in range(30)])
+    queue.create_tasks([NewTask(types[n % 3], {"n": n}) for n in range(30)])
     workers = [make_worker(f"worker-{name}", task_type=name) for name in types]
     at_once(lambda number: drain(workers[number]), 3)
-    assert {(task["task_type"], task["worker_id"]) for task in queue_manager.list_tasks()} == {
+    assert {(task["task_type"], task["worker_id"]) for task in queue.list_tasks()} == {
         (name, f"worker-{name}") for name in types
     }
 
 
 def test_one_key_makes_one_task_through_many_handles(
-    queue_manager: QueueManager, test_database: str
+    queue: QueueManager, test_database: str
 ) -> None:
     def create(number: int) -> list[str]:
         with QueueManager(test_database) as queue:
@@ -101,31 +99,31 @@ def test_one_key_makes_one_task_through_many_handles(
 
     ids = at_once(create, 4)
     assert all(mine == ids[0] for mine in ids)
-    assert len(queue_manager.list_tasks()) == 10
+    assert len(queue.list_tasks()) == 10
 
 
 def test_a_worker_that_was_taken_for_dead_cannot_finish_the_task(
-    queue_manager: QueueManager, make_worker: MakeWorker
+    queue: QueueManager, make_worker: MakeWorker
 ) -> None:
-    task_id = add(queue_manager)
+    task_id = add(queue)
     late = make_worker("late", plugin=Scripted([item("late")]))
     claim = claimed(late)
-    assert queue_manager.rescue(worker_id="late").requeued == [task_id]
+    assert queue.rescue(worker_id="late").requeued == [task_id]
     rescuer = make_worker("rescuer", plugin=Scripted([item("on-time")]))
     rescuer.process_task(claimed(rescuer))
 
     result = late.process_task(claim)
     assert (result.success, result.claim_lost) == (False, True)
-    task = queue_manager.get_task(task_id)
+    task = queue.get_task(task_id)
     assert (task["status"], task["worker_id"]) == ("COMPLETED", "rescuer")
-    assert [found["source_id"] for found in queue_manager.get_task_results(task_id)] == ["on-time"]
+    assert [found["source_id"] for found in queue.get_task_results(task_id)] == ["on-time"]
 
 
 def test_of_all_who_complete_one_claim_one_succeeds(
-    queue_manager: QueueManager, test_database: str
+    queue: QueueManager, test_database: str
 ) -> None:
-    task_id = add(queue_manager)
-    claim = queue_manager.claim_next_task(TASK_TYPE, "worker-1")
+    task_id = add(queue)
+    claim = queue.claim_next_task(TASK_TYPE, "worker-1")
     assert claim is not None
 
     def complete(number: int) -> bool:
@@ -138,39 +136,37 @@ def test_of_all_who_complete_one_claim_one_succeeds(
 
     accepted = at_once(complete, 4)
     assert accepted.count(True) == 1
-    (result,) = queue_manager.get_task_results(task_id)
+    (result,) = queue.get_task_results(task_id)
     assert result["source_id"] == f"by-{accepted.index(True)}"
 
 
 def test_a_supervisor_takes_back_what_its_dead_worker_held_at_once(
-    queue_manager: QueueManager, make_worker: MakeWorker
+    queue: QueueManager, make_worker: MakeWorker
 ) -> None:
-    add_many(queue_manager, 6)
+    add_many(queue, 6)
     dead, alive = make_worker("dead"), make_worker("alive")
     lost = {claimed(dead).task_id for _ in range(3)}
     kept = {claimed(alive).task_id for _ in range(3)}
-    assert set(queue_manager.rescue(worker_id="dead").requeued) == lost
-    assert {task["task_id"] for task in queue_manager.list_tasks("CLAIMED")} == kept
+    assert set(queue.rescue(worker_id="dead").requeued) == lost
+    assert {task["task_id"] for task in queue.list_tasks("CLAIMED")} == kept
 
 
-def test_one_of_two_workers_can_be_stopped(
-    queue_manager: QueueManager, make_worker: MakeWorker
-) -> None:
+def test_one_of_two_workers_can_be_stopped(queue: QueueManager, make_worker: MakeWorker) -> None:
     with running(make_worker("goes")) as gone, running(make_worker("stays")) as stays:
-        until(lambda: len(queue_manager.workers()) == 2)
-        assert queue_manager.request_stop("goes") == 1
+        until(lambda: len(queue.workers()) == 2)
+        assert queue.request_stop("goes") == 1
         until(gone.is_set)
-        until(lambda: [info.worker_id for info in queue_manager.workers()] == ["stays"])
-        task_id = add(queue_manager)
-        until(lambda: queue_manager.get_task(task_id)["status"] == "COMPLETED")
+        until(lambda: [info.worker_id for info in queue.workers()] == ["stays"])
+        task_id = add(queue)
+        until(lambda: queue.get_task(task_id)["status"] == "COMPLETED")
         assert not stays.is_set()
 
 
 def test_readers_see_every_task_in_one_state_while_workers_run(
-    queue_manager: QueueManager, make_worker: MakeWorker, test_database: str
+    queue: QueueManager, make_worker: MakeWorker, test_database: str
 ) -> None:
     """Counts that are read while workers write always add up: each read is one snapshot."""
-    add_many(queue_manager, 60)
+    add_many(queue, 60)
     workers = [make_worker(f"worker-{number}") for number in range(2)]
 
     def work_or_read(number: int) -> Any:
@@ -185,4 +181,4 @@ def test_readers_see_every_task_in_one_state_while_workers_run(
 
     *_, totals = at_once(work_or_read, 3)
     assert totals <= {60}
-    assert_each_done_once(queue_manager, [task.task_id for task in queue_manager.list_tasks()])
+    assert_each_done_once(queue, [task.task_id for task in queue.list_tasks()])

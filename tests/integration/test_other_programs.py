@@ -9,7 +9,6 @@ import pytest
 
 from tests.integration.conftest import MakeWorker
 from tests.integration.support import (
-    PATIENCE_S,
     TASK_TYPE,
     Scripted,
     add,
@@ -20,8 +19,8 @@ from tests.integration.support import (
     item,
     plain,
     running,
-    until,
 )
+from tests.support import PATIENCE_S, until
 from tubeq.domain.clock import from_timestamp
 from tubeq.queue.queue_manager import QueueManager
 
@@ -29,7 +28,7 @@ pytestmark = pytest.mark.integration
 
 
 def test_other_programs_may_read_and_write_the_file_while_workers_run(
-    queue_manager: QueueManager, make_worker: MakeWorker
+    queue: QueueManager, make_worker: MakeWorker
 ) -> None:
     """With nothing but the standard library's sqlite3, opened and closed again and again: closing
     a file elsewhere in the process must not cost the workers their locks."""
@@ -44,7 +43,7 @@ def test_other_programs_may_read_and_write_the_file_while_workers_run(
     def use(number: int) -> None:
         for count in range(tasks_each):
             task_id = f"plain-{number}-{count}"
-            with plain(queue_manager.db_path) as connection:
+            with plain(queue.db_path) as connection:
                 with connection:
                     connection.execute(
                         "INSERT INTO task_queue (task_id, task_type, parameters) VALUES (?, ?, ?)",
@@ -52,23 +51,23 @@ def test_other_programs_may_read_and_write_the_file_while_workers_run(
                     )
                 seen = connection.execute("SELECT status FROM task_queue").fetchall()
                 assert {row["status"] for row in seen} <= {"QUEUED", "RUNNING", "COMPLETED"}
-        with plain(queue_manager.db_path) as connection:
+        with plain(queue.db_path) as connection:
             completed = "SELECT count(*) FROM task_queue WHERE status = 'COMPLETED'"
             until(lambda: connection.execute(completed).fetchone()[0] == total)
         finished.set()
 
     at_once(lambda number: work(number) if number < 2 else use(number), 4)
-    created = [task.task_id for task in queue_manager.list_tasks(limit=1000)]
+    created = [task.task_id for task in queue.list_tasks(limit=1000)]
     assert len(created) == total
-    assert_each_done_once(queue_manager, created)
+    assert_each_done_once(queue, created)
 
 
 def test_the_tables_answer_the_questions_of_plain_sql(
-    queue_manager: QueueManager, make_worker: MakeWorker
+    queue: QueueManager, make_worker: MakeWorker
 ) -> None:
-    task_id = add(queue_manager)
+    task_id = add(queue)
     attempt(make_worker(plugin=Scripted([item("a", score=90.5), item("b", score=10.0)])))
-    with plain(queue_manager.db_path) as connection:
+    with plain(queue.db_path) as connection:
         task = connection.execute(
             "SELECT *, json_extract(result, '$.ideas_count') AS ideas,"
             " json_extract(parameters, '$.channel_url') AS channel,"
@@ -89,34 +88,32 @@ def test_the_tables_answer_the_questions_of_plain_sql(
 
 
 def test_a_task_inserted_with_plain_sql_is_worked(
-    queue_manager: QueueManager, make_worker: MakeWorker
+    queue: QueueManager, make_worker: MakeWorker
 ) -> None:
-    with plain(queue_manager.db_path) as connection, connection:
+    with plain(queue.db_path) as connection, connection:
         connection.execute(
             "INSERT INTO task_queue (task_id, task_type, parameters) VALUES ('mine', ?, '{}')",
             (TASK_TYPE,),
         )
     assert attempt(make_worker()).success
-    task = queue_manager.get_task("mine")
+    task = queue.get_task("mine")
     assert task["status"] == "COMPLETED"
     assert from_timestamp(task["created_at"]) <= from_timestamp(task["completed_at"])
-    assert events(queue_manager, "mine") == ["created", "claimed", "started", "completed"]
+    assert events(queue, "mine") == ["created", "claimed", "started", "completed"]
 
 
-def test_a_reader_sees_a_completion_with_all_its_results_or_not_at_all(
-    queue_manager: QueueManager,
-) -> None:
-    task_id = add(queue_manager)
-    claim = queue_manager.claim_next_task(TASK_TYPE, "worker-1")
+def test_a_reader_sees_a_completion_with_all_its_results_or_not_at_all(queue: QueueManager) -> None:
+    task_id = add(queue)
+    claim = queue.claim_next_task(TASK_TYPE, "worker-1")
     assert claim is not None
     look = (
         "SELECT status, (SELECT count(*) FROM results WHERE results.task_id = task_queue.task_id)"
         " FROM task_queue WHERE task_id = ?"
     )
-    with plain(queue_manager.db_path) as reader:
+    with plain(queue.db_path) as reader:
         reader.execute("BEGIN")
         before = tuple(reader.execute(look, (task_id,)).fetchone())
-        queue_manager.complete_task(claim, [item(number) for number in range(100)])
+        queue.complete_task(claim, [item(number) for number in range(100)])
         assert tuple(reader.execute(look, (task_id,)).fetchone()) == before == ("CLAIMED", 0)
         reader.execute("COMMIT")
         assert tuple(reader.execute(look, (task_id,)).fetchone()) == ("COMPLETED", 100)

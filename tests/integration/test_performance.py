@@ -46,32 +46,28 @@ def fill(queue: QueueManager, count: int, **task: object) -> None:
 
 
 @pytest.mark.parametrize("strategy", ClaimStrategy)
-def test_a_claim_is_quick_in_a_long_queue(
-    queue_manager: QueueManager, strategy: ClaimStrategy
-) -> None:
-    fill(queue_manager, 5_000)
-    claim = lambda: queue_manager.claim_next_task(TASK_TYPE, "worker-1", strategy)  # noqa: E731
+def test_a_claim_is_quick_in_a_long_queue(queue: QueueManager, strategy: ClaimStrategy) -> None:
+    fill(queue, 5_000)
+    claim = lambda: queue.claim_next_task(TASK_TYPE, "worker-1", strategy)  # noqa: E731
     assert p95_ms(claim) < MOST_CLAIM_P95_MS
 
 
-def test_a_claim_is_quick_beside_many_finished_and_scheduled_tasks(
-    queue_manager: QueueManager,
-) -> None:
-    fill(queue_manager, 2_000)
-    while tasks := queue_manager.claim_tasks(TASK_TYPE, "worker-1", 500):
+def test_a_claim_is_quick_beside_many_finished_and_scheduled_tasks(queue: QueueManager) -> None:
+    fill(queue, 2_000)
+    while tasks := queue.claim_tasks(TASK_TYPE, "worker-1", 500):
         for task in tasks[:100]:
-            queue_manager.release_task(task)
-            queue_manager.cancel_task(task.task_id)
-    fill(queue_manager, 2_000, run_after=time.time() + 3600)
-    fill(queue_manager, 100)
-    claim = lambda: queue_manager.claim_next_task(TASK_TYPE, "worker-1")  # noqa: E731
+            queue.release_task(task)
+            queue.cancel_task(task.task_id)
+    fill(queue, 2_000, run_after=time.time() + 3600)
+    fill(queue, 100)
+    claim = lambda: queue.claim_next_task(TASK_TYPE, "worker-1")  # noqa: E731
     assert p95_ms(claim) < MOST_CLAIM_P95_MS
 
 
 def test_one_worker_keeps_its_rate_with_large_results(
-    queue_manager: QueueManager, make_worker: MakeWorker
+    queue: QueueManager, make_worker: MakeWorker
 ) -> None:
-    task_ids = add_many(queue_manager, 40)
+    task_ids = add_many(queue, 40)
     ideas = [
         item(number, title="A title " * 10, description="text " * 100) for number in range(100)
     ]
@@ -79,35 +75,35 @@ def test_one_worker_keeps_its_rate_with_large_results(
     started = time.perf_counter()
     drain(worker)
     elapsed_s = time.perf_counter() - started
-    assert_each_done_once(queue_manager, task_ids)
+    assert_each_done_once(queue, task_ids)
     assert len(task_ids) / elapsed_s > LEAST_TASKS_PER_S
 
 
 def test_workers_that_share_a_database_keep_the_rate_together(
-    queue_manager: QueueManager, make_worker: MakeWorker
+    queue: QueueManager, make_worker: MakeWorker
 ) -> None:
-    task_ids = add_many(queue_manager, 100)
+    task_ids = add_many(queue, 100)
     workers = [make_worker(f"worker-{number}") for number in range(4)]
     started = time.perf_counter()
     at_once(lambda number: drain(workers[number]), 4)
     elapsed_s = time.perf_counter() - started
-    assert_each_done_once(queue_manager, task_ids)
+    assert_each_done_once(queue, task_ids)
     assert len(task_ids) / elapsed_s > LEAST_TASKS_PER_S
 
 
-def test_creating_one_by_one_keeps_the_rate(queue_manager: QueueManager) -> None:
+def test_creating_one_by_one_keeps_the_rate(queue: QueueManager) -> None:
     started = time.perf_counter()
-    task_ids = add_many(queue_manager, 60)
+    task_ids = add_many(queue, 60)
     elapsed_s = time.perf_counter() - started
-    assert len(queue_manager.list_tasks()) == len(task_ids)
+    assert len(queue.list_tasks()) == len(task_ids)
     assert len(task_ids) / elapsed_s > LEAST_TASKS_PER_S
 
 
-def test_the_loop_keeps_the_rate(queue_manager: QueueManager, make_worker: MakeWorker) -> None:
-    task_ids = add_many(queue_manager, 60)
+def test_the_loop_keeps_the_rate(queue: QueueManager, make_worker: MakeWorker) -> None:
+    task_ids = add_many(queue, 60)
     worker = make_worker()
     started = time.perf_counter()
     assert worker.run(until_idle=True) == 60
     elapsed_s = time.perf_counter() - started
-    assert_each_done_once(queue_manager, task_ids)
+    assert_each_done_once(queue, task_ids)
     assert len(task_ids) / elapsed_s > LEAST_TASKS_PER_S

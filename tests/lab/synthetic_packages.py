@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from benchmarks.records import counts, ratios
@@ -41,21 +43,11 @@ def keep_counts(
     workloads: Sequence[dict[str, Any]],
     name: str = "enqueue",
     environment: Mapping[str, Any] = COUNTED_ON,
-) -> Path:
-    folder = counts.folder_of(results, environment)
+    kind: ModuleType = counts,
+) -> None:
+    folder = kind.folder_of(results, environment)
     for package, own in zip(some, workloads):
         keep(folder, package, environment, name, own)
-    return folder
 
 
-def keep_ratios(
-    results: Path,
-    some: Sequence[Package],
-    workloads: Sequence[dict[str, Any]],
-    name: str = "enqueue",
-    environment: Mapping[str, Any] = TIMED_ON,
-) -> Path:
-    folder = ratios.folder_of(results, environment)
-    for package, own in zip(some, workloads):
-        keep(folder, package, environment, name, own)
-    return folder
+keep_ratios = partial(keep_counts, environment=TIMED_ON, kind=ratios)

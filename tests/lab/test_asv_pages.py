@@ -50,14 +50,16 @@ def repository(tmp_path_factory):
     folder = tmp_path_factory.mktemp("repository")
     made = Repository(folder)
     (folder / "lab.toml").write_text(PROJECT)
-    shas = [made.commit(f"commit {n}", src__other__init_DOT_py=f"{n}\n") for n in range(COMMITS)]
+    shas = [made.commit(f"commit {n}", {"src/other/init.py": f"{n}\n"}) for n in range(COMMITS)]
     choose(folder)
     results, packages = folder / "results", distinct_packages(folder)
     slower = [number >= PLANTED for number in range(COMMITS)]
     for name in ("planted", "unproven"):
         keep_counts(results, packages, [counted(100_000 + 20_000 * each) for each in slower], name)
     keep_ratios(results, packages, [timed(1 + 0.2 * each) for each in slower], "planted")
-    keep_ratios(results, packages, [timed(1 + 0.9 * each) for each in slower], "waits", SQLITE)
+    keep_ratios(
+        results, packages, [timed(1 + 0.9 * each) for each in slower], "waits", environment=SQLITE
+    )
     (results / "comparisons").mkdir()
     compared = {
         "base": {"commit": shas[PLANTED - 1]}, "head": {"commit": shas[PLANTED]},

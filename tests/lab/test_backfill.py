@@ -31,9 +31,8 @@ from .synthetic_packages import counted, packages, timed
 def three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Package]:
     """A repository with three packages, the first of them the anchor; nothing is really run."""
     folder = tmp_path / "repository"
-    folder.mkdir()
     repository = Repository(folder)
-    ids = [repository.commit(f"{n}", src__tubeq__a_DOT_py=f"{n}") for n in range(3)]
+    ids = [repository.commit(f"{n}", {"src/tubeq/a.py": f"{n}"}) for n in range(3)]
     published = folder / "results"
     published.mkdir()
     (published / "anchor").write_text(f"{ids[0]}\n")

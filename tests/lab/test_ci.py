@@ -14,6 +14,8 @@ import pytest
 
 from benchmarks.commands import backfill
 
+from .git_repository import Repository, git
+
 ROOT = Path(__file__).resolve().parents[2]
 CODES = [(0, 0), (1, 1), (2, 2), (3, 3), (4, 0), (130, 130)]
 
@@ -25,17 +27,10 @@ def tools(tmp_path: Path) -> Path:
     """A `uv` that ends with $GATE_CODE where it is to run the gate, and a browser."""
     folder = tmp_path / "tools"
     folder.mkdir()
-    for name, text in (
-        (
-            "uv",
-            (
-                '#!/bin/sh\ncase "$*" in *"benchmarks gate"*) exit "$GATE_CODE";;'
-                ' *"history --check"*) exit "${HISTORY_CODE:-0}";; esac\n'
-            ),
-        ),
-        ("chromium", "#!/bin/sh\n"),
-    ):
-        (folder / name).write_text(text)
+    gate = '*"benchmarks gate"*) exit "$GATE_CODE";;'
+    history = '*"history --check"*) exit "${HISTORY_CODE:-0}";;'
+    for name, script in (("uv", f'case "$*" in {gate} {history} esac\n'), ("chromium", "")):
+        (folder / name).write_text(f"#!/bin/sh\n{script}")
         (folder / name).chmod(0o755)
     return folder
 
@@ -82,23 +77,18 @@ class Remote:
     """A bare repository, and a clone of it that has measured something."""
 
     def __init__(self, folder: Path) -> None:
-        self.bare, self.clone = folder / "bare", folder / "clone"
-        self.git("init", "--quiet", "--bare", "--initial-branch=main", str(self.bare))
-        self.git("clone", "--quiet", str(self.bare), str(self.clone))
-        self.git("-C", str(self.clone), "checkout", "--quiet", "-b", "main")
-        self.write(self.clone, "code")
-        self.git("-C", str(self.clone), "push", "--quiet", "origin", "main")
+        self.bare = folder / "bare"
+        git(folder, "init", "--quiet", "--bare", "--initial-branch=main", str(self.bare))
+        self.clone = self.cloned("clone").folder
+        self.push(Repository(self.clone), "code")
 
-    def git(self, *arguments: str) -> str:
-        who = ["-c", "user.name=T", "-c", "user.email=t@example.org"]
-        command = ["git", *who, *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    def cloned(self, name: str) -> Repository:
+        git(self.bare.parent, "clone", "--quiet", str(self.bare), name)
+        return Repository(self.bare.parent / name)
 
-    def write(self, clone: Path, name: str) -> None:
-        (clone / name).parent.mkdir(parents=True, exist_ok=True)
-        (clone / name).write_text("x")
-        self.git("-C", str(clone), "add", "--all")
-        self.git("-C", str(clone), "commit", "--quiet", "-m", name)
+    def push(self, clone: Repository, name: str) -> None:
+        clone.commit(name, {name: "x"})
+        clone.git("push", "--quiet", "origin", "main")
 
     def measure(self, package: str) -> subprocess.CompletedProcess[str]:
         path = self.clone / "results" / "counts" / f"{package}.json"
@@ -112,20 +102,17 @@ class Remote:
         )  # fmt: skip
 
     def files(self, branch: str) -> set[str]:
-        return set(self.git("-C", str(self.bare), "ls-tree", "-r", "--name-only", branch).split())
+        return set(git(self.bare, "ls-tree", "-r", "--name-only", branch).split())
 
 
 def test_what_is_measured_is_pushed_though_others_push_too(tmp_path: Path) -> None:
     remote = Remote(tmp_path)
-    other = tmp_path / "other"
-    remote.git("clone", "--quiet", str(remote.bare), str(other))
-    remote.write(other, "results/counts/two.json")
-    remote.git("-C", str(other), "push", "--quiet", "origin", "main")
+    remote.push(remote.cloned("other"), "results/counts/two.json")
 
     assert remote.measure("one").returncode == 0
 
     assert remote.files("main") == {"code", *(f"results/counts/{n}.json" for n in ("one", "two"))}
-    first_parents = remote.git("-C", str(remote.bare), "log", "--first-parent", "--format=%s")
+    first_parents = git(remote.bare, "log", "--first-parent", "--format=%s")
     assert "results/counts/two.json" in first_parents
     assert "nothing new" in remote.measure("one").stdout
 

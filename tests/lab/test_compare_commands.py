@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks.commands import bisect, compare, doctor, gate
-from benchmarks.common.exits import LabError
+from benchmarks.__main__ import main
+from benchmarks.commands import compare, doctor
+from benchmarks.common.exits import ExitCode
 from benchmarks.judging import counted, rounds
-from benchmarks.judging.gate import ExitCode, Settings
+from benchmarks.judging.gate import Settings
 from benchmarks.measuring.instructions import why_not
 from benchmarks.proving.planting import PLANTS, plant
 
@@ -30,17 +28,6 @@ def short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     last = tmp_path / ".lab" / "last-comparison.json"
     monkeypatch.setattr(compare, "LAST_COMPARISON", last)
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
-
-
-def run(command: ModuleType, *arguments: str) -> int:
-    parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    try:
-        code: int = command.run(parser.parse_args(arguments))
-    except LabError as error:  # as `python -m benchmarks` does
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return code
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +50,7 @@ def test_compare_writes_all_that_was_asked_for(
     monkeypatch.setattr(counted, "why_not", lambda: "statements are enough here")
     reports = ("--json", "--junit", str(tmp_path / "out" / "junit.xml"))
     markdown = ("--markdown", str(tmp_path / "out" / "report.md"))
-    code = run(compare, *trees, *CLAIM, "--pairs", "2", *reports, *markdown)
+    code = main(["compare", *trees, *CLAIM, "--pairs", "2", *reports, *markdown])
     assert code == ExitCode.PASS  # compare tells, gate fails
     printed = json.loads(capsys.readouterr().out)
     assert printed == json.loads(compare.LAST_COMPARISON.read_text("utf-8"))
@@ -80,7 +67,7 @@ def test_compare_writes_all_that_was_asked_for(
 def test_gate_fails_by_a_counter_however_noisy(
     trees: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(gate, *trees, *CLAIM, "--pairs", "2") == ExitCode.REGRESSION
+    assert main(["gate", *trees, *CLAIM, "--pairs", "2"]) == ExitCode.REGRESSION
     assert "+1 statement" in capsys.readouterr().out
 
 
@@ -96,7 +83,7 @@ def test_two_per_cent_more_instructions_are_found_by_counts_alone(
     assert text.count(line) == 1
     busy = "    for _ in range(33):\n        pass\n"  # about 2 % of a claim
     manager.write_text(text.replace(line, busy + line), "utf-8")
-    assert run(gate, trees[0], str(head), *CLAIM, "--no-time") == ExitCode.REGRESSION
+    assert main(["gate", trees[0], str(head), *CLAIM, "--no-time"]) == ExitCode.REGRESSION
     found = json.loads(compare.LAST_COMPARISON.read_text("utf-8"))
     instructions = found["workloads"][0]["counters"][0]
     assert instructions["counter"] == "instructions"
@@ -110,7 +97,7 @@ def test_without_valgrind_python_calls_decide_and_that_is_said_once(
 ) -> None:
     monkeypatch.setattr(counted, "why_not", lambda: "instructions need valgrind")
     claims = ("--workload", "claim-[lf]ifo-1e3", "--quiet")
-    assert run(gate, *trees, *claims, "--no-time") == ExitCode.REGRESSION
+    assert main(["gate", *trees, *claims, "--no-time"]) == ExitCode.REGRESSION
     out = capsys.readouterr().out
     assert out.count("instructions need valgrind") == 1
     assert "claim-fifo-1e3" in out
@@ -124,7 +111,7 @@ def test_equal_packages_are_answered_at_once(
     trees: tuple[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compare, "count_both", lambda *_: pytest.fail("it was measured"))
-    assert run(gate, trees[0], trees[0], "--quiet") == ExitCode.PASS
+    assert main(["gate", trees[0], trees[0], "--quiet"]) == ExitCode.PASS
     assert "the same package" in capsys.readouterr().out
 
 
@@ -135,8 +122,7 @@ def test_an_interruption_is_passed_on_after_writing(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(rounds, "run_pair", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        run(gate, *trees, *CLAIM, "--no-counters")
+    assert main(["gate", *trees, *CLAIM, "--no-counters"]) == ExitCode.INTERRUPTED
     assert json.loads(compare.LAST_COMPARISON.read_text("utf-8"))["interrupted"]
 
 
@@ -154,12 +140,12 @@ def test_an_interruption_is_passed_on_after_writing(
 def test_bad_input_is_named(
     arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(gate, *arguments) == ExitCode.BAD_INPUT
+    assert main(["gate", *arguments]) == ExitCode.BAD_INPUT
     assert message in capsys.readouterr().err
 
 
 def test_bisect_wants_an_ancestor(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(bisect, "no-such", "HEAD", "claim-lifo-1e3") == ExitCode.BAD_INPUT
+    assert main(["bisect", "no-such", "HEAD", "claim-lifo-1e3"]) == ExitCode.BAD_INPUT
     assert "no-such" in capsys.readouterr().err
 
 
@@ -167,7 +153,7 @@ def test_doctor_says_what_can_be_seen(
     trees: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(doctor, "WORK", trees[0])
-    code = run(doctor, *CLAIM, "--pairs", "2", "--json")
+    code = main(["doctor", *CLAIM, "--pairs", "2", "--json"])
     found = json.loads(capsys.readouterr().out)
     assert code in (ExitCode.PASS, ExitCode.INCONCLUSIVE)
     assert found["advice"]

@@ -14,6 +14,8 @@ import pytest
 
 from benchmarks.common.project import LAB
 
+from .git_repository import Repository
+
 PAGE = (LAB / "docs" / "lab-elsewhere.md").read_text("utf-8")
 PACKAGE = '''"""Numbers in lines of text."""
 
@@ -47,28 +49,20 @@ def block(language: str) -> str:
     return re.search(f"```{language}\n(.*?)```", PAGE, re.DOTALL)[1]
 
 
-class Elsewhere:
+class Elsewhere(Repository):
     """The other repository."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        (folder / "src" / "other").mkdir(parents=True)
+        super().__init__(folder)
         (folder / "lab.toml").write_text(block("toml"))
         (folder / "lab_work.py").write_text(block("python"))
         (folder / "pyproject.toml").write_text(PYPROJECT)
         (folder / ".gitignore").write_text(".lab/\n__pycache__/\n")
-        self.git("init", "--quiet", "--initial-branch=main")
-        self.commit("First", PACKAGE)
+        self.package("First", PACKAGE)
 
-    def git(self, *arguments: str) -> str:
-        command = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org", *arguments]
-        return subprocess.check_output(command, cwd=self.folder, text=True).strip()
-
-    def commit(self, subject: str, package: str) -> str:
-        (self.folder / "src" / "other" / "__init__.py").write_text(package)
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", subject)
-        return self.git("rev-parse", "HEAD")
+    def package(self, subject: str, text: str) -> None:
+        """Commit another one."""
+        self.commit(subject, {"src/other/__init__.py": text})
 
     def lab(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "PYTHONPATH": str(LAB)}
@@ -85,8 +79,8 @@ class Elsewhere:
 @pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory) -> Elsewhere:
     made = Elsewhere(tmp_path_factory.mktemp("elsewhere"))
-    made.commit("A comment", PACKAGE.replace(PARSE, f"# Lines come from a file.\n{PARSE}"))
-    made.commit("Slower", PACKAGE.replace(PARSE, PLANT))
+    made.package("A comment", PACKAGE.replace(PARSE, f"# Lines come from a file.\n{PARSE}"))
+    made.package("Slower", PACKAGE.replace(PARSE, PLANT))
     return made
 
 

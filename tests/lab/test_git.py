@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from benchmarks.contenders import revisions
 from benchmarks.contenders.revisions import WORK, source_tree
 from benchmarks.records import history
 from benchmarks.records.packages import distinct_packages
+
+from .git_repository import Repository
 
 LATIN = "Gr\xfc\xdfe".encode("latin-1")
 HOSTILE_CONFIGURATION = """
@@ -74,19 +77,28 @@ def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     """Three commits on main, and one on a branch that ends at the first."""
-    made = tmp_path / "repository"
-    (made / "src" / "tubeq").mkdir(parents=True)
-    git_(tmp_path, "init", "--quiet", str(made))
-    (made / ".gitignore").write_text(".lab/\n")
+    made = Repository(tmp_path / "repository")
     for number in (1, 2, 3):
-        (made / "src" / "tubeq" / "__init__.py").write_text(f"NUMBER = {number}\n")
-        git_(made, "add", "--all")
-        git_(made, "commit", "--quiet", "--message", f"commit {number}")
-    git_(made, "branch", "aside", "HEAD~2")
-    git_(made, "checkout", "--quiet", "aside")
-    git_(made, "commit", "--quiet", "--allow-empty", "--message", "aside")
-    git_(made, "checkout", "--quiet", "main")
-    return made
+        files = {".gitignore": ".lab/\n", "src/tubeq/__init__.py": f"NUMBER = {number}\n"}
+        made.commit(f"commit {number}", files)
+    made.git("checkout", "--quiet", "-b", "aside", "HEAD~2")
+    made.commit("aside")
+    made.git("checkout", "--quiet", "main")
+    return made.folder
+
+
+@pytest.fixture
+def install_as_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Put a shell script in git's place."""
+    program = tmp_path / "bin" / "git"
+    program.parent.mkdir()
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+
+    def install(script: str) -> None:
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+
+    return install
 
 
 def clone(repository: Path, name: str, *options: str) -> Path:
@@ -224,12 +236,9 @@ def test_git_is_not_installed(repository: Path, monkeypatch: pytest.MonkeyPatch)
     ],
 )
 def test_whatever_git_ends_with_is_said_and_is_no_answer(
-    script: str, words: str, repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    script: str, words: str, repository: Path, install_as_git: Callable[[str], None]
 ) -> None:
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "git").write_text(f"#!/bin/sh\n{script}\n")
-    (tmp_path / "bin" / "git").chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
+    install_as_git(script)
     told, code = why(repository)
     assert words in told
     assert code == ExitCode.INFRASTRUCTURE
@@ -307,7 +316,7 @@ def test_a_subject_and_an_author_in_another_encoding(repository: Path, declared:
     raw = git_(repository, "cat-file", "commit", "HEAD")
     head, _, _ = raw.partition(b"\n\n")
     encoding = b"\nencoding ISO-8859-1" if declared else b""
-    raw = head.replace(b"author x", b"author " + LATIN) + encoding + b"\n\n" + LATIN + b"\n"
+    raw = head.replace(b"author T", b"author " + LATIN) + encoding + b"\n\n" + LATIN + b"\n"
     made = ["git", "-C", str(repository), "hash-object", "-t", "commit", "-w", "--stdin"]
     sha = subprocess.run(made, input=raw, capture_output=True, check=True).stdout.decode().strip()
     git_(repository, "reset", "--quiet", "--soft", sha)
@@ -327,12 +336,8 @@ def test_a_damaged_repository_is_not_called_none(repository: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell script")
 def test_a_program_that_answers_nonsense_is_no_git(
-    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    repository: Path, install_as_git: Callable[[str], None]
 ) -> None:
-    program = tmp_path / "bin" / "git"
-    program.parent.mkdir()
-    program.write_text("#!/bin/sh\necho garbage\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    install_as_git("echo garbage")
     with pytest.raises(InfrastructureError, match="not the id of a commit"):
         resolve(repository, "main")

@@ -18,12 +18,6 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="signals, shell scrip
 KILL = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
 
 
-def script(path: Path, text: str) -> Path:
-    path.write_text(f"#!/bin/sh\n{text}\n")
-    path.chmod(0o755)
-    return path
-
-
 @posix
 def test_a_builder_that_is_killed_says_nothing_about_the_package(tmp_path: Path) -> None:
     with pytest.raises(InfrastructureError, match="ended by signal 9") as caught:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.records import history
 
+from .git_repository import Repository
 from .synthetic_history import HOSTILE, MACHINE, WORKLOADS, append, commit, run_of, write_history
 
 
@@ -59,19 +58,10 @@ def test_of_a_commit_that_was_measured_twice_the_last_one_is_shown(tmp_path):
 
 @pytest.fixture
 def repository(tmp_path):
-    folder = tmp_path / "repository"
-    folder.mkdir()
-
-    def git(*arguments):
-        own = ("-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "commit.gpgsign=false")
-        subprocess.run(["git", "-C", folder, *own, *arguments], check=True, capture_output=True)
-
-    git("init", "-q")
-    (folder / "file").write_text("1")
-    git("add", "file")
-    git("commit", "-q", "-m", HOSTILE)
-    git("commit", "-q", "--allow-empty", "-m", "second")
-    return folder
+    made = Repository(tmp_path / "repository")
+    made.commit(HOSTILE, {"file": "1"})
+    made.commit("second")
+    return made.folder
 
 
 def test_a_commit_is_as_git_knows_it(repository):

@@ -13,9 +13,10 @@ from benchmarks.__main__ import main
 from benchmarks.commands import prove
 from benchmarks.commands.prove import fill
 from benchmarks.common.exits import BadInput
-from benchmarks.proving.history_proof import ADDED, SCALED, SERIES, claims, markdown, proof
+from benchmarks.proving.history_proof import ADDED, SCALED, SERIES, claims, proof
 from benchmarks.proving.proof import read_lines
 from benchmarks.records.packages import content_key
+from benchmarks.reporting.filling import render
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -66,7 +67,9 @@ def test_a_pool_with_too_much_noise_misses_its_claims() -> None:
     missed = [each["what"] for each in found["claims"] if not each["holds"]]
     assert "spread of latency_p50_ms at most 1.0 %" in missed
     assert any(each.startswith("a step of +10 %") for each in missed)
-    assert "**missed**" in markdown(found, "python -m benchmarks prove --history")
+    assert "**missed**" in render(
+        "proof_history.md", command="prove --history", one_package_records=40, **found
+    )
 
 
 def test_a_plant_that_is_none_is_not_found() -> None:

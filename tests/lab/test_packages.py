@@ -22,14 +22,13 @@ def repository(tmp_path: Path) -> Repository:
 def test_commits_that_share_a_package_are_one_and_a_dependency_makes_another(
     repository: Repository,
 ) -> None:
-    repository.commit("nothing yet", README="x")
-    first = repository.commit(
-        "first", src__tubeq__a_DOT_py="1", pyproject_DOT_toml=PROJECT.format("")
-    )
-    repository.commit("documents", README="y")
-    repository.commit("a version of the project", pyproject_DOT_toml=PROJECT.format("") + "#")
-    second = repository.commit("dependency", pyproject_DOT_toml=PROJECT.format('"rich"'))
-    third = repository.commit("code", src__tubeq__a_DOT_py="2")
+    code, project = "src/tubeq/a.py", "pyproject.toml"
+    repository.commit("nothing yet", {"README": "x"})
+    first = repository.commit("first", {code: "1", project: PROJECT.format("")})
+    repository.commit("documents", {"README": "y"})
+    repository.commit("a version of the project", {project: PROJECT.format("") + "#"})
+    second = repository.commit("dependency", {project: PROJECT.format('"rich"')})
+    third = repository.commit("code", {code: "2"})
 
     found = distinct_packages(repository.folder)
 
@@ -37,9 +36,7 @@ def test_commits_that_share_a_package_are_one_and_a_dependency_makes_another(
     assert [each.sha for each in distinct_packages(repository.folder, f"{second}..main")] == [third]
 
 
-def test_a_range_that_git_does_not_know_is_refused_in_its_own_words(
-    repository: Repository,
-) -> None:
+def test_a_range_that_git_does_not_know_is_refused_in_its_own_words(repository: Repository) -> None:
     repository.commit("one")
     with pytest.raises(BadInput, match="nope"):
         distinct_packages(repository.folder, "nope..main")
@@ -60,5 +57,5 @@ def test_an_empty_range_is_bad_input(repository: Repository) -> None:
 def test_a_project_file_that_makes_no_sense_has_no_dependencies(
     repository: Repository, project: str
 ) -> None:
-    repository.commit("odd", src__tubeq__a_DOT_py="1", pyproject_DOT_toml=project)
+    repository.commit("odd", {"src/tubeq/a.py": "1", "pyproject.toml": project})
     assert len(distinct_packages(repository.folder)) == 1

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import main
+from benchmarks.contenders.base import QUEUES, load
 from benchmarks.contenders.environments import CannotRun, _by_pyenv, gist_of, prepare
-from benchmarks.contenders.registry import QUEUES, load
 from benchmarks.contenders.servers import Servers
 from benchmarks.judging.peers import judge_peers, read_limits
 from benchmarks.measuring.crash import crash_counts
@@ -24,9 +24,10 @@ from benchmarks.measuring.driver import Driver
 from benchmarks.measuring.peers import Run, measure
 from benchmarks.measuring.process import unpack
 from benchmarks.measuring.queues import Peer, Plan, Session, choose
-from benchmarks.measuring.verbs import contention_figures, jain, ratios, verb_figures
+from benchmarks.measuring.verbs import contention_figures, ratios, verb_figures
 from benchmarks.reporting.peers import markdown
 from benchmarks.reporting.publish import read_peers
+from benchmarks.workloads.processes import jain
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = Plan(
@@ -37,7 +38,7 @@ TINY = Plan(
 UNSAFE = '''
 """Deletes a task when it is claimed: what a worker is killed with is lost."""
 
-from benchmarks.contenders.reference import Reference
+from benchmarks.contenders.own_queues import Reference
 
 
 class Unsafe(Reference):

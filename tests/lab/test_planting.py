@@ -37,7 +37,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", PLANTS)
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(5))
 def test_it_applies(name: str, number: int, plain: Path, tmp_path: Path) -> None:
     copied = plant(plain, tmp_path / "copy", PLANTS[name], number)
     assert bool(differing(plain / PACKAGE, copied / PACKAGE)) is (name != "other-directory")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-import time
 from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +23,7 @@ from benchmarks.measuring.process import (
     unpack,
     variables,
 )
+from tests.support import is_gone, until
 
 ACTOR = """
 import time
@@ -176,19 +175,7 @@ def test_it_dies_with_its_parent_in_the_middle_of_an_order(start: Start, tmp_pat
         assert parent.stdout
         pid = int(parent.stdout.readline())
         parent.kill()
-    ends = time.monotonic() + 30
-    while _is_running(pid) and time.monotonic() < ends:
-        time.sleep(0.01)
-    assert not _is_running(pid)
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
+    until(lambda: is_gone(pid))
 
 
 def test_numbers_travel_as_strings() -> None:

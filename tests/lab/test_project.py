@@ -69,10 +69,7 @@ def test_a_folder_without_a_project_is_refused(tmp_path, monkeypatch):
         (GOOD.replace('"work"', "3"), "workloads is a string"),
         (GOOD.replace('["one"]', "[]"), "counted is missing"),
         (GOOD.replace('"other"', '"an/other"'), "name = 'an/other' is not the name of a package"),
-        (
-            GOOD.replace("src/other", "src/others"),
-            "'src/others' is not a folder of ",
-        ),
+        (GOOD.replace("src/other", "src/others"), "'src/others' is not a folder of "),
         (GOOD.replace("src/other", "../x/src"), "'../x/src' is not a folder of this repository"),
         (GOOD.replace("src/other", "/tmp"), "'/tmp' is not a folder of this repository"),
     ],

@@ -15,10 +15,10 @@ from benchmarks.proving.proof import (
     Outcome,
     append_line,
     matrix,
-    matrix_markdown,
     read_lines,
     read_outcomes,
 )
+from benchmarks.reporting.filling import render
 
 
 def outcome(tool: str, is_change: bool, alarm: bool, undecided: bool = False) -> Outcome:
@@ -59,7 +59,7 @@ def test_alarms_of_counters_alone_are_told_apart() -> None:
     alarms = [replace(outcome("gate", True, True), details={"by": each}) for each in by]
     table = matrix(alarms)
     assert table["tools"][0]["by_counters_alone"] == 1
-    assert "1 came from counters alone" in matrix_markdown(table)
+    assert "1 came from counters alone" in render("proof_matrix.md", **table)
 
 
 def test_the_matrix_counts_and_bounds() -> None:
@@ -76,8 +76,8 @@ def test_the_matrix_counts_and_bounds() -> None:
     assert asv["no_change"]["alarm_rate"] == 1.0
     assert asv["planted"]["alarm_rate"] is None
     assert matrix(outcomes)["commits"] == [""]
-    assert "| gate | 60 x no change | 0 | 2 | 58 | 0 % (0.0 to 4.9 %) |" in matrix_markdown(
-        matrix(outcomes)
+    assert "| gate | 60 x no change | 0 | 2 | 58 | 0 % (0.0 to 4.9 %) |" in render(
+        "proof_matrix.md", **matrix(outcomes)
     )
 
 

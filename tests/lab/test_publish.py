@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import threading
 import time
@@ -11,14 +10,14 @@ from urllib.parse import unquote, urldefrag
 
 import pytest
 
+from benchmarks.__main__ import main
 from benchmarks.commands import preview
-from benchmarks.commands import publish as publish_command
-from benchmarks.common.exits import BadInput
 from benchmarks.records.histograms import encode_histogram
 from benchmarks.records.packages import Package
 from benchmarks.records.record import RunRecord
-from benchmarks.reporting.publish import MARKER, NotOurs, publish, write_report
+from benchmarks.reporting.publish import MARKER, NotOurs, publish
 from benchmarks.reporting.site import comparison_page
+from benchmarks.reporting.site.report import write_report
 
 from .html_page import Page
 from .synthetic_history import (
@@ -53,15 +52,20 @@ def write_packages(root, count, names=NAMES, last=None):
     return some
 
 
+def write_judgements(root):
+    """A comparison and a proof."""
+    for name, content in (("comparisons/one", comparison()), ("proof/matrix", proof_matrix())):
+        path = root / f"{name}.json"
+        path.parent.mkdir()
+        path.write_text(json.dumps(content), "utf-8")
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     root = tmp_path_factory.mktemp("results")
     write_history(root, 4)
     write_packages(root, 24)
-    (root / "comparisons").mkdir()
-    (root / "comparisons" / "one.json").write_text(json.dumps(comparison()), "utf-8")
-    (root / "proof").mkdir()
-    (root / "proof" / "matrix.json").write_text(json.dumps(proof_matrix()), "utf-8")
+    write_judgements(root)
     asv = root / "asv-html"
     asv.mkdir()
     (asv / "index.html").write_text("<!doctype html><title>asv</title>", "utf-8")
@@ -303,17 +307,13 @@ def test_the_report_of_a_run_that_measured_no_latencies(tmp_path):
 
 
 def test_the_command_builds_this_repository_site(tmp_path, capsys):
-    parser = argparse.ArgumentParser()
-    publish_command.add_arguments(parser)
     out = tmp_path / "site"
     results = tmp_path / "results"
     write_history(results, 2)
-    given = parser.parse_args(["--out", str(out), "--results", str(results)])
-    assert publish_command.run(given) == 0
+    assert main(["publish", "--out", str(out), "--results", str(results)]) == 0
     assert str(out) in capsys.readouterr().out
-    given = parser.parse_args(["--out", str(results), "--results", str(results)])
-    with pytest.raises(BadInput, match="not a site"):
-        publish_command.run(given)
+    assert main(["publish", "--out", str(results), "--results", str(results)]) == 2
+    assert "not a site" in capsys.readouterr().err
 
 
 def test_the_preview_is_for_this_machine_only(site):

@@ -21,30 +21,19 @@ from benchmarks.contenders.revisions import (
     source_tree,
 )
 
-
-def git(repository: Path, *arguments: str) -> str:
-    who = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
-    command = ["git", "-C", str(repository), *who, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+from .git_repository import Repository, git
 
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     """Two commits, the first one tagged; `.lab` ignored."""
-    made = tmp_path / "repository"
-    package = made / "src" / "tubeq"
-    package.mkdir(parents=True)
-    git(tmp_path, "init", "--quiet", "--initial-branch=main", str(made))
-    (made / ".gitignore").write_text(".lab/\n*.db\n")
-    (made / "docs").mkdir()
-    (made / "docs" / "page.md").write_text("words")
+    made = Repository(tmp_path / "repository")
+    files = {".gitignore": ".lab/\n*.db\n", "docs/page.md": "words"}
     for number in (1, 2):
-        (package / "__init__.py").write_text(f"NUMBER = {number}\n")
-        git(made, "add", "--all")
-        git(made, "commit", "--quiet", "--message", f"commit {number}")
-        if number == 1:
-            git(made, "tag", "first")
-    return made
+        files["src/tubeq/__init__.py"] = f"NUMBER = {number}\n"
+        made.commit(f"commit {number}", files)
+    made.git("tag", "first", "HEAD~1")
+    return made.folder
 
 
 @pytest.fixture
@@ -223,17 +212,14 @@ ODD_FOLDER = "a #b %20 &c=1 'q' ?[x] ${HOME} \xe9,;@" if os.name != "nt" else "a
 def test_a_repository_may_lie_anywhere(tmp_path: Path) -> None:
     """A real build, in a path of all that means something in addresses, patterns and shells."""
     repository = tmp_path / ODD_FOLDER
-    (repository / "src" / "tubeq").mkdir(parents=True)
-    (repository / "src" / "tubeq" / "__init__.py").write_text("HERE = True\n")
-    (repository / "pyproject.toml").write_text(
+    pyproject = (
         '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
         '[project]\nname = "tubeq"\nversion = "1"\n'
         '[project.optional-dependencies]\ndemo = []\n'
         '[tool.hatch.build.targets.wheel]\npackages = ["src/tubeq"]\n'
     )  # fmt: skip
-    git(tmp_path, "init", "--quiet", str(repository))
-    git(repository, "add", "--all")
-    git(repository, "commit", "--quiet", "--message", "x")
+    files = {"src/tubeq/__init__.py": "HERE = True\n", "pyproject.toml": pyproject}
+    Repository(repository).commit("x", files)
 
     side = prepare_side(repository, "HEAD")
 

@@ -75,44 +75,32 @@ def of(side: Side) -> SimpleNamespace:
     return SimpleNamespace(name=side.name, side=side)
 
 
-def test_a_quiet_pair_needs_one_round(machine: Machine, tmp_path: Path) -> None:
-    found = measured(tmp_path)
-    assert (verdict(found), machine.pairs) == (Verdict.UNCHANGED, 8)
-    assert found.workloads[0].calls == 16
-    assert found.workloads[0].confirmed is None
-
-
-def test_noise_takes_more_rounds(machine: Machine, tmp_path: Path) -> None:
-    machine.noise = 0.05
-    found = measured(tmp_path)
-    assert verdict(found) is Verdict.UNCHANGED
-    assert machine.pairs in (16, 32)
-
-
-def test_too_much_noise_ends_undecided(machine: Machine, tmp_path: Path) -> None:
-    machine.noise = 1.0
-    found = measured(tmp_path)
-    assert (verdict(found), machine.pairs) == (Verdict.INCONCLUSIVE, 32)
-
-
-def test_the_budget_ends_it_after_a_round(machine: Machine, tmp_path: Path) -> None:
-    machine.noise = 1.0
-    found = measured(tmp_path, budget_s=0.0)
-    assert (verdict(found), machine.pairs) == (Verdict.INCONCLUSIVE, 8)
-
-
-def test_an_alarm_is_confirmed(machine: Machine, tmp_path: Path) -> None:
-    machine.change = SLOWER
-    found = measured(tmp_path)
-    assert (verdict(found), machine.pairs) == (Verdict.REGRESSED, 16)
-    assert found.workloads[0].confirmed is True
-
-
-def test_an_alarm_that_is_not_seen_again_does_not_count(machine: Machine, tmp_path: Path) -> None:
-    machine.change = lambda pair: SLOWER if pair <= 8 else 0.0  # type: ignore[assignment]
-    found = measured(tmp_path)
-    assert verdict(found) is Verdict.UNCHANGED
-    assert found.workloads[0].confirmed is False
+@pytest.mark.parametrize(
+    ("noise", "change", "budget_s", "wanted", "pairs", "confirmed"),
+    [
+        (0.01, 0.0, math.inf, Verdict.UNCHANGED, {8}, None),
+        (0.05, 0.0, math.inf, Verdict.UNCHANGED, {16, 32}, None),
+        (1.0, 0.0, math.inf, Verdict.INCONCLUSIVE, {32}, None),
+        (1.0, 0.0, 0.0, Verdict.INCONCLUSIVE, {8}, None),
+        (0.01, SLOWER, math.inf, Verdict.REGRESSED, {16}, True),
+        (0.01, lambda pair: SLOWER if pair <= 8 else 0, math.inf, Verdict.UNCHANGED, {16}, False),
+    ],
+    ids=[
+        "a quiet pair needs one round", "noise takes more", "too much noise ends undecided",
+        "the budget ends it after a round", "an alarm is confirmed", "an alarm is not seen again",
+    ],
+)  # fmt: skip
+def test_how_long_it_measures(
+    machine: Machine, tmp_path: Path, noise: float, change: Any, budget_s: float, wanted: Verdict,
+    pairs: set[int], confirmed: bool | None,
+) -> None:  # fmt: skip
+    machine.noise, machine.change = noise, change
+    found = measured(tmp_path, budget_s=budget_s)
+    assert verdict(found) is wanted
+    assert machine.pairs in pairs
+    assert found.workloads[0].confirmed is confirmed
+    if pairs == {8}:
+        assert found.workloads[0].calls == 16
 
 
 def test_only_the_undecided_are_measured_further(
@@ -128,10 +116,7 @@ def test_only_the_undecided_are_measured_further(
 
     monkeypatch.setattr(rounds, "run_pair", noisy_lifecycle)
     found = measured(tmp_path, "claim", "lifecycle")
-    assert [each.verdict for each in found.workloads] == [
-        Verdict.UNCHANGED,
-        Verdict.INCONCLUSIVE,
-    ]
+    assert [each.verdict for each in found.workloads] == [Verdict.UNCHANGED, Verdict.INCONCLUSIVE]
     assert (asked.count("claim"), asked.count("lifecycle")) == (8, 32)
 
 

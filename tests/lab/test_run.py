@@ -6,6 +6,7 @@ import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -14,7 +15,6 @@ from benchmarks.commands import run as command
 from benchmarks.commands import run_output
 from benchmarks.common.exits import BadInput
 from benchmarks.judging import reference
-from benchmarks.judging import targets as thresholds
 from benchmarks.judging.targets import judge, read_thresholds
 from benchmarks.measuring import counters
 from benchmarks.records import history
@@ -23,8 +23,6 @@ from benchmarks.workloads import Lacks, Profile, Sample, all_workloads
 from benchmarks.workloads.base import Workload, sizes
 
 pytest.importorskip("hdrh", reason="needs the group lab")
-
-Run = Callable[..., int]
 
 
 class Steady(Workload):
@@ -75,42 +73,47 @@ class Interrupting(Steady):
 LIMITS = {"steady": {"latency_p95_ms": 2.0, "throughput_per_s": 900.0}}
 
 
+class Ran(NamedTuple):
+    """How the command ended."""
+
+    code: int
+    out: str
+
+
+Run = Callable[..., Ran]
+
+
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """The command over made-up workloads, with results and limits of the test's own."""
     workloads = [Steady(), Wrong(), Broken(), Missing(), Interrupting()]
     monkeypatch.setattr(command, "all_workloads", lambda: {each.name: each for each in workloads})
-    monkeypatch.setattr(command, "read_thresholds", lambda: LIMITS)
     clean = Commit("a" * 40, "A commit", "2026-11-22T20:00:00+00:00")
     monkeypatch.setattr(history, "commit_of", lambda: clean)
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
 
-    def carry_out(*arguments: str) -> int:
+    def carry_out(*arguments: str, limits: dict[str, dict[str, float]] = LIMITS) -> Ran:
+        monkeypatch.setattr(command, "read_thresholds", lambda: limits)
         parser = argparse.ArgumentParser()
         command.add_arguments(parser)
-        return command.run(parser.parse_args(["--no-report", *arguments]))
+        code = command.run(parser.parse_args(["--no-report", *arguments]))
+        return Ran(code, capsys.readouterr().out)
 
     return carry_out
 
 
-def test_a_run_that_keeps_its_limits_passes(
-    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run("steady") == 0
-
-    output = capsys.readouterr().out
+def test_a_run_that_keeps_its_limits_passes(run: Run) -> None:
+    code, output = run("steady")
+    assert code == 0
     assert "steady" in output
     assert "1.00 (1.00" in output
     assert "passed" in output
 
 
-def test_a_broken_limit_is_named(
-    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setitem(LIMITS, "steady", {"latency_p95_ms": 0.5})
-
-    assert run("steady") == 1
-    assert "latency_p95_ms 1, limit <= 0.5: broken" in capsys.readouterr().out
+def test_a_broken_limit_is_named(run: Run) -> None:
+    code, output = run("steady", limits={"steady": {"latency_p95_ms": 0.5}})
+    assert code == 1
+    assert "latency_p95_ms 1, limit <= 0.5: broken" in output
 
 
 @pytest.mark.parametrize(
@@ -122,51 +125,42 @@ def test_a_broken_limit_is_named(
     ],
 )
 def test_what_goes_wrong_is_told_and_costs_nothing_else(
-    name: str, code: int, words: str, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str, code: int, words: str, run: Run
 ) -> None:
-    assert run("steady", name) == code
+    ended, output = run("steady", name)
+    assert ended == code
+    assert words in output
 
-    assert words in capsys.readouterr().out
 
-
-def test_a_limit_on_what_was_not_measured_is_a_failure(
-    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_limit_on_what_was_not_measured_is_a_failure(run: Run, tmp_path: Path) -> None:
     junit = tmp_path / "junit.xml"
-    monkeypatch.setitem(LIMITS, "steady", {"latency_p95_ms": 2.0, "vm_steps": 9.0})
-    assert run("steady", "--junit", str(junit)) == 1
-    printed = capsys.readouterr().out
-    assert "vm_steps not measured, limit <= 9: a limit on what was not measured" in printed
-    assert "limit not measured" in printed
+    limits = {"steady": {"latency_p95_ms": 2.0, "vm_steps": 9.0}}
+    code, output = run("steady", "--junit", str(junit), limits=limits)
+    assert code == 1
+    assert "vm_steps not measured, limit <= 9: a limit on what was not measured" in output
+    assert "limit not measured" in output
     assert ET.parse(junit).getroot().get("failures") == "1"
 
 
-def test_too_few_calls_for_a_limited_percentile_are_a_failure_too(
-    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setitem(LIMITS, "steady", {"latency_p99_ms": 2.0})
-    assert run("steady", "--profile", "smoke", "--json") == 1
-    told = json.loads(capsys.readouterr().out)
+def test_too_few_calls_for_a_limited_percentile_are_a_failure_too(run: Run) -> None:
+    limits = {"steady": {"latency_p99_ms": 2.0}}
+    code, output = run("steady", "--profile", "smoke", "--json", limits=limits)
+    told = json.loads(output)
+    assert code == 1
     assert told["verdict"] == "a limit is on what was not measured"
     assert told["workloads"][0]["limits"][0]["missing"] is True
 
 
-def test_a_workload_that_was_skipped_keeps_no_limit(
-    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setitem(LIMITS, "missing", {"latency_p95_ms": 2.0})
-    assert run("missing") == 1
-    printed = capsys.readouterr().out
-    assert "missing skipped: no such verb" in printed
-    assert "not measured" in printed
+def test_a_workload_that_was_skipped_keeps_no_limit(run: Run) -> None:
+    code, output = run("missing", limits={"missing": {"latency_p95_ms": 2.0}})
+    assert code == 1
+    assert "missing skipped: no such verb" in output
+    assert "not measured" in output
 
 
-def test_ctrl_c_keeps_what_was_measured(
-    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run("steady", "interrupting", "wrong") == 130
-
-    output = capsys.readouterr().out
+def test_ctrl_c_keeps_what_was_measured(run: Run) -> None:
+    code, output = run("steady", "interrupting", "wrong")
+    assert code == 130
     assert "steady" in output
     assert "interrupted" in output
 
@@ -177,14 +171,15 @@ def test_an_unknown_workload_has_close_matches(run: Run) -> None:
 
 
 def test_json_junit_markdown_and_githubs_summary(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     files = ["--junit", str(tmp_path / "out/junit.xml"), "--markdown", str(tmp_path / "run.md")]
 
-    assert run("--json", *files, "steady", "wrong", "missing") == 1
+    code, output = run("--json", *files, "steady", "wrong", "missing")
 
-    told = json.loads(capsys.readouterr().out)
+    assert code == 1
+    told = json.loads(output)
     assert told["verdict"] == "a limit is broken"
     steady, wrong, missing = told["workloads"]
     assert steady["verdict"] == "passed"
@@ -201,12 +196,10 @@ def test_json_junit_markdown_and_githubs_summary(
     assert (tmp_path / "summary.md").read_text("utf-8").strip() == markdown.strip()
 
 
-def test_percentiles_of_few_calls_are_refused_in_every_form(
-    run: Run, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run("--json", "--profile", "smoke", "steady") == 0
-
-    (steady,) = json.loads(capsys.readouterr().out)["workloads"]
+def test_percentiles_of_few_calls_are_refused_in_every_form(run: Run) -> None:
+    code, output = run("--json", "--profile", "smoke", "steady")
+    (steady,) = json.loads(output)["workloads"]
+    assert code == 0
     assert steady["refused"] == {"p99": "needs 368 calls, not 100"}
     assert "latency_p99_ms" not in steady["record"]["metrics"]
 
@@ -261,14 +254,6 @@ def test_the_reviewed_limits_are_of_workloads_that_exist() -> None:
         assert claim["throughput_per_s"] >= 5
 
 
-@pytest.mark.parametrize("text", ["claim = 1", "[claim]\np95 = 'low'", "[claim\n"])
-def test_a_thresholds_file_that_makes_no_sense(text: str, tmp_path: Path) -> None:
-    (tmp_path / "limits.toml").write_text(text)
-
-    with pytest.raises(ValueError, match=r"limits\.toml"):
-        thresholds.read_thresholds(tmp_path / "limits.toml")
-
-
 def test_patterns_choose_workloads_and_a_wrong_one_is_named() -> None:
     known = all_workloads()
 
@@ -282,28 +267,28 @@ def test_patterns_choose_workloads_and_a_wrong_one_is_named() -> None:
 
 
 def test_targets_are_a_table_with_reasons_and_ratios(
-    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(LIMITS, "steady", {"latency_p95_ms": 2.0, "reference_p50": 1.5})
-    monkeypatch.setattr(
-        run_output, "read_targets", lambda: {"steady": {"reference_p50": (1.5, "Python")}}
-    )
-    slow = {"reference_p50": Measure(2.0, 1.9, 2.1)}
-    monkeypatch.setattr(reference, "ratios_to_reference", lambda *_, **__: slow)
+    limits = {"steady": {"latency_p95_ms": 2.0, "reference_p50": 1.5}}
+    reasons = {"steady": {"reference_p50": (1.5, "Python")}}
+    monkeypatch.setattr(run_output, "read_targets", lambda: reasons)
 
-    assert run("steady") == 0, "a plain run measures no ratios, and judges none"
-    capsys.readouterr()
-    assert run("--targets") == 1
-    output = capsys.readouterr().out
+    def targets(ratio: Measure, *arguments: str) -> Ran:
+        measured = {"reference_p50": ratio}
+        monkeypatch.setattr(reference, "ratios_to_reference", lambda *_, **__: measured)
+        return run(*arguments, limits=limits)
+
+    slow, wide = Measure(2.0, 1.9, 2.1), Measure(2.0, 1.0, 4.0)
+    assert targets(slow, "steady").code == 0, "a plain run measures no ratios, and judges none"
+    code, output = targets(slow, "--targets")
+    assert code == 1
     assert "Python" in output and "not met" in output
-    wide = {"reference_p50": Measure(2.0, 1.0, 4.0)}
-    monkeypatch.setattr(reference, "ratios_to_reference", lambda *_, **__: wide)
-    assert run("--targets") == 0
-    assert "undecided" in capsys.readouterr().out, "the interval has the limit in it"
-    monkeypatch.setattr(reference, "ratios_to_reference", lambda *_, **__: slow)
     assert "wrong" not in output, "what has no limit is not measured"
-    assert run("--targets", "--report-only") == 0
-    assert run("--targets", "--json") == 1
+    code, output = targets(wide, "--targets")
+    assert code == 0
+    assert "undecided" in output, "the interval has the limit in it"
+    assert targets(slow, "--targets", "--report-only").code == 0
+    assert targets(slow, "--targets", "--json").code == 1
 
 
 def test_the_real_package_is_compared_with_the_reference() -> None:

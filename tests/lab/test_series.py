@@ -44,8 +44,7 @@ def test_a_file_that_makes_no_sense_is_measured_again(tmp_path: Path, text: str)
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
-    [("1000", "0"), ("1000", "NaN"), ("2.5", '"b"'), ('"counters"', '"other"')],
+    ("old", "new"), [("1000", "0"), ("1000", "NaN"), ("2.5", '"b"'), ('"counters"', '"other"')]
 )
 def test_figures_that_make_no_sense_are_measured_again(tmp_path: Path, old: str, new: str) -> None:
     path = keep(tmp_path, packages(1)[0], COUNTED_ON, "enqueue", counted(1000, fsyncs=2.5))
@@ -111,6 +110,20 @@ def test_another_host_anchor_or_companion_is_another_series(tmp_path: Path) -> N
     assert found[0].companion == f"anchor {some[2].key}"
     assert found[-1].kind == "waits"
     assert [each.environment["cpu"] for each in current(found)] == ["a", "b", "a"]
+
+
+@pytest.mark.parametrize(("new", "shown"), [(9, "a"), (10, "b")])
+def test_the_first_records_of_a_new_machine_do_not_replace_the_history(
+    new: int, shown: str, tmp_path: Path
+) -> None:
+    some = packages(14)
+    keep_ratios(tmp_path, some[:12], [timed(1.0)] * 12)
+    keep_ratios(tmp_path, some[-new:], [timed(1.1)] * new, environment={**TIMED_ON, "cpu": "b"})
+
+    everything = read_series(tmp_path, some)
+
+    assert {each.environment["cpu"] for each in everything} == {"a", "b"}
+    assert {each.environment["cpu"] for each in current(everything)} == {shown}
 
 
 def test_a_package_that_comes_back_is_in_both_places_and_unknown_ones_in_none(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from pathlib import Path
@@ -10,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.records.record import RunRecord
-from benchmarks.reporting.publish import publish, write_report
+from benchmarks.reporting.publish import publish
+from benchmarks.reporting.site.report import write_report
 
-from .synthetic_history import comparison, proof_matrix, run_of, write_history
-from .test_publish import COMPARISON, NAMES, write_packages
+from .synthetic_history import run_of, write_history
+from .test_publish import COMPARISON, NAMES, write_judgements, write_packages
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -72,12 +72,7 @@ def site(tmp_path_factory):
     root = tmp_path_factory.mktemp("results")
     write_history(root, 2)
     write_packages(root, 24)
-    for folder, name, content in (
-        ("comparisons", "one.json", comparison()),
-        ("proof", "matrix.json", proof_matrix()),
-    ):
-        (root / folder).mkdir()
-        (root / folder / name).write_text(json.dumps(content), "utf-8")
+    write_judgements(root)
     out = tmp_path_factory.mktemp("site") / "out"
     publish(out, root, limits={NAMES[0]: {"statements": 1}})
     write_report(RunRecord(run_of(1, 4).workloads), out / "report")
@@ -132,8 +127,7 @@ def keep_picture(browser, page: Path, size: str, scheme: str) -> None:
         whole = browser.execute_script("return document.documentElement.scrollHeight")
         clip = {"x": 0, "y": 0, "width": width, "height": max(height, min(whole, 4000)), "scale": 1}
         picture = browser.execute_cdp_cmd(
-            "Page.captureScreenshot",
-            {"format": "png", "captureBeyondViewport": True, "clip": clip},
+            "Page.captureScreenshot", {"format": "png", "captureBeyondViewport": True, "clip": clip}
         )
         Path(folder).mkdir(parents=True, exist_ok=True)
         name = f"{page.stem}-{size}-{scheme}.png"

@@ -34,6 +34,7 @@ MISTAKES = [
     (f"[claim-lifo-1e3]\nlatency_p95_ms = {10**400}", "not a number"),
     ("[claim-lifo-1e3]\nfsyncs = 1\nfsyncs = 2", "limits.toml"),
     ("[claim-lifo-1e3]\nfsyncs = 1\n[claim-lifo-1e3]\nfsyncs = 2", "limits.toml"),
+    ("[claim-lifo-1e3\n", "limits.toml"),
     ("claim-lifo-1e3 = 1", "outside of a workload's table"),
     ("[[claim-lifo-1e3]]\nfsyncs = 1", "outside of a workload's table"),
     ("[claim-lifo-1e3]\nfsyncs = ['why', 1]", "not a number"),
@@ -54,9 +55,7 @@ def test_a_mistake_is_named(text: str, words: str, tmp_path: Path) -> None:
     assert "limits.toml" in str(caught.value)
 
 
-def test_an_editor_that_marks_utf_8_or_ends_lines_otherwise_changes_nothing(
-    tmp_path: Path,
-) -> None:
+def test_an_editor_that_marks_utf_8_or_ends_lines_otherwise_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "limits.toml"
     path.write_bytes(b"\xef\xbb\xbf[claim-lifo-1e3]\r\nfsyncs = 1\r\n")
     assert read_thresholds(path) == {"claim-lifo-1e3": {"fsyncs": 1.0}}
@@ -64,10 +63,7 @@ def test_an_editor_that_marks_utf_8_or_ends_lines_otherwise_changes_nothing(
 
 @pytest.mark.parametrize("name", ["run", "publish"])
 def test_the_commands_refuse_it_before_they_measure(
-    name: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "thresholds.toml"
     path.write_text("[claim-lifo-1e3]\nlatency_p95_msx = 1\n")

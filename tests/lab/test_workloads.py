@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,25 +60,25 @@ def test_what_the_issue_asks_for_is_there() -> None:
     assert claims | others <= WORKLOADS.keys()
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "claim-lifo-1e3",
-        "claim-weighted-random-1e3",
-        "claim-batch",
-        "complete",
-        "lifecycle",
-        "retry",
-    ],
-)
-def test_runs_in_batches_leave_the_state_as_it_was(name: str, tmp_path: Path) -> None:
+@contextmanager
+def prepared(name: str, folder: Path) -> Iterator[tuple[Workload, Any]]:
+    """A workload with the state that it prepared."""
     workload = WORKLOADS[name]
-    state = workload.prepare(tmp_path, Profile.SMOKE)
+    state = workload.prepare(folder, Profile.SMOKE)
     try:
-        samples = [workload.run(state, 7) for _ in range(3)]
-        workload.check(state)
+        yield workload, state
     finally:
         workload.close(state)
+
+
+IN_BATCHES = "claim-lifo-1e3 claim-weighted-random-1e3 claim-batch complete lifecycle retry"
+
+
+@pytest.mark.parametrize("name", IN_BATCHES.split())
+def test_runs_in_batches_leave_the_state_as_it_was(name: str, tmp_path: Path) -> None:
+    with prepared(name, tmp_path) as (workload, state):
+        samples = [workload.run(state, 7) for _ in range(3)]
+        workload.check(state)
 
     assert [len(sample.latencies_s) for sample in samples] == [7, 7, 7]
 
@@ -173,12 +175,8 @@ def _divide(pipe: object, by: int) -> None:
 
 
 def test_a_claimed_twice_task_fails_the_check(tmp_path: Path) -> None:
-    workload: Workload = WORKLOADS["claim-lifo-1e3"]
-    state = workload.prepare(tmp_path, Profile.SMOKE)
-    try:
+    with prepared("claim-lifo-1e3", tmp_path) as (workload, state):
         workload.run(state, 2)
         state.held.append(state.held[0])
         with pytest.raises(AssertionError, match="twice"):
             workload.check(state)
-    finally:
-        workload.close(state)

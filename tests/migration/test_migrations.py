@@ -6,30 +6,17 @@ import json
 import multiprocessing
 import re
 import sqlite3
+from contextlib import closing
 from importlib.resources import files
 
 import pytest
 
+from tests.support import FIRST_SCHEMA, make_first, rows, run_sql
 from tubeq import QueueManager
 from tubeq.domain.errors import SchemaMismatch
 from tubeq.domain.states import TaskStatus
 from tubeq.storage.ports.tasks import ClaimRequest
 from tubeq.storage.sqlite import migrate
-
-SEED_SCHEMA = """
-CREATE TABLE task_queue (
-    task_id TEXT PRIMARY KEY, task_type TEXT NOT NULL, parameters TEXT NOT NULL,
-    status TEXT DEFAULT 'QUEUED', priority INTEGER DEFAULT 0,
-    created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP, worker_id TEXT, claimed_at TIMESTAMP,
-    started_at TIMESTAMP, completed_at TIMESTAMP, error_message TEXT, result TEXT,
-    retry_count INTEGER DEFAULT 0
-);
-CREATE TABLE results (
-    result_id TEXT PRIMARY KEY, task_id TEXT NOT NULL, source_id TEXT, title TEXT,
-    description TEXT, score REAL, created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
-    FOREIGN KEY (task_id) REFERENCES task_queue(task_id)
-);
-"""
 
 
 @pytest.fixture
@@ -37,18 +24,15 @@ def path(tmp_path):
     return tmp_path / "queue.db"
 
 
-def execute(path, script):
-    connection = sqlite3.connect(path)
-    connection.executescript(script)
-    connection.close()
-
-
-def rows(path, query):
-    connection = sqlite3.connect(path)
-    try:
-        return connection.execute(query).fetchall()
-    finally:
-        connection.close()
+def make_older(path, monkeypatch, migrations, insert):
+    """A database that knows of these migrations only, with a row."""
+    with (
+        monkeypatch.context() as patched,
+        closing(sqlite3.connect(path, isolation_level=None)) as file,
+    ):
+        patched.setattr(migrate, "known_migrations", lambda: migrations)
+        migrate.migrate(file, path, "2026-11-20 00:00:00.000000")
+        file.execute(insert)
 
 
 def test_the_migrations_lead_to_the_schema(path):
@@ -67,18 +51,13 @@ def test_the_schemas_states_are_the_programs(path):
 
 def test_a_database_of_the_first_schema_becomes_todays_with_all_its_tasks(path, monkeypatch):
     every, first = migrate.known_migrations(), migrate.known_migrations()[:1]
-    with monkeypatch.context() as patched:
-        patched.setattr(migrate, "known_migrations", lambda: first)
-        connection = sqlite3.connect(path, isolation_level=None)
-        migrate.migrate(connection, path, "2026-11-20 00:00:00.000000")
-        connection.execute("INSERT INTO task_queue (task_type) VALUES ('scrape')")
-        connection.close()
+    make_older(path, monkeypatch, first, "INSERT INTO task_queue (task_type) VALUES ('scrape')")
     with QueueManager(path) as queue:
         assert [task.status for task in queue.list_tasks()] == ["QUEUED"]
         assert queue.complete_task(queue.claim_next_task("scrape", "w")) is None
     assert rows(path, "PRAGMA user_version") == [(len(every),)]
     with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
-        execute(path, "UPDATE task_queue SET status = 'PAUSED'")
+        run_sql(path, "UPDATE task_queue SET status = 'PAUSED'")
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]
     QueueManager(path).close()
 
@@ -120,7 +99,7 @@ def test_opening_again_changes_nothing(path):
 def test_a_newer_or_tampered_schema_is_refused_and_left_as_it_is(path, change, named):
     with QueueManager(path) as queue:
         queue.create_task("scrape")
-    execute(path, change)
+    run_sql(path, change)
     before = path.read_bytes()
     with pytest.raises(SchemaMismatch, match=named):
         QueueManager(path)
@@ -129,7 +108,7 @@ def test_a_newer_or_tampered_schema_is_refused_and_left_as_it_is(path, change, n
 
 def test_what_users_add_is_theirs(path):
     QueueManager(path).close()
-    execute(
+    run_sql(
         path,
         "CREATE INDEX my_index ON results (title); CREATE VIEW my_view AS SELECT 1;"
         "CREATE TABLE my_table (a)",
@@ -138,32 +117,21 @@ def test_what_users_add_is_theirs(path):
 
 
 def test_the_seeds_empty_tables_are_adopted(path):
-    execute(path, SEED_SCHEMA)
+    run_sql(path, FIRST_SCHEMA)
     with QueueManager(path) as queue:
         task_id = queue.create_task("scrape", {"a": 1})
         assert queue.claim_next_task("scrape", "w").task_id == task_id
 
 
 def test_the_seeds_rows_are_adopted_whole(path):
-    execute(path, SEED_SCHEMA)
-    connection = sqlite3.connect(path)
     tasks = [
-        ("old-1", "scrape", '{"n": 1}', "QUEUED", 3, "2025-01-01 00:00:01", 0),
-        ("old-2", "scrape", '{"n": 2}', "COMPLETED", 0, "2025-01-01 00:00:02", 1),
-        ("old-3", "scrape", '{"n": 3}', "RUNNING", 0, "2025-01-01 00:00:03", 0),
-        (None, "scrape", '{"n": 4}', "queued", 0, "2025-01-01 00:00:04", 0),
+        ("old-1", "scrape", '{"n": 1}', "QUEUED", 3, "2025-01-01 00:00:01", None, 0),
+        ("old-2", "scrape", '{"n": 2}', "COMPLETED", 0, "2025-01-01 00:00:02", None, 1),
+        ("old-3", "scrape", '{"n": 3}', "RUNNING", 0, "2025-01-01 00:00:03", None, 0),
+        (None, "scrape", '{"n": 4}', "queued", 0, "2025-01-01 00:00:04", None, 0),
     ]
-    connection.executemany(
-        "INSERT INTO task_queue (task_id, task_type, parameters, status, priority, created_at, "
-        "retry_count) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        tasks,
-    )
-    connection.executemany(
-        "INSERT INTO results (result_id, task_id, source_id, title, score) VALUES (?, ?, ?, ?, ?)",
-        [("r1", "old-2", "v1", "first", 1.5), ("r2", "old-2", "v1", "again", 2.5)],
-    )
-    connection.commit()
-    connection.close()
+    results = [("r1", "old-2", "v1", "first", 1.5), ("r2", "old-2", "v1", "again", 2.5)]
+    make_first(path, tasks, results)
     with QueueManager(path) as queue:
         adopted = {task.parameters["n"]: task for task in queue.list_tasks()}
         assert [adopted[n].task_id for n in (1, 2, 3)] == ["old-1", "old-2", "old-3"]
@@ -178,9 +146,9 @@ def test_the_seeds_rows_are_adopted_whole(path):
 
 
 def test_an_unknown_status_stops_the_adoption_and_changes_nothing(path):
-    execute(
+    run_sql(
         path,
-        SEED_SCHEMA
+        FIRST_SCHEMA
         + "INSERT INTO task_queue (task_id, task_type, parameters, status) "
         + "VALUES ('a', 'scrape', '{}', 'PAUSED')",
     )
@@ -190,7 +158,7 @@ def test_an_unknown_status_stops_the_adoption_and_changes_nothing(path):
 
 
 def test_a_table_that_only_shares_the_seeds_name_is_refused(path):
-    execute(path, "CREATE TABLE task_queue (mine TEXT); CREATE TABLE results (mine TEXT)")
+    run_sql(path, "CREATE TABLE task_queue (mine TEXT); CREATE TABLE results (mine TEXT)")
     with pytest.raises(SchemaMismatch, match="task_id"):
         QueueManager(path)
 
@@ -242,7 +210,7 @@ def test_a_file_that_another_process_makes_meanwhile_is_not_another_programs(pat
 
 def test_a_database_taken_out_of_wal_mode_is_put_back(path):
     QueueManager(path).close()
-    execute(path, "PRAGMA journal_mode = DELETE")
+    run_sql(path, "PRAGMA journal_mode = DELETE")
     QueueManager(path).close()
     assert rows(path, "PRAGMA journal_mode") == [("wal",)]
 
@@ -250,7 +218,7 @@ def test_a_database_taken_out_of_wal_mode_is_put_back(path):
 def test_a_row_that_a_person_inserts_by_hand_is_a_task(path):
     """With the seed's columns only: defaults do the rest."""
     queue = QueueManager(path)
-    execute(path, "INSERT INTO task_queue (task_type, parameters) VALUES ('scrape', '{\"a\": 1}')")
+    run_sql(path, "INSERT INTO task_queue (task_type, parameters) VALUES ('scrape', '{\"a\": 1}')")
     claimed = queue.claim(ClaimRequest("scrape", "w"))
     assert [json.loads(each.parameters_json) for each in claimed] == [{"a": 1}]
     queue.complete_task(claimed[0])
@@ -266,15 +234,11 @@ def test_the_sql_files_are_part_of_the_package():
 def test_a_database_without_the_clocks_gets_them_at_once(path, monkeypatch):
     """The index over delays is handed over empty: SQLite must find it sound, and use it."""
     before = migrate.known_migrations()[:5]
-    with monkeypatch.context() as patched:
-        patched.setattr(migrate, "known_migrations", lambda: before)
-        connection = sqlite3.connect(path, isolation_level=None)
-        migrate.migrate(connection, path, "2026-11-20 00:00:00.000000")
-        connection.execute(
-            "INSERT INTO task_queue (task_type, status, worker_id, claimed_at, lease_expires_at, "
-            "last_heartbeat, claim_token) VALUES ('scrape', 'CLAIMED', 'w', '2026-11-20', 60, 0, 7)"
-        )
-        connection.close()
+    make_older(
+        path, monkeypatch, before,
+        "INSERT INTO task_queue (task_type, status, worker_id, claimed_at, lease_expires_at, "
+        "last_heartbeat, claim_token) VALUES ('scrape', 'CLAIMED', 'w', '2026-11-20', 60, 0, 7)",
+    )  # fmt: skip
     with QueueManager(path) as queue:
         assert rows(path, "SELECT name FROM sqlite_schema WHERE name = 'no_delay'") == []
         assert len(queue.rescue().requeued) == 1

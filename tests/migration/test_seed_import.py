@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.migration.test_migrations import SEED_SCHEMA
+from tests.support import make_first, not_a_database, run_sql
 from tubeq import QueueManager
-from tubeq.domain.errors import (
-    InvalidParameters,
-    SchemaMismatch,
-    StorageCorrupt,
-    StorageError,
-)
+from tubeq.domain.errors import InvalidParameters, SchemaMismatch, StorageCorrupt, StorageError
 
 TASKS = [
     ("old-1", "scrape", '{"n": 1}', "QUEUED", 3, "2025-01-01 00:00:01", None),
@@ -37,24 +30,7 @@ RESULTS = [
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    return make(tmp_path / "old.db", TASKS, RESULTS)
-
-
-def make(path: Path, tasks: list[Any], results: list[Any]) -> Path:
-    with closing(sqlite3.connect(path)) as file:
-        file.executescript(SEED_SCHEMA)
-        file.executemany(
-            "INSERT INTO task_queue (task_id, task_type, parameters, status, priority, created_at,"
-            " worker_id) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            tasks,
-        )
-        file.executemany(
-            "INSERT INTO results (result_id, task_id, source_id, title, score)"
-            " VALUES (?, ?, ?, ?, ?)",
-            results,
-        )
-        file.commit()
-    return path
+    return make_first(tmp_path / "old.db", TASKS, RESULTS)
 
 
 @pytest.fixture
@@ -106,7 +82,7 @@ def test_other_tasks_of_the_same_id_are_named(
     queue: QueueManager, old: Path, tmp_path: Path
 ) -> None:
     queue.maintenance.import_legacy(old)
-    other = make(
+    other = make_first(
         tmp_path / "other.db",
         [("old-2", "scrape", '{"n": 99}', "COMPLETED", 0, "2025-05-05 00:00:00", None)],
         [("x", "old-2", "v9", "theirs", 1.0), ("y", "gone", "v8", "orphan", 1.0)],
@@ -124,16 +100,15 @@ def test_files_that_are_none(queue: QueueManager, tmp_path: Path) -> None:
     refused(tmp_path / "none.db", StorageError, "not a file")
     refused(tmp_path, StorageError, "not a file")
     refused(tmp_path / "queue.db", InvalidParameters, "itself")
-    (tmp_path / "text.db").write_text("no database, " * 1000, "utf-8")
+    not_a_database(tmp_path / "text.db")
     refused(tmp_path / "text.db", StorageCorrupt, "not a SQLite database")
     (tmp_path / "empty.db").touch()
     refused(tmp_path / "empty.db", SchemaMismatch, "no table task_queue")
     QueueManager(tmp_path / "tubeq.db").close()
     refused(tmp_path / "tubeq.db", SchemaMismatch, "tubeq's own")
-    with closing(sqlite3.connect(tmp_path / "foreign.db")) as file:
-        file.execute("CREATE TABLE task_queue (task_id TEXT)")
+    run_sql(tmp_path / "foreign.db", "CREATE TABLE task_queue (task_id TEXT)")
     refused(tmp_path / "foreign.db", SchemaMismatch, "lacks")
-    strange = make(tmp_path / "s.db", [("a", "t", "{}", "PAUSED", 0, None, None)], [])
+    strange = make_first(tmp_path / "s.db", [("a", "t", "{}", "PAUSED", 0, None, None)], [])
     refused(strange, SchemaMismatch, "PAUSED")
 
 
@@ -156,7 +131,7 @@ def test_an_import_that_is_killed_is_finished_by_the_next(tmp_path: Path) -> Non
     tasks = [(f"t{n}", "scrape", "{}", "COMPLETED", 0, f"2025-01-01 00:00:{n % 60:02}", None)
              for n in range(3_000)]  # fmt: skip
     results = [(f"r{n}", f"t{n % 3_000}", f"v{n}", "title", 1.0) for n in range(9_000)]
-    old = make(tmp_path / "old.db", tasks, results)
+    old = make_first(tmp_path / "old.db", tasks, results)
     path = tmp_path / "queue.db"
     QueueManager(path).close()
     found = []

@@ -10,6 +10,7 @@ stand next to the mechanisms.
 from __future__ import annotations
 
 import json
+import os
 import random
 import statistics
 import subprocess
@@ -141,7 +142,7 @@ if mode == "busy_timeout":
         return execute(sql, parameters)
     write_lock.WriteLock.take, write_lock.WriteLock.given_back = take, lambda self: None
 else:
-    write_lock.TURN_S = float(mode)
+    write_lock.TURN_S, write_lock._OVERTAKE_S = map(float, mode.split("+"))
 with QueueManager(path, durability="fast") as queue:
     time.sleep(max(0.0, start - time.time()))
     waits, ends = [], time.perf_counter() + 1.5
@@ -153,12 +154,67 @@ with QueueManager(path, durability="fast") as queue:
 """
 
 
+WORKER = """
+import sys, time
+from tubeq import QueueManager
+from tubeq.queue.wakeup import Waiter
+path, mode = sys.argv[1:]
+with QueueManager(path, durability="fast") as queue:
+    waiter = Waiter(path if mode == "datagrams" else ":memory:", "t")
+    for _ in range(40):
+        waiter.prepare()
+        while (task := queue.claim_next_task("t", "w")) is None:
+            waiter.wait(1.0)
+            waiter.prepare()
+        print(time.time() - task.parameters["sent"], flush=True)
+        queue.complete_task(task)
+"""
+
+
+def wake_ups(folder: Path) -> None:
+    with QueueManager(folder / "wake.db", durability="fast") as queue:
+        for mode in ("datagrams", "polling each second"):
+            worker = subprocess.Popen([sys.executable, "-c", WORKER, str(folder / "wake.db"), mode],
+                                      stdout=subprocess.PIPE, text=True)  # fmt: skip
+            assert worker.stdout is not None
+            waits = []
+            for _ in range(40):
+                time.sleep(0.05 + random.random() / 4)
+                queue.create_task("t", {"sent": time.time()})
+                waits.append(float(worker.stdout.readline()))
+            worker.wait()
+            print(f"from create_task to the claim, {mode}: median "
+                  f"{statistics.median(waits) * 1e3:.1f} ms, slowest {max(waits) * 1e3:.0f} ms",
+                  flush=True)  # fmt: skip
+
+
+def growth_of_the_log() -> None:
+    """An enqueue with an fsync into a log that grows, and into one with written zeros after its
+    end. On the disk of the working folder: memory has no fsync."""
+    taken: dict[bool, list[float]] = {False: [], True: []}
+    for number in range(12):
+        with (
+            tempfile.TemporaryDirectory(dir=".") as name,
+            QueueManager(Path(name, "queue.db"), durability="full") as queue,
+        ):
+            queue.create_task("t", PARAMETERS)
+            if number % 2:
+                with Path(name, "queue.db-wal").open("ab") as log:
+                    log.write(bytes(12 << 20))
+                    os.fsync(log.fileno())
+            taken[bool(number % 2)].append(
+                median_s(lambda: queue.create_task("t", PARAMETERS), 600)
+            )
+    grown, written = (statistics.median(taken[zeros]) * 1e3 for zeros in (False, True))
+    print(f"enqueue with an fsync: {grown:.3f} ms while the log grows, {written:.3f} ms into zeros")
+
+
 def writers(folder: Path, processes: int, modes: tuple[str, ...]) -> None:
     figures: dict[str, list[tuple[float, ...]]] = {mode: [] for mode in modes}
-    for number in range(4 * len(modes)):
+    for number in range(8 * len(modes)):
         mode, path = modes[number % len(modes)], folder / f"writers-{processes}-{number}.db"
         with QueueManager(path, durability="fast") as queue:
-            queue.create_tasks([NewTask("t", PARAMETERS)] * 25_000)
+            queue.create_tasks([NewTask("t", PARAMETERS)] * 60_000)
         start = str(time.time() + 1)
         started = [
             subprocess.Popen([sys.executable, "-c", WORK, str(path), mode, start, f"w{each}"],
@@ -181,5 +237,7 @@ if __name__ == "__main__":
         with QueueManager(Path(name, "queue.db"), durability="fast") as opened:
             statements(opened)
         sample_buffer(Path(name))
+        wake_ups(Path(name))
+        growth_of_the_log()
         for count in (4, 8):
-            writers(Path(name), count, ("busy_timeout", "0.005", "0.002", "0.001"))
+            writers(Path(name), count, ("busy_timeout", "0.002+0", "0.001+0.001"))

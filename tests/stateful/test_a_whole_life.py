@@ -3,24 +3,19 @@ the catalogue, limits and pauses. Both back ends agree, and nothing stored is le
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis import settings
+from hypothesis.stateful import invariant, rule
 
-from tests.conftest import FakeClock
+from tests.stateful.machine import SETTINGS, BothBackEnds, Verb
 from tubeq.domain.breaker import BreakerPolicy, Verdict
 from tubeq.domain.children import EncodedChild
-from tubeq.domain.errors import TubeqError
 from tubeq.domain.limits import Grant, Holder, LimitRule
 from tubeq.domain.models import EncodedTask, Idea, Task
-from tubeq.domain.policies import Durability
-from tubeq.storage import Storage, open_storage
+from tubeq.storage import Storage
 from tubeq.storage.ports.tasks import ClaimRequest
 
 KEYS = ("type:video", "type:channel", "channel:@a")
@@ -30,30 +25,14 @@ numbers = st.integers(0, 99)
 source_ids = st.lists(st.sampled_from("wxyz"), max_size=3, unique=True)
 
 
-class WholeLife(RuleBasedStateMachine):
+class WholeLife(BothBackEnds):
     def __init__(self) -> None:
         super().__init__()
-        self.clock = FakeClock()
-        self.folder = tempfile.TemporaryDirectory()
-        self.storages: list[Storage] = [
-            open_storage(target, clock=self.clock, durability=Durability.FAST)
-            for target in (":memory:", Path(self.folder.name) / "queue.db")
-        ]
         self.claims: list[list[Task]] = []  # each as the two sides know it
 
-    def teardown(self) -> None:
-        for storage in self.storages:
-            storage.close()
-        self.folder.cleanup()
-
-    def both(self, verb: Callable[[int, Storage], Any]) -> list[Any]:
+    def both(self, verb: Verb) -> list[Any]:
         """What both sides say; they do it, or refuse it with the same error."""
-        outcomes: list[Any] = []
-        for side, storage in enumerate(self.storages):
-            try:
-                outcomes.append(verb(side, storage))
-            except TubeqError as error:
-                outcomes.append(type(error))
+        outcomes = self.outcomes(verb)
         refused = [each for each in outcomes if isinstance(each, type)]
         assert not refused or outcomes[0] == outcomes[1]
         return outcomes
@@ -176,11 +155,4 @@ def _tasks(storage: Storage) -> list[Task]:
 
 
 TestWholeLife = WholeLife.TestCase
-TestWholeLife.settings = settings(
-    max_examples=60,
-    stateful_step_count=50,
-    deadline=None,
-    derandomize="CI" in os.environ,
-    phases=[phase for phase in Phase if phase is not Phase.explain],
-    suppress_health_check=[HealthCheck.too_slow],
-)
+TestWholeLife.settings = settings(SETTINGS, stateful_step_count=50)

@@ -6,29 +6,17 @@ are drawn from all that were ever given out, so that most of the later ones are 
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import (
-    Bundle,
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    multiple,
-    rule,
-)
+from hypothesis import settings
+from hypothesis.stateful import Bundle, initialize, invariant, multiple, rule
 
-from tests.conftest import FakeClock
-from tubeq.domain.errors import TubeqError
+from tests.stateful.machine import SETTINGS, BothBackEnds, Verb
 from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, QueueStats, Result, Task
-from tubeq.domain.policies import ClaimStrategy, Durability
+from tubeq.domain.policies import ClaimStrategy
 from tubeq.domain.states import TRANSITIONS, TaskStatus
-from tubeq.storage import Storage, open_storage
+from tubeq.storage import Storage
 from tubeq.storage.ports.tasks import ClaimRequest, Completion, WorkerInfo
 
 LEASE_S = 60
@@ -66,38 +54,20 @@ class Pair:
         return name.task_id if isinstance(name, Task) else name
 
 
-class SQLiteIsTheModel(RuleBasedStateMachine):
+class SQLiteIsTheModel(BothBackEnds):
     tasks: Bundle[Pair] = Bundle("tasks")
     claims: Bundle[Pair] = Bundle("claims")
     known = st.one_of(tasks, claims)  # the tasks of claims, too, are cancelled, pruned, ...
 
     def __init__(self) -> None:
         super().__init__()
-        self.clock = FakeClock()
-        self.folder = tempfile.TemporaryDirectory()
-        path = Path(self.folder.name) / "queue.db"
-        self.storages = tuple(
-            # FAST: what is fsynced when is not what this test asks.
-            open_storage(target, clock=self.clock, durability=Durability.FAST)
-            for target in (":memory:", path)
-        )
         self.numbers: tuple[dict[str, int], ...] = ({}, {})  # the order of creation, by task id
-
-    def teardown(self) -> None:
-        for storage in self.storages:
-            storage.close()
-        self.folder.cleanup()
 
     # How to compare -----------------------------------------------------------------------------
 
-    def both(self, verb: Callable[[int, Storage], Any]) -> Pair:
+    def both(self, verb: Verb) -> Pair:
         """Do it to both; both do it, or both refuse with the same error."""
-        outcomes: list[Any] = []
-        for side, storage in enumerate(self.storages):
-            try:
-                outcomes.append(verb(side, storage))
-            except TubeqError as error:
-                outcomes.append(type(error))
+        outcomes = self.outcomes(verb)
         model, sqlite = (self.named(side, outcome) for side, outcome in enumerate(outcomes))
         assert sqlite == model
         return Pair(*outcomes)
@@ -130,12 +100,10 @@ class SQLiteIsTheModel(RuleBasedStateMachine):
             ids = (model.task_id, sqlite.task_id)
             lives = self.both(lambda side, storage, ids=ids: storage.history(ids[side]))
             self.lived_by_the_rules(sqlite, lives.both[1])
-        self.both(lambda _, storage: storage.results())
-        self.both(lambda _, storage: storage.stats())
-        self.both(lambda _, storage: storage.workers())
-        self.both(lambda _, storage: storage.next_due_at("video"))
-        self.both(lambda _, storage: storage.has_open_tasks("video"))
-        self.both(lambda _, storage: storage.open_types())
+        for verb in ("results", "stats", "workers", "open_types"):
+            self.both(lambda _, storage, verb=verb: getattr(storage, verb)())
+        for verb in ("next_due_at", "has_open_tasks"):
+            self.both(lambda _, storage, verb=verb: getattr(storage, verb)("video"))
         self.both(lambda _, storage: list(storage.count_queued("video")))
         self.both(lambda _, storage: sorted(storage.held_by("ann")))
 
@@ -305,11 +273,4 @@ class SQLiteIsTheModel(RuleBasedStateMachine):
 
 
 TestSQLiteIsTheModel = SQLiteIsTheModel.TestCase
-TestSQLiteIsTheModel.settings = settings(
-    max_examples=80,
-    stateful_step_count=40,
-    deadline=None,
-    derandomize="CI" in os.environ,
-    phases=[phase for phase in Phase if phase is not Phase.explain],  # slow, and tells nothing here
-    suppress_health_check=[HealthCheck.too_slow],
-)
+TestSQLiteIsTheModel.settings = settings(SETTINGS, max_examples=80)

@@ -7,20 +7,16 @@ the rules allows, and a lease and a pause later everything can be had again.
 from __future__ import annotations
 
 import random
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import Bundle, invariant, rule
 
-from tests.conftest import FakeClock
+from tests.stateful.machine import BothBackEnds
 from tubeq.domain.breaker import Breaker, BreakerPolicy, Verdict
 from tubeq.domain.limits import Grant, Holder, LimitRule, Refusal
-from tubeq.domain.policies import Durability
-from tubeq.storage import Storage, open_storage
 
 KEYS = ("host:a", "host:b", "channel:@x", "type:t")
 LEASE_S = 30.0
@@ -45,28 +41,16 @@ def nearly(value: Any) -> Any:
     return round(value, 3) if isinstance(value, float) else value
 
 
-class SQLiteLimitsAreTheModel(RuleBasedStateMachine):
+class SQLiteLimitsAreTheModel(BothBackEnds):
     grants: Bundle[tuple[Grant, Grant]] = Bundle("grants")
 
     def __init__(self) -> None:
         super().__init__()
-        self.clock = FakeClock()
-        self.folder = tempfile.TemporaryDirectory()
-        path = Path(self.folder.name) / "queue.db"
-        self.both: tuple[Storage, ...] = tuple(
-            open_storage(target, clock=self.clock, durability=Durability.FAST)
-            for target in (":memory:", path)
-        )
-        for storage in self.both:
+        for storage in self.storages:
             storage.limits._chance = random.Random(7)  # type: ignore[attr-defined]
 
-    def teardown(self) -> None:
-        for storage in self.both:
-            storage.close()
-        self.folder.cleanup()
-
     def ask(self, verb: str, *arguments: Any) -> list[Any]:
-        return [getattr(storage.limits, verb)(*arguments) for storage in self.both]
+        return [getattr(storage.limits, verb)(*arguments) for storage in self.storages]
 
     def alike(self, verb: str, *arguments: Any) -> Any:
         model, sqlite = self.ask(verb, *arguments)
@@ -93,7 +77,7 @@ class SQLiteLimitsAreTheModel(RuleBasedStateMachine):
 
     @rule(pair=grants)
     def release(self, pair: tuple[Grant, Grant]) -> None:
-        for storage, grant in zip(self.both, pair):
+        for storage, grant in zip(self.storages, pair):
             storage.limits.release(grant)
 
     @rule(holder=holders)
@@ -102,7 +86,7 @@ class SQLiteLimitsAreTheModel(RuleBasedStateMachine):
 
     @rule(worker_id=st.sampled_from(["ann", "bob"]))
     def rescue(self, worker_id: str) -> None:
-        for storage in self.both:
+        for storage in self.storages:
             storage.rescue(worker_id=worker_id)
 
     @rule(seconds=spans)
@@ -128,14 +112,14 @@ class SQLiteLimitsAreTheModel(RuleBasedStateMachine):
     @rule()
     def nothing_is_stuck(self) -> None:
         """Whatever happened: a lease and a pause later, everything can be had again."""
-        for storage in self.both:
+        for storage in self.storages:
             limits = storage.limits
             for _ in range(2):  # the first asking notices a clock that was set back
                 limits.take(KEYS, Holder("eve"), LEASE_S)
                 limits.admit("type:t", Holder("eve"), LEASE_S)
                 limits.free("eve")
         self.clock.advance(POLICY.pause_max_s + LEASE_S + 10.0)
-        for storage in self.both:
+        for storage in self.storages:
             assert isinstance(storage.limits.take(KEYS, Holder("eve"), LEASE_S), Grant)
             assert storage.limits.admit("type:t", Holder("eve"), LEASE_S).wait_s == 0.0
             storage.limits.free("eve")
@@ -144,7 +128,7 @@ class SQLiteLimitsAreTheModel(RuleBasedStateMachine):
     def both_know_the_same(self) -> None:
         model, sqlite = (
             [nearly(slot._replace(permit_id="")) for slot in storage.limits.slots()]
-            for storage in self.both
+            for storage in self.storages
         )
         assert sorted(model) == sorted(sqlite)
         breakers: list[Breaker] = self.alike("breakers")
@@ -156,7 +140,7 @@ class SQLiteLimitsAreTheModel(RuleBasedStateMachine):
 
     @invariant()
     def no_limit_is_exceeded(self) -> None:
-        held = [slot.key for slot in self.both[1].limits.slots()]
+        held = [slot.key for slot in self.storages[1].limits.slots()]
         assert max(map(held.count, held), default=0) <= 3
 
 

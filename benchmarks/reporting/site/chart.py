@@ -12,7 +12,7 @@ from benchmarks.judging.change_points import ChangePoint
 from benchmarks.records.histograms import merge_histograms
 from benchmarks.records.series import INSTRUCTIONS, Point, Series
 from benchmarks.reporting.site.canvas import LETTER, WIDTH, Canvas, Picture, Span, round_places
-from benchmarks.reporting.words import count, number, scale, share, short, shown, tick
+from benchmarks.reporting.words import count, number, scale, share, short, shown, slug, tick
 
 _LABELLED = 0.03
 """A smaller change has its stripe, and no number, in a trend."""
@@ -192,22 +192,24 @@ def shift(latencies: Mapping[str, Any], workload: str, name: str) -> Picture | N
     )  # fmt: skip
 
 
-def steps(points: Sequence[Point], counters: Sequence[str], workload: str, name: str) -> Picture:
-    """Each counter over the packages, with what it is at the newest."""
+def steps(points: Sequence[Point], workload: str) -> Picture | None:
+    """Each counter over the packages, with what it is at the newest; None where none is."""
+    counters = [each for each in points[-1].counters if each != INSTRUCTIONS] if points else []
+    if not counters:
+        return None
     first, last = points[0].place, max(points[-1].place, points[0].place + 1)
     canvas = Canvas(40.0 * len(counters) + 62, (first, last), (0.0, float(len(counters))), left=8)
     for place, counter in _places(counters):
         kept = {each.place: each.counters[counter] for each in points if counter in each.counters}
         low, high = min(kept.values()), max(kept.values())
-        curve = [
-            (at, place - 0.4 + 0.4 * ((value - low) / (high - low) if high > low else 0.5))
-            for at, value in kept.items()
-        ]
+        curve = [(at, place - 0.4 + 0.4 * ((value - low) / (high - low) if high > low else 0.5))
+                 for at, value in kept.items()]  # fmt: skip
         canvas.line(curve, "two", 1.8)
         canvas.dot(*curve[-1], "two", 2.6)
         text = f"{counter.replace('_', ' ')}: {count([*kept.values()][-1])}"
         canvas.text(8, canvas.y(place + 0.12), text, paint="ink")
-    return canvas.picture(name, "Counted an operation, over the packages",
+    return canvas.picture(
+        f"{slug(workload)}-counters", "Counted an operation, over the packages",
         f"Counters of {workload}", "as the table of counters has them")  # fmt: skip
 
 
@@ -232,14 +234,15 @@ def spans(
 def bars(
     rows: Sequence[tuple[str, float, str, str]], name: str, headline: str, title: str
 ) -> Picture:
-    """A row each: its name, value, what is written after its bar, and its paint."""
-    canvas = Canvas.of_rows([row[0] for row in rows], (0.0, 1.0))
-    room = canvas.right - canvas.left
-    canvas.x_span = (0.0, max(value * room / max(30, room - LETTER * len(text))
-                              for _, value, text, _ in rows))  # fmt: skip
+    """A row each: its name, value, what is written after its bar, and its paint. The longest bar
+    reaches the right edge: text that does not fit after a bar is written over it, which is pale."""
+    canvas = Canvas.of_rows([row[0] for row in rows], (0.0, max(value for _, value, _, _ in rows)))
     ticks = round_places(*canvas.x_span, most=3)
     canvas.x_ticks([(each, tick(each)) for each in ticks], grid=True)
     for place, (_, value, text, paint) in _places(rows):
-        canvas.box((0, value), (place - 0.3, place + 0.3), paint)
-        canvas.text(canvas.x(value) + 4, canvas.y(place) + 4, text, paint="ink")
+        canvas.box((0, value), (place - 0.3, place + 0.3), paint, 0.5)
+        after = canvas.x(value) + 4
+        fits = after + LETTER * len(text) <= canvas.right
+        at, anchor = (after, "start") if fits else (canvas.right - 4, "end")
+        canvas.text(at, canvas.y(place) + 4, text, anchor, "ink")
     return canvas.picture(name, headline, title, "; ".join(f"{row[0]}: {row[2]}" for row in rows))

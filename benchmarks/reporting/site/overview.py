@@ -70,9 +70,7 @@ class Workload:
 
     def found(self, *metrics: str) -> list[Found]:
         """The changes of these figures, where they are known."""
-        return [
-            Found(self, each, change) for each in metrics for change in self.changes.get(each, ())
-        ]
+        return [Found(self, name, each) for name in metrics for each in self.changes.get(name, ())]
 
     @property
     def main_changes(self) -> list[Found]:
@@ -83,7 +81,7 @@ class Workload:
 
 @dataclass(frozen=True)
 class Found:
-    """A change point, and of what."""
+    """A change point, of what, and whether it is "worse" or "better"."""
 
     workload: Workload
     metric: str
@@ -91,72 +89,41 @@ class Found:
 
     @property
     def way(self) -> str:
-        """ "worse" or "better"."""
         return "worse" if self.change.worse else "better"
-
-
-@dataclass
-class Event:
-    """What changed between two packages, of all workloads: one thing to look at."""
-
-    found: list[Found]
-
-    @property
-    def change(self) -> ChangePoint:
-        """Whose range it is: what was counted comes first."""
-        return self.found[0].change
 
     @property
     def span(self) -> tuple[int, int]:
         """The places of last good and first bad."""
         return self.change.last.place, self.change.first.place
 
-    def takes(self, other: Found) -> bool:
-        """Whether it has the other's range, or overlaps it, timed of a workload that is here."""
-        (last, first), own = self.span, Event([other]).span
-        overlaps = other.metric != INSTRUCTIONS and own[0] < first and own[1] > last
-        return own == self.span or (
-            overlaps and any(each.workload is other.workload for each in self.found)
-        )
 
-    @property
-    def key(self) -> str:
-        """Of the page."""
-        return self.change.range.replace("..", "-")
+class Event:
+    """What changed between two packages, of all workloads: one thing to look at.
 
-    @property
-    def foremost(self) -> Found:
-        """The largest change: for the worse if there is one."""
-        return max(self.found, key=lambda each: (each.change.worse, abs(each.change.change)))
+    Args:
+        found: what changed; the first gives the range.
 
-    @property
-    def own(self) -> list[Found]:
-        """What changed in the foremost workload."""
-        return [each for each in self.found if each.workload is self.foremost.workload]
+    Attributes:
+        foremost: the largest change, for the worse if there is one; `own` are all of its workload,
+            `others` how many other workloads became "worse" or "better": "3 worse".
+        is_small: whether it is left to the page of all changes.
+        explanation: what was counted differently, in the foremost workload.
+        commands: to copy.
+    """
 
-    @property
-    def is_small(self) -> bool:
-        """Whether it is left to the page of all changes."""
-        return abs(self.foremost.change.change) < SMALL
-
-    @property
-    def others(self) -> list[str]:
-        """How many other workloads became "worse" or "better": "3 worse"."""
-        by_name = {each.workload.name: each.way for each in self.found
-                   if each.workload is not self.foremost.workload}  # fmt: skip
-        ways = [*by_name.values()]
-        return [f"{ways.count(way)} {way}" for way in ("worse", "better") if way in ways]
-
-    @property
-    def explanation(self) -> str:
-        """What was counted differently, in the foremost workload."""
-        return next(filter(None, (each.change.explanation for each in self.own)), "")
-
-    @property
-    def commands(self) -> list[str]:
-        """To copy."""
+    def __init__(self, found: Sequence[Found]) -> None:
+        self.change, self.span = found[0].change, found[0].span
+        self.key = self.change.range.replace("..", "-")
+        self.foremost = max(found, key=lambda each: (each.change.worse, abs(each.change.change)))
+        workload = self.foremost.workload
+        self.own = [each for each in found if each.workload is workload]
+        self.is_small = abs(self.foremost.change.change) < SMALL
+        ways = [*{each.workload.name: each.way
+                  for each in found if each.workload is not workload}.values()]  # fmt: skip
+        self.others = [f"{ways.count(way)} {way}" for way in ("worse", "better") if way in ways]
+        self.explanation = next(filter(None, (each.change.explanation for each in self.own)), "")
         narrowest = min(self.own, key=lambda each: each.change.packages)
-        return narrowest.change.commands(self.foremost.workload.name)
+        self.commands = narrowest.change.commands(workload.name)
 
 
 def visible(series: Series) -> float:
@@ -187,13 +154,20 @@ def _place(name: str, order: Sequence[str]) -> int:
 
 def events(some: Sequence[Workload]) -> list[Event]:
     """All change points, those of one range together, the newest first. What was counted knows its
-    commit; what was timed joins it where the ranges overlap."""
-    found: list[Event] = []
+    commit; what was timed joins it where the ranges overlap in the same workload."""
+    found: list[list[Found]] = []
     every = [each for workload in some for each in workload.main_changes]
     for each in sorted(every, key=lambda each: each.metric != INSTRUCTIONS):
-        event = next((event for event in found if event.takes(each)), None)
-        if event is None:
-            found.append(Event([each]))
+        own = next((own for own in found if _is_of(each, own)), None)
+        if own is None:
+            found.append([each])
         else:
-            event.found.append(each)
-    return sorted(found, key=lambda event: event.span[::-1], reverse=True)
+            own.append(each)
+    return sorted(map(Event, found), key=lambda event: event.span[::-1], reverse=True)
+
+
+def _is_of(each: Found, event: Sequence[Found]) -> bool:
+    (last, first), own = event[0].span, each.span
+    overlaps = each.metric != INSTRUCTIONS and own[0] < first and own[1] > last
+    is_there = any(each.workload is other.workload for other in event)
+    return own == (last, first) or (overlaps and is_there)

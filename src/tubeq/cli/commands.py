@@ -17,12 +17,8 @@ unusable database; 130 interrupted with Ctrl-C. Settings: options, else TUBEQ_* 
 
 
 class Entry(NamedTuple):
-    """A command, or a group of commands.
-
-    Args:
-        target: "module:attribute" in this package; "" for a group that does nothing by itself.
-        summary: the first sentence of its help.
-    """
+    """A command, or a group of commands. `target` is "module:attribute" in this package, or "" for
+    a group that does nothing by itself; `summary` is the first sentence of its help."""
 
     section: str
     target: str
@@ -33,9 +29,11 @@ COMMANDS = {
     "scrape": Entry(WORK, "scrape:scrape", "Scrape one channel now, and print its videos."),
     "search": Entry(WORK, "scrape:search", "Search YouTube now, and print what was found."),
     "playlist": Entry(WORK, "scrape:playlist", "Scrape one playlist now, and print its videos."),
-    "video": Entry(WORK, "scrape:video", "Scrape one video now, and print all its page shows."),
-    "trending": Entry(WORK, "scrape:trending", "Explain the trending feed's end, or replace it."),
-    "demo": Entry(WORK, "demo:demo", "Watch workers scrape a simulated YouTube, without network."),
+    "video": Entry(WORK, "scrape:video", "Scrape one video now, and print everything about it."),
+    "trending": Entry(
+        WORK, "scrape:trending", "Explain why trending is gone, or scrape a substitute."
+    ),
+    "demo": Entry(WORK, "demo:demo", "Watch workers scrape a simulated YouTube, offline."),
     "worker": Entry(WORK, "work:worker", "Process tasks until Ctrl-C."),
     "workers": Entry(WORK, "work:workers", "List the running workers."),
     "stop": Entry(WORK, "work:stop", "Ask workers to stop after their current task."),
@@ -46,7 +44,7 @@ COMMANDS = {
     "results": Entry(QUEUE, "tasks:results", "Print the ideas that tasks found."),
     "cancel": Entry(QUEUE, "tasks:cancel", "Cancel tasks."),
     "requeue": Entry(QUEUE, "tasks:requeue", "Queue finished tasks again."),
-    "stats": Entry(QUEUE, "tasks:stats", "Count tasks, ideas and errors; name what is paused."),
+    "stats": Entry(QUEUE, "tasks:stats", "Count tasks, ideas and errors, and list pauses."),
     "items": Entry(QUEUE, "items:items", "List the videos found, each once."),
     "items show": Entry(QUEUE, "items:show", "Show one item with its views over time."),
     "export": Entry(QUEUE, "items:export", "Write everything found to a file."),
@@ -56,12 +54,12 @@ COMMANDS = {
     "limits resume": Entry(MAINTENANCE, "limits:resume", "End the pause of KEY now."),
     "db": Entry(MAINTENANCE, "", "Check, back up, restore, migrate, prune or fill the database."),
     "db check": Entry(MAINTENANCE, "db:check", "Check the file and its contents."),
-    "db backup": Entry(MAINTENANCE, "db:backup", "Copy the database while workers go on."),
-    "db restore": Entry(MAINTENANCE, "db:restore", "Replace the database by a backup."),
-    "db migrate": Entry(MAINTENANCE, "db:migrate", "Bring the database to the current schema."),
+    "db backup": Entry(MAINTENANCE, "db:backup", "Copy the database while workers run."),
+    "db restore": Entry(MAINTENANCE, "db:restore", "Replace the database with a backup."),
+    "db migrate": Entry(MAINTENANCE, "db:migrate", "Migrate the database to the current schema."),
     "db prune": Entry(MAINTENANCE, "db:prune", "Delete old finished tasks."),
     "db import": Entry(MAINTENANCE, "db:import_", "Import an older program's tasks and results."),
-    "doctor": Entry(MAINTENANCE, "doctor:doctor", "Report what tubeq runs on, and what is wrong."),
+    "doctor": Entry(MAINTENANCE, "doctor:doctor", "Report the environment, and any problems."),
     "completion": Entry(MAINTENANCE, "completion:completion", "Print a shell's completion script."),
 }
 
@@ -96,24 +94,19 @@ def listed(group: str) -> str:
 
 def overview(group: str) -> str:
     """The help of a group that does nothing by itself, or of the whole program for ""."""
+    usage, about, end = "[--color | --no-color | --version | --help]", HELP, EPILOG
     if group:
-        usage, about, end = f"tubeq {group} COMMAND", COMMANDS[group].summary, ""
-    else:
-        usage, about, end = (
-            "tubeq [--color | --no-color | --version | --help] COMMAND",
-            HELP,
-            EPILOG,
-        )
-    parts = (f"usage: {usage} ...", about, listed(group), end)
+        usage, about, end = group, COMMANDS[group].summary, ""
+    parts = (f"usage: tubeq {usage} COMMAND ...", about, listed(group), end)
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def find(words: Sequence[str]) -> tuple[str, Command | None, list[str]]:
-    """The command that is meant, its name, and its words; what stands before the name of a group's
-    command counts as that command's.
+    """The command's name, the command, and its words, with those before the name of a group's
+    command.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: there is no command of that name.
     """
     from tubeq.cli.parser import Parser, UsageError, alike
 

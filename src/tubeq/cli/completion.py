@@ -2,7 +2,7 @@
 
 A shell's script calls `tubeq` with the words of the line in the variable _TUBEQ_COMPLETE, separated
 by the character US (0x1f); the last one is the word to complete. `tubeq` prints the candidates, one
-a line; without any, the shell completes file names.
+per line; where there are none, the shell completes file names.
 """
 
 from __future__ import annotations
@@ -11,55 +11,17 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from tubeq.cli import commands
 from tubeq.cli.parser import Parser, UsageError, argument, command
 
-_BASH = """\
-_tubeq() {
-    local IFS=$'\\x1f' words
-    words="${COMP_WORDS[*]:1:COMP_CWORD}"
-    IFS=$'\\n'
-    COMPREPLY=($(_TUBEQ_COMPLETE="$words" tubeq 2>/dev/null))
-}
-complete -o default -F _tubeq tubeq
-"""
-_ZSH = """\
-#compdef tubeq
-_tubeq() {
-    local -a found
-    found=("${(@f)$(_TUBEQ_COMPLETE="${(pj:\\x1f:)words[2,CURRENT]}" tubeq 2>/dev/null)}")
-    if [[ -n "$found" ]]; then compadd -- $found; else _files; fi
-}
-if [[ "$funcstack[1]" = "_tubeq" ]]; then _tubeq "$@"; else compdef _tubeq tubeq; fi
-"""
-_FISH = """\
-function __tubeq_complete
-    set -lx _TUBEQ_COMPLETE (string join \\x1f -- (commandline -opc)[2..] (commandline -ct))
-    tubeq 2>/dev/null
-end
-complete -c tubeq -a '(__tubeq_complete)'
-"""
-_POWERSHELL = """\
-Register-ArgumentCompleter -Native -CommandName tubeq -ScriptBlock {
-    param($wordToComplete, $commandAst, $cursorPosition)
-    $words = @($commandAst.CommandElements | Select-Object -Skip 1 | ForEach-Object { "$_" })
-    if (-not $wordToComplete) { $words += "" }
-    $env:_TUBEQ_COMPLETE = $words -join [char]31
-    try {
-        tubeq 2>$null | ForEach-Object {
-            [System.Management.Automation.CompletionResult]::new($_)
-        }
-    } finally { Remove-Item Env:_TUBEQ_COMPLETE }
-}
-"""
-SCRIPTS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH, "powershell": _POWERSHELL}
+SHELLS = ("bash", "zsh", "fish", "powershell")
+"""Each has a script in `completion_scripts`."""
 
 
-@command(
-    argument("shell", metavar="SHELL", choices=list(SCRIPTS), help=f"One of {', '.join(SCRIPTS)}.")
-)
+@command(argument("shell", "SHELL", f"One of {', '.join(SHELLS)}.", choices=SHELLS))
 def completion(given: Namespace) -> None:
     """Print a shell's completion script.
 
@@ -72,7 +34,8 @@ def completion(given: Namespace) -> None:
 
     Then start a new shell.
     """
-    sys.stdout.write(SCRIPTS[given.shell])
+    script = Path(__file__).parent / "completion_scripts" / given.shell
+    sys.stdout.write(script.read_text("utf-8"))
 
 
 def complete(line: str) -> int:

@@ -9,10 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from tubeq.cli.tables import Cell, Page, painted, wrapped
+from tubeq.cli.tables import Cell, Line, Page, painted, visible
 from tubeq.workers.standard_streams import OutputLost
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     from rich.console import Console
 
 _TIMES = frozenset(
@@ -28,7 +30,7 @@ moving: list[Console] = []
 class Drawable(Protocol):
     """What can be drawn, such as a table."""
 
-    def lines(self, page: Page) -> Iterator[str]:
+    def lines(self, page: Page) -> Iterable[str]:
         """Its lines, safe to print."""
         ...
 
@@ -62,27 +64,34 @@ def _is_colored(watched: bool) -> bool:
     return colored
 
 
-def draw(*drawn: Drawable, stream: IO[str] | None = None) -> None:
-    """Print tables and the like, on stdout unless `stream` says otherwise."""
+def draw(*drawn: Drawable | str, stream: IO[str] | None = None) -> None:
+    """Print tables, lines and the like, on stdout unless `stream` says otherwise."""
     stream = stream or sys.stdout
     page = page_of(stream)
     for each in drawn:
-        stream.write("".join(f"{line}\n" for line in each.lines(page)))
+        lines = (Line(each) if isinstance(each, str) else each).lines(page)
+        stream.write("".join(f"{line}\n" for line in lines))
 
 
-def write_line(text: str, style: str = "", *, wrap: bool = True) -> None:
-    """Print one line on stdout, broken between words where the terminal is too narrow.
+def answer(
+    given: Namespace, value: Any, *shown: Drawable | str, none: str = "", note: str = ""
+) -> None:
+    """Print what a command found or did: as JSON with --json, else for readers.
 
     Args:
-        wrap: False for what may be copied, such as a command.
+        value: for JSON; see `write_json`.
+        shown: tables and lines, on stdout.
+        none: a message instead of these, for a value that is empty.
+        note: a message after these.
     """
-    page, shown = page_of(sys.stdout), visible(text)
-    indent = len(shown) - len(shown.lstrip())
-    broken = (
-        wrapped(shown[indent:], page.width - indent) if wrap and page.width else [shown[indent:]]
-    )
-    for line in broken:
-        sys.stdout.write(f"{' ' * indent}{painted(line, style, page)}\n")
+    if given.as_json:
+        write_json(value)
+    elif none and not value:
+        say(none)
+    else:
+        draw(*shown)
+        if note:
+            say(note)
 
 
 def say_error(message: str) -> None:
@@ -118,37 +127,9 @@ def reporting(done: str) -> Iterator[None]:
         raise
 
 
-def safe(value: object, style: str = "") -> Cell:
-    """What came from outside, such as a title, as a cell: no character of it is obeyed."""
-    return Cell(visible(str(value)), style)
-
-
-def visible(text: str) -> str:
-    """The text with everything that could steer a terminal written out as an escape.
-
-    That is control characters, line ends, lone surrogates, and the format characters that turn
-    the direction of writing; a joiner inside an emoji stays.
-    """
-    return "".join(map(_visible, text)) if not text.isprintable() else text
-
-
-def _visible(character: str) -> str:
-    import unicodedata
-
-    steers = unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
-    turns = unicodedata.bidirectional(character) in _TURNS
-    return repr(character)[1:-1] if steers or turns else character
-
-
-_TURNS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
-
-
 def write_json(value: Any) -> None:
-    """One JSON document on stdout, in ASCII where stdout is not UTF-8.
-
-    The object that it is, or each object of the list that it is, says in `schema` how it is to be
-    read; all times are ISO 8601.
-    """
+    """One JSON document on stdout, in ASCII where stdout is not UTF-8. `schema` in its object, or
+    in each object of its list, is the version of the format; see `for_machines`."""
     import json
 
     from tubeq.domain.json_format import SCHEMA
@@ -165,11 +146,15 @@ def write_json(value: Any) -> None:
 
 
 def for_machines(value: Any, name: str = "") -> Any:
-    """The value with its times in ISO 8601; what users and plugins gave stays as it is."""
+    """The value with its times in ISO 8601, and records as objects; what users and plugins gave
+    stays as it is."""
     from tubeq.domain.json_format import iso_time
 
     if name in _GIVEN:
         return value
+    as_object = getattr(value, "as_dict", None) or getattr(value, "_asdict", None)
+    if as_object is not None:
+        value = as_object()
     if isinstance(value, Mapping):
         return {each: for_machines(part, each) for each, part in value.items()}
     if isinstance(value, (list, tuple)):
@@ -181,11 +166,7 @@ def for_machines(value: Any, name: str = "") -> Any:
 def write_csv(
     columns: Sequence[str], rows: Iterable[Mapping[str, Any]], *, raw: bool = False
 ) -> None:
-    """Print rows on stdout as CSV in UTF-8; see `tubeq.queue.csv_rows`.
-
-    Args:
-        raw: leave free text as it is, even where a spreadsheet takes it for a formula.
-    """
+    """Print rows on stdout as CSV in UTF-8; see `tubeq.queue.csv_rows`."""
     import io
 
     from tubeq.queue.csv_rows import csv_rows, csv_writer

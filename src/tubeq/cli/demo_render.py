@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tubeq.cli import tasks_render
-from tubeq.cli.console import safe, write_line
 from tubeq.cli.opening import quoted
-from tubeq.cli.tables import Page, Table, painted
+from tubeq.cli.tables import Cell, Line, Page, Table, painted, safe
 from tubeq.cli.words import counted
 from tubeq.domain.models import HistoryEntry, Task
 from tubeq.domain.states import ACTIVE, FINISHED, TaskEvent, TaskStatus
@@ -143,23 +142,23 @@ class DemoView:
         yield "  " + "  ".join(counts)
 
     def _table(self) -> Table:
-        drawn = Table(
+        return Table(
             "channel", "status", "tries", "ideas", "worker", "note",
             right=("tries", "ideas"), elastic=("channel", "note"), most_lines=1,
+            rows=(
+                (self.handles[each.task_id], _status(each), self.attempts(each) or "",
+                 self.ideas.get(each.task_id),
+                 safe(self.worker(each), "" if each.status in ACTIVE else "dim"),
+                 safe(self.note(each), "yellow"))
+                for each in self.tasks
+            ),
         )  # fmt: skip
-        for task in self.tasks:
-            waits = task.status is TaskStatus.QUEUED and bool(task.error_message)
-            words = "retry soon" if waits else task.status.lower()
-            active = task.status in ACTIVE
-            drawn.add_row(
-                safe(self.handles[task.task_id]),
-                safe(words, "yellow" if waits else tasks_render.STATUS_STYLES[task.status]),
-                str(self.attempts(task) or ""),
-                str(self.ideas.get(task.task_id, "")),
-                safe(self.worker(task), "" if active else "dim"),
-                safe(self.note(task), "yellow"),
-            )
-        return drawn
+
+
+def _status(task: Task) -> Cell:
+    if task.status is TaskStatus.QUEUED and task.error_message:
+        return Cell("retry soon", "yellow")
+    return Cell(task.status.lower(), tasks_render.STATUS_STYLES[task.status])
 
 
 def _in_short(message: str) -> str:
@@ -181,8 +180,8 @@ def change_line(view: DemoView, task: Task) -> str:
     return f"{words}{worker}{ideas}{f' ({note})' if note else ''}"
 
 
-def summary_lines(view: DemoView, db_path: Path) -> list[tuple[str, str]]:
-    """Lines with their styles that account for every task, and say where to look next."""
+def summary_lines(view: DemoView, db_path: Path) -> list[Line]:
+    """Lines that account for every task, and say where to look next."""
     created, ideas = view.events[TaskEvent.CREATED], sum(view.ideas.values())
     ends = [
         f"{view.count(status)} {status.lower()}"
@@ -193,23 +192,20 @@ def summary_lines(view: DemoView, db_path: Path) -> list[tuple[str, str]]:
     completions = counted(view.events[TaskEvent.COMPLETED], "completion")
     retried, crashed = counted(view.retries, "failure"), counted(view.crashes, "worker")
     plain = (
-        f"{completions}{once}; {ideas:,} ideas in {view.elapsed_s:.1f} s",
-        f"{counted(view.workers, 'worker')}; {retried} retried; {crashed} killed and replaced",
+        f"  {completions}{once}; {ideas:,} ideas in {view.elapsed_s:.1f} s",
+        f"  {counted(view.workers, 'worker')}; {retried} retried; {crashed} killed and replaced",
         "",
-        f"database:  {db_path}",
-        f"see also:  tubeq results --db {quoted(db_path)}",
-        f"           tubeq tasks --db {quoted(db_path)}",
+        f"  database:  {db_path}",
+        f"  see also:  tubeq results --db {quoted(db_path)}",
+        f"             tubeq tasks --db {quoted(db_path)}",
     )
+    sum_line = f"  {created} tasks = {' + '.join(ends)}"
     style = "bold green" if view.all_completed else "bold red"
-    return [("", ""), (f"  {created} tasks = {' + '.join(ends)}", style)] + [
-        (f"  {line}" if line else "", "") for line in plain
+    return [
+        Line(""),
+        Line(sum_line, style, wrap=False),
+        *(Line(each, wrap=False) for each in plain),
     ]
-
-
-def print_summary(view: DemoView, db_path: Path) -> None:
-    """Print the summary on stdout."""
-    for line, style in summary_lines(view, db_path):
-        write_line(line, style, wrap=False)
 
 
 def picture(view: DemoView, db_path: Path) -> str:
@@ -220,7 +216,7 @@ def picture(view: DemoView, db_path: Path) -> str:
     console = Console(record=True, width=100, file=io.StringIO(), force_terminal=True)
     console.print("[bold green]$[/] tubeq demo")
     console.print(view)
-    for line, style in summary_lines(view, db_path):
-        console.print(Text(line, style=style), soft_wrap=True)
+    for line in summary_lines(view, db_path):
+        console.print(Text(line.text, style=line.style), soft_wrap=True)
     drawn = console.export_svg(title="tubeq demo", unique_id="tubeq-demo")
     return re.sub(r"@font-face\s*{.*?}\s*|<!--.*?-->\s*", "", drawn, flags=re.DOTALL)

@@ -59,11 +59,3 @@ def relatives(queue: QueueManager, tasks: list[Task]) -> dict[str, dict[str, Any
     for task_id in queue.with_children(ids):
         found[task_id]["children"] = queue.progress(task_id)
     return found
-
-
-def as_json(about: dict[str, Any]) -> dict[str, Any]:
-    """What `relatives` says of one task, as JSON has it."""
-    return {
-        name: value.as_dict() if isinstance(value, Progress) else value
-        for name, value in about.items()
-    }

@@ -10,33 +10,26 @@ from pathlib import Path
 from typing import Any
 
 from tubeq.cli import items_render, live
-from tubeq.cli.console import draw, page_of, say, say_error, write_json, write_line
+from tubeq.cli.console import Drawable, answer, page_of, say, say_error
 from tubeq.cli.opening import command_for, open_queue, open_to_read, read_settings
 from tubeq.cli.options import COMMON, DATABASE, RAW, channel_name, limit_option, span_s
-from tubeq.cli.parser import argument, command, flag, one_of
+from tubeq.cli.parser import argument, choice, command, flag
 from tubeq.cli.words import counted
 from tubeq.domain.errors import InvalidParameters, StorageBusy, StorageFull
 from tubeq.domain.items import Item, ItemQuery, ItemSort
 from tubeq.queue.export import ExportFormat, What, format_of
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.settings import Settings
-from tubeq.storage.database_file import SIDE_FILES, real_path, side_file
 
 _WIDE = 120
-OVER = argument(
-    "--over", metavar="SPAN", default="7d", help="The period over which growth is measured."
-)
+OVER = argument("--over", "SPAN", "The period over which growth is measured.", default="7d")
 
 
 @command(
-    argument(
-        "--search", metavar="TEXT",
-        help='Words in the title, description or channel; "tea*" matches beginnings.',
-    ),
-    argument("--channel", metavar="NAME", help="Only this channel: name, @handle, id or address."),
-    argument(
-        "--sort", **one_of(ItemSort), help="The order. (default: newest; relevance with --search)"
-    ),
+    argument("--search", "TEXT",
+             'Words in the title, description or channel; "tea*" matches beginnings.'),
+    argument("--channel", "NAME", "Only this channel: name, @handle, id or address."),
+    choice("--sort", ItemSort, "The order. (default: newest; relevance with --search)"),
     OVER,
     limit_option(20),
     *COMMON,
@@ -49,17 +42,18 @@ def items(given: Namespace) -> None:
     order = given.sort or (ItemSort.NEWEST if given.search is None else ItemSort.RELEVANCE)
     named = None if given.channel is None else _known_name(given.channel)
     query = ItemQuery(given.search, named, order, given.limit, span_s(given.over, needs_unit=True))
-    settings = read_settings(given.db_path)
+    settings = read_settings(given)
     with _queue_with_items(settings) as queue:
         found = queue.items.list(query)
         _say_unfolded(queue)
-    if given.as_json:
-        write_json([_as_json(item) for item in found])
-    elif not found:
-        say("no such items")
-    else:
-        draw(items_render.item_table(found, given.over))
-        say(f"for one of them: {command_for(settings, f'items show {found[0].source_id}')}")
+    example = command_for(settings, f"items show {found[0].source_id}") if found else ""
+    answer(
+        given,
+        list(map(_as_json, found)),
+        items_render.item_table(found, given.over),
+        none="no such items",
+        note=example and f"to see one: {example}",
+    )
 
 
 def _as_json(item: Item) -> dict[str, Any]:
@@ -81,42 +75,34 @@ def _known_name(text: str) -> str:
 
 
 @command(
-    argument("source_id", metavar="ID", help="An id, such as a video's."),
-    OVER,
-    *COMMON,
-    takes_ids=True,
+    argument("source_id", "ID", "The item's id, such as a video id."), OVER, *COMMON, takes_ids=True
 )
 def show(given: Namespace) -> None:
     """Show one item with its views over time."""
     period_s = span_s(given.over, needs_unit=True)
-    with _queue_with_items(read_settings(given.db_path)) as queue:
+    with _queue_with_items(read_settings(given)) as queue:
         item = queue.items.get(given.source_id, period_s)
         counts = queue.items.counts(given.source_id)
         _say_unfolded(queue)
     if item is None:
         raise InvalidParameters(f"no item has the id {given.source_id!r:.100}")
-    if given.as_json:
-        write_json({**_as_json(item), "counts": [count.as_dict() for count in counts]})
-        return
-    draw(items_render.item_sheet(item, given.over))
+    width = page_of(sys.stdout).width or _WIDE
+    shown: list[Drawable | str] = [items_render.item_sheet(item, given.over)]
     if counts:
-        draw(items_render.counts_table(counts))
-        width = page_of(sys.stdout).width or _WIDE
-        if plot := items_render.plot(counts, sys.stdout.encoding, width):
-            write_line(plot)
+        shown.append(items_render.counts_table(counts))
+    if plot := items_render.plot(counts, sys.stdout.encoding, width):
+        shown.append(plot)
+    answer(given, {**_as_json(item), "counts": counts}, *shown)
 
 
 @command(
-    argument("target", metavar="PATH", help="The file, or - for standard output."),
-    argument(
-        "--what", **one_of(What), default=What.ITEMS,
-        help="items: each video once; results: as each task found it.",
-    ),
-    argument(
-        "--format", dest="form", **one_of(ExportFormat),
-        help="The file format. (default: by the file's name; jsonl for standard output)",
-    ),
-    flag("--force", help="Replace an existing file."),
+    argument("target", "PATH", "The file, or - for standard output."),
+    choice("--what", What, "items: each video once; results: as each task found it.",
+           default=What.ITEMS),
+    choice("--format", ExportFormat,
+           "The file format. (default: from the file's name; jsonl for standard output)",
+           dest="form"),
+    flag("--force", "Replace an existing file."),
     RAW,
     DATABASE,
 )  # fmt: skip
@@ -130,12 +116,7 @@ def export(given: Namespace) -> None:
     """
     path = None if given.target == "-" else Path(given.target)
     form = given.form or (ExportFormat.JSONL if path is None else format_of(path))
-    settings = read_settings(given.db_path)
-    if path is not None and path.exists() and settings.db_path.exists():
-        database = real_path(settings.db_path)
-        own = (database, *(side_file(database, end) for end in SIDE_FILES))
-        if any(each.exists() and path.samefile(each) for each in own):
-            raise InvalidParameters(f"{path} is the queue itself: give another name")
+    settings = read_settings(given)
     folds = given.what is What.ITEMS
     opened = _queue_with_items(settings) if folds else open_queue(settings, reading=True)
     with opened as queue, live.counter("exporting") as progress:
@@ -151,8 +132,8 @@ def export(given: Namespace) -> None:
 
 @contextmanager
 def _queue_with_items(settings: Settings) -> Iterator[QueueManager]:
-    """The queue, with all results collected into its items; without the last results where they
-    cannot be written now: the disk is full, or another program holds the write lock."""
+    """The queue, with all results collected into its items, unless the disk is full or another
+    program holds the write lock: then without the last results."""
     with ExitStack() as opened:
         queue = opened.enter_context(open_queue(settings, reading=True))
         try:
@@ -165,7 +146,7 @@ def _queue_with_items(settings: Settings) -> Iterator[QueueManager]:
 
 
 def _say_unfolded(queue: QueueManager) -> None:
-    """Where the database cannot be written, the last results may not be among the items yet."""
+    """Warn where the last results are not among the items yet."""
     unfolded = queue.items.count_unfolded() if queue.is_read_only else 0
     if unfolded:
         say_error(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-from tubeq.cli.console import safe
 from tubeq.cli.tables import Sheet, Table
-from tubeq.cli.words import clock_length, number, score
+from tubeq.cli.words import clock_length, one_decimal
 from tubeq.domain.clock import from_timestamp
 from tubeq.domain.counts import Count, is_comparable
 from tubeq.domain.items import Item
@@ -20,67 +19,59 @@ _MOST_ROWS = 24
 
 def item_table(items: Iterable[Item], over: str) -> Table:
     """One row an item, in the given order."""
-    drawn = Table(
+    return Table(
         "id", "score", "views", f"+{over}", "length", "published (UTC)", "channel", "title",
         right=("score", "views", f"+{over}", "length"), elastic=("channel", "title"),
         drop=("score", "published (UTC)", "length", "channel", f"+{over}", "views"),
+        rows=(
+            (each.source_id, one_decimal(each.score), _views(each.counts), _gain(each.growth),
+             clock_length(each.duration_s), (each.published_at or "")[:10], each.channel,
+             each.title)
+            for each in items
+        ),
     )  # fmt: skip
-    for item in items:
-        drawn.add_row(
-            safe(item.source_id),
-            score(item.score),
-            _views(item.counts),
-            _gain(item.growth),
-            clock_length(item.duration_s),
-            safe((item.published_at or "")[:10]),
-            safe(item.channel or ""),
-            safe(item.title),
-        )
-    return drawn
 
 
 def item_sheet(item: Item, over: str) -> Sheet:
     """Everything about one item; what is not known is left out."""
-    facts: dict[str, Any] = {
+    facts: dict[str, object] = {
         "id": item.source_id,
         "title": item.title,
         "channel": " ".join(filter(None, (item.channel, item.handle, item.channel_id))),
         "address": item.url,
-        "score": score(item.score),
+        "score": one_decimal(item.score),
         "views": _views(item.counts),
         f"views in {over}": _gain(item.growth),
-        "likes": number(item.likes),
-        "comments": number(item.comments),
+        "likes": item.likes,
+        "comments": item.comments,
         "length": clock_length(item.duration_s),
         "published": item.published_at and f"{item.published_at[:19]} UTC",
         "seen": f"{item.times_seen:,} times, from {item.first_seen_at[:19]} to "
         f"{item.last_seen_at[:19]} UTC",
         "description": item.description,
     }
-    return Sheet([(name, safe(fact) if fact else None) for name, fact in facts.items()])
+    return Sheet(facts.items())
 
 
 def counts_table(counts: Sequence[Count]) -> Table:
     """The counts over time, the last 24 of them."""
-    drawn = Table(
+    pairs = list(zip([None, *counts], counts))[-_MOST_ROWS:]
+    earlier = len(counts) - len(pairs)
+    return Table(
         "at (UTC)", "views", "gained", "likes", "comments",
         right=("views", "gained", "likes", "comments"), drop=("comments", "likes"),
+        rows=(
+            (each.at[:16], _views(each), _gain(_gained(before, each)), each.likes, each.comments)
+            for before, each in pairs
+        ),
+        caption=f"{earlier:,} earlier ones: see --json" if earlier else "",
     )  # fmt: skip
-    first = max(len(counts) - _MOST_ROWS, 0)
-    for index in range(first, len(counts)):
-        count, before = counts[index], counts[index - 1] if index else None
-        known = before is not None and is_comparable(before, count)
-        gained = (count.views or 0) - (before.views or 0) if known and before else None
-        drawn.add_row(
-            count.at[:16],
-            _views(count),
-            _gain(gained),
-            number(count.likes),
-            number(count.comments),
-        )
-    if first:
-        drawn.caption = f"{first:,} earlier ones: see --json"
-    return drawn
+
+
+def _gained(before: Count | None, count: Count) -> int | None:
+    if before is None or not is_comparable(before, count):
+        return None
+    return (count.views or 0) - (before.views or 0)
 
 
 def plot(counts: Sequence[Count], encoding: str | None, width: int = 120) -> str | None:
@@ -111,13 +102,9 @@ def sparkline(counts: Sequence[Count], signs: str, columns: int = _PLOT_COLUMNS)
         return None
     start, end = known[0][0], known[-1][0]
     width = min(columns, max(2 * len(known), 8))
-    heights: list[int] = []
-    position = 0
-    for column in range(width):
-        until = start + (end - start) * (column + 1) / width
-        while position + 1 < len(known) and known[position + 1][0] <= until:
-            position += 1
-        heights.append(known[position][1])
+    times = [at for at, _ in known]
+    ends = (start + (end - start) * (column + 1) / width for column in range(width))
+    heights = [known[max(bisect_right(times, each) - 1, 0)][1] for each in ends]
     low, high = min(heights), max(heights)
     steps = len(signs) - 1
     return "".join(signs[round(steps * (each - low) / (high - low or 1))] for each in heights)
@@ -132,7 +119,8 @@ def _epoch_s(at: str) -> float:
 
 def _views(count: Count) -> str:
     """ "~17,000,000" where that is rounded."""
-    return number(count.views) if count.views_exact in (True, None) else f"~{number(count.views)}"
+    views = "" if count.views is None else f"{count.views:,}"
+    return f"~{views}" if count.views_exact is False else views
 
 
 def _gain(value: int | None) -> str:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tubeq.cli import console
+from tubeq.cli.tables import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,43 +37,29 @@ def moving_console() -> Console:
 
 
 @contextmanager
-def above(moving: Console) -> Iterator[None]:
-    """Within this block, messages are printed above what moves on this console."""
-    console.moving.append(moving)
-    try:
-        yield
-    finally:
-        console.moving.pop()
-
-
-@contextmanager
 def status(words: str, *, when: bool = True) -> Iterator[Update]:
-    """Show a line that moves while this block runs; nothing outside of a terminal.
-
-    Yields:
-        What replaces its words.
-    """
+    """Show a line that moves while this block runs; nothing outside of a terminal. Yields what
+    replaces its words."""
     if not when or not is_watched():
         yield lambda _words: None
         return
     from rich.text import Text
 
     moving = moving_console()
-    with above(moving), moving.status(words) as shown:
-
-        def update(words: str) -> None:
-            shown.update(Text(console.visible(words), no_wrap=True, overflow="ellipsis"))
-
-        yield update
+    console.moving.append(moving)  # messages are printed above its line
+    try:
+        with moving.status(words) as shown:
+            yield lambda words: shown.update(
+                Text(visible(words), no_wrap=True, overflow="ellipsis")
+            )
+    finally:
+        console.moving.pop()
 
 
 @contextmanager
 def counter(words: str, min_total: int = 2_000) -> Iterator[Callable[[int, int], None]]:
     """Show "words: 1,000 of 5,000" while this block runs; nothing for totals below `min_total`.
-
-    Yields:
-        What takes how many are done, and of how many.
-    """
+    Yields what takes how many are done, and of how many."""
     with status("") as update:
 
         def report(done: int, of: int) -> None:

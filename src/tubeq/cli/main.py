@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import IO
+from typing import NoReturn
 
 from tubeq.cli import commands
 from tubeq.cli.console import say, say_error
@@ -38,9 +38,7 @@ def main() -> None:
     if isinstance(reason, BrokenPipeError):  # the reader, such as `head`, has seen enough
         reason = None
     if reason is not None:
-        say_error(
-            f"standard output cannot be written: {OutputLost(reason)}; what was stored is stored"
-        )
+        say_error(f"standard output cannot be written: {OutputLost(reason)}; stored data is kept")
     if "tubeq.workers.plugin_output" in sys.modules:
         from tubeq.workers.plugin_output import leave_output
 
@@ -74,11 +72,8 @@ def run(words: Sequence[str]) -> int:
 
 def _dispatch(words: Sequence[str]) -> None:
     words = _without_colors(words)
-    if not words:
-        _print_overview("", sys.stderr)
-        raise SystemExit(EXIT_BAD_INPUT)
-    if words[0] in ("--help", "-h"):
-        _print_overview("", sys.stdout)
+    if not words or words[0] in ("--help", "-h"):
+        _end_with_overview("", asked=bool(words))
     elif words[0] == "--version":
         _print_version()
     else:
@@ -95,9 +90,7 @@ def _call(words: Sequence[str]) -> None:
             raise UsageError(f"no such option: {words[0]}")
         name, called, rest = commands.find(words)
         if called is None:
-            asked = bool(rest)
-            _print_overview(name, sys.stdout if asked else sys.stderr)
-            raise SystemExit(0 if asked else EXIT_BAD_INPUT)
+            _end_with_overview(name, asked=bool(rest))
         below = commands.listed(name) if commands.inside(name) else ""
         given = Parser(name, called, below).read(rest)
     except UsageError as error:
@@ -106,8 +99,9 @@ def _call(words: Sequence[str]) -> None:
     called.run(given)
 
 
-def _print_overview(group: str, stream: IO[str]) -> None:
-    print(commands.overview(group), end="", file=stream)
+def _end_with_overview(group: str, *, asked: bool) -> NoReturn:
+    print(commands.overview(group), end="", file=sys.stdout if asked else sys.stderr)
+    raise SystemExit(0 if asked else EXIT_BAD_INPUT)
 
 
 def _print_version() -> None:
@@ -132,20 +126,19 @@ def in_words_of(given: Sequence[str], message: str) -> str:
 
 
 def _without_colors(args: Sequence[str]) -> list[str]:
-    """The arguments without --color and --no-color, which hold wherever they stand."""
+    """The arguments without --color and --no-color, which may stand anywhere."""
     end = args.index("--") if "--" in args else len(args)
     chosen = [each for each in args[:end] if each in ("--color", "--no-color")]
     if chosen:
-        on, off = ("FORCE_COLOR", "NO_COLOR") if chosen[-1] == "--color" else (
-            "NO_COLOR", "FORCE_COLOR"
-        )  # fmt: skip
-        os.environ[on] = "1"
-        os.environ.pop(off, None)
+        switches = {"--color": "FORCE_COLOR", "--no-color": "NO_COLOR"}
+        os.environ[switches.pop(chosen[-1])] = "1"
+        for other in switches.values():
+            os.environ.pop(other, None)
     return [each for each in args[:end] if each not in chosen] + list(args[end:])
 
 
 def _empty(args: Sequence[str]) -> Iterator[str]:
-    """What was given as nothing: mostly a variable of a script that is not set."""
+    """Options and arguments that are empty: mostly an unset variable of a script."""
     for before, each in zip(["", *args], args):
         if each == "" and before != "--db":  # opening the database says what that needs
             yield before if before.startswith("-") else "an argument"
@@ -155,9 +148,8 @@ def _empty(args: Sequence[str]) -> Iterator[str]:
 
 def _say_unforeseen(error: Exception) -> int:
     if not isinstance(error, OSError):
-        say_error(
-            f"a fault in tubeq: {type(error).__name__}: {error}; {TRACEBACK}=1 shows where it is"
-        )
+        name = type(error).__name__
+        say_error(f"a bug in tubeq: {name}: {error}; set {TRACEBACK}=1 for a traceback")
         return EXIT_WORK_FAILED
     about = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
     if not about and isinstance(error, FileNotFoundError) and not _has_folder():

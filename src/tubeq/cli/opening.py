@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tubeq.domain.errors import (
     InvalidParameters,
@@ -16,8 +17,8 @@ from tubeq.domain.errors import (
 )
 from tubeq.domain.policies import ClaimStrategy
 from tubeq.queue.queue_manager import QueueManager
+from tubeq.queue.validation import checked_path
 from tubeq.settings import Settings
-from tubeq.storage.database_file import real_path
 
 if TYPE_CHECKING:
     from tubeq.workers.base_worker import WorkerConfig
@@ -26,30 +27,29 @@ _SHORTEST_PART = 4
 _LOOK_BACK = 1000
 
 
-def read_settings(db_path: Path | None = None, **overrides: Any) -> Settings:
-    """The settings, overridden by what the command line says; None leaves one as it is."""
-    given = {name: value for name, value in overrides.items() if value is not None}
-    if db_path is not None:
-        given["db_path"] = db_path
-    return Settings.read()._replace(**given)
+def read_settings(given: Namespace) -> Settings:
+    """The settings; an option whose argument is named like one overrides it."""
+    options = vars(given).items()
+    overrides = {
+        name: value for name, value in options if name in Settings._fields and value is not None
+    }
+    return Settings.read()._replace(**overrides)
 
 
 def open_queue(settings: Settings, *, create: bool = False, reading: bool = False) -> QueueManager:
-    """The queue; only a command that puts something in may make a new file.
+    """The queue; only a command that adds something may create the file.
 
     Args:
-        settings: which database, and how.
-        create: whether there may be none yet.
-        reading: the command only looks: where the database cannot be written, it is opened so that
-            it need not be.
+        create: whether the file may be missing.
+        reading: the command only reads: a database that cannot be written is opened read-only.
 
     Raises:
-        InvalidParameters: the path names no file.
+        InvalidParameters: the path is not that of a file.
         StorageError: there is no such file, or it cannot be used.
     """
     if str(settings.db_path) == ":memory:":
         raise InvalidParameters("an in-memory queue would end with this command: name a file")
-    if not create and not real_path(settings.db_path).exists():
+    if not create and not checked_path(settings.db_path).exists():
         raise StorageError(
             f"no database at {settings.db_path}: name one with --db or TUBEQ_DB, or create "
             "one with `tubeq scrape` or `tubeq add`"
@@ -68,12 +68,12 @@ def open_queue(settings: Settings, *, create: bool = False, reading: bool = Fals
             return open_to_read(settings)
         except StorageError:
             if isinstance(error, StorageFull):
-                raise error from None  # to make space is what helps
+                raise error from None  # which says how to make space
             raise
 
 
 def open_to_read(settings: Settings) -> QueueManager:
-    """The queue, opened so that nothing is written.
+    """The queue, opened read-only.
 
     Raises:
         StorageError: it cannot be read.
@@ -118,8 +118,7 @@ def full_task_id(queue: QueueManager, part: str) -> str:
             raise
     if len(alike) > 1:
         raise InvalidParameters(
-            f"{part!r} matches several tasks, such as {alike[0]} and {alike[1]}: give more digits, "
-            "or the last ones"
+            f"{part!r} matches several tasks, such as {alike[0]} and {alike[1]}: give more digits"
         )
     return alike[0]
 
@@ -127,7 +126,8 @@ def full_task_id(queue: QueueManager, part: str) -> str:
 def worker_config(
     settings: Settings, task_type: str | Sequence[str], strategy: ClaimStrategy = ClaimStrategy.LIFO
 ) -> WorkerConfig:
-    """How the command line's workers work: unlike the library's, they rest before a retry."""
+    """The configuration of the command line's workers: unlike the library's, they wait before a
+    retry."""
     from tubeq.workers.base_worker import WorkerConfig
 
     return WorkerConfig(

@@ -9,6 +9,7 @@ from pathlib import Path
 from tubeq.cli.parser import Argument, argument, flag, whole
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.numbers import MAX_EPOCH_S, MAX_SPAN_S, is_number
+from tubeq.settings import Settings
 
 MOST = 1_000_000_000
 """The largest value of an option that counts things."""
@@ -20,24 +21,53 @@ def _database_path(text: str) -> Path:
     return Path(text)
 
 
-DATABASE = argument(
-    "--db", dest="db_path", metavar="PATH", type=_database_path,
-    help="The database file. (default: tubeq.db)",
-)  # fmt: skip
-JSON = flag("--json", dest="as_json", help="Print JSON and nothing else.")
+DATABASE = argument("--db", "PATH", "The database file. (default: tubeq.db)", dest="db_path",
+                    type=_database_path)  # fmt: skip
+JSON = flag("--json", "Print JSON and nothing else.", dest="as_json")
 COMMON = (JSON, DATABASE)
 RAW = flag(
     "--raw",
-    help="In CSV, put no ' before titles, descriptions and channel names that a spreadsheet could "
-    "take for formulas.",
+    "In CSV, do not put a ' before titles, descriptions and channel names that a "
+    "spreadsheet could read as formulas.",
 )
 
 
 def limit_option(default: int | None = None) -> Argument:
     """The option --limit."""
-    many = "Maximum number." if default else "Maximum number. (default: all)"
-    return argument("--limit", type=whole(1, MOST), metavar="N", default=default, help=many)
+    about = "Maximum number." if default else "Maximum number. (default: all)"
+    return argument("--limit", "N", about, type=whole(1, MOST), default=default)
 
+
+def span_setting(name: str, setting: str, about: str, *, above_zero: bool = False) -> Argument:
+    """An option that overrides a setting in seconds; see `tubeq.settings`."""
+
+    def read(text: str) -> float:
+        seconds = span_s(text)
+        if above_zero and not seconds:
+            raise InvalidParameters(f"{name} must be longer than 0s")
+        return seconds
+
+    about += f" (default: {getattr(Settings(), setting):g}s)"
+    return argument(name, "SPAN", about, dest=setting, type=read)
+
+
+ACCESS = (
+    argument("--proxy", "URL", "The proxy. Other users can see a password given here: use "
+             "TUBEQ_PROXY for one. (default: HTTPS_PROXY)"),
+    argument("--ca-file", "FILE",
+             "Certificate authorities to trust, in PEM format. (default: SSL_CERT_FILE)",
+             type=Path),
+    argument("--cookies-file", "FILE",
+             "Cookies in Netscape format; the file is only read. (default: none)", type=Path),
+    span_setting(
+        "--socket-timeout", "socket_timeout_s", "Longest wait for YouTube to send anything.",
+        above_zero=True,
+    ),
+    span_setting(
+        "--deadline", "deadline_s", "Longest time for one scrape's requests.", above_zero=True
+    ),
+)  # fmt: skip
+"""How YouTube is reached, for commands that scrape."""
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w|)")
 _UNITS_S = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
@@ -47,11 +77,10 @@ def span_s(text: str, *, needs_unit: bool = False) -> float:
     """Seconds from a span of time: "90", "1.5s", "5m", "2h", "7d", "4w".
 
     Args:
-        text: what the user wrote.
-        needs_unit: refuse a bare number: what it means is not to be guessed.
+        needs_unit: refuse a bare number: its unit should not be guessed.
 
     Raises:
-        InvalidParameters: it is none.
+        InvalidParameters: it is not a span.
     """
     match = _SPAN.fullmatch(text.strip().lower())
     if match and needs_unit and not match[2]:
@@ -71,7 +100,7 @@ def moment(text: str) -> float:
     """Epoch seconds from an ISO 8601 time; one without an offset is local.
 
     Raises:
-        InvalidParameters: it is none.
+        InvalidParameters: it is not a time.
     """
     try:
         # Python 3.10 does not read the "Z".
@@ -87,8 +116,8 @@ def moment(text: str) -> float:
 
 
 def channel_name(text: str) -> str:
-    """A channel as items and limits name it: an address, or an escaped handle, stands for the name
-    in it; any other text for itself."""
+    """A channel as items and limits name it: of an address or an escaped handle the name in it; any
+    other text unchanged."""
     from tubeq.plugins.youtube.addresses import read
 
     channel = read(text).channel

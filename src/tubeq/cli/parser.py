@@ -1,8 +1,8 @@
-"""How a command declares its arguments, and how a command line is read into them.
+"""How a command declares its arguments, and how a command line is parsed into them.
 
-argparse converts values and writes the help. Before it, `Parser.split` sorts the words, as argparse
+argparse converts values and writes the help. `Parser.split` sorts the words first, since argparse
 alone is stricter than other programs: options may stand anywhere, an option's value may begin with
-"-", and so may an argument behind "--", or one that is a video's id, as one id in 64 does.
+"-", and so may an argument after "--", or a video's id, as one id in 64 does.
 """
 
 from __future__ import annotations
@@ -19,16 +19,11 @@ from tubeq.cli.tables import painted
 
 _ID = re.compile(r"-[0-9A-Za-z_][0-9A-Za-z_-]{9}")
 
-
 Run = Callable[[argparse.Namespace], None]
 
 
 class UsageError(Exception):
-    """A command line that cannot be read.
-
-    Args:
-        command: whose help explains it, such as "tubeq tasks".
-    """
+    """A command line that cannot be parsed; the help of `command` explains it."""
 
     def __init__(self, message: str, command: str = "tubeq") -> None:
         super().__init__(f"{message} (see `{command} --help`)")
@@ -41,31 +36,42 @@ class Argument(NamedTuple):
     settings: dict[str, Any]
 
 
-def argument(*names: str, **settings: Any) -> Argument:
-    """Declare an argument, or an option where the names begin with "-". See argparse."""
-    return Argument(names, settings)
+def argument(names: str, metavar: str, about: str, **settings: Any) -> Argument:
+    """Declare an argument, or an option where its names, such as "--yes -y", begin with "-"; with
+    the settings of argparse."""
+    return Argument(tuple(names.split()), {"metavar": metavar, "help": about, **settings})
 
 
-def flag(*names: str, **settings: Any) -> Argument:
+def flag(names: str, about: str, **settings: Any) -> Argument:
     """Declare an option without a value."""
-    return Argument(names, {**settings, "action": "store_true"})
+    return Argument(tuple(names.split()), {"help": about, "action": "store_true", **settings})
+
+
+def choice(names: str, choices: type[Enum], about: str, **settings: Any) -> Argument:
+    """Declare an argument that takes a member of an enumeration, by its value."""
+    values = [str(each.value).lower() for each in choices]
+
+    def read(text: str) -> Enum:
+        if text.lower() not in values:
+            raise argparse.ArgumentTypeError(
+                f"{text!r:.60} is not one of {', '.join(values)}{alike(text.lower(), values)}"
+            )
+        return list(choices)[values.index(text.lower())]
+
+    read.choices = values  # type: ignore[attr-defined]
+    return argument(names, "|".join(values), about, type=read, **settings)
 
 
 class Command:
-    """A function that the command line can call.
+    """A function that the command line can call; its docstring is the help.
 
     Args:
-        function: called with the arguments; its docstring is the help.
-        arguments: what it takes.
+        function: called with the arguments.
         takes_ids: an argument that looks like a video's id is one, even if it begins with "-".
     """
 
     def __init__(
-        self,
-        function: Run,
-        arguments: Sequence[Argument],
-        *,
-        takes_ids: bool = False,
+        self, function: Run, arguments: Sequence[Argument], *, takes_ids: bool = False
     ) -> None:
         self.run = function
         self.takes_ids = takes_ids
@@ -90,13 +96,8 @@ def command(*arguments: Argument, takes_ids: bool = False) -> Callable[[Run], Co
 
 
 class Parser(argparse.ArgumentParser):
-    """Reads the arguments of one command.
-
-    Args:
-        name: the command's, such as "items show".
-        called: the command.
-        epilog: what is printed below its help.
-    """
+    """Parses the arguments of a command of that name, such as "items show"; `epilog` follows its
+    help."""
 
     def __init__(self, name: str, called: Command, epilog: str = "") -> None:
         prog = f"tubeq {name}"
@@ -109,7 +110,6 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
         self._called = called
-        self._takes_ids = called.takes_ids
         self.options: dict[str, argparse.Action] = {}
         self.positionals: list[argparse.Action] = []
         groups = self.add_argument_group("Arguments"), self.add_argument_group("Options")
@@ -121,10 +121,10 @@ class Parser(argparse.ArgumentParser):
                 self.positionals.append(action)
 
     def read(self, words: Sequence[str]) -> argparse.Namespace:
-        """The arguments by their names; prints the help and exits where that is asked for.
+        """The arguments by their names; prints the help and exits for --help.
 
         Raises:
-            UsageError: they cannot be read.
+            UsageError: they cannot be parsed.
         """
         options, arguments = self.split(words)
         if "--help" in options:
@@ -136,11 +136,7 @@ class Parser(argparse.ArgumentParser):
         return known
 
     def first_argument(self, words: Sequence[str]) -> int | None:
-        """Where the first word is that belongs to no option.
-
-        Raises:
-            UsageError: see `split`.
-        """
+        """The index of the first word that belongs to no option. Raises as `split`."""
         return next((index for index, option, _ in self._tokens(words) if option is None), None)
 
     def split(self, words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -165,7 +161,7 @@ class Parser(argparse.ArgumentParser):
         for index, word in rest:
             if word == "--":
                 yield from ((index, None, each) for index, each in rest)
-            elif word[:1] != "-" or word == "-" or (self._takes_ids and _ID.fullmatch(word)):
+            elif word[:1] != "-" or word == "-" or (self._called.takes_ids and _ID.fullmatch(word)):
                 yield index, None, word
             else:
                 name, equals, value = word.partition("=")
@@ -183,21 +179,15 @@ class Parser(argparse.ArgumentParser):
 
     def _refuse_option(self, word: str) -> NoReturn:
         name = word.partition("=")[0]
-        meant = alike(name, self.options)
-        if meant or not self.positionals:
-            self.error(f"no such option: {name}{meant}")
-        hint = f"an argument that begins with - goes last, behind --: `{self.prog} -- {word}`"
-        self.error(f"no such option: {name}; {hint}")
+        hint = alike(name, self.options)
+        if not hint and self.positionals:
+            hint = f"; an argument that begins with - goes last, after --: `{self.prog} -- {word}`"
+        self.error(f"no such option: {name}{hint}")
 
     def error(self, message: str) -> NoReturn:
-        """
-        Raises:
-            UsageError: always.
-        """
+        """Always raises UsageError."""
         message = re.sub(r"^argument ([^ :/]+)(?:/\S+)?: ", r"\1: ", message)
-        missing = "the following arguments are required: "
-        if message.startswith(missing):
-            message = f"missing {message.removeprefix(missing)}"
+        message = re.sub("^the following arguments are required: ", "missing ", message)
         raise UsageError(message, self.prog)
 
     def format_help(self) -> str:
@@ -227,7 +217,7 @@ class _Help(argparse.HelpFormatter):
         return wrap(" ".join(text.split()), width, break_on_hyphens=False)
 
 
-_HELP_OPTION = flag("--help", "-h", help="Show this help.")
+_HELP_OPTION = flag("--help -h", "Show this help.")
 
 
 def _usage_of(arguments: Iterable[Argument]) -> list[str]:
@@ -260,11 +250,9 @@ def alike(word: str, known: Collection[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-# Types of arguments -------------------------------------------------------------------------------
-
-
 def whole(least: int | None = None, most: int | None = None) -> Callable[[str], int]:
-    """Whole numbers in a range, both ends included; None where the command itself judges them."""
+    """A type: whole numbers in a range, both ends included; None where the command itself checks
+    them."""
 
     def read(text: str) -> int:
         if not re.fullmatch(r"[+-]?[0-9]{1,40}", text.strip()):
@@ -280,23 +268,8 @@ def whole(least: int | None = None, most: int | None = None) -> Callable[[str], 
 
 
 def number(text: str) -> float:
-    """A number; the command itself judges it."""
+    """A type: a number; the command itself checks its range."""
     try:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be a number, not {text!r:.60}") from None
-
-
-def one_of(choices: type[Enum]) -> dict[str, Any]:
-    """The settings of an argument that takes a member of an enumeration, by its value."""
-    values = [str(each.value).lower() for each in choices]
-
-    def read(text: str) -> Enum:
-        if text.lower() not in values:
-            raise argparse.ArgumentTypeError(
-                f"{text!r:.60} is not one of {', '.join(values)}{alike(text.lower(), values)}"
-            )
-        return list(choices)[values.index(text.lower())]
-
-    read.choices = values  # type: ignore[attr-defined]
-    return {"type": read, "metavar": "|".join(values)}

@@ -26,7 +26,7 @@ def known_task_type(task_type: str) -> str:
     """The task type, if a plugin for it is installed: a mistyped one would wait forever.
 
     Raises:
-        PluginNotFound: none is.
+        PluginNotFound: no plugin is.
     """
     known = registry.plugin_types()
     if task_type not in known:
@@ -39,7 +39,7 @@ def all_types() -> list[str]:
     """Every task type that can be processed here; those with a broken plugin are reported.
 
     Raises:
-        PluginNotFound: none is.
+        PluginNotFound: there is none.
     """
     importable, broken = registry.importable_types()
     for reason in broken.values():
@@ -53,9 +53,8 @@ def unworked_words(settings: Settings, task_types: Sequence[str]) -> str:
     """A message about types that no live worker takes, with the command to start one."""
     known = OWN_TYPES if OWN_TYPES.issuperset(task_types) else {*registry.plugin_types()}
     words = f"no live worker takes {', '.join(task_types)}"
-    doable = [each for each in task_types if each in known]
     foreign = [each for each in task_types if each not in known]
-    if doable:
+    if len(foreign) < len(task_types):
         words += f": start `{command_for(settings, 'worker')}`"
     if foreign:
         words += f"; no plugin is installed for {', '.join(foreign)}"

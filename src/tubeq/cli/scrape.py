@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tubeq.cli import access, enriching, live, tasks_render
-from tubeq.cli.console import draw, say, say_error, write_json
+from tubeq.cli import enriching, live, tasks_render
+from tubeq.cli.commands import COMMANDS
+from tubeq.cli.console import Drawable, answer, say, say_error
 from tubeq.cli.exit_codes import EXIT_INTERRUPTED, EXIT_WORK_FAILED
 from tubeq.cli.opening import command_for, open_queue, read_settings, worker_config
-from tubeq.cli.options import COMMON
+from tubeq.cli.options import ACCESS, COMMON
 from tubeq.cli.parser import Argument, Command, argument, flag, whole
 from tubeq.cli.plugin_types import registry
 from tubeq.cli.waiting import PauseWatch, Waits
@@ -29,65 +30,48 @@ if TYPE_CHECKING:
 
 _MOST_SHOWN = 500
 _ENRICHING = (
-    argument(
-        "--processes", type=whole(1, 64), metavar="N", default=1,
-        help="With --enrich: processes that fetch the videos' pages.",
-    ),
-    argument(
-        "--threads", type=whole(1, 64), metavar="N", default=4,
-        help="With --enrich: videos at once in each process.",
-    ),
+    argument("--processes", "N", "With --enrich: processes that fetch the videos' pages.",
+             type=whole(1, 64), default=1),
+    argument("--threads", "N", "With --enrich: videos at once in each process.", type=whole(1, 64),
+             default=4),
 )  # fmt: skip
 
 
 class ScrapeCommand(Command):
-    """A command that runs one task of a type.
-
-    Args:
-        task_type: which type.
-        positional: the parameter that is given without its name; the others are options.
-        help: what the command does.
-    """
+    """A command that runs one task of a type. `positional` is the parameter that is given without
+    its name; the others are options."""
 
     def __init__(
-        self,
-        task_type: str,
-        positional: str | None,
-        help: str,  # noqa: A002 - as argparse has it
-        *,
-        takes_ids: bool = False,
+        self, name: str, task_type: str, positional: str | None, *, takes_ids: bool = False
     ) -> None:
         super().__init__(self._run, (), takes_ids=takes_ids)
         self.task_type = task_type
         self.positional = positional
-        self._help = help
+        self._name = name
 
     @property
     def help(self) -> str:
         """What the command does."""
-        return self._help
+        return COMMANDS[self._name].summary
 
     @property
     def arguments(self) -> Sequence[Argument]:
         """The parameters of the task type, and how YouTube is reached."""
         known = self._parameters()
         declared = [_argument(each, self.positional) for each in known.values()]
-        enriching_options = _ENRICHING if "enrich" in known else ()
-        return (*declared, *access.OPTIONS, *enriching_options, *COMMON)
+        return (*declared, *ACCESS, *(_ENRICHING if "enrich" in known else ()), *COMMON)
 
     def _parameters(self) -> dict[str, Declared]:
         return registry.declared_by(self.task_type) or {}
 
     def _run(self, given: Namespace) -> None:
-        settings = read_settings(given.db_path, **access.overrides(given))
         values = {name: (each, getattr(given, name)) for name, each in self._parameters().items()}
         parameters = {
             name: each.kind.from_text(value) if isinstance(value, str) else value
             for name, (each, value) in values.items()
             if value is not None and value is not False  # the type has the defaults
         }
-        enrichers = getattr(given, "processes", 1), getattr(given, "threads", 1)
-        _scrape_now(self, parameters, given.as_json, settings, enrichers)
+        _scrape_now(self, given, parameters)
 
 
 def _argument(each: Declared, positional: str | None) -> Argument:
@@ -95,41 +79,28 @@ def _argument(each: Declared, positional: str | None) -> Argument:
     from tubeq.plugins.parameter_types import Flag, Whole
 
     if each.name == positional:
-        return argument(each.name, metavar=each.name.removesuffix("_url").upper(), help=each.help)
+        return argument(each.name, each.name.removesuffix("_url").upper(), each.help)
     name, kind = "--" + each.name.replace("_", "-"), each.kind
     if isinstance(kind, Flag):
-        return flag(name, help=each.help)
+        return flag(name, each.help)
     limits = [f"{kind.least} to {kind.most}"] if isinstance(kind, Whole) else []
     default = [] if each.default is None else [f"default: {each.default}"]
     notes = f" ({'; '.join(limits + default)})" if limits + default else ""
-    return argument(name, dest=each.name, metavar=kind.metavar, help=each.help + notes)
+    return argument(name, kind.metavar, each.help + notes, dest=each.name)
 
 
-scrape = ScrapeCommand(
-    "youtube_channel", "channel_url", "Scrape one channel now, and print its videos."
-)
-search = ScrapeCommand("youtube_search", "query", "Search YouTube now, and print what was found.")
-playlist = ScrapeCommand(
-    "youtube_playlist", "playlist", "Scrape one playlist now, and print its videos."
-)
-video = ScrapeCommand(
-    "youtube_video", "video", "Scrape one video now, and print all its page shows.", takes_ids=True
-)
-trending = ScrapeCommand(
-    "youtube_trending", None, "Explain the trending feed's end, or replace it."
-)
+scrape = ScrapeCommand("scrape", "youtube_channel", "channel_url")
+search = ScrapeCommand("search", "youtube_search", "query")
+playlist = ScrapeCommand("playlist", "youtube_playlist", "playlist")
+video = ScrapeCommand("video", "youtube_video", "video", takes_ids=True)
+trending = ScrapeCommand("trending", "youtube_trending", None)
 
 
-def _scrape_now(
-    called: ScrapeCommand,
-    parameters: Mapping[str, Any],
-    as_json: bool,
-    settings: Settings,
-    enrichers: tuple[int, int],
-) -> None:
+def _scrape_now(called: ScrapeCommand, given: Namespace, parameters: Mapping[str, Any]) -> None:
     from tubeq.cli.progress import environment, run_until
     from tubeq.workers.runner import Runner, RunnerConfig
 
+    settings = read_settings(given)
     variables = settings.worker_environment()
     enrich = bool(parameters.get("enrich"))
     with registry.around_plugins():  # a mistake does not become a task
@@ -140,9 +111,8 @@ def _scrape_now(
         # Newest first, so that tasks already queued do not delay this one. If the worker has
         # claimed another by the time it is stopped, it soon hands that back.
         worker = replace(worker_config(settings, task_type), stop_grace_s=1.0)
-        also = (enriching.enrichers(settings, *enrichers),) if enrich else ()
+        also = (enriching.enrichers(settings, given.processes, given.threads),) if enrich else ()
         runner_config = RunnerConfig(worker=worker, also=also)
-        runner = Runner(settings.db_path, runner_config)
         types = [each.worker.task_type for each in (runner_config, *also)]
         pauses = PauseWatch(settings, queue, types)
         waits = Waits(queue, label)
@@ -158,29 +128,26 @@ def _scrape_now(
                 over = task.status in FINISHED or waits.is_too_long(task)
                 return over and (progress is None or waits.are_too_long(task_id, progress))
 
-            run_until(runner, is_over)
+            run_until(Runner(settings.db_path, runner_config), is_over)
         task = queue.get_task(task_id)
         progress = queue.progress(task_id) if enrich else None
         why_open = _why_open(task, progress, waits)
         ideas = enriching.enriched_ideas(queue, task) if enrich else queue.get_task_results(task_id)
-    shown = [idea.as_dict() for idea in ideas] if as_json else []
-    if as_json and progress is not None:
-        write_json({"task_id": task_id, "children": progress.as_dict(), "ideas": shown})
-    elif as_json:
-        write_json(shown)
-    elif ideas:
-        _print(called, label, ideas)
+    answer(
+        given,
+        ideas if progress is None else {"task_id": task_id, "children": progress, "ideas": ideas},
+        *([_drawn(called, label, ideas)] if ideas else []),
+    )
     _end_with(task, settings, progress, why_open)
 
 
-def _print(called: ScrapeCommand, label: str, ideas: list[Result]) -> None:
+def _drawn(called: ScrapeCommand, label: str, ideas: list[Result]) -> Drawable:
     if called.task_type == "youtube_video":
-        draw(tasks_render.idea_sheet(ideas[0]))
-        return
+        return tasks_render.idea_sheet(ideas[0])
     title = f"{label}: {counted(len(ideas), 'idea')}"
     if len(ideas) > _MOST_SHOWN:
         title += f", of which the first {_MOST_SHOWN}"
-    draw(tasks_render.idea_table(ideas[:_MOST_SHOWN], title))
+    return tasks_render.idea_table(ideas[:_MOST_SHOWN], title)
 
 
 def _progress(label: str, task: Task, progress: Progress | None) -> str:
@@ -213,25 +180,24 @@ def _end_with(
     results, show, again = (
         command_for(settings, f"{verb} {task.task_id}") for verb in ("results", "show", "requeue")
     )
-    is_open = task.status not in FINISHED or (progress is not None and progress.open > 0)
     types = [task.task_type, *([] if progress is None else [enriching.ENRICHED_BY])]
     worker = command_for(settings, " ".join(["worker", *(f"--type {each}" for each in types)]))
+    is_completed = task.status is TaskStatus.COMPLETED
     if progress is not None:
         say(enriching.words_of(progress))
     if why_open is not None:
         say(f"{why_open}; the task stays queued for `{worker}`: {show}")
-        if task.status is not TaskStatus.COMPLETED or not (progress and progress.completed):
-            raise SystemExit(EXIT_WORK_FAILED)
-        return
-    if task.status is TaskStatus.COMPLETED and not is_open:
-        more = "" if progress is None else f", {results} --children"
-        say(f"stored in {settings.db_path}: {results}{more}")
-        if progress is not None and progress.total and not progress.completed:
-            raise SystemExit(EXIT_WORK_FAILED)
-        return
-    if is_open:
+        failed = not is_completed or not (progress and progress.completed)
+    elif task.status not in FINISHED or (progress is not None and progress.open):
         say(f"interrupted: what is left stays queued for `{worker}`")
         raise SystemExit(EXIT_INTERRUPTED)
-    say_error(f"{task.status.lower()}: {task.error_message or 'no reason given'}")
-    say(f"details: {show}; to retry: {again} and {worker}")
-    raise SystemExit(EXIT_WORK_FAILED)
+    elif is_completed:
+        more = "" if progress is None else f", {results} --children"
+        say(f"stored in {settings.db_path}: {results}{more}")
+        failed = progress is not None and bool(progress.total) and not progress.completed
+    else:
+        say_error(f"{task.status.lower()}: {task.error_message or 'no reason given'}")
+        say(f"details: {show}; to retry: {again} and {worker}")
+        failed = True
+    if failed:
+        raise SystemExit(EXIT_WORK_FAILED)

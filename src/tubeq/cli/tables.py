@@ -1,5 +1,6 @@
 """Tables that fit their terminal: the least important columns are dropped, long cells wrap, and
-where even that is not enough each row becomes a few lines.
+where even that is not enough each row becomes a few lines. What came from outside, such as a title,
+is made visible in them: no character of it is obeyed.
 
 Nothing but the standard library: importing rich takes as long as everything else that a command
 which prints a table does.
@@ -8,7 +9,7 @@ which prints a table does.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 _ELASTIC_WIDTH = 16
@@ -18,6 +19,7 @@ _GAP, _MARGIN = "   ", "  "
 _SGR = {
     "bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36",
 }  # fmt: skip
+_TURNS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 
 class Cell(NamedTuple):
@@ -34,6 +36,27 @@ class Page(NamedTuple):
     width: int | None
     colored: bool = False
     unicode: bool = True
+
+
+def safe(value: object, style: str = "") -> Cell:
+    """A value as a cell: "" for None, whole numbers with their thousands apart."""
+    text = "" if value is None else f"{value:,}" if type(value) is int else str(value)
+    return Cell(visible(text), style)
+
+
+def visible(text: str) -> str:
+    """The text with everything that could steer a terminal written out as an escape.
+
+    That is control characters, line ends, lone surrogates, and the format characters that turn
+    the direction of writing; a joiner inside an emoji stays.
+    """
+    return "".join(map(_visible, text)) if not text.isprintable() else text
+
+
+def _visible(character: str) -> str:
+    steers = unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+    turns = unicodedata.bidirectional(character) in _TURNS
+    return repr(character)[1:-1] if steers or turns else character
 
 
 def painted(text: str, style: str, page: Page) -> str:
@@ -82,37 +105,56 @@ def wrapped(text: str, width: int) -> list[str]:
     return lines
 
 
+class Line(NamedTuple):
+    """A line, broken between words where the terminal is too narrow.
+
+    Args:
+        wrap: False for what may be copied, such as a command.
+    """
+
+    text: str
+    style: str = ""
+    wrap: bool = True
+
+    def lines(self, page: Page) -> list[str]:
+        """The line as it is printed."""
+        text = visible(self.text).lstrip()
+        indent = len(self.text) - len(self.text.lstrip())
+        broken = wrapped(text, page.width - indent) if self.wrap and page.width else [text]
+        return [" " * indent + painted(line, self.style, page) for line in broken]
+
+
 class Table:
     """A table with a header.
 
     Args:
         columns: their names.
+        rows: the values of each row, as `safe` takes them, or cells.
         right: the columns that are aligned to the right.
         elastic: the columns that wrap where the terminal is narrow.
         drop: the columns that are left out there, the first one first.
         title: a line above it.
         most_lines: a cell is cut after so many lines, unless the page has no width.
+        caption: a line below it.
     """
 
     def __init__(
         self,
         *columns: str,
+        rows: Iterable[Iterable[object]] = (),
         right: Sequence[str] = (),
         elastic: Sequence[str] = (),
         drop: Sequence[str] = (),
         title: str | None = None,
         most_lines: int = _MOST_LINES,
+        caption: str = "",
     ) -> None:
         self._names = columns
         self._right, self._elastic, self._drop = right, elastic, drop
-        self._title = title
+        self._title = title and visible(title)
         self._most_lines = most_lines
-        self._rows: list[list[Cell]] = []
-        self.caption = ""
-
-    def add_row(self, *cells: Cell | str, style: str = "") -> None:
-        """Add a row; a plain text takes the row's style."""
-        self._rows.append([each if isinstance(each, Cell) else Cell(each, style) for each in cells])
+        self._caption = caption
+        self._rows = [list(map(_cell, row)) for row in rows]
 
     def lines(self, page: Page) -> Iterator[str]:
         """The table as it is printed."""
@@ -128,8 +170,8 @@ class Table:
             yield from self._stacked(room)
         else:
             yield from self._drawn(page, self._widths(shown, room))
-        if self.caption:
-            yield painted(_MARGIN + self.caption, "dim", page)
+        if self._caption:
+            yield painted(_MARGIN + self._caption, "dim", page)
 
     def _natural(self, index: int) -> int:
         return max(
@@ -203,10 +245,11 @@ class Table:
 
 
 class Sheet:
-    """Names and values, one pair a line; pairs without a value are left out."""
+    """Names and values, one pair a line; those of None and "" are left out."""
 
-    def __init__(self, facts: Sequence[tuple[str, Cell | None]]) -> None:
-        self._facts = [(name, cell) for name, cell in facts if cell is not None and cell.text]
+    def __init__(self, facts: Iterable[tuple[str, object]]) -> None:
+        cells = ((name, _cell(fact)) for name, fact in facts)
+        self._facts = [(name, cell) for name, cell in cells if cell.text]
 
     def lines(self, page: Page) -> Iterator[str]:
         """The sheet as it is printed."""
@@ -218,6 +261,10 @@ class Sheet:
                 label = "" if number else painted(name, "dim", page)
                 padding = " " * (indent - (0 if number else len(name)))
                 yield f"{label}{padding}{painted(line, cell.style, page)}"
+
+
+def _cell(value: object) -> Cell:
+    return value if isinstance(value, Cell) else safe(value)
 
 
 def _frame(count: int) -> int:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from tubeq.cli.console import safe, visible
-from tubeq.cli.tables import Cell, Sheet, Table
-from tubeq.cli.words import age, clock_length, number, score, short_json, since
+from tubeq.cli.tables import Cell, Sheet, Table, safe
+from tubeq.cli.words import age, clock_length, in_short, one_decimal, short_json, since
 from tubeq.domain.models import HistoryEntry, QueueStats, Result, Task
 from tubeq.domain.states import ACTIVE, FINISHED, TaskStatus
 
@@ -35,70 +34,65 @@ def attempts(task: Task) -> int:
 def task_table(
     tasks: Sequence[Task], now: float, progress: Mapping[str, str] | None = None
 ) -> Table:
-    """One row a task; columns that would say nothing are left out.
-
-    Args:
-        progress: of tasks that have children, how far these are, by task id.
-    """
+    """One row a task; columns that would say nothing are left out. `progress` is how far the
+    children of tasks that have any are, by task id."""
     progress = progress or {}
     types = {task.task_type for task in tasks}
-    one_type = len(types) == 1
-    held = any(task.status in ACTIVE for task in tasks)
-    names = ["task id", "type", "status", "tries", "age", "worker", "children", "parameters"]
-    hidden = {"type": one_type, "worker": not held, "children": not progress}
-    drawn = Table(
-        *(name for name in names if not hidden.get(name)),
+    columns: dict[str, list[object]] = {
+        "task id": [task.task_id for task in tasks],
+        "type": [task.task_type for task in tasks],
+        "status": [_status(task, now) for task in tasks],
+        "tries": [attempts(task) for task in tasks],
+        "age": [since(task.created_at, now) for task in tasks],
+        "worker": [task.worker_id if task.status in ACTIVE else "" for task in tasks],
+        "children": [progress.get(task.task_id) for task in tasks],
+        "parameters": [_what(task) for task in tasks],
+    }
+    hidden = {
+        "type": len(types) == 1,
+        "worker": not any(task.status in ACTIVE for task in tasks),
+        "children": not progress,
+    }
+    shown = {name: cells for name, cells in columns.items() if not hidden.get(name)}
+    return Table(
+        *shown,
+        rows=zip(*shown.values()),
         right=("tries", "age"),
         elastic=("type", "worker", "children", "parameters"),
         drop=("tries", "worker", "age", "type", "children"),
-        title=f"  {visible(types.pop())}" if one_type else None,
+        title=f"  {types.pop()}" if len(types) == 1 else None,
     )
-    for task in tasks:
-        cells: dict[str, Any] = {
-            "task id": task.task_id,
-            "type": safe(task.task_type),
-            "status": safe(_status_words(task, now), STATUS_STYLES[task.status]),
-            "tries": str(attempts(task)),
-            "age": since(task.created_at, now),
-            "worker": safe(task.worker_id or "") if task.status in ACTIVE else "",
-            "children": safe(progress.get(task.task_id, "")),
-            "parameters": safe(_what(task)),
-        }
-        drawn.add_row(*(cell for name, cell in cells.items() if not hidden.get(name)))
-    return drawn
 
 
-def _status_words(task: Task, now: float) -> str:
+def _status(task: Task, now: float) -> Cell:
+    words = str(task.status)
     if task.status is TaskStatus.QUEUED and task.run_after is not None and task.run_after > now:
-        return f"QUEUED {age(now - task.run_after)}"
+        words = f"{words} {age(now - task.run_after)}"
     if task.status in ACTIVE and task.cancel_requested:
-        return f"{task.status}, cancelling"
-    return str(task.status)
+        words = f"{words}, cancelling"
+    return Cell(words, STATUS_STYLES[task.status])
 
 
 def _what(task: Task) -> str:
-    parameters = " ".join(f"{name}={short_json(value)}" for name, value in task.parameters.items())
     unwell = task.error_message is not None and task.status is not TaskStatus.COMPLETED
-    return ": ".join(filter(None, (parameters, task.error_message if unwell else "")))
+    return ": ".join(
+        filter(None, (in_short(task.parameters), task.error_message if unwell else ""))
+    )
 
 
 def task_sheet(
     task: Task, now: float, parent: str | None = None, children: str | None = None
 ) -> Sheet:
-    """Everything about one task; what is not set is left out.
-
-    Args:
-        parent: the id of the task that created it.
-        children: how far the tasks are that it created.
-    """
+    """Everything about one task; what is not set is left out. `parent` is the id of the task that
+    created it, `children` how far the tasks are that it created."""
     facts: dict[str, object] = {
         "task": task.task_id,
         "type": task.task_type,
-        "status": _status_words(task, now),
+        "status": _status(task, now),
         "parameters": task.parameters_json,
         "created by": parent,
         "children": children,
-        "priority": task.priority,
+        "priority": str(task.priority),
         "idempotency key": task.idempotency_key,
         "created": _moment(task.created_at, now),
         "started": _moment(task.started_at, now),
@@ -109,97 +103,74 @@ def task_sheet(
         "error": task.error_message and f"{task.error_message} ({task.error_code})",
         "result": task.result_json,
     }
-    styles = {"status": STATUS_STYLES[task.status]}
-    return Sheet(
-        [
-            (name, None if fact is None else safe(fact, styles.get(name, "")))
-            for name, fact in facts.items()
-        ]
-    )
+    return Sheet(facts.items())
 
 
 def _moment(timestamp: str | None, now: float) -> str | None:
-    return None if timestamp is None else f"{timestamp[:19]} UTC, {since(timestamp, now)} ago"
+    return timestamp and f"{timestamp[:19]} UTC, {since(timestamp, now)} ago"
 
 
 def history_table(entries: Iterable[HistoryEntry]) -> Table:
     """The transitions of one task."""
-    drawn = Table(
+    return Table(
         "at (UTC)", "event", "worker", "claim", "detail",
         right=("claim",), elastic=("worker", "detail"), drop=("claim", "worker"),
+        rows=(
+            (each.at[:23], each.event, each.worker_id, str(each.claim_token or ""), each.detail)
+            for each in entries
+        ),
     )  # fmt: skip
-    for entry in entries:
-        claim = str(entry.claim_token) if entry.claim_token else ""
-        drawn.add_row(
-            entry.at[:23],
-            str(entry.event),
-            safe(entry.worker_id or ""),
-            claim,
-            safe(entry.detail or ""),
-        )
-    return drawn
 
 
 def idea_table(ideas: Iterable[Result], title: str | None = None) -> Table:
     """One row an idea, in stored order."""
-    drawn = Table(
+    return Table(
         "source id", "score", "views", "length", "published (UTC)", "title",
         right=("score", "views", "length"), elastic=("title",),
-        drop=("score", "published (UTC)", "length", "views"), title=title and visible(title),
+        drop=("score", "published (UTC)", "length", "views"), title=title,
+        rows=(
+            (each.source_id, one_decimal(each.score), each.views, clock_length(each.duration_s),
+             (each.published_at or "")[:10], each.title)
+            for each in ideas
+        ),
     )  # fmt: skip
-    for idea in ideas:
-        drawn.add_row(
-            safe(idea.source_id),
-            score(idea.score),
-            number(idea.views),
-            clock_length(idea.duration_s),
-            safe((idea.published_at or "")[:10]),
-            safe(idea.title or ""),
-        )
-    return drawn
 
 
 def idea_sheet(idea: Result) -> Sheet:
     """Everything about one idea; what is not known is left out."""
-    facts: dict[str, Any] = {
+    facts: dict[str, object] = {
         "title": idea.title,
         "address": idea.url,
-        "score": score(idea.score),
-        "views": number(idea.views),
+        "score": one_decimal(idea.score),
+        "views": idea.views,
         "length": clock_length(idea.duration_s),
         "published": idea.published_at and f"{idea.published_at[:19]} UTC",
         **{name.replace("_", " "): _fact(value) for name, value in idea.extra.items()},
         "description": idea.description,
     }
-    return Sheet([(name, safe(fact) if fact else None) for name, fact in facts.items()])
+    return Sheet(facts.items())
 
 
-def _fact(value: Any) -> str:
+def _fact(value: Any) -> object:
     if isinstance(value, list):
         return ", ".join(map(str, value))
-    return f"{value:,}" if isinstance(value, int) else short_json(value)
+    return value if type(value) is int else short_json(value)
 
 
 def stats_tables(stats: QueueStats) -> list[Table]:
     """The counts: by type and status, then by error code where tasks failed."""
-    statuses = list(TaskStatus)
-    names = [status.lower() for status in statuses]
-    drawn = Table("type", *names, right=names)
-    for name, counts in sorted(stats.by_type.items()):
-        drawn.add_row(safe(name), *(_count(counts, status) for status in statuses))
-    if len(stats.by_type) != 1:
-        drawn.add_row(
-            "all", *(_count(stats.by_status, status) for status in statuses), style="bold"
-        )
-    tables = [drawn]
+    names = [status.lower() for status in TaskStatus]
+    rows = [[name, *_counts(counts)] for name, counts in sorted(stats.by_type.items())]
+    if len(rows) != 1:
+        rows.append([Cell("all", "bold"), *_counts(stats.by_status)])
+    tables = [Table("type", *names, right=names, rows=rows)]
     if stats.errors:
-        errors = Table("error", "failed tasks", right=("failed tasks",))
-        for code, count in sorted(stats.errors.items(), key=lambda pair: -pair[1]):
-            errors.add_row(safe(code), str(count))
-        tables.append(errors)
+        errors = sorted(stats.errors.items(), key=lambda pair: -pair[1])
+        tables.append(Table("error", "failed tasks", right=("failed tasks",), rows=errors))
     return tables
 
 
-def _count(counts: Mapping[str, int], status: TaskStatus) -> Cell:
-    count = counts.get(status, 0)
-    return safe(f"{count:,}", STATUS_STYLES[status] if count else "dim")
+def _counts(counts: Mapping[str, int]) -> Iterator[Cell]:
+    for status in TaskStatus:
+        count = counts.get(status, 0)
+        yield safe(count, STATUS_STYLES[status] if count else "dim")

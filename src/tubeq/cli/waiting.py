@@ -26,13 +26,8 @@ _MOST_CHILDREN = 1000
 
 
 class Waits:
-    """Reports on stderr what a task and its children wait for and until when, and knows whether
-    that is longer than a command waits: `WAIT_SCHEDULED_S`, as for workers that run until idle.
-
-    Args:
-        queue: where the tasks are.
-        label: what the task is called.
-    """
+    """Reports on stderr what a task, called `label`, and its children wait for and until when, and
+    knows whether that is longer than `WAIT_SCHEDULED_S`, after which a command ends."""
 
     def __init__(self, queue: QueueManager, label: str) -> None:
         self._queue = queue
@@ -60,7 +55,8 @@ class Waits:
         """What a task waits for: "waits until 2026-11-29 12:00:00+01:00 (in 3d): ..."."""
         now = time.time()
         until = self._until(task, now)
-        why = task.error_message if _is_waiting(task) else f"{task.task_type} is paused"
+        is_scheduled = task.status is TaskStatus.QUEUED and (task.run_after or 0.0) > now
+        why = task.error_message if is_scheduled else f"{task.task_type} is paused"
         return f"waits until {moment_words(until)} ({age(now - until)}): {why or 'scheduled'}"
 
     def is_too_long(self, task: Task) -> bool:
@@ -95,14 +91,6 @@ class Waits:
         return max(task.run_after or 0.0, now + paused_s)
 
 
-def _is_waiting(task: Task) -> bool:
-    return (
-        task.status is TaskStatus.QUEUED
-        and task.run_after is not None
-        and task.run_after > time.time()
-    )
-
-
 class PauseWatch:
     """Reports on stderr which of these types are paused."""
 
@@ -124,11 +112,8 @@ class PauseWatch:
         now = time.time()
         for pause in self._queue.limits.pauses():
             which = pause.key, pause.opened_at
-            if (
-                pause.key not in self._types
-                or pause.state(now) is not State.OPEN
-                or which in self._reported
-            ):
+            is_open = pause.key in self._types and pause.state(now) is State.OPEN
+            if not is_open or which in self._reported:
                 continue
             self._reported.add(which)
             resumes = age(now - pause.paused_until)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+from collections.abc import Mapping
 from typing import Any
 
 from tubeq.domain.clock import from_timestamp
@@ -19,11 +19,9 @@ def age(seconds: float) -> str:
     return f"{round(seconds / 86_400)}d"
 
 
-def since(timestamp: str | None, now: float | None = None) -> str:
-    """How long ago a database timestamp was; "" for none."""
-    if timestamp is None:
-        return ""
-    return age((time.time() if now is None else now) - from_timestamp(timestamp).timestamp())
+def since(timestamp: str, now: float) -> str:
+    """How long before `now` a database timestamp was."""
+    return age(now - from_timestamp(timestamp).timestamp())
 
 
 def counted(count: int, noun: str) -> str:
@@ -52,16 +50,16 @@ def clock_length(seconds: float | None) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def number(value: int | None) -> str:
-    """A number with its thousands apart; "" for None."""
-    return "" if value is None else f"{value:,}"
-
-
-def score(value: float | None) -> str:
-    """A score with one decimal; "" for None."""
+def one_decimal(value: float | None) -> str:
+    """A number, such as a score, with one decimal; "" for None."""
     return "" if value is None else f"{value:.1f}"
 
 
 def short_json(value: Any) -> str:
     """A value as JSON, but strings without quotes."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def in_short(parameters: Mapping[str, Any]) -> str:
+    """Parameters in one line: "query=tea max_results=5"."""
+    return " ".join(f"{name}={short_json(value)}" for name, value in parameters.items())

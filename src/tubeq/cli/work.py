@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from tubeq.cli import access, work_render
-from tubeq.cli.console import draw, say, write_json
+from tubeq.cli.console import answer, say
 from tubeq.cli.exit_codes import EXIT_INTERRUPTED, EXIT_WORK_FAILED
 from tubeq.cli.opening import open_queue, read_settings, worker_config
-from tubeq.cli.options import COMMON, span_s
-from tubeq.cli.parser import argument, command, flag, one_of, whole
-from tubeq.cli.words import counted
+from tubeq.cli.options import ACCESS, COMMON, span_s, span_setting
+from tubeq.cli.parser import argument, choice, command, flag, whole
+from tubeq.cli.tables import Table
+from tubeq.cli.words import age, counted, since
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.policies import ClaimStrategy, Durability
 from tubeq.domain.states import TaskStatus
+from tubeq.queue.queue_manager import QueueManager
 from tubeq.settings import Settings
+from tubeq.storage.ports.tasks import WorkerInfo
 
 if TYPE_CHECKING:
     from tubeq.workers.config import RunnerConfig
@@ -26,55 +28,30 @@ if TYPE_CHECKING:
 
 # What starts workers is imported where it is used: `tubeq workers` needs none of it.
 
-_DEFAULTS = Settings()
-
 
 @command(
-    argument(
-        "--type", dest="task_types", metavar="TYPE", action="append", default=None,
-        help="Tasks to process; repeatable. (default: every type that an installed plugin has)",
+    argument("--type", "TYPE",
+             "Tasks to process; repeatable. (default: every type that an installed plugin has)",
+             dest="task_types", action="append"),
+    argument("--processes", "N", "Processes for each --type.", type=whole(1, 256), default=1),
+    argument("--threads", "N", "Tasks at once per process.", type=whole(1, 64), default=1),
+    flag("--until-idle", "End when there is nothing left to do."),
+    argument("--wait-scheduled", "SPAN",
+             "With --until-idle: wait for tasks that fall due within this, and leave later ones; "
+             "0 waits for none.", type=span_s, default="15m"),
+    choice("--strategy", ClaimStrategy, "Which task is claimed next.", default=ClaimStrategy.LIFO),
+    argument("--max-retries", "N", "Failed attempts after which a task is FAILED. "
+             f"(default: {Settings().max_retries})", type=whole(0)),
+    span_setting(
+        "--backoff", "backoff_s",
+        "The wait before the first retry; it doubles with each further one.",
     ),
-    argument(
-        "--processes", type=whole(1, 256), metavar="N", default=1, help="Processes for each --type."
-    ),
-    argument(
-        "--threads", type=whole(1, 64), metavar="N", default=1, help="Tasks at once per process."
-    ),
-    flag("--until-idle", help="End when there is nothing left to do."),
-    argument(
-        "--wait-scheduled", metavar="SPAN", default="15m",
-        help="With --until-idle: wait for tasks due within this, and leave later ones; 0 waits for "
-        "none.",
-    ),
-    argument(
-        "--strategy", **one_of(ClaimStrategy), default=ClaimStrategy.LIFO,
-        help="Which task is claimed next.",
-    ),
-    argument(
-        "--max-retries", type=whole(0), metavar="N",
-        help=f"How many failures make a task FAILED. (default: {_DEFAULTS.max_retries})",
-    ),
-    argument(
-        "--backoff", metavar="SPAN",
-        help="The wait before the first retry; it doubles with each further one. "
-        f"(default: {_DEFAULTS.backoff_s:g}s)",
-    ),
-    argument(
-        "--timeout", metavar="SPAN",
-        help="End a task that takes longer than this. "
-        f"(default: {_DEFAULTS.task_timeout_s:g}s)",
-    ),
-    argument(
-        "--lease", metavar="SPAN",
-        help="Reassign the task after this long without a heartbeat. "
-        f"(default: {_DEFAULTS.lease_s:g}s)",
-    ),
-    argument(
-        "--durability", **one_of(Durability),
-        help=f"What survives a power cut. (default: {_DEFAULTS.durability})",
-    ),
-    *access.OPTIONS,
-    flag("--quiet", "-q", help="Report only problems."),
+    span_setting("--timeout", "task_timeout_s", "End a task that takes longer than this."),
+    span_setting("--lease", "lease_s", "Reassign a task after this long without a heartbeat."),
+    choice("--durability", Durability,
+           f"What survives a power cut. (default: {Settings().durability})"),
+    *ACCESS,
+    flag("--quiet -q", "Report only problems."),
     *COMMON,
 )  # fmt: skip
 def worker(given: Namespace) -> None:
@@ -84,19 +61,11 @@ def worker(given: Namespace) -> None:
     --until-idle the exit code is 130 after Ctrl-C, and 1 if tasks failed.
     """
     from tubeq.cli.plugin_types import all_types, known_task_type
+    from tubeq.cli.progress import words_of
     from tubeq.workers.config import RunnerConfig
 
     types = [known_task_type(each) for each in dict.fromkeys(given.task_types or [])] or all_types()
-    wait_s = 0.0 if given.wait_scheduled.strip() == "0" else span_s(given.wait_scheduled)
-    settings = read_settings(
-        given.db_path,
-        max_retries=given.max_retries,
-        backoff_s=None if given.backoff is None else span_s(given.backoff),
-        task_timeout_s=None if given.timeout is None else span_s(given.timeout),
-        lease_s=None if given.lease is None else span_s(given.lease),
-        durability=given.durability,
-        **access.overrides(given),
-    )
+    settings = read_settings(given)
     if settings.lease_s < 1:
         raise InvalidParameters("a lease must be at least 1s")
     # Each named type has processes of its own; without names each process takes all types.
@@ -106,98 +75,94 @@ def worker(given: Namespace) -> None:
             processes=given.processes,
             threads=given.threads,
             until_idle=given.until_idle,
-            wait_scheduled_s=wait_s,
+            wait_scheduled_s=given.wait_scheduled,
         )
         for each in (types if given.task_types else [types])
     )
-    _work(
-        settings,
-        replace(first, also=tuple(others)),
-        types,
-        quiet=given.quiet,
-        as_json=given.as_json,
+    config = replace(first, also=tuple(others))
+    summary, failed, unworked = _run(settings, config, types, quiet=given.quiet)
+    answer(
+        given,
+        {**asdict(summary), "left": summary.left, "tasks_failed": failed}
+        | {"types_without_worker": unworked},
+        f"{words_of(summary)}; {counted(failed, 'task')} failed permanently",
     )
-
-
-def _work(
-    settings: Settings, config: RunnerConfig, types: Sequence[str], *, quiet: bool, as_json: bool
-) -> None:
-    """Run workers, and report what became of the tasks."""
-    from tubeq.cli.plugin_types import untaken_types
-    from tubeq.cli.progress import environment, words_of
-
-    variables = settings.worker_environment()
-    failed_before = _failed_count(settings, types)
-    with environment(variables):
-        summary = _run(settings, config, types, quiet=quiet)
-    failed = _failed_count(settings, types, create=False) - failed_before
-    if as_json:
-        with open_queue(settings) as queue:
-            unworked = untaken_types(queue)
-        shown = {**asdict(summary), "left": [each._asdict() for each in summary.left]}
-        write_json({**shown, "tasks_failed": failed, "types_without_worker": unworked})
-    else:
-        print(f"{words_of(summary)}; {counted(failed, 'task')} failed permanently")
-    if config.until_idle and (summary.stopped or failed > 0):
+    if given.until_idle and (summary.stopped or failed > 0):
         raise SystemExit(EXIT_INTERRUPTED if summary.stopped else EXIT_WORK_FAILED)
 
 
 def _run(
     settings: Settings, config: RunnerConfig, types: Sequence[str], *, quiet: bool
-) -> RunSummary:
-    """Run workers, and report on stderr what they do and what they wait for."""
+) -> tuple[RunSummary, int, list[str]]:
+    """Run workers, and report on stderr what they do and what they wait for.
+
+    Returns:
+        What they did, how many tasks failed for good, and which queued types have no worker.
+    """
     from tubeq.cli.plugin_types import untaken_types, unworked_words
-    from tubeq.cli.progress import report_of_run
+    from tubeq.cli.progress import environment, report_of_run
     from tubeq.cli.waiting import PauseWatch
     from tubeq.workers.runner import Runner
 
-    with open_queue(settings, create=True) as queue, report_of_run(quiet=quiet) as report:
+    variables = settings.worker_environment()  # before a database file is made
+    with (
+        environment(variables),
+        open_queue(settings, create=True) as queue,
+        report_of_run(quiet=quiet) as report,
+    ):
         pauses = PauseWatch(settings, queue, types)
 
         def hear(event: RunnerEvent) -> None:
             pauses.check()
             report(event)
 
+        failed_before = _failed_count(queue, types)
         pauses.check()
         if unworked := untaken_types(queue, besides=types):
             say(unworked_words(settings, unworked))
-        return Runner(settings.db_path, config, on_event=hear).run()
+        summary = Runner(settings.db_path, config, on_event=hear).run()
+    with open_queue(settings) as queue:
+        return summary, _failed_count(queue, types) - failed_before, untaken_types(queue)
 
 
-def _failed_count(settings: Settings, task_types: Sequence[str], *, create: bool = True) -> int:
-    with open_queue(settings, create=create) as queue:
-        by_type = queue.stats().by_type
+def _failed_count(queue: QueueManager, task_types: Sequence[str]) -> int:
+    by_type = queue.stats().by_type
     return sum(by_type.get(each, {}).get(TaskStatus.FAILED, 0) for each in task_types)
+
+
+def worker_table(workers: Iterable[WorkerInfo], now: float) -> Table:
+    """One row a registered worker."""
+    return Table(
+        "worker", "type", "host", "pid", "started", "seen", "",
+        right=("pid",), elastic=("type", "host"), drop=("host", "started", "pid"),
+        rows=(
+            (each.worker_id, ", ".join(each.task_types), each.host, str(each.pid),
+             f"{since(each.started_at, now)} ago", f"{age(now - each.last_seen)} ago",
+             "stopping" if each.stop_requested else "")
+            for each in workers
+        ),
+    )  # fmt: skip
 
 
 @command(*COMMON)
 def workers(given: Namespace) -> None:
     """List the running workers."""
-    with open_queue(read_settings(given.db_path), reading=True) as queue:
+    with open_queue(read_settings(given), reading=True) as queue:
         found = queue.workers()
-    if given.as_json:
-        write_json([each._asdict() for each in found])
-    elif found:
-        draw(work_render.worker_table(found, time.time()))
-    else:
-        say("no workers are running")
+    answer(given, found, worker_table(found, time.time()), none="no workers are running")
 
 
 @command(
-    argument(
-        "worker_id", metavar="WORKER_ID", nargs="?", help="See `tubeq workers`. (default: all)"
-    ),
-    *COMMON,
+    argument("worker_id", "WORKER_ID", "See `tubeq workers`. (default: all)", nargs="?"), *COMMON
 )
 def stop(given: Namespace) -> None:
     """Ask workers to stop after their current task."""
-    with open_queue(read_settings(given.db_path)) as queue:
+    with open_queue(read_settings(given)) as queue:
         asked = queue.request_stop(given.worker_id)
     if given.worker_id is not None and not asked:
         raise InvalidParameters(f"there is no worker {given.worker_id!r:.120}: see `tubeq workers`")
-    if given.as_json:
-        write_json({"asked": asked})
-    else:
-        were = "was" if asked == 1 else "were"
-        words = f"{counted(asked, 'worker')} {were} asked to stop"
-        say(words if asked else "no workers are running")
+    were = "was" if asked == 1 else "were"
+    words = (
+        f"{counted(asked, 'worker')} {were} asked to stop" if asked else "no workers are running"
+    )
+    answer(given, {"asked": asked}, note=words)

@@ -2,12 +2,10 @@
 
 While CLOSED, tasks go through: then there is no Breaker. While OPEN, nothing goes through until the
 pause is over. Then exactly one task goes through as the probe (PROBING): its success closes the
-breaker, its
-failure opens it again for twice as long, and where it ends without a statement about the site, the
-next task is the probe. A probe belongs to a holder for as long as its lease, so that a dead worker
-delays tasks no longer than that. All of it is pure: storages keep the values, and change them
-in one
-transaction. (M. Nygard, "Release It!", 2007, describes the pattern.)
+breaker, its failure opens it again for twice as long, and where it ends without a statement about
+the site, the next task is the probe. A probe belongs to a holder for as long as its lease, so that
+a dead worker delays tasks no longer than that. All of it is pure: storages keep the values, and
+change them in one transaction. (M. Nygard, "Release It!", 2007, describes the pattern.)
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Time as a dependency that can be passed in. Epoch seconds inside, UTC text in the database.
 
 The wall clock gives dates to people and to other hosts, and it may be wrong: set back, set forward,
-a year off until the first answer of a time server. The monotonic clock never jumps, all
-processes of a host share it, and it begins again with each boot: its times are stored with the
-boot.
+a year off until the first answer of a time server. The monotonic clock never jumps, all processes
+of a host share it, and it begins again with each boot: its times are stored with the boot.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Seconds since 1970-01-01 UTC."""
-        ...
 
 
 class SystemClock:
@@ -56,11 +54,7 @@ class Moment(NamedTuple):
 
 
 class LeaseClock:
-    """A clock with all that leases need, built on what the given one has.
-
-    Args:
-        clock: the source of time.
-    """
+    """A clock with all that leases need, built on what the given one has."""
 
     def __init__(self, clock: Clock) -> None:
         self.now: Callable[[], float] = clock.now

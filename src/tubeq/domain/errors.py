@@ -78,6 +78,10 @@ class StorageFull(StorageError):
     code = "storage_full"
 
 
+BUSY_OR_FULL = (StorageBusy, StorageFull)
+"""The same call may succeed later."""
+
+
 class StorageReadOnly(StorageError):
     code = "storage_read_only"
 

@@ -23,13 +23,13 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, NamedTuple
 
-from tubeq.domain.counts import Count, finer_count, growth_of, step_of, with_latest
-from tubeq.domain.models import Columns, Result
+from tubeq.domain.counts import Count, finer_count, step_of
+from tubeq.domain.models import Result, WithExtra
 
 COUNT_EVERY_S = 3600.0
-_NEVER = "9999"
 """Counts of an item that changed are kept once an hour at most: several tasks list the same video
 within minutes, and a year of hourly counts is 9,000 rows an item, which a plot can still show."""
+_NEVER = "9999"
 
 
 class ItemSort(str, Enum):
@@ -70,7 +70,7 @@ class _ItemColumns(NamedTuple):
     growth: int | None = None
 
 
-class Item(Columns, _ItemColumns):
+class Item(WithExtra, _ItemColumns):
     """What is known about one thing. Fields read as attributes or as columns: `item["views"]`.
 
     `times_seen` counts stored results, new or overwritten, as they were taken in. `growth`, where
@@ -79,18 +79,7 @@ class Item(Columns, _ItemColumns):
     """
 
     __slots__ = ()
-
-    @property
-    def extra(self) -> dict[str, Any]:
-        """Further fields from plugins, beyond the columns."""
-        return {} if self.extra_json is None else json.loads(self.extra_json)
-
-    def as_dict(self) -> dict[str, Any]:
-        """A plain dictionary for machines, `extra` decoded."""
-        columns = self._asdict()
-        for name in ("extra_json", "counted_at", "uncounted", "exact"):
-            del columns[name]
-        return {**columns, "extra": self.extra}
+    _internal = frozenset({"extra_json", "counted_at", "uncounted", "exact"})
 
     @property
     def counts(self) -> Count:
@@ -145,11 +134,7 @@ def known_from(seen: Sighting) -> Item:
     """What is known after the first sighting."""
     (source_id, at, title, description, score, url, views, duration_s, published_at, extra) = seen
     extra_json, given = _extra(None, extra)
-    views, likes, comments = (
-        _whole(views),
-        _whole(given.get("likes")),
-        _whole(given.get("comments")),
-    )
+    views, likes, comments = map(_whole, (views, given.get("likes"), given.get("comments")))
     counted = views is not None or likes is not None or comments is not None
     return Item(
         source_id, _text(title) or "", _text(description) or "", _text(given.get("channel")),
@@ -177,10 +162,8 @@ def merged(item: Item, seen: Sighting, now: str = _NEVER) -> Item:
     if seen.extra_json is not None and seen.extra_json != extra_json:
         extra_json, given = _extra(item.extra_json, seen.extra_json, newer=newer)
         channel, channel_id, handle = (_text(given.get(name)) for name in _CHANNEL)
-        likes, comments = (
-            _finer(known, _whole(given.get(name)))
-            for name, known in (("likes", likes), ("comments", comments))
-        )
+        likes = _finer(likes, _whole(given.get("likes")))
+        comments = _finer(comments, _whole(given.get("comments")))
     if newer or views is None:
         views, exact = _finer_views(item, seen, own_page)
     if newer:
@@ -196,28 +179,14 @@ def merged(item: Item, seen: Sighting, now: str = _NEVER) -> Item:
             counted_at, uncounted = seen.at, 0
     else:
         description = description or _text(seen.description) or ""
+    first_seen_at = item.first_seen_at if newer else min(item.first_seen_at, seen.at)
     return Item(
-        item.source_id,
-        _title(item, seen, own_page, newer),
-        description,
-        channel,
-        channel_id,
-        handle,
-        _text(first.url) or _text(second.url),
-        _length(first.duration_s, second.duration_s),
-        _published(item, _text(seen.published_at), own_page),
-        extra_json,
-        item.first_seen_at if newer else min(item.first_seen_at, seen.at),
-        _score(item, seen, newer),
-        views,
-        likes,
-        comments,
-        exact,
-        seen.at if newer else item.last_seen_at,
-        item.times_seen + 1,
-        counted_at,
-        uncounted,
-    )
+        item.source_id, _title(item, seen, own_page, newer), description, channel, channel_id,
+        handle, _text(first.url) or _text(second.url), _length(first.duration_s, second.duration_s),
+        _published(item, _text(seen.published_at), own_page), extra_json, first_seen_at,
+        _score(item, seen, newer), views, likes, comments, exact,
+        seen.at if newer else item.last_seen_at, item.times_seen + 1, counted_at, uncounted,
+    )  # fmt: skip
 
 
 def _finer_views(item: Item, seen: Sighting, own_page: bool) -> tuple[int | None, int | None]:
@@ -426,19 +395,3 @@ def _seconds(first: str, second: str) -> float:
         return (datetime.fromisoformat(second) - datetime.fromisoformat(first)).total_seconds()
     except (ValueError, TypeError):
         return math.inf
-
-
-__all__ = [
-    "COUNT_EVERY_S",
-    "Count",
-    "Item",
-    "ItemQuery",
-    "ItemSort",
-    "Sighting",
-    "finer_count",
-    "growth_of",
-    "is_stand_in",
-    "known_from",
-    "merged",
-    "with_latest",
-]

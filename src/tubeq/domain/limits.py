@@ -57,17 +57,9 @@ class LimitRule(_Limit):
     __slots__ = ()
 
     def __new__(
-        cls,
-        key: str,
-        concurrency: int | None = None,
-        per_s: float | None = None,
-        burst: int = 1,
+        cls, key: str, concurrency: int | None = None, per_s: float | None = None, burst: int = 1
     ) -> LimitRule:
         self = super().__new__(cls, checked_key(key, prefix=True), concurrency, per_s, burst)
-        self._check()
-        return self
-
-    def _check(self) -> None:
         if self.concurrency is None and self.per_s is None:
             raise InvalidParameters(
                 f"the limit for {self.key} limits nothing: give a concurrency, a rate per second, "
@@ -76,15 +68,14 @@ class LimitRule(_Limit):
         if self.concurrency is not None:
             checked_whole("concurrency", self.concurrency, 1, MAX_COUNT)
         checked_whole("burst", self.burst, 1, MAX_COUNT)
-        if self.per_s is None:
-            if self.burst != 1:
-                raise InvalidParameters("a burst goes with a rate: give the rate per second, too")
-            return
-        if not is_number(self.per_s, 1e-6, MAX_COUNT):
+        if self.per_s is None and self.burst != 1:
+            raise InvalidParameters("a burst goes with a rate: give the rate per second, too")
+        if self.per_s is not None and not is_number(self.per_s, 1e-6, MAX_COUNT):
             raise InvalidParameters(
                 f"the rate per second must be a number above 0, such as 0.5 for one in two "
                 f"seconds, not {shown(self.per_s)}"
             )
+        return self
 
     @property
     def interval_s(self) -> float:

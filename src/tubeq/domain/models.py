@@ -7,7 +7,7 @@ text, would double the time that importing the queue takes.
 import json
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Union
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Union
 
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.states import TaskEvent, TaskStatus
@@ -207,21 +207,27 @@ class _ResultColumns(NamedTuple):
     created_at: str
 
 
-class Result(Columns, _ResultColumns):
-    """A stored idea. Fields read as attributes or as columns: `result["score"]`."""
+class WithExtra(Columns):
+    """Columns of which `extra_json` holds what plugins add."""
 
     __slots__ = ()
+    _internal: ClassVar[frozenset[str]] = frozenset({"extra_json"})
 
     @property
     def extra(self) -> dict[str, Any]:
-        """Further fields from the plugin, beyond the columns."""
-        return {} if self.extra_json is None else json.loads(self.extra_json)
+        """Further fields from plugins, beyond the columns."""
+        return {} if self["extra_json"] is None else json.loads(self["extra_json"])
 
     def as_dict(self) -> dict[str, Any]:
         """A plain dictionary for machines, `extra` decoded."""
-        columns = self._asdict()
-        del columns["extra_json"]
+        columns = {name: self[name] for name in self.keys() if name not in self._internal}
         return {**columns, "extra": self.extra}
+
+
+class Result(WithExtra, _ResultColumns):
+    """A stored idea. Fields read as attributes or as columns: `result["score"]`."""
+
+    __slots__ = ()
 
 
 class HistoryEntry(NamedTuple):

@@ -1,5 +1,7 @@
 """Validation of numbers: what is not a number, or beyond what a database and a clock can hold, is
-refused."""
+refused. Each check returns the value, or raises InvalidParameters, whose message calls it `name`
+and says what would be right.
+"""
 
 from __future__ import annotations
 
@@ -23,16 +25,7 @@ def is_number(value: object, least: float = 0.0, most: float = MAX_SPAN_S) -> bo
 
 
 def checked_whole(name: str, value: object, least: int = 0, most: int = MAX_WHOLE) -> int:
-    """A whole number.
-
-    Args:
-        name: what messages call it.
-        value: what was given.
-        least, most: the range, both included.
-
-    Raises:
-        InvalidParameters: it is not valid; the message says what would be right.
-    """
+    """A whole number from `least` to `most`, both included."""
     if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
         return value
     end = "" if most == MAX_WHOLE else f", at most {most}"
@@ -44,17 +37,7 @@ def checked_whole(name: str, value: object, least: int = 0, most: int = MAX_WHOL
 def checked_span(
     name: str, value: object, *, above_zero: bool = False, most: float = MAX_SPAN_S
 ) -> float:
-    """A span of time.
-
-    Args:
-        name: what messages call it.
-        value: what was given: seconds.
-        above_zero: whether 0 is refused.
-        most: the longest, in seconds.
-
-    Raises:
-        InvalidParameters: it is not valid; the message says what would be right.
-    """
+    """A span of time from 0 up, in seconds, at most `most`; with `above_zero`, 0 is refused."""
     if type(value) is float and 0.0 < value <= most:  # on the path of every claim
         return value
     if is_number(value, 0.0, most) and (value or not above_zero):
@@ -67,15 +50,7 @@ def checked_span(
 
 
 def checked_date(name: str, value: object) -> float:
-    """A point in time.
-
-    Args:
-        name: what messages call it.
-        value: what was given: epoch seconds.
-
-    Raises:
-        InvalidParameters: it is not valid; the message says what would be right.
-    """
+    """A point in time, in epoch seconds."""
     if is_number(value, 0.0, MAX_EPOCH_S):
         return value  # type: ignore[return-value]
     from datetime import datetime

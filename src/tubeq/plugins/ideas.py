@@ -23,7 +23,7 @@ _TEXTS = {
     "availability": "availability",
 }
 _COUNTS = {"likes": "like_count", "comments": "comment_count"}
-_LISTS = {"tags": "tags", "categories": "categories"}
+_LISTS = ("tags", "categories")
 _MOST_IN_LIST = 100
 
 
@@ -93,11 +93,10 @@ def _extra(entry: Mapping[str, Any]) -> dict[str, Any]:
         extra[name] = composed(plain_text(str(entry.get(field) or ""), 200)) or None
     for name, field in _COUNTS.items():
         extra[name] = _whole(entry.get(field))
-    for name, field in _LISTS.items():
-        values = entry.get(field)
-        if isinstance(values, (list, tuple)):
+    for name in _LISTS:
+        if isinstance(values := entry.get(name), (list, tuple)):
             texts = (plain_text(str(each), 200) for each in values[:_MOST_IN_LIST])
-            extra[name] = [each for each in texts if each] or None
+            extra[name] = list(filter(None, texts)) or None
     return {name: value for name, value in extra.items() if value is not None}
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from tubeq.domain.handles import composed
 from tubeq.plugins.text import bare, plain_text
@@ -21,12 +21,8 @@ class Refused(ValueError):
 
 
 class Implied(NamedTuple):
-    """A value that also implies other parameters, such as the address of a channel's tab.
-
-    Args:
-        value: the parameter's own.
-        others: by their names, not yet checked.
-    """
+    """A value that also implies other parameters (by name, not yet checked), such as the address of
+    a channel's tab."""
 
     value: Any
     others: Mapping[str, Any]
@@ -128,10 +124,7 @@ class Flag:
 
     wanted = "true or false"
     metavar = ""
-
-    @property
-    def json_schema(self) -> Mapping[str, Any]:
-        return {"type": "boolean"}
+    json_schema: ClassVar = {"type": "boolean"}
 
     def read(self, value: Any) -> bool:
         if not isinstance(value, bool):
@@ -171,10 +164,7 @@ class Day(_AsWritten):
 
     wanted = "a day such as 2027-01-31"
     metavar = "YYYY-MM-DD"
-
-    @property
-    def json_schema(self) -> Mapping[str, Any]:
-        return {"type": "string", "format": "date"}
+    json_schema: ClassVar = {"type": "string", "format": "date"}
 
     def read(self, value: Any) -> date:
         if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
@@ -198,10 +188,7 @@ class Name(_AsWritten):
     wanted: str
     metavar: str
     reader: Callable[[str], Any]
-
-    @property
-    def json_schema(self) -> Mapping[str, Any]:
-        return {"type": "string", "maxLength": _MOST_CHARACTERS}
+    json_schema: ClassVar = {"type": "string", "maxLength": _MOST_CHARACTERS}
 
     def read(self, value: Any) -> Any:
         text = bare(_text(value))
@@ -216,11 +203,8 @@ def _text(value: Any) -> str:
         Refused: it is not a string, or a very long one.
     """
     if isinstance(value, (int, float)):  # 1984 is a title, and 12345678901 can be a video's id
-        raise Refused(f'write it in quotes: "{json.dumps(value)}"' if _is_short(value) else "")
+        is_short = -1e18 < value < 1e18
+        raise Refused(f'write it in quotes: "{json.dumps(value)}"' if is_short else "")
     if not isinstance(value, str) or len(value) > _MOST_CHARACTERS:
         raise Refused
     return composed(value.strip())
-
-
-def _is_short(number: float) -> bool:
-    return -1e18 < number < 1e18

@@ -63,7 +63,7 @@ def get_plugin(task_type: str, **settings: Any) -> Plugin:
     Raises:
         PluginNotFound: no installed package offers the type, or its plugin cannot be imported.
     """
-    factory = _factory(task_type)
+    factory = _loaded(GROUP, task_type)
     with around_plugins():
         plugin: Plugin = factory(**settings)
     return plugin
@@ -75,7 +75,7 @@ def importable_types() -> tuple[list[str], dict[str, str]]:
     importable, broken = [], {}
     for task_type in plugin_types():
         try:
-            _factory(task_type)
+            _loaded(GROUP, task_type)
         except PluginNotFound as error:
             broken[task_type] = str(error)
         else:
@@ -89,7 +89,7 @@ def parameters_of(task_type: str) -> type[Parameters] | None:
     Raises:
         PluginNotFound: as `get_plugin`.
     """
-    declared: type[Parameters] | None = getattr(_factory(task_type), "parameters", None)
+    declared: type[Parameters] | None = getattr(_loaded(GROUP, task_type), "parameters", None)
     return declared
 
 
@@ -99,18 +99,15 @@ def get_preset(name: str) -> Preset:
     Raises:
         PluginNotFound: there is no preset of that name, or it cannot be imported.
     """
-    preset: Preset = _loaded(PRESET_GROUP, name, preset_names())
+    preset: Preset = _loaded(PRESET_GROUP, name)
     return preset
 
 
 def checker(name: str) -> Checker:
-    """Checks tasks before they are queued.
+    """Checks tasks before they are queued, of a task type or a preset.
 
         task_type, parameters = checker("youtube_channel.shorts")({"channel_url": "@handle"})
         queue.create_task(task_type, parameters)
-
-    Args:
-        name: a task type, or a preset's name.
 
     Returns:
         A function from parameters, which override the preset's, to the task type and all
@@ -125,7 +122,7 @@ def checker(name: str) -> Checker:
     declared = parameters_of(task_type)
 
     def check(parameters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-        given = {**({} if preset is None else preset.parameters), **parameters}
+        given = {**(preset.parameters if preset else {}), **parameters}
         if declared is not None:
             declared.of(given)
             given = {
@@ -151,11 +148,7 @@ def declared_by(name: str) -> dict[str, Declared] | None:
     return None if parameters is None else {each.name: each for each in declared(parameters)}
 
 
-def _factory(task_type: str) -> Any:
-    return _loaded(GROUP, task_type, plugin_types())
-
-
-def _loaded(group: str, name: str, known: list[str]) -> Any:
+def _loaded(group: str, name: str) -> Any:
     for entry in _entry_points(group).select(name=name):
         try:
             with around_plugins():
@@ -165,5 +158,7 @@ def _loaded(group: str, name: str, known: list[str]) -> Any:
             what = "the plugin of task type" if group == GROUP else "preset"
             message = f"{what} {name!r} cannot be imported: {reason}"
             raise PluginNotFound(message, code="plugin_broken") from error
-    types = ", ".join(known) or "none"
-    raise PluginNotFound(f"no plugin does task type {name!r:.120}; known types: {types}")
+    types = ", ".join(plugin_types() if group == GROUP else preset_names()) or "none"
+    raise PluginNotFound(
+        f"no plugin that is installed here does task type {name!r:.120}; known types: {types}"
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 
 
@@ -13,12 +12,7 @@ def plain_text(text: str, max_length: int = 10_000) -> str:
     Control characters, bidirectional overrides and lone surrogates are dropped, line breaks and
     tabs become spaces, and at most `max_length` characters are kept.
     """
-    kept = (
-        " " if character in _SPACES else character
-        for character in text[:max_length]
-        if character in _SPACES or not _deceives(character)
-    )
-    return "".join(kept).strip()
+    return _MISLEADING.sub("", _LINE_ENDS.sub(" ", text[:max_length])).strip()
 
 
 def bare(text: str) -> str:
@@ -39,12 +33,5 @@ def redacted(text: str, secrets: Iterable[str] = ()) -> str:
 _UNSEEN = "".join(
     map(chr, [0xAD, 0x61C, *range(0x200B, 0x2010), *range(0x202A, 0x202F), 0xFEFF])
 ) + "".join(map(chr, range(0x2060, 0x2070)))
-_SPACES = frozenset("\n\r\t\u2028\u2029")
-
-
-def _deceives(character: str) -> bool:
-    return (
-        unicodedata.category(character) in ("Cc", "Cs")
-        or "\u202a" <= character <= "\u202e"
-        or "\u2066" <= character <= "\u2069"
-    )
+_LINE_ENDS = re.compile("[\n\r\t\u2028\u2029]")
+_MISLEADING = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")

@@ -13,11 +13,7 @@ if TYPE_CHECKING:
 
 @instrument.verbs("backlog.")
 class QueueBacklog:
-    """Tasks that are not finished.
-
-    Args:
-        storage: the queue's.
-    """
+    """Tasks that are not finished."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage

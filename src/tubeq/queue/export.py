@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -23,9 +24,10 @@ from tubeq.domain.json_format import SCHEMA, iso_time
 from tubeq.domain.models import Result
 from tubeq.queue.csv_rows import csv_rows, csv_writer
 from tubeq.storage import Storage
-from tubeq.storage.ports.items import OnProgress
+from tubeq.storage.ports.items import ItemStore, OnProgress
 
 _PAGE = 500
+_Pages = Iterator[tuple[int, int, list[dict[str, Any]]]]
 _RAW_CONTROLS = re.compile("[\x7f-\x9f]")
 
 
@@ -74,13 +76,13 @@ def format_of(path: Path) -> ExportFormat:
     Raises:
         InvalidParameters: it implies none.
     """
-    try:
-        return _SUFFIXES[path.suffix.lower()]
-    except KeyError:
+    form = _SUFFIXES.get(path.suffix.lower())
+    if form is None:
         names = ", ".join(_SUFFIXES)
         raise InvalidParameters(
             f"{path.name!r:.80} does not imply a format: give --format, or end it in {names}"
-        ) from None
+        )
+    return form
 
 
 def export(
@@ -111,21 +113,26 @@ def export(
     """
     if raw and form is not ExportFormat.CSV:
         raise InvalidParameters(f"--raw goes with CSV: {form} holds the data unchanged anyway")
-    write = _write_raw_csv if raw else _WRITERS.get(form)
+    writers: dict[ExportFormat, Callable[[TextIO, What, _Pages], int]] = {
+        ExportFormat.JSONL: _write_jsonl,
+        ExportFormat.CSV: partial(_write_csv, raw=raw),
+    }
+    write = writers.get(form)
     if what is What.ITEMS:
         storage.items.fold()
+    pages = _pages(storage, what, progress)
     if path is None:
         if write is None:
             raise InvalidParameters("a SQLite file cannot go to standard output: name a file")
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(encoding="utf-8", newline="")
-        return write(sys.stdout, storage, what, progress)
-    with _put_in_place(path, replace) as partial:
+        return write(sys.stdout, what, pages)
+    with _put_in_place(path, replace) as unfinished:
         try:
             if write is None:
-                return _write_sqlite(partial, storage, what, progress)
-            with partial.open("w", encoding="utf-8", newline="") as file:
-                count = write(file, storage, what, progress)
+                return _write_sqlite(unfinished, what, pages, storage.items)
+            with unfinished.open("w", encoding="utf-8", newline="") as file:
+                count = write(file, what, pages)
                 file.flush()
                 os.fsync(file.fileno())
                 return count
@@ -151,9 +158,7 @@ def _put_in_place(path: Path, replace: bool) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-def _pages(
-    storage: Storage, what: What, progress: OnProgress | None
-) -> Iterator[tuple[int, int, list[dict[str, Any]]]]:
+def _pages(storage: Storage, what: What, progress: OnProgress | None) -> _Pages:
     """All rows, page by page: the range of their numbers, and their contents."""
     total = storage.items.count_items() if what is What.ITEMS else storage.stats().results
     read: Callable[[int, int], Sequence[tuple[int, Item | Result]]] = (
@@ -169,10 +174,8 @@ def _pages(
 
 
 def _row(each: Item | Result, what: What) -> dict[str, Any]:
-    values = {name: each.get(name) for name in _COLUMNS[what]}
-    row = {
-        name: iso_time(value) if name.endswith("_at") else value for name, value in values.items()
-    }
+    row = {name: each.get(name) for name in _COLUMNS[what]}
+    row |= {name: iso_time(value) for name, value in row.items() if name.endswith("_at")}
     if isinstance(each, Item):
         row["views_exact"] = each.counts.views_exact
     row["extra"] = _decoded(each.extra_json)
@@ -191,9 +194,9 @@ def _decoded(text: str | None) -> Any:
         return text
 
 
-def _write_jsonl(file: TextIO, storage: Storage, what: What, progress: OnProgress | None) -> int:
+def _write_jsonl(file: TextIO, what: What, pages: _Pages) -> int:  # noqa: ARG001
     count = 0
-    for _, _, rows in _pages(storage, what, progress):
+    for _, _, rows in pages:
         for row in rows:
             text = json.dumps({"schema": SCHEMA, **row}, ensure_ascii=False, default=repr)
             # JSON allows C1 control characters, and some terminals execute them.
@@ -202,33 +205,17 @@ def _write_jsonl(file: TextIO, storage: Storage, what: What, progress: OnProgres
     return count
 
 
-def _write_csv(file: TextIO, storage: Storage, what: What, progress: OnProgress | None) -> int:
-    return _write_rows(file, storage, what, progress, raw=False)
-
-
-def _write_raw_csv(file: TextIO, storage: Storage, what: What, progress: OnProgress | None) -> int:
-    return _write_rows(file, storage, what, progress, raw=True)
-
-
-def _write_rows(
-    file: TextIO, storage: Storage, what: What, progress: OnProgress | None, raw: bool
-) -> int:
+def _write_csv(file: TextIO, what: What, pages: _Pages, *, raw: bool) -> int:
     columns = list(_COLUMNS[what])
     writer = csv_writer(file, columns)
     count = 0
-    for _, _, rows in _pages(storage, what, progress):
+    for _, _, rows in pages:
         writer.writerows(csv_rows(columns, rows, raw=raw))
         count += len(rows)
     return count
 
 
-_WRITERS: Mapping[ExportFormat, Callable[[TextIO, Storage, What, OnProgress | None], int]] = {
-    ExportFormat.JSONL: _write_jsonl,
-    ExportFormat.CSV: _write_csv,
-}
-
-
-def _write_sqlite(path: Path, storage: Storage, what: What, progress: OnProgress | None) -> int:
+def _write_sqlite(path: Path, what: What, pages: _Pages, items: ItemStore) -> int:
     columns = _COLUMNS[what]
     count = 0
     with closing(sqlite3.connect(path, isolation_level=None)) as file:
@@ -242,7 +229,7 @@ def _write_sqlite(path: Path, storage: Storage, what: What, progress: OnProgress
                 "comments INTEGER, views_exact INTEGER, PRIMARY KEY (source_id, at)) WITHOUT ROWID"
             )
         values = ", ".join("?" for _ in columns)
-        for first, last, rows in _pages(storage, what, progress):
+        for first, last, rows in pages:
             file.executemany(
                 f"INSERT INTO {what} VALUES ({values})",  # noqa: S608 - names of this module
                 ([_column(value) for value in row.values()] for row in rows),
@@ -251,7 +238,7 @@ def _write_sqlite(path: Path, storage: Storage, what: What, progress: OnProgress
             if what is What.ITEMS:
                 kept = (
                     (one, iso_time(count.at), *count[1:4], count.views_exact)
-                    for one, count in storage.items.counts_between(first, last)
+                    for one, count in items.counts_between(first, last)
                 )
                 file.executemany("INSERT INTO counts VALUES (?, ?, ?, ?, ?, ?)", kept)
         file.execute("COMMIT")

@@ -81,16 +81,14 @@ class _Point(NamedTuple):
     name: str
     plain: Callable[..., Any]
 
-    def install(self) -> None:
-        setattr(self.owner, self.method, _measured(self.name, self.plain))
-
-    def remove(self) -> None:
-        setattr(self.owner, self.method, self.plain)
+    def switch(self, *, on: bool) -> None:
+        setattr(self.owner, self.method, _measured(self.name, self.plain) if on else self.plain)
 
 
 _lock = allocate_lock()
 _points: list[_Point] = []
-_subscriptions: tuple[_Subscription, ...] = ()
+_Subscriptions = tuple[_Subscription, ...]
+_subscriptions: _Subscriptions = ()
 
 
 def subscribe(subscriber: Subscriber) -> Callable[[], None]:
@@ -106,18 +104,13 @@ def subscribe(subscriber: Subscriber) -> Callable[[], None]:
     )
 
 
-def _change(
-    change: Callable[[tuple[_Subscription, ...]], tuple[_Subscription, ...]],
-) -> None:
+def _change(change: Callable[[_Subscriptions], _Subscriptions]) -> None:
     global _subscriptions
     with _lock:
         before, _subscriptions = _subscriptions, change(_subscriptions)
         if bool(before) != bool(_subscriptions):
             for point in _points:
-                if _subscriptions:
-                    point.install()
-                else:
-                    point.remove()
+                point.switch(on=bool(_subscriptions))
 
 
 def verbs(prefix: str = "") -> Callable[[_C], _C]:
@@ -128,13 +121,12 @@ def verbs(prefix: str = "") -> Callable[[_C], _C]:
     """
 
     def add(owner: _C) -> _C:
-        public = [
-            name
+        public = {
+            name: f"{prefix}{name}"
             for name, value in vars(owner).items()
             if isinstance(value, FunctionType) and not name.startswith("_")
-        ]
-        _add(owner, {name: f"{prefix}{name}" for name in public})
-        return owner
+        }
+        return measured(**public)(owner)
 
     return add
 
@@ -143,19 +135,14 @@ def measured(**methods: str) -> Callable[[_C], _C]:
     """A class decorator: these methods are measured, each under its name in events."""
 
     def add(owner: _C) -> _C:
-        _add(owner, methods)
+        with _lock:
+            for method, name in methods.items():
+                point = _Point(owner, method, name, vars(owner)[method])
+                _points.append(point)
+                point.switch(on=bool(_subscriptions))
         return owner
 
     return add
-
-
-def _add(owner: type, methods: Mapping[str, str]) -> None:
-    with _lock:
-        for method, name in methods.items():
-            point = _Point(owner, method, name, vars(owner)[method])
-            _points.append(point)
-            if _subscriptions:
-                point.install()
 
 
 def _measured(name: str, plain: Callable[..., Any]) -> Callable[..., Any]:
@@ -190,19 +177,13 @@ def _publish(event: Event) -> None:
 def _about(
     parameters: tuple[str, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> Iterator[tuple[str, Any]]:
-    for name, value in zip(parameters, args):
-        yield from _of_argument(name, value)
-    for name, value in kwargs.items():
-        yield from _of_argument(name, value)
-
-
-def _of_argument(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Task):
-        yield from _of_task(value).items()
-    elif isinstance(value, ClaimRequest):
-        yield from (("task_type", value.task_type), ("worker_id", value.worker_id))
-    elif name in _NAMED and value is not None:
-        yield name, value
+    for name, value in (*zip(parameters, args), *kwargs.items()):
+        if isinstance(value, Task):
+            yield from _of_task(value).items()
+        elif isinstance(value, ClaimRequest):
+            yield from (("task_type", value.task_type), ("worker_id", value.worker_id))
+        elif name in _NAMED and value is not None:
+            yield name, value
 
 
 def _of_task(task: Task) -> dict[str, Any]:

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     import builtins
     from pathlib import Path
 
-    from tubeq.domain.items import Count, Item, ItemQuery
+    from tubeq.domain.counts import Count
+    from tubeq.domain.items import Item, ItemQuery
     from tubeq.queue.export import ExportFormat, What
     from tubeq.storage import Storage
     from tubeq.storage.ports.items import OnProgress
@@ -23,10 +24,12 @@ class QueueItems:
 
     Args:
         storage: the queue's.
+        db_path: the real path of its file; None for one in memory.
     """
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, db_path: Path | None) -> None:
         self._storage = storage
+        self._db_path = db_path
 
     def list(self, query: ItemQuery) -> builtins.list[Item]:
         """Items that were searched for, or all, sorted as the query says. See ItemQuery.
@@ -79,9 +82,13 @@ class QueueItems:
         """Write all items, or all results, to a file; how many rows. See queue.export.
 
         Raises:
-            InvalidParameters: `path` exists already, or cannot be written to.
+            InvalidParameters: `path` exists already, is the queue's own, or cannot be written to.
             StorageError: it cannot be read, or written.
         """
+        from tubeq.domain.errors import InvalidParameters
         from tubeq.queue.export import export
+        from tubeq.storage.database_file import is_file_of
 
+        if path is not None and self._db_path is not None and is_file_of(self._db_path, path):
+            raise InvalidParameters(f"{path} is the queue itself: give another name")
         return export(self._storage, path, what, form, replace=replace, raw=raw, progress=progress)

@@ -18,11 +18,7 @@ if TYPE_CHECKING:
 
 @instrument.verbs("limits.")
 class QueueLimits:
-    """Limits and pauses, which the workers of all processes share.
-
-    Args:
-        limits: the storage's.
-    """
+    """Limits and pauses, which the workers of all processes share."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -30,11 +26,7 @@ class QueueLimits:
     # Rules --------------------------------------------------------------------------------------
 
     def set(
-        self,
-        key: str,
-        concurrency: int | None = None,
-        per_s: float | None = None,
-        burst: int = 1,
+        self, key: str, concurrency: int | None = None, per_s: float | None = None, burst: int = 1
     ) -> LimitRule:
         """Limit what workers do at once, and how often; replaces an earlier limit of the key.
 

@@ -20,13 +20,7 @@ if TYPE_CHECKING:
 
 @instrument.verbs("maintenance.")
 class QueueMaintenance:
-    """Pruning, backups, checks and imports.
-
-    Args:
-        storage: the queue's.
-        clock: the source of time.
-        waker: wakes workers for imported tasks.
-    """
+    """Pruning, backups, checks and imports."""
 
     def __init__(self, storage: Storage, clock: Clock, waker: Waker) -> None:
         self._storage = storage

@@ -95,7 +95,7 @@ class QueueManager:
         self._waker = Waker(self.db_path)
         self._chance = random.Random()
         self.limits = QueueLimits(self._storage.limits)
-        self.items = QueueItems(self._storage)
+        self.items = QueueItems(self._storage, self._waker.db_path)
         self.maintenance = QueueMaintenance(self._storage, self._clock, self._waker)
         self.backlog = QueueBacklog(self._storage)
         self.register = WorkerRegister(self._storage)

@@ -14,11 +14,7 @@ if TYPE_CHECKING:
 
 @instrument.verbs("register.")
 class WorkerRegister:
-    """The register of workers; `QueueManager.workers` lists it.
-
-    Args:
-        storage: the queue's.
-    """
+    """The register of workers; `QueueManager.workers` lists it."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage

@@ -1,4 +1,6 @@
-"""What may enter the queue. Each error names the value and what would be right."""
+"""What may enter the queue. What may not is refused with InvalidParameters, whose message names the
+value and says what would be right.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +34,7 @@ MAX_IDEMPOTENCY_KEY_LENGTH = 200
 MAX_SOURCE_ID_LENGTH = 200
 MAX_PRIORITY = 2**31 - 1
 _IDEA_TEXTS = ("source_id", "title", "description", "url", "published_at")
-_IDEA_NUMBERS: dict[str, Any] = {
-    "score": (int, float),
-    "views": int,
-    "duration_s": (int, float),
-}
+_IDEA_NUMBERS: dict[str, Any] = {"score": (int, float), "views": int, "duration_s": (int, float)}
 _TEXT_KINDS = {str, type(None)}
 _IDEA_RANGE = (-MAX_WHOLE, MAX_WHOLE)
 _TASK_TYPE = re.compile(r"[a-z][a-z0-9_.-]{0,99}")
@@ -48,11 +46,7 @@ def _is_task_type(name: str) -> bool:
 
 
 def checked_task_type(task_type: object) -> str:
-    """A task type: a lower-case word. It is part of an index key, so its characters are restricted.
-
-    Raises:
-        InvalidParameters: it is not one.
-    """
+    """A task type: a lower-case word of few kinds of characters, since an index key holds it."""
     if not isinstance(task_type, str) or not _is_task_type(task_type):
         raise InvalidParameters(
             f"task_type {task_type!r:.120} is not a name: use lower-case letters, digits, '_', '-' "
@@ -69,23 +63,21 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
 
     Raises:
         InvalidParameters: it is empty, an address, or ":memory:", which no other process reaches.
+        StorageError: it is a link that leads back to itself.
     """
     from pathlib import Path
 
-    from tubeq.storage.database_file import require_path
+    from tubeq.storage.database_file import real_path
 
-    require_path(path)
+    real_path(path)
     return Path(path).absolute()
 
 
 def encoded_parameters(parameters: object, name: str = "parameters") -> str:
-    """Parameters as JSON text.
+    """Parameters, a JSON object of at most 64 KiB, as text.
 
     Args:
         name: what messages call them.
-
-    Raises:
-        InvalidParameters: they are not a JSON object, or larger than 64 KiB.
     """
     if not isinstance(parameters, (dict, Mapping)):  # dict first: the ABC check is slow
         raise InvalidParameters(f"{name} must be a JSON object, not {type(parameters).__name__}")
@@ -112,11 +104,9 @@ def checked_task(task: NewTask | EncodedTask, check: CheckParameters | None = No
     unchanged.
 
     Args:
-        task: the task to be created.
         check: looks up how parameters are checked; None checks only that they are JSON.
 
     Raises:
-        InvalidParameters: a value is wrong.
         PluginNotFound: `check` does not know the task type.
     """
     if isinstance(task, EncodedTask):
@@ -130,11 +120,7 @@ def checked_task(task: NewTask | EncodedTask, check: CheckParameters | None = No
 def encoded_task(
     task_type: object, parameters: object, priority: object, run_after: object, key: object
 ) -> EncodedTask:
-    """As checked_task, from the fields of a NewTask: a call with one task needs no NewTask.
-
-    Raises:
-        InvalidParameters: a value is wrong.
-    """
+    """As checked_task, from the fields of a NewTask: a call with one task needs no NewTask."""
     name = checked_task_type(task_type)
     parameters_json = encoded_parameters(parameters)
     whole = checked_whole("priority", priority, 0, MAX_PRIORITY)
@@ -149,11 +135,7 @@ def encoded_task(
 
 
 def checked_request(request: ClaimRequest) -> ClaimRequest:
-    """The request, if it is valid.
-
-    Raises:
-        InvalidParameters: its lease is not valid.
-    """
+    """The request, if it is valid."""
     checked_span("lease_s", request.lease_s, above_zero=True)
     return request
 
@@ -163,22 +145,14 @@ class CheckedIdeas(list[Idea]):
 
 
 def checked_ideas(items: Iterable[Idea | Mapping[str, Any]]) -> list[Idea]:
-    """Ideas that can be stored.
-
-    Raises:
-        InvalidParameters: one cannot be stored; the message shows it.
-    """
+    """Ideas that can be stored."""
     if type(items) is CheckedIdeas:
         return items
     return CheckedIdeas(map(checked_idea, items))
 
 
 def checked_idea(item: Idea | Mapping[str, Any]) -> Idea:
-    """An idea that can be stored, from an idea or a mapping.
-
-    Raises:
-        InvalidParameters: it cannot be stored; the message shows it.
-    """
+    """An idea that can be stored, from an idea or a mapping."""
     idea = Idea.of(item)
     score, views, duration_s = idea.score, idea.views, idea.duration_s
     texts = {type(idea.title), type(idea.description), type(idea.url), type(idea.published_at)}
@@ -210,11 +184,7 @@ def _invalid(item: object, name: str, wanted: str) -> InvalidParameters:
 
 
 def checked_child(child: ChildTask) -> EncodedChild:
-    """The child as storages take it, if it may be created.
-
-    Raises:
-        InvalidParameters: a value is wrong.
-    """
+    """The child as storages take it, if it may be created."""
     from tubeq.domain.children import EncodedChild
 
     source_id = child.source_id
@@ -228,11 +198,7 @@ def checked_child(child: ChildTask) -> EncodedChild:
 
 
 def checked_status(status: TaskStatus | str) -> TaskStatus:
-    """A status by its name.
-
-    Raises:
-        InvalidParameters: there is no status of that name.
-    """
+    """A status by its name."""
     try:
         return TaskStatus(status.upper() if isinstance(status, str) else status)
     except ValueError:

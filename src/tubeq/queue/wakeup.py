@@ -9,6 +9,9 @@ raised flag of its type and sends a datagram to that port.
 Nothing here is needed for correctness. A wake-up that is lost (two creators lower the same flag at
 once, a dead worker's flag is still up, a container hides the port) costs a wait of at most the
 worker's `poll_interval`, never a task; hence nothing here raises.
+
+From create_task to the claim a waiting worker takes 0.8 ms with it; one that polls each second,
+half a second (`python -m tests.plans.mechanisms`).
 """
 
 from __future__ import annotations
@@ -48,7 +51,7 @@ class Waker:
     """
 
     def __init__(self, db_path: str | os.PathLike[str]) -> None:
-        self._db_path = _resolved(db_path)
+        self.db_path = _resolved(db_path)
         self._slots: mmap.mmap | None = None
         self._first_port = 0
         self._socket: socket.socket | None = None
@@ -70,7 +73,7 @@ class Waker:
     def _open(self) -> mmap.mmap | None:
         with self._lock:
             if self._slots is None:
-                opened = _open_slots(self._db_path)
+                opened = _open_slots(self.db_path)
                 if opened is not None:
                     self._slots, self._first_port = opened
             return self._slots
@@ -233,12 +236,11 @@ def _open_slots(database: Path | None) -> tuple[mmap.mmap, int] | None:
 def _waiting_slots(slots: mmap.mmap, task_type: str | None) -> list[int]:
     one, several = (0, 0) if task_type is None else (_number_of([task_type]), _bit_of(task_type))
     found = []
-    slot = slots.find(_FLAG_UP, 0, SLOTS)
-    while slot >= 0:
+    slot = -1
+    while (slot := slots.find(_FLAG_UP, slot + 1, SLOTS)) >= 0:
         (number,) = _TYPE.unpack_from(slots, _type_offset(slot))
         if task_type is None or number == one or (number & _SEVERAL and number & several):
             found.append(slot)
-        slot = slots.find(_FLAG_UP, slot + 1, SLOTS)
     return found
 
 
@@ -250,10 +252,7 @@ def _number_of(task_types: Sequence[str]) -> int:
     # Types that share a number, or a bit, sometimes wake a worker needlessly: harmless.
     if len(task_types) == 1:
         return zlib.crc32(task_types[0].encode()) & (_SEVERAL - 1)
-    number = _SEVERAL
-    for each in task_types:
-        number |= _bit_of(each)
-    return number
+    return _SEVERAL | sum(set(map(_bit_of, task_types)))
 
 
 def _bit_of(task_type: str) -> int:

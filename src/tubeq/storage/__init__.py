@@ -42,8 +42,7 @@ def open_storage(
 
     Raises:
         InvalidParameters: `target` is not a path: empty, or an address such as "file:queue.db".
-        StorageError: a subclass of it; the message says what is wrong with the file and what
-            to do.
+        StorageError: a subclass of it; the message says what is wrong with the file and what to do.
     """
     from pathlib import Path
 

@@ -4,9 +4,9 @@ A database has one name for all who use it: the real path, links resolved, at th
 Its side files (`-wal`, `-shm`, `-lock`, `-wake`) are in the same folder, as SQLite's own are.
 
 A handle is bound to open files, but its path can come to lead to other files: a backup is moved
-over the
-database, a link is changed, the database or its log is deleted. What the handle then writes goes to
-a file that no process will ever open again. So a handle compares the inode numbers periodically.
+over the database, a link is changed, the database or its log is deleted. What the handle then
+writes goes to a file that no process will ever open again. So a handle compares the inode numbers
+periodically.
 
 This does not detect a backup that is copied *into* the file (`cp backup.db queue.db` keeps
 the inode), or a database that was replaced, while no process had it open, by a file that happened
@@ -78,6 +78,20 @@ def side_file(database: Path, suffix: str) -> Path:
     return Path(f"{database}{suffix}")
 
 
+def size(path: Path) -> int:
+    """Of a file, in bytes; 0 where it does not exist."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def is_file_of(database: Path, path: Path) -> bool:
+    """Whether `path` leads to the database, at its real path, or to a side file of it."""
+    own = (database, *(side_file(database, suffix) for suffix in SIDE_FILES))
+    return path.exists() and any(each.exists() and path.samefile(each) for each in own)
+
+
 def identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:
     """Identifies a file among all that exist now; None where the file does not exist."""
     try:
@@ -124,12 +138,8 @@ class OpenedFiles:
 
 
 def open_side_file(path: Path, database: Path | None) -> int:
-    """Open, and create where needed, a side file of tubeq's own; its descriptor.
-
-    Args:
-        path: the side file.
-        database: the file whose mode and group it gets, whatever the umask; None for its owner
-            only.
+    """Open, and create where needed, a side file of tubeq's own; its descriptor. It gets the mode
+    and group of `database`, whatever the umask; where that is None, it is its owner's only.
 
     Raises:
         StorageReadOnly: it, or the folder, cannot be written; the message says what to do.

@@ -14,19 +14,18 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from tubeq.domain.errors import (
+    BUSY_OR_FULL,
     ClaimLost,
     InvalidParameters,
     PermanentError,
     PluginError,
     PluginNotFound,
-    StorageBusy,
     StorageError,
-    StorageFull,
     StorageNotSynced,
     TaskCancelled,
     TransientError,
@@ -41,13 +40,12 @@ from tubeq.queue.wakeup import SLOTS, Waiter, Waker
 from tubeq.storage.ports.tasks import ClaimRequest
 from tubeq.workers.config import WAIT_SCHEDULED_S, WorkerConfig, new_worker_id
 from tubeq.workers.opening import opened_queue, worker_info
-from tubeq.workers.outlook import is_work_left
-from tubeq.workers.patience import StoragePatience
+from tubeq.workers.outlook import Outlook
 from tubeq.workers.progress_saver import ProgressSaver
 from tubeq.workers.rate_limiting import POSTPONED, RateLimiting
 from tubeq.workers.scraping import PluginCall
 from tubeq.workers.shared_stats import SharedStats
-from tubeq.workers.turns import Turns, requests_of
+from tubeq.workers.turns import Turns
 from tubeq.workers.watch import Attempt, Reason, Watch, lost, record_end
 
 _SLICE_S = 0.5  # how soon an idle worker sees a stop request of its own process
@@ -103,15 +101,12 @@ class BaseWorker:
         self._next_sweep = 0.0
         self._is_storage_troubled = False
         self._types = config.task_types
-        self._idle_types: tuple[str, ...] = self._types
-        self._wait_scheduled_s = WAIT_SCHEDULED_S
+        self._outlook = self._outlook_of(self._types, WAIT_SCHEDULED_S)
+        self._claims = Turns(config, self.worker_id, self._rate_limiting.pause_s, start=False)
+        self._starts = Turns(config, self.worker_id, self._rate_limiting.pause_s, start=True)
         # With several types a completion does not claim the next task: it would always be of the
         # same type.
-        claims = requests_of(config, self.worker_id, start=False)
-        started = requests_of(config, self.worker_id, start=True)
-        self._claims = Turns(claims, self._rate_limiting.pause_s)
-        self._starts = Turns(started, self._rate_limiting.pause_s)
-        self._request = started[0] if len(started) == 1 else None
+        self._request = self._starts.only_request
 
     # One task -------------------------------------------------------------------------------------
 
@@ -169,7 +164,7 @@ class BaseWorker:
             elif error is not None and error is saver.refusal:
                 raise error  # the storage's, not the plugin's
             else:
-                patience = None
+                ends_at = None
                 while result is None:
                     try:
                         if error is not None:
@@ -180,15 +175,31 @@ class BaseWorker:
                             result, following = self._complete(
                                 claim, ideas, self._then(claim, then, stop), saver.has_saved
                             )
-                    except (StorageBusy, StorageFull) as trouble:
-                        # The work is done: only its outcome has to be written.
-                        patience = patience or StoragePatience(
-                            stop, self._watch, self._say_troubled
-                        )
-                        patience.wait(trouble)
+                    except BUSY_OR_FULL as trouble:
+                        ends_at = self._wait_to_write(trouble, stop, ends_at)
             return result, following
         finally:
             self._rate_limiting.leave(result, error)
+
+    def _wait_to_write(
+        self, trouble: StorageError, stop: threading.Event | None, ends_at: float | None
+    ) -> float:
+        """Wait before the next try to write an outcome: the work is done. The tries go on until the
+        claim is lost, which the write says by itself, or until a stopping worker has no time left:
+        at the returned time, `ends_at` of the next call.
+
+        Raises:
+            StorageError: `trouble`, where there is no next try.
+        """
+        now = time.monotonic()
+        ends_at = math.inf if ends_at is None else ends_at
+        if stop is not None and stop.is_set():
+            ends_at = min(ends_at, now + self._watch.stop_grace_s)
+        if stop is None or now >= ends_at:
+            raise trouble
+        self._say_troubled(trouble)
+        time.sleep(max(0.0, min(_STORAGE_REST_S, ends_at - now)))
+        return ends_at
 
     def _then(
         self, claim: Task, then: ClaimRequest | None, stop: threading.Event | None
@@ -216,7 +227,7 @@ class BaseWorker:
             return [], error
         except BaseException:
             if self._watch.disarm(attempt) is None:
-                with suppress(ClaimLost, StorageBusy, StorageFull):  # else its lease expires
+                with suppress(ClaimLost, *BUSY_OR_FULL):  # else its lease expires
                     self.queue.release_task(attempt.claim)
             raise
 
@@ -318,8 +329,7 @@ class BaseWorker:
                 the file that was opened); a busy or full one is waited for.
         """
         stop = stop or threading.Event()
-        self._idle_types = tuple({*self._types, *idle_types})
-        self._wait_scheduled_s = wait_scheduled_s
+        self._outlook = self._outlook_of({*self._types, *idle_types}, wait_scheduled_s)
         self._watch.obey(stop)
         attempts = 0
         is_registered = False
@@ -341,7 +351,7 @@ class BaseWorker:
                     result, held = self._process(held, then, stop)
                     attempts -= result.error_code == POSTPONED
                     self._is_storage_troubled = False
-                except (StorageBusy, StorageFull) as error:
+                except BUSY_OR_FULL as error:
                     self._say_troubled(error)
                     stop.wait(_STORAGE_REST_S)
                     held = self._hand_back(held)
@@ -358,7 +368,7 @@ class BaseWorker:
         """A change is stored, but perhaps not on disk: go on with the task that this worker now
         holds. After a power cut, what it completed may be done once more."""
         _logger.warning("worker %s: %s", self.worker_id, error)
-        with suppress(StorageBusy, StorageFull):
+        with suppress(*BUSY_OR_FULL):
             return next(iter(self.queue.register.held_by(self.worker_id)), None)
         return None
 
@@ -412,7 +422,7 @@ class BaseWorker:
         """
         pause_s = min(map(self._rate_limiting.pause_s, self._types))
         if pause_s > 0:
-            if until_idle and not self._is_work_left():
+            if until_idle and not self._outlook.is_work_left():
                 raise _Idle
             stop.wait(min(pause_s, _SLICE_S))
             return None
@@ -425,9 +435,9 @@ class BaseWorker:
                 waiter = self._waiter = Waiter(self.queue.db_path, *self._types)
             waiter.prepare()
         claimed = self._starts.claim(self.queue)
-        if claimed is None and until_idle and not self._is_work_left():
+        if claimed is None and until_idle and not self._outlook.is_work_left():
             # The other types may start as well.
-            self._waker.wake(None if len(self._idle_types) > 1 else self._types[0], SLOTS)
+            self._waker.wake(None if len(self._outlook.task_types) > 1 else self._types[0], SLOTS)
             raise _Idle
         if claimed is None:
             until = time.monotonic() + self._patience_s()
@@ -446,13 +456,8 @@ class BaseWorker:
         until_sweep_s = self._next_sweep - time.monotonic()
         return max(min(self.config.poll_interval, until_due_s, until_sweep_s), 0.01)
 
-    def _is_work_left(self) -> bool:
-        return is_work_left(
-            self.queue.backlog,
-            self._idle_types,
-            self._rate_limiting.pause_s,
-            self._wait_scheduled_s,
-        )
+    def _outlook_of(self, task_types: Collection[str], wait_s: float) -> Outlook:
+        return Outlook(self.queue.backlog, task_types, self._rate_limiting.pause_s, wait_s)
 
     # Ending ---------------------------------------------------------------------------------------
 

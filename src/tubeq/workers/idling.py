@@ -6,10 +6,9 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from tubeq.domain.errors import StorageBusy, StorageFull
+from tubeq.domain.errors import BUSY_OR_FULL
 from tubeq.queue.queue_manager import QueueManager
-from tubeq.workers.config import RunnerConfig
-from tubeq.workers.outlook import LeftTasks, Wait, left_tasks, wait_words, waits
+from tubeq.workers.outlook import LeftTasks, Outlook, Wait, wait_words
 from tubeq.workers.process import WorkerProcess
 
 _LOOK_EVERY_S = 1.0
@@ -21,17 +20,16 @@ class Idling:
     """Checks, at most once a second, whether the workers wait, and for what.
 
     Args:
-        config: of the run.
         queue: the supervisor's.
         task_types: those of all its workers.
+        wait_s: for what falls due within this time they wait.
     """
 
-    def __init__(
-        self, config: RunnerConfig, queue: QueueManager, task_types: Sequence[str]
-    ) -> None:
-        self._wait_s = config.wait_scheduled_s
-        self._queue = queue
-        self._types = task_types
+    def __init__(self, queue: QueueManager, task_types: Sequence[str], wait_s: float) -> None:
+        def pause_s(task_type: str) -> float:
+            return queue.limits.pause_s(f"type:{task_type}")
+
+        self._outlook = Outlook(queue.backlog, task_types, pause_s, wait_s)
         self._next_look = time.monotonic() + _LOOK_EVERY_S
         self._told: dict[str, Wait] = {}
         self._held: set[str] = set()
@@ -45,7 +43,7 @@ class Idling:
         self._next_look = now + _LOOK_EVERY_S
         if any(stats.alive_until for worker in workers for stats in worker.stats.values()):
             return []
-        with suppress(StorageBusy, StorageFull):
+        with suppress(*BUSY_OR_FULL):
             found = self._waits()
             held = {each.task_type for each in found if each.is_held}
             # Held at one check only, it may be a task that a worker of this run just began.
@@ -57,10 +55,10 @@ class Idling:
     def _waits(self) -> list[Wait]:
         """What is waited for; empty where something may be begun at once."""
         now = time.time()
-        found = waits(self._queue.backlog, self._types, self._pause_s)
+        found = self._outlook.waits()
         if any(each.until <= now + _SHORT_S and not each.is_held for each in found):
             return []
-        return [each for each in found if each.is_held or each.until <= now + self._wait_s]
+        return [each for each in found if each.is_held or each.until <= now + self._outlook.wait_s]
 
     def _is_new(self, wait: Wait) -> bool:
         before = self._told.get(wait.task_type)
@@ -74,9 +72,6 @@ class Idling:
 
     def left(self) -> tuple[LeftTasks, ...]:
         """What was not waited for."""
-        with suppress(StorageBusy, StorageFull):
-            return left_tasks(self._queue.backlog, self._types, self._pause_s)
+        with suppress(*BUSY_OR_FULL):
+            return self._outlook.left()
         return ()
-
-    def _pause_s(self, task_type: str) -> float:
-        return self._queue.limits.pause_s(f"type:{task_type}")

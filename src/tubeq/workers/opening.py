@@ -14,13 +14,13 @@ from tubeq.workers.config import WorkerConfig
 
 
 def opened_queue(
-    db_path: str | os.PathLike[str] | QueueManager, config: WorkerConfig
+    db_path: str | os.PathLike[str] | QueueManager, config: WorkerConfig, *, create: bool = True
 ) -> QueueManager:
     """The queue at that path; a queue that is open already is returned unchanged.
 
     Raises:
         InvalidParameters: it is in memory.
-        StorageError: it cannot be used.
+        StorageError: it cannot be used; or without `create`, it is missing.
     """
     if isinstance(db_path, QueueManager):
         return db_path
@@ -29,7 +29,12 @@ def opened_queue(
             'BaseWorker(config, ":memory:", plugin) would work an empty queue of its own: give it '
             "the QueueManager instead"
         )
-    return QueueManager(db_path, durability=config.durability, busy_timeout_s=config.busy_timeout_s)
+    return QueueManager(
+        db_path,
+        durability=config.durability,
+        busy_timeout_s=config.busy_timeout_s,
+        create=create,
+    )
 
 
 def worker_info(worker_id: str, task_type: str, pid: int) -> WorkerInfo:

@@ -10,13 +10,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 from datetime import datetime
+from operator import attrgetter
 from typing import NamedTuple
 
 from tubeq.queue.backlog import QueueBacklog
 from tubeq.storage.ports.tasks import OpenType
-
-PauseOf = Callable[[str], float]
-"""For how many seconds no task of a type should begin; usually 0."""
 
 
 class Wait(NamedTuple):
@@ -43,51 +41,62 @@ class LeftTasks(NamedTuple):
     paused_until: float | None
 
 
-def waits(backlog: QueueBacklog, task_types: Collection[str], pause_of: PauseOf) -> list[Wait]:
-    """What is left to be done of these types, the soonest first."""
-    now = time.time()
-    found = [
-        _wait(each, pause_of(each.task_type), now)
-        for each in backlog.open_types()
-        if each.task_type in task_types
-    ]
-    return sorted(found, key=lambda wait: wait.until)
+class Outlook:
+    """What is left to be done of some types.
 
+    Args:
+        backlog: the queue's.
+        task_types: of which types.
+        pause_of: for how many seconds no task of a type should begin; usually 0.
+        wait_s: what "soon" is.
+    """
 
-def _wait(each: OpenType, pause_s: float, now: float) -> Wait:
-    paused_until = now + pause_s
-    due_at = now if each.is_due or each.next_due_at is None else each.next_due_at
-    only_held = not each.is_due and each.next_due_at is None
-    until = now if only_held else max(due_at, paused_until)
-    return Wait(each.task_type, until, pause_s > 0 and until == paused_until, each.is_held)
+    def __init__(
+        self,
+        backlog: QueueBacklog,
+        task_types: Collection[str],
+        pause_of: Callable[[str], float],
+        wait_s: float,
+    ) -> None:
+        self._backlog = backlog
+        self.task_types = task_types
+        self._pause_of = pause_of
+        self.wait_s = wait_s
 
+    def _open_types(self) -> list[OpenType]:
+        return [each for each in self._backlog.open_types() if each.task_type in self.task_types]
 
-def is_work_left(
-    backlog: QueueBacklog, task_types: Collection[str], pause_of: PauseOf, wait_s: float
-) -> bool:
-    """Whether anything can begin within `wait_s` seconds, or a worker is processing a task, which
-    may be retried and may create others."""
-    latest = time.time() + wait_s
-    return any(
-        each.is_held or each.until <= latest for each in waits(backlog, task_types, pause_of)
-    )
+    def waits(self) -> list[Wait]:
+        """What there is to wait for, the soonest first."""
+        now = time.time()
+        return sorted(
+            (self._wait(each, now) for each in self._open_types()), key=attrgetter("until")
+        )
 
+    def _wait(self, each: OpenType, now: float) -> Wait:
+        pause_s = self._pause_of(each.task_type)
+        paused_until = now + pause_s
+        due_at = now if each.is_due or each.next_due_at is None else each.next_due_at
+        only_held = not each.is_due and each.next_due_at is None
+        until = now if only_held else max(due_at, paused_until)
+        return Wait(each.task_type, until, pause_s > 0 and until == paused_until, each.is_held)
 
-def left_tasks(
-    backlog: QueueBacklog, task_types: Collection[str], pause_of: PauseOf
-) -> tuple[LeftTasks, ...]:
-    """What is queued of these types: called when there is nothing left to wait for."""
-    now, left = time.time(), []
-    for each in backlog.open_types():
-        if each.task_type in task_types:
-            due, scheduled = backlog.count_queued(each.task_type)
-            pause_s = pause_of(each.task_type)
-            paused_until = now + pause_s if pause_s > 0 else None
+    def is_work_left(self) -> bool:
+        """Whether anything can begin soon, or a worker is processing a task, which may be retried
+        and may create others."""
+        latest = time.time() + self.wait_s
+        return any(each.is_held or each.until <= latest for each in self.waits())
+
+    def left(self) -> tuple[LeftTasks, ...]:
+        """What is queued: called when there is nothing left to wait for."""
+        now, left = time.time(), []
+        for each in self._open_types():
+            due, scheduled = self._backlog.count_queued(each.task_type)
+            pause_s = self._pause_of(each.task_type)
+            until = now + pause_s if pause_s > 0 else None
             if due or scheduled:
-                left.append(
-                    LeftTasks(each.task_type, due, scheduled, each.next_due_at, paused_until)
-                )
-    return tuple(left)
+                left.append(LeftTasks(each.task_type, due, scheduled, each.next_due_at, until))
+        return tuple(left)
 
 
 def wait_words(wait: Wait) -> str:

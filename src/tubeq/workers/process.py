@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.sharedctypes import RawArray
 
-from tubeq.workers.config import RunnerConfig, thread_ids
+from tubeq.workers.config import thread_ids
 from tubeq.workers.process_main import Assignment, supervised_signals, work
 from tubeq.workers.shared_stats import SharedStats
 
@@ -23,20 +23,15 @@ _EXIT_WAIT_S = 10.0
 
 
 class WorkerProcess:
-    """One process that processes tasks. Started once, closed once.
+    """One process that processes tasks by its orders. Started once, closed once."""
 
-    Args:
-        assignment: its orders.
-        config: for its successor.
-    """
-
-    def __init__(self, assignment: Assignment, config: RunnerConfig) -> None:
-        self.config = config
-        self.worker_id = str(assignment.config.worker_id)
-        self.stats: dict[str, SharedStats] = {}
+    def __init__(self, assignment: Assignment) -> None:
+        self.config = assignment.config
+        self.worker_id = str(self.config.worker.worker_id)
+        shared = RawArray(SharedStats, self.config.threads)
+        worker_ids = thread_ids(self.worker_id, self.config.threads)
+        self.stats: dict[str, SharedStats] = dict(zip(worker_ids, shared, strict=True))
         """The statistics of each worker of the process, by its worker_id."""
-        shared = RawArray(SharedStats, assignment.threads)
-        self.stats.update(zip(thread_ids(self.worker_id, assignment.threads), shared, strict=True))
         self.was_killed = False
         self._overdue_at = _NOT_OVERDUE
         self._orders, self._childs_end = _context.Pipe()

@@ -14,24 +14,17 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NamedTuple
 
-from tubeq.domain.errors import (
-    PluginNotFound,
-    StorageBusy,
-    StorageError,
-    StorageFull,
-    TubeqError,
-)
+from tubeq.domain.errors import BUSY_OR_FULL, PluginNotFound, StorageError, TubeqError
 from tubeq.plugins.base import current_saver
 from tubeq.plugins.registry import get_plugin
-from tubeq.workers.config import WAIT_SCHEDULED_S, WorkerConfig
+from tubeq.workers.config import RunnerConfig, WorkerConfig
 from tubeq.workers.plugin_output import own_no_output
 from tubeq.workers.shared_stats import SharedStats
 from tubeq.workers.standard_streams import guard, open_closed_descriptors
-from tubeq.workers.turns import only
 from tubeq.workers.worker_threads import EXIT_DONE, WorkerThreads
 
 STOP, HURRY = "stop", "hurry"
@@ -43,25 +36,18 @@ _LEFT_TO_SUPERVISOR = ("SIGINT", "SIGHUP", "SIGBREAK")
 _logger = logging.getLogger("tubeq.worker")
 
 
-@dataclass(frozen=True)
-class Assignment:
+class Assignment(NamedTuple):
     """The orders of a worker's process at its start.
 
     Args:
         db_path: the database.
         config: with a unique worker_id.
-        until_idle, idle_types, wait_scheduled_s: see BaseWorker.run.
-        plugin: "module:attribute", or None for the registered plugin of each task type.
-        threads: the number of workers.
+        idle_types: see BaseWorker.run.
     """
 
     db_path: str
-    config: WorkerConfig
-    until_idle: bool
-    plugin: str | None
-    threads: int = 1
-    idle_types: tuple[str, ...] = ()
-    wait_scheduled_s: float = WAIT_SCHEDULED_S
+    config: RunnerConfig
+    idle_types: tuple[str, ...]
 
 
 def load_plugin(task_type: str, path: str | None) -> Any:
@@ -106,14 +92,14 @@ def load_plugins(config: WorkerConfig, path: str | None) -> tuple[WorkerConfig, 
         raise PluginNotFound("; ".join(broken))
     for each in broken:
         _logger.warning("skipped: %s", each)
-    config = only(config, list(plugins))
+    config = replace(config, task_type=tuple(plugins))
     return config, plugins if len(plugins) > 1 else plugins[config.task_types[0]]
 
 
 def _awaited_types(assignment: Assignment, config: WorkerConfig) -> tuple[str, ...]:
     """The types that keep this worker from being idle: not one that it skipped, whose tasks it
     would wait for endlessly."""
-    passed_over = {*assignment.config.task_types} - {*config.task_types}
+    passed_over = {*assignment.config.worker.task_types} - {*config.task_types}
     return tuple(each for each in assignment.idle_types if each not in passed_over)
 
 
@@ -134,7 +120,7 @@ def work(assignment: Assignment, orders: Connection, stats: Sequence[SharedStats
         target=_follow_orders, args=(orders, stop, hurry), name="tubeq-orders", daemon=True
     ).start()
     try:
-        config, plugin = load_plugins(assignment.config, assignment.plugin)
+        config, plugin = load_plugins(assignment.config.worker, assignment.config.plugin)
         threads = _opened_threads(config, assignment.db_path, plugin, stats, stop)
         opened.append(threads)
     except Exception as error:
@@ -147,9 +133,9 @@ def work(assignment: Assignment, orders: Connection, stats: Sequence[SharedStats
     try:
         threads.run(
             stop,
-            until_idle=assignment.until_idle,
+            until_idle=assignment.config.until_idle,
             idle_types=_awaited_types(assignment, config),
-            wait_scheduled_s=assignment.wait_scheduled_s,
+            wait_scheduled_s=assignment.config.wait_scheduled_s,
         )
         exit_code = EXIT_DONE
     except StorageError as error:  # its supervisor reports it, in one line
@@ -192,7 +178,7 @@ def _opened_threads(
     while True:
         try:
             return WorkerThreads(config, db_path, plugin, stats)
-        except (StorageBusy, StorageFull) as error:
+        except BUSY_OR_FULL as error:
             if not is_told:
                 _logger.warning("worker %s waits for the database: %s", config.worker_id, error)
             is_told = True

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from tubeq.domain.children import ChildTask, Saved
 from tubeq.domain.errors import ClaimLost, StorageBusy, StorageError, TaskCancelled
@@ -14,10 +14,7 @@ from tubeq.domain.models import Idea
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.queue.validation import CheckedIdeas
 from tubeq.workers.scraping import checked_idea
-from tubeq.workers.watch import Attempt, Reason
-
-if TYPE_CHECKING:
-    from tubeq.workers.watch import Watch
+from tubeq.workers.watch import Attempt, Reason, Watch
 
 _T = TypeVar("_T")
 _BUSY_REST_S = 0.5

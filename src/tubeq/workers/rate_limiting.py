@@ -17,11 +17,10 @@ from contextlib import contextmanager
 
 from tubeq.domain.breaker import BLOCKING_CODES, BreakerPolicy, Verdict
 from tubeq.domain.errors import (
+    BUSY_OR_FULL,
     InvalidParameters,
     PermanentError,
-    StorageBusy,
     StorageError,
-    StorageFull,
     TaskCancelled,
     TransientError,
 )
@@ -138,7 +137,8 @@ class RateLimiting:
             result: its outcome; None where it has none.
             error: what the plugin raised.
         """
-        if result is not None and result.success and self._holds_nothing():
+        holds_nothing = not self._is_probe and not self._grant.slot_ids
+        if holds_nothing and result is not None and result.success:
             return  # the usual case, so handle it fast
         grant, self._grant = self._grant, Grant()
         was_probe, self._is_probe = self._is_probe, False
@@ -151,9 +151,6 @@ class RateLimiting:
                 self._limits.report(type_key, self._holder, verdict, code, self._policy)
             except StorageError as trouble:
                 _logger.warning("%s does not learn of %r: %s", type_key, code, trouble)
-
-    def _holds_nothing(self) -> bool:
-        return not self._is_probe and not self._grant.slot_ids
 
     def _release(self, grant: Grant) -> None:
         try:
@@ -190,7 +187,7 @@ class RateLimiting:
             check()
             try:
                 taken = self._limits.take(keys, self._holder, self._lease_s)
-            except (StorageBusy, StorageFull):  # not the task's fault
+            except BUSY_OR_FULL:  # not the task's fault
                 wait_s = _BUSY_REST_S
             else:
                 if isinstance(taken, Grant):

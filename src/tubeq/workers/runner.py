@@ -18,12 +18,11 @@ from dataclasses import replace
 from multiprocessing import connection
 
 from tubeq.domain.errors import (
+    BUSY_OR_FULL,
     ClaimLost,
     PluginError,
     PluginNotFound,
-    StorageBusy,
     StorageError,
-    StorageFull,
     StorageReplaced,
 )
 from tubeq.domain.models import Task
@@ -32,7 +31,7 @@ from tubeq.queue.validation import checked_path
 from tubeq.queue.wakeup import SLOTS, Waker
 from tubeq.workers.config import RunnerConfig, new_worker_id
 from tubeq.workers.idling import Idling
-from tubeq.workers.opening import worker_info
+from tubeq.workers.opening import opened_queue, worker_info
 from tubeq.workers.outlook import left_words
 from tubeq.workers.process import WorkerProcess
 from tubeq.workers.process_main import HURRY, STOP, Assignment, supervised_signals
@@ -45,7 +44,6 @@ _WAITABLE = 60  # Windows waits for at most 63 at once; the others are seen a ti
 _OVERDUE_S = 2.0  # a worker is this long past its deadline before it is killed
 _FAILED_STARTS_LIMIT = 5
 _FAILED_START_REST_S = 0.1
-_PASSING = (StorageBusy, StorageFull)  # database errors that a run survives
 _logger = logging.getLogger("tubeq.worker")
 
 
@@ -112,7 +110,7 @@ class Runner:
                 file (StorageReplaced). If it was replaced by a usable database, the run goes on
                 with that.
         """
-        queue = self._opened()
+        queue = opened_queue(self._db_path, self._config.worker)
         waker = Waker(self._db_path)
         with self._signals():
             try:
@@ -139,17 +137,9 @@ class Runner:
                 queue.close()
         return self._summary()
 
-    def _opened(self, *, create: bool = True) -> QueueManager:
-        worker = self._config.worker
-        return QueueManager(
-            self._db_path,
-            durability=worker.durability,
-            busy_timeout_s=worker.busy_timeout_s,
-            create=create,
-        )
-
     def _idling(self, queue: QueueManager) -> Idling | None:
-        return Idling(self._config, queue, self._types) if self._config.until_idle else None
+        wait_s = self._config.wait_scheduled_s
+        return Idling(queue, self._types, wait_s) if self._config.until_idle else None
 
     def _reopened(self, replaced: StorageReplaced) -> QueueManager:
         """Reopen the database at the path: workers end, and their successors open the new one.
@@ -160,7 +150,7 @@ class Runner:
         """
         _logger.warning("%s", replaced)
         try:
-            return self._opened(create=False)
+            return opened_queue(self._db_path, self._config.worker, create=False)
         except StorageError as error:
             raise StorageReplaced(f"{replaced}: {error}") from error
 
@@ -173,7 +163,7 @@ class Runner:
             if not worker.is_alive():
                 try:
                     self._reap(worker, queue)
-                except _PASSING as error:
+                except BUSY_OR_FULL as error:
                     _logger.warning("worker %s is not reaped yet: %s", worker.worker_id, error)
                     time.sleep(_TICK_S)
                 waker.wake(self._wakes, SLOTS)  # there may be nothing left to wait for
@@ -208,19 +198,14 @@ class Runner:
         predecessor: WorkerProcess | None = None,
     ) -> None:
         self._started += 1
-        assignment = Assignment(
-            self._db_path,
-            replace(config.worker, worker_id=f"{self._name}-{self._started}"),
-            self._config.until_idle,
-            config.plugin,
-            config.threads,
-            self._types,
-            self._config.wait_scheduled_s,
+        own = replace(config.worker, worker_id=f"{self._name}-{self._started}")
+        config = replace(
+            self._config, worker=own, plugin=config.plugin, threads=config.threads, also=()
         )
-        worker = WorkerProcess(assignment, config)
+        worker = WorkerProcess(Assignment(self._db_path, config, self._types))
         worker.start()
         self._workers.append(worker)
-        with contextlib.suppress(*_PASSING):
+        with contextlib.suppress(*BUSY_OR_FULL):
             self._register(worker, queue, predecessor)
         self._tell("started", worker)
 
@@ -256,7 +241,7 @@ class Runner:
             if exit_code != EXIT_DONE and not self._stops_asked:
                 self._start_worker(queue, worker.config, worker)
         finally:
-            with contextlib.suppress(*_PASSING):
+            with contextlib.suppress(*BUSY_OR_FULL):
                 for worker_id in worker.stats:
                     queue.register.remove(worker_id)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 
 from tubeq.domain.models import Task
 from tubeq.queue.queue_manager import QueueManager
@@ -16,13 +15,25 @@ class Turns:
     """Claims of one worker, round robin: after a task of one type the others come first.
 
     Args:
-        requests: one for each type.
+        config: which types, and how they are claimed.
+        worker_id: who claims.
         pause_s: for how long no task of a type should be claimed; usually 0.
+        start: whether a claimed task begins to run at once.
     """
 
-    def __init__(self, requests: Sequence[ClaimRequest], pause_s: Callable[[str], float]) -> None:
-        self._requests = deque(requests)
+    def __init__(
+        self, config: WorkerConfig, worker_id: str, pause_s: Callable[[str], float], *, start: bool
+    ) -> None:
+        self._requests = deque(
+            ClaimRequest(each, worker_id, config.strategy, config.lease_s, start=start)
+            for each in config.task_types
+        )
         self._pause_s = pause_s
+
+    @property
+    def only_request(self) -> ClaimRequest | None:
+        """What is asked for; None with several types."""
+        return self._requests[0] if len(self._requests) == 1 else None
 
     def claim(self, queue: QueueManager) -> Task | None:
         """The next task, or None where no type has a task that may begin."""
@@ -34,16 +45,3 @@ class Turns:
                 if claimed:
                     return claimed[0]
         return None
-
-
-def requests_of(config: WorkerConfig, worker_id: str, *, start: bool) -> list[ClaimRequest]:
-    """What a worker asks for: a request for each of its types."""
-    return [
-        ClaimRequest(each, worker_id, config.strategy, config.lease_s, start=start)
-        for each in config.task_types
-    ]
-
-
-def only(config: WorkerConfig, task_types: Sequence[str]) -> WorkerConfig:
-    """The same for these types only; a single one is a plain name."""
-    return replace(config, task_type=task_types[0] if len(task_types) == 1 else tuple(task_types))

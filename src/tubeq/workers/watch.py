@@ -17,10 +17,9 @@ from enum import Enum
 from time import monotonic
 
 from tubeq.domain.errors import (
+    BUSY_OR_FULL,
     ClaimLost,
-    StorageBusy,
     StorageError,
-    StorageFull,
     StorageReplaced,
     TaskNotFound,
 )
@@ -292,7 +291,7 @@ class Watch:
     def _recorded(self, attempt: Attempt) -> TaskResult:
         try:
             return record_end(self._queue, self._config, attempt)
-        except (StorageBusy, StorageFull):
+        except BUSY_OR_FULL:
             raise  # tried again at the next check
         except (ClaimLost, StorageError) as error:
             # The process ends all the same; rescue then finds what is still held.

@@ -20,9 +20,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NoReturn
 
-from tubeq.queue.queue_manager import QueueManager
 from tubeq.workers.base_worker import BaseWorker
 from tubeq.workers.config import WorkerConfig, thread_ids
+from tubeq.workers.opening import opened_queue
 from tubeq.workers.shared_stats import SharedStats
 from tubeq.workers.watch import Attempt, Reason
 
@@ -47,12 +47,7 @@ class WorkerThreads:
         self, config: WorkerConfig, db_path: str, plugin: Any, stats: Sequence[SharedStats]
     ) -> None:
         # Its supervisor created it: if it is missing now, a new one would be an empty queue.
-        self._queue = QueueManager(
-            db_path,
-            durability=config.durability,
-            busy_timeout_s=config.busy_timeout_s,
-            create=False,
-        )
+        self._queue = opened_queue(db_path, config, create=False)
         self._stats = stats
         self._changed = threading.Condition()
         self._at_work = len(stats)

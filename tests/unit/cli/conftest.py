@@ -28,6 +28,11 @@ class Outcome:
     err: str
 
     @property
+    def ids(self) -> list[str]:
+        """Of the tasks that it listed as JSON."""
+        return [task["task_id"] for task in self.json]
+
+    @property
     def json(self) -> Any:
         """The document, without the `schema` that each object at its top has to have."""
         document = json.loads(self.out)
@@ -57,6 +62,10 @@ class Command:
         assert outcome.err.startswith("error: ")
         assert outcome.err.count("\n") == 1
         return outcome.err
+
+    def facts(self) -> dict[str, str]:
+        """What `tubeq doctor` tells, by name."""
+        return {each["name"]: each["fact"] for each in self("doctor", "--json").json}
 
 
 def _written(stream: io.TextIOWrapper) -> str:

@@ -187,3 +187,16 @@ def test_a_preset_is_a_type_with_parameters(tubeq: Command, queue: QueueManager)
     assert task.task_type == "youtube_search"
     assert task.parameters == {"sort": "date", "uploaded": "week", "query": "tea"}
     assert "query" in tubeq.refused("add", name)
+
+
+def test_parameters_are_encoded_once(tubeq: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[object] = []
+
+    def encode(value: object) -> str:
+        encoded.append(value)
+        return json.dumps(value)
+
+    monkeypatch.setattr("tubeq.queue.validation.encode", encode)
+    assert tubeq("add", TYPE, "-p", "a=1").exit_code == 0
+    assert tubeq("add", TYPE, "--from-file", "-", stdin='{"a": 2}\n{"a": 3}\n').exit_code == 0
+    assert encoded == [{"a": 1}, {"a": 2}, {"a": 3}]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.conftest import Command
-from tubeq.cli.completion import SCRIPTS
+from tubeq.cli.completion import SHELLS
 
 CASES = [
     ("sta", {"stats"}),
@@ -25,7 +25,7 @@ CASES = [
     ("items|show|--o", {"--over"}),
     ("items|--json|sh", {"show"}),
     ("scrape|@a|--since|2027-01-01|--t", {"--tab", "--threads"}),
-    ("completion|", set(SCRIPTS)),
+    ("completion|", set(SHELLS)),
     ("tasks|--db|", set()),
     ("nonsense|", set()),
     ("tasks|--nonsense|5|--js", {"--json"}),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tubeq.cli import console
+from tubeq.cli import console, tables
 from tubeq.domain.json_format import SCHEMA
 from tubeq.workers.standard_streams import guard
 
@@ -40,11 +40,11 @@ def _written(stream: io.TextIOWrapper) -> bytes:
     ],
 )
 def test_visible_escapes_what_steers_a_terminal(text: str, seen: str) -> None:
-    assert console.visible(text) == seen
+    assert tables.visible(text) == seen
 
 
 def test_markup_in_a_title_is_text(capsys: pytest.CaptureFixture[str]) -> None:
-    console.write_line("[bold red]sale[/] :smile: [link=x]")
+    console.draw("[bold red]sale[/] :smile: [link=x]")
     assert capsys.readouterr().out == "[bold red]sale[/] :smile: [link=x]\n"
 
 
@@ -90,6 +90,6 @@ def test_prepared_streams_cannot_crash(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = _pipe("cp1252", "strict")
     monkeypatch.setattr(sys, "stdout", stream)
     guard()
-    console.write_line("日本 ✓")
+    console.draw("日本 ✓")
     sys.stdout.flush()
     assert b"\\u65e5" in _written(stream)

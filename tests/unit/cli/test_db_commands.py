@@ -6,11 +6,11 @@ import os
 import sqlite3
 import sys
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.support import FIRST_SCHEMA, make_foreign, make_newer, not_a_database, raising, run_sql
 from tests.unit.cli.conftest import Command
 from tubeq.domain.errors import StorageBusy, StorageError, StorageFull, StorageReadOnly
 from tubeq.queue.maintenance import QueueMaintenance
@@ -32,7 +32,7 @@ def test_check_backup_migrate_prune(tubeq: Command, queue: QueueManager, tmp_pat
     assert tubeq(*prune, "1h").out == "0 tasks deleted\n"
     assert tubeq(*prune, "0s", "--limit", "1").out == "1 task deleted\n"
     assert tubeq(*prune, "0s", "--json").json == {"pruned": 2}
-    assert [task["task_id"] for task in tubeq("tasks", "--json").json] == [kept]
+    assert tubeq("tasks", "--json").ids == [kept]
 
 
 def test_check_reports_what_is_wrong(
@@ -46,21 +46,14 @@ def test_check_reports_what_is_wrong(
 
 
 def test_a_seed_database_is_migrated(tubeq: Command, tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / "seed.db")) as file:
-        file.executescript(
-            "CREATE TABLE task_queue (task_id TEXT PRIMARY KEY, task_type TEXT, parameters TEXT, "
-            "status TEXT, priority INTEGER, created_at TIMESTAMP, worker_id TEXT, claimed_at "
-            "TIMESTAMP, started_at TIMESTAMP, completed_at TIMESTAMP, error_message TEXT, result "
-            "TEXT, retry_count INTEGER); CREATE TABLE results (result_id TEXT PRIMARY KEY, task_id "
-            "TEXT, source_id TEXT, title TEXT, description TEXT, score REAL, created_at TIMESTAMP);"
-        )
+    run_sql(tmp_path / "seed.db", FIRST_SCHEMA)
     told = tubeq("db", "migrate", "--db", "seed.db", "--json").json
     assert told["schema_before"] == 0
     assert told["schema_after"] >= 1
 
 
 def test_doctor_only_reads(tubeq: Command, tmp_path: Path) -> None:
-    facts = {each["name"]: each["fact"] for each in tubeq("doctor", "--json").json}
+    facts = tubeq.facts()
     assert "not created yet" in facts["database"]
     assert facts["SQLite"].startswith(sqlite3.sqlite_version)
     assert "yt-dlp" in facts
@@ -76,78 +69,47 @@ def test_doctor_only_reads(tubeq: Command, tmp_path: Path) -> None:
     [((3, 40, 1), True), ((3, 50, 7), False), ((3, 51, 2), True), ((3, 51, 3), False)],
 )
 def test_doctor_knows_the_wal_reset_bug(
-    version: tuple[int, int, int],
-    affected: bool,
-    tubeq: Command,
-    monkeypatch: pytest.MonkeyPatch,
+    version: tuple[int, int, int], affected: bool, tubeq: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tubeq.storage.ports.diagnosis import Engine
     from tubeq.storage.sqlite.file.version import wal_reset_bug
 
     found = Engine(sqlite3.sqlite_version, True, wal_reset_bug(version))
     monkeypatch.setattr("tubeq.cli.doctor.engine", lambda: found)
-    facts = {each["name"]: each["fact"] for each in tubeq("doctor", "--json").json}
-    assert ("has the WAL-reset bug" in facts["SQLite"]) is affected
+    assert ("has the WAL-reset bug" in tubeq.facts()["SQLite"]) is affected
 
 
-def _missing(folder: Path) -> Path:
-    return folder / "none.db"
-
-
-def _folder(folder: Path) -> Path:
-    return folder
-
-
-def _no_folder(folder: Path) -> Path:
-    return folder / "none" / "queue.db"
-
-
-def _corrupt(folder: Path) -> Path:
-    path = folder / "corrupt.db"
-    path.write_bytes(b"no database, " * 1000)
-    return path
-
-
-def _foreign(folder: Path) -> Path:
-    path = folder / "foreign.db"
-    with closing(sqlite3.connect(path)) as file:
-        file.execute("CREATE TABLE users (name)")
-    return path
-
-
-def _newer(folder: Path) -> Path:
-    path = folder / "newer.db"
-    with QueueManager(path) as queue:
-        queue.create_task(TYPE)
-    with closing(sqlite3.connect(path)) as file:
-        file.execute("PRAGMA user_version = 999")
-    return path
-
-
-DATABASES = (_missing, _folder, _no_folder, _corrupt, _foreign, _newer)
+DATABASES: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "missing": ("none.db", lambda path: None),
+    "folder": (".", lambda path: None),
+    "no folder": ("none/queue.db", lambda path: None),
+    "corrupt": ("corrupt.db", not_a_database),
+    "foreign": ("foreign.db", make_foreign),
+    "newer": ("newer.db", make_newer),
+}
+UNUSABLE = ("folder", "no folder", "corrupt")
 COMMANDS = (
     ["tasks"], ["show", "some-id"], ["results"], ["stats"], ["cancel", "some-id"], ["workers"],
     ["db", "check"], ["db", "migrate"], ["db", "prune", "--yes", "--older-than", "1d"],
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("make", DATABASES, ids=lambda make: make.__name__.strip("_"))
+@pytest.mark.parametrize("what", DATABASES)
 def test_a_database_that_cannot_be_used_is_one_line_and_exit_code_2(
-    make: Callable[[Path], Path], tubeq: Command, tmp_path: Path
+    what: str, tubeq: Command, tmp_path: Path
 ) -> None:
-    path = make(tmp_path)
+    name, make = DATABASES[what]
+    path = tmp_path / name
+    make(path)
     before = path.read_bytes() if path.is_file() else None
     for command in COMMANDS:
         tubeq.refused(*command, "--db", path)
-    if make is not _missing:
+    if what != "missing":
         tubeq.refused("add", TYPE, "--db", path)
         tubeq.refused("scrape", "@channel", "--db", path)
-        assert tubeq("doctor", "--db", path).exit_code == (2 if make in UNUSABLE else 0)
+        assert tubeq("doctor", "--db", path).exit_code == (2 if what in UNUSABLE else 0)
     after = path.read_bytes() if path.is_file() else None
     assert after == before
-
-
-UNUSABLE = (_folder, _no_folder, _corrupt)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such characters in names")
@@ -164,35 +126,25 @@ def test_any_path_is_only_a_path(tubeq: Command, tmp_path: Path) -> None:
 def test_what_the_storage_refuses_later_is_one_line_too(
     kind: type[StorageError], tubeq: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(self: QueueManager, tasks: object) -> list[str]:
-        raise kind("tubeq.db: no, and why")
-
-    monkeypatch.setattr(QueueManager, "_create", refuse)
+    monkeypatch.setattr(QueueManager, "_create", raising(kind("tubeq.db: no, and why")))
     assert tubeq.refused("add", TYPE) == "error: tubeq.db: no, and why\n"
     assert tubeq.refused("scrape", "@channel") == "error: tubeq.db: no, and why\n"
 
 
 def test_ctrl_c_is_130(tubeq: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(self: QueueManager) -> None:
-        raise KeyboardInterrupt
-
     tubeq("add", TYPE)
-    monkeypatch.setattr(QueueManager, "stats", interrupt)
+    monkeypatch.setattr(QueueManager, "stats", raising(KeyboardInterrupt()))
     assert tubeq("stats").exit_code == 130
 
 
 def test_doctor_tells_what_was_set_but_no_password(
     tubeq: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def told() -> str:
-        facts = {each["name"]: each["fact"] for each in tubeq("doctor", "--json").json}
-        return str(facts["settings"])
-
     for name in [each for each in os.environ if each.startswith("TUBEQ_")]:
         monkeypatch.delenv(name)
-    assert told() == "all defaults"
+    assert tubeq.facts()["settings"] == "all defaults"
     monkeypatch.setenv("TUBEQ_BREAKER_PAUSE_S", "60")
     monkeypatch.setenv("TUBEQ_PROXY", "http://me:p@ss@proxy.example:3128/?token=pass")
-    assert told() == "proxy = ***@proxy.example:3128, breaker_pause_s = 60"
+    assert tubeq.facts()["settings"] == "proxy = ***@proxy.example:3128, breaker_pause_s = 60"
     monkeypatch.setenv("TUBEQ_PROXY", "me:p@ss@proxy.example:3128")
-    assert told() == "proxy = ***@proxy.example:3128, breaker_pause_s = 60"
+    assert tubeq.facts()["settings"] == "proxy = ***@proxy.example:3128, breaker_pause_s = 60"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import claimed
 from tests.unit.cli.conftest import Command
 from tubeq import ChildTask, Progress, QueueManager
 from tubeq.cli.enriching import words_of
@@ -40,9 +41,7 @@ def test_progress_in_words(told: Progress, words: str) -> None:
 @pytest.fixture
 def parent(queue: QueueManager) -> str:
     """A listing that made three tasks, of which one failed and one is done."""
-    task_id = queue.create_task("youtube_channel", {"channel_url": "@tea"})
-    claim = queue.claim_next_task("youtube_channel", "worker-1")
-    assert claim is not None
+    claim = claimed(queue, "youtube_channel", parameters={"channel_url": "@tea"})
     ideas = [{"source_id": each, "title": f"flat {each}"} for each in "abc"]
     tasks = [ChildTask(each, "youtube_video", {"video": each}) for each in "abc"]
     queue.save_progress(claim, ideas, tasks)
@@ -50,7 +49,7 @@ def parent(queue: QueueManager) -> str:
     failed, done = queue.claim_tasks("youtube_video", "worker-1", 2, "fifo")
     queue.fail_task(failed, "it is private", code="private", permanent=True)
     queue.complete_task(done, [{"source_id": "b", "title": "full b"}])
-    return task_id
+    return claim.task_id
 
 
 def test_show_and_tasks_tell_of_children_and_parents(tubeq: Command, parent: str) -> None:
@@ -63,11 +62,8 @@ def test_show_and_tasks_tell_of_children_and_parents(tubeq: Command, parent: str
     assert [task.get("parent") for task in listed] == [parent] * 3 + [None]
     assert listed[-1]["children"]["total"] == 3
     assert "1 of 3 enriched" in tubeq("tasks").out
-    (made_by,) = (
-        line
-        for line in tubeq("show", listed[0]["task_id"]).out.splitlines()
-        if "created by" in line
-    )
+    shown_child = tubeq("show", listed[0]["task_id"]).out
+    (made_by,) = (line for line in shown_child.splitlines() if "created by" in line)
     assert parent in made_by
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.migration.test_migrations import SEED_SCHEMA
+from tests.support import FIRST_SCHEMA, claimed, run_sql
 from tests.unit.cli.conftest import Command
 from tubeq.cli import items_render
 from tubeq.domain.items import Count
@@ -21,16 +19,12 @@ HOSTILE = "[red]\x1b[2J tea \u202e =1+1"
 @pytest.fixture
 def filled(queue: QueueManager) -> QueueManager:
     for views in (100, 250):
-        task_id = queue.create_task("anything")
-        claim = queue.claim_next_task("anything", "w")
-        assert claim is not None
         queue.complete_task(
-            claim,
+            claimed(queue, "anything"),
             [{"source_id": "v1", "title": HOSTILE, "views": views, "score": 9.0,
               "channel": "Leaves", "handle": "@leaves", "likes": 5},
              {"source_id": f"only-{views}", "title": "Coffee", "duration_s": 61}],
         )  # fmt: skip
-        assert task_id == claim.task_id
     return queue
 
 
@@ -117,20 +111,21 @@ def test_export_to_standard_output(tubeq: Command, filled: QueueManager) -> None
 
 
 def test_import(tubeq: Command, tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / "old.db")) as file:
-        file.executescript(SEED_SCHEMA)
-        file.execute("INSERT INTO task_queue (task_id, task_type, parameters, created_at) "
-                     "VALUES ('a', 't', '{}', '2025-01-01 00:00:00')")  # fmt: skip
-        file.execute("INSERT INTO results (task_id, source_id) VALUES ('a', 'v')")
-        file.commit()
+    run_sql(
+        tmp_path / "old.db",
+        f"{FIRST_SCHEMA} INSERT INTO task_queue (task_id, task_type, parameters, created_at) "
+        "VALUES ('a', 't', '{}', '2025-01-01 00:00:00');"
+        "INSERT INTO results (task_id, source_id) VALUES ('a', 'v')",
+    )
     assert "1 task and 1 result imported" in tubeq("db", "import", "old.db").err
     again = tubeq("db", "import", "old.db", "--json")
     assert (again.exit_code, again.json["known"]) == (0, 2)
-    assert [task["task_id"] for task in tubeq("tasks", "--json").json] == ["a"]
-    with closing(sqlite3.connect(tmp_path / "old.db")) as file:
-        file.execute("UPDATE task_queue SET parameters = '{\"other\": 1}'")
-        file.execute("INSERT INTO results (task_id, source_id) VALUES ('gone', 'v')")
-        file.commit()
+    assert tubeq("tasks", "--json").ids == ["a"]
+    run_sql(
+        tmp_path / "old.db",
+        "UPDATE task_queue SET parameters = '{\"other\": 1}';"
+        "INSERT INTO results (task_id, source_id) VALUES ('gone', 'v')",
+    )
     told = tubeq("db", "import", "old.db")
     assert told.exit_code == 1
     assert "have these ids: a" in told.err
@@ -140,8 +135,7 @@ def test_import(tubeq: Command, tmp_path: Path) -> None:
 def test_import_refuses(tubeq: Command, tmp_path: Path) -> None:
     assert "no file" in tubeq.refused("db", "import", "none.db")
     assert list(tmp_path.iterdir()) == []
-    with closing(sqlite3.connect(tmp_path / "old.db")) as file:
-        file.executescript(SEED_SCHEMA)
+    run_sql(tmp_path / "old.db", FIRST_SCHEMA)
     before = (tmp_path / "old.db").read_bytes()
     assert "itself" in tubeq.refused("db", "import", "old.db", "--db", "old.db")
     assert (tmp_path / "old.db").read_bytes() == before

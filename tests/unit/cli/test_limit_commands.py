@@ -113,7 +113,7 @@ def test_bad_input_is_refused_with_what_would_be_right(
 def test_options_may_stand_before_the_name_of_a_groups_command(
     tubeq: Command, queue: QueueManager
 ) -> None:
-    queue.set_limit("host:b", 1)
+    queue.limits.set("host:b", 1)
     assert tubeq("limits", "--json", "remove", "host:b").json == {"removed": "host:b"}
     assert "nowhere.db" in tubeq.refused("limits", "--db", "nowhere.db", "remove", "host:b")
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from tubeq.cli import db_render, items_render, tasks_render
+from tubeq.cli import db, items_render, tasks_render
 from tubeq.cli.tables import Page, Table
 from tubeq.domain.items import Item
 from tubeq.domain.models import Result, Task
@@ -33,29 +33,24 @@ def squeezed(text: str) -> str:
     return "".join(text.split())
 
 
-def items() -> Any:
-    fields: dict[str, Any] = dict.fromkeys(Item._fields)
-    fields.update(
-        views=1_234_567_890, growth=1_000_000, score=75.0, duration_s=3723.0,
-        published_at="2026-11-01 00:00:00.000000", channel="The Channel of Long Names",
-    )  # fmt: skip
-    found = [
-        Item(**{**fields, "source_id": f"dQw4w9WgX{number:02}", "title": title})
+def found(kind: Any, **fields: Any) -> list[Any]:
+    """An item or a result with each of the titles."""
+    known = {"views": 1_234_567_890, "score": 75.0, "duration_s": 3723.0}
+    known["published_at"] = "2026-11-01 00:00:00.000000"
+    blank = kind(**{**dict.fromkeys(kind._fields), **known, **fields})
+    return [
+        blank._replace(source_id=f"dQw4w9WgX{number:02}", title=title)
         for number, title in enumerate(TITLES)
     ]
-    return items_render.item_table(found, "7d")
+
+
+def items() -> Any:
+    growing = found(Item, growth=1_000_000, channel="The Channel of Long Names")
+    return items_render.item_table(growing, "7d")
 
 
 def ideas() -> Any:
-    fields: dict[str, Any] = dict.fromkeys(Result._fields)
-    fields.update(
-        views=1_234_567_890, score=75.0, duration_s=3723.0,
-        published_at="2026-11-01 00:00:00.000000",
-    )  # fmt: skip
-    return tasks_render.idea_table(
-        Result(**{**fields, "source_id": f"dQw4w9WgX{number:02}", "title": title})
-        for number, title in enumerate(TITLES)
-    )
+    return tasks_render.idea_table(found(Result))
 
 
 def task(number: int, parameters: str, **fields: Any) -> Task:
@@ -89,7 +84,7 @@ TABLES = {"items": items, "ideas": ideas, "tasks": tasks}
 
 def prunable() -> Any:
     times = "2026-11-01 10:00:00.000000", "2026-11-26 10:00:00.000000"
-    return db_render.prune_table([PruneCount("youtube_channel", "COMPLETED", 12_345, *times, 99)])
+    return db.prune_table([PruneCount("youtube_channel", "COMPLETED", 12_345, *times, 99)])
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -133,8 +128,8 @@ def test_what_matters_least_goes_first() -> None:
 
 
 def test_where_nothing_fits_rows_are_stacked() -> None:
-    table = Table("name", "at once", "a second", right=("at once",))
-    table.add_row("a-name-of-some-length", "4", "2")
+    rows = [("a-name-of-some-length", 4, 2)]
+    table = Table("name", "at once", "a second", right=("at once",), rows=rows)
     lines = [line.rstrip() for line in drawn(table, 30).splitlines()]
     assert lines == ["a-name-of-some-length", "  at once 4  a second 2"]
 
@@ -159,10 +154,8 @@ def test_dates_say_their_zone() -> None:
 def test_a_plot_fits_its_terminal(width: int) -> None:
     from tubeq.domain.items import Count
 
-    counts = [
-        Count(f"2026-11-{day:02} 00:00:00.000000", day * 1_000_000, None, None)
-        for day in range(1, 29)
-    ]
+    at = "2026-11-{:02} 00:00:00.000000"
+    counts = [Count(at.format(day), day * 1_000_000, None, None) for day in range(1, 29)]
     line = items_render.plot(counts, "utf-8", width)
     assert line is not None
     assert cell_len(line) <= width

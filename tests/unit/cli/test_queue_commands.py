@@ -8,6 +8,7 @@ import json
 
 import pytest
 
+from tests.support import claimed
 from tests.unit.cli.conftest import Command
 from tubeq.domain.models import Idea
 from tubeq.domain.states import TaskStatus
@@ -20,35 +21,30 @@ HOSTILE = '=HYPERLINK("x")\x1b[2J [red]\u202e,"\n日本'
 @pytest.fixture
 def task_id(queue: QueueManager) -> str:
     """A completed task with two ideas, after one failure."""
-    task_id = queue.create_task(TYPE, {"channel_url": "@a"})
-    for attempt in range(2):
-        claim = queue.claim_next_task(TYPE, "worker-1")
-        assert claim is not None
-        claim = queue.start_task(claim)
-        if attempt == 0:
-            queue.fail_task(claim, "HTTP 503", code="server")
-    assert claim is not None
+    claim = queue.start_task(claimed(queue, TYPE, "worker-1", parameters={"channel_url": "@a"}))
+    queue.fail_task(claim, "HTTP 503", code="server")
+    again = queue.claim_next_task(TYPE, "worker-1")
+    assert again is not None
     ideas = [
         {"source_id": "v1", "title": HOSTILE, "score": 75.5, "views": 1200, "duration_s": 61},
         {"source_id": "v2", "title": "two", "score": 5.0, "url": "https://example.org", "more": 1},
     ]
-    queue.complete_task(claim, ideas, {"ideas_count": 2})
-    return task_id
+    queue.complete_task(queue.start_task(again), ideas, {"ideas_count": 2})
+    return claim.task_id
 
 
 def test_tasks_pages_through_newest_first(tubeq: Command, queue: QueueManager) -> None:
     task_ids = [queue.create_task(TYPE, {"n": n}) for n in range(5)]
     first = tubeq("tasks", "--limit", "2")
     assert f"--before {task_ids[3]}" in first.err
-    page = tubeq("tasks", "--limit", "2", "--before", task_ids[3], "--json").json
-    assert [task["task_id"] for task in page] == [task_ids[2], task_ids[1]]
+    page = tubeq("tasks", "--limit", "2", "--before", task_ids[3], "--json")
+    assert page.ids == [task_ids[2], task_ids[1]]
 
 
 def test_tasks_are_filtered(tubeq: Command, queue: QueueManager, task_id: str) -> None:
     queue.create_task("other_type")
     for arguments in (("--status", "completed"), ("--type", TYPE), ("--status", "COMPLETED")):
-        found = tubeq("tasks", *arguments, "--json").json
-        assert [task["task_id"] for task in found] == [task_id]
+        assert tubeq("tasks", *arguments, "--json").ids == [task_id]
     assert tubeq("tasks", "--status", "failed", "--json").json == []
     assert tubeq("tasks", "--status", "failed").err == "no such tasks\n"
 
@@ -66,7 +62,6 @@ def test_show_tells_the_whole_story(tubeq: Command, task_id: str) -> None:
 def test_a_part_of_an_id_is_enough_unless_several_have_it(
     tubeq: Command, queue: QueueManager
 ) -> None:
-    task_ids = queue.create_tasks([])
     task_ids = [queue.create_task(TYPE) for _ in range(3)]
     told = tubeq("show", task_ids[0][-7:], "--json").json
     assert told["task_id"] == task_ids[0]
@@ -78,10 +73,8 @@ def test_a_part_of_an_id_is_enough_unless_several_have_it(
 def test_results_as_table_json_and_csv(tubeq: Command, task_id: str) -> None:
     ideas = tubeq("results", task_id, "--json").json
     assert ideas == tubeq("results", "--format", "json").json
-    assert [(idea["source_id"], idea["extra"]) for idea in ideas] == [
-        ("v1", {}),
-        ("v2", {"more": 1}),
-    ]
+    extras = [(idea["source_id"], idea["extra"]) for idea in ideas]
+    assert extras == [("v1", {}), ("v2", {"more": 1})]
     printed = tubeq("results", "--format", "csv", "--raw").out
     rows = list(csv.DictReader(io.StringIO(printed, newline="")))
     assert [row["title"] for row in rows] == [idea["title"] for idea in ideas] == [HOSTILE, "two"]
@@ -122,10 +115,9 @@ def test_cancel_and_requeue(tubeq: Command, queue: QueueManager, task_id: str) -
         f"{queued} is CANCELLED",
         f"{running} is CLAIMED: its worker will end it",
     ]
-    again = tubeq("requeue", queued, task_id, "--json").json
-    assert [(task["task_id"], task["status"]) for task in again] == [
-        (queued, "QUEUED"), (task_id, "QUEUED"),
-    ]  # fmt: skip
+    again = tubeq("requeue", queued, task_id, "--json")
+    assert again.ids == [queued, task_id]
+    assert {task["status"] for task in again.json} == {"QUEUED"}
 
 
 def test_what_cannot_be_steered_is_named_and_the_rest_is_done(
@@ -135,7 +127,7 @@ def test_what_cannot_be_steered_is_named_and_the_rest_is_done(
     outcome = tubeq("cancel", task_id, queued, "--json")
     assert outcome.exit_code == 2
     assert "COMPLETED" in outcome.err
-    assert [task["task_id"] for task in outcome.json] == [queued]
+    assert outcome.ids == [queued]
     assert queue.get_task(task_id).status is TaskStatus.COMPLETED
 
 
@@ -146,21 +138,14 @@ def test_a_mistyped_id_among_many_changes_nothing(tubeq: Command, queue: QueueMa
 
 
 def test_stats(tubeq: Command, queue: QueueManager, task_id: str) -> None:
-    failing = queue.create_task("other_type")
-    claim = queue.claim_next_task("other_type", "worker-1")
-    assert claim is not None
-    queue.fail_task(claim, "no", code="bot_check", permanent=True)
+    queue.fail_task(claimed(queue, "other_type"), "no", code="bot_check", permanent=True)
     counts = tubeq("stats", "--json").json
-    assert counts["by_status"] == {
-        **{str(status): 0 for status in TaskStatus},
-        "COMPLETED": 1,
-        "FAILED": 1,
-    }
+    none = dict.fromkeys(map(str, TaskStatus), 0)
+    assert counts["by_status"] == {**none, "COMPLETED": 1, "FAILED": 1}
     assert counts["errors"] == {"bot_check": 1}
     drawn = tubeq("stats").out
     for words in ("other_type", "all", "bot_check", "2 ideas", "none is due"):
         assert words in drawn
-    assert failing
 
 
 def test_json_is_all_that_is_on_stdout(tubeq: Command, task_id: str) -> None:
@@ -179,28 +164,21 @@ def test_json_is_all_that_is_on_stdout(tubeq: Command, task_id: str) -> None:
 def failed(queue: QueueManager) -> dict[str, list[str]]:
     """Failed tasks by the code for which they failed; one more waits for its retry."""
     found: dict[str, list[str]] = {}
-    for code, permanent in [("private", True), ("bot_check", True), ("bot_check", True)]:
-        task_id = queue.create_task(TYPE)
-        claim = queue.claim_next_task(TYPE, "worker-1")
-        assert claim is not None
-        queue.fail_task(claim, "no", code=code, permanent=permanent)
-        found.setdefault(code, []).append(task_id)
-    waiting = queue.create_task(TYPE)
-    claim = queue.claim_next_task(TYPE, "worker-1")
-    assert claim is not None
-    queue.fail_task(claim, "later", code="bot_check", retry_after_s=3600)
-    return {**found, "waiting": [waiting]}
+    for code in ("private", "bot_check", "bot_check"):
+        task = queue.fail_task(claimed(queue, TYPE), "no", code=code, permanent=True)
+        found.setdefault(code, []).append(task.task_id)
+    waiting = queue.fail_task(claimed(queue, TYPE), "later", code="bot_check", retry_after_s=3600)
+    return {**found, "waiting": [waiting.task_id]}
 
 
 def test_tasks_by_their_error(
     tubeq: Command, queue: QueueManager, failed: dict[str, list[str]]
 ) -> None:
     queue.create_task(TYPE)
-    found = tubeq("tasks", "--error", "bot_check", "--json").json
-    expected = [*failed["bot_check"], *failed["waiting"]]
-    assert [task["task_id"] for task in found] == expected[::-1]
-    found = tubeq("tasks", "--error", "bot_check", "--status", "failed", "--json").json
-    assert [task["task_id"] for task in found] == failed["bot_check"][::-1]
+    found = tubeq("tasks", "--error", "bot_check", "--json").ids
+    assert found == [*failed["bot_check"], *failed["waiting"]][::-1]
+    found = tubeq("tasks", "--error", "bot_check", "--status", "failed", "--json").ids
+    assert found == failed["bot_check"][::-1]
     assert tubeq("tasks", "--error", "nothing").err == "no such tasks\n"
 
 
@@ -211,9 +189,9 @@ def test_requeue_by_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("tubeq.cli.tasks._PAGE", 1)
-    done = tubeq("requeue", "--error", "bot_check", "--json").json
-    assert [task["task_id"] for task in done] == failed["bot_check"][::-1]
-    assert {(task["status"], task["error_code"]) for task in done} == {("QUEUED", None)}
+    done = tubeq("requeue", "--error", "bot_check", "--json")
+    assert done.ids == failed["bot_check"][::-1]
+    assert {(task["status"], task["error_code"]) for task in done.json} == {("QUEUED", None)}
     assert queue.get_task(failed["private"][0]).status is TaskStatus.FAILED
     assert queue.get_task(failed["waiting"][0]).error_code == "bot_check"
     assert tubeq("requeue", "--error", "private").err == "1 task requeued\n"

@@ -6,51 +6,39 @@ import os
 import re
 import shutil
 import sqlite3
-import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.support import claimed, in_mount_namespace, leave_log
 from tubeq.domain.models import Idea
 from tubeq.queue.queue_manager import QueueManager
 
 from .conftest import Command
 
 READING = [
-    ["tasks"],
-    ["stats"],
-    ["results"],
-    ["items"],
-    ["items", "--channel", "Leaves"],
-    ["items", "--search", "tea"],
-    ["items", "show", "v1"],
-    ["export", "-"],
-    ["export", "all.csv", "--what", "results"],
-    ["workers"],
-    ["limits"],
-    ["types"],
-    ["db", "check"],
-    ["db", "prune", "--older-than", "1d", "--dry-run"],
-    ["db", "backup", "copy.db"],
-]
+    "tasks", "stats", "results", "items", "items --channel Leaves", "items --search tea",
+    "items show v1", "export -", "export all.csv --what results", "workers", "limits", "types",
+    "db check", "db prune --older-than 1d --dry-run", "db backup copy.db",
+]  # fmt: skip
 
 
 @pytest.fixture
 def task_id(tubeq: Command, tmp_path: Path) -> str:
     """Of one whose result is among the items, in a database that was closed."""
     with QueueManager(tmp_path / "tubeq.db") as queue:
-        created = queue.create_task("anything")
-        store(queue, "v1")
+        created = store(queue, "v1")
         queue.items.fold()
     return created
 
 
-def store(queue: QueueManager, source_id: str) -> None:
-    claim = queue.claim_next_task("anything", "w")
-    assert claim is not None
+def store(queue: QueueManager, source_id: str) -> str:
+    """A new task that found this; its id."""
+    claim = claimed(queue, "anything")
     queue.complete_task(claim, [Idea(source_id, title="Tea", extra={"channel": "Leaves"})])
+    return claim.task_id
 
 
 @pytest.fixture
@@ -66,12 +54,10 @@ def cannot_write(task_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.usefixtures("cannot_write")
-@pytest.mark.parametrize("words", READING, ids=" ".join)
-def test_reading_needs_no_write_permission(
-    tubeq: Command, tmp_path: Path, words: list[str]
-) -> None:
+@pytest.mark.parametrize("words", READING)
+def test_reading_needs_no_write_permission(tubeq: Command, tmp_path: Path, words: str) -> None:
     before = (tmp_path / "tubeq.db").read_bytes()
-    outcome = tubeq(*words)
+    outcome = tubeq(*words.split())
     assert outcome.exit_code == 0, outcome
     assert (tmp_path / "tubeq.db").read_bytes() == before
     assert not (tmp_path / "tubeq.db-shm").exists()
@@ -86,27 +72,20 @@ def test_showing_a_task_needs_none_either(tubeq: Command, task_id: str) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ["add", "anything"],
-        ["cancel", "TASK"],
-        ["requeue", "TASK"],
-        ["stop"],
-        ["limits", "set", "channel:*", "--concurrency", "1"],
-        ["worker", "--until-idle", "--type", "anything"],
+        "add anything", "cancel TASK", "requeue TASK", "stop",
+        "limits set channel:* --concurrency 1", "worker --until-idle --type anything",
     ],
-    ids=" ".join,
-)
-def test_writing_says_what_is_wrong(tubeq: Command, task_id: str, words: list[str]) -> None:
-    words = [task_id if each == "TASK" else each for each in words]
-    assert "cannot be read and written" in tubeq.refused(*words)
+)  # fmt: skip
+def test_writing_says_what_is_wrong(tubeq: Command, task_id: str, words: str) -> None:
+    refusal = tubeq.refused(*words.replace("TASK", task_id).split())
+    assert "cannot be read and written" in refusal
 
 
 def test_items_say_what_is_not_among_them(
     tubeq: Command, task_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with QueueManager(tmp_path / "tubeq.db") as queue:
-        queue.create_task("anything")
         store(queue, "v2")
-        queue.create_task("anything")
         store(queue, "v3")
     monkeypatch.setattr(os, "access", lambda place, mode, **_: not mode & os.W_OK)
     for words in (["items"], ["items", "show", "v1"], ["export", "-"]):
@@ -121,7 +100,6 @@ def test_items_are_read_while_another_program_keeps_everybody_from_writing(
 ) -> None:
     monkeypatch.setenv("TUBEQ_BUSY_TIMEOUT_S", "0.1")
     with QueueManager(tmp_path / "tubeq.db") as queue:
-        queue.create_task("anything")
         store(queue, "v2")
     with closing(sqlite3.connect(tmp_path / "tubeq.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -140,9 +118,7 @@ def test_a_read_only_mount(task_id: str, tmp_path: Path, left: str) -> None:
     place.mkdir()
     shutil.copyfile(tmp_path / "tubeq.db", place / "tubeq.db")
     if left != "closed":
-        crash = "import os, sys; from tubeq import QueueManager; q = QueueManager(sys.argv[1]); "
-        crash += "q.create_task('anything'); os._exit(1)"
-        subprocess.run([sys.executable, "-c", crash, place / "tubeq.db"], check=False)
+        leave_log(place / "tubeq.db", 1)
     tubeq, db = f"{sys.executable} -m tubeq", f"--db {place / 'tubeq.db'}"
     command = (
         f"mount --bind {place} {place} && mount -o remount,ro,bind {place} && "
@@ -151,11 +127,7 @@ def test_a_read_only_mount(task_id: str, tmp_path: Path, left: str) -> None:
         f"COLUMNS=1000 {tubeq} doctor {db}; "
         f"exec {tubeq} add youtube_video -p video=dQw4w9WgXcQ {db}"
     )
-    done = subprocess.run(
-        ["unshare", "-Urm", "sh", "-c", command], capture_output=True, text=True, timeout=120
-    )
-    if "unshare" in done.stderr or "mount:" in done.stderr:
-        pytest.skip(f"no mount namespace to be had here: {done.stderr.strip()}")
+    done = in_mount_namespace(command)
     assert done.stdout.count('"task_id"') == (1 if left == "closed" else 2), done.stderr
     assert done.returncode == 2
     assert "Traceback" not in done.stderr

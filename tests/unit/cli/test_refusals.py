@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import raising
 from tests.unit.cli.conftest import Command
 from tubeq.cli import main
 from tubeq.cli.main import in_words_of
-from tubeq.domain.errors import InvalidParameters
 from tubeq.queue.queue_manager import QueueManager
-from tubeq.settings import Settings, unknown_variables
+from tubeq.settings import unknown_variables
 
 EMPTY = [
     ("tasks", "--type"),
@@ -63,6 +63,8 @@ def test_an_empty_argument(tubeq: Command, arguments: str) -> None:
         ("worker --strategy newest", "'newest' is not one of lifo"),
         ("tasks --status lost", "'lost' is not one of queued"),
         ("limits set host:a --per-second x", "--per-second: must be a number"),
+        ("limits remove host:a", "host:a has no limit: nothing is limited"),
+        ("limits resume type:a", "type:a is not paused: nothing is paused"),
         ("nonsense", "nonsense"),
         ("taks", "tasks"),
         ("tasks -x", "no such option: -x"),
@@ -86,24 +88,10 @@ def test_one_line_in_the_words_that_were_typed(
 def test_quoted_values_are_not_translated() -> None:
     given = ["--max-results", "x", "--query=max_results"]
     message = "max_results must be a number, not 'max_results'; see query"
-    assert in_words_of(given, message) == (
-        "--max-results must be a number, not 'max_results'; see query"
-    )
+    translated = "--max-results must be a number, not 'max_results'; see query"
+    assert in_words_of(given, message) == translated
     assert in_words_of(["--query", "a"], "query must be a text") == "--query must be a text"
     assert in_words_of([], message) == message
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (("limits", "remove", "host:a"), "host:a has no limit: nothing is limited"),
-        (("limits", "resume", "type:a"), "type:a is not paused: nothing is paused"),
-    ],
-)
-def test_nothing_to_choose_from(
-    tubeq: Command, queue: QueueManager, arguments: tuple[str, ...], words: str
-) -> None:
-    assert words in tubeq.refused(*arguments)
 
 
 def test_variables_that_are_no_settings_are_named() -> None:
@@ -112,45 +100,6 @@ def test_variables_that_are_no_settings_are_named() -> None:
     assert "TUBEQ_DBB" in lines[0]
     assert "did you mean TUBEQ_DB?" in lines[0]
     assert "did you mean" not in lines[1]
-
-
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="tomllib came with 3.11")
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (b"db = 'x.db'\n", r"no setting 'db', did you mean db_path\?"),
-        (b"[tubeq]\nmax_retries = 2\n", r"not in a table \[tubeq\]"),
-        (b"\xff\xfem\x00", "not UTF-8 text"),
-    ],
-)
-def test_files_as_they_are_written_at_first(tmp_path: Path, content: bytes, words: str) -> None:
-    (tmp_path / "tubeq.toml").write_bytes(content)
-    with pytest.raises(InvalidParameters, match=words):
-        Settings.read({}, tmp_path)
-
-
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="tomllib came with 3.11")
-def test_a_file_of_a_windows_editor_is_read(tmp_path: Path) -> None:
-    (tmp_path / "tubeq.toml").write_bytes(b"\xef\xbb\xbfmax_retries = 2\r\n")
-    assert Settings.read({}, tmp_path).max_retries == 2
-
-
-def test_a_file_that_is_none_is_not_passed_over(tmp_path: Path) -> None:
-    (tmp_path / "tubeq.toml").mkdir()
-    with pytest.raises(InvalidParameters, match="is not a file"):
-        Settings.read({}, tmp_path)
-
-
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="tomllib came with 3.11")
-def test_a_mistyped_key_of_the_file_is_refused_with_a_hint(tmp_path: Path) -> None:
-    (tmp_path / "tubeq.toml").write_text("max_retrys = 3\n", "utf-8")
-    with pytest.raises(InvalidParameters, match=r"max_retrys.*did you mean max_retries\?"):
-        Settings.read({}, tmp_path)
-
-
-def test_a_home_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InvalidParameters, match="TUBEQ_DB"):
-        Settings.read({"TUBEQ_DB": "~nobody-of-that-name/q.db"}, tmp_path)
 
 
 @pytest.mark.parametrize("place", ["before", "after"])
@@ -177,8 +126,8 @@ def test_colors_are_chosen_anywhere(
 @pytest.mark.parametrize(
     ("error", "code", "words"),
     [
-        (RuntimeError("two\nlines"), 1, "RuntimeError: two\\nlines; TUBEQ_TRACEBACK=1"),
-        (RecursionError("deep"), 1, "a fault in tubeq: RecursionError"),
+        (RuntimeError("two\nlines"), 1, "RuntimeError: two\\nlines; set TUBEQ_TRACEBACK=1"),
+        (RecursionError("deep"), 1, "a bug in tubeq: RecursionError"),
         (PermissionError(13, "Permission denied", "some/file"), 2, "some/file: Permission denied"),
         (KeyboardInterrupt(), 130, ""),
         (SystemExit(1), 1, ""),
@@ -191,10 +140,7 @@ def test_what_no_command_foresees(
     code: int,
     words: str,
 ) -> None:
-    def fails(words: object) -> None:
-        raise error
-
-    monkeypatch.setattr(main, "_dispatch", fails)
+    monkeypatch.setattr(main, "_dispatch", raising(error))
     monkeypatch.delenv("TUBEQ_TRACEBACK", raising=False)
     assert main.run([]) == code
     err = capsys.readouterr().err

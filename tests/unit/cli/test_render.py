@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,27 +68,22 @@ def test_moment() -> None:
             options.moment(text)
 
 
-def _task(tmp_path: Path, **changes: Any) -> Task:
-    with QueueManager(tmp_path / "queue.db") as queue:
+def _task(**changes: Any) -> Task:
+    with QueueManager(":memory:") as queue:
         task_id = queue.create_task("youtube_channel", {"channel_url": "[red]@a\x1b", "n": 5})
         return queue.get_task(task_id)._replace(**changes)
 
 
-def test_an_error_of_a_task_without_parameters_stands_alone(tmp_path: Path) -> None:
-    task = _task(tmp_path, parameters_json="{}", error_message="no such")
+def test_an_error_of_a_task_without_parameters_stands_alone() -> None:
+    task = _task(parameters_json="{}", error_message="no such")
     drawn = _drawn(tasks_render.task_table([task], now=0.0))
     assert "no such" in drawn
     assert ": no such" not in drawn
 
 
-def test_task_table_shows_hostile_values_as_they_are(tmp_path: Path) -> None:
-    task = _task(
-        tmp_path,
-        status=TaskStatus.FAILED,
-        retry_count=3,
-        error_message="[/] no\nsuch",
-        run_after=9.0,
-    )
+def test_task_table_shows_hostile_values_as_they_are() -> None:
+    changes = {"status": TaskStatus.FAILED, "retry_count": 3, "run_after": 9.0}
+    task = _task(error_message="[/] no\nsuch", **changes)
     drawn = _drawn(tasks_render.task_table([task], now=0.0))
     assert "channel_url=[red]@a\\x1b n=5: [/] no\\nsuch" in drawn
     assert task.task_id in drawn
@@ -106,10 +100,10 @@ def test_task_table_shows_hostile_values_as_they_are(tmp_path: Path) -> None:
         ({"status": TaskStatus.CANCELLED}, 0),
     ],
 )
-def test_attempts(tmp_path: Path, changes: dict[str, Any], tries: int) -> None:
-    assert tasks_render.attempts(_task(tmp_path, **changes)) == tries
+def test_attempts(changes: dict[str, Any], tries: int) -> None:
+    assert tasks_render.attempts(_task(**changes)) == tries
 
 
-def test_a_scheduled_task_says_when(tmp_path: Path) -> None:
-    drawn = _drawn(tasks_render.task_table([_task(tmp_path, run_after=600.0)], now=0.0))
+def test_a_scheduled_task_says_when() -> None:
+    drawn = _drawn(tasks_render.task_table([_task(run_after=600.0)], now=0.0))
     assert "QUEUED in 10m" in drawn

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.support import claimed, cut, make_newer, overwrite
 from tests.unit.cli.conftest import Command
 from tubeq.domain.errors import StorageCorrupt
 from tubeq.domain.models import Idea
@@ -31,20 +30,24 @@ def make(path: Path, tasks: int = 400) -> None:
 
 def spoil(path: Path) -> None:
     """Some pages in the middle; the first ones, with the schema, stay."""
-    content = bytearray(path.read_bytes())
-    middle = len(content) // 2
-    content[middle : middle + 20 * 2048] = b"\xa5" * (20 * 2048)
-    path.write_bytes(content)
+    middle = path.stat().st_size // 2
+    overwrite(path, middle, middle + 20 * 2048)
 
 
-def finished(queue: QueueManager, count: int = 3) -> None:
-    for number in range(count):
-        task_id = queue.create_task(TYPE)
-        claim = queue.claim_next_task(TYPE, "w")
-        assert claim is not None
-        assert claim.task_id == task_id
-        queue.complete_task(claim, [Idea(f"v{number}")])
+@pytest.fixture
+def finished(queue: QueueManager) -> QueueManager:
+    """With three completed tasks, and one that waits."""
+    for number in range(3):
+        queue.complete_task(claimed(queue, TYPE), [Idea(f"v{number}")])
     queue.create_task(TYPE)
+    return queue
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """The default database, with enough tasks for some pages in the middle."""
+    make(tmp_path / "tubeq.db")
+    return tmp_path / "tubeq.db"
 
 
 # restore ----------------------------------------------------------------------------------------
@@ -91,9 +94,7 @@ def test_restore_refuses_what_is_no_backup(tubeq: Command, queue: QueueManager, 
 # damage -----------------------------------------------------------------------------------------
 
 
-def test_what_is_seen_of_a_damaged_database(tubeq: Command, tmp_path: Path) -> None:
-    path = tmp_path / "tubeq.db"
-    make(path)
+def test_what_is_seen_of_a_damaged_database(tubeq: Command, path: Path) -> None:
     tubeq("db", "backup", "good.db")
     spoil(path)
     before = path.read_bytes()
@@ -107,17 +108,15 @@ def test_what_is_seen_of_a_damaged_database(tubeq: Command, tmp_path: Path) -> N
     assert tubeq("doctor").exit_code == 2
     refused = tubeq.refused("db", "backup", "copy.db")
     assert "tubeq db restore" in refused
-    assert not list(tmp_path.glob("copy*"))
+    assert not list(path.parent.glob("copy*"))
     assert path.read_bytes() == before
     assert tubeq("db", "restore", "good.db").exit_code == 0  # what the messages say to do
     assert tubeq("db", "check").exit_code == 0
     assert len(tubeq("tasks", "--json", "--limit", "1000").json) == 400
 
 
-def test_a_database_that_was_cut_short_is_not_used(tubeq: Command, tmp_path: Path) -> None:
-    path = tmp_path / "tubeq.db"
-    make(path)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+def test_a_database_that_was_cut_short_is_not_used(tubeq: Command, path: Path) -> None:
+    cut(path, 1 / 2)
     before = path.read_bytes()
     assert "damaged" in tubeq.refused("add", TYPE)
     checked = tubeq("db", "check")
@@ -126,9 +125,7 @@ def test_a_database_that_was_cut_short_is_not_used(tubeq: Command, tmp_path: Pat
     assert path.read_bytes() == before
 
 
-def test_what_met_damage_writes_no_more(tmp_path: Path) -> None:
-    path = tmp_path / "tubeq.db"
-    make(path)
+def test_what_met_damage_writes_no_more(path: Path) -> None:
     spoil(path)
     with QueueManager(path) as queue:
         with pytest.raises(StorageCorrupt):
@@ -191,26 +188,23 @@ def test_a_backup_into_a_folder_that_cannot_be_written(
 # prune ------------------------------------------------------------------------------------------
 
 
-def test_a_bare_number_is_no_age(tubeq: Command, queue: QueueManager) -> None:
-    finished(queue)
+def test_a_bare_number_is_no_age(tubeq: Command, finished: QueueManager) -> None:
     for bare in ("30", "0", "1.5", " 7 "):
         told = tubeq.refused("db", "prune", "--yes", "--older-than", bare)
         assert f"{bare.strip()}d" in told
-    assert len(queue.list_tasks()) == 4
+    assert len(finished.list_tasks()) == 4
     tubeq.refused("items", "--over", "7")
 
 
-def test_scripts_say_yes(tubeq: Command, queue: QueueManager) -> None:
-    finished(queue)
+def test_scripts_say_yes(tubeq: Command, finished: QueueManager) -> None:
     told = tubeq.refused("db", "prune", "--older-than", "0s")
     assert "--yes" in told
     assert "--dry-run" in told
-    assert len(queue.list_tasks()) == 4
+    assert len(finished.list_tasks()) == 4
     assert tubeq("db", "prune", "--older-than", "0s", "--yes").out == "3 tasks deleted\n"
 
 
-def test_a_dry_run_says_what_would_go(tubeq: Command, queue: QueueManager) -> None:
-    finished(queue)
+def test_a_dry_run_says_what_would_go(tubeq: Command, finished: QueueManager) -> None:
     told = tubeq("db", "prune", "--older-than", "0s", "--dry-run", "--json").json
     (count,) = told.pop("counts")
     assert told == {"would_prune": 3, "results": 3}
@@ -219,13 +213,12 @@ def test_a_dry_run_says_what_would_go(tubeq: Command, queue: QueueManager) -> No
     assert count["oldest"].endswith("Z")
     outcome = tubeq("db", "prune", "--older-than", "0s", "--dry-run")
     assert "3 tasks with 3 ideas would be deleted" in outcome.err
-    assert len(queue.list_tasks()) == 4
+    assert len(finished.list_tasks()) == 4
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such terminals")
 @pytest.mark.parametrize(("answer", "left"), [("y", 1), ("n", 4), ("", 4)])
-def test_people_are_asked(queue: QueueManager, tmp_path: Path, answer: str, left: int) -> None:
-    finished(queue)
+def test_people_are_asked(finished: QueueManager, tmp_path: Path, answer: str, left: int) -> None:
     terminal, end = os.openpty()
     command = [sys.executable, "-m", "tubeq", "db", "prune", "--older-than", "0s"]
     with subprocess.Popen(command, stdin=end, stdout=end, stderr=end, cwd=tmp_path) as process:
@@ -235,11 +228,11 @@ def test_people_are_asked(queue: QueueManager, tmp_path: Path, answer: str, left
             seen += os.read(terminal, 4096)
         assert b"3 tasks with 3 ideas" in seen
         assert b"COMPLETED" in seen
-        assert len(queue.list_tasks()) == 4
+        assert len(finished.list_tasks()) == 4
         os.write(terminal, answer.encode() + b"\n")
         assert process.wait() == (0 if left == 1 else 1)
     os.close(terminal)
-    assert len(queue.list_tasks()) == left
+    assert len(finished.list_tasks()) == left
 
 
 def test_the_help_says_why_the_newest_stays(tubeq: Command, queue: QueueManager) -> None:
@@ -250,36 +243,20 @@ def test_the_help_says_why_the_newest_stays(tubeq: Command, queue: QueueManager)
 
 
 def test_a_newer_schema_is_named_in_check(tubeq: Command, tmp_path: Path) -> None:
-    make(tmp_path / "tubeq.db", 1)
-    with closing(sqlite3.connect(tmp_path / "tubeq.db")) as file:
-        file.execute("PRAGMA user_version = 999")
+    make_newer(tmp_path / "tubeq.db")
     assert "upgrade tubeq" in tubeq.refused("db", "check")
 
 
 # every kind of damage, every command ------------------------------------------------------------
 
 
-def _header(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[:100] = b"\xa5" * 100
-    path.write_bytes(content)
-
-
-def _first_page(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[100:2048] = b"\xa5" * 1948
-    path.write_bytes(content)
-
-
-def _cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
-
-
-def _cut_in_the_first_page(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:1000])
-
-
-DAMAGES = (spoil, _header, _first_page, _cut, _cut_in_the_first_page)
+DAMAGES: dict[str, Callable[[Path], None]] = {
+    "spoil": spoil,
+    "header": lambda path: overwrite(path, 0, 100),
+    "first page": lambda path: overwrite(path, 100, 2048),
+    "cut": lambda path: cut(path, 1 / 3),
+    "cut in the first page": lambda path: cut(path, 1000 / path.stat().st_size),
+}
 USES = (
     ["tasks"], ["stats"], ["results"], ["items"], ["export", "out.jsonl", "--force"], ["workers"],
     ["limits"], ["add", TYPE], ["requeue", "--error", "network"], ["cancel", "abcdef"],
@@ -289,21 +266,19 @@ USES = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__.strip("_"))
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_database_ends_in_a_line_and_stays_as_it_is(
-    tubeq: Command, tmp_path: Path, damage: Callable[[Path], None]
+    tubeq: Command, path: Path, damage: str
 ) -> None:
-    path = tmp_path / "tubeq.db"
-    make(path)
     tubeq("db", "backup", "good.db")
-    damage(path)
+    DAMAGES[damage](path)
     before = path.read_bytes()
     for words in USES:
         outcome = tubeq(*words)
         if outcome.exit_code == 2 and words != ["doctor"]:
             assert outcome.err.startswith("error: "), words
             assert outcome.err.count("\n") == 1, words
-        if damage is not spoil:  # there, a command that meets nothing of it does its work
+        if damage != "spoil":  # there, a command that meets nothing of it does its work
             assert outcome.exit_code in (1, 2), words
             assert path.read_bytes() == before, words
         Path("copy.db").unlink(missing_ok=True)

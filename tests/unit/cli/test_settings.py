@@ -89,7 +89,10 @@ def test_environment_overrides_the_file_and_the_file_the_defaults(tmp_path: Path
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("max_retrys = 3", "max_retrys"),
+        ("max_retrys = 3", r"max_retrys.*did you mean max_retries\?"),
+        ("db = 'x.db'", r"no setting 'db', did you mean db_path\?"),
+        ("[tubeq]\nmax_retries = 2", r"not in a table \[tubeq\]"),
+        ("\udcff\udcfem\x00", "not UTF-8 text"),
         ("max_retries = 1.5", "max_retries"),
         ("max_retries = true", "max_retries"),
         ("lease_s = -1", "lease_s"),
@@ -137,3 +140,20 @@ def test_a_proxy_is_never_repeated(tmp_path: Path) -> None:
     with pytest.raises(InvalidParameters, match="proxy") as caught:
         Settings.read({}, tmp_path)
     assert "hunter2" not in str(caught.value)
+
+
+@needs_toml
+def test_a_file_of_a_windows_editor_is_read(tmp_path: Path) -> None:
+    (tmp_path / "tubeq.toml").write_bytes(b"\xef\xbb\xbfmax_retries = 2\r\n")
+    assert Settings.read({}, tmp_path).max_retries == 2
+
+
+def test_a_file_that_is_none_is_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "tubeq.toml").mkdir()
+    with pytest.raises(InvalidParameters, match="is not a file"):
+        Settings.read({}, tmp_path)
+
+
+def test_a_home_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InvalidParameters, match="TUBEQ_DB"):
+        Settings.read({"TUBEQ_DB": "~nobody-of-that-name/q.db"}, tmp_path)

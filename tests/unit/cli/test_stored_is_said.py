@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import raising
 from tubeq.domain.errors import StorageFull
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.storage.sqlite.file.connection import ConnectionFactory
@@ -18,9 +19,7 @@ from .conftest import Command
 def test_a_disk_that_does_not_confirm_is_exit_code_1_with_the_id(
     tubeq: Command, queue: QueueManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: Any) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
+    broken = raising(OSError(errno.EIO, "Input/output error"))
     monkeypatch.setattr(ConnectionFactory, "sync", broken)
     outcome = tubeq("add", "anything")
     monkeypatch.undo()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import claimed
 from tests.unit.cli.conftest import Command
 from tubeq.domain.breaker import BreakerPolicy, Verdict
 from tubeq.domain.json_format import SCHEMA, iso_time
@@ -28,14 +29,11 @@ _NAMES = re.compile(r".*_at|at|.*_until|run_after|last_heartbeat|last_seen")
 @pytest.fixture
 def filled(queue: QueueManager) -> QueueManager:
     """With a completed task, a scheduled one, a running one, a pause, a slot and a worker."""
-    queue.create_task(TYPE, {"channel_url": "@a", "created_at": TEXT})
-    claim = queue.claim_next_task(TYPE, "w")
-    assert claim is not None
+    claim = claimed(queue, TYPE, parameters={"channel_url": "@a", "created_at": TEXT})
     found = {"source_id": "v1", "published_at": TEXT, "views": 5, "extra": {"seen_at": TEXT}}
     queue.complete_task(claim, [found])
     queue.create_task(TYPE, run_after=time.time() + 3600)
-    queue.create_task("running", {})
-    queue.claim_next_task("running", "w")
+    claimed(queue, "running")
     holder = Holder("w", 2)
     queue.limits.report("type:paused", holder, Verdict.BLOCKED, "bot_check", BreakerPolicy())
     queue.limits.set("host:example.org", 1)

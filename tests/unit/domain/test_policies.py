@@ -54,9 +54,7 @@ def test_a_negative_policy_is_refused(values: dict[str, float]) -> None:
 
 
 @pytest.mark.parametrize("kind", [ClaimStrategy, Durability])
-def test_a_choice_may_be_given_by_name_in_any_case(
-    kind: type[ClaimStrategy | Durability],
-) -> None:
+def test_a_choice_may_be_given_by_name_in_any_case(kind: type[ClaimStrategy | Durability]) -> None:
     for member in kind:
         for name in (member, member.value, member.value.upper(), member.value.title()):
             assert kind(name) is member

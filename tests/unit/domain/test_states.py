@@ -4,31 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from tubeq.domain.states import (
-    ACTIVE,
-    FINISHED,
-    TRANSITIONS,
-    TaskEvent,
-    TaskStatus,
-    event_between,
-)
+from tubeq.domain.states import ACTIVE, FINISHED, TRANSITIONS, TaskEvent, TaskStatus, event_between
 
 # What an administrator's "set the status" may do: row to column.
+FROM_HELD = {
+    "QUEUED": "released", "COMPLETED": "completed", "FAILED": "failed", "CANCELLED": "cancelled",
+}  # fmt: skip
 BETWEEN = {
     "QUEUED": {"CLAIMED": "claimed", "CANCELLED": "cancelled"},
-    "CLAIMED": {
-        "QUEUED": "released",
-        "RUNNING": "started",
-        "COMPLETED": "completed",
-        "FAILED": "failed",
-        "CANCELLED": "cancelled",
-    },
-    "RUNNING": {
-        "QUEUED": "released",
-        "COMPLETED": "completed",
-        "FAILED": "failed",
-        "CANCELLED": "cancelled",
-    },
+    "CLAIMED": {"RUNNING": "started", **FROM_HELD},
+    "RUNNING": FROM_HELD,
     "COMPLETED": {"QUEUED": "requeued"},
     "FAILED": {"QUEUED": "requeued"},
     "CANCELLED": {"QUEUED": "requeued"},

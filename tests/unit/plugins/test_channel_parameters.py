@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.plugins.test_names import ELSEWHERE
 from tubeq.domain.errors import InvalidParameters
 from tubeq.plugins.youtube.channel import ChannelParameters, YouTubeChannelPlugin
 
@@ -88,27 +89,9 @@ REFUSED = [
     "lighthouse",
     "UC-too-short",
     CHANNEL_ID + "x",
-    # other hosts, and hosts in disguise
-    "https://evil.example/@lighthouse",
-    "https://youtube.com.evil.example/@lighthouse",
-    "https://evilyoutube.com/@lighthouse",
-    "https://www.youtube.com@evil.example/@lighthouse",
-    "https://user:pass@www.youtube.com/@lighthouse",
-    "https://www.youtube.com:443/@lighthouse",
-    "https://www.youtube.com:8080/@lighthouse",
-    "https://www.youtube.com\\@evil.example/@lighthouse",
-    "https://www.youtube.com%2eevil.example/@lighthouse",
-    "https://\uff57\uff57\uff57.youtube.com/@lighthouse",
-    "https://www.youtube.com./@lighthouse",
-    "https://[::1]/@lighthouse",
-    "https://[broken/@lighthouse",
-    "https://127.0.0.1/@lighthouse",
+    *(form.format("@lighthouse") for form in ELSEWHERE),
     "https://invidious.example/channel/" + CHANNEL_ID,
-    # other schemes
     "file:///etc/passwd",
-    "file://www.youtube.com/@lighthouse",
-    "ftp://www.youtube.com/@lighthouse",
-    "javascript://www.youtube.com/@lighthouse",
     "ytsearch:lighthouse",
     # other pages
     "https://www.youtube.com",
@@ -123,7 +106,6 @@ REFUSED = [
     "https://www.youtube.com/c/%2e%2e/videos",
     "https://www.youtube.com/c/a%2f..%2fredirect",
     "https://www.youtube.com/channel/UCshort",
-    "https://www.youtube.com//evil.example/@lighthouse",
     # characters that mean something to somebody
     "@light\x00house",
     "@light\nhouse",
@@ -131,7 +113,6 @@ REFUSED = [
     "https://www.youtube.com/@light%00house",
     "https://www.youtube.com/@light\thouse",
     "https://www.youtube.com/@light%0d%0aHost:%20evil",
-    "https://www.you\ntube.com/@lighthouse",
     "@light\ud800house",
     "@light\u202ehouse",
     "@light%E2%80%AEhouse",
@@ -160,7 +141,7 @@ def test_refused(given: object) -> None:
     message = str(caught.value)
     assert message.isprintable()
     assert len(message) < 500
-    assert "pass" not in message or "user:pass" not in message
+    assert "hunter2" not in message
 
 
 @pytest.mark.parametrize("given", [1, 50, 200_000])

@@ -120,8 +120,7 @@ def test_another_formula_is_chosen_by_name(choose: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
-    [("raising", "KeyError"), ("nonsense", "nan"), ("too_much", "101")],
+    ("name", "said"), [("raising", "KeyError"), ("nonsense", "nan"), ("too_much", "101")]
 )
 def test_a_formula_that_fails_ends_the_task_for_good(choose: Any, name: str, said: str) -> None:
     choose(name)

@@ -46,114 +46,123 @@ def json_error() -> Exception:
     raise AssertionError
 
 
-FINAL: list[tuple[str, Any]] = [
-    ("not_found", reported(http_error(404), wrapped=True)),
-    ("not_found", http_error(410)),
-    ("channel_unavailable", reported("YouTube said: This channel does not exist.")),
-    ("channel_unavailable", reported("YouTube said: This channel is not available.")),
-    (
-        "channel_unavailable",
-        reported("YouTube said: This account has been terminated for a violation of our terms."),
-    ),
-    ("channel_unavailable", reported("YouTube said: The playlist does not exist.")),
-    (
-        "channel_unavailable",
-        reported(
-            "The channel/playlist does not exist and the URL redirected to youtube.com home page"
-        ),
-    ),
-    ("tab_missing", reported("This channel does not have a videos tab")),
-    ("video_unavailable", reported("Video unavailable. This video has been removed")),
-    (
-        "video_unavailable",
-        reported(
-            "Video unavailable. It contains content from X, who blocked it on copyright grounds"
-        ),
-    ),
-    ("private", reported("Private video. Sign in if you've been granted access to this video")),
-    ("age_restricted", reported("Sign in to confirm your age. This video may be inappropriate")),
-    ("geo_blocked", reported(GeoRestrictedError("The uploader has not made this video available"))),
-    ("geo_blocked", reported("The uploader has not made this video available in your country")),
-    ("members_only", reported("Join this channel to get access to members-only content")),
-    ("members_only", reported("This video requires payment to watch")),
-    ("members_only", reported("This video is available to this channel's members on level: Tea")),
-    ("video_unavailable", reported("This video is not available")),
-    ("video_unavailable", reported("This video isn't available anymore")),
-    ("video_unavailable", reported("This video is no longer available due to a copyright claim")),
-    ("video_unavailable", reported("This video has been deleted")),
-    ("video_unavailable", reported("This video does not exist.")),
-    ("video_unavailable", reported("This live stream recording is not available.")),
-    ("channel_unavailable", reported("YouTube said: Unviewable playlist")),
-    ("unsupported_url", DownloadError("ERROR: No suitable extractor found for URL https://x/")),
-    ("certificate", reported(networking.CertificateVerifyError("no issuer"), wrapped=True)),
-    ("proxy_unusable", networking.RequestError('Proxy "u:p@h" missing scheme')),
-    ("proxy_unusable", networking.RequestError('Unsupported proxy type: "gopher"')),
-]
+FINAL: dict[str, list[Any]] = {
+    "not_found": [reported(http_error(404), wrapped=True), http_error(410)],
+    "channel_unavailable": [
+        "YouTube said: This channel does not exist.",
+        "YouTube said: This channel is not available.",
+        "YouTube said: This account has been terminated for a violation of our terms.",
+        "YouTube said: The playlist does not exist.",
+        "The channel/playlist does not exist and the URL redirected to youtube.com home page",
+        "YouTube said: Unviewable playlist",
+    ],
+    "tab_missing": ["This channel does not have a videos tab"],
+    "video_unavailable": [
+        "Video unavailable. This video has been removed",
+        "Video unavailable. It contains content from X, who blocked it on copyright grounds",
+        "This video is not available",
+        "This video isn't available anymore",
+        "This video is no longer available due to a copyright claim",
+        "This video has been deleted",
+        "This video does not exist.",
+        "This live stream recording is not available.",
+    ],
+    "private": ["Private video. Sign in if you've been granted access to this video"],
+    "age_restricted": ["Sign in to confirm your age. This video may be inappropriate"],
+    "geo_blocked": [
+        reported(GeoRestrictedError("The uploader has not made this video available")),
+        "The uploader has not made this video available in your country",
+    ],
+    "members_only": [
+        "Join this channel to get access to members-only content",
+        "This video requires payment to watch",
+        "This video is available to this channel's members on level: Tea",
+    ],
+    "unsupported_url": [DownloadError("ERROR: No suitable extractor found for URL https://x/")],
+    "certificate": [reported(networking.CertificateVerifyError("no issuer"), wrapped=True)],
+    "proxy_unusable": [
+        networking.RequestError('Proxy "u:p@h" missing scheme'),
+        networking.RequestError('Unsupported proxy type: "gopher"'),
+    ],
+}
 
-PASSING: list[tuple[str, Any]] = [
-    ("bot_check", reported("Sign in to confirm you\u2019re not a bot. This helps protect us")),
-    ("bot_check", reported("Sign in to confirm you're not a bot")),
-    (
-        "rate_limited",
-        reported("The current session has been rate-limited by YouTube for up to an hour."),
-    ),
-    ("rate_limited", reported("This content isn't available, try again later")),
-    ("upcoming", reported("This live event will begin in 3 hours.")),
-    ("upcoming", reported("Premieres in 2 days")),
-    ("upcoming", reported("Premiere will begin shortly")),
-    ("bot_check", reported("Sorry. YouTube is requiring a captcha challenge before playback")),
-    (
-        "rate_limited",
-        reported("All player responses are invalid. Your IP is likely being blocked by Youtube"),
-    ),
-    ("not_live", reported(UserNotLive())),
-    ("not_live", reported("Offline.")),
-    ("processing", reported("We're processing this video. Check back later.")),
-    ("processing", reported("This live event has ended.")),
-    ("unexpected", reported("This video is not available on this device")),
-    ("bot_check", reported("We have been receiving a large volume of requests from your network")),
-    ("http_429", reported(http_error(429), wrapped=True)),
-    ("http_403", reported(http_error(403), wrapped=True)),
-    ("server_error", reported(http_error(500), wrapped=True)),
-    ("server_error", reported(http_error(503), wrapped=True)),
-    ("timeout", reported(networking.TransportError("The read operation timed out"), wrapped=True)),
-    ("timeout", TimeoutError("timed out")),
-    ("connection", reported(networking.TransportError("Connection reset by peer"), wrapped=True)),
-    ("connection", reported(networking.ProxyError("('Unable to connect to proxy', reset)"))),
-    ("connection", ConnectionResetError(104, "Connection reset by peer")),
-    ("proxy", reported(networking.ProxyError("Tunnel connection failed: 502 Bad Gateway"))),
-    ("incomplete", reported(networking.IncompleteRead(10, 20), wrapped=True)),
-    ("incomplete", reported("Incomplete data received")),
-    ("incomplete", reported("Incomplete yt initial data received")),
-    ("bad_response", reported(ExtractorError("Failed to parse JSON", cause=json_error()))),
-    ("bad_response", json_error()),
-    ("bad_response", reported("Failed to resolve url (does the playlist exist?)")),
-    ("bad_response", reported("Unable to recognize tab page")),
-    ("unexpected", KeyError("INNERTUBE_CONTEXT")),
-    (
-        "unexpected",
+PASSING: dict[str, list[Any]] = {
+    "bot_check": [
+        "Sign in to confirm you\u2019re not a bot. This helps protect us",
+        "Sign in to confirm you're not a bot",
+        "Sorry. YouTube is requiring a captcha challenge before playback",
+        "We have been receiving a large volume of requests from your network",
+    ],
+    "rate_limited": [
+        "The current session has been rate-limited by YouTube for up to an hour.",
+        "This content isn't available, try again later",
+        "All player responses are invalid. Your IP is likely being blocked by Youtube",
+    ],
+    "upcoming": [
+        "This live event will begin in 3 hours.",
+        "Premieres in 2 days",
+        "Premiere will begin shortly",
+    ],
+    "not_live": [reported(UserNotLive()), "Offline."],
+    "processing": ["We're processing this video. Check back later.", "This live event has ended."],
+    "http_429": [reported(http_error(429), wrapped=True)],
+    "http_403": [reported(http_error(403), wrapped=True)],
+    "server_error": [reported(http_error(status), wrapped=True) for status in (500, 503)],
+    "timeout": [
+        reported(networking.TransportError("The read operation timed out"), wrapped=True),
+        TimeoutError("timed out"),
+    ],
+    "connection": [
+        reported(networking.TransportError("Connection reset by peer"), wrapped=True),
+        reported(networking.ProxyError("('Unable to connect to proxy', reset)")),
+        ConnectionResetError(104, "Connection reset by peer"),
+    ],
+    "proxy": [reported(networking.ProxyError("Tunnel connection failed: 502 Bad Gateway"))],
+    "incomplete": [
+        reported(networking.IncompleteRead(10, 20), wrapped=True),
+        "Incomplete data received",
+        "Incomplete yt initial data received",
+    ],
+    "bad_response": [
+        reported(ExtractorError("Failed to parse JSON", cause=json_error())),
+        json_error(),
+        "Failed to resolve url (does the playlist exist?)",
+        "Unable to recognize tab page",
+    ],
+    "unexpected": [
+        "This video is not available on this device",
+        KeyError("INNERTUBE_CONTEXT"),
         reported(ExtractorError("An extractor error has occurred.", cause=KeyError("x"))),
-    ),
-    ("unexpected", AttributeError("'NoneType' object has no attribute 'get'")),
-    ("unexpected", RecursionError()),
-    ("unexpected", reported("YouTube said: The moon is full.")),
-]
+        AttributeError("'NoneType' object has no attribute 'get'"),
+        RecursionError(),
+        "YouTube said: The moon is full.",
+    ],
+}
 
 
 def translated(error: Exception, *warnings: str, secrets: tuple[str, ...] = ()) -> PluginError:
     return translate(error, warnings, secrets)
 
 
-@pytest.mark.parametrize(("code", "error"), FINAL)
-def test_what_will_not_pass(code: str, error: Exception) -> None:
-    failure = translated(error)
-    assert (failure.code, type(failure)) == (code, PermanentError)
+CASES = [
+    (code, error, kind)
+    for kind, by_code in ((PermanentError, FINAL), (TransientError, PASSING))
+    for code, errors in by_code.items()
+    for error in errors
+]
 
 
-@pytest.mark.parametrize(("code", "error"), PASSING)
-def test_what_may_pass(code: str, error: Exception) -> None:
-    failure = translated(error)
-    assert (failure.code, type(failure)) == (code, TransientError)
+@pytest.mark.parametrize(("code", "error", "kind"), CASES)
+def test_what_will_not_pass_and_what_may(code: str, error: Any, kind: type[Exception]) -> None:
+    failure = translated(reported(error) if isinstance(error, str) else error)
+    assert (failure.code, type(failure)) == (code, kind)
+
+
+def retry_after(value: object, **headers: str) -> networking.HTTPError:
+    """A refusal that says when to come back: a text, or a time in seconds since 1970."""
+    if isinstance(value, (int, float)):
+        value = email.utils.formatdate(value, usegmt=True)
+    return http_error(429, Retry_After=str(value), **headers)
 
 
 @pytest.mark.parametrize(
@@ -165,36 +174,17 @@ def test_what_may_pass(code: str, error: Exception) -> None:
         (reported("This live event will begin in 2 months"), 59 * 86_400, 61 * 86_400),
         (reported("Premieres in 9999 years"), 365 * 86_400, 366 * 86_400),
         (reported(http_error(429), wrapped=True), 60, 3600),
-        (reported(http_error(429, Retry_After="30"), wrapped=True), 30, 30),
+        (reported(retry_after("30"), wrapped=True), 30, 30),
         (reported(http_error(503, Retry_After="7"), wrapped=True), 7, 7),
-        (
-            http_error(429, Retry_After=email.utils.formatdate(time.time() + 9000, usegmt=True)),
-            6000,
-            9000,
-        ),
-        (http_error(429, Retry_After="9" * 400), 86_400, 86_400),
-        (
-            http_error(
-                429,
-                Date=email.utils.formatdate(10**9, usegmt=True),  # this machine's clock is wrong
-                Retry_After=email.utils.formatdate(10**9 + 90, usegmt=True),
-            ),
-            90,
-            90,
-        ),
-        (
-            http_error(429, Date="now", Retry_After=email.utils.formatdate(time.time() + 9000)),
-            6000,
-            9000,
-        ),
-        (
-            http_error(429, Retry_After=email.utils.formatdate(time.time() + 9000)[:-6]),
-            6000,
-            9000,
-        ),
-        (http_error(429, Retry_After="soon"), 60, 3600),
-        (http_error(429, Retry_After="-5"), 60, 3600),
-        (http_error(429, Retry_After="٣"), 60, 3600),
+        (retry_after(time.time() + 9000), 6000, 9000),
+        (retry_after("9" * 400), 86_400, 86_400),
+        # This machine's clock is wrong:
+        (retry_after(10**9 + 90, Date=email.utils.formatdate(10**9, usegmt=True)), 90, 90),
+        (retry_after(email.utils.formatdate(time.time() + 9000), Date="now"), 6000, 9000),
+        (retry_after(email.utils.formatdate(time.time() + 9000)[:-6]), 6000, 9000),
+        (retry_after("soon"), 60, 3600),
+        (retry_after("-5"), 60, 3600),
+        (retry_after("٣"), 60, 3600),
     ],
 )
 def test_how_long_to_wait(error: Exception, at_least_s: float, at_most_s: float) -> None:

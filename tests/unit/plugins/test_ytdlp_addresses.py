@@ -12,24 +12,15 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import unquote
 
 import pytest
 from yt_dlp.extractor import youtube as extractors
 
+from tests.unit.plugins.test_names import KINDS
 from tubeq.domain.errors import InvalidParameters
-from tubeq.plugins.youtube.channel import ChannelParameters
-from tubeq.plugins.youtube.playlist import PlaylistParameters
-from tubeq.plugins.youtube.search import SearchParameters
-from tubeq.plugins.youtube.video import VideoParameters
 
-KINDS: dict[str, tuple[Any, str]] = {
-    "channel": (ChannelParameters, "channel_url"),
-    "playlist": (PlaylistParameters, "playlist"),
-    "video": (VideoParameters, "video"),
-    "search": (SearchParameters, "query"),
-}
 ELSEWHERE = "only addresses on youtube.com"
 FEED = "a feed is made for each viewer"
 PAGES = "channel's address alone"
@@ -116,7 +107,7 @@ def expected(address: Address) -> dict[str, str]:
             r"(/channel/|/browse/|/c/|/user/|channel=|ytuser:|(?<=\.com)/(?!embed))([^/?&]+)", url
         )
         assert channel is not None, url
-        named["channel"] = CHANNELS[channel[1]] + channel[2]
+        named["scrape"] = CHANNELS[channel[1]] + channel[2]
     return named
 
 
@@ -150,7 +141,7 @@ def test_each_is_read_rightly_or_refused_with_its_reason(address: Address) -> No
         assert message.isprintable()
         if named:
             for other in named:
-                assert f"`tubeq {'scrape' if other == 'channel' else other}` takes" in message
+                assert f"`tubeq {other}` takes" in message
         else:
             reasons = [why for part, why in REASONS.items() if re.search(part, address.url)]
             assert any(why in message for why in reasons), message

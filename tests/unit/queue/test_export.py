@@ -5,15 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import os
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support import raising, rows
 from tubeq import Idea, QueueManager
 from tubeq.domain.errors import InvalidParameters, StorageError
 from tubeq.queue.export import ExportFormat, What, export, format_of
@@ -26,17 +25,19 @@ PLAIN = ["a = b", 'quote " and, comma', "two\nlines", "ünï 漢字 🎬", "nul\
 
 
 @pytest.fixture
-def queue(tmp_path: Path) -> Any:
-    with QueueManager(tmp_path / "queue.db") as queue:
-        for number in range(2):
-            task_id = queue.create_task("t")
-            for position, title in enumerate(HOSTILE + PLAIN):
-                queue._storage.store_results(
-                    task_id,
-                    [Idea(f"v{position}", title, title, 1.5, views=10 + number,
-                          extra={"channel": title, "n": [1, {"a": None}]})],
-                )  # fmt: skip
-        yield queue
+def queue(file_queue: QueueManager) -> QueueManager:
+    for number in range(2):
+        task_id = file_queue.create_task("t")
+        for position, title in enumerate(HOSTILE + PLAIN):
+            extra = {"channel": title, "n": [1, {"a": None}]}
+            idea = Idea(f"v{position}", title, title, 1.5, views=10 + number, extra=extra)
+            file_queue._storage.store_results(task_id, [idea])
+    return file_queue
+
+
+def csv_rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def write(queue: QueueManager, path: Path, what: What = What.ITEMS, **options: Any) -> int:
@@ -46,23 +47,22 @@ def write(queue: QueueManager, path: Path, what: What = What.ITEMS, **options: A
 def test_json_lines_hold_the_data_as_they_are(queue: QueueManager, tmp_path: Path) -> None:
     path = tmp_path / "items.jsonl"
     assert write(queue, path) == len(HOSTILE + PLAIN)
-    rows = [json.loads(line) for line in path.read_bytes().decode().split("\n")[:-1]]
-    assert [row["title"] for row in rows] == HOSTILE + PLAIN
-    assert rows[0]["extra"] == {"channel": HOSTILE[0], "n": [1, {"a": None}]}
-    assert (rows[0]["views"], rows[0]["times_seen"]) == (11, 2)
+    found = [json.loads(line) for line in path.read_bytes().decode().split("\n")[:-1]]
+    assert [row["title"] for row in found] == HOSTILE + PLAIN
+    assert found[0]["extra"] == {"channel": HOSTILE[0], "n": [1, {"a": None}]}
+    assert (found[0]["views"], found[0]["times_seen"]) == (11, 2)
 
 
 def test_csv_holds_no_formula(queue: QueueManager, tmp_path: Path) -> None:
     path = tmp_path / "items.csv"
     write(queue, path)
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    shown = [row["title"] for row in rows]
+    found = csv_rows(path)
+    shown = [row["title"] for row in found]
     assert shown[: len(HOSTILE)] == [f"'{title}" for title in HOSTILE]
     assert shown[len(HOSTILE) :] == [title.replace("\0", "") for title in PLAIN]
-    for row in rows:
+    for row in found:
         assert not any(cell.lstrip(" ")[:1] in "=+-@\t\r\n" for cell in row.values() if cell)
-    assert rows[0]["views"] == "11"
+    assert found[0]["views"] == "11"
 
 
 IDENTIFIERS = ["-abcdefghi0", "@handle", "=id", "+1", "--dashes"]
@@ -74,31 +74,27 @@ def test_identifiers_handles_and_addresses_are_never_altered(
 ) -> None:
     for each in IDENTIFIERS:
         extra = {"channel": "=1", "handle": each, "channel_id": each}
-        found = Idea(each, "-title", "@text", -2.5, url=f"@{each}", duration_s=3, extra=extra)
-        queue._storage.store_results(queue.create_task("t"), [found])
-    for what, names in (
-        (What.ITEMS, ("source_id", "handle", "channel_id")),
-        (What.RESULTS, ("source_id",)),
-    ):
+        idea = Idea(each, "-title", "@text", -2.5, url=f"@{each}", duration_s=3, extra=extra)
+        queue._storage.store_results(queue.create_task("t"), [idea])
+    names_of = {What.ITEMS: ("source_id", "handle", "channel_id"), What.RESULTS: ("source_id",)}
+    for what, names in names_of.items():
         path = tmp_path / f"{what}.csv"
         write(queue, path, what, raw=raw)
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = {row["source_id"]: row for row in csv.DictReader(file)}
+        found = {row["source_id"]: row for row in csv_rows(path)}
         for each in IDENTIFIERS:
-            assert [rows[each][name] for name in names] == [each] * len(names)
-            assert (rows[each]["url"], rows[each]["score"]) == (f"@{each}", "-2.5")
-            assert rows[each]["title"] == ("-title" if raw else "'-title")
-            assert rows[each]["description"] == ("@text" if raw else "'@text")
-            assert rows[each].get("channel") in (None, "=1" if raw else "'=1")
+            assert [found[each][name] for name in names] == [each] * len(names)
+            assert (found[each]["url"], found[each]["score"]) == (f"@{each}", "-2.5")
+            assert found[each]["title"] == ("-title" if raw else "'-title")
+            assert found[each]["description"] == ("@text" if raw else "'@text")
+            assert found[each].get("channel") in (None, "=1" if raw else "'=1")
 
 
 def test_raw_csv_is_read_back_as_it_was(queue: QueueManager, tmp_path: Path) -> None:
     path = tmp_path / "items.csv"
     write(queue, path, raw=True)
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = [(row["title"], row["description"]) for row in csv.DictReader(file)]
+    found = [(row["title"], row["description"]) for row in csv_rows(path)]
     kept = [each for each in HOSTILE + PLAIN if "\0" not in each]  # which Python 3.10 cannot read
-    assert [row for row in rows if "\0" not in row[0]] == [(each, each) for each in kept]
+    assert [row for row in found if "\0" not in row[0]] == [(each, each) for each in kept]
 
 
 def test_only_csv_has_a_raw_form(queue: QueueManager, tmp_path: Path) -> None:
@@ -116,14 +112,11 @@ def test_negative_numbers_stay_numbers(queue: QueueManager, tmp_path: Path) -> N
 def test_a_sqlite_file_with_counts(queue: QueueManager, tmp_path: Path) -> None:
     path = tmp_path / "items.db"
     write(queue, path)
-    with closing(sqlite3.connect(path)) as file:
-        assert file.execute("SELECT title FROM items ORDER BY rowid").fetchall() == [
-            (title,) for title in HOSTILE + PLAIN
-        ]
-        assert file.execute("SELECT count(*) FROM counts").fetchone()[0] >= len(HOSTILE + PLAIN)
-        assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        extra = file.execute("SELECT json_extract(extra, '$.n[0]') FROM items").fetchone()
-        assert extra == (1,)
+    titles = rows(path, "SELECT title FROM items ORDER BY rowid")
+    assert titles == [(title,) for title in HOSTILE + PLAIN]
+    assert rows(path, "SELECT count(*) FROM counts")[0][0] >= len(HOSTILE + PLAIN)
+    assert rows(path, "PRAGMA integrity_check") == [("ok",)]
+    assert rows(path, "SELECT json_extract(extra, '$.n[0]') FROM items")[0] == (1,)
 
 
 @pytest.mark.parametrize("name", ["r.jsonl", "r.csv", "r.sqlite"])
@@ -153,13 +146,9 @@ def test_an_export_that_fails_half_way_leaves_what_was_there(
 ) -> None:
     path = tmp_path / name
     path.write_text("mine", "utf-8")
-
-    def fail(done: int, of: int) -> None:
-        raise KeyboardInterrupt
-
     before = sorted(each.name for each in tmp_path.iterdir())
     with pytest.raises(KeyboardInterrupt):
-        write(queue, path, replace=True, progress=fail)
+        write(queue, path, replace=True, progress=raising(KeyboardInterrupt()))
     assert path.read_text("utf-8") == "mine"
     assert sorted(each.name for each in tmp_path.iterdir()) == before
 
@@ -209,3 +198,12 @@ def test_memory_does_not_grow_with_what_is_exported(tmp_path: Path) -> None:
         )  # fmt: skip
         peaks.append(int(done.stdout))
     assert peaks[1] - peaks[0] < 10_000, "20 MB of texts were in memory at once"  # KiB
+
+
+def test_the_files_of_the_queue_are_not_written_over(queue: QueueManager, tmp_path: Path) -> None:
+    (tmp_path / "link.db").symlink_to("queue.db")
+    before = queue.list_results()
+    for name in ("queue.db", "queue.db-lock", "link.db"):
+        with pytest.raises(InvalidParameters, match="is the queue itself"):
+            queue.items.export(tmp_path / name, What.ITEMS, ExportFormat.JSONL, replace=True)
+    assert queue.list_results() == before

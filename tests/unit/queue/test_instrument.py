@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support import PARTS, claimed
 from tubeq import BaseWorker, Completion, NewTask, QueueManager, WorkerConfig
 from tubeq.domain.breaker import BreakerPolicy, Verdict
 from tubeq.domain.errors import ClaimLost, InvalidParameters, PermanentError
@@ -16,20 +19,11 @@ from tubeq.domain.items import ItemQuery
 from tubeq.domain.limits import Grant, Holder
 from tubeq.domain.models import Idea, Task
 from tubeq.queue import instrument
-from tubeq.queue.backlog import QueueBacklog
 from tubeq.queue.export import ExportFormat, What
 from tubeq.queue.instrument import Event
-from tubeq.queue.items import QueueItems
-from tubeq.queue.limits import QueueLimits
-from tubeq.queue.maintenance import QueueMaintenance
-from tubeq.queue.register import WorkerRegister
 from tubeq.storage.ports.tasks import ClaimRequest
 from tubeq.workers.opening import worker_info
 
-PARTS: dict[str, type] = {
-    "": QueueManager, "backlog.": QueueBacklog, "items.": QueueItems, "limits.": QueueLimits,
-    "maintenance.": QueueMaintenance, "register.": WorkerRegister,
-}  # fmt: skip
 PUBLIC = {
     f"{prefix}{name}"
     for prefix, part in PARTS.items()
@@ -40,9 +34,8 @@ ANN = Holder("ann", 1, 1)
 
 
 @pytest.fixture
-def queue(tmp_path: Path) -> Iterator[QueueManager]:
-    with QueueManager(tmp_path / "queue.db") as queue:
-        yield queue
+def queue(file_queue: QueueManager) -> QueueManager:
+    return file_queue
 
 
 @pytest.fixture
@@ -61,91 +54,64 @@ def written() -> dict[str, Any]:
     }
 
 
-def claimed(queue: QueueManager) -> Task:
-    queue.create_task("video")
-    task = queue.claim_next_task("video", "w")
-    assert task is not None
-    return task
-
-
 def calls(queue: QueueManager, folder: Path) -> dict[str, Callable[[], Any]]:
     """A call of each verb that succeeds, in any order but for `close`."""
-    task = claimed(queue)
+    held = claimed(queue)
+    id_of_held = held.task_id
+
+    def claim() -> Task:
+        return claimed(queue)
+
+    def new() -> str:
+        return queue.create_task("video")
+
+    arguments: list[tuple[tuple[Any, ...], list[str]]] = [
+        ((), ["list_tasks", "list_results", "stats", "rescue", "workers", "request_stop",
+              "backlog.open_types", "items.count", "items.fold", "items.count_unfolded",
+              "limits.list", "limits.is_idle", "limits.slots", "limits.pauses",
+              "maintenance.check"]),
+        ((id_of_held,), ["get_task", "get_task_results", "get_task_history", "children",
+                         "progress"]),
+        (([id_of_held],), ["parents_of", "with_children"]),
+        ((held,), ["count_ideas", "heartbeat", "get_cursor"]),
+        ((claim,), ["start_task", "complete_task", "release_task", "confirm_cancel"]),
+        (("video",), ["create_task", "backlog.has_open_tasks", "backlog.count_queued",
+                      "backlog.next_due_at"]),
+        (("video", "w"), ["claim_next_task"]),
+        (("a",), ["items.get", "items.counts"]),
+        (("w",), ["register.seen", "register.remove", "register.held_by"]),
+        (("host:a", 1), ["limits.set"]),
+        (("host:a",), ["limits.delete"]),
+        (("type:video",), ["limits.pause_s", "limits.resume"]),
+        (("type:video", ANN, 1.0), ["limits.admit"]),
+        (("type:video", ANN, Verdict.SUCCEEDED, "", BreakerPolicy()), ["limits.report"]),
+        ((["host:b"], ANN, 1.0), ["limits.take"]),
+        ((Grant(),), ["limits.release"]),
+        ((ANN, 1.0), ["limits.extend"]),
+        ((0.0,), ["maintenance.prune", "maintenance.preview_prune"]),
+        ((folder / "copy.db",), ["maintenance.backup"]),
+        ((folder / "items.csv", What.ITEMS, ExportFormat.CSV), ["items.export"]),
+        ((ItemQuery(),), ["items.list"]),
+        ((worker_info("w", "video", 1),), ["register.add"]),
+        (([NewTask("video")],), ["create_tasks"]),
+        ((ClaimRequest("video", "w"),), ["claim"]),
+        (("video", "w", 2), ["claim_tasks"]),
+        ((lambda: [Completion(claim())],), ["complete_tasks"]),
+        ((claim, "no"), ["fail_task"]),
+        ((id_of_held, "a"), ["store_result"]),
+        ((held, [Idea("b")]), ["save_progress"]),
+        ((new, "CANCELLED"), ["update_task_status"]),
+        ((new,), ["cancel_task"]),
+        ((lambda: queue.cancel_task(new()).task_id,), ["requeue_task"]),
+    ]  # fmt: skip
+
+    def call(verb: str, given: tuple[Any, ...]) -> Any:
+        return attrgetter(verb)(queue)(*(each() if callable(each) else each for each in given))
+
     return {
-        "create_task": lambda: queue.create_task("video"),
-        "create_tasks": lambda: queue.create_tasks([NewTask("video")]),
-        "get_task": lambda: queue.get_task(task.task_id),
-        "list_tasks": lambda: queue.list_tasks(),
-        "get_task_results": lambda: queue.get_task_results(task.task_id),
-        "list_results": lambda: queue.list_results(),
-        "count_ideas": lambda: queue.count_ideas(task),
-        "get_task_history": lambda: queue.get_task_history(task.task_id),
-        "stats": lambda: queue.stats(),
-        "claim": lambda: queue.claim(ClaimRequest("video", "w")),
-        "claim_next_task": lambda: queue.claim_next_task("video", "w"),
-        "claim_tasks": lambda: queue.claim_tasks("video", "w", 2),
-        "start_task": lambda: queue.start_task(claimed(queue)),
-        "heartbeat": lambda: queue.heartbeat(task),
-        "complete_task": lambda: queue.complete_task(claimed(queue)),
-        "complete_tasks": lambda: queue.complete_tasks([Completion(claimed(queue))]),
-        "fail_task": lambda: queue.fail_task(claimed(queue), "no"),
-        "defer_task": lambda: queue.defer_task(claimed(queue), "not yet", code="upcoming"),
-        "release_task": lambda: queue.release_task(claimed(queue)),
-        "confirm_cancel": lambda: queue.confirm_cancel(claimed(queue)),
-        "store_result": lambda: queue.store_result(task.task_id, "a"),
-        "save_progress": lambda: queue.save_progress(task, [Idea("b")]),
-        "get_cursor": lambda: queue.get_cursor(task),
-        "children": lambda: queue.children(task.task_id),
-        "progress": lambda: queue.progress(task.task_id),
-        "parents_of": lambda: queue.parents_of([task.task_id]),
-        "with_children": lambda: queue.with_children([task.task_id]),
-        "update_task_status": lambda: queue.update_task_status(
-            queue.create_task("video"), "CANCELLED"
-        ),
-        "cancel_task": lambda: queue.cancel_task(queue.create_task("video")),
-        "requeue_task": lambda: queue.requeue_task(
-            queue.cancel_task(queue.create_task("video")).task_id
-        ),
-        "rescue": lambda: queue.rescue(),
-        "workers": lambda: queue.workers(),
-        "request_stop": lambda: queue.request_stop(),
-        "backlog.open_types": lambda: queue.backlog.open_types(),
-        "backlog.has_open_tasks": lambda: queue.backlog.has_open_tasks("video"),
-        "backlog.count_queued": lambda: queue.backlog.count_queued("video"),
-        "backlog.next_due_at": lambda: queue.backlog.next_due_at("video"),
-        "items.list": lambda: queue.items.list(ItemQuery()),
-        "items.get": lambda: queue.items.get("a"),
-        "items.counts": lambda: queue.items.counts("a"),
-        "items.count": lambda: queue.items.count(),
-        "items.fold": lambda: queue.items.fold(),
-        "items.count_unfolded": lambda: queue.items.count_unfolded(),
-        "items.export": lambda: queue.items.export(
-            folder / "items.csv", What.ITEMS, ExportFormat.CSV
-        ),
-        "limits.set": lambda: queue.limits.set("host:a", 1),
-        "limits.delete": lambda: queue.limits.delete("host:a"),
-        "limits.list": lambda: queue.limits.list(),
-        "limits.is_idle": lambda: queue.limits.is_idle(),
-        "limits.take": lambda: queue.limits.take(["host:b"], ANN, 1.0),
-        "limits.release": lambda: queue.limits.release(Grant()),
-        "limits.extend": lambda: queue.limits.extend(ANN, 1.0),
-        "limits.slots": lambda: queue.limits.slots(),
-        "limits.pauses": lambda: queue.limits.pauses(),
-        "limits.pause_s": lambda: queue.limits.pause_s("type:video"),
-        "limits.admit": lambda: queue.limits.admit("type:video", ANN, 1.0),
-        "limits.report": lambda: queue.limits.report(
-            "type:video", ANN, Verdict.SUCCEEDED, "", BreakerPolicy()
-        ),
-        "limits.resume": lambda: queue.limits.resume("type:video"),
-        "maintenance.prune": lambda: queue.maintenance.prune(0.0),
-        "maintenance.preview_prune": lambda: queue.maintenance.preview_prune(0.0),
-        "maintenance.backup": lambda: queue.maintenance.backup(folder / "copy.db"),
-        "maintenance.check": lambda: queue.maintenance.check(),
-        "register.add": lambda: queue.register.add(worker_info("w", "video", 1)),
-        "register.seen": lambda: queue.register.seen("w"),
-        "register.remove": lambda: queue.register.remove("w"),
-        "register.held_by": lambda: queue.register.held_by("w"),
-        "close": lambda: queue.close(),
+        **{verb: partial(call, verb, given) for given, verbs in arguments for verb in verbs},
+        "defer_task": lambda: queue.defer_task(claim(), "not yet", code="upcoming"),
+        "close": queue.close,
     }
 
 
@@ -169,8 +135,7 @@ def test_an_error_is_the_outcome_and_is_raised(
     queue.complete_task(task)
     with pytest.raises(ClaimLost):
         queue.complete_task(task)
-    assert seen[-1].name == "complete_task"
-    assert seen[-1].outcome == "claim_lost"
+    assert (seen[-1].name, seen[-1].outcome) == ("complete_task", "claim_lost")
     assert seen[-1].attributes["task_id"] == task.task_id
     with pytest.raises(InvalidParameters):
         queue.limits.set("nowhere")

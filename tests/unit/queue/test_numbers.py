@@ -7,12 +7,14 @@ import math
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
 
 from tests.conftest import FakeClock
 from tests.contract.support import dump
+from tests.support import PARTS, claimed
 from tubeq import QueueManager
 from tubeq.domain.breaker import BreakerPolicy
 from tubeq.domain.children import ChildTask
@@ -20,11 +22,6 @@ from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.limits import Holder, LimitRule
 from tubeq.domain.models import NewTask
 from tubeq.domain.policies import RetryPolicy
-from tubeq.queue.backlog import QueueBacklog
-from tubeq.queue.items import QueueItems
-from tubeq.queue.limits import QueueLimits
-from tubeq.queue.maintenance import QueueMaintenance
-from tubeq.queue.register import WorkerRegister
 from tubeq.settings import Settings
 from tubeq.storage.ports.tasks import ClaimRequest
 from tubeq.workers.config import RunnerConfig, WorkerConfig
@@ -35,10 +32,6 @@ NEVER = [
     datetime(2027, 1, 1),  # noqa: DTZ001 - as users write it
     datetime(9999, 12, 31, tzinfo=timezone.utc), timedelta(seconds=5),
 ]  # fmt: skip
-PARTS = {
-    "": QueueManager, "backlog.": QueueBacklog, "items.": QueueItems, "limits.": QueueLimits,
-    "maintenance.": QueueMaintenance, "register.": WorkerRegister,
-}  # fmt: skip
 each_value = pytest.mark.parametrize("value", NEVER, ids=lambda value: f"{type(value).__name__}")
 
 
@@ -51,9 +44,9 @@ def queue(request: pytest.FixtureRequest, tmp_path: Any, clock: FakeClock) -> It
 
 def _calls(queue: QueueManager) -> dict[tuple[str, str], Callable[[Any], Any]]:
     """A call with a value in the place of each number that a verb takes, by verb and parameter."""
-    queue.create_task("video")
-    claim = queue.claim_next_task("video", "worker-1")
-    assert claim is not None
+    claim = claimed(queue)
+
+    defer = partial(queue.defer_task, claim, "not yet", code="upcoming")
 
     def idea(name: str) -> Callable[[Any], dict[str, Any]]:
         return lambda value: {"source_id": "a", name: value}
@@ -68,12 +61,8 @@ def _calls(queue: QueueManager) -> dict[tuple[str, str], Callable[[Any], Any]]:
         ("claim_tasks", "lease_s"): lambda x: queue.claim_tasks("video", "w", 2, lease_s=x),
         ("heartbeat", "lease_s"): lambda x: queue.heartbeat(claim, x),
         ("fail_task", "retry_after_s"): lambda x: queue.fail_task(claim, "no", retry_after_s=x),
-        ("defer_task", "retry_after_s"): lambda x: queue.defer_task(
-            claim, "not yet", code="upcoming", retry_after_s=x
-        ),
-        ("defer_task", "retry_at"): lambda x: queue.defer_task(
-            claim, "not yet", code="upcoming", retry_at=x
-        ),
+        ("defer_task", "retry_after_s"): lambda x: defer(retry_after_s=x),
+        ("defer_task", "retry_at"): lambda x: defer(retry_at=x),
         ("release_task", "after_s"): lambda x: queue.release_task(claim, after_s=x),
         ("rescue", "crash_limit"): lambda x: queue.rescue(crash_limit=x),
         ("claim", "limit"): lambda x: queue.claim(ClaimRequest("video", "w"), x),

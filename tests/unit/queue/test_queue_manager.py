@@ -8,13 +8,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import FakeClock
-from tubeq.domain.errors import (
-    IllegalTransition,
-    InvalidParameters,
-    StorageError,
-    TaskNotFound,
-)
-from tubeq.domain.models import Idea, NewTask, Task
+from tests.support import claimed
+from tubeq.domain.errors import IllegalTransition, InvalidParameters, StorageError, TaskNotFound
+from tubeq.domain.models import Idea, NewTask
 from tubeq.domain.policies import ClaimStrategy, RetryPolicy
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.storage import open_storage
@@ -25,13 +21,6 @@ from tubeq.storage.ports.tasks import ClaimRequest, WorkerInfo
 def queue(clock: FakeClock) -> Iterator[QueueManager]:
     with QueueManager(":memory:", clock=clock) as queue:
         yield queue
-
-
-def claimed(queue: QueueManager, **task: Any) -> Task:
-    queue.create_task("video", **task)
-    claim = queue.claim_next_task("video", "worker-1")
-    assert claim is not None
-    return claim
 
 
 def test_a_task_is_created_from_plain_values(queue: QueueManager, clock: FakeClock) -> None:
@@ -155,8 +144,7 @@ def test_a_status_is_set_and_listed_by_name(queue: QueueManager) -> None:
 
 
 @pytest.mark.parametrize(
-    "verb",
-    ["get_task", "get_task_results", "get_task_history", "cancel_task", "requeue_task"],
+    "verb", ["get_task", "get_task_results", "get_task_history", "cancel_task", "requeue_task"]
 )
 def test_a_task_that_is_not_there_is_named_as_such(queue: QueueManager, verb: str) -> None:
     with pytest.raises(TaskNotFound, match="no-such-task"):

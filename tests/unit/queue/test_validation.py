@@ -22,29 +22,18 @@ from tubeq.queue.validation import (
     encoded_parameters,
 )
 
+LONGEST_KEY = "k" * MAX_IDEMPOTENCY_KEY_LENGTH
+
 
 @pytest.mark.parametrize("name", ["video", "youtube_channel", "a", "a.b-c_9", "x" * 100])
 def test_a_lower_case_word_is_a_task_type(name: str) -> None:
     assert checked_task_type(name) == name
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "",
-        "Video",
-        "9videos",
-        "_video",
-        "a b",
-        "video~",
-        "vidéo",
-        "x" * 101,
-        "video\n",
-        None,
-        5,
-        b"a",
-    ],
-)
+NO_TYPES = ["", "Video", "9videos", "_video", "a b", "video~", "vidéo", "x" * 101, "video\n"]
+
+
+@pytest.mark.parametrize("name", [*NO_TYPES, None, 5, b"a"])
 def test_anything_else_is_none_and_the_parameter_is_named(name: Any) -> None:
     with pytest.raises(InvalidParameters, match="task_type"):
         checked_task_type(name)
@@ -66,22 +55,10 @@ def test_every_json_object_comes_through_unchanged(parameters: dict[str, Any]) -
     assert json.loads(encoded_parameters(parameters)) == parameters
 
 
-@pytest.mark.parametrize(
-    "parameters",
-    [
-        None,
-        "text",
-        ["list"],
-        5,
-        {"when": object()},
-        {"ratio": float("nan")},
-        {"ratio": float("inf")},
-        {"raw": b"bytes"},
-        {"some": {1, 2}},
-        {("tuple",): "key"},
-        {"half": "\ud800"},
-    ],
-)
+NO_JSON = [object(), float("nan"), float("inf"), b"bytes", {1, 2}, {("tuple",): 1}, "\ud800"]
+
+
+@pytest.mark.parametrize("parameters", [None, "text", ["list"], 5, *({"a": x} for x in NO_JSON)])
 def test_what_is_no_json_object_is_refused(parameters: Any) -> None:
     with pytest.raises(InvalidParameters, match="parameters"):
         encoded_parameters(parameters)
@@ -103,42 +80,22 @@ def test_the_limit_is_in_bytes_of_json(letter: str) -> None:
         encoded_parameters({"k": fits + letter})
 
 
-@pytest.mark.parametrize(
-    ("column", "value"),
-    [
-        ("priority", 0),
-        ("priority", MAX_PRIORITY),
-        ("run_after", 0),
-        ("run_after", 1.8e9),
-        ("run_after", None),
-        ("idempotency_key", "k" * MAX_IDEMPOTENCY_KEY_LENGTH),
-        ("idempotency_key", None),
-    ],
-)
-def test_a_value_at_its_limit_is_taken(column: str, value: Any) -> None:
-    assert getattr(checked_task(NewTask("video", {}, **{column: value})), column) == value
+LIMITS: dict[str, tuple[list[Any], list[Any]]] = {  # what is taken, and what is refused
+    "priority": ([0, MAX_PRIORITY], [-1, MAX_PRIORITY + 1, 1.5, True, "1", None]),
+    "run_after": ([0, 1.8e9, None], ["tomorrow", float("nan"), float("inf")]),
+    "idempotency_key": ([LONGEST_KEY, None], ["", 5, LONGEST_KEY + "k"]),
+}
 
 
-@pytest.mark.parametrize(
-    ("column", "value"),
-    [
-        ("priority", -1),
-        ("priority", MAX_PRIORITY + 1),
-        ("priority", 1.5),
-        ("priority", True),
-        ("priority", "1"),
-        ("priority", None),
-        ("run_after", "tomorrow"),
-        ("run_after", float("nan")),
-        ("run_after", float("inf")),
-        ("idempotency_key", ""),
-        ("idempotency_key", 5),
-        ("idempotency_key", "k" * (MAX_IDEMPOTENCY_KEY_LENGTH + 1)),
-    ],
-)
-def test_a_value_beyond_its_limit_is_refused_by_name(column: str, value: Any) -> None:
-    with pytest.raises(InvalidParameters, match=column):
-        checked_task(NewTask("video", {}, **{column: value}))
+@pytest.mark.parametrize("column", LIMITS)
+def test_a_value_at_its_limit_is_taken_and_one_beyond_it_refused_by_name(column: str) -> None:
+    taken, refused = LIMITS[column]
+    for value in taken:
+        assert getattr(checked_task(NewTask("video", {}, **{column: value})), column) == value
+    for value in refused:
+        with pytest.raises(InvalidParameters, match=column):
+            checked_task(NewTask("video", {}, **{column: value}))
+            pytest.fail(f"{value!r} was taken")
 
 
 @pytest.mark.parametrize("status", TaskStatus)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import PATIENCE_S, at_once, within
 from tubeq.queue import wakeup
 from tubeq.queue.wakeup import SLOTS, Waiter, Waker
 
@@ -24,15 +25,14 @@ OpenWaiter = Callable[..., Waiter]
 
 
 @pytest.fixture
-def db_path(tmp_path: Path) -> str:
-    return str(tmp_path / "queue.db")
+def db_path(path: Path) -> str:
+    return str(path)
 
 
 @pytest.fixture
 def waker(db_path: str) -> Iterator[Waker]:
-    waker = Waker(db_path)
-    yield waker
-    waker.close()
+    with closing(Waker(db_path)) as waker:
+        yield waker
 
 
 @pytest.fixture
@@ -61,21 +61,17 @@ def test_a_waiting_worker_is_woken(open_waiter: OpenWaiter, waker: Waker) -> Non
 
 
 def test_nobody_is_woken_without_cause(open_waiter: OpenWaiter) -> None:
-    started = time.monotonic()
-    assert not open_waiter().wait(SHORT_S)
-    assert time.monotonic() - started >= SHORT_S * 0.9
+    with within(PATIENCE_S, SHORT_S * 0.9):
+        assert not open_waiter().wait(SHORT_S)
 
 
-def test_one_task_wakes_one_worker(open_waiter: OpenWaiter, waker: Waker) -> None:
+@pytest.mark.parametrize("tasks", [1, 3])
+def test_as_many_workers_as_tasks_are_woken(
+    open_waiter: OpenWaiter, waker: Waker, tasks: int
+) -> None:
     waiters = [open_waiter() for _ in range(5)]
-    waker.wake("video", 1)
-    assert woken(waiters) == 1
-
-
-def test_as_many_workers_as_tasks_are_woken(open_waiter: OpenWaiter, waker: Waker) -> None:
-    waiters = [open_waiter() for _ in range(5)]
-    waker.wake("video", 3)
-    assert woken(waiters) == 3
+    waker.wake("video", tasks)
+    assert woken(waiters) == tasks
 
 
 def test_two_tasks_wake_two_workers(open_waiter: OpenWaiter, waker: Waker) -> None:
@@ -242,9 +238,8 @@ def test_where_there_can_be_no_side_file_a_waiter_sleeps(path: str) -> None:
     waiter, waker = Waiter(path, "video"), Waker(path)
     waiter.prepare()
     waker.wake("video", 1)
-    started = time.monotonic()
-    assert not waiter.wait(SHORT_S)
-    assert time.monotonic() - started >= SHORT_S * 0.9
+    with within(PATIENCE_S, SHORT_S * 0.9):
+        assert not waiter.wait(SHORT_S)
     assert not waiter.cancel()
     waiter.close()
     waker.close()
@@ -274,27 +269,18 @@ def test_a_waker_may_be_closed_while_another_thread_wakes(
     open_waiter: OpenWaiter, waker: Waker
 ) -> None:
     waiter = open_waiter()
-    errors: list[BaseException] = []
     ended = threading.Event()
 
-    def wake() -> None:
-        try:
-            while not ended.is_set():
-                waiter.prepare()
-                waker.wake("video", 1)
-        except BaseException as error:
-            errors.append(error)
+    def close_or_wake(number: int) -> None:
+        while number and not ended.is_set():
+            waiter.prepare()
+            waker.wake("video", 1)
+        for _ in range(0 if number else 50):
+            waker.close()
+            time.sleep(0.002)
+        ended.set()
 
-    threads = [threading.Thread(target=wake) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for _ in range(50):
-        waker.close()
-        time.sleep(0.002)
-    ended.set()
-    for thread in threads:
-        thread.join()
-    assert errors == []
+    at_once(close_or_wake, threads=3)
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="interval timers")
@@ -303,9 +289,8 @@ def test_a_signal_does_not_end_the_wait(open_waiter: OpenWaiter) -> None:
     before = signal.signal(signal.SIGALRM, lambda *_: calls.append(1))
     try:
         signal.setitimer(signal.ITIMER_REAL, SHORT_S)
-        started = time.monotonic()
-        assert not open_waiter().wait(4 * SHORT_S)
-        assert time.monotonic() - started >= 3 * SHORT_S
+        with within(PATIENCE_S, 3 * SHORT_S):
+            assert not open_waiter().wait(4 * SHORT_S)
         assert calls == [1]
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import sqlite3
+from contextlib import closing
 
 import pytest
 
+from tests.support import raising
 from tubeq.domain.clock import SystemClock
 from tubeq.domain.errors import StorageError, StorageNotSynced
 from tubeq.domain.models import EncodedTask, Idea
@@ -30,17 +32,15 @@ class BrokenDisk(ConnectionFactory):
 
 
 @pytest.fixture
-def disk(tmp_path):
-    return BrokenDisk(tmp_path / "queue.db", 5)
+def disk(path):
+    return BrokenDisk(path, 5)
 
 
 @pytest.fixture
 def storage(disk):
-    storage = SQLiteStorage(
-        disk.path, durability=Durability.FULL, clock=SystemClock(), factory=disk
-    )
-    yield storage
-    storage.close()
+    how = {"durability": Durability.FULL, "clock": SystemClock()}
+    with closing(SQLiteStorage(disk.path, factory=disk, **how)) as storage:
+        yield storage
 
 
 @pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
@@ -79,31 +79,21 @@ def test_every_verb_says_that_its_change_is_stored(storage, disk, verb):
 
 
 @pytest.mark.parametrize("part", ["wake", "keep_up"])
-def test_what_else_fails_after_the_commit_fails_nothing(tmp_path, monkeypatch, part):
+def test_what_else_fails_after_the_commit_fails_nothing(path, monkeypatch, part):
     """A thread too many, for example: "can't start new thread"."""
-
-    def broken(*_):
-        raise RuntimeError("can't start new thread")
-
-    with QueueManager(tmp_path / "queue.db") as queue:
-        if part == "wake":
-            monkeypatch.setattr(queue._waker, "wake", broken)
-        else:
-            monkeypatch.setattr(wal.Checkpointer, "keep_up", broken)
+    broken = raising(RuntimeError("can't start new thread"))
+    with QueueManager(path) as queue:
+        owner = queue._waker if part == "wake" else wal.Checkpointer
+        monkeypatch.setattr(owner, part, broken)
         task_id = queue.create_task("scrape", {})
         assert queue.get_task(task_id).status == "QUEUED"
-        claimed = queue.claim_next_task("scrape", "w")
-        queue.complete_task(claimed)
+        queue.complete_task(queue.claim_next_task("scrape", "w"))
         assert queue.get_task(task_id).status == "COMPLETED"
 
 
-def test_a_log_that_cannot_be_opened_is_found_before_anything_is_written(tmp_path, monkeypatch):
-    path = tmp_path / "queue.db"
+def test_a_log_that_cannot_be_opened_is_found_before_anything_is_written(path, monkeypatch):
     QueueManager(path).close()
-
-    def no_more_files(*_):
-        raise OSError(errno.EMFILE, "Too many open files")
-
+    no_more_files = raising(OSError(errno.EMFILE, "Too many open files"))
     monkeypatch.setattr(wal.os, "open", no_more_files)
     with pytest.raises(StorageError, match="Too many open files"):
         QueueManager(path)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 
 import pytest
 
+from tests.support import run_sql
 from tubeq import QueueManager
 from tubeq.domain.errors import StorageError
 
@@ -34,26 +34,20 @@ def test_a_backup_taken_while_tasks_are_created_is_whole(tmp_path):
     queue.close()
 
 
-def test_a_backup_never_overwrites_its_own_database(tmp_path):
-    with QueueManager(tmp_path / "queue.db") as queue, pytest.raises(StorageError):
-        queue.maintenance.backup(tmp_path / "queue.db")
+@pytest.mark.parametrize("target", ["queue.db", "missing/copy.db"])
+def test_a_backup_onto_its_own_database_or_to_nowhere_is_refused(file_queue, tmp_path, target):
+    with pytest.raises(StorageError):
+        file_queue.maintenance.backup(tmp_path / target)
 
 
-def test_a_backup_that_cannot_be_written_leaves_the_older_one(tmp_path):
-    older = tmp_path / "missing" / "copy.db"
-    with QueueManager(tmp_path / "queue.db") as queue, pytest.raises(StorageError):
-        queue.maintenance.backup(older)
-
-
-def test_check_names_what_is_wrong(tmp_path):
-    with QueueManager(tmp_path / "queue.db") as queue:
-        task_id = queue.create_task("scrape")
-        assert queue.maintenance.check() == []
-        outsider = sqlite3.connect(tmp_path / "queue.db")
-        outsider.execute("UPDATE task_queue SET status = 'RUNNING'")
-        outsider.execute("INSERT INTO results (task_id, source_id) VALUES ('nobody', 'a')")
-        outsider.commit()
-        outsider.close()
-        wrong = queue.maintenance.check()
-        assert len(wrong) == 2
-        assert any(task_id in each for each in wrong)
+def test_check_names_what_is_wrong(file_queue, path):
+    task_id = file_queue.create_task("scrape")
+    assert file_queue.maintenance.check() == []
+    run_sql(
+        path,
+        "UPDATE task_queue SET status = 'RUNNING';"
+        "INSERT INTO results (task_id, source_id) VALUES ('nobody', 'a');",
+    )
+    wrong = file_queue.maintenance.check()
+    assert len(wrong) == 2
+    assert any(task_id in each for each in wrong)

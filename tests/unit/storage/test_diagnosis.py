@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import make_foreign, not_a_database
 from tubeq import QueueManager
 from tubeq.domain.errors import InvalidParameters, StorageError
 from tubeq.storage import diagnose, engine
@@ -16,8 +17,7 @@ from tubeq.workers.opening import worker_info
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "queue.db"
+def path(path: Path) -> Path:
     with QueueManager(path) as queue:
         queue.create_task("video")
         queue.register.add(worker_info("w", "video", 1))
@@ -34,13 +34,13 @@ def test_a_sound_database(path: Path) -> None:
 
 
 def test_one_that_is_not_there_is_not_made(tmp_path: Path) -> None:
-    assert diagnose(tmp_path / "none.db") == Diagnosis(exists=False)
+    assert diagnose(tmp_path / "none.db") == Diagnosis(tmp_path / "none.db", exists=False)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_one_that_is_not_a_database(tmp_path: Path) -> None:
     path = tmp_path / "text.db"
-    path.write_bytes(b"no database, " * 1000)
+    not_a_database(path)
     found = diagnose(path)
     assert found.unreadable == "file is not a database"
     assert found.damage == (found.unreadable,)
@@ -59,8 +59,7 @@ def test_one_that_is_locked(path: Path) -> None:
 
 def test_another_programs_database_has_no_workers(tmp_path: Path) -> None:
     path = tmp_path / "other.db"
-    with closing(sqlite3.connect(path)) as file:
-        file.execute("CREATE TABLE users (name)")
+    make_foreign(path)
     found = diagnose(path)
     assert (found.schema, found.workers, found.open_types) == (0, None, ())
 

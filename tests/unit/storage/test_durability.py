@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
+from tests.support import raising
 from tubeq.domain.clock import SystemClock
 from tubeq.domain.errors import StorageError
 from tubeq.domain.models import EncodedTask, Idea
@@ -95,11 +97,7 @@ def test_the_log_holds_the_task_when_it_is_synced(opened):
 
 def test_a_sync_that_fails_is_an_error_and_not_an_acknowledgement(opened, monkeypatch):
     storage, factory = opened(Durability.BALANCED)
-
-    def broken(wal):
-        raise OSError(5, "Input/output error")
-
-    monkeypatch.setattr(factory, "sync", broken)
+    monkeypatch.setattr(factory, "sync", raising(OSError(5, "Input/output error")))
     with pytest.raises(StorageError):
         storage.create([EncodedTask("scrape", "{}")])
 
@@ -154,41 +152,27 @@ def test_who_comes_while_one_syncs_shares_the_next_sync(tmp_path, handles):
 def test_a_sync_that_a_killed_process_or_a_power_cut_left_behind_covers_nothing(
     tmp_path, begun, done
 ):
-    calls = []
-
-    class Factory(ConnectionFactory):
-        def sync(self, wal):
-            calls.append(wal)
-
     (tmp_path / "q.db-wal").touch()
     locks = LockFile(tmp_path / "q.db-lock")
     locks.numbers[SYNCS_BEGUN], locks.numbers[SYNCS_DONE] = begun, done
-    wal = WalSync(Factory(tmp_path / "q.db", 1), locks)
-    wal.sync()
-    wal.sync()
-    assert len(calls) == 2
-    wal.close()
-    locks.close()
+    factory = CountingFactory(tmp_path / "q.db")
+    with closing(locks), closing(WalSync(factory, locks)) as wal:
+        wal.sync()
+        wal.sync()
+    assert len(factory.logs) == 2
 
 
 def test_a_process_that_was_suspended_while_it_synced_holds_nobody_up_for_long(tmp_path):
-    calls = []
-
-    class Factory(ConnectionFactory):
-        def sync(self, wal):
-            calls.append(wal)
-
     (tmp_path / "q.db-wal").touch()
     suspended, locks = (LockFile(tmp_path / "q.db-lock") for _ in range(2))
     assert suspended.try_lock(SYNC_BYTE)
-    wal = WalSync(Factory(tmp_path / "q.db", 1), locks)
-    wal.sync()
-    assert len(calls) == 1
-    for each in (wal, locks, suspended):
-        each.close()
+    factory = CountingFactory(tmp_path / "q.db")
+    with closing(suspended), closing(locks), closing(WalSync(factory, locks)) as wal:
+        wal.sync()
+    assert len(factory.logs) == 1
 
 
-def test_workers_are_told_of_a_task_before_it_is_synced(tmp_path):
+def test_workers_are_told_of_a_task_before_it_is_synced(path):
     """They need not wait for the disk; who created it does."""
     happened = []
 
@@ -196,15 +180,12 @@ def test_workers_are_told_of_a_task_before_it_is_synced(tmp_path):
         def sync(self, wal):
             happened.append("synced")
 
-    path = tmp_path / "queue.db"
     storage = SQLiteStorage(path, clock=SystemClock(), factory=Factory(path, 5))
-    reader = open_storage(path)
+    with closing(storage), closing(open_storage(path)) as reader:
 
-    def visible():
-        happened.append(f"visible {len(reader.list_tasks())}")
+        def visible():
+            happened.append(f"visible {len(reader.list_tasks())}")
 
-    storage.create([EncodedTask("scrape", "{}")], when_visible=visible)
-    storage.create([EncodedTask("scrape", "{}")] * 2, when_visible=visible)
+        for count in (1, 2):
+            storage.create([EncodedTask("scrape", "{}")] * count, when_visible=visible)
     assert happened == ["visible 1", "synced", "visible 3", "synced"]
-    reader.close()
-    storage.close()

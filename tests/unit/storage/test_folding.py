@@ -9,23 +9,20 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support import rows, run_sql
 from tubeq import Completion, Idea, NewTask, QueueManager
 from tubeq.domain.items import ItemQuery, ItemSort
 from tubeq.storage.queries import load_queries
 from tubeq.storage.sqlite import search_index as sqlite_item_index
 
 SQL = load_queries("sqlite", "items")
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "queue.db"
 
 
 def store(queue: QueueManager, ideas_of_tasks: list[list[Idea]]) -> list[str]:
@@ -47,23 +44,13 @@ def many(tasks: int, each: int = 50, distinct: int = 400) -> list[list[Idea]]:
     ]
 
 
-def rows(path: Path, query: str) -> list[Any]:
-    with closing(sqlite3.connect(path)) as file:
-        return file.execute(query).fetchall()
-
-
-def write(path: Path, script: str) -> None:
-    with closing(sqlite3.connect(path)) as file:
-        file.executescript(script)
-
-
 def assert_each_result_counted_once(path: Path) -> None:
     """Every item was seen as often as there are results of it, and is in the index once."""
     with QueueManager(path) as queue:
         queue.items.fold()
     seen = dict(rows(path, "SELECT source_id, times_seen FROM item"))
     assert seen == dict(rows(path, "SELECT source_id, count(*) FROM results GROUP BY 1"))
-    write(path, "INSERT INTO item_search (item_search) VALUES ('integrity-check')")
+    run_sql(path, "INSERT INTO item_search (item_search) VALUES ('integrity-check')")
     found = "SELECT rowid FROM item_search WHERE item_search MATCH 'title' ORDER BY 1"
     assert rows(path, found) == rows(path, "SELECT id FROM item ORDER BY 1")
 
@@ -127,27 +114,22 @@ def test_threads_that_fold_and_prune_at_once_lose_nothing(path: Path) -> None:
     with QueueManager(path, durability="fast") as queue:
         stop = threading.Event()
 
-        def prune() -> None:
+        def repeat(verb: Callable[[], Any]) -> None:
             while not stop.is_set():
-                queue.maintenance.prune(0)
+                verb()
 
-        def fold() -> None:
-            while not stop.is_set():
-                queue.items.fold()
-
-        threads = [threading.Thread(target=each) for each in (prune, fold)]
+        verbs = (lambda: queue.maintenance.prune(0), queue.items.fold)
+        threads = [threading.Thread(target=repeat, args=(verb,)) for verb in verbs]
         for thread in threads:
             thread.start()
-        expected = 0
         for number in range(100):
             store(queue, [[Idea("v1", views=number), Idea(f"v{number}-x")]])
-            expected += 1
         stop.set()
         for thread in threads:
             thread.join()
         item = queue.items.get("v1")
         assert item is not None
-        assert (item.times_seen, item.views) == (expected, expected - 1)
+        assert (item.times_seen, item.views) == (100, 99)
         assert queue.items.count() == 101
 
 
@@ -198,10 +180,10 @@ def test_other_programs_that_delete_results_hide_none_of_the_later_ones(path: Pa
     with QueueManager(path) as queue:
         store(queue, [[Idea("a"), Idea("b"), Idea("c")]])
         queue.items.fold()
-        write(path, "DELETE FROM results WHERE source_id IN ('b', 'c')")
+        run_sql(path, "DELETE FROM results WHERE source_id IN ('b', 'c')")
         store(queue, [[Idea("d")]])
         assert queue.items.count() == 4
-        write(path, "DELETE FROM results")
+        run_sql(path, "DELETE FROM results")
         store(queue, [[Idea("e"), Idea("f")]])
         assert queue.items.count() == 6
 
@@ -209,7 +191,7 @@ def test_other_programs_that_delete_results_hide_none_of_the_later_ones(path: Pa
 def test_results_that_other_programs_wrote_badly_are_taken_as_they_are(path: Path) -> None:
     with QueueManager(path) as queue:
         (task_id,) = store(queue, [[Idea("good", views=1)]])
-        write(
+        run_sql(
             path,
             f"""
             INSERT INTO results (task_id, source_id, views, score, extra, created_at, published_at)
@@ -252,7 +234,7 @@ def test_an_index_that_was_dropped_is_made_anew(path: Path) -> None:
     with QueueManager(path) as queue:
         store(queue, many(30))
         queue.items.fold()
-        write(path, "DROP TABLE item_search")
+        run_sql(path, "DROP TABLE item_search")
         found = queue.items.list(ItemQuery("title", limit=1000))
         assert len(found) == queue.items.count()
     assert_each_result_counted_once(path)
@@ -304,28 +286,16 @@ def test_a_listing_goes_through_its_index(path: Path, query: ItemQuery, index: s
     with QueueManager(path) as queue:
         queue.items.fold()
     statement = _listing(query, query.search is not None, query.channel is not None)
-    values = {
-        "search": "word",
-        "channel": "@a",
-        "channel_words": "a",
-        "limit": 5,
-        "since": "",
-        "counted_since": "",
-    }
-    with closing(sqlite3.connect(path)) as file:
-        steps = [row[3] for row in file.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
+    values = {"search": "word", "channel": "@a", "channel_words": "a", "limit": 5}
+    values |= {"since": "", "counted_since": ""}
+    steps = [row[3] for row in rows(path, f"EXPLAIN QUERY PLAN {statement}", values)]
     assert any(index in step for step in steps), steps
     assert not any(step == "SCAN item" or step.startswith("SCAN kept") for step in steps), steps
 
 
 def test_what_is_folded_is_read_through_indexes(path: Path) -> None:
     QueueManager(path).close()
-    with closing(sqlite3.connect(path)) as file:
-        steps = [
-            row[3]
-            for row in file.execute(
-                f"EXPLAIN QUERY PLAN {SQL['unfolded']}", {"through": 0, "limit": 5}
-            )
-        ]
+    plan = rows(path, f"EXPLAIN QUERY PLAN {SQL['unfolded']}", {"through": 0, "limit": 5})
+    steps = [row[3] for row in plan]
     assert any("item USING INDEX item_source" in step for step in steps), steps
     assert not any(step.startswith(("SCAN results", "SCAN item")) for step in steps), steps

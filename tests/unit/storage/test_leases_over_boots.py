@@ -8,14 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import BOOT, FakeClock
-from tests.contract.support import LEASE_S, add, held, request, take
+from tests.contract.support import LEASE_S, NOTHING, add, assert_lease_begins, held, request, take
 from tubeq.domain.boot import Boot, this_boot
 from tubeq.storage import open_storage
 from tubeq.storage.ports.tasks import Rescue
 from tubeq.storage.sqlite.storage import SQLiteStorage
 
 NOW, YEAR_S = 1_800_000_000.0, 365 * 86_400.0
-NOTHING = Rescue([], [], [])
 Open = Callable[[FakeClock], SQLiteStorage]
 
 
@@ -49,12 +48,7 @@ def test_what_this_host_claimed_before_it_was_started_again_is_rescued_at_once(
 def test_a_claim_of_another_host_keeps_its_lease(open_with: Open) -> None:
     claim = held(open_with(FakeClock(NOW)))
     clock = FakeClock(NOW, 1e7, Boot("host-2", "boot-9"))
-    other = open_with(clock)
-    assert other.rescue() == NOTHING
-    clock.advance(LEASE_S - 1)
-    assert other.rescue() == NOTHING
-    clock.advance(2)
-    assert other.rescue() == Rescue([claim.task_id], [], [])
+    assert_lease_begins(open_with(clock), clock.advance, claim)
 
 
 def test_a_claim_of_another_host_whose_clock_was_ahead_has_its_lease_from_now_on(
@@ -65,18 +59,14 @@ def test_a_claim_of_another_host_whose_clock_was_ahead_has_its_lease_from_now_on
     other = open_with(clock)
     assert other.rescue() == NOTHING
     assert other.get(claim.task_id).lease_expires_at == NOW + LEASE_S
-    clock.advance(LEASE_S + 1)
-    assert other.rescue() == Rescue([claim.task_id], [], [])
+    assert_lease_begins(other, clock.advance, claim)
 
 
 def test_containers_of_one_host_share_its_boot(open_with: Open) -> None:
     """They have names of their own, and one kernel: its clock tells when a lease ends."""
     claim = held(open_with(FakeClock(NOW)))
     clock = FakeClock(NOW + YEAR_S, boot=Boot("container", BOOT.boot_id))
-    other = open_with(clock)
-    assert other.rescue() == NOTHING
-    clock.advance(LEASE_S + 1)
-    assert other.rescue() == Rescue([claim.task_id], [], [])
+    assert_lease_begins(open_with(clock), clock.advance, claim)
 
 
 @pytest.mark.parametrize("first, second", [(None, BOOT), (BOOT, None), (None, None)])
@@ -86,12 +76,7 @@ def test_where_no_boot_is_known_the_wall_clock_decides(
 ) -> None:
     claim = held(open_with(FakeClock(NOW + ahead_s, boot=first)))
     clock = FakeClock(NOW, boot=second)
-    other = open_with(clock)
-    assert other.rescue() == NOTHING
-    clock.jump(LEASE_S - 1)
-    assert other.rescue() == NOTHING
-    clock.jump(2)
-    assert other.rescue() == Rescue([claim.task_id], [], [])
+    assert_lease_begins(open_with(clock), clock.jump, claim)
 
 
 def test_a_delay_set_by_another_process_with_a_wrong_clock_begins_now(open_with: Open) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support import in_mount_namespace
 from tubeq import QueueManager
 from tubeq.domain.errors import InvalidParameters, StorageError, UnsafeStorage
 from tubeq.queue.wakeup import Waiter, Waker
@@ -35,18 +35,6 @@ def link_to_file(tmp_path, real):
     return _link(tmp_path / "link.db", real)
 
 
-def relative_link(tmp_path, real):
-    return _link(tmp_path / "link.db", Path("data") / real.name)
-
-
-def chain_of_links(tmp_path, real):
-    return _link(tmp_path / "first.db", _link(tmp_path / "second.db", real))
-
-
-def link_to_folder(tmp_path, real):
-    return _link(tmp_path / "folder", real.parent) / real.name
-
-
 def way_round(tmp_path, real):
     (tmp_path / "else" / "where").mkdir(parents=True)
     return _link(tmp_path / "here", tmp_path / "else" / "where") / ".." / ".." / "data" / real.name
@@ -57,12 +45,19 @@ def _link(link, target):
     return link
 
 
+WAYS = {
+    "link to file": link_to_file,
+    "relative link": lambda here, real: _link(here / "link.db", Path("data") / real.name),
+    "chain of links": lambda here, real: _link(here / "1.db", _link(here / "2.db", real)),
+    "link to folder": lambda here, real: _link(here / "folder", real.parent) / real.name,
+    "way round": way_round,
+}
+
+
 @posix
-@pytest.mark.parametrize(
-    "lead", [link_to_file, relative_link, chain_of_links, link_to_folder, way_round]
-)
-def test_every_name_is_the_same_queue_and_side_files_stand_beside_the_file(tmp_path, real, lead):
-    name = lead(tmp_path, real)
+@pytest.mark.parametrize("way", WAYS)
+def test_every_name_is_the_same_queue_and_side_files_stand_beside_the_file(tmp_path, real, way):
+    name = WAYS[way](tmp_path, real)
     beside = {each: names_in(each) for each in {name.parent, tmp_path}}
     with QueueManager(name) as by_link, QueueManager(real) as by_path:
         task_id = by_link.create_task("scrape", {})
@@ -164,11 +159,7 @@ def test_a_single_file_that_is_mounted_is_refused(tmp_path, real):
         f"mount --bind {real} {seen} && exec {sys.executable} -c "
         f"'from tubeq import QueueManager; QueueManager(\"{seen}\")'"
     )
-    done = subprocess.run(
-        ["unshare", "-Urm", "sh", "-c", command], capture_output=True, text=True, timeout=50
-    )
-    if "unshare" in done.stderr or "mount:" in done.stderr:
-        pytest.skip(f"no mount namespace to be had here: {done.stderr.strip()}")
+    done = in_mount_namespace(command)
     assert "UnsafeStorage" in done.stderr
     assert "mount its folder instead" in done.stderr
 

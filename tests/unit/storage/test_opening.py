@@ -6,12 +6,13 @@ import gc
 import os
 import shutil
 import sqlite3
-import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.support import in_mount_namespace, make_foreign, overwrite
 from tubeq.domain.errors import (
     SchemaMismatch,
     StorageBusy,
@@ -31,26 +32,22 @@ from tubeq.storage.sqlite.migrate import is_current
 
 
 @pytest.fixture
-def path(tmp_path):
-    return tmp_path / "queue.db"
-
-
-@pytest.fixture
 def filled(path):
-    storage = open_storage(path)
-    storage.create([EncodedTask("scrape", "{}")] * 3)
-    storage.close()
+    with closing(open_storage(path)) as storage:
+        storage.create([EncodedTask("scrape", "{}")] * 3)
     return path
 
 
-def test_a_folder_is_named_as_such(tmp_path):
-    with pytest.raises(StorageError, match="folder"):
-        open_storage(tmp_path)
+@pytest.fixture
+def storage(filled):
+    with closing(open_storage(filled)) as storage:
+        yield storage
 
 
-def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(StorageError, match="missing"):
-        open_storage(tmp_path / "missing" / "queue.db")
+@pytest.mark.parametrize(("name", "named"), [(".", "folder"), ("missing/queue.db", "missing")])
+def test_a_folder_or_a_missing_one_is_named(tmp_path, name, named):
+    with pytest.raises(StorageError, match=named):
+        open_storage(tmp_path / name)
 
 
 def test_a_file_that_is_no_database_is_left_as_it_is(path):
@@ -62,19 +59,15 @@ def test_a_file_that_is_no_database_is_left_as_it_is(path):
 
 
 def test_another_programs_database_is_left_as_it_is(path):
-    other = sqlite3.connect(path)
-    other.execute("CREATE TABLE songs (title TEXT)")
-    other.close()
+    make_foreign(path)
     before = path.read_bytes()
-    with pytest.raises(SchemaMismatch, match="songs"):
+    with pytest.raises(SchemaMismatch, match="users"):
         open_storage(path)
     assert path.read_bytes() == before
 
 
 def test_a_damaged_database_is_named_when_the_damage_is_met(filled):
-    content = bytearray(filled.read_bytes())
-    content[4096:] = os.urandom(len(content) - 4096)
-    filled.write_bytes(content)
+    overwrite(filled, 4096, filled.stat().st_size)
     with pytest.raises(StorageError):
         storage = open_storage(filled)
         storage.create([EncodedTask("scrape", "{}")])
@@ -108,18 +101,15 @@ def test_a_file_that_cannot_be_written_is_a_named_error(filled, monkeypatch):
         open_storage(filled)
 
 
-def test_a_database_that_turns_read_only_loses_nothing(filled):
-    storage = open_storage(filled)
+def test_a_database_that_turns_read_only_loses_nothing(storage):
     storage._session._connection.execute("PRAGMA query_only = 1")
     with pytest.raises(StorageReadOnly):
         storage.create([EncodedTask("scrape", "{}")])
     storage._session._connection.execute("PRAGMA query_only = 0")
     assert len(storage.list_tasks()) == 3
-    storage.close()
 
 
-def test_a_full_database_is_a_named_error_and_recovers_unaided(filled):
-    storage = open_storage(filled)
+def test_a_full_database_is_a_named_error_and_recovers_unaided(storage):
     session = storage._session._connection
     (pages,) = session.execute("PRAGMA page_count").fetchone()
     session.execute(f"PRAGMA max_page_count = {pages}")
@@ -130,7 +120,6 @@ def test_a_full_database_is_a_named_error_and_recovers_unaided(filled):
     session.execute("PRAGMA max_page_count = 100000")
     storage.create([EncodedTask("scrape", "{}")])
     assert len(storage.list_tasks()) == 4
-    storage.close()
 
 
 @pytest.mark.skipif(not shutil.which("unshare"), reason="needs a file system of its own to fill")
@@ -141,11 +130,7 @@ def test_a_full_disk_is_a_named_error_and_recovers_unaided(tmp_path):
     place = tmp_path / "tiny"
     place.mkdir()
     command = f"mount -t tmpfs -o size=2m none {place} && exec {sys.executable} {script} {place}"
-    done = subprocess.run(
-        ["unshare", "-Urm", "sh", "-c", command], capture_output=True, text=True, timeout=50
-    )
-    if "unshare" in done.stderr or "mount:" in done.stderr:
-        pytest.skip(f"no mount namespace to be had here: {done.stderr.strip()}")
+    done = in_mount_namespace(command)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["full", "kept", "recovered"]
 
@@ -187,8 +172,7 @@ def test_another_programs_write_transaction_is_waited_for_and_then_named(filled)
     storage.close()
 
 
-def test_a_closed_storage_says_so(filled):
-    storage = open_storage(filled)
+def test_a_closed_storage_says_so(storage):
     storage.close()
     storage.close()
     for call in (storage.stats, lambda: storage.create([EncodedTask("scrape", "{}")])):
@@ -198,8 +182,7 @@ def test_a_closed_storage_says_so(filled):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_handle_carried_through_fork_is_refused_there_and_works_on_here(filled):
-    storage = open_storage(filled)
+def test_a_handle_carried_through_fork_is_refused_there_and_works_on_here(filled, storage):
     child = os.fork()
     if child == 0:
         code = 1
@@ -214,15 +197,11 @@ def test_a_handle_carried_through_fork_is_refused_there_and_works_on_here(filled
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert len(storage.claim(ClaimRequest("scrape", "w"), 10)) == 4
-    storage.close()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permission bits are POSIX")
-def test_the_files_are_their_owners_only(path):
-    storage = open_storage(path)
-    storage.create([EncodedTask("scrape", "{}")])
-    modes = {each.name: each.stat().st_mode & 0o077 for each in path.parent.iterdir()}
-    storage.close()
+def test_the_files_are_their_owners_only(filled, storage):
+    modes = {each.name: each.stat().st_mode & 0o077 for each in filled.parent.iterdir()}
     assert set(modes.values()) == {0}, modes
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
-import subprocess
 import sys
 from contextlib import closing
 
 import pytest
 
+from tests.support import FIRST_SCHEMA, leave_log, run_sql
 from tubeq import QueueManager
 from tubeq.domain.errors import StorageError, StorageReadOnly, StorageReplaced
 from tubeq.domain.items import ItemQuery, ItemSort
@@ -30,27 +29,23 @@ def fill(storage, source_id="v1", channel="Leaves"):
     storage.complete(claim, [idea])
 
 
-@pytest.fixture(params=NAMES)
-def path(tmp_path, request):
-    path = tmp_path / request.param
-    with closing(open_storage(path)) as storage:
-        fill(storage)
-        storage.items.fold()
-    for each in ("-lock", "-wake"):
-        (tmp_path / f"{path.name}{each}").unlink(missing_ok=True)
-    return path
-
-
 @pytest.fixture
-def plain(tmp_path):
-    path = tmp_path / "queue.db"
+def plain(path):
     with closing(open_storage(path)) as storage:
         fill(storage)
         storage.items.fold()
     return path
 
 
-def test_everything_can_be_looked_at_and_nothing_is_made(path):
+def found(storage, query=None):
+    return [item.source_id for item in storage.items.list_items(query or ItemQuery())]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_everything_can_be_looked_at_and_nothing_is_made(plain, name):
+    for each in ("-lock", "-wake"):
+        plain.with_name(f"{plain.name}{each}").unlink(missing_ok=True)
+    path = plain.rename(plain.with_name(name))
     before = sorted(path.parent.iterdir())
     content = path.read_bytes()
     with closing(open_storage(path, read_only=True)) as storage:
@@ -59,11 +54,9 @@ def test_everything_can_be_looked_at_and_nothing_is_made(path):
         assert storage.get(task.task_id).status == "COMPLETED"
         assert storage.stats().by_status["COMPLETED"] == 1
         assert storage.workers() == storage.limits.rules() == storage.limits.breakers() == []
-        assert [item.source_id for item in storage.items.list_items(ItemQuery())] == ["v1"]
-        by_channel = ItemQuery(channel="Leaves")
-        assert [item.source_id for item in storage.items.list_items(by_channel)] == ["v1"]
-        search = ItemQuery(search="tea", sort=ItemSort.RELEVANCE)
-        assert [item.source_id for item in storage.items.list_items(search)] == ["v1"]
+        searched = ItemQuery(search="tea", sort=ItemSort.RELEVANCE)
+        for query in (ItemQuery(), ItemQuery(channel="Leaves"), searched):
+            assert found(storage, query) == ["v1"]
         assert storage.items.count_unfolded() == 0
         assert storage.maintenance.check() == []
     assert sorted(path.parent.iterdir()) == before
@@ -91,21 +84,15 @@ def test_results_that_are_not_among_the_items_are_counted(plain):
         storage.store_results(storage.list_tasks()[-1].task_id, [Idea("v1", title="Again")])
     with closing(open_storage(plain, read_only=True)) as storage:
         assert storage.items.count_unfolded() == 2
-        assert [item.source_id for item in storage.items.list_items(ItemQuery())] == ["v1"]
+        assert found(storage) == ["v1"]
 
 
-def test_a_search_without_an_index_is_refused_and_a_channel_is_found_without_one(tmp_path):
-    path = tmp_path / "queue.db"
-    with closing(open_storage(path)) as storage:
-        fill(storage)
-        storage.items.fold()
-    with closing(sqlite3.connect(path)) as file:
-        file.execute("DROP TABLE item_search")
-    with closing(open_storage(path, read_only=True)) as storage:
+def test_a_search_without_an_index_is_refused_and_a_channel_is_found_without_one(plain):
+    run_sql(plain, "DROP TABLE item_search")
+    with closing(open_storage(plain, read_only=True)) as storage:
         with pytest.raises(StorageReadOnly, match="index"):
             storage.items.list_items(ItemQuery(search="tea", sort=ItemSort.NEWEST))
-        by_channel = ItemQuery(channel="Leaves")
-        assert [item.source_id for item in storage.items.list_items(by_channel)] == ["v1"]
+        assert found(storage, ItemQuery(channel="Leaves")) == ["v1"]
 
 
 def test_while_others_write_it_is_read_with_them(plain):
@@ -128,35 +115,21 @@ def test_who_begins_to_write_meanwhile_is_noticed(plain):
             assert not reader._session._factory.is_immutable
 
 
-_CRASH = """
-import os, sys
-from tubeq import QueueManager
-queue = QueueManager(sys.argv[1])
-queue.create_task("scrape")
-os._exit(1)
-"""
-
-
 def test_a_log_that_was_left_is_read_with_its_index_and_else_refused(plain):
-    subprocess.run([sys.executable, "-c", _CRASH, plain], check=False, timeout=60)
-    log, index = (plain.with_name(f"queue.db-{end}") for end in ("wal", "shm"))
-    assert log.stat().st_size
+    leave_log(plain, 1)
     shutil.copytree(plain.parent, plain.parent.with_name("copy"))
     with closing(open_storage(plain, read_only=True)) as storage:
         assert len(storage.list_tasks()) == 2
     copied = plain.parent.with_name("copy") / "queue.db"
-    copied.with_name(index.name).unlink()
+    index = copied.with_name("queue.db-shm")
+    index.unlink()
     with pytest.raises(StorageReadOnly, match="changes in its log"):
         open_storage(copied, read_only=True)
-    assert not copied.with_name(index.name).exists()
+    assert not index.exists()
 
 
-def test_an_older_schema_is_refused(tmp_path):
-    path = tmp_path / "queue.db"
-    with closing(sqlite3.connect(path)) as file:
-        file.executescript(
-            "CREATE TABLE task_queue (task_id TEXT); CREATE TABLE results (result_id TEXT);"
-        )
+def test_an_older_schema_is_refused(path):
+    run_sql(path, FIRST_SCHEMA)
     before = path.read_bytes()
     with pytest.raises(StorageReadOnly, match="migrated before it is read"):
         open_storage(path, read_only=True)

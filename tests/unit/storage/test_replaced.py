@@ -6,12 +6,11 @@ import gc
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 import threading
 
 import pytest
 
+from tests.support import leave_log
 from tubeq import QueueManager
 from tubeq.domain.errors import StorageError, StorageReplaced
 from tubeq.storage import database_file
@@ -19,11 +18,6 @@ from tubeq.storage.sqlite.file import foreign_log, session
 from tubeq.storage.sqlite.file.lock_file import LOG_INODE, LockFile
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows lets nobody replace open files")
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "queue.db"
 
 
 @pytest.fixture(autouse=True)
@@ -45,31 +39,21 @@ def move_over(path):
     backup_of(path, 3).replace(path)
 
 
-def remove(path):
-    path.unlink()
-
-
 def remove_and_recreate(path):
     path.unlink()
     shutil.copyfile(backup_of(path, 3), path)
 
 
-def remove_log(path):
-    path.with_name("queue.db-wal").unlink()
+HARM = {
+    "move over": move_over,
+    "remove": lambda path: path.unlink(),
+    "remove and recreate": remove_and_recreate,
+    "remove log": lambda path: path.with_name("queue.db-wal").unlink(),
+    "remove index": lambda path: path.with_name("queue.db-shm").unlink(),
+}
 
 
-def remove_index(path):
-    path.with_name("queue.db-shm").unlink()
-
-
-def remove_folder(path):
-    path.parent.rename(path.parent.with_name("gone"))
-
-
-HARM = [move_over, remove, remove_and_recreate, remove_log, remove_index]
-
-
-@pytest.mark.parametrize("harm", HARM)
+@pytest.mark.parametrize("harm", HARM.values(), ids=HARM)
 @pytest.mark.parametrize("verb", ["create_task", "stats", "claim", "backup", "transaction"])
 def test_it_is_noticed_by_every_kind_of_verb(path, harm, verb):
     queue = QueueManager(path)
@@ -140,24 +124,9 @@ def test_what_was_put_in_its_place_gets_nothing_of_the_live_log(path, harm):
         assert sorted(task.task_type for task in again.list_tasks()) == ["new"] * 2 + ["old"] * 3
 
 
-_CRASH = """
-import os, sys
-from tubeq import QueueManager
-queue = QueueManager(sys.argv[1])
-for _ in range(50):
-    queue.create_task("scrape", {"filler": "x" * 2000})
-os._exit(1)
-"""
-
-
-def crash_with_log(path):
-    subprocess.run([sys.executable, "-c", _CRASH, path], check=False, timeout=60)
-    assert path.with_name("queue.db-wal").stat().st_size > 0
-
-
 def test_a_log_that_a_crash_left_is_not_replayed_into_a_backup_moved_over_the_database(path):
     backup = backup_of(path, 3)
-    crash_with_log(path)
+    leave_log(path)
     backup.replace(path)
     with QueueManager(path) as queue:
         assert [task.task_type for task in queue.list_tasks()] == ["old"] * 3
@@ -169,7 +138,7 @@ def test_without_that_the_log_would_be_replayed(path, monkeypatch):
     """So the test above can fail."""
     monkeypatch.setattr(foreign_log, "_is_foreign", lambda *_: False)
     backup = backup_of(path, 3)
-    crash_with_log(path)
+    leave_log(path)
     backup.replace(path)
     try:
         with QueueManager(path) as queue:
@@ -180,17 +149,17 @@ def test_without_that_the_log_would_be_replayed(path, monkeypatch):
 
 
 def test_a_log_that_a_crash_left_is_replayed_into_its_own_database(path):
-    crash_with_log(path)
+    leave_log(path)
     with QueueManager(path) as queue:
-        assert queue.stats().by_type["scrape"]["QUEUED"] == 50
+        assert queue.stats().by_type["late"]["QUEUED"] == 50
 
 
 def test_a_folder_that_is_copied_takes_its_log_along(tmp_path):
     (tmp_path / "data").mkdir()
-    crash_with_log(tmp_path / "data" / "queue.db")
+    leave_log(tmp_path / "data" / "queue.db")
     shutil.copytree(tmp_path / "data", tmp_path / "copy")
     with QueueManager(tmp_path / "copy" / "queue.db") as queue:
-        assert queue.stats().by_type["scrape"]["QUEUED"] == 50
+        assert queue.stats().by_type["late"]["QUEUED"] == 50
 
 
 def test_a_database_that_was_closed_may_be_replaced_and_another_program_writes_its_log(path):
@@ -219,7 +188,7 @@ def test_a_checkpoint_never_opens_what_was_put_in_its_place(path):
 
 def test_a_handle_that_nobody_closes_lets_go_of_a_replaced_file(path):
     queue = QueueManager(path)
-    remove(path)
+    path.unlink()
     with pytest.raises(StorageReplaced):
         queue.stats()
     before = threading.active_count()

@@ -15,6 +15,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import (
+    FIRST_SCHEMA,
+    claimed,
+    cut,
+    leave_log,
+    make_foreign,
+    make_newer,
+    not_a_database,
+    overwrite,
+    rows,
+    run_sql,
+    until,
+)
 from tubeq import ClaimLost, ClaimRequest, InvalidParameters, QueueManager, StorageError
 from tubeq.domain.errors import SchemaMismatch, StorageBusy, StorageCorrupt
 from tubeq.domain.limits import Grant, Holder, LimitRule
@@ -50,20 +63,6 @@ def ids(path: Path) -> set[str]:
         return {task.task_id for task in queue.list_tasks(limit=1000)}
 
 
-def damage(path: Path) -> None:
-    path.write_bytes(b"no database, " * 1000)
-
-
-def leave_log(path: Path, tasks: int = 50) -> None:
-    """A process that ends without closing: its tasks are in the log only."""
-    script = (
-        "import os, sys; from tubeq import QueueManager; queue = QueueManager(sys.argv[1]);"
-        f"[queue.create_task('late') for _ in range({tasks})]; os._exit(0)"
-    )
-    subprocess.run([sys.executable, "-c", script, str(path)], check=True)
-    assert Path(f"{path}-wal").stat().st_size
-
-
 def worker(pid: int, **fields: object) -> WorkerInfo:
     known = WorkerInfo(
         "w", TYPE, socket.gethostname(), pid, "2027-01-15 08:00:00.000000", time.time(), False
@@ -80,8 +79,7 @@ def test_a_restored_database_is_the_backup_and_the_old_one_is_kept(tmp_path: Pat
     assert restored.kept is not None
     assert ids(path) == before
     assert ids(restored.kept) == before | set(lost)
-    with closing(sqlite3.connect(path)) as file:
-        assert file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert rows(path, "PRAGMA journal_mode") == [("wal",)]
     assert restore(path, copy).kept not in (None, restored.kept)
     assert not list(tmp_path.glob("*.restoring*"))
 
@@ -99,8 +97,7 @@ def test_the_log_of_the_old_database_is_not_replayed(tmp_path: Path) -> None:
     assert len(ids(restored.kept or path)) == len(before) + 50
     # To rename the backup into place would not have done.
     shutil.copy(copy, control / "queue.db")
-    with closing(sqlite3.connect(control / "queue.db")) as file:
-        assert file.execute("SELECT count(*) FROM task_queue").fetchone() != (len(before),)
+    assert rows(control / "queue.db", "SELECT count(*) FROM task_queue") != [(len(before),)]
 
 
 @pytest.mark.parametrize("end", ["-wal", "-shm", "-journal"])
@@ -174,20 +171,11 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 # Claims -----------------------------------------------------------------------------------------
 
 
-def gone(path: Path) -> None:
-    path.unlink()
-
-
-def empty(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as file, file:
-        file.execute("DELETE FROM task_queue")
-
-
 REPLACED: dict[str, Callable[[Path], object]] = {
     "whole": lambda path: None,
-    "damaged": damage,
-    "gone": gone,
-    "pruned": empty,
+    "damaged": not_a_database,
+    "gone": lambda path: path.unlink(),
+    "pruned": lambda path: run_sql(path, "DELETE FROM task_queue"),
 }
 
 
@@ -238,14 +226,10 @@ def test_it_would_be_accepted_if_tokens_were_not_raised(
 def test_a_task_of_the_lost_time_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
     path, copy = backed_up(tmp_path)
     with QueueManager(path) as queue:
-        queue.create_task("other")
-        late = queue.claim_next_task("other", "late")
+        late = claimed(queue, "other", "late")
     restore(path, copy)
     with QueueManager(path) as queue:
-        queue.create_task("other")
-        claim = queue.claim_next_task("other", "late")
-        assert claim is not None
-        assert late is not None
+        claim = claimed(queue, "other", "late")
         assert (claim.row_id, claim.claim_token) == (late.row_id, late.claim_token)
         with pytest.raises(ClaimLost):
             queue._storage.complete(late)
@@ -267,7 +251,7 @@ def test_tokens_of_two_restores_differ_though_nothing_can_be_read(tmp_path: Path
     path, copy, late = late_claim(tmp_path)
     tokens = set()
     for _ in range(5):
-        damage(path)
+        not_a_database(path)
         restore(path, copy)
         with QueueManager(path) as queue:
             tokens.add(queue.get_task(late.task_id).claim_token)
@@ -366,39 +350,18 @@ def test_closing_an_old_handle_does_not_take_the_new_log_along(tmp_path: Path) -
 # Refused ----------------------------------------------------------------------------------------
 
 
-def _foreign(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as file:
-        file.execute("CREATE TABLE users (name)")
-
-
-def _newer(path: Path) -> None:
-    make(path)
-    with closing(sqlite3.connect(path)) as file:
-        file.execute("PRAGMA user_version = 999")
-
-
-def _malformed(path: Path) -> None:
-    make(path, 500)
-    content = bytearray(path.read_bytes())
-    content[6 * 2048 : 60 * 2048] = os.urandom(54 * 2048)
-    path.write_bytes(content)
-
-
-def _cut(path: Path) -> None:
-    make(path, 500)
-    content = path.read_bytes()
-    path.write_bytes(content[: len(content) // 2])
-
-
 BAD: dict[str, tuple[Callable[[Path], object], type[Exception]]] = {
     "missing": (lambda path: None, InvalidParameters),
     "folder": (lambda path: path.mkdir(), InvalidParameters),
-    "text": (damage, StorageCorrupt),
+    "text": (not_a_database, StorageCorrupt),
     "empty": (lambda path: path.touch(), SchemaMismatch),
-    "another program's": (_foreign, SchemaMismatch),
-    "newer": (_newer, SchemaMismatch),
-    "malformed": (_malformed, StorageCorrupt),
-    "cut short": (_cut, StorageCorrupt),
+    "another program's": (make_foreign, SchemaMismatch),
+    "newer": (make_newer, SchemaMismatch),
+    "malformed": (
+        lambda path: (make(path, 500), overwrite(path, 6 * 2048, 60 * 2048)),
+        StorageCorrupt,
+    ),
+    "cut short": (lambda path: (make(path, 500), cut(path, 1 / 2)), StorageCorrupt),
 }
 
 
@@ -419,7 +382,7 @@ def test_a_bad_backup_changes_nothing(tmp_path: Path, what: str) -> None:
 def test_a_database_of_another_program_is_not_replaced(tmp_path: Path) -> None:
     _, copy = backed_up(tmp_path)
     path = tmp_path / "foreign.db"
-    _foreign(path)
+    make_foreign(path)
     with pytest.raises(SchemaMismatch, match="another program"):
         restore(path, copy)
 
@@ -446,24 +409,18 @@ def test_an_older_backup_is_migrated(
     restored = restore(tmp_path / "queue.db", older)
     assert (restored.schema_before, restored.tasks) == (version, 1)
     assert len(ids(tmp_path / "queue.db")) == 1
-    with closing(sqlite3.connect(older)) as file:
-        assert file.execute("PRAGMA user_version").fetchone() == (version,)
+    assert rows(older, "PRAGMA user_version") == [(version,)]
 
 
-FIRST_PROGRAMS = (
-    "CREATE TABLE task_queue (task_id TEXT PRIMARY KEY, task_type TEXT, parameters TEXT, "
-    "status TEXT, priority INTEGER, created_at TIMESTAMP, worker_id TEXT, claimed_at "
-    "TIMESTAMP, started_at TIMESTAMP, completed_at TIMESTAMP, error_message TEXT, result "
-    "TEXT, retry_count INTEGER); CREATE TABLE results (result_id TEXT PRIMARY KEY, task_id "
-    "TEXT, source_id TEXT, title TEXT, description TEXT, score REAL, created_at TIMESTAMP);"
-    "INSERT INTO task_queue (task_id, task_type, status) VALUES ('a', 'video', 'RUNNING');"
+FIRST_PROGRAMS = FIRST_SCHEMA + (
+    "INSERT INTO task_queue (task_id, task_type, parameters, status) "
+    "VALUES ('a', 'video', '{}', 'RUNNING');"
 )
 
 
 def test_a_database_of_the_first_program_is_a_backup_too(tmp_path: Path) -> None:
     old = tmp_path / "old.db"
-    with closing(sqlite3.connect(old)) as file:
-        file.executescript(FIRST_PROGRAMS)
+    run_sql(old, FIRST_PROGRAMS)
     restored = restore(tmp_path / "queue.db", old)
     assert (restored.tasks, restored.released, restored.schema_before) == (1, 1, 0)
     assert ids(tmp_path / "queue.db") == {"a"}
@@ -549,17 +506,14 @@ def test_who_waits_to_make_or_migrate_it_meanwhile_does_not_write_into_the_new_o
     before = ids(copy)
     path.unlink()
     if was_there:
-        with closing(sqlite3.connect(path)) as old:
-            old.executescript(FIRST_PROGRAMS)
+        run_sql(path, FIRST_PROGRAMS)
     others: list[subprocess.Popen[str]] = []
 
     def meanwhile(*_: int) -> None:
         if not others:
             command = [sys.executable, "-c", _OPENING, str(path)]
             others.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
-            deadline = time.monotonic() + 60
-            while not is_open_in(others[0].pid, path) and time.monotonic() < deadline:
-                time.sleep(0.01)
+            until(lambda: is_open_in(others[0].pid, path), 60)
             time.sleep(0.2)  # until it waits
 
     assert restore(path, copy, progress=meanwhile).tasks == 3

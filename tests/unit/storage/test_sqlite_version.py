@@ -7,25 +7,13 @@ import pytest
 from tubeq.domain.errors import UnsafeSQLite
 from tubeq.storage.sqlite.file.version import require_supported, wal_reset_bug
 
+AFFECTED = [(35, 0), (40, 1), (44, 5), (45, 0), (50, 6), (51, 0), (51, 2)]
+FIXED = [(44, 6), (50, 7), (51, 3), (53, 0)]
 
-@pytest.mark.parametrize(
-    ("version", "affected"),
-    [
-        ((3, 35, 0), True),
-        ((3, 40, 1), True),
-        ((3, 44, 5), True),
-        ((3, 44, 6), False),
-        ((3, 45, 0), True),
-        ((3, 50, 6), True),
-        ((3, 50, 7), False),
-        ((3, 51, 0), True),
-        ((3, 51, 2), True),
-        ((3, 51, 3), False),
-        ((3, 53, 0), False),
-    ],
-)
-def test_the_wal_reset_bug_is_known_by_version(version, affected):
-    assert wal_reset_bug(version) is affected
+
+@pytest.mark.parametrize("version", AFFECTED + FIXED)
+def test_the_wal_reset_bug_is_known_by_version(version):
+    assert wal_reset_bug((3, *version)) is (version in AFFECTED)
 
 
 def test_a_library_without_returning_is_refused():

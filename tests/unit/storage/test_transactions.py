@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import sqlite3
-import threading
 from contextlib import closing
 
 import pytest
 
-from tests.conftest import FakeClock
+from tests.support import at_once
 from tubeq import QueueManager
 from tubeq.domain.clock import SystemClock
 from tubeq.domain.errors import InvalidParameters
@@ -24,10 +23,20 @@ UNSTORABLE = [Idea("a", views=2**70), Idea("a", title="\ud800"), Idea("a", extra
 
 
 @pytest.fixture
-def storage(tmp_path):
-    storage = open_storage(tmp_path / "queue.db")
-    yield storage
-    storage.close()
+def storage(file_storage):
+    return file_storage
+
+
+def storage_over(path, connection_class):
+    """A storage whose connections are of this class."""
+
+    class Factory(ConnectionFactory):
+        def connect(self):
+            return sqlite3.connect(
+                self.path, factory=connection_class, isolation_level=None, check_same_thread=False
+            )
+
+    return closing(SQLiteStorage(path, clock=SystemClock(), factory=Factory(path, 5)))
 
 
 @pytest.mark.parametrize("idea", UNSTORABLE, ids=["integer", "surrogate", "object"])
@@ -55,7 +64,7 @@ def test_an_interrupt_inside_a_transaction_undoes_it_and_frees_the_lock(storage,
     storage.create([EncodedTask("scrape", "{}")])
 
 
-def test_an_interrupt_inside_a_single_statement_frees_the_lock(tmp_path):
+def test_an_interrupt_inside_a_single_statement_frees_the_lock(path):
     """SQLite holds its write lock until a statement that returns rows is at its end."""
     interrupts = []
 
@@ -69,29 +78,20 @@ def test_an_interrupt_inside_a_single_statement_frees_the_lock(tmp_path):
         def execute(self, sql, parameters=()):
             return self.cursor(Rows).execute(sql, parameters)
 
-    class Factory(ConnectionFactory):
-        def connect(self):
-            return sqlite3.connect(
-                self.path, factory=Interrupted, isolation_level=None, check_same_thread=False
-            )
-
-    path = tmp_path / "queue.db"
-    storage = SQLiteStorage(path, clock=SystemClock(), factory=Factory(path, 5))
-    storage.create([EncodedTask("scrape", "{}")] * 2)
-    storage.claim(ClaimRequest("scrape", "w"))
-    interrupts.append(KeyboardInterrupt())
-    with pytest.raises(KeyboardInterrupt) as interrupt:
+    with storage_over(path, Interrupted) as storage:
+        storage.create([EncodedTask("scrape", "{}")] * 2)
         storage.claim(ClaimRequest("scrape", "w"))
-    outsider = sqlite3.connect(path, timeout=0)
-    outsider.execute("BEGIN IMMEDIATE")
-    outsider.close()
-    del interrupt
-    storage.close()
+        interrupts.append(KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt) as interrupt:
+            storage.claim(ClaimRequest("scrape", "w"))
+        with closing(sqlite3.connect(path, timeout=0)) as outsider:
+            outsider.execute("BEGIN IMMEDIATE")
+        del interrupt
 
 
-def test_a_write_holds_the_database_from_its_first_statement(storage, tmp_path):
+def test_a_write_holds_the_database_from_its_first_statement(storage, path):
     """BEGIN IMMEDIATE: a deferred one would read first, and then find that others have written."""
-    outsider = sqlite3.connect(tmp_path / "queue.db", timeout=0)
+    outsider = sqlite3.connect(path, timeout=0)
     with storage._session.write(durable=False):
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             outsider.execute("BEGIN IMMEDIATE")
@@ -108,8 +108,7 @@ def _claim_all(path, name, start, out):
 
 
 @pytest.mark.slow
-def test_processes_that_claim_at_once_never_share_a_task(tmp_path):
-    path = tmp_path / "queue.db"
+def test_processes_that_claim_at_once_never_share_a_task(path):
     with QueueManager(path, durability="fast") as queue:
         queue._storage.create([EncodedTask("scrape", "{}")] * 3000)
     context = multiprocessing.get_context("spawn")
@@ -129,19 +128,15 @@ def test_threads_share_a_handle(storage):
     storage.create([EncodedTask("scrape", "{}")] * 400)
     claimed = []
 
-    def claim_all():
+    def claim_all(_):
         while tasks := storage.claim(ClaimRequest("scrape", "w")):
             claimed.extend(task.row_id for task in tasks)
 
-    threads = [threading.Thread(target=claim_all) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(claim_all)
     assert sorted(claimed) == list(range(1, 401))
 
 
-def test_a_read_waits_while_another_connection_recovers_the_log(tmp_path):
+def test_a_read_waits_while_another_connection_recovers_the_log(path):
     """SQLite answers that at once with "locked", whatever the timeout."""
     refusals = []
 
@@ -151,24 +146,14 @@ def test_a_read_waits_while_another_connection_recovers_the_log(tmp_path):
                 raise refusals.pop()
             return super().execute(sql, parameters)
 
-    class Factory(ConnectionFactory):
-        def connect(self):
-            return sqlite3.connect(
-                self.path, factory=Recovering, isolation_level=None, check_same_thread=False
-            )
-
-    path = tmp_path / "queue.db"
-    storage = SQLiteStorage(path, clock=SystemClock(), factory=Factory(path, 5))
-    storage.create([EncodedTask("scrape", "{}")])
-    refusals += [sqlite3.OperationalError("database is locked")] * 3
-    assert len(storage.list_tasks()) == 1
-    assert refusals == []
-    storage.close()
+    with storage_over(path, Recovering) as storage:
+        storage.create([EncodedTask("scrape", "{}")])
+        refusals += [sqlite3.OperationalError("database is locked")] * 3
+        assert len(storage.list_tasks()) == 1
+        assert refusals == []
 
 
-def test_what_is_requeued_while_it_is_looked_for_is_not_pruned(tmp_path, monkeypatch):
-    clock = FakeClock()
-    path = tmp_path / "queue.db"
+def test_what_is_requeued_while_it_is_looked_for_is_not_pruned(path, clock, monkeypatch):
     with (
         closing(open_storage(path, clock=clock)) as storage,
         closing(open_storage(path, clock=clock)) as other,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 
+from tests.support import until, within
 from tubeq.domain.models import EncodedTask
 from tubeq.domain.policies import Durability
 from tubeq.storage import open_storage
@@ -46,11 +48,9 @@ def test_without_checkpoints_the_log_grows_past_that_bound(storage, tmp_path, mo
     assert (tmp_path / "queue.db-wal").stat().st_size > 40_000_000
 
 
-def test_nobody_can_start_the_log_anew_while_a_checkpoint_runs(tmp_path):
+def test_nobody_can_start_the_log_anew_while_a_checkpoint_runs(file_storage, path):
     """Else a SQLite with the WAL-reset bug could lose what is in the log."""
-    path = tmp_path / "queue.db"
-    storage = open_storage(path)
-    storage.create([EncodedTask("scrape", "{}")])
+    file_storage.create([EncodedTask("scrape", "{}")])
     during, begun_anew = [], []
 
     def salts():
@@ -58,16 +58,13 @@ def test_nobody_can_start_the_log_anew_while_a_checkpoint_runs(tmp_path):
 
     def try_to_write():
         before = salts()
-        outsider = sqlite3.connect(path, timeout=0, isolation_level=None)
-        outsider.execute("PRAGMA wal_autocheckpoint = 0")
-        try:
-            outsider.execute("PRAGMA user_version = 1")
-        except sqlite3.OperationalError:
-            during.append("refused")
-        else:
-            during.append("written")
-        finally:
-            outsider.close()
+        with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as outsider:
+            outsider.execute("PRAGMA wal_autocheckpoint = 0")
+            try:
+                outsider.execute("PRAGMA user_version = 1")
+                during.append("written")
+            except sqlite3.OperationalError:
+                during.append("refused")
         begun_anew.append(salts() != before)
 
     class Watched(sqlite3.Connection):
@@ -85,21 +82,19 @@ def test_nobody_can_start_the_log_anew_while_a_checkpoint_runs(tmp_path):
                 path, factory=Watched, isolation_level=None, check_same_thread=False
             )
 
-    locks = LockFile(tmp_path / "queue.db-lock")
+    locks = LockFile(path.with_name("queue.db-lock"))
     log = wal.WalSync(Factory(path, 5), locks)
     checkpointer = wal.Checkpointer(Factory(path, 5), log)
     checkpointer.note_writes(wal.CHECKPOINT_EVERY_WRITES)
     checkpointer.keep_up()
-    deadline = time.monotonic() + 5
-    while during.count("refused") < 2 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: during.count("refused") >= 2)
     checkpointer.close()
     assert during == ["written", "written", "refused", "refused"]
     assert not any(begun_anew)
     try_to_write()
     assert begun_anew[-1]  # it was all moved: the next write starts the log anew
-    for each in (log, locks, storage):
-        each.close()
+    log.close()
+    locks.close()
 
 
 def test_writes_of_all_processes_are_counted_together(tmp_path):
@@ -111,23 +106,22 @@ def test_writes_of_all_processes_are_counted_together(tmp_path):
     second.close()
 
 
-def test_a_checkpoint_that_never_comes_holds_a_writer_up_once_not_always(tmp_path, monkeypatch):
+def test_a_checkpoint_that_never_comes_holds_a_writer_up_once_not_always(
+    file_storage, path, monkeypatch
+):
     """The elected process may be suspended: its lock stays, and no other makes the checkpoint."""
     monkeypatch.setattr(wal, "_WAIT_S", 0.05)
-    storage = open_storage(tmp_path / "queue.db")
-    suspended = LockFile(tmp_path / "queue.db-lock")
+    suspended = LockFile(path.with_name("queue.db-lock"))
     assert suspended.try_lock(CHECKPOINT_BYTE)
     suspended.numbers[WRITES] = wal.WAIT_AFTER_WRITES
     monkeypatch.setattr(wal.Checkpointer, "_run", lambda self: None)
-    began = time.monotonic()
-    for _ in range(20):
-        storage.create([EncodedTask("scrape", "{}")])
-    assert time.monotonic() - began < 20 * 0.05
-    storage.close()
+    with within(20 * 0.05):
+        for _ in range(20):
+            file_storage.create([EncodedTask("scrape", "{}")])
     suspended.close()
 
 
-def test_a_writer_waits_for_a_checkpoint_that_is_late(tmp_path, monkeypatch):
+def test_a_writer_waits_for_a_checkpoint_that_is_late(file_storage, path, monkeypatch):
     """Else the log would grow as long as writes are quicker than the disk."""
     made = []
 
@@ -137,10 +131,8 @@ def test_a_writer_waits_for_a_checkpoint_that_is_late(tmp_path, monkeypatch):
         checkpointer._locks.numbers[WRITES] = 0
 
     monkeypatch.setattr(wal.Checkpointer, "_checkpoint", slow)
-    storage = open_storage(tmp_path / "queue.db")
-    locks = LockFile(tmp_path / "queue.db-lock")
+    locks = LockFile(path.with_name("queue.db-lock"))
     locks.numbers[WRITES] = wal.WAIT_AFTER_WRITES
-    storage.create([EncodedTask("scrape", "{}")])
+    file_storage.create([EncodedTask("scrape", "{}")])
     assert made
-    storage.close()
     locks.close()

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from tests.support import until, within
 from tubeq.domain.errors import StorageBusy
 from tubeq.storage.sqlite.file import write_lock
 from tubeq.storage.sqlite.file.lock_file import FRONT_WORD, QUEUE_WORD, LockFile
@@ -53,6 +54,12 @@ def writer(tmp_path):
         each.file.close()
 
 
+def ended(*threads):
+    for thread in threads:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in threads)
+
+
 def test_a_lock_that_is_not_given_back_in_time_is_a_named_error(writer):
     holder, waiter = writer(), writer(0.05)
     holder.begin()
@@ -71,14 +78,10 @@ def test_the_one_at_the_front_is_woken_when_the_lock_is_free(writer, monkeypatch
     monkeypatch.setattr(write_lock, "_FRONT_SLEEP_S", 20.0)  # it would not look by itself
     holder, waiter = writer(), writer()
     holder.begin()
-    waiting = threading.Thread(target=waiter.begin)
-    waiting.start()
-    while not holder.file.words[FRONT_WORD].value:
-        time.sleep(0.001)
+    waiting = waiting_thread(waiter)
     time.sleep(0.05)
     holder.end()
-    waiting.join(10)
-    assert not waiting.is_alive()
+    ended(waiting)
 
 
 def test_those_behind_are_woken_one_by_one(writer, monkeypatch):
@@ -96,9 +99,7 @@ def test_those_behind_are_woken_one_by_one(writer, monkeypatch):
         thread.start()
     time.sleep(0.2)
     holder.end()
-    for thread in threads:
-        thread.join(10)
-    assert not any(thread.is_alive() for thread in threads)
+    ended(*threads)
 
 
 def test_a_stopped_process_at_the_front_of_the_line_holds_nobody_up(writer, tmp_path):
@@ -106,16 +107,20 @@ def test_a_stopped_process_at_the_front_of_the_line_holds_nobody_up(writer, tmp_
     assert stopped.try_lock(FRONT_BYTE)
     stopped.words[FRONT_WORD].value = write_lock._STARVING
     stopped.words[QUEUE_WORD].value = 1
-    began = time.monotonic()
-    writer().begin()
-    assert time.monotonic() - began < 2
+    with within(2):
+        writer().begin()
     stopped.close()
 
 
-@pytest.mark.parametrize(("turn_s", "waits"), [(60.0, False), (0.0, True)])
-def test_a_writer_stands_in_line_once_its_turn_is_over(writer, monkeypatch, turn_s, waits):
+@pytest.mark.parametrize(
+    ("turn_s", "overtake_s", "waits"), [(60.0, 0.0, False), (0.0, 60.0, False), (0.0, 0.0, True)]
+)
+def test_a_writer_queues_once_its_turn_is_over_and_the_next_had_time_to_wake_up(
+    writer, monkeypatch, turn_s, overtake_s, waits
+):
     """Without turns, a writer that comes back at once is sooner than one that waits."""
     monkeypatch.setattr(write_lock, "TURN_S", turn_s)
+    monkeypatch.setattr(write_lock, "_OVERTAKE_S", overtake_s)
     monkeypatch.setattr(write_lock, "_BACK_AT_ONCE_S", 60.0)
     greedy, waiting = writer(), writer()
     greedy.begin()
@@ -131,8 +136,7 @@ def waiting_thread(waiter):
     """A thread in which `waiter` stands in line, at its front when this returns."""
     thread = threading.Thread(target=waiter.begin, daemon=True)
     thread.start()
-    while waiter.file.words[FRONT_WORD].value == 0:
-        time.sleep(0.001)
+    until(lambda: waiter.file.words[FRONT_WORD].value)
     return thread
 
 
@@ -156,12 +160,25 @@ def test_in_the_midst_of_a_turn_the_one_at_the_front_is_not_woken(writer, monkey
     assert thread.is_alive()
     greedy.begin()
     greedy.end()
-    thread.join(10)  # it did not come back, and is not waited for until its turn would be over
-    assert not thread.is_alive()
+    ended(thread)  # it did not come back, and is not waited for until its turn would be over
+
+
+def test_a_starving_writer_is_not_overtaken_by_one_whose_turn_is_over(writer, monkeypatch):
+    monkeypatch.setattr(write_lock, "TURN_S", 0.0)
+    monkeypatch.setattr(write_lock, "_OVERTAKE_S", 60.0)
+    greedy, waiting = writer(), writer()
+    greedy.begin()
+    greedy.end()
+    assert waiting.file.try_lock(FRONT_BYTE)
+    waiting.file.words[FRONT_WORD].value = write_lock._STARVING
+    began = time.monotonic()
+    greedy.begin()
+    assert time.monotonic() - began >= write_lock._PATIENCE_S
 
 
 def test_whose_turn_ended_since_the_last_write_wakes_the_one_at_the_front(writer, monkeypatch):
     monkeypatch.setattr(write_lock, "TURN_S", 0.2)
+    monkeypatch.setattr(write_lock, "_OVERTAKE_S", 0.0)
     monkeypatch.setattr(write_lock, "_BACK_AT_ONCE_S", 60.0)
     monkeypatch.setattr(write_lock, "_GONE_AFTER_S", 60.0)
     monkeypatch.setattr(write_lock, "_FRONT_SLEEP_S", 60.0)
@@ -170,11 +187,9 @@ def test_whose_turn_ended_since_the_last_write_wakes_the_one_at_the_front(writer
     time.sleep(0.3)
     again = threading.Thread(target=greedy.begin, daemon=True)
     again.start()
-    thread.join(10)
-    assert not thread.is_alive()
+    ended(thread)
     waiter.end()
-    again.join(10)
-    assert not again.is_alive()
+    ended(again)
 
 
 @pytest.mark.parametrize("starving", [False, True])
@@ -196,8 +211,7 @@ def test_who_waits_at_the_front_for_long_says_that_it_starves(writer, monkeypatc
     thread = waiting_thread(waiter)
     assert holder.file.words[FRONT_WORD].value == write_lock._STARVING
     holder.end()
-    thread.join(10)
-    assert not thread.is_alive()
+    ended(thread)
 
 
 def test_out_of_line_nobody_is_waited_for_but_the_one_who_writes(writer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -14,44 +15,39 @@ GOOD = Response(b'{"richItemRenderer": 1}', "application/json")
 
 def statuses(world: World, *requests: tuple[str | None, str]) -> list[int]:
     """The status that each of the requests, a channel and a kind, is answered with."""
-    answers = [
-        world.faults.apply(GOOD, subject=channel, request=kind) for channel, kind in requests
-    ]
-    return [each.status for each in answers]
+    apply = world.faults.apply
+    return [apply(GOOD, subject=channel, request=kind).status for channel, kind in requests]
+
+
+def failing(**condition: Any) -> World:
+    world = World()
+    world.fail(faults.http_error(503), **condition)
+    return world
 
 
 def test_for_ever() -> None:
-    world = World()
-    world.fail(faults.http_error(503))
-    assert statuses(world, ("@a", "page"), ("@b", "browse"), (None, "unknown")) == [503] * 3
+    assert statuses(failing(), ("@a", "page"), ("@b", "browse"), (None, "unknown")) == [503] * 3
 
 
 def test_for_one_channel_in_any_case() -> None:
-    world = World()
-    world.fail(faults.http_error(503), channel="Lighthouse")
-    assert statuses(world, ("@a", "page"), ("@lighthouse", "page"), (None, "page")) == [
-        200,
-        503,
-        200,
-    ]
+    world = failing(channel="Lighthouse")
+    asked = [("@a", "page"), ("@lighthouse", "page"), (None, "page")]
+    assert statuses(world, *asked) == [200, 503, 200]
 
 
 def test_for_one_kind_of_request() -> None:
-    world = World()
-    world.fail(faults.http_error(503), request="continuation")
+    world = failing(request="continuation")
     assert statuses(world, ("@a", "page"), ("@a", "continuation")) == [200, 503]
 
 
 def test_for_a_few_requests_after_a_few_good_ones() -> None:
-    world = World()
-    world.fail(faults.http_error(503), channel="@a", after=1, times=2)
+    world = failing(channel="@a", after=1, times=2)
     requests = [("@a", "page"), ("@b", "page"), ("@a", "page"), ("@a", "page"), ("@a", "page")]
     assert statuses(world, *requests) == [200, 200, 503, 503, 200]
 
 
 def test_until_cleared() -> None:
-    world = World()
-    world.fail(faults.http_error(503))
+    world = failing()
     world.faults.clear()
     assert statuses(world, ("@a", "page")) == [200]
 

@@ -69,10 +69,8 @@ def test_any_simulated_host(server: SimulatedYouTube) -> None:
 def test_paging_by_hand(server: SimulatedYouTube) -> None:
     with closing(tunnel(server)) as connection:
         url = "https://www.youtube.com/@lighthouse/videos"
-        resolved = json.loads(
-            ask(connection, "/youtubei/v1/navigation/resolve_url", {"url": url})[1]
-        )
-        endpoint = resolved["endpoint"]["browseEndpoint"]
+        resolved = ask(connection, "/youtubei/v1/navigation/resolve_url", {"url": url})[1]
+        endpoint = json.loads(resolved)["endpoint"]["browseEndpoint"]
         first = ask(connection, "/youtubei/v1/browse?prettyPrint=false", endpoint)[1]
         assert first.count(b'"lockupViewModel"') == 30
         token = first.split(b'"token": "')[1].split(b'"')[0].decode()
@@ -92,9 +90,7 @@ def test_paging_by_hand(server: SimulatedYouTube) -> None:
         ("/youtubei/v1/search", {}),
         ("/youtubei/v1/search", {"query": "tea", "params": "rubbish"}),
         ("/youtubei/v1/search", {"query": "tea", "continuation": "rubbish"}),
-        ("/youtubei/v1/browse", {"continuation": "WyJvdGhlciJd"}),
-        ("/youtubei/v1/browse", {"continuation": "rubbish"}),
-        ("/youtubei/v1/browse", {"continuation": 7}),
+        *(("/youtubei/v1/browse", {"continuation": x}) for x in ("WyJvdGhlciJd", "rubbish", 7)),
         ("/youtubei/v1/browse", {"browseId": ["x"]}),
         ("/youtubei/v1/browse", ["x"]),
         ("/youtubei/v1/navigation/resolve_url", {}),

@@ -75,9 +75,7 @@ def test_a_channel_has_0_to_500_videos(videos: int) -> None:
 def test_a_channel_has_tabs_of_its_own() -> None:
     channel = World().channel("@a", 3, shorts=2, streams=1)
     assert [len(channel.tab(name)) for name in ("videos", "shorts", "streams")] == [3, 2, 1]
-    assert (
-        len({video.video_id for name in ("videos", "shorts") for video in channel.tab(name)}) == 5
-    )
+    assert len({video.video_id for video in (*channel.videos, *channel.shorts)}) == 5
 
 
 def test_every_video_is_found_by_its_id() -> None:

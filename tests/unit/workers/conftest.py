@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,13 +13,19 @@ from tubeq.queue.queue_manager import QueueManager
 
 @pytest.fixture(params=["memory", "sqlite"])
 def queue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[QueueManager]:
-    target = ":memory:" if request.param == "memory" else str(tmp_path / "queue.db")
+    target = ":memory:" if request.param == "memory" else tmp_path / "queue.db"
     with QueueManager(target) as queue:
         yield queue
 
 
 @pytest.fixture
-def file_queue(tmp_path: Path) -> Iterator[QueueManager]:
-    """Where waking needs a file beside the database."""
-    with QueueManager(str(tmp_path / "queue.db")) as queue:
-        yield queue
+def stop() -> threading.Event:
+    return threading.Event()
+
+
+@pytest.fixture
+def quick_queue(file_queue: QueueManager, monkeypatch: pytest.MonkeyPatch) -> QueueManager:
+    """The real one only: what is tested is time, and the contract suite compares the back ends."""
+    monkeypatch.setattr("tubeq.workers.watch._SEEN_INTERVAL_S", 0.1)
+    monkeypatch.setattr("tubeq.workers.watch._LEAVE_S", 0.2)
+    return file_queue

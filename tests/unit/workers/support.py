@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from contextlib import contextmanager
 from typing import Any
 
+from tests.support import PATIENCE_S
 from tubeq.domain.models import Task
-from tubeq.domain.states import TaskStatus
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.workers.base_worker import BaseWorker, WorkerConfig
 
-PATIENCE_S = 10.0
 GOOD = {"source_id": "video-1", "title": "A title", "score": 1.0}
 
 
@@ -25,17 +23,13 @@ class Plugin:
 
 
 def worker_on(
-    queue: QueueManager, scrape: Callable[..., Any] | None = None, **config: Any
+    queue: QueueManager, scrape: Any = None, stats: Any = None, **config: Any
 ) -> BaseWorker:
+    """One whose plugin scrapes so, or is `scrape` itself where that is no function."""
     config = {"task_type": "video", "worker_id": "worker-1", "poll_interval": 0.05, **config}
-    return BaseWorker(WorkerConfig(**config), queue.db_path, Plugin(scrape), queue=queue)
-
-
-def raising(error: BaseException) -> Callable[..., Any]:
-    def scrape(**parameters: Any) -> Any:
-        raise error
-
-    return scrape
+    plugin = Plugin(scrape) if scrape is None or callable(scrape) else scrape
+    end_process = config.pop("end_process", None)
+    return BaseWorker(WorkerConfig(**config), queue, plugin, stats=stats, end_process=end_process)
 
 
 def claimed(worker: BaseWorker) -> Task:
@@ -44,20 +38,16 @@ def claimed(worker: BaseWorker) -> Task:
     return task
 
 
+def new_claim(worker: BaseWorker, **parameters: Any) -> Task:
+    """Create and claim one task."""
+    worker.queue.create_task(worker.config.task_type, parameters)
+    return claimed(worker)
+
+
 def attempt(worker: BaseWorker, **parameters: Any) -> tuple[Any, Task]:
     """Create, claim and process one task; the result, and the task as it is then."""
-    task_id = worker.queue.create_task(worker.config.task_type, parameters)
-    result = worker.process_task(claimed(worker))
-    return result, worker.queue.get_task(task_id)
-
-
-def until(condition: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:
-    """Wait until it is true."""
-    ends = time.monotonic() + patience_s
-    while not (value := condition()):
-        assert time.monotonic() < ends, "it never came true"
-        time.sleep(0.005)
-    return value
+    claim = new_claim(worker, **parameters)
+    return worker.process_task(claim), worker.queue.get_task(claim.task_id)
 
 
 def counts(queue: QueueManager) -> dict[str, int]:
@@ -82,7 +72,3 @@ def background(run: Callable[[], Any]) -> Any:
     assert not thread.is_alive(), "it never ended"
     if "error" in outcome:
         raise outcome["error"]
-
-
-def is_queued(queue: QueueManager, task_id: str) -> bool:
-    return queue.get_task(task_id).status is TaskStatus.QUEUED

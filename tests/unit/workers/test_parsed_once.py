@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tubeq import BaseWorker, InvalidParameters, NewTask, QueueManager, WorkerConfig
+from tests.unit.workers.support import claimed, worker_on
+from tubeq import InvalidParameters, NewTask, QueueManager
 from tubeq.domain.errors import PluginNotFound
 from tubeq.plugins import registry
 from tubeq.plugins.parameter_types import Text
@@ -57,9 +58,8 @@ def test_an_attempt_decodes_and_checks_once(monkeypatch: pytest.MonkeyPatch) -> 
     with QueueManager(":memory:") as queue:
         queue.limits.set("channel:*", concurrency=1)
         task_id = queue.create_task("tea", {"leaf": " sencha "})
-        worker = BaseWorker(WorkerConfig(task_type="tea"), queue, plugin)
-        task = worker.claim_task()
-        assert task is not None
+        worker = worker_on(queue, plugin, task_type="tea")
+        task = claimed(worker)
         checks = count(monkeypatch, TeaParameters, "of")
         decoded = count(monkeypatch, json, "loads")
         worker.process_task(task)
@@ -72,10 +72,8 @@ def test_an_attempt_decodes_and_checks_once(monkeypatch: pytest.MonkeyPatch) -> 
 def test_what_the_plugin_refuses_fails_the_task() -> None:
     with QueueManager(":memory:") as queue:
         task_id = queue.create_task("tea", {"leef": "sencha"})
-        worker = BaseWorker(WorkerConfig(task_type="tea"), queue, Tea())
-        task = worker.claim_task()
-        assert task is not None
-        worker.process_task(task)
+        worker = worker_on(queue, Tea(), task_type="tea")
+        worker.process_task(claimed(worker))
         assert "did you mean leaf?" in str(queue.get_task(task_id).error_message)
 
 
@@ -115,8 +113,6 @@ def test_a_scrape_that_was_replaced_is_the_one_that_is_called(
     for plugin in (OwnTea(), replaced):
         with QueueManager(":memory:") as queue:
             task_id = queue.create_task("tea", {"leaf": "sencha"})
-            worker = BaseWorker(WorkerConfig(task_type="tea"), queue, plugin)
-            task = worker.claim_task()
-            assert task is not None
-            worker.process_task(task)
+            worker = worker_on(queue, plugin, task_type="tea")
+            worker.process_task(claimed(worker))
             assert [each.source_id for each in queue.get_task_results(task_id)] == ["own"]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import raising, until
 from tubeq.domain.breaker import Verdict
 from tubeq.domain.errors import (
     InvalidParameters,
@@ -22,14 +23,14 @@ from tubeq.domain.errors import (
     TransientError,
 )
 from tubeq.domain.limits import Grant, Holder, Refusal
-from tubeq.domain.models import TaskResult
+from tubeq.domain.models import NewTask, TaskResult
 from tubeq.domain.states import TaskStatus
 from tubeq.plugins.base import slot
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.workers.base_worker import BaseWorker
 from tubeq.workers.rate_limiting import _verdict
 
-from .support import GOOD, Plugin, background, claimed, counts, raising, until, worker_on
+from .support import GOOD, Plugin, attempt, background, claimed, counts, new_claim, worker_on
 
 TYPE = "type:video"
 STRANGER = Holder("stranger", 99, 1)
@@ -45,21 +46,33 @@ class ChannelPlugin(Plugin):
         return [f"channel:{parameters['channel']}"]
 
 
-def channel_worker(queue: QueueManager, **config: Any) -> BaseWorker:
-    worker = worker_on(queue, **config)
-    worker.plugin = ChannelPlugin()
-    return worker
+def channel_worker(queue: QueueManager) -> BaseWorker:
+    return worker_on(queue, ChannelPlugin())
 
 
-def occupy(queue: QueueManager, *keys: str, lease_s: float = 60.0) -> Grant:
-    """Another worker takes slots."""
-    taken = queue.limits.take(keys, STRANGER, lease_s)
+def occupy(queue: QueueManager, key: str, **limit: Any) -> Grant:
+    """Another worker takes the slot, of which there is one if nothing else is said."""
+    queue.limits.set(limit.pop("rule", key), **(limit or {"concurrency": 1}))
+    taken = queue.limits.take([key], STRANGER, 60.0)
     assert isinstance(taken, Grant)
     return taken
 
 
-def release(queue: QueueManager, grant: Grant) -> None:
-    queue.limits.release(grant)
+class Limits:
+    """The queue's limits, but for what the test puts in the place of a verb."""
+
+    def __init__(self, worker: BaseWorker, **verbs: Any) -> None:
+        self._real = worker.queue.limits
+        vars(self).update(verbs)
+        worker._rate_limiting._limits = self  # type: ignore[assignment]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+def never(**_: Any) -> list[Any]:
+    with slot("host:a"):
+        raise AssertionError("it never gets one")
 
 
 def history(queue: QueueManager, task_id: str) -> list[tuple[str, str | None]]:
@@ -70,61 +83,47 @@ def history(queue: QueueManager, task_id: str) -> list[tuple[str, str | None]]:
 
 
 def test_a_refused_task_goes_back_for_later_unharmed(queue: QueueManager) -> None:
-    queue.limits.set(TYPE, concurrency=1)
     occupy(queue, TYPE)
-    worker = worker_on(queue, raising(AssertionError("it must not begin")))
-    task_id = queue.create_task("video")
-    result = worker.process_task(claimed(worker))
+    result, task = attempt(worker_on(queue, raising(AssertionError("it must not begin"))))
     assert (result.success, result.error_code) == (False, "postponed")
-    task = queue.get_task(task_id)
     assert task.status is TaskStatus.QUEUED
-    assert task.run_after is not None
-    assert task.run_after > time.time()
+    assert task.run_after is not None and task.run_after > time.time()
     assert (task.retry_count, task.crash_count, task.error_code) == (0, 0, None)
-    event, detail = history(queue, task_id)[-1]
+    event, detail = history(queue, task.task_id)[-1]
     assert event == "released"
-    assert detail is not None
-    assert detail.startswith("limit for type:video: 1 at once; again in ")
+    assert str(detail).startswith("limit for type:video: 1 at once; again in ")
 
 
-def test_a_worker_whose_type_is_full_rests_instead_of_asking_each_task(
-    queue: QueueManager,
-) -> None:
-    queue.limits.set(TYPE, concurrency=1)
+def test_a_worker_whose_type_is_full_rests_instead_of_asking_each_task(queue: QueueManager) -> None:
     occupied = occupy(queue, TYPE)
-    for _ in range(5):
-        queue.create_task("video")
+    queue.create_tasks([NewTask("video")] * 5)
     worker = worker_on(queue)
     worker.process_task(claimed(worker))
     assert worker.claim_task() is None
-    release(queue, occupied)
+    queue.limits.release(occupied)
     until(lambda: worker.claim_task() is not None)
 
 
-def test_tasks_of_other_channels_go_on(queue: QueueManager) -> None:
-    queue.limits.set("channel:*", concurrency=1)
-    occupied = occupy(queue, "channel:@full")
+def test_tasks_of_other_channels_go_on(queue: QueueManager, stop: threading.Event) -> None:
+    occupied = occupy(queue, "channel:@full", rule="channel:*", concurrency=1)
     for number in range(5):
         queue.create_task("video", {"channel": f"@free-{number}"})
     full = [queue.create_task("video", {"channel": "@full"}) for _ in range(3)]  # come first
     worker = channel_worker(queue)
-    stop = threading.Event()
     with background(lambda: worker.run(stop)) as ran:
         until(lambda: counts(queue) == {"QUEUED": 3, "COMPLETED": 5})
-        release(queue, occupied)
+        queue.limits.release(occupied)
         until(lambda: counts(queue) == {"COMPLETED": 8})
         stop.set()
     assert ran["value"] == 8  # what was postponed was no attempt
     assert queue.limits.slots() == []
     for task_id in full:
-        task = queue.get_task(task_id)
-        assert task.retry_count == 0
+        assert queue.get_task(task_id).retry_count == 0
         assert "released" in [event for event, _ in history(queue, task_id)]
 
 
 def test_max_tasks_counts_only_what_began(queue: QueueManager) -> None:
-    queue.limits.set("channel:*", concurrency=1)
-    occupy(queue, "channel:@full")
+    occupy(queue, "channel:@full", rule="channel:*", concurrency=1)
     queue.create_task("video", {"channel": "@free"})
     queue.create_task("video", {"channel": "@full"})  # the newest, and so the first
     assert channel_worker(queue).run(max_tasks=1) == 1
@@ -133,24 +132,20 @@ def test_max_tasks_counts_only_what_began(queue: QueueManager) -> None:
 
 def test_tasks_of_one_full_channel_are_spread(queue: QueueManager) -> None:
     """Not all of them come back at once, again and again."""
-    queue.limits.set("channel:@full", per_s=0.05)
-    occupy(queue, "channel:@full")
+    occupy(queue, "channel:@full", per_s=0.05)
     worker = channel_worker(queue)
     delays = []
     for _ in range(8):
-        task_id = queue.create_task("video", {"channel": "@full"})
         began = time.time()
-        worker.process_task(claimed(worker))
-        due = queue.get_task(task_id).run_after
-        assert due is not None
-        delays.append(due - began)
+        _, task = attempt(worker, channel="@full")
+        assert task.run_after is not None
+        delays.append(task.run_after - began)
     assert 15 < delays[0] <= 30.1
     assert delays[-1] > 100
     assert len({round(delay % 1, 3) for delay in delays}) > 1  # jitter
 
 
 def test_one_task_that_is_refused_again_waits_no_longer_each_time(queue: QueueManager) -> None:
-    queue.limits.set("channel:@full", concurrency=1)
     occupy(queue, "channel:@full")
     worker = channel_worker(queue)
     task_id = queue.create_task("video", {"channel": "@full"})
@@ -166,9 +161,7 @@ def test_parameters_that_name_no_channel_are_the_plugins_to_refuse(queue: QueueM
     queue.limits.set("channel:*", concurrency=1)
     worker = channel_worker(queue)
     worker.plugin.scrape = raising(InvalidParameters("channel is missing"))
-    task_id = queue.create_task("video")
-    worker.process_task(claimed(worker))
-    assert queue.get_task(task_id).error_code == "invalid_parameters"
+    assert attempt(worker)[1].error_code == "invalid_parameters"
 
 
 @pytest.mark.parametrize(
@@ -187,8 +180,7 @@ def test_slots_are_held_during_the_task_and_given_back_however_it_ends(
         return [GOOD]
 
     worker = worker_on(queue, scrape)
-    queue.create_task("video")
-    claim = claimed(worker)
+    claim = new_claim(worker)
     if isinstance(error, KeyboardInterrupt):
         with pytest.raises(KeyboardInterrupt):
             worker.process_task(claim)
@@ -211,32 +203,27 @@ def test_heartbeats_keep_the_slots_of_a_long_task(queue: QueueManager) -> None:
         return [GOOD]
 
     queue.limits.set("type:inner", concurrency=1)
-    worker = worker_on(queue, scrape, lease_s=0.6)
-    queue.create_task("video")
-    assert worker.process_task(claimed(worker)).success
+    assert attempt(worker_on(queue, scrape, lease_s=0.6))[0].success
     assert held == [[TYPE]]
 
 
 def test_a_cancelled_task_that_is_refused_ends_cancelled(queue: QueueManager) -> None:
-    queue.limits.set(TYPE, concurrency=1)
     occupy(queue, TYPE)
     worker = worker_on(queue)
-    task_id = queue.create_task("video")
-    claim = claimed(worker)
+    claim = new_claim(worker)
+    task_id = claim.task_id
     queue.cancel_task(task_id)
     worker.process_task(claim)
     assert queue.get_task(task_id).status is TaskStatus.CANCELLED
 
 
 def test_a_claim_that_was_lost_takes_nothing_with_it(queue: QueueManager) -> None:
-    queue.limits.set(TYPE, concurrency=1)
     occupied = occupy(queue, TYPE)
     worker = worker_on(queue)
-    queue.create_task("video")
-    claim = claimed(worker)
+    claim = new_claim(worker)
     queue.rescue(worker_id="worker-1")
     assert worker.process_task(claim).claim_lost
-    release(queue, occupied)
+    queue.limits.release(occupied)
     assert queue.limits.slots() == []
 
 
@@ -249,7 +236,6 @@ def test_outside_of_a_worker_a_slot_is_nothing() -> None:
 
 
 def test_a_request_waits_in_place_for_its_slot(queue: QueueManager) -> None:
-    queue.limits.set("host:a", concurrency=1)
     occupied = occupy(queue, "host:a")
     began = threading.Event()
 
@@ -260,31 +246,23 @@ def test_a_request_waits_in_place_for_its_slot(queue: QueueManager) -> None:
             return [{"source_id": held.holder.worker_id}]
 
     worker = worker_on(queue, scrape)
-    task_id = queue.create_task("video")
-    claim = claimed(worker)
+    claim = new_claim(worker)
+    task_id = claim.task_id
     with background(lambda: worker.process_task(claim)) as outcome:
         assert began.wait(10)
         time.sleep(0.1)
         assert outcome == {}
-        release(queue, occupied)
+        queue.limits.release(occupied)
     assert outcome["value"].success
     assert [each.source_id for each in queue.get_task_results(task_id)] == ["worker-1"]
     assert queue.limits.slots() == []
 
 
-def test_a_request_that_waits_obeys_a_stop(queue: QueueManager) -> None:
-    queue.limits.set("host:a", concurrency=1)
+def test_a_request_that_waits_obeys_a_stop(queue: QueueManager, stop: threading.Event) -> None:
     occupy(queue, "host:a")
     began = threading.Event()
-
-    def scrape() -> list[Any]:
-        began.set()
-        with slot("host:a"):
-            raise AssertionError("it never gets one")
-
-    worker = worker_on(queue, scrape, stop_grace_s=0.1)
+    worker = worker_on(queue, lambda: began.set() or never(), stop_grace_s=0.1)
     task_id = queue.create_task("video")
-    stop = threading.Event()
     with background(lambda: worker.run(stop)):
         assert began.wait(10)
         stop.set()
@@ -293,8 +271,7 @@ def test_a_request_that_waits_obeys_a_stop(queue: QueueManager) -> None:
 
 
 def test_a_request_that_waits_obeys_its_own_check(queue: QueueManager) -> None:
-    queue.limits.set("host:a", per_s=0.001)
-    occupy(queue, "host:a")
+    occupy(queue, "host:a", per_s=0.001)
     looks = []
 
     def check() -> None:
@@ -306,9 +283,7 @@ def test_a_request_that_waits_obeys_its_own_check(queue: QueueManager) -> None:
         with slot("host:a", check=check):
             raise AssertionError("it never gets one")
 
-    worker = worker_on(queue, scrape)
-    queue.create_task("video")
-    assert worker.process_task(claimed(worker)).error_code == "timeout"
+    assert attempt(worker_on(queue, scrape))[0].error_code == "timeout"
     assert max(later - sooner for sooner, later in pairwise(looks)) < 2.0
 
 
@@ -319,9 +294,7 @@ def test_slots_are_given_back_when_a_request_fails(queue: QueueManager) -> None:
         with slot("host:a", "host:b"):
             raise ConnectionError("reset")
 
-    worker = worker_on(queue, scrape)
-    queue.create_task("video")
-    assert worker.process_task(claimed(worker)).error_code == "unexpected"
+    assert attempt(worker_on(queue, scrape))[0].error_code == "unexpected"
     assert queue.limits.slots() == []
 
 
@@ -332,30 +305,22 @@ class Latest(random.Random):
         return b
 
 
-class Never:
-    """Limits that refuse, until they are asked a second time."""
+def test_those_who_wait_for_a_rate_do_not_come_back_together(queue: QueueManager) -> None:
+    """Jitter: whoever draws the upper end waits half as long again."""
+    asked_at: list[float] = []
 
-    def __init__(self) -> None:
-        self.asked_at: list[float] = []
-
-    def is_idle(self) -> bool:
-        return False
-
-    def take(self, keys: Any, holder: Any, lease_s: float) -> Refusal:
-        self.asked_at.append(time.monotonic())
-        if len(self.asked_at) == 2:
+    def take(*_: Any) -> Refusal:
+        asked_at.append(time.monotonic())
+        if len(asked_at) == 2:
             raise TimeoutError
         return Refusal("host:a", 0.2, "")
 
-
-def test_those_who_wait_for_a_rate_do_not_come_back_together(queue: QueueManager) -> None:
-    """Jitter: whoever draws the upper end waits half as long again."""
-    rate_limiting, limits = worker_on(queue)._rate_limiting, Never()
-    rate_limiting._limits = limits  # type: ignore[assignment]
-    rate_limiting._chance = Latest()
-    with pytest.raises(TimeoutError), rate_limiting.slot(["host:a"], lambda: None):
+    worker = worker_on(queue)
+    Limits(worker, is_idle=lambda: False, take=take)
+    worker._rate_limiting._chance = Latest()
+    with pytest.raises(TimeoutError), worker._rate_limiting.slot(["host:a"], lambda: None):
         pass
-    first, second = limits.asked_at
+    first, second = asked_at
     assert second - first >= 0.3
 
 
@@ -365,18 +330,14 @@ def test_a_busy_or_full_database_delays_a_request_and_does_not_fail_it(
 ) -> None:
     queue.limits.set("host:a", concurrency=1)
     worker = worker_on(queue)
-    real, troubles = queue.limits, [kind("not now")]
+    troubles = [kind("not now")]
 
-    class Busy:
-        def __getattr__(self, name: str) -> Any:
-            return getattr(real, name)
+    def take(*arguments: Any) -> Any:
+        if troubles:
+            raise troubles.pop()
+        return queue.limits.take(*arguments)
 
-        def take(self, *arguments: Any) -> Any:
-            if troubles:
-                raise troubles.pop()
-            return real.take(*arguments)
-
-    worker._rate_limiting._limits = Busy()  # type: ignore[assignment]
+    Limits(worker, take=take)
     with worker._rate_limiting.slot(["host:a"], lambda: None):
         assert len(queue.limits.slots()) == 1
     assert queue.limits.slots() == []
@@ -385,21 +346,20 @@ def test_a_busy_or_full_database_delays_a_request_and_does_not_fail_it(
 # Pauses -------------------------------------------------------------------------------------------
 
 
-def test_a_bot_check_pauses_the_type_for_every_worker(queue: QueueManager) -> None:
+def test_a_bot_check_pauses_the_type_for_every_worker(
+    queue: QueueManager, stop: threading.Event
+) -> None:
     tripping = worker_on(queue, raising(BLOCKED), breaker_pause_s=50.0)
-    first = queue.create_task("video")
-    tripping.process_task(claimed(tripping))
-    task = queue.get_task(first)
+    _, task = attempt(tripping)
     assert (task.status, task.retry_count, task.error_code) == (TaskStatus.QUEUED, 1, "bot_check")
-    assert task.run_after is not None
-    assert task.run_after > time.time() + 3000  # its own retry is as late as ever
+    # Its own retry is as late as ever.
+    assert task.run_after is not None and task.run_after > time.time() + 3000
     (pause,) = queue.limits.pauses()
     assert (pause.key, pause.code) == (TYPE, "bot_check")
     other = worker_on(queue, worker_id="worker-2")
     second = queue.create_task("video")
     assert tripping.claim_task() is None
     assert other.claim_task() is None
-    stop = threading.Event()
     with background(lambda: other.run(stop)):
         time.sleep(0.3)
         assert counts(queue) == {"QUEUED": 2}
@@ -413,18 +373,8 @@ def test_a_slot_that_cannot_be_given_back_ends_with_its_lease(queue: QueueManage
     """And keeps nobody from learning of the bot check."""
     queue.limits.set(TYPE, concurrency=1)
     worker = worker_on(queue, raising(BLOCKED))
-    real = queue.limits
-
-    class Busy:
-        def __getattr__(self, name: str) -> Any:
-            return getattr(real, name)
-
-        def release(self, grant: Grant) -> None:
-            raise StorageBusy("somebody writes")
-
-    worker._rate_limiting._limits = Busy()  # type: ignore[assignment]
-    queue.create_task("video")
-    assert worker.process_task(claimed(worker)).error_code == "bot_check"
+    Limits(worker, release=raising(StorageBusy("somebody writes")))
+    assert attempt(worker)[0].error_code == "bot_check"
     assert [each.key for each in queue.limits.slots()] == [TYPE]
     assert [each.key for each in queue.limits.pauses()] == [TYPE]
 
@@ -466,8 +416,7 @@ def test_after_the_pause_one_task_is_let_through_and_its_success_ends_it(
         return [GOOD]
 
     worker = worker_on(queue, scrape)
-    queue.create_task("video")
-    queue.create_task("video")
+    queue.create_tasks([NewTask("video")] * 2)
     first, second = claimed(worker), claimed(other)
     assert worker.process_task(first).success
     assert queue.limits.pauses() == []
@@ -477,9 +426,7 @@ def test_after_the_pause_one_task_is_let_through_and_its_success_ends_it(
 @pytest.mark.parametrize("error", [BLOCKED, ConnectionError("reset"), TransientError("x")])
 def test_a_probe_that_fails_doubles_the_pause(queue: QueueManager, error: Exception) -> None:
     due(queue)
-    worker = worker_on(queue, raising(error), breaker_pause_s=50.0)
-    queue.create_task("video")
-    worker.process_task(claimed(worker))
+    attempt(worker_on(queue, raising(error), breaker_pause_s=50.0))
     (again,) = queue.limits.pauses()
     assert (again.trips, again.probe) == (2, None)
     assert again.pause_s >= 75.0
@@ -488,23 +435,16 @@ def test_a_probe_that_fails_doubles_the_pause(queue: QueueManager, error: Except
 @pytest.mark.parametrize("error", [PermanentError("private"), InvalidParameters("none")])
 def test_a_probe_that_tells_nothing_lets_the_next_go(queue: QueueManager, error: Exception) -> None:
     due(queue)
-    worker = worker_on(queue, raising(error))
-    queue.create_task("video")
-    worker.process_task(claimed(worker))
+    attempt(worker_on(queue, raising(error)))
     assert [each.trips for each in queue.limits.pauses()] == [1]
-    worker.plugin = Plugin()
-    queue.create_task("video")
-    assert worker.process_task(claimed(worker)).success
+    assert attempt(worker_on(queue))[0].success
     assert queue.limits.pauses() == []
 
 
 def test_a_probe_that_is_refused_a_slot_makes_room(queue: QueueManager) -> None:
     due(queue)
-    queue.limits.set(TYPE, concurrency=1)
     occupy(queue, TYPE)
-    worker = worker_on(queue)
-    queue.create_task("video")
-    assert worker.process_task(claimed(worker)).error_code == "postponed"
+    assert attempt(worker_on(queue))[0].error_code == "postponed"
     (pause,) = queue.limits.pauses()
     assert pause.probe is None
 
@@ -529,43 +469,31 @@ def test_a_worker_that_runs_until_idle_does_not_wait_for_a_pause_without_tasks(
 
 
 def test_pauses_can_be_forgone(queue: QueueManager) -> None:
-    worker = worker_on(queue, raising(BLOCKED), breaker_pause_s=0.0)
-    queue.create_task("video")
-    worker.process_task(claimed(worker))
+    attempt(worker_on(queue, raising(BLOCKED), breaker_pause_s=0.0))
     assert queue.limits.pauses() == []
 
 
 @pytest.mark.parametrize(
-    ("result", "error", "verdict"),
+    ("code", "error", "verdict"),
     [
-        (None, None, Verdict.SILENT),
-        (TaskResult(True), None, Verdict.SUCCEEDED),
-        (TaskResult(False, error_code="bot_check"), BLOCKED, Verdict.BLOCKED),
-        (TaskResult(False, error_code="rate_limited"), None, Verdict.BLOCKED),
-        (TaskResult(False, error_code="timeout"), None, Verdict.FAILED),
-        (TaskResult(False, error_code="stopped"), None, Verdict.SILENT),
-        (TaskResult(False, error_code="upcoming"), TransientError("soon"), Verdict.SILENT),
-        (TaskResult(False, error_code="never_came"), TransientError("x"), Verdict.FAILED),
-        (
-            TaskResult(False, error_code="never_came"),
-            TransientError("x", code="upcoming"),
-            Verdict.SILENT,
-        ),
-        (
-            TaskResult(False, error_code="never_came"),
-            TransientError("x", code="bot_check"),
-            Verdict.BLOCKED,
-        ),
-        (
-            TaskResult(False, error_code="processing"),
-            TransientError("x", code="processing"),
-            Verdict.SILENT,
-        ),
-        (TaskResult(False, error_code="cancelled"), TaskCancelled("x"), Verdict.SILENT),
-        (TaskResult(False, error_code="claim_lost", claim_lost=True), None, Verdict.SILENT),
+        ("bot_check", BLOCKED, Verdict.BLOCKED),
+        ("rate_limited", None, Verdict.BLOCKED),
+        ("timeout", None, Verdict.FAILED),
+        ("stopped", None, Verdict.SILENT),
+        ("upcoming", TransientError("soon"), Verdict.SILENT),
+        ("never_came", TransientError("x"), Verdict.FAILED),
+        ("never_came", TransientError("x", code="upcoming"), Verdict.SILENT),
+        ("never_came", TransientError("x", code="bot_check"), Verdict.BLOCKED),
+        ("processing", TransientError("x", code="processing"), Verdict.SILENT),
+        ("cancelled", TaskCancelled("x"), Verdict.SILENT),
+        ("claim_lost", None, Verdict.SILENT),
     ],
 )
-def test_what_the_end_of_a_task_tells(
-    result: TaskResult | None, error: Exception | None, verdict: Verdict
-) -> None:
-    assert _verdict(result, error) is verdict
+def test_what_a_failure_tells(code: str, error: Exception | None, verdict: Verdict) -> None:
+    lost = code == "claim_lost"
+    assert _verdict(TaskResult(False, error_code=code, claim_lost=lost), error) is verdict
+
+
+def test_what_other_ends_tell() -> None:
+    assert _verdict(None, None) is Verdict.SILENT
+    assert _verdict(TaskResult(True), None) is Verdict.SUCCEEDED

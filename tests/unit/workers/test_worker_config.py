@@ -12,39 +12,26 @@ from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.policies import ClaimStrategy, Durability
 from tubeq.workers.config import RunnerConfig, WorkerConfig, new_worker_id
 
+WRONG: dict[str, list[Any]] = {
+    "task_type": ["Not a type", None, (), ["video", "Not a type"]],
+    "worker_id": ["", 7, "x" * 201],
+    "poll_interval": [0, -1.0, None, math.nan, "soon"],
+    "lease_s": [0, math.inf, True],
+    "heartbeat_interval_s": [0, 60.0],  # as long as the lease
+    "task_timeout_s": [0],
+    "stop_grace_s": [-0.1],
+    "backoff_s": [-1],
+    "backoff_max_s": [-1],
+    "max_retries": [-1, 1.5, True],
+    "crash_limit": [0],
+    "strategy": ["newest"],
+    "durability": ["perhaps"],
+    "busy_timeout_s": [-1],
+}
+
 
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("task_type", "Not a type"),
-        ("task_type", None),
-        ("worker_id", ""),
-        ("worker_id", 7),
-        ("worker_id", "x" * 201),
-        ("poll_interval", 0),
-        ("poll_interval", -1.0),
-        ("poll_interval", None),
-        ("poll_interval", math.nan),
-        ("poll_interval", "soon"),
-        ("lease_s", 0),
-        ("lease_s", math.inf),
-        ("lease_s", True),
-        ("heartbeat_interval_s", 0),
-        ("heartbeat_interval_s", 60.0),  # as long as the lease
-        ("task_timeout_s", 0),
-        ("stop_grace_s", -0.1),
-        ("backoff_s", -1),
-        ("backoff_max_s", -1),
-        ("max_retries", -1),
-        ("max_retries", 1.5),
-        ("max_retries", True),
-        ("crash_limit", 0),
-        ("strategy", "newest"),
-        ("durability", "perhaps"),
-        ("busy_timeout_s", -1),
-        ("task_type", ()),
-        ("task_type", ["video", "Not a type"]),
-    ],
+    ("name", "value"), [(name, value) for name, values in WRONG.items() for value in values]
 )
 def test_a_wrong_value_is_named(name: str, value: Any) -> None:
     with pytest.raises(InvalidParameters, match=f"(?i){name}|{name.replace('_', '')}"):

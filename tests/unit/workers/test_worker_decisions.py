@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from tests.support import raising
 from tubeq.domain.errors import InvalidParameters, PermanentError, PluginError, TransientError
 from tubeq.domain.models import Idea
-from tubeq.domain.states import TaskEvent, TaskStatus
+from tubeq.domain.states import TaskStatus
 from tubeq.queue.queue_manager import QueueManager
 
-from .support import GOOD, Plugin, attempt, claimed, raising, worker_on
+from .support import GOOD, Plugin, attempt, claimed, new_claim, worker_on
 
 
 def test_items_are_stored_with_the_completion(queue: QueueManager) -> None:
@@ -32,18 +33,13 @@ def test_the_plugin_gets_the_parameters(queue: QueueManager) -> None:
 
 def test_a_task_is_claimed_then_running_then_completed(queue: QueueManager) -> None:
     _, task = attempt(worker_on(queue))
-    assert [entry.event for entry in queue.get_task_history(task.task_id)] == [
-        TaskEvent.CREATED,
-        TaskEvent.CLAIMED,
-        TaskEvent.STARTED,
-        TaskEvent.COMPLETED,
-    ]
+    events = [entry.event for entry in queue.get_task_history(task.task_id)]
+    assert events == ["created", "claimed", "started", "completed"]
 
 
 def test_the_plugin_may_be_replaced_between_claim_and_process(queue: QueueManager) -> None:
     worker = worker_on(queue, raising(AssertionError("the old one")))
-    queue.create_task("video")
-    task = claimed(worker)
+    task = new_claim(worker)
     worker.plugin = Plugin(lambda **parameters: [])
     assert worker.process_task(task).success
 
@@ -191,8 +187,8 @@ def test_an_interrupt_hands_the_task_back_and_passes_through(
 
 def test_a_claim_lost_before_the_start_runs_nothing(queue: QueueManager) -> None:
     worker = worker_on(queue, raising(AssertionError("it was run")))
-    task_id = queue.create_task("video")
-    task = claimed(worker)
+    task = new_claim(worker)
+    task_id = task.task_id
     queue.rescue(worker_id="worker-1")
     result = worker.process_task(task)
     assert (result.success, result.claim_lost) == (False, True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import raising, until, within
 from tubeq.domain.errors import (
     PermanentError,
     StorageBusy,
@@ -22,15 +23,18 @@ from tubeq.plugins.base import check_stop
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.queue.wakeup import Waiter
 
-from .support import GOOD, attempt, background, counts, raising, until, worker_on
+from .support import GOOD, attempt, background, counts, worker_on
 
 
 @pytest.fixture
-def queue(file_queue: QueueManager, monkeypatch: pytest.MonkeyPatch) -> QueueManager:
-    """The real one only: what is tested is time, and the contract suite compares the back ends."""
-    monkeypatch.setattr("tubeq.workers.watch._SEEN_INTERVAL_S", 0.1)
-    monkeypatch.setattr("tubeq.workers.watch._LEAVE_S", 0.2)
-    return file_queue
+def queue(quick_queue: QueueManager) -> QueueManager:
+    return quick_queue
+
+
+def until_told() -> list[Any]:
+    while True:
+        check_stop()
+        time.sleep(0.01)
 
 
 def test_a_queue_is_drained(queue: QueueManager) -> None:
@@ -88,10 +92,9 @@ def test_until_idle_waits_for_retries(queue: QueueManager) -> None:
 
 
 def test_a_scheduled_task_is_not_waited_for_longer_than_it_takes(queue: QueueManager) -> None:
-    started = time.monotonic()
-    queue.create_task("video", run_after=time.time() + 0.4)
-    worker_on(queue, poll_interval=30.0).run(until_idle=True)
-    assert 0.3 < time.monotonic() - started < 5.0
+    with within(5.0, 0.3):
+        queue.create_task("video", run_after=time.time() + 0.4)
+        worker_on(queue, poll_interval=30.0).run(until_idle=True)
 
 
 def test_until_idle_waits_for_what_others_hold(queue: QueueManager) -> None:
@@ -99,9 +102,8 @@ def test_until_idle_waits_for_what_others_hold(queue: QueueManager) -> None:
     held = queue.claim_next_task("video", "worker-2", lease_s=0.4)
     assert held is not None  # worker-2 never comes back: its lease expires
     worker = worker_on(queue, lease_s=0.4, poll_interval=30.0)
-    started = time.monotonic()
-    assert worker.run(until_idle=True) == 1
-    assert time.monotonic() - started < 0.4 + 2 * worker.config.sweep_interval_s + 1.0
+    with within(0.4 + 2 * worker.config.sweep_interval_s + 1.0):
+        assert worker.run(until_idle=True) == 1
     assert queue.get_task(held.task_id).crash_count == 1
 
 
@@ -112,17 +114,14 @@ def test_a_task_that_kills_is_a_dead_letter_at_the_limit(queue: QueueManager) ->
     assert queue.get_task(task_id).error_code == "dead_letter"
 
 
-def test_a_new_task_wakes_an_idle_worker(file_queue: QueueManager) -> None:
-    stop = threading.Event()
+def test_a_new_task_wakes_an_idle_worker(file_queue: QueueManager, stop: threading.Event) -> None:
     worker = worker_on(file_queue, poll_interval=30.0)
     with background(lambda: worker.run(stop)):
-        until(lambda: worker._waiter is not None)
-        time.sleep(0.1)
+        until(lambda: worker._waiter is not None and worker._waiter.is_prepared)
         for _ in range(3):
-            started = time.monotonic()
-            task_id = file_queue.create_task("video")
-            until(lambda task_id=task_id: file_queue.get_task(task_id).status == "COMPLETED")
-            assert time.monotonic() - started < 5.0
+            with within(5.0):
+                task_id = file_queue.create_task("video")
+                until(lambda task_id=task_id: file_queue.get_task(task_id).status == "COMPLETED")
         stop.set()
 
 
@@ -140,16 +139,14 @@ def test_a_task_created_just_before_the_wait_is_not_missed(
         prepare(waiter)
 
     monkeypatch.setattr(Waiter, "prepare", create_then_prepare)
-    started = time.monotonic()
-    assert worker_on(file_queue, poll_interval=30.0).run(max_tasks=1) == 1
-    assert time.monotonic() - started < 5.0
+    with within(5.0):
+        assert worker_on(file_queue, poll_interval=30.0).run(max_tasks=1) == 1
 
 
 def test_a_wake_up_that_was_not_needed_is_passed_on(
-    file_queue: QueueManager, monkeypatch: pytest.MonkeyPatch
+    file_queue: QueueManager, monkeypatch: pytest.MonkeyPatch, stop: threading.Event
 ) -> None:
     """A wake-up that meets a worker which has just found another task goes to the next one."""
-    stop = threading.Event()
     second = Waiter(file_queue.db_path, "video")
     prepare = Waiter.prepare
 
@@ -166,8 +163,7 @@ def test_a_wake_up_that_was_not_needed_is_passed_on(
     second.close()
 
 
-def test_stop_ends_an_idle_worker_soon(queue: QueueManager) -> None:
-    stop = threading.Event()
+def test_stop_ends_an_idle_worker_soon(queue: QueueManager, stop: threading.Event) -> None:
     worker = worker_on(queue, poll_interval=30.0)
     with background(lambda: worker.run(stop)):
         until(queue.workers)
@@ -176,8 +172,7 @@ def test_stop_ends_an_idle_worker_soon(queue: QueueManager) -> None:
     assert time.monotonic() - started < 2.0
 
 
-def test_stop_lets_the_running_task_finish(queue: QueueManager) -> None:
-    stop = threading.Event()
+def test_stop_lets_the_running_task_finish(queue: QueueManager, stop: threading.Event) -> None:
     queue.create_tasks([NewTask("video"), NewTask("video")])
     worker = worker_on(queue, lambda **parameters: stop.set() or time.sleep(0.3) or [GOOD])
     assert worker.run(stop) == 1
@@ -201,50 +196,33 @@ def test_a_task_claimed_just_before_the_stop_is_handed_back(
     assert counts(queue) == {"COMPLETED": 1, "QUEUED": 1}
 
 
-def test_stop_hands_back_what_does_not_finish_in_time(queue: QueueManager) -> None:
-    stop = threading.Event()
-
-    def scrape(**parameters: Any) -> list[Any]:
-        stop.set()
-        while True:
-            check_stop()
-            time.sleep(0.01)
-
+def test_stop_hands_back_what_does_not_finish_in_time(
+    queue: QueueManager, stop: threading.Event
+) -> None:
     task_id = queue.create_task("video")
-    assert worker_on(queue, scrape, stop_grace_s=0.2).run(stop) == 1
+    worker = worker_on(queue, lambda: stop.set() or until_told(), stop_grace_s=0.2)
+    assert worker.run(stop) == 1
     task = queue.get_task(task_id)
     assert (task.status, task.retry_count, task.crash_count) == (TaskStatus.QUEUED, 0, 0)
 
 
-def test_hurry_hands_back_at_once(queue: QueueManager) -> None:
-    stop = threading.Event()
-
+def test_hurry_hands_back_at_once(queue: QueueManager, stop: threading.Event) -> None:
     def scrape(**parameters: Any) -> list[Any]:
         stop.set()
         worker.hurry()
-        while True:
-            check_stop()
-            time.sleep(0.01)
+        return until_told()
 
     worker = worker_on(queue, scrape, stop_grace_s=30.0)
     task_id = queue.create_task("video")
-    started = time.monotonic()
-    worker.run(stop)
-    assert time.monotonic() - started < 3.0
+    with within(3.0):
+        worker.run(stop)
     assert queue.get_task(task_id).status is TaskStatus.QUEUED
 
 
 @pytest.mark.parametrize("busy", [False, True])
 def test_a_stop_request_in_the_database_is_obeyed(queue: QueueManager, busy: bool) -> None:
     begun = threading.Event()
-
-    def scrape(**parameters: Any) -> list[Any]:
-        begun.set()
-        while True:
-            check_stop()
-            time.sleep(0.01)
-
-    worker = worker_on(queue, scrape, stop_grace_s=0.1)
+    worker = worker_on(queue, lambda: begun.set() or until_told(), stop_grace_s=0.1)
     if busy:
         queue.create_task("video")
     with background(worker.run):
@@ -298,6 +276,13 @@ def test_an_interrupt_leaves_nothing_behind(
     assert queue.workers() == []
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database is asked again soon."""
+    monkeypatch.setattr("tubeq.workers.base_worker._STORAGE_REST_S", 0.01)
+
+
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("kind", [StorageBusy, StorageFull])
 @pytest.mark.parametrize("verb", ["complete_task", "fail_task", "rescue"])
 def test_a_busy_or_full_database_is_waited_for_and_no_work_done_twice(
@@ -316,8 +301,6 @@ def test_a_busy_or_full_database_is_waited_for_and_no_work_done_twice(
         return real(*arguments, **others)
 
     monkeypatch.setattr(queue, verb, troubled)
-    monkeypatch.setattr("tubeq.workers.base_worker._STORAGE_REST_S", 0.01)
-    monkeypatch.setattr("tubeq.workers.patience._REST_S", 0.01)
     task_id = queue.create_task("video")
     scrape = raising(PermanentError("gone")) if verb == "fail_task" else None
     assert worker_on(queue, scrape).run(until_idle=True) == 1
@@ -329,6 +312,7 @@ def test_a_busy_or_full_database_is_waited_for_and_no_work_done_twice(
     ]
 
 
+@pytest.mark.usefixtures("impatient")
 def test_an_outcome_that_cannot_be_written_is_given_up_with_the_claim(
     queue: QueueManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -342,23 +326,20 @@ def test_an_outcome_that_cannot_be_written_is_given_up_with_the_claim(
         return real(*arguments)
 
     monkeypatch.setattr(queue, "complete_task", complete_task)
-    monkeypatch.setattr("tubeq.workers.patience._REST_S", 0.01)
     task_id = queue.create_task("video")
     assert worker_on(queue).run(until_idle=True) == 2  # it was rescued, and done once more
     assert queue.get_task(task_id).claim_token == 2
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_worker_that_is_to_stop_waits_for_a_busy_database_no_longer_than_its_grace(
-    queue: QueueManager, monkeypatch: pytest.MonkeyPatch
+    queue: QueueManager, monkeypatch: pytest.MonkeyPatch, stop: threading.Event
 ) -> None:
-    stop = threading.Event()
-
     def complete_task(*arguments: Any) -> Any:
         stop.set()
         raise StorageBusy("not now")
 
     monkeypatch.setattr(queue, "complete_task", complete_task)
-    monkeypatch.setattr("tubeq.workers.patience._REST_S", 0.01)
     queue.create_task("video")
     worker_on(queue, stop_grace_s=0.05).run(stop)
     assert counts(queue) == {"QUEUED": 1}
@@ -368,10 +349,7 @@ def test_a_worker_that_is_to_stop_waits_for_a_busy_database_no_longer_than_its_g
 def test_whoever_processes_a_task_himself_is_told_of_a_busy_database(
     queue: QueueManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def complete_task(*arguments: Any) -> Any:
-        raise StorageBusy("not now")
-
-    monkeypatch.setattr(queue, "complete_task", complete_task)
+    monkeypatch.setattr(queue, "complete_task", raising(StorageBusy("not now")))
     with pytest.raises(StorageBusy):
         attempt(worker_on(queue))
 
@@ -379,10 +357,7 @@ def test_whoever_processes_a_task_himself_is_told_of_a_busy_database(
 def test_a_damaged_database_ends_the_worker(
     queue: QueueManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def rescue(**_: Any) -> None:
-        raise StorageCorrupt("malformed")
-
-    monkeypatch.setattr(queue, "rescue", rescue)
+    monkeypatch.setattr(queue, "rescue", raising(StorageCorrupt("malformed")))
     with pytest.raises(StorageCorrupt):
         worker_on(queue).run()
 
@@ -399,11 +374,10 @@ def test_two_workers_share_a_queue(queue: QueueManager) -> None:
 def test_the_last_to_finish_lets_the_idle_ones_go(file_queue: QueueManager) -> None:
     file_queue.create_task("video")
     busy = worker_on(
-        file_queue, lambda **parameters: time.sleep(0.5) or [], worker_id="busy", poll_interval=30.0
+        file_queue, lambda: time.sleep(0.5) or [], worker_id="busy", poll_interval=30.0
     )
     idle = worker_on(file_queue, poll_interval=30.0)
-    started = time.monotonic()
-    with background(lambda: busy.run(until_idle=True)):
-        until(lambda: counts(file_queue) == {"RUNNING": 1})
-        assert idle.run(until_idle=True) == 0
-    assert time.monotonic() - started < 5.0
+    with within(5.0):
+        with background(lambda: busy.run(until_idle=True)):
+            until(lambda: counts(file_queue) == {"RUNNING": 1})
+            assert idle.run(until_idle=True) == 0

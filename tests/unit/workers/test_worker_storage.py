@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import raising, until
 from tubeq.domain.errors import InvalidParameters, StorageReplaced
 from tubeq.domain.models import NewTask
 from tubeq.plugins.base import check_stop
@@ -19,7 +20,7 @@ from tubeq.workers.base_worker import BaseWorker, WorkerConfig
 from tubeq.workers.config import RunnerConfig
 from tubeq.workers.runner import Runner
 
-from .support import GOOD, Plugin, background, counts, raising, until, worker_on
+from .support import GOOD, Plugin, background, counts, worker_on
 
 
 def test_a_queue_in_memory_is_not_worked_by_its_name() -> None:
@@ -63,10 +64,7 @@ def test_a_disk_that_confirms_nothing_ends_no_worker_and_loses_no_task(
     monkeypatch.setattr("tubeq.workers.base_worker._STORAGE_REST_S", 0.01)
     with QueueManager(tmp_path / "queue.db", durability=durability) as queue:
         queue.create_tasks([NewTask("video") for _ in range(5)])
-
-        def broken(_: int) -> None:
-            raise OSError(errno.EIO, "Input/output error")
-
+        broken = raising(OSError(errno.EIO, "Input/output error"))
         monkeypatch.setattr(queue._storage._session._factory, "sync", broken)  # type: ignore[attr-defined]
         scrape = raising(ValueError("no")) if fails else None
         worker_on(queue, scrape, max_retries=1).run(until_idle=True)

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
+from tests.support import raising, until
 from tubeq.domain.errors import PluginNotFound, TransientError
 from tubeq.domain.models import NewTask
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.workers import process_main as child
 from tubeq.workers.base_worker import BaseWorker, WorkerConfig
 
-from .support import Plugin, background, counts, raising, until, worker_on
+from .support import Plugin, attempt, background, counts, worker_on
 
 TYPES = ("channel", "search", "video")
 
@@ -25,9 +26,9 @@ def noting(begun: list[str], name: str) -> Plugin:
 
 
 def worker_of_all(queue: QueueManager, begun: list[str], **config: Any) -> BaseWorker:
-    config = {"task_type": TYPES, "worker_id": "worker-1", "poll_interval": 0.05, **config}
-    plugins = {each: noting(begun, each) for each in TYPES}
-    return BaseWorker(WorkerConfig(**config), queue.db_path, plugins, queue=queue)
+    return worker_on(
+        queue, {each: noting(begun, each) for each in TYPES}, task_type=TYPES, **config
+    )
 
 
 def test_types_take_turns(queue: QueueManager) -> None:
@@ -49,8 +50,7 @@ def test_claiming_by_hand_takes_turns_as_well(queue: QueueManager) -> None:
     assert claimed[-1] is None
 
 
-def test_it_is_registered_for_all_of_them(queue: QueueManager) -> None:
-    stop = threading.Event()
+def test_it_is_registered_for_all_of_them(queue: QueueManager, stop: threading.Event) -> None:
     with background(lambda: worker_of_all(queue, []).run(stop)):
         (info,) = until(queue.workers)
         stop.set()
@@ -70,9 +70,7 @@ def test_an_idle_worker_is_woken_by_any_of_its_types(file_queue: QueueManager) -
 
 def test_a_pause_of_one_type_holds_up_no_other(queue: QueueManager) -> None:
     blocked = TransientError("too much", code="bot_check", retry_after_s=4000.0)
-    tripping = worker_on(queue, raising(blocked), breaker_pause_s=3000.0)
-    queue.create_task("video")
-    tripping.process_task(tripping.claim_task())  # type: ignore[arg-type]
+    attempt(worker_on(queue, raising(blocked), breaker_pause_s=3000.0))
     for task_type in TYPES:
         queue.create_tasks([NewTask(task_type) for _ in range(2)])
     begun: list[str] = []

@@ -5,31 +5,30 @@ from __future__ import annotations
 import gc
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from tests.support import until, within
 from tubeq.domain.errors import PermanentError, StorageBusy
 from tubeq.domain.models import Task
 from tubeq.domain.states import TaskStatus
 from tubeq.plugins.base import check_stop, stop_requested
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.workers.base_worker import BaseWorker
-from tubeq.workers.config import WorkerConfig
 from tubeq.workers.shared_stats import SharedStats
 from tubeq.workers.watch import Attempt, Reason
 
-from .support import GOOD, Plugin, attempt, background, claimed, until, worker_on
+from .support import GOOD, attempt, background, claimed, new_claim, worker_on
 
 FOREVER_S = 8.0
 
 
 @pytest.fixture
-def queue(file_queue: QueueManager, monkeypatch: pytest.MonkeyPatch) -> QueueManager:
-    """The real one only: what is tested is time, and the contract suite compares the back ends."""
-    monkeypatch.setattr("tubeq.workers.watch._SEEN_INTERVAL_S", 0.1)
-    monkeypatch.setattr("tubeq.workers.watch._LEAVE_S", 0.2)
-    return file_queue
+def queue(quick_queue: QueueManager) -> QueueManager:
+    return quick_queue
 
 
 def cooperative(**parameters: Any) -> list[Any]:
@@ -38,6 +37,24 @@ def cooperative(**parameters: Any) -> list[Any]:
         check_stop()
         time.sleep(0.005)
     raise AssertionError("it was never told to end")
+
+
+def slow(seconds: float) -> Any:
+    """What never asks whether it is to end."""
+    return lambda **parameters: time.sleep(seconds) or [GOOD]
+
+
+def hung(wake: threading.Event) -> Any:
+    return lambda **parameters: wake.wait(FOREVER_S) and [GOOD]
+
+
+@contextmanager
+def running(worker: BaseWorker) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A new task that the worker is processing: its id, and its outcome after the block."""
+    task = new_claim(worker)
+    with background(lambda: worker.process_task(task)) as outcome:
+        until(lambda: worker.queue.get_task(task.task_id).status is TaskStatus.RUNNING)
+        yield task.task_id, outcome
 
 
 def test_a_slow_task_outlives_its_lease_by_heartbeats(queue: QueueManager) -> None:
@@ -58,11 +75,9 @@ def test_a_slow_task_outlives_its_lease_by_heartbeats(queue: QueueManager) -> No
 
 def test_without_heartbeats_the_same_task_is_lost(queue: QueueManager) -> None:
     """The counter-test: it is the watch that keeps the claim."""
-    worker = worker_on(queue, lambda **parameters: time.sleep(0.6) or [GOOD], lease_s=0.3)
+    worker = worker_on(queue, slow(0.6), lease_s=0.3)
     worker._watch.close()
-    queue.create_task("video")
-    task = claimed(worker)
-    with background(lambda: worker.process_task(task)) as outcome:
+    with running(worker) as (_, outcome):
         until(lambda: queue.rescue().requeued)
     assert outcome["value"].claim_lost
 
@@ -71,13 +86,8 @@ def test_heartbeats_are_as_often_as_configured(
     queue: QueueManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     beats: list[float] = []
-    monkeypatch.setattr(
-        queue, "heartbeat", lambda claim, lease_s: beats.append(time.monotonic()) or False
-    )
-    worker = worker_on(
-        queue, lambda **parameters: time.sleep(0.65) or [GOOD], heartbeat_interval_s=0.1
-    )
-    attempt(worker)
+    monkeypatch.setattr(queue, "heartbeat", lambda *_: beats.append(time.monotonic()) or False)
+    attempt(worker_on(queue, slow(0.65), heartbeat_interval_s=0.1))
     assert 4 <= len(beats) <= 6
 
 
@@ -92,19 +102,19 @@ def test_a_fast_task_sends_no_heartbeat(
     assert beats == []
 
 
-def watch_thread(worker: BaseWorker) -> threading.Thread | None:
-    return worker._watch._thread
+def watch_thread(worker: BaseWorker) -> threading.Thread:
+    """The one that watches, after a first task."""
+    attempt(worker)
+    thread = worker._watch._thread
+    assert thread is not None
+    return thread
 
 
 def test_one_thread_watches_all_tasks_of_a_worker(queue: QueueManager) -> None:
     worker = worker_on(queue)
-    assert watch_thread(worker) is None
-    attempt(worker)
+    assert worker._watch._thread is None
     thread = watch_thread(worker)
-    assert thread is not None
-    for _ in range(5):
-        attempt(worker)
-    assert watch_thread(worker) is thread
+    assert all(watch_thread(worker) is thread for _ in range(5))
     worker.close()
     thread.join(5.0)
     assert not thread.is_alive()
@@ -112,9 +122,7 @@ def test_one_thread_watches_all_tasks_of_a_worker(queue: QueueManager) -> None:
 
 def test_a_worker_that_nobody_closed_takes_its_thread_along(queue: QueueManager) -> None:
     worker = worker_on(queue)
-    attempt(worker)
     thread = watch_thread(worker)
-    assert thread is not None
     del worker
     gc.collect()
     thread.join(5.0)
@@ -133,19 +141,14 @@ def test_a_busy_database_does_not_end_the_watch(
         return real(claim, lease_s)
 
     monkeypatch.setattr(queue, "heartbeat", heartbeat)
-    worker = worker_on(queue, lambda **parameters: time.sleep(0.7) or [GOOD], lease_s=0.3)
-    assert attempt(worker)[0].success
+    assert attempt(worker_on(queue, slow(0.7), lease_s=0.3))[0].success
     assert len(calls) > 1
 
 
 @pytest.mark.parametrize("lease_s", [0.3, 60.0])
 def test_a_cancel_ends_a_cooperative_plugin(queue: QueueManager, lease_s: float) -> None:
     """Also where the next heartbeat is far away."""
-    worker = worker_on(queue, cooperative, lease_s=lease_s)
-    task_id = queue.create_task("video")
-    task = claimed(worker)
-    with background(lambda: worker.process_task(task)) as outcome:
-        until(lambda: queue.get_task(task_id).status is TaskStatus.RUNNING)
+    with running(worker_on(queue, cooperative, lease_s=lease_s)) as (task_id, outcome):
         queue.cancel_task(task_id)
     assert (outcome["value"].success, outcome["value"].error_code) == (False, "cancelled")
     assert queue.get_task(task_id).status is TaskStatus.CANCELLED
@@ -154,16 +157,8 @@ def test_a_cancel_ends_a_cooperative_plugin(queue: QueueManager, lease_s: float)
 def test_a_cancel_leaves_an_uncooperative_plugin_behind(queue: QueueManager) -> None:
     """Nothing can end a thread from outside; but what it does counts no more."""
     wake = threading.Event()
-    worker = worker_on(
-        queue,
-        lambda **parameters: wake.wait(FOREVER_S) and [GOOD],
-        lease_s=0.3,
-        stop_grace_s=0.1,
-    )
-    task_id = queue.create_task("video")
-    task = claimed(worker)
-    with background(lambda: worker.process_task(task)) as outcome:
-        until(lambda: queue.get_task(task_id).status is TaskStatus.RUNNING)
+    worker = worker_on(queue, hung(wake), lease_s=0.3, stop_grace_s=0.1)
+    with running(worker) as (task_id, outcome):
         queue.cancel_task(task_id)
         until(lambda: queue.get_task(task_id).status is TaskStatus.CANCELLED)
         wake.set()
@@ -173,11 +168,9 @@ def test_a_cancel_leaves_an_uncooperative_plugin_behind(queue: QueueManager) -> 
 
 def test_a_plugin_that_finished_all_the_same_has_finished(queue: QueueManager) -> None:
     """It never asked whether to end, so what it returned is whole."""
-    worker = worker_on(
-        queue, lambda **parameters: time.sleep(0.4) or [GOOD], lease_s=0.3, stop_grace_s=5.0
-    )
-    task_id = queue.create_task("video")
-    task = claimed(worker)
+    worker = worker_on(queue, slow(0.4), lease_s=0.3, stop_grace_s=5.0)
+    task = new_claim(worker)
+    task_id = task.task_id
     queue.cancel_task(task_id)
     assert worker.process_task(task).success
 
@@ -194,9 +187,8 @@ def test_a_part_is_not_taken_for_the_whole(queue: QueueManager) -> None:
 
 
 def test_a_timeout_ends_a_cooperative_plugin_and_is_retried(queue: QueueManager) -> None:
-    started = time.monotonic()
-    result, task = attempt(worker_on(queue, cooperative, task_timeout_s=0.2))
-    assert 0.2 <= time.monotonic() - started < 2.0
+    with within(2.0, 0.2):
+        result, task = attempt(worker_on(queue, cooperative, task_timeout_s=0.2))
     assert (result.success, result.error_code) == (False, "timeout")
     assert (task.status, task.retry_count, task.error_code) == (TaskStatus.QUEUED, 1, "timeout")
     assert task.error_message == "timed out after 0.2 s"
@@ -223,21 +215,14 @@ def test_a_permanent_error_after_the_timeout_stays_permanent(queue: QueueManager
 def test_a_hung_attempt_is_recorded_before_its_process_ends(queue: QueueManager) -> None:
     ended: list[Attempt] = []
     wake = threading.Event()
-    config = WorkerConfig(
-        task_type="video", worker_id="worker-1", task_timeout_s=0.1, stop_grace_s=0.1
-    )
 
     def end_process(attempt: Attempt) -> None:
         assert queue.get_task(attempt.claim.task_id).error_code == "timeout"
         ended.append(attempt)
         wake.set()
 
-    worker = BaseWorker(
-        config,
-        queue.db_path,
-        Plugin(lambda **parameters: wake.wait(FOREVER_S) and [GOOD]),
-        queue=queue,
-        end_process=end_process,
+    worker = worker_on(
+        queue, hung(wake), end_process=end_process, task_timeout_s=0.1, stop_grace_s=0.1
     )
     result, task = attempt(worker)
     assert [each.reason for each in ended] == [Reason.TIMEOUT]
@@ -247,13 +232,8 @@ def test_a_hung_attempt_is_recorded_before_its_process_ends(queue: QueueManager)
 def test_a_plugin_that_returns_in_time_keeps_its_process(queue: QueueManager) -> None:
     """Between the recorded outcome and the end there is a moment: nobody is killed who left."""
     ended: list[Attempt] = []
-    config = WorkerConfig(task_type="video", task_timeout_s=0.1, stop_grace_s=0.1)
-    worker = BaseWorker(
-        config,
-        queue.db_path,
-        Plugin(lambda **parameters: time.sleep(0.4) or [GOOD]),
-        queue=queue,
-        end_process=ended.append,
+    worker = worker_on(
+        queue, slow(0.4), end_process=ended.append, task_timeout_s=0.1, stop_grace_s=0.1
     )
     result, task = attempt(worker)
     time.sleep(0.4)
@@ -265,11 +245,9 @@ def test_the_watch_leaves_an_attempt_alone_that_came_back(queue: QueueManager) -
     the task that was claimed along with the completion, must not suffer for it."""
     ended: list[Attempt] = []
     watched: list[Attempt] = []
-    worker = BaseWorker(
-        WorkerConfig(task_type="video"),
-        queue.db_path,
-        Plugin(lambda **parameters: watched.append(worker._watch._attempt) or [GOOD]),
-        queue=queue,
+    worker = worker_on(
+        queue,
+        lambda **parameters: watched.append(worker._watch._attempt) or [GOOD],
         end_process=ended.append,
     )
     attempt(worker)
@@ -280,11 +258,7 @@ def test_the_watch_leaves_an_attempt_alone_that_came_back(queue: QueueManager) -
 
 
 def test_a_lost_claim_ends_the_attempt_and_writes_nothing(queue: QueueManager) -> None:
-    worker = worker_on(queue, cooperative, lease_s=0.3)
-    task_id = queue.create_task("video")
-    task = claimed(worker)
-    with background(lambda: worker.process_task(task)) as outcome:
-        until(lambda: queue.get_task(task_id).status is TaskStatus.RUNNING)
+    with running(worker_on(queue, cooperative, lease_s=0.3)) as (task_id, outcome):
         queue.rescue(worker_id="worker-1")
         assert queue.claim_next_task("video", "worker-2") is not None
     assert outcome["value"].claim_lost
@@ -303,9 +277,7 @@ def test_the_board_tells_until_when_a_worker_may_be_trusted(queue: QueueManager)
         seen.append((stats.overdue(now + 10.1), stats.timed_out(now), stats.timed_out(now + 6.0)))
         return [GOOD]
 
-    config = WorkerConfig(task_type="video", lease_s=10.0, task_timeout_s=4.0, stop_grace_s=1.0)
-    worker = BaseWorker(config, queue.db_path, Plugin(scrape), queue=queue, stats=stats)
-    attempt(worker)
+    attempt(worker_on(queue, scrape, stats, lease_s=10.0, task_timeout_s=4.0, stop_grace_s=1.0))
     assert seen == [(False, False, True), (True, False, True)]
     assert not stats.overdue(time.monotonic() + 1e6)  # nothing runs: nothing can be late
     assert (stats.processed, stats.succeeded) == (1, 1)
@@ -321,6 +293,5 @@ def test_the_board_shows_that_the_watch_looks(queue: QueueManager) -> None:
             time.sleep(0.5)
         return [GOOD]
 
-    config = WorkerConfig(task_type="video", lease_s=10.0)
-    attempt(BaseWorker(config, queue.db_path, Plugin(scrape), queue=queue, stats=stats))
+    attempt(worker_on(queue, scrape, stats, lease_s=10.0))
     assert trusted_until[1] > trusted_until[0] + 0.2

@@ -34,6 +34,9 @@ class Access:
         cookies_file: cookies in Netscape's format; only read, and only YouTube's are used.
         socket_timeout_s: longest wait for a server to connect, or to send anything.
         deadline_s: longest time for one call, all its requests together.
+
+    Raises:
+        InvalidParameters: a value cannot be used; the message says why, without its secrets.
     """
 
     proxy: str | None = None
@@ -52,27 +55,17 @@ class Access:
         deadline_s: float | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> Access:
-        """The same, checked; None leaves a value to TUBEQ_COOKIES_FILE, TUBEQ_SOCKET_TIMEOUT_S
-        and TUBEQ_DEADLINE_S, or else to the default.
-
-        Raises:
-            InvalidParameters: a value cannot be used; the message says why, without its secrets.
-        """
-        access = cls(
+        """The same; None leaves a value to TUBEQ_COOKIES_FILE, TUBEQ_SOCKET_TIMEOUT_S and
+        TUBEQ_DEADLINE_S, or else to the default."""
+        return cls(
             proxy,
             ca_file,
             environment.get(_COOKIES) or None if cookies_file is None else cookies_file,
             _seconds(socket_timeout_s, environment, _SOCKET_TIMEOUT, SOCKET_TIMEOUT_S),
             _seconds(deadline_s, environment, _DEADLINE, DEADLINE_S),
         )
-        access.check()
-        return access
 
-    def check(self) -> None:
-        """
-        Raises:
-            InvalidParameters: a value cannot be used; the message says why, without its secrets.
-        """
+    def __post_init__(self) -> None:
         check_proxy(self.proxy)
         if self.ca_file is not None:
             check_ca_file(self.ca_file)
@@ -91,10 +84,8 @@ class Access:
     def environment(self) -> dict[str, str]:
         """The variables by which another process reaches YouTube in the same way, absolute paths
         in them."""
-        variables = {
-            _SOCKET_TIMEOUT: repr(float(self.socket_timeout_s)),
-            _DEADLINE: repr(float(self.deadline_s)),
-        }
+        seconds = {_SOCKET_TIMEOUT: self.socket_timeout_s, _DEADLINE: self.deadline_s}
+        variables = {name: repr(float(value)) for name, value in seconds.items()}
         if self.proxy is not None:
             variables.update(HTTPS_PROXY=self.proxy, https_proxy=self.proxy)
         if self.ca_file is not None:

@@ -41,18 +41,8 @@ _STUDIO_HOST = "studio.youtube.com"
 _TABS = {"shorts": "shorts", "streams": "streams", "live": "streams"}
 # Pages of a channel that list no videos of their own: they name the channel.
 _CHANNELS_OWN = frozenset(
-    {
-        "videos",
-        "featured",
-        "home",
-        "about",
-        "community",
-        "posts",
-        "channels",
-        "membership",
-        "join",
-        "store",
-    }
+    {"videos", "featured", "home", "about", "community", "posts", "channels", "membership"}
+    | {"join", "store"}
 )
 _ONE_VIDEO = frozenset({"shorts", "live", "embed", "v", "e", "vi"})
 _WATCH = frozenset(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
@@ -27,7 +28,7 @@ class _Rule(NamedTuple):
     code: str
     retry_s: float | None
     text: str = r"(?!)"
-    kinds: frozenset[str] = frozenset()
+    kinds: AbstractSet[str] = frozenset()
 
 
 _HOUR = 3600.0
@@ -48,12 +49,7 @@ _RULES = (
         r"rate-limited by YouTube|isn.t available, try again later|IP is likely being blocked",
     ),
     _Rule("age_restricted", None, r"confirm your age|age-restricted|inappropriate for some users"),
-    _Rule(
-        "geo_blocked",
-        None,
-        r"available in your (country|region)",
-        frozenset({"GeoRestrictedError"}),
-    ),
+    _Rule("geo_blocked", None, r"available in your (country|region)", {"GeoRestrictedError"}),
     _Rule(
         "members_only",
         None,
@@ -61,7 +57,7 @@ _RULES = (
     ),
     _Rule("private", None, r"(video|channel|playlist) is private|Private video"),
     _Rule("upcoming", _HOUR, r"will begin|Premieres|has not started"),
-    _Rule("not_live", _HOUR, r"not currently live|\boffline\.?$", frozenset({"UserNotLive"})),
+    _Rule("not_live", _HOUR, r"not currently live|\boffline\.?$", {"UserNotLive"}),
     _Rule("processing", _HOUR, r"processing this video|live event has ended"),
     _Rule("tab_missing", None, r"does not have an? .* tab"),
     _Rule(
@@ -76,15 +72,15 @@ _RULES = (
         r"Video unavailable|video (is|has been) \S* ?(removed|unava|deleted)|video does not exist"
         r"|(video|recording) (is not|isn.t|is no longer) available(?! on this)",
     ),
-    _Rule("unsupported_url", None, r"No suitable extractor", frozenset({"UnsupportedError"})),
-    _Rule("certificate", None, r"CERTIFICATE_VERIFY_FAILED", frozenset({"CertificateVerifyError"})),
+    _Rule("unsupported_url", None, r"No suitable extractor", {"UnsupportedError"}),
+    _Rule("certificate", None, r"CERTIFICATE_VERIFY_FAILED", {"CertificateVerifyError"}),
     _Rule("proxy_unusable", None, r"proxy \S+ missing scheme|unsupported proxy|use an HTTPS proxy"),
     _Rule("proxy", 0.0, r"Tunnel connection failed"),
     _Rule(
         "incomplete",
         0.0,
         r"Incomplete (yt initial )?data|bytes read, \d+ more expected",
-        frozenset({"IncompleteRead"}),
+        {"IncompleteRead"},
     ),
     _Rule("timeout", 0.0, r"timed out"),
     _Rule(
@@ -92,14 +88,14 @@ _RULES = (
         0.0,
         r"connection (was )?(reset|aborted|refused|forcibly closed)|closed (the )?connection"
         r"|EOF occurred",
-        frozenset({"TransportError", "OSError"}),
+        {"TransportError", "OSError"},
     ),
     _Rule(
         "bad_response",
         0.0,
         r"Failed to (parse JSON|resolve url|extract any)|No video formats found"
         r"|Unable to (recognize|extract|find selected)",
-        frozenset({"JSONDecodeError"}),
+        {"JSONDecodeError"},
     ),
 )
 _ADVICE = re.compile(r"; please report this issue| Use --cookies| It is recommended to use `-t")

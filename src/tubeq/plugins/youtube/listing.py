@@ -20,7 +20,7 @@ from tubeq.plugins.ideas import idea_of, published_at
 from tubeq.plugins.parameter_types import Flag, Whole
 from tubeq.plugins.parameters import parameter
 from tubeq.plugins.saving import ChildTask, can_save, cursor, save, saved_count
-from tubeq.plugins.youtube.client import Entry, PageFailed, Placed, YouTube, suspect_empty
+from tubeq.plugins.youtube.client import Entry, PageFailed, YouTube, suspect_empty
 from tubeq.plugins.youtube.plugin import P, YouTubePlugin
 
 MAX_RESULTS_LIMIT = 200_000
@@ -136,9 +136,11 @@ class _Streaming:
                 for placed in entries:
                     if placed.page != page:
                         page = placed.page
-                        self._save_if_due(page or start)
+                        waited_s = time.monotonic() - self._saved_at
+                        if len(self._batch) >= self._due or waited_s >= _BATCH_S:
+                            self._save(page or start)  # all that was before this page
                     came_there = came_there or page is not None
-                    if self._take(placed, page or start):
+                    if self._take(placed.entry, page or start):
                         return True
         except PageFailed as failure:
             if not failure.was_start:
@@ -150,9 +152,8 @@ class _Streaming:
                 raise suspect_empty()
         return came_there
 
-    def _take(self, placed: Placed, page: str | None) -> bool:
+    def _take(self, entry: Entry, page: str | None) -> bool:
         """Whether that was the last wanted video."""
-        entry, _ = placed
         oldest = self._wanted.oldest
         if oldest is not None and (published_at(entry) or math.inf) < oldest:
             self._save(page)
@@ -161,12 +162,6 @@ class _Streaming:
         if self._found + len(self._batch) >= self._wanted.max_results or not self._saved_at:
             self._save(page)  # the very first video at once: a user may be waiting for it
         return self._found >= self._wanted.max_results
-
-    def _save_if_due(self, page: str | None) -> None:
-        """At the beginning of a page: the next save saves all before it."""
-        waited_s = time.monotonic() - self._saved_at
-        if len(self._batch) >= self._due or waited_s >= _BATCH_S:
-            self._save(page)
 
     def _save(self, page: str | None) -> None:
         now = time.time()

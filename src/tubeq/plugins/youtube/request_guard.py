@@ -145,11 +145,32 @@ class Gate:
     # The two libraries ----------------------------------------------------------------------------
 
     def _guard_opener(self, opener: Any) -> None:
-        from tubeq.plugins.youtube.urllib_guard import (
-            UrllibGate,  # here, as urllib.request takes 30 ms
-        )
+        import urllib.request  # here, as it takes 30 ms
+        import urllib.response
 
-        opener.add_handler(UrllibGate(self))
+        gate = self
+
+        class Guard(urllib.request.BaseHandler):
+            """Runs before all other handlers of an opener, for every request and every answer."""
+
+            handler_order = 1
+
+            def default_open(self, request: urllib.request.Request) -> None:
+                gate.request(request.full_url)
+
+            def https_response(self, request: urllib.request.Request, response: Any) -> Any:
+                headers = response.headers
+                gate.answer(request.full_url, response.code, headers)
+                encoding = headers.get("Content-Encoding") or ""
+                if not encoding:
+                    return response
+                body = io.BytesIO(gate.unpacked(encoding, response.read()))
+                del headers["Content-Encoding"], headers["Content-Length"]
+                unpacked = urllib.response.addinfourl(body, headers, response.url, response.code)
+                unpacked.msg = response.msg  # type: ignore[attr-defined]
+                return unpacked
+
+        opener.add_handler(Guard())
 
     def _guard_session(self, session: Any) -> None:
         adapter_for = session.get_adapter

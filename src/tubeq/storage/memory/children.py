@@ -10,11 +10,11 @@ from tubeq.domain.clock import to_timestamp
 from tubeq.domain.models import Idea, Result, Task
 from tubeq.domain.states import FINISHED, TaskStatus
 from tubeq.storage.identifiers import new_ids
-from tubeq.storage.memory.results import as_results
-from tubeq.storage.memory.state import MemoryState, verb
+from tubeq.storage.memory.state import MemoryState, verbs
 from tubeq.storage.memory.transitions import cancel
 
 
+@verbs
 class MemoryChildren:
     """See Children. Links are by row id: (parent, source id) to child."""
 
@@ -23,7 +23,6 @@ class MemoryChildren:
         self._links: dict[tuple[int, str], int] = {}
         self._cursors: dict[int, str] = {}
 
-    @verb
     def save(
         self,
         claim: Task,
@@ -38,7 +37,7 @@ class MemoryChildren:
         if task.cancel_requested:
             return Saved(0, 0, cancelled=True)
         now = state.clock.now()
-        fresh = as_results(task.task_id, ideas, now)
+        fresh = state.as_results(task.task_id, ideas)
         ideas_before, children_before = len(state.results), len(self._links)
         state.put_results(task, fresh)
         for child, task_id in zip(children, new_ids(len(children), now), strict=True):
@@ -54,16 +53,13 @@ class MemoryChildren:
             when_visible()
         return saved
 
-    @verb
     def cursor(self, claim: Task) -> str | None:
         return self._cursors.get(claim.row_id)
 
-    @verb
     def count_ideas(self, claim: Task) -> int:
         row_id = self._state.task(claim.task_id).row_id
         return sum(each == row_id for each, _ in self._state.results)
 
-    @verb
     def progress(self, task_id: str) -> Progress:
         children = self._of(task_id)
         counts = Counter(child.status for child in children)
@@ -75,19 +71,16 @@ class MemoryChildren:
         by_status = {status.value: counts[status] for status in TaskStatus}
         return Progress(by_status, dict(errors.most_common()))
 
-    @verb
     def of(self, task_id: str, *, status: TaskStatus | None = None, limit: int = 100) -> list[Task]:
         children = [each for each in self._of(task_id) if status in (None, each.status)]
         return children[::-1][:limit]
 
-    @verb
     def results(self, task_id: str, *, limit: int = 1_000_000) -> list[Result]:
         wanted = {child.row_id for child in self._of(task_id)}
         stored = self._state.results.items()
         found = [(row_id, result) for (row_id, _), result in stored if row_id in wanted]
         return [result for _, result in sorted(found, key=lambda each: each[0])][:limit]
 
-    @verb
     def parents(self, task_ids: Sequence[str]) -> dict[str, str]:
         tasks = self._state.tasks
         parent_of = {
@@ -96,12 +89,10 @@ class MemoryChildren:
         }
         return {task_id: parent_of[task_id] for task_id in task_ids if task_id in parent_of}
 
-    @verb
     def with_children(self, task_ids: Sequence[str]) -> list[str]:
         parents = {self._state.tasks[parent].task_id for parent, _ in self._links}
         return [task_id for task_id in task_ids if task_id in parents]
 
-    @verb
     def cancel(self, task_id: str) -> int:
         still_open = [each for each in self._of(task_id) if each.status not in FINISHED]
         for child in still_open:

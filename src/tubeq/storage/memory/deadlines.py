@@ -12,11 +12,7 @@ from tubeq.domain.states import TaskStatus
 
 
 class Deadlines:
-    """Leases and delays of all tasks, by row id. The lease of a task that no worker holds is stale.
-
-    Args:
-        clock: the source of time.
-    """
+    """Leases and delays, by row id. The lease of a task that no worker holds is stale."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = LeaseClock(clock)

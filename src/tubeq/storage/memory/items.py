@@ -8,27 +8,26 @@ from collections.abc import Callable
 from typing import Any
 
 from tubeq.domain.clock import to_timestamp
+from tubeq.domain.counts import Count, growth_of, with_latest
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.handles import folded
 from tubeq.domain.items import (
     COUNT_EVERY_S,
-    Count,
     Item,
     ItemQuery,
     ItemSort,
     Sighting,
-    growth_of,
     known_from,
     merged,
-    with_latest,
 )
 from tubeq.domain.models import Result
-from tubeq.storage.memory.state import MemoryState, verb
+from tubeq.storage.memory.state import MemoryState, verbs
 from tubeq.storage.ports.items import OnProgress, search_terms
 
 _Key = tuple[int, str]  # of a result: its task's row id, and its source id
 
 
+@verbs
 class MemoryItems:
     """See ItemStore."""
 
@@ -37,7 +36,6 @@ class MemoryItems:
         self._items: dict[str, Item] = {}  # by source id, in the order in which they came
         self._counts: dict[str, list[Count]] = {}
 
-    @verb
     def fold(self, progress: OnProgress | None = None) -> int:
         results = self._state.results
         order = {key: number for number, key in enumerate(results)}
@@ -54,7 +52,6 @@ class MemoryItems:
             progress(len(sightings), len(sightings))
         return len(sightings)
 
-    @verb
     def count_unfolded(self) -> int:
         return sum(key in self._state.results for key in self._state.unfolded)
 
@@ -79,10 +76,6 @@ class MemoryItems:
         words = None if query.search is None else search_terms(query.search)
         if query.sort is ItemSort.RELEVANCE and words is None:
             raise InvalidParameters("only what a search found can be sorted by relevance")
-        return self._found(query, words)
-
-    @verb
-    def _found(self, query: ItemQuery, words: list[tuple[str, bool]] | None) -> list[Item]:
         self.fold()
         found = [self._grown(item, query.growth_over_s) for item in self._items.values()]
         if words is not None:
@@ -103,31 +96,25 @@ class MemoryItems:
         counted = any(each.at >= since for each in self._counts[item.source_id])
         return counted and item.times_seen > 1 and item.growth is not None
 
-    @verb
     def get_item(self, source_id: str, growth_over_s: float = 7 * 86_400.0) -> Item | None:
         self.fold()
         item = self._items.get(source_id)
         return None if item is None else self._grown(item, growth_over_s)
 
-    @verb
     def counts(self, source_id: str) -> list[Count]:
         item = self.get_item(source_id)
         return [] if item is None else with_latest(self._counts[source_id], item.counts)
 
-    @verb
     def count_items(self) -> int:
         self.fold()
         return len(self._items)
 
-    @verb
     def item_page(self, after: int, limit: int) -> list[tuple[int, Item]]:
         return list(enumerate(self._items.values(), 1))[after : after + limit]
 
-    @verb
     def result_page(self, after: int, limit: int) -> list[tuple[int, Result]]:
         return list(enumerate(self._state.results.values(), 1))[after : after + limit]
 
-    @verb
     def counts_between(self, after: int, last: int) -> list[tuple[str, Count]]:
         wanted = list(self._items)[after:last]
         return [(each, count) for each in wanted for count in self._counts[each]]
@@ -138,14 +125,10 @@ def _or_least(value: Any) -> tuple[bool, Any]:
     return (value is not None, value or 0)
 
 
-def _or_first(text: str | None) -> str:
-    return text or ""
-
-
 _RANKS: dict[ItemSort, Callable[[Item], Any]] = {
     ItemSort.VIEWS: lambda item: _or_least(item.views),
     ItemSort.SCORE: lambda item: _or_least(item.score),
-    ItemSort.NEWEST: lambda item: _or_first(item.published_at),
+    ItemSort.NEWEST: lambda item: item.published_at or "",
     ItemSort.GROWTH: lambda item: _or_least(item.growth),
     ItemSort.RELEVANCE: lambda _: 0,  # relevance is defined by each back end
 }
@@ -166,12 +149,12 @@ def _has(item: Item, word: str, begins: bool) -> bool:
 
 
 def _follows(words: list[str], wanted: list[str], begins: bool) -> bool:
-    for start in range(len(words) - len(wanted) + 1):
-        part = words[start : start + len(wanted)]
-        last_fits = part[-1].startswith(wanted[-1]) if begins else part[-1] == wanted[-1]
-        if part[:-1] == wanted[:-1] and last_fits:
-            return True
-    return False
+    parts = (words[n : n + len(wanted)] for n in range(len(words) - len(wanted) + 1))
+    return any(
+        part[:-1] == wanted[:-1]
+        and (part[-1].startswith(wanted[-1]) if begins else part[-1] == wanted[-1])
+        for part in parts
+    )
 
 
 def _words(text: str) -> list[str]:

@@ -11,26 +11,21 @@ from tubeq.domain.models import Task
 from tubeq.domain.states import FINISHED
 from tubeq.storage.memory.children import MemoryChildren
 from tubeq.storage.memory.items import MemoryItems
-from tubeq.storage.memory.state import MemoryState, verb
+from tubeq.storage.memory.state import MemoryState, verbs
 from tubeq.storage.ports.items import OnProgress
 from tubeq.storage.ports.maintenance import Imported, PruneCount
 
 
+@verbs
 class MemoryMaintenance:
-    """See Maintenance.
-
-    Args:
-        state: the storage's.
-        children: knows which tasks others need, and is notified of those that are deleted.
-        items: takes in the results before they are deleted.
-    """
+    """See Maintenance. `children` knows which tasks others need, and `items` takes in the results
+    before they are deleted."""
 
     def __init__(self, state: MemoryState, children: MemoryChildren, items: MemoryItems) -> None:
         self._state = state
         self._children = children
         self._items = items
 
-    @verb
     def prune(self, finished_before: float, *, limit: int | None = None) -> int:
         state = self._state
         self._items.fold()
@@ -43,7 +38,6 @@ class MemoryMaintenance:
         state.results = {key: kept for key, kept in state.results.items() if key[0] in state.tasks}
         return len(old)
 
-    @verb
     def preview_prune(
         self, finished_before: float, *, limit: int | None = None
     ) -> list[PruneCount]:
@@ -72,15 +66,12 @@ class MemoryMaintenance:
             and not self._children.needs(task)
         ]
 
-    @verb
     def check(self) -> list[str]:
         return []  # only the verbs ever change the dictionaries
 
-    @verb
     def backup(self, path: Path) -> Path:
         raise StorageError(f"a queue in memory has no file to back up to {path}")
 
-    @verb
     def import_legacy(self, path: Path, progress: OnProgress | None = None) -> Imported:
         del progress
         raise StorageError(f"a queue in memory imports nothing: open a file to import {path} into")

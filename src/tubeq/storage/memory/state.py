@@ -7,28 +7,28 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from types import FunctionType
+from typing import Any, TypeVar
 
 from tubeq.domain.clock import Clock, to_timestamp
 from tubeq.domain.errors import ClaimLost, StorageError, TaskNotFound
-from tubeq.domain.models import EncodedTask, HistoryEntry, Result, Task
+from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, Result, Task
 from tubeq.domain.states import ACTIVE, TaskEvent, TaskStatus
+from tubeq.storage.encoding import as_json
+from tubeq.storage.identifiers import new_ids
 from tubeq.storage.memory.deadlines import Deadlines
 from tubeq.storage.ports.tasks import WorkerInfo
 
+_C = TypeVar("_C", bound=type)
+_IDEA_COLUMNS = sorted(set(Idea._fields) & set(Result._fields))
 _BLANK = Task._make(dict.fromkeys(Task._fields).values())._replace(
     status=TaskStatus.QUEUED, claim_token=0, cancel_requested=0, retry_count=0, crash_count=0
 )
 
 
 class MemoryState:
-    """The data of one queue in memory.
-
-    Args:
-        clock: the source of time.
-    """
+    """The data of one queue in memory."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -42,23 +42,11 @@ class MemoryState:
         self.history: dict[int, list[HistoryEntry]] = {}
         self.workers: dict[str, WorkerInfo] = {}
         self.last_row_id = 0
-        self._lock = threading.RLock()
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Under the lock.
-
-        Raises:
-            StorageError: the storage is closed.
-        """
-        with self._lock:
-            if self.is_closed:
-                raise StorageError("this storage is closed")
-            yield
+        self.lock = threading.RLock()
 
     def close(self) -> None:
-        """Refuse every further transaction."""
-        with self._lock:
+        """Refuse every further verb."""
+        with self.lock:
             self.is_closed = True
 
     def now_text(self) -> str:
@@ -91,14 +79,6 @@ class MemoryState:
             task.run_after is None or task.run_after <= self.clock.now()
         )
 
-    def scheduled(self) -> list[Task]:
-        """The queued tasks that are not due yet."""
-        return [
-            task
-            for task in self.tasks.values()
-            if task.status is TaskStatus.QUEUED and not self.is_due(task)
-        ]
-
     def create(self, new: EncodedTask, task_id: str, created_at: str) -> Task:
         """The new task, or the one that has its idempotency key."""
         if new.idempotency_key is not None and new.idempotency_key in self.keys:
@@ -113,6 +93,24 @@ class MemoryState:
         self.history[row_id] = [HistoryEntry(TaskEvent.CREATED, created_at, None, 0, None)]
         return self.tasks[row_id]
 
+    def as_results(self, task_id: str, ideas: Sequence[Idea]) -> list[Result]:
+        """New results of a task, stored now.
+
+        Raises:
+            InvalidParameters: one of them holds a value that JSON cannot represent.
+        """
+        now = self.clock.now()
+        return [
+            Result(
+                result_id=result_id,
+                task_id=task_id,
+                created_at=to_timestamp(now),
+                extra_json=as_json(idea.extra or None),
+                **{name: getattr(idea, name) for name in _IDEA_COLUMNS},
+            )
+            for idea, result_id in zip(ideas, new_ids(len(ideas), now), strict=True)
+        ]
+
     def put_results(self, task: Task, fresh: Sequence[Result]) -> None:
         """An idea that is stored again keeps its place, its id and the time it was first seen."""
         for new in fresh:
@@ -122,26 +120,24 @@ class MemoryState:
             self.results[key] = new._replace(result_id=old.result_id, created_at=old.created_at)
 
 
-class _Subject(Protocol):
-    """Base class of everything whose verbs work on the state."""
-
-    _state: MemoryState
-
-
-_S = TypeVar("_S", bound=_Subject)
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
-
-
-def verb(method: Callable[Concatenate[_S, _P], _R]) -> Callable[Concatenate[_S, _P], _R]:
-    """One verb, one transaction: under the lock, and refused once the storage is closed.
+def verbs(owner: _C) -> _C:
+    """A class decorator: each public method is a verb, one transaction under the lock of
+    `self._state`; once that is closed, it raises StorageError.
 
     Verbs check and encode everything before their first change, so that none stops half way.
     """
+    for name, method in list(vars(owner).items()):
+        if isinstance(method, FunctionType) and not name.startswith("_"):
+            setattr(owner, name, _locked(method))
+    return owner
 
+
+def _locked(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
-    def locked(subject: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        with subject._state.transaction():
+    def locked(subject: Any, /, *args: Any, **kwargs: Any) -> Any:
+        with subject._state.lock:
+            if subject._state.is_closed:
+                raise StorageError("this storage is closed")
             return method(subject, *args, **kwargs)
 
     return locked

@@ -8,40 +8,30 @@ from __future__ import annotations
 
 import heapq
 import random
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tubeq.domain import states
-from tubeq.domain.clock import Clock, to_timestamp
+from tubeq.domain.clock import Clock, from_timestamp, to_timestamp
 from tubeq.domain.errors import ClaimLost, IllegalTransition
 from tubeq.domain.models import EncodedTask, HistoryEntry, Idea, QueueStats, Result, Task
 from tubeq.domain.policies import ClaimStrategy
-from tubeq.domain.states import ACTIVE, TaskEvent, TaskStatus
+from tubeq.domain.states import ACTIVE, FINISHED, TaskEvent, TaskStatus
 from tubeq.storage.encoding import as_json, reported
 from tubeq.storage.identifiers import new_ids
-from tubeq.storage.memory import backlog, transitions
+from tubeq.storage.memory import transitions
 from tubeq.storage.memory.children import MemoryChildren
 from tubeq.storage.memory.items import MemoryItems
 from tubeq.storage.memory.limits import MemoryLimits
 from tubeq.storage.memory.maintenance import MemoryMaintenance
-from tubeq.storage.memory.results import as_results
-from tubeq.storage.memory.state import MemoryState, verb
-from tubeq.storage.memory.statistics import stats_of
-from tubeq.storage.ports.tasks import (
-    ClaimRequest,
-    Completion,
-    OpenType,
-    Rescue,
-    WorkerInfo,
-)
+from tubeq.storage.memory.state import MemoryState, verbs
+from tubeq.storage.ports.tasks import ClaimRequest, Completion, OpenType, Rescue, WorkerInfo
 
 
+@verbs
 class MemoryStorage:
-    """A queue kept in this object, for the threads of one process.
-
-    Args:
-        clock: the source of time.
-    """
+    """A queue kept in this object, for the threads of one process."""
 
     is_read_only = False
 
@@ -52,10 +42,10 @@ class MemoryStorage:
         self.children = MemoryChildren(self._state)
         self.items = MemoryItems(self._state)
         self.maintenance = MemoryMaintenance(self._state, self.children, self.items)
+        self.close = self._state.close  # no verb: closing twice is not an error
 
     # Creating and looking -----------------------------------------------------------------------
 
-    @verb
     def create(
         self, tasks: Sequence[EncodedTask], *, when_visible: Callable[[], None] | None = None
     ) -> list[str]:
@@ -68,11 +58,9 @@ class MemoryStorage:
             when_visible()
         return [task.task_id for task in created]
 
-    @verb
     def get(self, task_id: str) -> Task:
         return self._state.task(task_id)
 
-    @verb
     def list_tasks(
         self,
         *,
@@ -94,7 +82,6 @@ class MemoryStorage:
 
     # Claiming -----------------------------------------------------------------------------------
 
-    @verb
     def claim(self, request: ClaimRequest, limit: int = 1) -> list[Task]:
         return self._claim(request, limit)
 
@@ -102,13 +89,11 @@ class MemoryStorage:
         self._state.tasks |= self._state.deadlines.restart(self._state.tasks)
         mine = (task for task in self._state.tasks.values() if task.task_type == request.task_type)
         chosen = self._chosen(filter(self._state.is_due, mine), request.strategy, limit)
-        claimed = [
-            transitions.claim(self._state, task, request.worker_id, request.lease_s)
-            for task in chosen
-        ]
-        return (
-            [transitions.start(self._state, task) for task in claimed] if request.start else claimed
-        )
+        holder = request.worker_id, request.lease_s
+        claimed = [transitions.claim(self._state, task, *holder) for task in chosen]
+        if request.start:
+            return [transitions.start(self._state, task) for task in claimed]
+        return claimed
 
     def _chosen(self, due: Iterable[Task], strategy: ClaimStrategy, limit: int) -> list[Task]:
         ranks: dict[ClaimStrategy, Callable[[Task], Any]] = {
@@ -125,11 +110,9 @@ class MemoryStorage:
         weight = 1 + task.priority if task.priority >= 0 else 1 / (1 - task.priority)
         return float(self._chance.random() ** (1 / weight))
 
-    @verb
     def start(self, claim: Task) -> Task:
         return transitions.start(self._state, self._state.held(claim))
 
-    @verb
     def heartbeat(self, claim: Task, lease_s: float) -> bool:
         task = self._state.held(claim)
         self._state.tasks[task.row_id] = task._replace(**self._state.deadlines.hold(task, lease_s))
@@ -137,7 +120,6 @@ class MemoryStorage:
 
     # Ending a claim -----------------------------------------------------------------------------
 
-    @verb
     def complete(
         self,
         claim: Task,
@@ -148,18 +130,14 @@ class MemoryStorage:
     ) -> Task | None:
         task = self._state.held(claim)
         result_json = as_json(reported(result, ideas))
-        self._state.put_results(task, as_results(task.task_id, ideas, self._state.clock.now()))
+        self._state.put_results(task, self._state.as_results(task.task_id, ideas))
         transitions.complete(self._state, task, result_json)
         claimed = [] if then is None else self._claim(then, 1)
         return claimed[0] if claimed else None
 
-    @verb
     def complete_many(self, completions: Sequence[Completion]) -> list[Task]:
         encoded = [as_json(reported(each.result, each.ideas)) for each in completions]
-        results = [
-            as_results(each.claim.task_id, each.ideas, self._state.clock.now())
-            for each in completions
-        ]
+        results = [self._state.as_results(each.claim.task_id, each.ideas) for each in completions]
         lost = []
         for each, result_json, fresh in zip(completions, encoded, results):
             try:
@@ -171,7 +149,6 @@ class MemoryStorage:
                 transitions.complete(self._state, task, result_json)
         return lost
 
-    @verb
     def fail(
         self,
         claim: Task,
@@ -194,15 +171,12 @@ class MemoryStorage:
         event = TaskEvent.DEFERRED if deferred else TaskEvent.RETRIED
         return transitions.back(self._state, task, event, message, run_after=retry_at, **failure)
 
-    @verb
     def release(self, claim: Task, *, until: float | None = None, why: str | None = None) -> Task:
         return transitions.release(self._state, self._state.held(claim), until, why)
 
-    @verb
     def confirm_cancel(self, claim: Task) -> Task:
         return transitions.end(self._state, self._state.held(claim), TaskEvent.CANCELLED)
 
-    @verb
     def rescue(self, *, worker_id: str | None = None, crash_limit: int = 3) -> Rescue:
         self._state.tasks |= self._state.deadlines.restart(self._state.tasks)
         rescue = Rescue([], [], [])
@@ -233,11 +207,9 @@ class MemoryStorage:
 
     # Steering -----------------------------------------------------------------------------------
 
-    @verb
     def cancel(self, task_id: str) -> Task:
         return transitions.cancel(self._state, self._state.task(task_id))
 
-    @verb
     def requeue(self, task_id: str) -> Task:
         return self._requeue(self._state.task(task_id))
 
@@ -250,7 +222,6 @@ class MemoryStorage:
         self.children.begin_again(task)  # once it is known not to be refused
         return back
 
-    @verb
     def set_status(
         self,
         task_id: str,
@@ -280,59 +251,80 @@ class MemoryStorage:
 
     # Results and history ------------------------------------------------------------------------
 
-    @verb
     def store_results(self, task_id: str, ideas: Sequence[Idea], claim: Task | None = None) -> None:
         task = self._state.task(task_id)
         if claim is not None and self._state.held(claim).row_id != task.row_id:
             raise ClaimLost(task_id, claim.claim_token)
-        self._state.put_results(task, as_results(task.task_id, ideas, self._state.clock.now()))
+        self._state.put_results(task, self._state.as_results(task.task_id, ideas))
 
-    @verb
     def results(self, task_id: str | None = None, *, limit: int = 1_000_000) -> list[Result]:
         wanted = None if task_id is None else self._state.task(task_id).row_id
         stored = self._state.results.items()
         return [result for (row_id, _), result in stored if wanted in (None, row_id)][:limit]
 
-    @verb
     def history(self, task_id: str) -> list[HistoryEntry]:
         return list(self._state.history[self._state.task(task_id).row_id])
 
     # Keeping ------------------------------------------------------------------------------------
 
-    @verb
     def held_by(self, worker_id: str) -> list[Task]:
         return [task for task in self._all_held() if task.worker_id == worker_id]
 
     def _all_held(self) -> list[Task]:
         return [task for task in self._state.tasks.values() if task.status in ACTIVE]
 
-    @verb
     def has_open_tasks(self, task_type: str) -> bool:
-        return backlog.has_open_tasks(self._state, task_type)
+        return any(each.task_type == task_type for each in self._unfinished())
 
-    @verb
     def open_types(self) -> list[OpenType]:
-        return backlog.open_types(self._state)
+        return [
+            OpenType(
+                task_type,
+                any(map(self._state.is_due, tasks)),
+                any(task.status in ACTIVE for task in tasks),
+                self.next_due_at(task_type),
+            )
+            for task_type, tasks in _by_type(self._unfinished())
+        ]
 
-    @verb
+    def _unfinished(self) -> list[Task]:
+        return [task for task in self._state.tasks.values() if task.status not in FINISHED]
+
     def count_queued(self, task_type: str) -> tuple[int, int]:
-        return backlog.count_queued(self._state, task_type)
+        mine = [task for task in self._unfinished() if task.task_type == task_type]
+        return sum(map(self._state.is_due, mine)), len(self._scheduled(task_type))
 
-    @verb
     def next_due_at(self, task_type: str) -> float | None:
-        return backlog.next_due_at(self._state, task_type)
+        due = [task.run_after for task in self._scheduled(task_type)]
+        return min(filter(None, due), default=None)
 
-    @verb
+    def _scheduled(self, task_type: str) -> list[Task]:
+        """The queued tasks of that type that are not due yet."""
+        return [
+            task
+            for task in self._state.tasks.values()
+            if task.task_type == task_type
+            and task.status is TaskStatus.QUEUED
+            and not self._state.is_due(task)
+        ]
+
     def stats(self) -> QueueStats:
-        return stats_of(
-            self._state.tasks.values(), len(self._state.results), self._state.clock.now()
+        now, tasks = self._state.clock.now(), self._state.tasks.values()
+        queued = [task for task in tasks if task.status is TaskStatus.QUEUED]
+        due = list(filter(self._state.is_due, queued))
+        failed = [task for task in tasks if task.status is TaskStatus.FAILED]
+        return QueueStats(
+            by_status=_counted(tasks),
+            by_type={task_type: _counted(same) for task_type, same in _by_type(tasks)},
+            scheduled=len(queued) - len(due),
+            results=len(self._state.results),
+            oldest_queued_s=max((_waited_s(task, now) for task in due), default=None),
+            errors=Counter(task.error_code for task in failed if task.error_code is not None),
         )
 
-    @verb
     def register_worker(self, info: WorkerInfo) -> None:
         self._state.workers[info.worker_id] = info
 
-    @verb
     def worker_seen(self, worker_id: str) -> bool:
         if worker_id not in self._state.workers:
             return False
@@ -340,11 +332,9 @@ class MemoryStorage:
         self._state.workers[worker_id] = seen
         return seen.stop_requested
 
-    @verb
     def forget_worker(self, worker_id: str) -> None:
         self._state.workers.pop(worker_id, None)
 
-    @verb
     def request_stop(self, worker_id: str | None = None) -> int:
         asked = [
             info for info in self._state.workers.values() if worker_id in (None, info.worker_id)
@@ -354,9 +344,22 @@ class MemoryStorage:
         }
         return len(asked)
 
-    @verb
     def workers(self) -> list[WorkerInfo]:
         return [self._state.workers[worker_id] for worker_id in sorted(self._state.workers)]
 
-    def close(self) -> None:
-        self._state.close()
+
+def _by_type(tasks: Iterable[Task]) -> list[tuple[str, list[Task]]]:
+    alike: defaultdict[str, list[Task]] = defaultdict(list)
+    for task in tasks:
+        alike[task.task_type].append(task)
+    return sorted(alike.items())
+
+
+def _waited_s(task: Task, now: float) -> float:
+    due_since = max(from_timestamp(task.created_at).timestamp(), task.run_after or 0.0)
+    return max(now - due_since, 0.0)
+
+
+def _counted(tasks: Iterable[Task]) -> dict[str, int]:
+    counts = Counter(task.status for task in tasks)
+    return {status.value: counts[status] for status in TaskStatus}

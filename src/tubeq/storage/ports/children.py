@@ -32,57 +32,30 @@ class Children(Protocol):
         for, nothing is written. Durable when it returns, unless durability is `fast`.
 
         `when_visible` is called as soon as workers can claim the children.
-
-        Raises:
-            ClaimLost: the claim is no longer held; nothing is written.
         """
-        ...
 
     def cursor(self, claim: Task) -> str | None:
         """What was last saved of this task, in any attempt since it was created or requeued."""
-        ...
 
     def count_ideas(self, claim: Task) -> int:
         """How many ideas of this task are stored."""
-        ...
 
     def progress(self, task_id: str) -> Progress:
-        """How many children there are, by status and error code. Reads no other tasks.
-
-        Raises:
-            TaskNotFound: there is no such task.
-        """
-        ...
+        """How many children there are, by status and error code. Reads no other tasks."""
 
     def of(self, task_id: str, *, status: TaskStatus | None = None, limit: int = 100) -> list[Task]:
-        """Children, newest first.
-
-        Raises:
-            TaskNotFound: there is no such task.
-        """
-        ...
+        """Children, newest first."""
 
     def results(self, task_id: str, *, limit: int = 1_000_000) -> list[Result]:
-        """The ideas that the children found, in the order in which the children were created.
-
-        Raises:
-            TaskNotFound: there is no such task.
-        """
-        ...
+        """The ideas that the children found, in the order in which the children were created."""
 
     def parents(self, task_ids: Sequence[str]) -> dict[str, str]:
         """The ids of the parents of those of these tasks that have one."""
-        ...
 
     def with_children(self, task_ids: Sequence[str]) -> list[str]:
         """Those of these tasks that have children, in the order given."""
-        ...
 
     def cancel(self, task_id: str) -> int:
         """Cancel the children that are not finished, as `Storage.cancel` does, in short
         transactions; how many.
-
-        Raises:
-            TaskNotFound: there is no such task.
         """
-        ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 from tubeq.storage.ports.tasks import OpenType, WorkerInfo
@@ -25,7 +26,10 @@ class Diagnosis(NamedTuple):
     """What reading a database shows, however damaged it is.
 
     Args:
+        path: the file that the given path leads to, every link resolved.
         exists: whether there is a file at all; without one the other fields are empty.
+        access_problems: why this user cannot read and write it and its side files, with what helps.
+        sizes: of the file and of its write-ahead log, in bytes.
         unreadable: why it cannot be read, in the engine's words; None where it can.
         is_locked: it cannot be read because another program has it locked, or for its permissions.
         schema: the version number of its schema.
@@ -36,7 +40,10 @@ class Diagnosis(NamedTuple):
             where the time ran out before anything was found.
     """
 
+    path: Path
     exists: bool = True
+    access_problems: tuple[str, ...] = ()
+    sizes: tuple[int, int] = (0, 0)
     unreadable: str | None = None
     is_locked: bool = False
     schema: int | None = None

@@ -70,18 +70,15 @@ class Maintenance(Protocol):
         several transactions, the task itself last: meanwhile, a task may be seen without its
         results.
         """
-        ...
 
     def preview_prune(
         self, finished_before: float, *, limit: int | None = None
     ) -> list[PruneCount]:
         """What `prune` would delete now: a row for each type and status, in that order. It
         changes nothing."""
-        ...
 
     def check(self) -> list[str]:
         """What is wrong with the stored data, a sentence each; empty when nothing is wrong."""
-        ...
 
     def backup(self, path: Path) -> Path:
         """A consistent copy while workers go on; checked before it is renamed into place. An older
@@ -92,7 +89,6 @@ class Maintenance(Protocol):
                 database itself.
             StorageCorrupt: the copy did not pass its check, so the database is damaged.
         """
-        ...
 
     def import_legacy(self, path: Path, progress: OnProgress | None = None) -> Imported:
         """Import the tasks and results of another file, one with the two tables of the original
@@ -103,4 +99,3 @@ class Maintenance(Protocol):
             StorageError: there is no such file, or none with these tables; or the queue has no
                 file.
         """
-        ...

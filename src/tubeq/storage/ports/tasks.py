@@ -2,7 +2,8 @@
 
 A *claim* is the Task that `claim` returned: it has the row id, the task's id and the claim token.
 Verbs that take a claim are fenced: they raise ClaimLost, and change nothing, unless that task is
-still held under that token. Every verb is one atomic transaction. A storage may be shared by the
+still held under that token. Verbs that take the id of a task raise TaskNotFound where there is no
+such task. Every verb is one atomic transaction. A storage may be shared by the
 threads of one process; another process opens its own.
 
 Setting the wall clock, in either direction, neither ends a lease that is renewed nor keeps anything
@@ -91,27 +92,22 @@ class Storage(Protocol):
     @property
     def limits(self) -> "Limits":
         """How much at once and how often, and what is paused: see `ports.limits`."""
-        ...
 
     @property
     def children(self) -> "Children":
         """The verbs about tasks that have children."""
-        ...
 
     @property
     def items(self) -> "ItemStore":
         """One item a source id, over the results of all tasks."""
-        ...
 
     @property
     def maintenance(self) -> "Maintenance":
         """What keeps the whole small, sound and safe."""
-        ...
 
     @property
     def is_read_only(self) -> bool:
         """Whether it was opened read-only: verbs that would write raise StorageReadOnly."""
-        ...
 
     def create(
         self, tasks: Sequence[EncodedTask], *, when_visible: Callable[[], None] | None = None
@@ -124,15 +120,9 @@ class Storage(Protocol):
         created: the id of the first one is returned in its place. Durable when it returns, unless
         durability is `fast`.
         """
-        ...
 
     def get(self, task_id: str) -> Task:
-        """The task as it is now.
-
-        Raises:
-            TaskNotFound: there is no such task.
-        """
-        ...
+        """The task as it is now."""
 
     def list_tasks(
         self,
@@ -146,11 +136,7 @@ class Storage(Protocol):
         """Tasks, newest first, at most `limit`, older than the task with the id `before`.
 
         `error_code` selects those whose last attempt failed with it: for good, or until the retry.
-
-        Raises:
-            TaskNotFound: the task `before` does not exist.
         """
-        ...
 
     def claim(self, request: ClaimRequest, limit: int = 1) -> list[Task]:
         """Claim up to `limit` due QUEUED tasks: no task is ever returned to two callers.
@@ -160,27 +146,20 @@ class Storage(Protocol):
         nothing was due. A task whose `run_after` has passed is returned at once when nothing else
         is due, and otherwise competes within 0.1 s of falling due.
         """
-        ...
 
     def start(self, claim: Task) -> Task:
         """CLAIMED to RUNNING; the claim as it is then.
 
         Raises:
-            ClaimLost: the claim is no longer held.
             IllegalTransition: it is RUNNING already.
         """
-        ...
 
     def heartbeat(self, claim: Task, lease_s: float) -> bool:
         """Hold the claim for another `lease_s` seconds from now.
 
         Returns:
             Whether a cancel was asked for.
-
-        Raises:
-            ClaimLost: the claim is no longer held.
         """
-        ...
 
     def complete(
         self,
@@ -201,7 +180,6 @@ class Storage(Protocol):
         Raises:
             ClaimLost: the claim is no longer held; no idea is stored, nothing is claimed.
         """
-        ...
 
     def complete_many(self, completions: Sequence[Completion]) -> list[Task]:
         """Complete many tasks with one transaction, and one sync; each is fenced on its own.
@@ -212,7 +190,6 @@ class Storage(Protocol):
         Raises:
             InvalidParameters: a value of one of them cannot be stored: none is completed.
         """
-        ...
 
     def fail(
         self,
@@ -228,19 +205,14 @@ class Storage(Protocol):
         """An attempt failed: FAILED, or QUEUED again where `retry_at` (epoch seconds) is given.
 
         `counted` adds one to `retry_count`: permanent errors are not counted, nor is "not yet".
-        With `deferred` the history says deferred instead of retried. With `dated`, `retry_at`
-        is a date
-        that was given, such as a premiere's, and not a delay that begins now. A `retry_at` that has
-        passed makes the task claimable at once. A failure where a cancel was asked for ends
-        CANCELLED instead of being retried. Durable like `complete`.
+        With `deferred` the history says deferred instead of retried. With `dated`, `retry_at` is a
+        date that was given, such as a premiere's, and not a delay that begins now. A `retry_at`
+        that has passed makes the task claimable at once. A failure where a cancel was asked for
+        ends CANCELLED instead of being retried. Durable like `complete`.
 
         Returns:
             The task as it is then.
-
-        Raises:
-            ClaimLost: the claim is no longer held.
         """
-        ...
 
     def release(self, claim: Task, *, until: float | None = None, why: str | None = None) -> Task:
         """Hand a task back for any worker to claim at once: neither a failure nor a crash is
@@ -248,29 +220,18 @@ class Storage(Protocol):
 
         With `until` (epoch seconds) it is not due before; `why` is kept in the history. Where a
         cancel was asked for, it ends CANCELLED.
-
-        Raises:
-            ClaimLost: the claim is no longer held.
         """
-        ...
 
     def confirm_cancel(self, claim: Task) -> Task:
-        """The worker ended a task for which a cancel was asked: CANCELLED.
-
-        Raises:
-            ClaimLost: the claim is no longer held.
-        """
-        ...
+        """The worker ended a task for which a cancel was asked: CANCELLED."""
 
     def cancel(self, task_id: str) -> Task:
         """QUEUED becomes CANCELLED; a task that a worker holds is marked, and the worker sees it
         at its next heartbeat. Marking twice is not an error.
 
         Raises:
-            TaskNotFound: there is no such task.
             IllegalTransition: it is finished already.
         """
-        ...
 
     def requeue(self, task_id: str) -> Task:
         """A finished task back to QUEUED, due at once, its counters and error cleared, its earlier
@@ -278,10 +239,8 @@ class Storage(Protocol):
         its finished children are unlinked, so that it may create them once more.
 
         Raises:
-            TaskNotFound: there is no such task.
             IllegalTransition: it is not finished.
         """
-        ...
 
     def set_status(
         self,
@@ -299,35 +258,21 @@ class Storage(Protocol):
         it.
 
         Raises:
-            TaskNotFound: there is no such task.
             IllegalTransition: no transition leads to that status.
         """
-        ...
 
     def store_results(self, task_id: str, ideas: Sequence[Idea], claim: Task | None = None) -> None:
         """Store ideas of a task before, or without, its completion; once per `source_id`.
 
         Raises:
-            TaskNotFound: there is no such task.
             ClaimLost: `claim` is given and no longer held.
         """
-        ...
 
     def results(self, task_id: str | None = None, *, limit: int = 1_000_000) -> list[Result]:
-        """Stored ideas in the order in which they were first stored: of one task, or of all.
-
-        Raises:
-            TaskNotFound: the task `task_id` does not exist.
-        """
-        ...
+        """Stored ideas in the order in which they were first stored: of one task, or of all."""
 
     def history(self, task_id: str) -> list[HistoryEntry]:
-        """Every transition of the task, oldest first.
-
-        Raises:
-            TaskNotFound: there is no such task.
-        """
-        ...
+        """Every transition of the task, oldest first."""
 
     def rescue(self, *, worker_id: str | None = None, crash_limit: int = 3) -> Rescue:
         """Take back what dead workers held: every lease that has ended, or, with `worker_id`, all
@@ -338,55 +283,42 @@ class Storage(Protocol):
         the code "dead_letter". Its token stays, so the late worker's writes are refused from then
         on: QUEUED is not a held state, and the next claim raises the token.
         """
-        ...
 
     def held_by(self, worker_id: str) -> list[Task]:
         """The tasks that this worker holds."""
-        ...
 
     def has_open_tasks(self, task_type: str) -> bool:
         """Whether a task of that type is QUEUED, due or not, or held by a worker."""
-        ...
 
     def next_due_at(self, task_type: str) -> float | None:
         """When the next scheduled task of that type falls due: epoch seconds, or None."""
-        ...
 
     def open_types(self) -> list[OpenType]:
         """The types of all tasks that are not finished, sorted: one snapshot, at a cost that grows
         with the number of types, not of tasks."""
-        ...
 
     def count_queued(self, task_type: str) -> tuple[int, int]:
         """How many QUEUED tasks of that type are due, and how many are scheduled for later."""
-        ...
 
     def stats(self) -> QueueStats:
         """Counts over the whole queue."""
-        ...
 
     def register_worker(self, info: WorkerInfo) -> None:
         """Register a worker, or replace its registration."""
-        ...
 
     def worker_seen(self, worker_id: str) -> bool:
         """Record a heartbeat of the worker; whether it is asked to stop. False for an unknown
         one."""
-        ...
 
     def forget_worker(self, worker_id: str) -> None:
         """Remove a worker from the register. An unknown one is not an error."""
-        ...
 
     def request_stop(self, worker_id: str | None = None) -> int:
         """Ask one worker, or all, to stop after the running task; how many were asked."""
-        ...
 
     def workers(self) -> list[WorkerInfo]:
         """The registered workers, by id."""
-        ...
 
     def close(self) -> None:
         """Close the storage. Closing twice is not an error; any other verb then raises
         StorageError."""
-        ...

@@ -8,12 +8,12 @@ from typing import Any
 
 from tubeq.domain.children import EncodedChild, Progress, Saved
 from tubeq.domain.clock import Clock, to_timestamp
-from tubeq.domain.errors import TaskNotFound
 from tubeq.domain.models import Idea, Result, Task
 from tubeq.domain.states import FINISHED, TaskStatus
 from tubeq.storage.identifiers import new_ids
 from tubeq.storage.queries import load_queries
 from tubeq.storage.sqlite.file.session import Session
+from tubeq.storage.sqlite.leaving import row_id_of
 from tubeq.storage.sqlite.rows import fence, lost, result_rows, task_from
 
 _QUEUE = load_queries("sqlite")
@@ -25,13 +25,7 @@ _CANCEL_BATCH = 250
 
 
 class SQLiteChildren:
-    """See Children.
-
-    Args:
-        session: the storage's.
-        clock: the source of time.
-        sync_told: whether acknowledged writes are on disk when a verb returns.
-    """
+    """See Children. With `sync_told`, acknowledged writes are on disk when a verb returns."""
 
     def __init__(self, session: Session, clock: Clock, *, sync_told: bool) -> None:
         self._session = session
@@ -77,25 +71,26 @@ class SQLiteChildren:
         return rows[0][0] if rows else None
 
     def count_ideas(self, claim: Task) -> int:
-        count: int = self._session.read(_SQL["count_ideas"], (claim.task_id,))[0][0]
-        return count
+        return int(self._session.read(_SQL["count_ideas"], (claim.task_id,))[0][0])
 
     def progress(self, task_id: str) -> Progress:
         by_status = dict.fromkeys(map(str, TaskStatus), 0)
         errors: dict[str, int] = {}
-        for status, code, count in self._session.read(_SQL["progress"], (self._row_id(task_id),)):
+        parent = row_id_of(self._session, task_id)
+        for status, code, count in self._session.read(_SQL["progress"], (parent,)):
             by_status[status] += count
             if code is not None:
                 errors[code] = count
         return Progress(by_status, errors)
 
     def of(self, task_id: str, *, status: TaskStatus | None = None, limit: int = 100) -> list[Task]:
-        which = {"parent": self._row_id(task_id), "status": status, "limit": limit}
+        which = {"parent": row_id_of(self._session, task_id), "status": status, "limit": limit}
         return [task_from(row) for row in self._session.read(_SQL["children"], which)]
 
     def results(self, task_id: str, *, limit: int = 1_000_000) -> list[Result]:
         found: list[Result] = []
-        for (child_id,) in self._session.read(_SQL["child_task_ids"], (self._row_id(task_id),)):
+        parent = row_id_of(self._session, task_id)
+        for (child_id,) in self._session.read(_SQL["child_task_ids"], (parent,)):
             rows = self._session.read(_SQL["child_results"], (child_id,))
             found += [Result(*row) for row in rows]
             if len(found) >= limit:
@@ -114,7 +109,7 @@ class SQLiteChildren:
         return [task_id for task_id in task_ids if read(_SQL["has_children"], (task_id,))]
 
     def cancel(self, task_id: str) -> int:
-        parent = self._row_id(task_id)
+        parent = row_id_of(self._session, task_id)
         cancelled, after = 0, ""
         while some := self._session.read(_SQL["some_children"], (parent, after, _CANCEL_BATCH)):
             with self._session.write(durable=self._sync_told, writes=_CANCEL_BATCH // 8) as session:
@@ -123,13 +118,6 @@ class SQLiteChildren:
                 )
             after = some[-1][1]
         return cancelled
-
-    def _row_id(self, task_id: str) -> int:
-        rows = self._session.read(_QUEUE["row_id_of"], (task_id,))
-        if not rows:
-            raise TaskNotFound(task_id)
-        row_id: int = rows[0][0]
-        return row_id
 
 
 def _count_new(session: Session, task_id: str, source_ids: set[str]) -> int:

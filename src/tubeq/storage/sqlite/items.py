@@ -1,9 +1,8 @@
 """The catalogue of items on SQLite. The statements are in sql/items.sql.
 
 Folding reads a batch of results and the items they belong to without a lock, computes the new
-items, and writes them under the write lock if the generation is still the one it began with:
-every fold raises it, and so does a transaction that deletes the newest result. Otherwise it
-begins again.
+items, and writes them under the write lock if the generation is still the one it began with: every
+fold raises it, and so does a transaction that deletes the newest result. Otherwise it begins again.
 """
 
 from __future__ import annotations
@@ -13,18 +12,17 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tubeq.domain.clock import Clock, to_timestamp
+from tubeq.domain.counts import Count, with_latest
 from tubeq.domain.errors import InvalidParameters
 from tubeq.domain.handles import composed, folded
 from tubeq.domain.items import (
     COUNT_EVERY_S,
-    Count,
     Item,
     ItemQuery,
     ItemSort,
     Sighting,
     known_from,
     merged,
-    with_latest,
 )
 from tubeq.domain.models import Result
 from tubeq.storage.ports.items import OnProgress
@@ -57,13 +55,10 @@ class _State(NamedTuple):
 
 
 class _Batch(NamedTuple):
-    """The outcome of a batch of results: rows for the statements."""
+    """The outcome of a batch of results: rows by the statement that writes them, in the order of
+    execution, and the items whose indexed texts changed: id, before and after."""
 
-    inserted: list[tuple[Any, ...]]
-    updated: list[tuple[Any, ...]]
-    counts_updated: list[tuple[Any, ...]]
-    seen_updated: list[tuple[Any, ...]]
-    counted: list[tuple[Any, ...]]
+    rows: dict[str, list[tuple[Any, ...]]]
     reworded: list[tuple[int, Item, Item]]
 
 
@@ -104,20 +99,20 @@ class SQLiteItems:
         return folded
 
     def count_unfolded(self) -> int:
-        count: int = self._session.read(_SQL["count_unfolded"])[0][0]
-        return count
+        return int(self._session.read(_SQL["count_unfolded"])[0][0])
 
     def _write(self, state: _State, rows: list[tuple[Any, ...]], through: int) -> bool:
         """Write the outcome of these results; False where others have folded meanwhile."""
         batch = _worked_out(rows, state.last_item, to_timestamp(self._clock.now()))
-        again = [row[:2] for row in rows if row[1] is not None]
+        batch.rows["forget_again"] = [row[:2] for row in rows if row[1] is not None]
+        inserted = batch.rows["insert_item"]
         indexed_through = self._index.indexed_through(state.indexed_through)
         # Where earlier items are not indexed yet, neither are these.
         follows = self._index.is_possible and indexed_through == state.last_item
         if batch.reworded and not self._index.is_possible:
             indexed_through = None
         elif follows:
-            indexed_through = state.last_item + len(batch.inserted)
+            indexed_through = state.last_item + len(inserted)
         advance = {
             "through": through,
             "generation": state.generation,
@@ -126,20 +121,14 @@ class SQLiteItems:
         with self._session.write(durable=False, writes=1 + len(rows) // 4) as session:
             if session.execute(_SQL["advance"], advance).rowcount != 1:
                 return False
-            for name in ("insert_item", "update_item", "update_counts", "update_seen"):
-                written = batch[_STATEMENTS.index(name)]
+            for name, written in batch.rows.items():
                 if written:
                     session.executemany(_SQL[name], written)
-            if batch.counted:
-                session.executemany(_SQL["insert_count"], batch.counted)
-            if again:
-                session.executemany(_SQL["forget_again"], again)
             if indexed_through is not None:
                 self._index.reword(session, batch.reworded, up_to=indexed_through)
                 if follows:
-                    self._index.add(
-                        session, [(row[-1], *(row[n] for n in _INDEXED)) for row in batch.inserted]
-                    )
+                    texts = [(row[-1], *(row[n] for n in _INDEXED)) for row in inserted]
+                    self._index.add(session, texts)
         return True
 
     # Looking ------------------------------------------------------------------------------------
@@ -195,8 +184,7 @@ class SQLiteItems:
 
     def count_items(self) -> int:
         self.fold()
-        count: int = self._session.read(_SQL["count_items"])[0][0]
-        return count
+        return int(self._session.read(_SQL["count_items"])[0][0])
 
     def item_page(self, after: int, limit: int) -> list[tuple[int, Item]]:
         rows = self._session.read(_SQL["item_page"], {"after": after, "limit": limit})
@@ -209,9 +197,6 @@ class SQLiteItems:
     def counts_between(self, after: int, last: int) -> list[tuple[str, Count]]:
         rows = self._session.read(_SQL["counts_between"], {"after": after, "last": last})
         return [(row[0], Count._make(row[1:])) for row in rows]
-
-
-_STATEMENTS = ("insert_item", "update_item", "update_counts", "update_seen")
 
 
 def _in_order(row: tuple[Any, ...]) -> tuple[str, int]:
@@ -251,7 +236,8 @@ def _worked_out(rows: Sequence[tuple[Any, ...]], last_item: int, now: str) -> _B
         ):
             counts = now_known.counts._replace(at=now_known.counted_at)
             counted.append((ids[source_id], *counts))
-    batch = _Batch([], [], [], [], counted, [])
+    names = ("insert_item", "update_item", "update_counts", "update_seen")
+    batch = _Batch({**{name: [] for name in names}, "insert_count": counted}, [])
     for source_id, item in after.items():
         _sort_in(batch, ids[source_id], before.get(source_id), item)
     return batch
@@ -260,17 +246,17 @@ def _worked_out(rows: Sequence[tuple[Any, ...]], last_item: int, now: str) -> _B
 def _sort_in(batch: _Batch, item_id: int, known: Item | None, item: Item) -> None:
     """Put an item into the batch of the cheapest statement that can write it."""
     if known is None:
-        batch.inserted.append((*item[:-1], item_id))
+        batch.rows["insert_item"].append((*item[:-1], item_id))
         return
     before, now = tuple(known), tuple(item)
     if before[:_SCORE] != now[:_SCORE]:
-        batch.updated.append((*now[:-1], item_id))
+        batch.rows["update_item"].append((*now[:-1], item_id))
         if before[_WORDS] != now[_WORDS]:
             batch.reworded.append((item_id, known, item))
     elif before[_SCORE:_LAST_SEEN] != now[_SCORE:_LAST_SEEN]:
-        batch.counts_updated.append((*now[_SCORE:-1], item_id))
+        batch.rows["update_counts"].append((*now[_SCORE:-1], item_id))
     else:
-        batch.seen_updated.append((*now[_LAST_SEEN:-1], item_id))
+        batch.rows["update_seen"].append((*now[_LAST_SEEN:-1], item_id))
 
 
 def _listing(query: ItemQuery, is_search: bool, is_channel_indexed: bool) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tubeq.domain.clock import to_timestamp
 from tubeq.domain.errors import TaskNotFound
 from tubeq.domain.models import Task
@@ -14,6 +12,18 @@ from tubeq.storage.sqlite.file.session import Session
 from tubeq.storage.sqlite.rows import fence, lost, task_from
 
 _SQL = load_queries("sqlite")
+
+
+def row_id_of(session: Session, task_id: str) -> int:
+    """The task's row id, outside a transaction.
+
+    Raises:
+        TaskNotFound: there is no such task.
+    """
+    rows = session.read(_SQL["row_id_of"], (task_id,))
+    if not rows:
+        raise TaskNotFound(task_id)
+    return int(rows[0][0])
 
 
 def find(session: Session, task_id: str) -> Task:
@@ -64,14 +74,8 @@ def leave(
     returning = TRANSITIONS[event].target is TaskStatus.QUEUED
     if returning and task.cancel_requested:
         event, returning = TaskEvent.CANCELLED, False
-    changes: dict[str, Any] = {
-        **fence(task),
-        "at": to_timestamp(now),
-        "counted": counted,
-        "crashed": crashed,
-        "code": code,
-        "message": message,
-    }
+    changes = {**fence(task), "at": to_timestamp(now), "code": code, "message": message}
+    changes |= {"counted": counted, "crashed": crashed}
     if returning:
         session.execute(_SQL["archive_attempt"], changes)
         session.execute(
@@ -93,16 +97,11 @@ def leave(
 def take_back(session: Session, task: Task, crash_limit: int, now: float, rescued: Rescue) -> None:
     """Decide about a task whose worker died; `rescued` gets its id."""
     crashes = task.crash_count + 1
-    if crashes >= crash_limit and not task.cancel_requested:
-        message = f"killed its worker {crashes} times"
-        leave(
-            session, task, TaskEvent.FAILED, now, code="dead_letter", message=message, crashed=True
-        )
-        rescued.dead.append(task.task_id)
-        return
+    event, code = TaskEvent.RESCUED, "crashed"
     message = f"worker {task.worker_id} died or its lease expired (crash {crashes})"
-    left = leave(
-        session, task, TaskEvent.RESCUED, now, code="crashed", message=message, crashed=True
-    )
-    queued = left.status is TaskStatus.QUEUED
-    (rescued.requeued if queued else rescued.cancelled).append(task.task_id)
+    if crashes >= crash_limit and not task.cancel_requested:
+        event, code = TaskEvent.FAILED, "dead_letter"
+        message = f"killed its worker {crashes} times"
+    left = leave(session, task, event, now, code=code, message=message, crashed=True)
+    ids = {TaskStatus.FAILED: rescued.dead, TaskStatus.QUEUED: rescued.requeued}
+    ids.get(left.status, rescued.cancelled).append(task.task_id)

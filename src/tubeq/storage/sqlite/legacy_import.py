@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from tubeq.domain.errors import InvalidParameters, SchemaMismatch, StorageCorrupt, StorageError
-from tubeq.domain.states import TaskStatus
 from tubeq.storage.ports.items import OnProgress
 from tubeq.storage.ports.maintenance import Imported
 from tubeq.storage.queries import load_queries
-from tubeq.storage.sqlite.file.connection import translated
+from tubeq.storage.sqlite.file.connection import connect_to_existing, translated
 from tubeq.storage.sqlite.file.session import Session
-from tubeq.storage.sqlite.migrate import APPLICATION_ID, SEED_COLUMNS
+from tubeq.storage.sqlite.migrate import APPLICATION_ID, SEED_COLUMNS, require_known_statuses
 
 _SQL = load_queries("sqlite", "seed_import")
 _BATCH = 500
@@ -31,24 +30,17 @@ _BATCH = 500
 def import_legacy(
     session: Session, path: Path, *, durable: bool, progress: OnProgress | None = None
 ) -> Imported:
-    """Import what the file at `path` holds, in short transactions.
-
-    Tasks that the old program had claimed or was running get an expired lease, so that the next
-    sweep requeues them: end the old program first. If the import is killed half way, start it
+    """See Maintenance.import_legacy. In short transactions: if it is killed half way, start it
     again.
 
-    Args:
-        durable: all is on disk when this returns.
-
-    Raises:
-        InvalidParameters: it is the queue's own file.
-        StorageError: a subclass of it: there is no such file, or it does not have these tables.
+    Tasks that the old program had claimed or was running get an expired lease, so that the next
+    sweep requeues them: end the old program first.
     """
     if path.exists() and path.samefile(session.path):
         raise InvalidParameters(f"{path} is the queue itself: it holds its tasks already")
     if not path.is_file():
         raise StorageError(f"{path} is not a file")
-    with _said_of(path), closing(_open(path)) as old:
+    with _said_of(path), closing(connect_to_existing(path, "mode=ro")) as old:
         old.execute("BEGIN")  # one snapshot, even if others write meanwhile
         _require_seed(old, path)
         total = sum(old.execute(_SQL[f"count_{table}"]).fetchone()[0] for table in SEED_COLUMNS)
@@ -70,12 +62,6 @@ def _said_of(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=10
-    )
-
-
 def _require_seed(old: sqlite3.Connection, path: Path) -> None:
     if old.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
         raise SchemaMismatch(
@@ -87,14 +73,7 @@ def _require_seed(old: sqlite3.Connection, path: Path) -> None:
         if missing:
             what = f"table {table} lacks {', '.join(missing)}" if present else f"no table {table}"
             raise SchemaMismatch(f"{path} has none of the older program's tasks: {what}")
-    known = ", ".join(f"'{status}'" for status in TaskStatus)
-    strange = old.execute(
-        f"SELECT status FROM task_queue WHERE upper(status) NOT IN ({known}) LIMIT 1"
-    ).fetchone()
-    if strange:
-        raise SchemaMismatch(
-            f"{path}: tasks have the unknown status {strange[0]!r:.60}: change it to one of {known}"
-        )
+    require_known_statuses(old, path)
 
 
 class _Import:

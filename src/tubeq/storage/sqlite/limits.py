@@ -35,11 +35,8 @@ Query = Callable[[str, Sequence[Any]], Sequence[Any]]
 class SQLiteLimits:
     """The limits in one file, for one handle and all its threads.
 
-    Args:
-        session: the handle.
-        clock: the source of time.
-        sync_told: whether rules and pauses are on disk when a verb returns. Slots never are: a
-            power cut ends their holders, too.
+    With `sync_told`, rules and pauses are on disk when a verb returns. Slots never are: a power cut
+    ends their holders, too.
     """
 
     def __init__(self, session: Session, clock: Clock, *, sync_told: bool) -> None:
@@ -171,10 +168,9 @@ class SQLiteLimits:
         lease = Lease.of(moment, lease_s)._asdict()
         with self._session.write(durable=False) as session:
             session.execute(_SQL["extend_slots"], {**holder._asdict(), **lease, "lease_s": lease_s})
-            for row in session.execute(_SQL["breakers"]).fetchall():
-                before = _breaker(row, moment)
+            for before in self._all_breakers(session, moment):
                 after = breakers.extended(before, holder, lease_s, moment.now)
-                self._put(session, before.key, before, after, moment)
+                self._put(session, before, after, moment)
 
     def free(self, worker_id: str) -> int:
         if not self._session.read(_SQL["is_worker_holding"], {"worker_id": worker_id})[0][0]:
@@ -182,10 +178,9 @@ class SQLiteLimits:
         moment = self._clock.moment()
         with self._session.write(durable=False) as session:
             freed = session.execute(_SQL["free_slots"], (worker_id,)).rowcount
-            for row in session.execute(_SQL["breakers"]).fetchall():
-                before = _breaker(row, moment)
+            for before in self._all_breakers(session, moment):
                 after = breakers.without_worker(before, worker_id)
-                freed += self._put(session, before.key, before, after, moment)
+                freed += self._put(session, before, after, moment)
         self._view_until = 0.0
         return freed
 
@@ -215,7 +210,7 @@ class SQLiteLimits:
                 admission = Admission()
             else:
                 after, admission = breakers.admitted(before, holder, lease_s, moment.now)
-                self._put(session, key, before, after, moment)
+                self._put(session, before, after, moment)
         self._view_until = 0.0
         return admission
 
@@ -229,7 +224,7 @@ class SQLiteLimits:
                 before, key, holder, verdict, code,
                 policy=policy, now=moment.now, chance=self._chance,
             )  # fmt: skip
-            self._put(session, key, before, after, moment)
+            self._put(session, before, after, moment)
         self._view_until = 0.0
         return after
 
@@ -247,22 +242,18 @@ class SQLiteLimits:
         row = session.execute(_SQL["breaker"], (key,)).fetchone()
         return None if row is None else _breaker(row, moment)
 
+    def _all_breakers(self, session: Session, moment: Moment) -> list[Breaker]:
+        return [_breaker(row, moment) for row in session.execute(_SQL["breakers"]).fetchall()]
+
     def _put(
-        self,
-        session: Session,
-        key: str,
-        before: Breaker | None,
-        after: Breaker | None,
-        moment: Moment,
+        self, session: Session, before: Breaker | None, after: Breaker | None, moment: Moment
     ) -> bool:
         """Store the new state of a breaker; whether it changed."""
-        if before == after:
-            return False
-        if after is None:
-            session.execute(_SQL["delete_breaker"], (key,))
-        else:
+        if after is not None and after != before:
             session.execute(_SQL["put_breaker"], _breaker_row(after, moment))
-        return True
+        elif before is not None and after is None:
+            session.execute(_SQL["delete_breaker"], (before.key,))
+        return before != after
 
 
 def _judged(standings: Mapping[str, Standing], now: float) -> Refusal | None:

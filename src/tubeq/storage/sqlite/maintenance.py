@@ -9,19 +9,17 @@ from tubeq.domain.clock import to_timestamp
 from tubeq.storage.ports.items import OnProgress
 from tubeq.storage.ports.maintenance import Imported, PruneCount
 from tubeq.storage.queries import load_queries
+from tubeq.storage.sqlite.backup import back_up
 from tubeq.storage.sqlite.file.session import Session
+from tubeq.storage.sqlite.legacy_import import import_legacy
+from tubeq.storage.sqlite.prune import preview, prune
 
 _SQL = load_queries("sqlite")
 
 
 class SQLiteMaintenance:
-    """See Maintenance.
-
-    Args:
-        session: the storage's.
-        fold: takes into the catalogue of items what is not in it.
-        durable: whether what was imported is on disk when the call returns.
-    """
+    """See Maintenance. `fold` takes into the catalogue of items what is not in it; with `durable`,
+    what was imported is on disk when the call returns."""
 
     def __init__(self, session: Session, fold: Callable[[], object], *, durable: bool) -> None:
         self._session = session
@@ -29,15 +27,11 @@ class SQLiteMaintenance:
         self._durable = durable
 
     def prune(self, finished_before: float, *, limit: int | None = None) -> int:
-        from tubeq.storage.sqlite.prune import prune
-
         return prune(self._session, to_timestamp(finished_before), limit, self._fold)
 
     def preview_prune(
         self, finished_before: float, *, limit: int | None = None
     ) -> list[PruneCount]:
-        from tubeq.storage.sqlite.prune import preview
-
         return preview(self._session, to_timestamp(finished_before), limit)
 
     def check(self) -> list[str]:
@@ -56,11 +50,7 @@ class SQLiteMaintenance:
         return wrong + [row[0] for row in self._session.read(_SQL["broken_rules"])]
 
     def backup(self, path: Path) -> Path:
-        from tubeq.storage.sqlite.backup import back_up
-
         return back_up(self._session, path)
 
     def import_legacy(self, path: Path, progress: OnProgress | None = None) -> Imported:
-        from tubeq.storage.sqlite.legacy_import import import_legacy
-
         return import_legacy(self._session, path, durable=self._durable, progress=progress)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import sqlite3
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from tubeq.domain.errors import SchemaMismatch
 from tubeq.domain.states import TaskStatus
+from tubeq.storage.queries import load_queries
 
 APPLICATION_ID = 0x54554251  # "TUBQ": tells tools, and us, whose file it is
 _SQL = Path(__file__).parent / "sql"
@@ -33,23 +34,17 @@ class Migration(NamedTuple):
 @cache
 def known_migrations() -> tuple[Migration, ...]:
     """This program's migrations, in order."""
-    found = []
-    for file in sorted((_SQL / "migrations").iterdir()):
-        matched = re.fullmatch(r"(\d{4})_(\w+)\.sql", file.name)
-        if matched:
-            found.append(Migration(int(matched[1]), matched[2], file.read_text("utf-8")))
-    return tuple(found)
+    files = sorted((_SQL / "migrations").glob("[0-9]*_*.sql"))
+    named = ((file.stem.partition("_"), file) for file in files)
+    return tuple(Migration(int(n), name, file.read_text("utf-8")) for (n, _, name), file in named)
 
 
 @cache
 def expected_objects() -> dict[str, str]:
     """The schema's tables, indexes and views: name to SQL, as SQLite keeps it."""
-    connection = sqlite3.connect(":memory:")
-    try:
+    with closing(sqlite3.connect(":memory:")) as connection:
         connection.executescript((_SQL / "schema.sql").read_text("utf-8"))
         return _objects(connection)
-    finally:
-        connection.close()
 
 
 def is_current(connection: sqlite3.Connection, path: Path) -> bool:
@@ -88,14 +83,10 @@ def is_current(connection: sqlite3.Connection, path: Path) -> bool:
 
 
 def migrate(connection: sqlite3.Connection, path: Path, now: str) -> None:
-    """Apply the missing migrations, each in one transaction; convert a database of the original
-    specification, with its rows.
+    """Apply the missing migrations, each in one transaction that records `now` (UTC text); convert
+    a database of the original specification, with its rows.
 
-    Args:
-        connection: in autocommit mode, not used concurrently: the caller holds the lock for
-            opening.
-        path: for messages.
-        now: the UTC timestamp to record.
+    The connection is in autocommit mode, and its user holds the lock for opening.
 
     Raises:
         SchemaMismatch: as is_current; nothing was changed.
@@ -205,52 +196,31 @@ def _set_seed_aside(connection: sqlite3.Connection, path: Path) -> None:
             raise SchemaMismatch(
                 f"{path}: table {table} lacks {', '.join(sorted(missing))}: it is another program's"
             )
-    known = ", ".join(f"'{status}'" for status in TaskStatus)
-    strange = connection.execute(
-        f"SELECT DISTINCT status FROM task_queue WHERE upper(status) NOT IN ({known})"
-    ).fetchall()
-    if strange:
-        raise SchemaMismatch(
-            f"{path}: tasks have the unknown status {strange[0][0]!r}: change it to one of {known}"
-        )
+    require_known_statuses(connection, path)
     for table in SEED_COLUMNS:
         connection.execute(f"ALTER TABLE {table} RENAME TO seed_{table}")
 
 
-def _copy_seed(connection: sqlite3.Connection, path: Path, now: str) -> None:
-    """Import the rows in their old order, then drop the old tables.
-
-    Tasks that the old program had claimed or was running get an expired lease, so that the first
-    sweep requeues them. Empty ids and times get values; duplicates of a result stay.
+def require_known_statuses(connection: sqlite3.Connection, path: Path) -> None:
     """
-    connection.execute(
-        """
-        INSERT INTO task_queue (task_id, task_type, parameters, status, priority, created_at,
-            worker_id, claimed_at, started_at, completed_at, error_message, result, retry_count,
-            lease_expires_at)
-        SELECT coalesce(task_id, lower(hex(randomblob(10)))), coalesce(task_type, ''),
-            coalesce(parameters, '{}'),
-            upper(coalesce(status, 'QUEUED')), coalesce(priority, 0), coalesce(created_at, :now),
-            worker_id, claimed_at, started_at,
-            CASE WHEN upper(status) IN ('COMPLETED', 'FAILED', 'CANCELLED')
-                THEN coalesce(completed_at, created_at, :now) END,
-            error_message, result, coalesce(retry_count, 0),
-            CASE WHEN upper(status) IN ('CLAIMED', 'RUNNING') THEN 0.0 END
-        FROM seed_task_queue ORDER BY created_at, rowid
-        """,
-        {"now": now},
-    )
-    connection.execute(
-        """
-        INSERT INTO results (result_id, task_id, source_id, title, description, score, created_at,
-            copy)
-        SELECT coalesce(result_id, lower(hex(randomblob(10)))), task_id, source_id, title,
-            description, score, coalesce(created_at, :now),
-            row_number() OVER (PARTITION BY task_id, source_id ORDER BY rowid) - 1
-        FROM seed_results ORDER BY rowid
-        """,
-        {"now": now},
-    )
+    Raises:
+        SchemaMismatch: a task of the original specification has another status.
+    """
+    known = ", ".join(f"'{status}'" for status in TaskStatus)
+    strange = connection.execute(
+        f"SELECT status FROM task_queue WHERE upper(status) NOT IN ({known}) LIMIT 1"
+    ).fetchone()
+    if strange:
+        raise SchemaMismatch(
+            f"{path}: tasks have the unknown status {strange[0]!r:.60}: change it to one of {known}"
+        )
+
+
+def _copy_seed(connection: sqlite3.Connection, path: Path, now: str) -> None:
+    """Copy the rows, see sql/original_tables.sql, then drop the old tables."""
+    statements = load_queries("sqlite", "original_tables")
+    for name in ("copy_tasks", "copy_results"):
+        connection.execute(statements[name], {"now": now})
     for table in ("results", "task_queue"):
         (rows,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
         (seed_rows,) = connection.execute(f"SELECT count(*) FROM seed_{table}").fetchone()

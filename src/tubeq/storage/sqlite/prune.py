@@ -42,12 +42,8 @@ def preview(session: Session, before: str, limit: int | None) -> list[PruneCount
 
 
 def prune(session: Session, before: str, limit: int | None, fold: Callable[[], object]) -> int:
-    """See Maintenance.prune.
-
-    Args:
-        before: tasks that finished before this timestamp.
-        fold: takes into the catalogue of items what is not in it; called with no lock held.
-    """
+    """See Maintenance.prune. `fold` takes into the catalogue of items what is not in it, and is
+    called with no lock held."""
     pruned, after = 0, 0
     fold()
     while limit is None or pruned < limit:
@@ -104,11 +100,8 @@ def _step(session: Session, rows: Rows) -> _Step:
     # What was stored since the fold must be folded before it is deleted.
     if session.execute(_SQL["is_any_unfolded"], results).fetchone()[0]:
         return _Step(is_late=True)
-    for name, values in (
-        ("delete_results", results),
-        ("delete_events", which),
-        ("delete_children", which),
-    ):
+    for name in ("delete_results", "delete_events", "delete_children"):
+        values = results if name == "delete_results" else which
         if session.execute(_SQL[name], values).rowcount == _ROWS_AT_ONCE:
             return _Step()  # there may be more
     for name in ("delete_parents", "delete_cursors"):

@@ -12,15 +12,18 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections.abc import Callable
 from contextlib import ExitStack, closing
-from pathlib import Path
 from typing import Any, NoReturn
 
 from tubeq.domain.errors import StorageError, StorageReadOnly
-from tubeq.storage.database_file import OpenedFiles, side_file
-from tubeq.storage.sqlite.file.connection import ConnectionFactory, require_usable_place, translated
-from tubeq.storage.sqlite.file.session import Parameters, Session, Transaction, _open_sessions
+from tubeq.storage.database_file import OpenedFiles, side_file, size
+from tubeq.storage.sqlite.file.connection import (
+    ConnectionFactory,
+    connect_to_existing,
+    require_usable_place,
+    translated,
+)
+from tubeq.storage.sqlite.file.session import Parameters, Session, _open_sessions
 from tubeq.storage.sqlite.file.version import require_supported
 from tubeq.storage.sqlite.migrate import is_current
 
@@ -29,11 +32,7 @@ _INDEX_BYTES = 32 * 1024
 
 
 class ReadOnlyFactory(ConnectionFactory):
-    """Opens connections that cannot write, and create nothing.
-
-    Args:
-        path, busy_timeout_s: as for ConnectionFactory.
-    """
+    """Opens connections that cannot write, and create nothing."""
 
     is_immutable = False
     """Whether the last connection assumes that no process changes the file."""
@@ -45,14 +44,7 @@ class ReadOnlyFactory(ConnectionFactory):
         """
         self.is_immutable = self.is_unchanging()
         how = "immutable=1" if self.is_immutable else "mode=ro"
-        # as_uri: "?", "#" and "%" in the path mean nothing.
-        connection = sqlite3.connect(
-            f"{self.path.as_uri()}?{how}",
-            uri=True,
-            timeout=self.busy_timeout_s,
-            isolation_level=None,
-            check_same_thread=False,
-        )
+        connection = connect_to_existing(self.path, how, self.busy_timeout_s)
         try:
             connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute("PRAGMA busy_timeout = 0")
@@ -70,22 +62,15 @@ class ReadOnlyFactory(ConnectionFactory):
         if side_file(self.path, "-journal").exists():
             return False
         log, index = side_file(self.path, "-wal"), side_file(self.path, "-shm")
-        if log.exists() and _size(index) >= _INDEX_BYTES:
+        if log.exists() and size(index) >= _INDEX_BYTES:
             return False
-        if not _size(log):
+        if not size(log):
             return True
         raise StorageReadOnly(
             f"{self.path} has changes in its log {log.name}, and to read them without {index.name} "
             "takes write permission: run a command as its owner first, or copy both files to a "
             "folder of yours"
         )
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
 
 
 class ReadOnlySession(Session):
@@ -127,11 +112,7 @@ class ReadOnlySession(Session):
 
     def read(self, sql: str, parameters: Parameters = ()) -> list[Any]:
         """As Session.read. A file that was opened as one that no process changes is read once more,
-        with SQLite's locks, if another program began to change it meanwhile.
-
-        Raises:
-            StorageError: a subclass of it.
-        """
+        with SQLite's locks, if another program began to change it meanwhile."""
         rows = super().read(sql, parameters)
         if self._factory.is_immutable and not self._factory.is_unchanging():
             with self._mutex, translated(self.path):
@@ -141,32 +122,7 @@ class ReadOnlySession(Session):
             rows = super().read(sql, parameters)
         return rows
 
-    def write(
-        self, *, durable: bool, writes: int = 1, when_visible: Callable[[], None] | None = None
-    ) -> Transaction:
-        """
-        Raises:
-            StorageReadOnly: always.
-        """
-        del durable, writes, when_visible
-        self._refuse()
-
-    def write_one(
-        self,
-        sql: str,
-        parameters: Parameters,
-        *,
-        durable: bool,
-        when_visible: Callable[[], None] | None = None,
-    ) -> NoReturn:
-        """
-        Raises:
-            StorageReadOnly: always.
-        """
-        del sql, parameters, durable, when_visible
-        self._refuse()
-
-    def _refuse(self) -> NoReturn:
-        if self._unusable:
-            raise self._unusable
-        raise StorageReadOnly(f"{self.path} was opened read-only: this needs to write")
+    def _enter(self) -> NoReturn:
+        """Every write begins with this: it is refused."""
+        readable = StorageReadOnly(f"{self.path} was opened read-only: this needs to write")
+        raise self._unusable or readable

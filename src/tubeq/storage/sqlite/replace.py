@@ -23,7 +23,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tubeq.domain.errors import StorageBusy
-from tubeq.storage.sqlite.file.connection import translated
+from tubeq.storage.sqlite.file.connection import connect_to_existing, translated
 from tubeq.storage.sqlite.file.kept_names import kept_names
 from tubeq.storage.sqlite.file.write_lock import is_busy
 
@@ -80,7 +80,8 @@ def _held_still(path: Path, force: bool) -> Iterator[bool]:
 
 def _hold(path: Path, held: list[sqlite3.Connection], force: bool) -> bool:
     try:
-        held.append(_open(path, _ENDING_WAIT_S if force else _ALONE_WAIT_S))
+        wait_s = _ENDING_WAIT_S if force else _ALONE_WAIT_S
+        held.append(connect_to_existing(path, "mode=rw", wait_s))
         # With this, SQLite's lock excludes even readers, and is kept until the connection closes.
         held[0].execute("PRAGMA locking_mode = EXCLUSIVE")
         held[0].execute("BEGIN EXCLUSIVE")
@@ -96,7 +97,7 @@ def _hold(path: Path, held: list[sqlite3.Connection], force: bool) -> bool:
         )
     _close(held)
     try:
-        held += [_open(path, _FORCED_WAIT_S), _open(path, 0.0)]
+        held += [connect_to_existing(path, "mode=rw", each) for each in (_FORCED_WAIT_S, 0.0)]
         held[0].execute("BEGIN IMMEDIATE")
         return _move_log(held[1], path)
     except sqlite3.DatabaseError as error:
@@ -118,11 +119,6 @@ def _move_log(connection: sqlite3.Connection, path: Path) -> bool:
         if time.monotonic() > deadline:
             raise StorageBusy(f"{path}: a program reads it all the time: end that program")
         time.sleep(_RETRY_S)
-
-
-def _open(path: Path, timeout_s: float) -> sqlite3.Connection:
-    uri = f"{path.absolute().as_uri()}?mode=rw"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=timeout_s)
 
 
 def _close(held: list[sqlite3.Connection]) -> None:
@@ -159,8 +155,13 @@ def _link(path: Path, other: Path) -> None:
 def sync_folder(folder: Path) -> None:
     """Sync the folder, so that its names are on disk, where the system supports that."""
     if sys.platform != "win32":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync(folder, os.O_RDONLY)
+
+
+def sync(path: Path, flags: int) -> None:
+    """Sync what is at the path, opened with these flags."""
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

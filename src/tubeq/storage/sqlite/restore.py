@@ -38,12 +38,16 @@ from tubeq.storage.database_file import real_path
 from tubeq.storage.ports.maintenance import Restored
 from tubeq.storage.queries import load_queries
 from tubeq.storage.sqlite.diagnosis import open_read_only
-from tubeq.storage.sqlite.file.connection import require_usable_place, translated
+from tubeq.storage.sqlite.file.connection import (
+    connect_to_existing,
+    require_usable_place,
+    translated,
+)
 from tubeq.storage.sqlite.file.foreign_log import forget_opened
 from tubeq.storage.sqlite.file.lock_file import LockFile
 from tubeq.storage.sqlite.file.write_lock import OPEN_BYTE, is_busy
 from tubeq.storage.sqlite.migrate import APPLICATION_ID, SEED_TABLES, is_current, table_names
-from tubeq.storage.sqlite.replace import replace_database
+from tubeq.storage.sqlite.replace import replace_database, sync
 from tubeq.storage.sqlite.storage import SQLiteStorage
 
 if TYPE_CHECKING:
@@ -76,18 +80,8 @@ def restore(
     clock: Clock,
     progress: OnProgress | None = None,
 ) -> Restored:
-    """Replace the database at `path` by a checked copy of `backup`.
-
-    `backup` is only read; if it has a log (`-wal`), its contents are included. A claim that was
-    made before is lost from then on. The replaced file is kept in the same folder.
-
-    Args:
-        path: the database; it may be missing or damaged, and have any side files.
-        backup: made by `backup`, or a copy of a database and its log.
-        force: restore even while workers are registered, or others have it open. Workers of the
-            replaced file are asked to stop; what they still write goes to the file that is kept.
-        clock: the source of time.
-        progress: called with the number of copied pages.
+    """See tubeq.storage.restore. If the backup has a log (`-wal`), its contents are included. What
+    workers of the replaced file still write goes to the file that is kept.
 
     Raises:
         InvalidParameters: there is no such backup, or it is the database itself.
@@ -280,16 +274,10 @@ def _take_after(copy: Path, path: Path) -> None:
                 os.chown(copy, like.st_uid, -1)
             if copy.stat().st_gid == like.st_gid:  # else its mode would admit another group
                 copy.chmod(stat.S_IMODE(like.st_mode))
-        descriptor = os.open(copy, os.O_RDWR)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync(copy, os.O_RDWR)
 
 
 def _ask_to_stop(path: Path) -> None:
     """Ask the workers of the file that is about to be replaced to end."""
-    with suppress(sqlite3.Error):
-        uri = f"{path.absolute().as_uri()}?mode=rw"
-        with closing(sqlite3.connect(uri, uri=True, timeout=2.0)) as file, file:
-            file.execute(_SQL["request_stop"])
+    with suppress(sqlite3.Error), closing(connect_to_existing(path, "mode=rw", 2.0)) as file:
+        file.execute(_SQL["request_stop"])

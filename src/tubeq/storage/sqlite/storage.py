@@ -21,12 +21,12 @@ from tubeq.domain.states import FINISHED, TaskEvent, TaskStatus, event_between
 from tubeq.storage.identifiers import new_ids
 from tubeq.storage.ports.tasks import ClaimRequest, Completion, OpenType, Rescue, WorkerInfo
 from tubeq.storage.queries import load_queries
-from tubeq.storage.sqlite import register, statistics
+from tubeq.storage.sqlite import statistics
 from tubeq.storage.sqlite.children import SQLiteChildren, begin_again
 from tubeq.storage.sqlite.claims import CLAIM_ONE, Claimer
 from tubeq.storage.sqlite.file.connection import ConnectionFactory
 from tubeq.storage.sqlite.file.session import Session
-from tubeq.storage.sqlite.leaving import find, held, leave, reread, take_back
+from tubeq.storage.sqlite.leaving import find, held, leave, reread, row_id_of, take_back
 from tubeq.storage.sqlite.limits import SQLiteLimits
 from tubeq.storage.sqlite.new_tasks import insert_keyed_rows, insert_rows, new_rows
 from tubeq.storage.sqlite.read_only import ReadOnlyFactory, ReadOnlySession
@@ -42,17 +42,8 @@ _SQL = load_queries("sqlite")
 class SQLiteStorage:
     """A storage in one SQLite file, shared with other threads, processes and programs.
 
-    Args:
-        path: the file; created where it does not exist.
-        durability: what is on disk when a verb returns.
-        busy_timeout_s: seconds that a write waits for other writers.
-        clock: the source of time.
-        factory: opens the connections; for fault tests.
-        create: whether a file that is not there is created.
-        read_only: nothing is written, nor created; see read_only.py.
-
-    Raises:
-        StorageError: a subclass of it, saying what is wrong with the file and what to do.
+    The arguments are those of `open_storage`, and `factory`, which opens the connections: for
+    fault tests.
     """
 
     def __init__(
@@ -105,33 +96,24 @@ class SQLiteStorage:
         at = to_timestamp(now)
         task_ids = new_ids(len(tasks), now)
         insert, rows, keyed = new_rows(tasks, task_ids, now, at)
+        durable = self._sync_told
         try:
-            return self._create(task_ids, insert, rows, keyed, when_visible)
+            if len(rows) == 1 and not keyed:
+                self._session.write_one(
+                    _SQL[insert], rows[0], durable=durable, when_visible=when_visible
+                )
+                return task_ids
+            with self._session.write(
+                durable=durable, writes=1 + len(rows) // 8, when_visible=when_visible
+            ) as session:
+                if keyed:
+                    insert_keyed_rows(session, insert, rows, task_ids)
+                else:
+                    insert_rows(session, insert, rows)
+            return task_ids
         except StorageNotSynced as error:  # they exist: the caller must know how
             more = "" if len(task_ids) == 1 else f" and {len(task_ids) - 1} more"
             raise StorageNotSynced(f"{error}; created: {task_ids[0]}{more}") from error
-
-    def _create(
-        self,
-        task_ids: list[str],
-        insert: str,
-        rows: list[tuple[Any, ...]],
-        keyed: bool,
-        when_visible: Callable[[], None] | None,
-    ) -> list[str]:
-        if len(rows) == 1 and not keyed:
-            self._session.write_one(
-                _SQL[insert], rows[0], durable=self._sync_told, when_visible=when_visible
-            )
-            return task_ids
-        with self._session.write(
-            durable=self._sync_told, writes=1 + len(rows) // 8, when_visible=when_visible
-        ) as session:
-            if keyed:
-                insert_keyed_rows(session, insert, rows, task_ids)
-            else:
-                insert_rows(session, insert, rows)
-        return task_ids
 
     # Looking ------------------------------------------------------------------------------------
 
@@ -150,28 +132,21 @@ class SQLiteStorage:
         before: str | None = None,
         error_code: str | None = None,
     ) -> list[Task]:
-        rows = self._session.read(
-            _SQL["list_tasks"],
-            {
-                "before": 2**63 - 1 if before is None else self._row_id(before),
-                "status": status,
-                "task_type": task_type,
-                "limit": limit,
-                "error_code": error_code,
-            },
-        )
-        return [task_from(row) for row in rows]
+        which: dict[str, Any] = {"status": status, "task_type": task_type, "limit": limit}
+        which["error_code"] = error_code
+        which["before"] = 2**63 - 1 if before is None else row_id_of(self._session, before)
+        return [task_from(row) for row in self._session.read(_SQL["list_tasks"], which)]
 
     def results(self, task_id: str | None = None, *, limit: int = 1_000_000) -> list[Result]:
         if task_id is None:
             rows = self._session.read(_SQL["all_results"], {"limit": limit})
         else:
-            self._row_id(task_id)
+            row_id_of(self._session, task_id)
             rows = self._session.read(_SQL["results_of_task"], {"task_id": task_id, "limit": limit})
         return [Result(*row) for row in rows]
 
     def history(self, task_id: str) -> list[HistoryEntry]:
-        rows = self._session.read(_SQL["history"], {"id": self._row_id(task_id)})
+        rows = self._session.read(_SQL["history"], {"id": row_id_of(self._session, task_id)})
         return [HistoryEntry(TaskEvent(event), *others) for event, *others in rows]
 
     # Claiming -----------------------------------------------------------------------------------
@@ -362,14 +337,8 @@ class SQLiteStorage:
             return self._requeue(session, task)
 
     def _requeue(self, session: Session, task: Task) -> Task:
-        event = {
-            "id": task.row_id,
-            "event": TaskEvent.REQUEUED,
-            "at": to_timestamp(self._clock.now()),
-            "worker_id": task.worker_id,
-            "token": task.claim_token,
-            "message": None,
-        }
+        event = {**fence(task), "event": TaskEvent.REQUEUED, "at": to_timestamp(self._clock.now())}
+        event |= {"worker_id": task.worker_id, "message": None}
         session.execute(_SQL["archive_attempt"], event)
         session.execute(_SQL["archive_event"], event)
         session.execute(_SQL["requeue"], event)
@@ -433,28 +402,24 @@ class SQLiteStorage:
     # Workers ------------------------------------------------------------------------------------
 
     def register_worker(self, info: WorkerInfo) -> None:
-        register.register(self._session, info)
+        self._session.write_one(_SQL["register_worker"], info, durable=False)
 
     def worker_seen(self, worker_id: str) -> bool:
-        return register.seen(self._session, worker_id, self._clock.now())
+        which = {"worker_id": worker_id, "now": self._clock.now()}
+        rows, _ = self._session.write_one(_SQL["worker_seen"], which, durable=False)
+        return bool(rows and rows[0][0])
 
     def forget_worker(self, worker_id: str) -> None:
-        register.forget(self._session, worker_id)
+        which = {"worker_id": worker_id}
+        self._session.write_one(_SQL["forget_worker"], which, durable=False)
 
     def request_stop(self, worker_id: str | None = None) -> int:
-        return register.request_stop(self._session, worker_id, durable=self._sync_told)
+        with self._session.write(durable=self._sync_told) as session:
+            return session.execute(_SQL["request_stop"], {"worker_id": worker_id}).rowcount
 
     def workers(self) -> list[WorkerInfo]:
-        return register.workers(self._session)
+        rows = self._session.read(_SQL["workers"])
+        return [WorkerInfo._make((*others, bool(stop))) for *others, stop in rows]
 
     def close(self) -> None:
         self._session.close()
-
-    # Rows ---------------------------------------------------------------------------------------
-
-    def _row_id(self, task_id: str) -> int:
-        rows = self._session.read(_SQL["row_id_of"], (task_id,))
-        if not rows:
-            raise TaskNotFound(task_id)
-        row_id: int = rows[0][0]
-        return row_id

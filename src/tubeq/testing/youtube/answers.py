@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
 from tubeq.testing.youtube.faults import Response
+from tubeq.testing.youtube.models import Video
 
 Json = dict[str, Any]
 
@@ -73,12 +75,6 @@ def json_response(data: Json, status: int = 200) -> Response:
     return Response(json.dumps(data).encode(), "application/json; charset=utf-8", status=status)
 
 
-def alert(text: str) -> Json:
-    """Data with only an error message."""
-    error = {"type": "ERROR", "text": {"simpleText": text}}
-    return {"alerts": [{"alertRenderer": error}]}
-
-
 def continuation(*what: str | int) -> Json:
     """The item by which a client asks for what comes next."""
     token = base64.urlsafe_b64encode(json.dumps(what).encode()).decode()
@@ -96,6 +92,21 @@ def continued(token: str) -> list[Any]:
     if not isinstance(what, list) or not what:
         raise ValueError("no token")
     return what
+
+
+def paged(
+    videos: Sequence[Video], offset: int, size: int, shape: Callable[[Video], Json], *what: Any
+) -> list[Json]:
+    """One page of a listing, and the item for the next where there is one: see `continuation`."""
+    end = offset + size
+    items = [shape(video) for video in videos[offset:end]]
+    return [*items, continuation(*what, end)] if end < len(videos) else items
+
+
+def appended(subject: str, items: list[Json], by: str = "onResponseReceivedActions") -> Answer:
+    """The answer to a request for what comes next."""
+    action = {"appendContinuationItemsAction": {"continuationItems": items}}
+    return Answer(RequestKind.CONTINUATION, subject, json_response({by: [action]}))
 
 
 def text(words: str) -> Json:

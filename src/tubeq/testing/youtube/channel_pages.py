@@ -2,21 +2,9 @@
 
 from __future__ import annotations
 
-from tubeq.testing.youtube.answers import (
-    Answer,
-    Json,
-    RequestKind,
-    age,
-    alert,
-    clock,
-    continuation,
-    json_response,
-    no_data,
-    no_page,
-    page,
-    rounded_views,
-    text,
-)
+from tubeq.testing.youtube import answers
+from tubeq.testing.youtube.answers import Answer, Json, RequestKind, age, clock, rounded_views, text
+from tubeq.testing.youtube.faults import alert_data
 from tubeq.testing.youtube.models import Channel, Video
 from tubeq.testing.youtube.world import World
 
@@ -29,8 +17,8 @@ def page_of(world: World, segments: list[str]) -> Answer:
     """The HTML page of a channel's tab."""
     channel = _find(world, segments)
     if channel is None:
-        return no_page(RequestKind.PAGE)
-    data = page(ytInitialData=_data(channel, _tab_name(segments)))
+        return answers.no_page(RequestKind.PAGE)
+    data = answers.page(ytInitialData=_data(channel, _tab_name(segments)))
     return Answer(RequestKind.PAGE, channel.handle.lower(), data)
 
 
@@ -38,9 +26,9 @@ def resolved(world: World, segments: list[str]) -> Answer:
     """What to browse for the address of a tab."""
     channel = _find(world, segments)
     if channel is None:
-        return no_data(RequestKind.RESOLVE)
+        return answers.no_data(RequestKind.RESOLVE)
     endpoint = {"browseEndpoint": {"browseId": channel.channel_id, "params": _tab_name(segments)}}
-    response = json_response({"endpoint": endpoint})
+    response = answers.json_response({"endpoint": endpoint})
     return Answer(RequestKind.RESOLVE, channel.handle.lower(), response)
 
 
@@ -48,18 +36,17 @@ def data_of(world: World, channel_id: str, tab: str) -> Answer:
     """The same as the page, as JSON."""
     channel = world.find(channel_id)
     if channel is None:
-        return no_data(RequestKind.BROWSE)
-    return Answer(RequestKind.BROWSE, channel.handle.lower(), json_response(_data(channel, tab)))
+        return answers.no_data(RequestKind.BROWSE)
+    data = answers.json_response(_data(channel, tab))
+    return Answer(RequestKind.BROWSE, channel.handle.lower(), data)
 
 
 def next_of(world: World, channel_id: str, tab: str, offset: int) -> Answer:
     """The next videos of a tab."""
     channel = world.find(channel_id)
     if channel is None:
-        return no_data(RequestKind.CONTINUATION)
-    action = {"appendContinuationItemsAction": {"continuationItems": _items(channel, tab, offset)}}
-    response = json_response({"onResponseReceivedActions": [action]})
-    return Answer(RequestKind.CONTINUATION, channel.handle.lower(), response)
+        return answers.no_data(RequestKind.CONTINUATION)
+    return answers.appended(channel.handle.lower(), _items(channel, tab, offset))
 
 
 def _find(world: World, segments: list[str]) -> Channel | None:
@@ -72,7 +59,7 @@ def _tab_name(segments: list[str]) -> str:
 
 def _data(channel: Channel, wanted: str) -> Json:
     if channel.alert is not None:
-        return alert(channel.alert)
+        return alert_data(channel.alert)
     if channel.moved_to is not None:
         there = {"commandMetadata": {"webCommandMetadata": {"url": f"/{channel.moved_to}"}}}
         return {"onResponseReceivedActions": [{"navigateAction": {"endpoint": there}}]}
@@ -109,16 +96,13 @@ def _tab(channel: Channel, title: str, name: str, items: list[Json] | None) -> J
 
 
 def _items(channel: Channel, tab: str, offset: int) -> list[Json]:
-    """One page of videos, and the token for the next where there is one."""
-    videos = channel.tab(tab)
     shape = _video_renderer if channel.old_layout else _short if tab == "shorts" else _lockup
-    end = offset + PAGE_SIZE
-    items: list[Json] = [
-        {"richItemRenderer": {"content": shape(video)}} for video in videos[offset:end]
-    ]
-    if end < len(videos):
-        items.append(continuation("channel", channel.channel_id, tab, end))
-    return items
+
+    def item(video: Video) -> Json:
+        return {"richItemRenderer": {"content": shape(video)}}
+
+    videos = channel.tab(tab)
+    return answers.paged(videos, offset, PAGE_SIZE, item, "channel", channel.channel_id, tab)
 
 
 def _lockup(video: Video) -> Json:
@@ -157,9 +141,7 @@ def _short(video: Video) -> Json:
                 "primaryText": {"content": video.title},
                 "secondaryText": {"content": rounded_views(video.views)},
             },
-            "onTap": {
-                "innertubeCommand": {"reelWatchEndpoint": {"videoId": video.video_id}},
-            },
+            "onTap": {"innertubeCommand": {"reelWatchEndpoint": {"videoId": video.video_id}}},
         }
     }
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache
+from typing import Any
 
 
 class Delivery(Enum):
@@ -50,12 +51,12 @@ def http_error(status: int, retry_after_s: float | str | None = None) -> Fault:
 
 def alert(text: str) -> Fault:
     """A page, status 200, that holds nothing but an error message."""
+    return _holding(json.dumps(alert_data(text)))
 
-    def fault(response: Response) -> Response:
-        data = {"alerts": [{"alertRenderer": {"type": "ERROR", "text": {"simpleText": text}}}]}
-        return replace(response, body=_like(response, json.dumps(data)), status=200)
 
-    return fault
+def alert_data(text: str) -> dict[str, Any]:
+    """Data with only an error message."""
+    return {"alerts": [{"alertRenderer": {"type": "ERROR", "text": {"simpleText": text}}}]}
 
 
 def bot_check() -> Fault:
@@ -95,32 +96,26 @@ def redirect(location: str, status: int = 302) -> Fault:
 
 def with_header(name: str, value: str, *, status: int = 200) -> Fault:
     """The same answer with one more header, such as Set-Cookie."""
-
-    def fault(response: Response) -> Response:
-        return replace(response, status=status, headers=(*response.headers, (name, value)))
-
-    return fault
+    return lambda response: _headed(response, name, value, status)
 
 
 def gzipped() -> Fault:
     """The same answer, compressed as YouTube does it."""
-
-    def fault(response: Response) -> Response:
-        packed = replace(response, body=gzip.compress(response.body))
-        return with_header("Content-Encoding", "gzip", status=response.status)(packed)
-
-    return fault
+    return lambda response: _packed(response, gzip.compress(response.body), response.status)
 
 
 def gzip_bomb(unpacked_mib: int = 1024) -> Fault:
     """A small answer that decompresses to one a thousand times as large."""
     body = _bomb(unpacked_mib)
+    return lambda response: _packed(response, body, 200)
 
-    def fault(response: Response) -> Response:
-        bomb = replace(response, body=body)
-        return with_header("Content-Encoding", "gzip")(bomb)
 
-    return fault
+def _packed(response: Response, body: bytes, status: int) -> Response:
+    return _headed(replace(response, body=body), "Content-Encoding", "gzip", status)
+
+
+def _headed(response: Response, name: str, value: str, status: int) -> Response:
+    return replace(response, status=status, headers=(*response.headers, (name, value)))
 
 
 @lru_cache
@@ -143,7 +138,7 @@ def half_json() -> Fault:
 
 def empty_json() -> Fault:
     """`{}`, status 200."""
-    return lambda response: replace(response, body=_like(response, "{}"), status=200)
+    return _holding("{}")
 
 
 def html_page() -> Fault:
@@ -174,24 +169,18 @@ def no_channel() -> Fault:
 
 def no_player_response() -> Fault:
     """A video's page without the data of the video: it has to be requested separately."""
-    return _renamed_variable("ytInitialPlayerResponse")
+    return _renamed("ytInitialPlayerResponse", form="{}")
 
 
-def _renamed(*names: str) -> Fault:
-    """The same with other keys, which are unknown."""
+def _renamed(*names: str, form: str = '"{}"') -> Fault:
+    """The same with other keys, or, in another form, other names, which are unknown."""
 
     def fault(response: Response) -> Response:
         body = response.body
         for name in names:
-            body = body.replace(f'"{name}"'.encode(), f'"future{name.capitalize()}"'.encode())
+            future = f"future{name.capitalize()}"
+            body = body.replace(form.format(name).encode(), form.format(future).encode())
         return replace(response, body=body)
-
-    return fault
-
-
-def _renamed_variable(name: str) -> Fault:
-    def fault(response: Response) -> Response:
-        return replace(response, body=response.body.replace(name.encode(), b"future"))
 
     return fault
 
@@ -200,41 +189,50 @@ def _instead(bad: Response) -> Fault:
     return lambda _good: bad
 
 
-def _like(response: Response, data: str) -> bytes:
-    """`data` in the shape in which the response carries its own: JSON, or inside of a page."""
-    if response.content_type.startswith("text/html"):
-        return f"<!doctype html><script>var ytInitialData = {data};</script>".encode()
-    return data.encode()
+def _holding(data: str) -> Fault:
+    """`data`, status 200, in the shape of the good response: JSON, or inside of a page."""
+    page = f"<!doctype html><script>var ytInitialData = {data};</script>"
+
+    def fault(response: Response) -> Response:
+        is_page = response.content_type.startswith("text/html")
+        return replace(response, body=(page if is_page else data).encode(), status=200)
+
+    return fault
 
 
 @dataclass
-class _Planned:
+class Planned:
+    """See `World.fail`. The subject of a channel is its handle in lower case."""
+
     fault: Fault
     subject: str | None
     request: str | None
-    remaining: int | None
+    times: int | None
     after: int
+
+    def strikes(self, subject: str | None, request: str) -> bool:
+        """Whether this request fails; it counts as one of those that may."""
+        if self.subject not in (None, subject) or self.request not in (None, request):
+            return False
+        if self.after > 0:
+            self.after -= 1
+            return False
+        if self.times is not None:
+            self.times -= 1
+        return self.times is None or self.times >= 0
 
 
 class FaultPlan:
     """The faults to come. Thread-safe."""
 
     def __init__(self) -> None:
-        self._planned: list[_Planned] = []
+        self._planned: list[Planned] = []
         self._lock = threading.Lock()
 
-    def add(
-        self,
-        fault: Fault,
-        *,
-        subject: str | None,
-        request: str | None,
-        times: int | None,
-        after: int,
-    ) -> None:
-        """See `World.fail`. A channel is its handle in lower case."""
+    def add(self, planned: Planned) -> None:
+        """See `World.fail`."""
         with self._lock:
-            self._planned.append(_Planned(fault, subject, request, times, after))
+            self._planned.append(planned)
 
     def clear(self) -> None:
         """Remove all faults."""
@@ -244,19 +242,7 @@ class FaultPlan:
     def apply(self, response: Response, *, subject: str | None, request: str) -> Response:
         """The response after all faults that are due for this request."""
         with self._lock:
-            due = [each for each in self._planned if _is_due(each, subject, request)]
+            due = [each for each in self._planned if each.strikes(subject, request)]
         for each in due:
             response = each.fault(response)
         return response
-
-
-def _is_due(planned: _Planned, subject: str | None, request: str) -> bool:
-    if planned.subject not in (None, subject) or planned.request not in (None, request):
-        return False
-    if planned.after > 0:
-        planned.after -= 1
-        return False
-    if planned.remaining is None:
-        return True
-    planned.remaining -= 1
-    return planned.remaining >= 0

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+from tubeq.testing.youtube import answers
 from tubeq.testing.youtube.answers import (
     Answer,
     Json,
     RequestKind,
     age,
-    alert,
     byline,
-    continuation,
-    json_response,
-    no_data,
-    page,
     rounded_views,
     text,
 )
+from tubeq.testing.youtube.faults import alert_data
 from tubeq.testing.youtube.models import Playlist, Video
 from tubeq.testing.youtube.world import World
 
@@ -25,38 +22,36 @@ _NO_SUCH = "The playlist does not exist."
 
 def page_of(world: World, playlist_id: str) -> Answer:
     """The HTML page of a playlist."""
-    return Answer(RequestKind.PAGE, playlist_id, page(ytInitialData=_data(world, playlist_id)))
+    data = answers.page(ytInitialData=_data(world, playlist_id))
+    return Answer(RequestKind.PAGE, playlist_id, data)
 
 
 def data_of(world: World, playlist_id: str) -> Answer:
     """The same as the page, as JSON, and with the videos that the page hides."""
     data = _data(world, playlist_id, hidden=True)
-    return Answer(RequestKind.BROWSE, playlist_id, json_response(data))
+    return Answer(RequestKind.BROWSE, playlist_id, answers.json_response(data))
 
 
 def resolved(world: World, playlist_id: str) -> Answer:
     """What to browse for the address of a playlist."""
     if world.find_playlist(playlist_id) is None:
-        return no_data(RequestKind.RESOLVE)
+        return answers.no_data(RequestKind.RESOLVE)
     endpoint = {"browseEndpoint": {"browseId": f"VL{playlist_id}"}}
-    return Answer(RequestKind.RESOLVE, playlist_id, json_response({"endpoint": endpoint}))
+    return Answer(RequestKind.RESOLVE, playlist_id, answers.json_response({"endpoint": endpoint}))
 
 
 def next_of(world: World, playlist_id: str, hidden: bool, offset: int) -> Answer:
     """The next videos of a playlist."""
     playlist = world.find_playlist(playlist_id)
     if playlist is None:
-        return no_data(RequestKind.CONTINUATION)
-    items = _items(playlist, hidden, offset)
-    action = {"appendContinuationItemsAction": {"continuationItems": items}}
-    response = json_response({"onResponseReceivedActions": [action]})
-    return Answer(RequestKind.CONTINUATION, playlist_id, response)
+        return answers.no_data(RequestKind.CONTINUATION)
+    return answers.appended(playlist_id, _items(playlist, hidden, offset))
 
 
 def _data(world: World, playlist_id: str, *, hidden: bool = False) -> Json:
     playlist = world.find_playlist(playlist_id)
     if playlist is None or playlist.alert is not None:
-        return alert(_NO_SUCH if playlist is None else playlist.alert or "")
+        return alert_data(_NO_SUCH if playlist is None else playlist.alert or "")
     videos = {"contents": _items(playlist, hidden, 0), "playlistId": playlist_id}
     section = {"itemSectionRenderer": {"contents": [{"playlistVideoListRenderer": videos}]}}
     tab = {"selected": True, "content": {"sectionListRenderer": {"contents": [section]}}}
@@ -68,33 +63,19 @@ def _data(world: World, playlist_id: str, *, hidden: bool = False) -> Json:
 
 
 def _items(playlist: Playlist, hidden: bool, offset: int) -> list[Json]:
-    """One page of videos, and the token for the next where there is one."""
     hidden = hidden or playlist.shows_all
     videos = [video for video in playlist.videos if hidden or video.problem is None]
-    end = offset + PAGE_SIZE
-    items = [_renderer(video) for video in videos[offset:end]]
-    if end < len(videos):
-        items.append(continuation("playlist", playlist.playlist_id, hidden, end))
-    return items
+    what = "playlist", playlist.playlist_id, hidden
+    return answers.paged(videos, offset, PAGE_SIZE, _renderer, *what)
 
 
 def _renderer(video: Video) -> Json:
-    if video.problem is not None:
-        return {
-            "playlistVideoRenderer": {
-                "videoId": video.video_id,
-                "title": text("[Private video]"),
-                "isPlayable": False,
-            }
-        }
-    about = f"{rounded_views(video.views)} • {age(video.age_days)}"
-    return {
-        "playlistVideoRenderer": {
-            "videoId": video.video_id,
-            "title": text(video.title),
-            "lengthSeconds": str(video.duration_s),
-            "shortBylineText": byline(video.byline, video.channel_id, video.channel),
-            "videoInfo": text(about),
-            "isPlayable": True,
-        }
-    }
+    is_playable = video.problem is None
+    title = text(video.title if is_playable else "[Private video]")
+    found: Json = {"videoId": video.video_id, "title": title, "isPlayable": is_playable}
+    if is_playable:
+        about = f"{rounded_views(video.views)} • {age(video.age_days)}"
+        found["lengthSeconds"] = str(video.duration_s)
+        found["shortBylineText"] = byline(video.byline, video.channel_id, video.channel)
+        found["videoInfo"] = text(about)
+    return {"playlistVideoRenderer": found}

@@ -8,18 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import unquote
 
-from tubeq.testing.youtube.answers import (
-    Answer,
-    Json,
-    RequestKind,
-    age,
-    byline,
-    clock,
-    continuation,
-    continued,
-    json_response,
-    text,
-)
+from tubeq.testing.youtube import answers
+from tubeq.testing.youtube.answers import Answer, Json, RequestKind, age, byline, clock, text
 from tubeq.testing.youtube.models import Video
 from tubeq.testing.youtube.world import World
 
@@ -34,14 +24,11 @@ def results(world: World, query: Json) -> Answer:
     words = str(query["query"])
     found = _chosen(world.find_videos(words), str(query.get("params") or ""))
     if "continuation" in query:
-        _what, offset = continued(str(query["continuation"]))
-        contents = _contents(found, offset)
-        action = {"appendContinuationItemsAction": {"continuationItems": contents}}
-        response = json_response({"onResponseReceivedCommands": [action]})
-        return Answer(RequestKind.CONTINUATION, words, response)
+        _what, offset = answers.continued(str(query["continuation"]))
+        return answers.appended(words, _contents(found, offset), by="onResponseReceivedCommands")
     sections = {"sectionListRenderer": {"contents": _contents(found, 0)}}
     data = {"contents": {"twoColumnSearchResultsRenderer": {"primaryContents": sections}}}
-    return Answer(RequestKind.SEARCH, words, json_response(data))
+    return Answer(RequestKind.SEARCH, words, answers.json_response(data))
 
 
 def _chosen(videos: Sequence[Video], params: str) -> list[Video]:
@@ -89,15 +76,11 @@ def _fields(message: bytes) -> dict[int, Any]:
 
 
 def _contents(videos: Sequence[Video], offset: int) -> list[Json]:
-    """A page of results, and the token for the next where there is one."""
-    end = offset + PAGE_SIZE
-    items = [_renderer(video) for video in videos[offset:end]]
+    items = answers.paged(videos, offset, PAGE_SIZE, _renderer, "search")
+    following = [items.pop()] if offset + PAGE_SIZE < len(videos) else []
     if not items:
         items = [{"backgroundPromoRenderer": {"title": text("No results found")}}]
-    contents: list[Json] = [{"itemSectionRenderer": {"contents": items}}]
-    if end < len(videos):
-        contents.append(continuation("search", end))
-    return contents
+    return [{"itemSectionRenderer": {"contents": items}}, *following]
 
 
 def _renderer(video: Video) -> Json:

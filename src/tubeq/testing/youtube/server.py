@@ -16,7 +16,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
-from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -122,12 +121,7 @@ class SimulatedYouTube:
     def __enter__(self) -> SimulatedYouTube:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def _respond(self, method: str, path: str, body: bytes) -> Response:
@@ -241,13 +235,12 @@ class _Connection(BaseHTTPRequestHandler):
         self._deliver(response)
 
     def _deliver(self, response: Response) -> None:
+        self.close_connection = self.close_connection or response.delivery is not Delivery.WHOLE
         if response.delivery is Delivery.RESET:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-            self.close_connection = True
             return
         if response.delivery is Delivery.SILENT:
             self.server.stopping.wait()
-            self.close_connection = True
             return
         self.send_response(response.status)
         self.send_header("Content-Type", response.content_type)
@@ -256,23 +249,18 @@ class _Connection(BaseHTTPRequestHandler):
         for name, value in response.headers:
             self.send_header(name, value)
         self.end_headers()
-        if response.delivery is Delivery.WHOLE:
-            self.wfile.write(response.body)
-            return
-        self.close_connection = True
-        if response.delivery is Delivery.ENDLESS:
-            self.wfile.write(response.body)
-            while not self.server.stopping.is_set():
-                self.wfile.write(_MORE)
-            return
-        if response.delivery is Delivery.TRUNCATED:
+        if response.delivery is Delivery.DRIPPED:
+            for byte in response.body:
+                self.wfile.write(bytes([byte]))
+                self.wfile.flush()
+                if self.server.stopping.wait(_DRIP_INTERVAL_S):
+                    return
+        elif response.delivery is Delivery.TRUNCATED:
             self.wfile.write(response.body[: len(response.body) // 2])
-            return
-        for byte in response.body:
-            self.wfile.write(bytes([byte]))
-            self.wfile.flush()
-            if self.server.stopping.wait(_DRIP_INTERVAL_S):
-                return
+        else:
+            self.wfile.write(response.body)
+        while response.delivery is Delivery.ENDLESS and not self.server.stopping.is_set():
+            self.wfile.write(_MORE)
 
     def _refuse(self, host: str) -> None:
         self.server.youtube._note_unexpected(host)

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from tubeq.testing.youtube.faults import Fault, FaultPlan
+from tubeq.testing.youtube.faults import Fault, FaultPlan, Planned
 from tubeq.testing.youtube.many import PREFIX_LENGTH, ManyVideos, Problems
 from tubeq.testing.youtube.models import Channel, Playlist, Video
 from tubeq.testing.youtube.problems import Problem
@@ -70,7 +70,7 @@ class World:
         handle = "@" + handle.removeprefix("@")
         made = Channel(
             handle,
-            channel_id="UC" + self._identifier(handle.lower(), 22),
+            channel_id=self._channel_id(handle),
             videos=self._made(handle, videos, handle, titles, title),
             shorts=self._made(f"{handle}/shorts", shorts, handle, (), title),
             streams=self._made(f"{handle}/streams", streams, handle, (), title),
@@ -104,8 +104,7 @@ class World:
         many = ManyVideos(videos, prefix, make)
         with self._lock:
             self._many[prefix] = many
-        channel_id = "UC" + self._identifier(handle.lower(), 22)
-        return self._add(Channel(handle, channel_id, videos=many))
+        return self._add(Channel(handle, self._channel_id(handle), videos=many))
 
     def find(self, name: str) -> Channel | None:
         """The channel with this handle (in any case), channel id, or old name, or None."""
@@ -200,11 +199,10 @@ class World:
             viewers: see `Video`.
         """
         with self._lock:
-            video = self._videos.get(video_id)
-            if video is None:
-                video = replace(self._video(video_id, 0, _ANYONE), video_id=video_id)
+            video = self._videos.get(video_id) or self._video(video_id, 0, _ANYONE)
             self._videos[video_id] = replace(
                 video,
+                video_id=video_id,
                 title=video.title if title is None else title,
                 description=video.description if description is None else description,
                 problem=problem,
@@ -240,7 +238,7 @@ class World:
         """
         if channel is not None:
             subject = "@" + channel.lower().removeprefix("@")
-        self.faults.add(fault, subject=subject, request=request, times=times, after=after)
+        self.faults.add(Planned(fault, subject, request, times, after))
 
     def _add(self, channel: Channel) -> Channel:
         with self._lock:
@@ -254,6 +252,9 @@ class World:
         digest = hashlib.sha256(f"{self.seed}/{name}".encode("utf-8", "surrogatepass")).digest()
         return base64.urlsafe_b64encode(digest).decode("ascii")[:length]
 
+    def _channel_id(self, handle: str) -> str:
+        return "UC" + self._identifier(handle.lower(), 22)
+
     def _made(
         self,
         name: str,
@@ -262,12 +263,7 @@ class World:
         titles: Sequence[str] = (),
         byline: str | None = None,
     ) -> tuple[Video, ...]:
-        """The given number of new videos of a channel.
-
-        Args:
-            byline: its display name, if different from its handle. Its videos then show both
-                unchanged.
-
+        """New videos of a channel. With its display name as `byline`, they show both unchanged.
 
         Raises:
             ValueError: too many.
@@ -301,7 +297,7 @@ class World:
             tags=tuple(subject.split()),
             category="Entertainment",
             channel=handle.lower(),
-            channel_id="UC" + self._identifier(handle.lower(), 22),
+            channel_id=self._channel_id(handle),
             byline=handle.lower().removeprefix("@"),
         )
 

@@ -28,22 +28,16 @@ from tubeq.storage.sqlite.file.kept_names import count_own_links
 
 _FULL_BELOW_BYTES = 64 * 1024
 
+_RESTORE = "'tubeq db restore BACKUP'"
+_GIVE_OTHER = f"give another path, or {_RESTORE}"
 # SQLite's words rather than its codes: Python 3.10 does not give the codes.
 _MEANINGS: tuple[tuple[str, type[StorageError], str], ...] = (
     ("locked", StorageBusy, "another program holds the database: close its open transaction"),
     ("busy", StorageBusy, "another program holds the database: close its open transaction"),
     ("disk is full", StorageFull, "no space is left for the database: free some; nothing is lost"),
     ("readonly", StorageReadOnly, "the database cannot be written: check its permissions"),
-    (
-        "not a database",
-        StorageCorrupt,
-        "not a SQLite database, or a damaged one: give another path, or 'tubeq db restore BACKUP'",
-    ),
-    (
-        "malformed",
-        StorageCorrupt,
-        "the database is damaged: restore a backup with 'tubeq db restore BACKUP'",
-    ),
+    ("not a database", StorageCorrupt, f"not a SQLite database, or a damaged one: {_GIVE_OTHER}"),
+    ("malformed", StorageCorrupt, f"the database is damaged: restore a backup with {_RESTORE}"),
     ("unable to open", StorageError, "the database cannot be opened: check path and permissions"),
 )
 
@@ -98,6 +92,19 @@ class ConnectionFactory:
 _fsync = getattr(os, "fdatasync", os.fsync)
 
 
+def connect_to_existing(path: Path, how: str, timeout_s: float = 10.0) -> sqlite3.Connection:
+    """A connection in autocommit mode to a file that exists. It is opened by a URI, so that "?",
+    "#" and "%" in its path mean nothing.
+
+    Args:
+        how: "mode=ro", "mode=rw", or "immutable=1" for a file that no process changes.
+    """
+    uri = f"{path.absolute().as_uri()}?{how}"
+    return sqlite3.connect(
+        uri, uri=True, isolation_level=None, timeout=timeout_s, check_same_thread=False
+    )
+
+
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
     """Converts SQLite's and the system's errors into StorageError and its subclasses.
@@ -141,11 +148,8 @@ def _no_space(path: Path) -> bool:
 
 
 def prepare_path(path: Path, *, create: bool = True) -> None:
-    """Check the path, and create an empty file there if none exists, for its owner only.
-
-    Args:
-        path: the real one.
-        create: whether the file may be missing.
+    """Check the real path, and create an empty file there if none exists, for its owner only;
+    without `create`, it must exist.
 
     Raises:
         StorageError: it is a folder, its folder or the file is missing, or it cannot be created.
@@ -173,10 +177,7 @@ def prepare_path(path: Path, *, create: bool = True) -> None:
 
 
 def require_usable_place(path: Path) -> None:
-    """Refuse a path that cannot be a database, or not a safe one; it need not exist.
-
-    Args:
-        path: the real one.
+    """Refuse a real path that cannot be a database, or not a safe one; it need not exist.
 
     Raises:
         StorageError, UnsafeStorage: see prepare_path.
@@ -230,9 +231,8 @@ def _mount_type(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> str |
     best, found = -1, None
     above = {str(folder), *map(str, folder.parents)}
     for point, kind in _mount_points(mounts):
-        if (
-            point in above and len(point) >= best
-        ):  # a later mount on the same point covers the earlier
+        # A later mount on the same point covers the earlier one.
+        if point in above and len(point) >= best:
             best, found = len(point), kind
     return found
 

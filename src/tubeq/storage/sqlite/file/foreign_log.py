@@ -2,11 +2,10 @@
 
 A write-ahead log does not say which database it belongs to. Move a backup over a database that is
 in use, or that a crash left with a log, and SQLite would replay the old log into the backup: a
-mixture of both, which a check may not notice. So the side file of locks holds the inode numbers
-of
+mixture of both, which a check may not notice. So the side file of locks holds the inode numbers of
 the database and of its log, as they were last opened together. If the database has another inode
-but the log the same, the database was put there since: that log is set aside, not deleted,
-before any process opens it.
+but the log the same, the database was put there since: that log is set aside, not deleted, before
+any process opens it.
 
 If both have other inodes, the folder was copied: they belong together. The last handle to close,
 which deletes the log, deletes this note too: inode numbers are used again.
@@ -31,10 +30,6 @@ def set_foreign_log_aside(database: Path, timeout_s: float) -> None:
 
     A process that still has the replaced database open keeps its log and its index: it holds them
     by their inodes, and stops using them as soon as it checks (see OpenedFiles).
-
-    Args:
-        database: the real path.
-        timeout_s: seconds to wait for another process that is opening it.
 
     Raises:
         StorageBusy: another process has been opening it for too long.

@@ -9,8 +9,7 @@ import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
-from pathlib import Path
-from types import TracebackType
+from functools import partial
 from typing import Any, TypeVar
 
 from tubeq.domain.clock import Clock, to_timestamp
@@ -48,6 +47,8 @@ opened: a few microseconds each time. A change that was stored within that time 
 replaced is lost with them."""
 _Answer = TypeVar("_Answer")
 Parameters = Mapping[str, Any] | Sequence[Any]
+WhenVisible = Callable[[], None] | None
+"""Called when others can see a change, before it is on disk."""
 
 
 class Session:
@@ -90,16 +91,13 @@ class Session:
         self._look_at = 0.0
         # Also without a call of close: when the handle is garbage-collected, or the program ends.
         self._let_go: weakref.finalize[..., Any] = weakref.finalize(
-            self, _let_go, self._checkpointer, self._wal, self._connection, self._locks, self.path
-        )
+            self, _call_each, self._checkpointer.close, self._wal.close, self._connection.close,
+            partial(forget_opened, self._locks, self.path), self._locks.close,
+        )  # fmt: skip
         _open_sessions.add(self)
 
     def read(self, sql: str, parameters: Parameters = ()) -> list[Any]:
-        """All rows of a query. No cursor stays open, so no snapshot keeps the log from shrinking.
-
-        Raises:
-            StorageError: a subclass of it.
-        """
+        """All rows of a query. No cursor stays open: no snapshot keeps the log from shrinking."""
         if self._unusable:
             raise self._unusable
         if time.monotonic() >= self._look_at:
@@ -114,14 +112,13 @@ class Session:
                 raise self._meaning(error) from error
 
     def write(
-        self, *, durable: bool, writes: int = 1, when_visible: Callable[[], None] | None = None
+        self, *, durable: bool, writes: int = 1, when_visible: WhenVisible = None
     ) -> Transaction:
         """A transaction for a `with` statement, holding SQLite's write lock from its first line.
 
         Args:
             durable: it is on disk when the `with` statement ends.
             writes: roughly how many small writes it amounts to.
-            when_visible: called when others can see it, before it is on disk.
         """
         return Transaction(self, durable, writes, when_visible)
 
@@ -131,17 +128,13 @@ class Session:
         parameters: Parameters,
         *,
         durable: bool,
-        when_visible: Callable[[], None] | None = None,
+        when_visible: WhenVisible = None,
     ) -> tuple[list[Any], int]:
         """One statement, a transaction of its own: the rows that it returns, and how many it
         changed.
 
         It is as safe as with BEGIN IMMEDIATE and COMMIT around it: SQLite takes the write lock
-        before it reads anything. Without them, a claim takes a tenth less time.
-
-        Raises:
-            StorageError: a subclass of it.
-        """
+        before it reads anything. Without them, a claim takes a tenth less time."""
         connection = self._connection
         cursor = None
         self._enter()
@@ -174,18 +167,10 @@ class Session:
         return self._connection.executemany(sql, rows).rowcount
 
     def snapshot(self, target: sqlite3.Connection) -> None:
-        """Copy the database as it is now to another connection, while the handle stays in use.
-
-        Raises:
-            StorageError: a subclass of it.
-        """
+        """Copy the database as it is now to another connection, while the handle stays in use."""
         self._require_same_files()
-        with translated(self.path):
-            source = self._factory.connect()
-            try:
-                source.backup(target)
-            finally:
-                source.close()
+        with translated(self.path), closing(self._factory.connect()) as source:
+            source.backup(target)
 
     def close(self) -> None:
         """Close the file. Closing twice is not an error."""
@@ -225,7 +210,7 @@ class Session:
         finally:
             self._mutex.release()
 
-    def _settle(self, durable: bool, when_visible: Callable[[], None] | None) -> None:
+    def _settle(self, durable: bool, when_visible: WhenVisible) -> None:
         """After a commit, with no lock held: checkpoint and sync the log. No failure here may look
         as if nothing had been stored.
 
@@ -268,8 +253,7 @@ class Session:
     def _is_ready(self) -> bool:
         if not is_current(self._connection, self.path):
             return False
-        mode: str = self._connection.execute("PRAGMA journal_mode").fetchone()[0]
-        return mode == "wal"
+        return bool(self._connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal")
 
     def _retry_while_busy(self, step: Callable[[], _Answer]) -> _Answer:
         """SQLite answers BUSY at once, whatever the timeout, while another connection recovers
@@ -315,11 +299,7 @@ class Transaction:
     __slots__ = ("_changes", "_durable", "_session", "_when_visible", "_writes")
 
     def __init__(
-        self,
-        session: Session,
-        durable: bool,
-        writes: int,
-        when_visible: Callable[[], None] | None,
+        self, session: Session, durable: bool, writes: int, when_visible: WhenVisible
     ) -> None:
         self._session = session
         self._durable = durable
@@ -341,10 +321,7 @@ class Transaction:
         return session
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
     ) -> None:
         session = self._session
         connection = session._connection
@@ -372,18 +349,9 @@ _MEANT = (sqlite3.Error, OverflowError, UnicodeEncodeError)
 """The errors that `_meaning` translates."""
 
 
-def _let_go(
-    checkpointer: Checkpointer,
-    wal: WalSync,
-    connection: sqlite3.Connection,
-    locks: LockFile,
-    path: Path,
-) -> None:
-    checkpointer.close()
-    wal.close()
-    connection.close()
-    forget_opened(locks, path)
-    locks.close()
+def _call_each(*steps: Callable[[], None]) -> None:
+    for step in steps:
+        step()
 
 
 _open_sessions: weakref.WeakSet[Session] = weakref.WeakSet()

@@ -1,4 +1,4 @@
--- The seed's two tables, with what fencing, leases, schedules and history need beside them.
+-- The original specification's two tables, with what fencing, leases, schedules and history need.
 -- Timestamps are UTC "YYYY-MM-DD HH:MM:SS.ffffff" for people and tools that open the file;
 -- what the queue computes with (run_after, last_heartbeat, lease_expires_at) is epoch seconds.
 

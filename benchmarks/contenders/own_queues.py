@@ -1,27 +1,61 @@
-"""tubeq itself, through QueueManager, and the way its workers call it."""
+"""tubeq itself, through QueueManager, the way its workers call it; and the bare reference."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from benchmarks.contenders.base import BATCH, FULL, RESULT, TASK_TYPE, Queue
+from benchmarks.contenders.reference_sqlite import ReferenceQueue
 from benchmarks.workloads.base import CLAIM_REQUEST, COMPLETION, public
+
+_COMPLETED = "SELECT id - 1 FROM task_queue WHERE status = 'COMPLETED'"
+
+
+class Reference(Queue):
+    """Its parameters are fixed: in a new file the row with the id 1 is task 0."""
+
+    name = "reference"
+
+    def open(self, create: bool) -> None:
+        durability = "full" if self.durability == FULL else "fast"
+        self._queue = ReferenceQueue(Path(self.place), durability=durability)
+        self.resources.callback(self._queue.close)
+        self.settings = f"WAL, durability {durability}, BEGIN IMMEDIATE"
+
+    def put(self, encoded: Any) -> None:
+        self._queue.create_task()
+
+    def put_many(self, encoded: Sequence[Any]) -> None:
+        self._queue.create_tasks(encoded)
+
+    def claim(self) -> Any | None:
+        return self._queue.claim_next_task(strategy="fifo")
+
+    def claim_many(self, count: int = 0) -> Sequence[Any]:
+        return self._queue.claim_tasks("", "", count)
+
+    def number_of(self, held: Any) -> int:
+        return int(held.row_id) - 1
+
+    def complete(self, held: Any) -> bool:
+        self._queue.complete_task(held, [RESULT])
+        return True
+
+    def complete_many(self, held: Sequence[Any]) -> Sequence[bool]:
+        self._queue.complete_tasks(held)
+        return [True] * len(held)
+
+    def completed(self) -> list[int]:
+        return [int(row[0]) for row in self._queue.connection.execute(_COMPLETED)]
 
 
 class Tubeq(Queue):
     """Three transactions for each task: created, claimed and started, completed with one idea."""
 
     name = "tubeq"
-    title = "tubeq"
-    packages = ("tubeq",)
-    fenced = True
-    stores_results = True
-    recovery = "leases of 1 s, expired ones rescued by the other workers' sweeps"
-    patience_s = 0.2
-    many = "create_tasks, one claim of 100 (started), complete_tasks with an idea each"
-    keeps_history = True
     _way = ""
 
     def open(self, create: bool) -> None:
@@ -85,9 +119,6 @@ class TubeqNext(Tubeq):
     next."""
 
     name = "tubeq-next"
-    title = "tubeq, complete(then=…)"
-    lifecycle_only = True
-    many = ""
     _way = ", the next task claimed along with a completion"
     _held: Any | None = None
 
@@ -107,6 +138,4 @@ class TubeqBatch(Tubeq):
     """A hundred tasks claimed and started in one transaction, and completed in another."""
 
     name = "tubeq-batch"
-    title = "tubeq, in batches of 100"
-    crash_only = True
     _way = ", a hundred at once"
