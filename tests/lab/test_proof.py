@@ -81,13 +81,16 @@ def test_the_matrix_counts_and_bounds() -> None:
     )
 
 
-def test_outcomes_of_another_engine_are_asked_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("tool", "kept"), [("gate", 1), ("asv", 3)])
+def test_the_gate_of_another_engine_is_asked_again_and_no_other_tool(
+    tool: str, kept: int, tmp_path: Path
+) -> None:
     path = tmp_path / "outcomes.ndjson"
-    now = outcome("gate", True, True)
+    now = outcome(tool, True, True)
     older = {name: each for name, each in now.to_json().items() if name != "engine"}
     for record in (older, {**older, "engine": ENGINE - 1}, now.to_json()):
         append_line(path, record)
-    assert read_outcomes(path) == [now]
+    assert read_outcomes(path) == [now] * kept
 
 
 def test_a_line_after_one_that_was_cut_off_is_kept(tmp_path: Path) -> None:
