@@ -17,7 +17,7 @@ SOURCE = str(Path(__file__).parents[2] / "src")
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Without settings of whoever runs the tests."""
+    """Without the settings of the user who runs the tests."""
     inherited = {name: value for name, value in os.environ.items() if "TUBEQ" not in name}
     path = os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")]))
     return {**inherited, "PYTHONPATH": path, **variables}

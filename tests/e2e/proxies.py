@@ -1,4 +1,4 @@
-"""A server that says the same to whoever connects: a proxy that refuses, a trap."""
+"""A server that answers every connection alike: a proxy that refuses, a trap."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 
 
 class Answering:
-    """Gives this answer, until the end of the block, and counts who came."""
+    """Gives this answer, until the end of the block, and counts the connections."""
 
     def __init__(self, answer: bytes) -> None:
         self.connections = 0

@@ -16,7 +16,7 @@ from tubeq.testing.youtube import SimulatedYouTube, World, faults
 
 @pytest.fixture
 def trap() -> Iterator[Answering]:
-    """A server that nobody is to connect to."""
+    """A server that must get no connection."""
     with Answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") as trap:
         yield trap
 

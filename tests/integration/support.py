@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -90,18 +90,6 @@ def assert_each_done_once(queue: QueueManager, task_ids: list[str]) -> None:
         assert events(queue, task_id).count(TaskEvent.COMPLETED) == 1
         sources = Counter(result.source_id for result in queue.get_task_results(task_id))
         assert set(sources.values()) <= {1}
-
-
-def at_once(work: Callable[[int], R], threads: int) -> list[R]:
-    """What `work` returned in each of several threads that start together."""
-    ready = threading.Barrier(threads)
-
-    def run(number: int) -> R:
-        ready.wait(timeout=PATIENCE_S)
-        return work(number)
-
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(run, range(threads)))
 
 
 @contextmanager

@@ -16,12 +16,12 @@ from tests.integration.support import (
     add,
     add_many,
     assert_each_done_once,
-    at_once,
     attempt,
     drain,
     item,
     plain,
 )
+from tests.support import at_once
 from tubeq.domain.errors import StorageError
 from tubeq.domain.models import NewTask
 from tubeq.queue.queue_manager import QueueManager

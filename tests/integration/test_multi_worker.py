@@ -17,13 +17,12 @@ from tests.integration.support import (
     add,
     add_many,
     assert_each_done_once,
-    at_once,
     claimed,
     drain,
     item,
     running,
 )
-from tests.support import until
+from tests.support import at_once, until
 from tubeq.domain.errors import ClaimLost
 from tubeq.domain.models import NewTask
 from tubeq.queue.queue_manager import QueueManager

@@ -306,7 +306,7 @@ class Latest(random.Random):
 
 
 def test_those_who_wait_for_a_rate_do_not_come_back_together(queue: QueueManager) -> None:
-    """Jitter: whoever draws the upper end waits half as long again."""
+    """Jitter: a retry that draws the upper end waits half as long again."""
     asked_at: list[float] = []
 
     def take(*_: Any) -> Refusal:
@@ -373,7 +373,7 @@ def test_a_slot_that_cannot_be_given_back_ends_with_its_lease(queue: QueueManage
     """And keeps nobody from learning of the bot check."""
     queue.limits.set(TYPE, concurrency=1)
     worker = worker_on(queue, raising(BLOCKED))
-    Limits(worker, release=raising(StorageBusy("somebody writes")))
+    Limits(worker, release=raising(StorageBusy("another process writes")))
     assert attempt(worker)[0].error_code == "bot_check"
     assert [each.key for each in queue.limits.slots()] == [TYPE]
     assert [each.key for each in queue.limits.pauses()] == [TYPE]
