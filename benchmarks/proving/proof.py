@@ -48,14 +48,16 @@ def template_of(name: str) -> str:
 def read_outcomes(path: Path) -> list[Outcome]:
     """The outcomes in a file of JSON lines; [] where it is missing. A line that is not an outcome,
     or that another engine's gate gave, is left out: its trial is run again. What other tools say
-    does not depend on the engine."""
-    outcomes = []
+    does not depend on the engine. Where two runs made a trial at once, the first outcome counts."""
+    outcomes: dict[str, Outcome] = {}
     for found in read_lines(path):
         with suppress(KeyError, TypeError):
             if found["tool"] != "gate":
                 found["engine"] = ENGINE
-            outcomes.append(Outcome(**{name: found[name] for name in Outcome.__annotations__}))
-    return [each for each in outcomes if each.engine == ENGINE]
+            outcome = Outcome(**{name: found[name] for name in Outcome.__annotations__})
+            if outcome.engine == ENGINE:
+                outcomes.setdefault(outcome.key, outcome)
+    return [*outcomes.values()]
 
 
 def read_lines(path: Path) -> list[Any]:

@@ -81,16 +81,25 @@ def test_the_matrix_counts_and_bounds() -> None:
     )
 
 
-@pytest.mark.parametrize(("tool", "kept"), [("gate", 1), ("asv", 3)])
+@pytest.mark.parametrize(("tool", "kept"), [("gate", ["c"]), ("asv", ["a", "b", "c"])])
 def test_the_gate_of_another_engine_is_asked_again_and_no_other_tool(
-    tool: str, kept: int, tmp_path: Path
+    tool: str, kept: list[str], tmp_path: Path
 ) -> None:
     path = tmp_path / "outcomes.ndjson"
-    now = outcome(tool, True, True)
-    older = {name: each for name, each in now.to_json().items() if name != "engine"}
-    for record in (older, {**older, "engine": ENGINE - 1}, now.to_json()):
-        append_line(path, record)
-    assert read_outcomes(path) == [now] * kept
+    now = outcome(tool, True, True).to_json()
+    older = {name: each for name, each in now.items() if name != "engine"}
+    for number, record in enumerate((older, {**older, "engine": ENGINE - 1}, now)):
+        append_line(path, {**record, "key": "abc"[number]})
+    assert [each.key for each in read_outcomes(path)] == kept
+
+
+def test_a_trial_that_two_runs_made_at_once_counts_once(tmp_path: Path) -> None:
+    path = tmp_path / "outcomes.ndjson"
+    first, second = outcome("gate", True, True), outcome("gate", True, False)
+    assert first.key == second.key
+    for each in (first, second):
+        append_line(path, each.to_json())
+    assert read_outcomes(path) == [first]
 
 
 def test_a_line_after_one_that_was_cut_off_is_kept(tmp_path: Path) -> None:
