@@ -13,14 +13,13 @@ from tests.integration.support import (
     Scripted,
     add,
     assert_each_done_once,
-    at_once,
     attempt,
     events,
     item,
     plain,
     running,
 )
-from tests.support import PATIENCE_S, until
+from tests.support import PATIENCE_S, at_once, until
 from tubeq.domain.clock import from_timestamp
 from tubeq.queue.queue_manager import QueueManager
 

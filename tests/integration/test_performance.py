@@ -16,10 +16,10 @@ from tests.integration.support import (
     Scripted,
     add_many,
     assert_each_done_once,
-    at_once,
     drain,
     item,
 )
+from tests.support import at_once
 from tubeq.domain.models import NewTask
 from tubeq.domain.policies import ClaimStrategy
 from tubeq.queue.queue_manager import QueueManager
