@@ -162,3 +162,10 @@ def test_a_folder_without_the_rights(ruled: Tubeq) -> None:
     folder.chmod(0o555)
     assert "closed" in ruled.refused(*ADD, "--db", folder / "tubeq.db")
     assert list(folder.iterdir()) == []
+
+
+def test_a_backup_into_a_folder_without_the_rights(ruled: Tubeq) -> None:
+    with ruled.queue() as queue:
+        queue.create_task(TYPE)
+    (ruled.folder / "shut").mkdir(0o500)
+    assert "shut cannot be written" in ruled.refused("db", "backup", "shut/b.db")

@@ -174,17 +174,6 @@ def test_a_backup_that_cannot_be_made_is_told_in_the_users_words(
     assert {each.name for each in tmp_path.iterdir()} == names
 
 
-@pytest.mark.skipif(
-    sys.platform == "win32" or os.geteuid() == 0, reason="root writes wherever it likes"
-)
-def test_a_backup_into_a_folder_that_cannot_be_written(
-    tubeq: Command, queue: QueueManager, tmp_path: Path
-) -> None:
-    folder = tmp_path / "shut"
-    folder.mkdir(0o500)
-    assert "shut cannot be written" in tubeq.refused("db", "backup", folder / "b.db")
-
-
 # prune ------------------------------------------------------------------------------------------
 
 

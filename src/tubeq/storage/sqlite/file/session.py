@@ -55,7 +55,8 @@ class Session:
     """Reads and writes on one file, for all threads of this process.
 
     Raises:
-        StorageError: a subclass of it, saying what is wrong with the file and what to do.
+        StorageError: opening it, reads and writes raise a subclass of it, which says what is wrong
+            with the file and what to do.
     """
 
     is_read_only = False
