@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typing import Any, NoReturn, TypeVar
 import pytest
 
 from tubeq.domain.models import Task
+from tubeq.domain.processes import process_exists
 from tubeq.queue.backlog import QueueBacklog
 from tubeq.queue.items import QueueItems
 from tubeq.queue.limits import QueueLimits
@@ -87,9 +87,7 @@ def until(condition: Callable[[], R], patience_s: float = PATIENCE_S) -> R:
 
 def is_gone(pid: int) -> bool:
     """Whether no such process runs; one that only waits to be reaped does not."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+    if not process_exists(pid):
         return True
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"

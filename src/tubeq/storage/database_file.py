@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -56,7 +57,8 @@ def real_path(given: str | os.PathLike[str]) -> Path:
 def require_path(given: str | os.PathLike[str]) -> None:
     """
     Raises:
-        InvalidParameters: it does not name a file: it is empty, or an address.
+        InvalidParameters: it does not name a file: it is empty, or an address, or this system has
+            no such names.
     """
     text = os.fspath(given)
     if not text:
@@ -71,6 +73,12 @@ def require_path(given: str | os.PathLike[str]) -> None:
         )
     if _URL.match(text):
         raise InvalidParameters(f"{text} is an address, not a path: the database is a local file")
+    if sys.platform == "win32":
+        from tubeq.storage.windows_names import why_refused
+
+        reason = why_refused(text)
+        if reason is not None:
+            raise InvalidParameters(f"{text}: {reason}")
 
 
 def side_file(database: Path, suffix: str) -> Path:

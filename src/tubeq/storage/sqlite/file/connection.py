@@ -169,6 +169,11 @@ def prepare_path(path: Path, *, create: bool = True) -> None:
         except PermissionError as error:
             raise StorageReadOnly(f"{path.parent} cannot be written: {error.strerror}") from error
         except FileNotFoundError as error:  # the folder exists, but cannot hold files, as /proc
+            if sys.platform == "win32":
+                raise StorageError(
+                    f"{path} cannot be made: Windows may allow paths of 260 characters only, and "
+                    f"the side files add 5 to these {len(str(path))}: name a shorter one"
+                ) from error
             raise StorageError(f"{path.parent} takes no files: name another folder") from error
     for each in (path, *(side_file(path, suffix) for suffix in NEEDED_FILES)):
         problem = access_problem(each, path)
@@ -219,8 +224,12 @@ def network_file_system(folder: Path) -> str | None:
     if sys.platform == "win32":
         import ctypes
 
-        drive = os.path.splitdrive(folder.resolve())[0]
-        remote = drive.startswith("\\\\") or ctypes.windll.kernel32.GetDriveTypeW(drive + "\\") == 4
+        # "\\?\C:\" is C:, without a limit of length; "\\?\UNC\" is a share.
+        drive = os.path.splitdrive(folder.resolve())[0].removeprefix("\\\\?\\")
+        remote = (
+            drive.startswith(("\\\\", "UNC"))
+            or ctypes.windll.kernel32.GetDriveTypeW(drive + "\\") == 4
+        )
         return "a Windows share" if remote else None
     kind = _mount_type(folder.resolve())
     return kind if kind and kind.startswith(_NETWORK_TYPES) else None
