@@ -75,7 +75,7 @@ class Poison:
     def scrape(self, number: int = 0, times: int = 10**6) -> list[Any]:
         note(f"begin {number} {os.getpid()}")
         if Path(os.environ[LOG_VARIABLE]).read_text().count(f"begin {number} ") <= times:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
         return [item(number)]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.runner_support import Running, Scene
-from tests.support import is_gone, until
+from tests.support import is_gone, kill, until
 from tubeq.domain.states import TaskStatus
 
 pytestmark = pytest.mark.timeout(40)
@@ -132,7 +132,7 @@ def test_a_worker_that_was_asked_to_stop_and_died_has_no_successor(scene: Scene)
     with Running(runner) as running:
         until(scene.log)
         scene.queue.request_stop()
-        os.kill(runner.worker_pids()[0], getattr(signal, "SIGKILL", signal.SIGTERM))
+        kill(runner.worker_pids()[0])
         running.wait()
     task = scene.queue.get_task(task_id)
     assert (task.status, task.crash_count) == (TaskStatus.QUEUED, 1)
