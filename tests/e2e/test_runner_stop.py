@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from multiprocessing import connection
 from typing import Any
 
 import pytest
@@ -148,6 +149,23 @@ def test_stop_from_another_thread_ends_idle_workers(scene: Scene) -> None:
         assert running.wait().stopped
     assert time.monotonic() - started < 3.0
     assert runner.worker_pids() == []
+
+
+def test_a_wait_that_ctrl_c_cuts_short_is_no_error(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it does on Windows, where a handled signal does not resume the wait."""
+    real, cut = connection.wait, [1, 2]
+
+    def wait(sentinels: Any, timeout: float) -> Any:
+        if cut:
+            raise InterruptedError(cut.pop())
+        return real(sentinels, timeout)
+
+    monkeypatch.setattr(connection, "wait", wait)
+    scene.add(1)
+    assert scene.runner("Quick").run().succeeded == 1
+    assert not cut
 
 
 @posix_only
