@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -83,6 +85,11 @@ def until(condition: Callable[[], R], patience_s: float = PATIENCE_S) -> R:
         assert time.monotonic() < ends, "it never came true"
         time.sleep(0.005)
     return value
+
+
+def kill(pid: int) -> None:
+    """End a process at once, without a chance to clean up: SIGKILL, on Windows TerminateProcess."""
+    os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
 def is_gone(pid: int) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,14 @@ def note(word: str) -> None:
         os.write(file, f"{word}\n".encode())
     finally:
         os.close(file)
+
+
+def hold_the_lock() -> None:
+    """Sleep inside C with the interpreter's lock held: no thread of this process runs."""
+    if sys.platform == "win32":
+        ctypes.PyDLL("kernel32").Sleep(1000 * 1000)
+    else:
+        ctypes.PyDLL(None).usleep(ctypes.c_uint(1000 * 1_000_000))
 
 
 def item(number: object = 0) -> dict[str, Any]:
@@ -52,8 +61,7 @@ class Hanging:
             while True:
                 pass
         else:
-            # Sleeps inside C with the interpreter's lock held: no thread of this process runs.
-            ctypes.PyDLL(None).usleep(ctypes.c_uint(1000 * 1_000_000))
+            hold_the_lock()
         return []
 
 
@@ -75,7 +83,7 @@ class Poison:
     def scrape(self, number: int = 0, times: int = 10**6) -> list[Any]:
         note(f"begin {number} {os.getpid()}")
         if Path(os.environ[LOG_VARIABLE]).read_text().count(f"begin {number} ") <= times:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
         return [item(number)]
 
 
@@ -103,7 +111,7 @@ class HangingOnce:
         if number == hangs and calls == 1:
             if how == "seize":
                 time.sleep(1.4)
-                ctypes.PyDLL(None).usleep(ctypes.c_uint(1000 * 1_000_000))
+                hold_the_lock()
             time.sleep(1000)
         time.sleep(rest_s)
         return [item(number)]

@@ -129,8 +129,8 @@ class Running:
         except BaseException as error:
             self._error = error
 
-    def wait(self) -> RunSummary:
-        self._thread.join(PATIENCE_S)
+    def wait(self, patience_s: float = PATIENCE_S) -> RunSummary:
+        self._thread.join(patience_s)
         assert not self._thread.is_alive(), "the runner never ended"
         if self._error is not None:
             raise self._error

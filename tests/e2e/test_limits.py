@@ -28,7 +28,7 @@ import pytest
 
 from tests.e2e.limits_processes import KEY, Crowd, crowd
 from tests.e2e.runner_support import FOLDER, Running
-from tests.support import until
+from tests.support import kill, until
 from tubeq.domain.limits import Grant, Holder, Refusal, Slot
 from tubeq.domain.models import NewTask
 from tubeq.queue.queue_manager import QueueManager
@@ -72,7 +72,7 @@ def kill_a_holder(queue: QueueManager, chance: random.Random) -> None:
     pids = {worker.worker_id: worker.pid for worker in queue.workers()}
     if slot.holder.worker_id not in pids:
         return  # it has just ended
-    os.kill(pids[slot.holder.worker_id], signal.SIGKILL)
+    kill(pids[slot.holder.worker_id])
     killed = time.monotonic()
     until(lambda: slot.permit_id not in {each.permit_id for each in queue.limits.slots()}, 30.0)
     assert time.monotonic() - killed < LEASE_S
