@@ -135,7 +135,7 @@ def _without_main() -> Iterator[None]:
 def _signals_blocked() -> Iterator[None]:
     """A process that is being started cannot handle signals yet: it inherits that they are
     blocked."""
-    if not hasattr(signal, "pthread_sigmask"):
+    if sys.platform == "win32":
         yield
         return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, supervised_signals())
