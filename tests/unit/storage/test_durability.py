@@ -22,6 +22,7 @@ from tubeq.storage.sqlite.file.wal import WalSync
 from tubeq.storage.sqlite.file.write_lock import SYNC_BYTE
 from tubeq.storage.sqlite.storage import SQLiteStorage
 
+pytestmark = pytest.mark.usefixtures("each_way_to_sleep")
 REQUEST = ClaimRequest("scrape", "w1")
 
 

@@ -14,10 +14,7 @@ from tubeq.storage.sqlite.file import write_lock
 from tubeq.storage.sqlite.file.lock_file import FRONT_WORD, QUEUE_WORD, LockFile
 from tubeq.storage.sqlite.file.write_lock import FRONT_BYTE, WriteLock
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(LockFile, "_LOCK") and not hasattr(__import__("os"), "O_BINARY"),
-    reason="this system has no locks that belong to an open file",
-)
+pytestmark = pytest.mark.usefixtures("each_way_to_sleep")
 
 
 class Writer:
