@@ -12,7 +12,7 @@ import sqlite3
 import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tubeq.domain.errors import (
@@ -77,6 +77,7 @@ class ConnectionFactory:
             # NORMAL: the write-ahead log is synced at checkpoints. What must be on disk sooner is
             # synced by WalSync, after the write lock is released.
             connection.execute("PRAGMA synchronous = NORMAL")
+            _sync_fully(connection)
             connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute("PRAGMA busy_timeout = 0")
         except BaseException:
@@ -89,7 +90,24 @@ class ConnectionFactory:
         _fsync(wal)
 
 
-_fsync = getattr(os, "fdatasync", os.fsync)
+def full_fsync(descriptor: int) -> None:
+    """fsync(2), and on macOS, where that leaves the data in the drive's cache, what empties it."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        with suppress(OSError):  # a file system that cannot
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(descriptor)
+
+
+_fsync = getattr(os, "fdatasync", full_fsync)
+
+
+def _sync_fully(connection: sqlite3.Connection) -> None:
+    """The same for what SQLite syncs itself, at checkpoints."""
+    if sys.platform == "darwin":
+        connection.execute("PRAGMA fullfsync = 1")
 
 
 def connect_to_existing(path: Path, how: str, timeout_s: float = 10.0) -> sqlite3.Connection:
@@ -100,9 +118,11 @@ def connect_to_existing(path: Path, how: str, timeout_s: float = 10.0) -> sqlite
         how: "mode=ro", "mode=rw", or "immutable=1" for a file that no process changes.
     """
     uri = f"{path.absolute().as_uri()}?{how}"
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         uri, uri=True, isolation_level=None, timeout=timeout_s, check_same_thread=False
     )
+    _sync_fully(connection)
+    return connection
 
 
 @contextmanager
