@@ -231,7 +231,10 @@ def require_usable_place(path: Path) -> None:
         )
 
 
-_NETWORK_TYPES = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs", "lustre")
+_NETWORK_TYPES = (
+    "nfs", "cifs", "smb", "9p", "afs", "afpfs", "ceph", "glusterfs", "fuse.sshfs", "lustre",
+    "webdav",
+)  # fmt: skip
 
 
 def network_file_system(folder: Path) -> str | None:
@@ -242,8 +245,26 @@ def network_file_system(folder: Path) -> str | None:
         drive = os.path.splitdrive(folder.resolve())[0]
         remote = drive.startswith("\\\\") or ctypes.windll.kernel32.GetDriveTypeW(drive + "\\") == 4
         return "a Windows share" if remote else None
-    kind = _mount_type(folder.resolve())
+    kind = (_macos_type if sys.platform == "darwin" else _mount_type)(folder.resolve())
     return kind if kind and kind.startswith(_NETWORK_TYPES) else None
+
+
+_STATFS_TYPE = slice(72, 88)
+"""Where f_fstypename is in macOS's struct statfs, which has 2,168 bytes."""
+
+
+def _macos_type(folder: Path) -> str | None:
+    """The file system type of the folder, by statfs(2) of macOS; None where it is unknown."""
+    import ctypes
+
+    library = ctypes.CDLL(None)
+    # On Intel the plain name is that of a call with an older structure.
+    statfs = getattr(library, "statfs$INODE64", None) or library.statfs
+    answer = ctypes.create_string_buffer(4096)
+    if statfs(os.fsencode(folder), answer):
+        return None
+    name: bytes = answer.raw[_STATFS_TYPE]
+    return name.partition(b"\0")[0].decode("ascii", "replace")
 
 
 def _mount_type(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> str | None:
