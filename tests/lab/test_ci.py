@@ -82,6 +82,9 @@ def test_windows_and_macos_run_the_tests_as_the_readme_says() -> None:
     text = (ROOT / ".github/workflows/ci.yml").read_text("utf-8")
     _, _, job = text.partition("system: [windows-latest, macos-latest]")
     assert f"- run: {command[0]} " in job
+    classifiers = (ROOT / "pyproject.toml").read_text("utf-8")
+    oldest, *_, newest = re.findall(r'Python :: (3\.\d+)"', classifiers)
+    assert f'python: ["{oldest}", "{newest}"]' in job
 
 
 class Remote:
