@@ -138,9 +138,11 @@ def waiting_thread(waiter):
 
 
 def waiting_thread_beside(greedy, waiter):
-    """The same, while `greedy` is in its turn: it wrote twice in a row."""
-    greedy.begin()
-    greedy.end()
+    """The same, while `greedy` is in its turn: it came back once, and so is expected to again, also
+    by who checks just as its next commit frees the lock."""
+    for _ in range(2):
+        greedy.begin()
+        greedy.end()
     greedy.begin()
     thread = waiting_thread(waiter)
     greedy.end()
