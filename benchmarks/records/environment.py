@@ -43,14 +43,16 @@ def fingerprint(folder: Path | None = None) -> dict[str, Any]:
     Among the values: governor (of the processor's clock), load_1m (running processes, mean of a
     minute), and clock_resolution_ns (of time.perf_counter, as measured).
     """
-    pages = os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else None
+    memory_bytes = None
+    if hasattr(os, "sysconf"):
+        memory_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     names = re.search(r'^PRETTY_NAME="?([^"\n]*)', _text("/etc/os-release") or "", re.MULTILINE)
     return {
         "machine": machine_name(),
         "system": names[1] if names else f"{platform.system()} {platform.release()}",
         "kernel": platform.release(), "cpu": cpu_model(), "architecture": platform.machine(),
         "cores": cores(), "python": python_version(),
-        "memory_mb": pages and pages * os.sysconf("SC_PAGE_SIZE") // 10**6,
+        "memory_mb": memory_bytes and memory_bytes // 10**6,
         "sqlite": sqlite3.sqlite_version,
         "filesystem": _filesystem(folder or Path(tempfile.gettempdir())),
         "governor": _text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),

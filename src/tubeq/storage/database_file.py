@@ -163,7 +163,7 @@ def open_side_file(path: Path, database: Path | None) -> int:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
             raise UnsafeStorage(f"{path} is not a plain file with one name: delete it")
-        if os.name == "posix" and database is not None:
+        if database is not None:
             with suppress(FileNotFoundError):
                 _share(fd, found, database.stat())
     except BaseException:
@@ -176,8 +176,6 @@ def share_log(database: Path) -> None:
     """Give SQLite's own side files the database's mode and group, whichever user created them:
     SQLite does so with the mode, as root also with the owner and the group, and only as it creates
     them."""
-    if os.name != "posix":
-        return
     like = database.stat()
     for suffix in ("-wal", "-shm"):
         path = side_file(database, suffix)
@@ -193,6 +191,8 @@ def share_log(database: Path) -> None:
 def _share(file: int | Path, found: os.stat_result, like: os.stat_result) -> None:
     """Mode and group, as root also the owner, of another file; as far as this user is allowed
     to."""
+    if sys.platform == "win32":  # which has neither modes nor groups
+        return
     user = os.geteuid()
     if user not in (0, found.st_uid):
         return
@@ -221,7 +221,7 @@ def access_problem(path: Path, database: Path) -> str | None:
     if os.access(path, os.R_OK | os.W_OK):
         return None
     problem = f"{path} cannot be read and written{_belongs(path)}"
-    if os.name != "posix":
+    if sys.platform == "win32":
         return f"{problem}: check its permissions"
     import shlex
 
@@ -245,8 +245,9 @@ def access_problem(path: Path, database: Path) -> str | None:
 
 def _is_mounted_read_only(folder: Path) -> bool:
     """Whether something other than permissions prevents every user from writing there."""
-    with suppress(AttributeError, OSError):  # Windows cannot tell
-        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    if sys.platform != "win32":  # which cannot tell
+        with suppress(OSError):
+            return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
     return False
 
 
@@ -256,7 +257,7 @@ def _shared_mode(like: os.stat_result) -> int:
 
 def _belongs(path: Path) -> str:
     """Owner, group and mode of the file, for a message."""
-    if os.name != "posix":
+    if sys.platform == "win32":
         return ""
     found = path.stat()
     return f" ({':'.join(_owner_of(found))}, mode {stat.S_IMODE(found.st_mode):o})"
@@ -264,12 +265,13 @@ def _belongs(path: Path) -> str:
 
 def _owner_of(found: os.stat_result) -> tuple[str, str]:
     """The names of the owner and of the group, or their numbers."""
-    import grp
-    import pwd  # Windows has neither
-
     owner, group = str(found.st_uid), str(found.st_gid)
-    with suppress(KeyError):
-        owner = pwd.getpwuid(found.st_uid).pw_name
-    with suppress(KeyError):
-        group = grp.getgrgid(found.st_gid).gr_name
+    if sys.platform != "win32":
+        import grp
+        import pwd
+
+        with suppress(KeyError):
+            owner = pwd.getpwuid(found.st_uid).pw_name
+        with suppress(KeyError):
+            group = grp.getgrgid(found.st_gid).gr_name
     return owner, group

@@ -23,7 +23,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tubeq.domain.errors import StorageBusy
-from tubeq.storage.sqlite.file.connection import connect_to_existing, translated
+from tubeq.storage.sqlite.file.connection import connect_to_existing, full_fsync, translated
 from tubeq.storage.sqlite.file.kept_names import kept_names
 from tubeq.storage.sqlite.file.write_lock import is_busy
 
@@ -162,6 +162,6 @@ def sync(path: Path, flags: int) -> None:
     """Sync what is at the path, opened with these flags."""
     descriptor = os.open(path, flags)
     try:
-        os.fsync(descriptor)
+        full_fsync(descriptor)
     finally:
         os.close(descriptor)
