@@ -141,9 +141,11 @@ def waiting_thread(waiter):
 
 
 def waiting_thread_beside(greedy, waiter):
-    """The same, while `greedy` is in its turn: it wrote twice in a row."""
-    greedy.begin()
-    greedy.end()
+    """The same, while `greedy` is in its turn: it wrote several times in a row, so that its turn is
+    known before it gives the lock back once more."""
+    for _ in range(2):
+        greedy.begin()
+        greedy.end()
     greedy.begin()
     thread = waiting_thread(waiter)
     greedy.end()
@@ -153,7 +155,7 @@ def waiting_thread_beside(greedy, waiter):
 def test_in_the_midst_of_a_turn_the_one_at_the_front_is_not_woken(writer, monkeypatch):
     monkeypatch.setattr(write_lock, "TURN_S", 60.0)
     monkeypatch.setattr(write_lock, "_BACK_AT_ONCE_S", 60.0)
-    monkeypatch.setattr(write_lock, "_GONE_AFTER_S", 0.3)
+    monkeypatch.setattr(write_lock, "_GONE_AFTER_S", 0.5)
     greedy, waiter = writer(), writer()
     thread = waiting_thread_beside(greedy, waiter)
     thread.join(0.1)
