@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.runner_plugins import noted
 from tests.support import PATIENCE_S
 from tubeq.domain.models import NewTask
 from tubeq.queue.queue_manager import QueueManager
@@ -28,7 +29,7 @@ class Scene:
     def __init__(self, folder: Path) -> None:
         self.db_path = str(folder / "queue.db")
         self.log_path = folder / "log"
-        self.log_path.touch()
+        self.log_path.mkdir()
         self.queue = QueueManager(self.db_path)
         self.events: list[RunnerEvent] = []
         self._processes: list[subprocess.Popen[str]] = []
@@ -79,7 +80,7 @@ class Scene:
         return pids
 
     def log(self) -> list[str]:
-        return self.log_path.read_text().splitlines()
+        return noted(self.log_path)
 
     def calls(self) -> Counter[str]:
         """How often a plugin was called for each task's number."""

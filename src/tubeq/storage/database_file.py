@@ -30,6 +30,7 @@ from tubeq.domain.errors import (
     StorageReplaced,
     UnsafeStorage,
 )
+from tubeq.storage.held_files import retried
 
 NEEDED_FILES = ("-wal", "-shm", "-lock")
 """Files next to an open database: SQLite's log and its index, and the locks."""
@@ -152,11 +153,12 @@ def open_side_file(path: Path, database: Path | None) -> int:
     Raises:
         StorageReadOnly: it, or the folder, cannot be written; the message says what to do.
         UnsafeStorage: what is there is not a plain file.
+        StorageBusy: another program holds it.
         OSError: it cannot be opened.
     """
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
     try:
-        fd = os.open(path, flags, 0o600)
+        fd = retried(lambda: os.open(path, flags, 0o600), path)
     except PermissionError as error:
         raise StorageReadOnly(access_problem(path, database or path) or str(error)) from error
     try:

@@ -152,7 +152,7 @@ def waiting_thread_beside(greedy, waiter):
 def test_in_the_midst_of_a_turn_the_one_at_the_front_is_not_woken(writer, monkeypatch):
     monkeypatch.setattr(write_lock, "TURN_S", 60.0)
     monkeypatch.setattr(write_lock, "_BACK_AT_ONCE_S", 60.0)
-    monkeypatch.setattr(write_lock, "_GONE_AFTER_S", 0.3)
+    monkeypatch.setattr(write_lock, "_GONE_AFTER_S", 0.5)
     greedy, waiter = writer(), writer()
     thread = waiting_thread_beside(greedy, waiter)
     thread.join(0.1)

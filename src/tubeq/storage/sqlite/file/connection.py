@@ -24,6 +24,7 @@ from tubeq.domain.errors import (
     UnsafeStorage,
 )
 from tubeq.storage.database_file import NEEDED_FILES, access_problem, real_path, side_file
+from tubeq.storage.held_files import held, is_held, retried
 from tubeq.storage.sqlite.file.kept_names import count_own_links
 
 _FULL_BELOW_BYTES = 64 * 1024
@@ -141,6 +142,8 @@ def translated(path: Path) -> Iterator[None]:
 def translate(error: Exception, path: Path) -> StorageError:
     """The StorageError that says what `error` means for the database at `path`."""
     text = str(error)
+    if any(map(is_held, (path, *(side_file(path, suffix) for suffix in NEEDED_FILES)))):
+        return held(path)
     for words, kind, meaning in _MEANINGS:
         if words in text:
             return kind(f"{path}: {meaning} ({text})")
@@ -183,7 +186,8 @@ def prepare_path(path: Path, *, create: bool = True) -> None:
         try:
             # Only ever a new file: opening and closing an existing one in this process would drop
             # the locks of every SQLite connection that it has to it (POSIX advisory locks).
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            flags = os.O_CREAT | os.O_EXCL | os.O_RDWR
+            os.close(retried(lambda: os.open(path, flags, 0o600), path))
         except FileExistsError:
             pass
         except PermissionError as error:

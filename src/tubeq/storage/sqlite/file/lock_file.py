@@ -63,7 +63,7 @@ class LockFile:
         database: whose mode and group it gets; None for its owner only.
 
     Raises:
-        StorageReadOnly, UnsafeStorage, OSError: see open_side_file.
+        StorageReadOnly, UnsafeStorage, StorageBusy, OSError: see open_side_file.
     """
 
     def __init__(self, path: Path, database: Path | None = None) -> None:
