@@ -54,6 +54,14 @@ def test_a_change_of_the_tail_alone_leaves_the_median() -> None:
     assert found.log_ratios["latency_p50_ms"] < 0.05
 
 
+def test_percentiles_near_a_coarse_clocks_step_are_refused() -> None:
+    step_s = 1 / 64
+    ticks = [[0.0] * 90 + [step_s] * 90 + [20 * step_s] * 20 for _ in range(10)]
+    found = pair_result([batch(each) for each in ticks], [batch(each) for each in ticks], step_s)
+    assert set(found.log_ratios) == {"latency_p95_ms", "latency_p99_ms", "service_time_ms",
+                                     "throughput_per_s"}  # fmt: skip
+
+
 def test_disturbed_batches_do_not_count() -> None:
     latencies = noisy_batches()
     base = [batch(each, 9.0 if number % 3 == 0 else 1.0) for number, each in enumerate(latencies)]
