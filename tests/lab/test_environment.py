@@ -38,6 +38,7 @@ def test_names_of_processors(model: str, name: str, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(environment, "cpu_model", lambda: model)
     monkeypatch.setattr(environment, "cores", lambda: 2)
     monkeypatch.setattr(platform, "system", lambda: "Linux")
+    monkeypatch.setattr(environment, "wine_version", lambda: "")
     monkeypatch.setattr(platform, "machine", lambda: "arm64")
 
     assert environment.machine_name() == name
