@@ -90,6 +90,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     monkeypatch.setattr(command, "all_workloads", lambda: {each.name: each for each in workloads})
     clean = Commit("a" * 40, "A commit", "2026-11-22T20:00:00+00:00")
     monkeypatch.setattr(history, "commit_of", lambda: clean)
+    monkeypatch.setattr(command, "wine_version", lambda: "")  # times are judged
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
 
     def carry_out(*arguments: str, limits: dict[str, dict[str, float]] = LIMITS) -> Ran:
