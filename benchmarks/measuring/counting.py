@@ -158,7 +158,9 @@ def _wal(folder: Path) -> tuple[int, int, int]:
 
 def _read_bytes() -> int | None:
     with suppress(OSError):
-        return int(Path("/proc/thread-self/io").read_text().split("rchar:")[1].split()[0])
+        if sys.platform == "linux":  # Wine shows this file too, and it is not this thread's
+            text = Path("/proc/thread-self/io").read_text()
+            return int(text.split("rchar:")[1].split()[0])
     return None
 
 

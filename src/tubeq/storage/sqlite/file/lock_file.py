@@ -34,7 +34,7 @@ _MEMORY_AT = 8  # a multiple of its numbers' size, and beyond the bytes that are
 WRITES, SYNCS_BEGUN, SYNCS_DONE, LAST_IN_TURN = range(4)
 """The numbers: small writes since the last checkpoint; syncs of the log that began, and that ended;
 the time of the last write by a writer that will write again at once, in nanoseconds of the
-monotonic clock."""
+performance counter."""
 FRONT_WORD, QUEUE_WORD, SYNC_WORD = range(3)
 """The words: of the process at the front of the queue for the write lock, of those behind it, and
 of those that wait for a sync."""
