@@ -4,10 +4,11 @@ leg of CI runs them (docs/windows.md)."""
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Sequence
 
 import pytest
+
+from benchmarks.records.environment import wine_version
 
 Tests = dict[str, tuple[str, ...]]
 """By reason: ids below tests/, or the beginnings of ids."""
@@ -38,22 +39,13 @@ WINES_GAPS: dict[str, str] = {
 """Tests that fail because of Wine: the gap, a test of test_wine.py by its words."""
 
 
-def is_wine() -> bool:
-    """Whether this Windows is Wine: its ntdll says so."""
-    if sys.platform != "win32":
-        return False
-    import ctypes
-
-    return hasattr(ctypes.windll.ntdll, "wine_get_version")
-
-
 def mark(items: Sequence[pytest.Item]) -> None:
     """Skip what is left out here, with its reason; expect the failures that Wine causes."""
     left_out = dict(ON_WINDOWS)
     if shutil.which("git") is None:
         left_out |= WITHOUT_GIT
     gaps: Tests = {}
-    if is_wine():
+    if wine_version():
         left_out |= UNDER_WINE
         gaps = {f"Wine's gap: {gap}": (test,) for test, gap in WINES_GAPS.items()}
     for item in items:

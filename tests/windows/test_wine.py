@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from .left_out import is_wine
+from benchmarks.records.environment import wine_version
 
-pytestmark = pytest.mark.xfail(is_wine(), reason="Wine's gap", strict=True)
+pytestmark = pytest.mark.xfail(bool(wine_version()), reason="Wine's gap", strict=True)
 
 
 def test_the_boots_number() -> None:
