@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 
 from tubeq.domain.errors import StorageBusy
-from tubeq.storage.held_files import retried
+from tubeq.domain.held_files import retried
 from tubeq.storage.sqlite.file.connection import connect_to_existing, translate, translated
 from tubeq.storage.sqlite.file.kept_names import kept_names
 
