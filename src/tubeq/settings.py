@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tubeq.domain.errors import InvalidParameters
+from tubeq.domain.held_files import retried
 from tubeq.domain.numbers import MAX_BUSY_TIMEOUT_S, MAX_SPAN_S, shown
 from tubeq.domain.policies import Durability
 
@@ -77,6 +78,7 @@ class Settings(NamedTuple):
 
         Raises:
             InvalidParameters: a value is wrong, or the file is; the message says which and where.
+            StorageBusy: another program holds the file.
         """
         values = _from_file((folder or Path()) / FILE_NAME)
         values.update(_from_environment(os.environ if environment is None else environment))
@@ -146,7 +148,8 @@ def _from_file(path: Path) -> dict[str, Any]:
         raise InvalidParameters(f"{FILE_NAME} is not a file, or a link to nothing")
     toml = _toml_reader(path)
     try:
-        table = toml.loads(path.read_text(encoding="utf-8-sig"))  # Windows' editors begin with that
+        # Windows' editors begin with what "-sig" passes over.
+        table = toml.loads(retried(lambda: path.read_text("utf-8-sig"), path))
     except UnicodeDecodeError:
         raise InvalidParameters(f"{FILE_NAME} cannot be read: it is not UTF-8 text") from None
     except (OSError, ValueError) as error:  # a TOMLDecodeError is a ValueError

@@ -20,6 +20,8 @@ def environment(**variables: str) -> dict[str, str]:
     """Without the settings of the user who runs the tests."""
     inherited = {name: value for name, value in os.environ.items() if "TUBEQ" not in name}
     path = os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")]))
+    if sys.platform == "win32":  # whose Python writes to a pipe in the code page of the system
+        inherited["PYTHONIOENCODING"] = "utf-8"
     return {**inherited, "PYTHONPATH": path, **variables}
 
 

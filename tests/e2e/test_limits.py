@@ -171,6 +171,7 @@ def test_nobody_supervises_and_the_slot_comes_back_with_its_lease(queue: QueueMa
         assert [each.holder for each in queue.limits.slots()] == [BOB]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no signal suspends a process there")
 def test_a_suspended_holder_gives_back_nobody_elses(queue: QueueManager) -> None:
     queue.limits.set(KEY, concurrency=1)
     with holder(queue, lease_s=1.0) as process:

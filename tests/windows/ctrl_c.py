@@ -124,7 +124,7 @@ class Drill:
 def ctrl_c_while_the_worker_starts_is_no_crash(drill: Drill, terminals: list[Terminal]) -> None:
     terminals.append(terminal := drill.start(0.0, "--processes", "2"))
     drill.until_said(b"-2 (pid", terminal)
-    time.sleep(0.2)  # one that comes while a process is being created is lost
+    time.sleep(0.5)  # one that comes while a process is being created is lost
     terminal.press(CTRL_C)
     drill.check(terminal, 0, TaskStatus.QUEUED, TaskEvent.CREATED)
     assert b" died" not in terminal.printed

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from tubeq.domain.errors import InvalidParameters, StorageBusy, StorageError
+from tubeq.domain.held_files import retried
 from tubeq.domain.items import Item
 from tubeq.domain.json_format import SCHEMA, iso_time
 from tubeq.domain.models import Result
 from tubeq.queue.csv_rows import csv_rows, csv_writer
 from tubeq.storage import Storage
-from tubeq.storage.held_files import retried
 from tubeq.storage.ports.items import ItemStore, OnProgress
 
 _PAGE = 500

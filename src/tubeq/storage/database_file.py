@@ -30,7 +30,7 @@ from tubeq.domain.errors import (
     StorageReplaced,
     UnsafeStorage,
 )
-from tubeq.storage.held_files import retried
+from tubeq.domain.held_files import retried
 
 NEEDED_FILES = ("-wal", "-shm", "-lock")
 """Files next to an open database: SQLite's log and its index, and the locks."""

@@ -14,9 +14,12 @@ import pytest
 from tests.e2e.command_line import Tubeq, environment
 from tests.support import leave_log
 from tubeq import QueueManager
+from tubeq.domain import held_files
 from tubeq.domain.errors import StorageBusy
+from tubeq.plugins.youtube.cookies import read_cookies
 from tubeq.queue.export import ExportFormat, What
-from tubeq.storage import held_files, restore
+from tubeq.settings import Settings
+from tubeq.storage import restore
 
 RELEASED_S = 0.2
 PATIENCE_S = 0.4
@@ -75,6 +78,15 @@ def replace(path: Path) -> None:
     path.with_name("other.db").rename(path)
 
 
+def save_cookies(path: Path) -> None:
+    cookie = (".youtube.com", "TRUE", "/", "TRUE", "0", "name", "value")
+    path.with_name("cookies.txt").write_text("\t".join(cookie))
+
+
+def save_settings(path: Path) -> None:
+    path.with_name("tubeq.toml").write_text("max_retries = 2\n")
+
+
 HELD: dict[str, tuple[str, Callable[[Path], Any], Callable[[Path], Any]]] = {
     "the database": ("queue.db", lambda path: None, opened),
     "the locks": ("queue.db-lock", lambda path: None, opened),
@@ -84,6 +96,10 @@ HELD: dict[str, tuple[str, Callable[[Path], Any], Callable[[Path], Any]]] = {
     "the database to be replaced": ("queue.db", lambda path: None, restored),
     "its log": ("queue.db-wal", leave_log, restored),
     "an earlier export": ("ideas.csv", exported, exported),
+    "cookies": (
+        "cookies.txt", save_cookies, lambda path: read_cookies(path.with_name("cookies.txt"))
+    ),
+    "settings": ("tubeq.toml", save_settings, lambda path: Settings.read({}, path.parent)),
 }  # fmt: skip
 
 

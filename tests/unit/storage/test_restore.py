@@ -29,11 +29,12 @@ from tests.support import (
     until,
 )
 from tubeq import ClaimLost, ClaimRequest, InvalidParameters, QueueManager, StorageError
+from tubeq.domain import held_files
 from tubeq.domain.errors import SchemaMismatch, StorageBusy, StorageCorrupt
 from tubeq.domain.limits import Grant, Holder, LimitRule
 from tubeq.domain.models import Task
 from tubeq.domain.states import TaskEvent, TaskStatus
-from tubeq.storage import held_files, restore
+from tubeq.storage import restore
 from tubeq.storage.ports.tasks import WorkerInfo
 from tubeq.storage.sqlite import migrate
 from tubeq.storage.sqlite import restore as sqlite_restore
@@ -467,7 +468,8 @@ def test_a_database_of_the_first_program_is_a_backup_too(tmp_path: Path) -> None
 
 _KILLED = """
 import os, pathlib, sqlite3, sys
-from tubeq.storage import held_files, restore
+from tubeq.domain import held_files
+from tubeq.storage import restore
 
 left = int(sys.argv[3])
 

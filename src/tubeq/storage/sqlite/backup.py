@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from tubeq.domain.errors import StorageCorrupt, StorageError, StorageFull, StorageReadOnly
-from tubeq.storage.held_files import retried
+from tubeq.domain.held_files import retried
 from tubeq.storage.sqlite.file.connection import translated
 from tubeq.storage.sqlite.file.session import Session
 from tubeq.storage.sqlite.replace import sync_folder

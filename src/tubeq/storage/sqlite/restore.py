@@ -33,10 +33,10 @@ from tubeq.domain.errors import (
     StorageCorrupt,
     StorageError,
 )
+from tubeq.domain.held_files import retried
 from tubeq.domain.policies import Durability
 from tubeq.domain.processes import process_exists
 from tubeq.storage.database_file import real_path
-from tubeq.storage.held_files import retried
 from tubeq.storage.ports.maintenance import Restored
 from tubeq.storage.queries import load_queries
 from tubeq.storage.sqlite.diagnosis import open_read_only

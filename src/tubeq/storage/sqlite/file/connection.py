@@ -23,8 +23,8 @@ from tubeq.domain.errors import (
     StorageReadOnly,
     UnsafeStorage,
 )
+from tubeq.domain.held_files import held, is_held, retried
 from tubeq.storage.database_file import NEEDED_FILES, access_problem, real_path, side_file
-from tubeq.storage.held_files import held, is_held, retried
 from tubeq.storage.sqlite.file.kept_names import count_own_links
 
 _FULL_BELOW_BYTES = 64 * 1024

@@ -19,8 +19,8 @@ from functools import partial
 from pathlib import Path
 
 from tubeq.domain.errors import StorageBusy
+from tubeq.domain.held_files import retried
 from tubeq.storage.database_file import identity, side_file
-from tubeq.storage.held_files import retried
 from tubeq.storage.sqlite.file.lock_file import DATABASE_INODE, LOG_INODE, LockFile
 from tubeq.storage.sqlite.file.write_lock import OPEN_BYTE
 

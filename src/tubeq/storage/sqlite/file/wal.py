@@ -11,8 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from tubeq.domain.errors import StorageError
+from tubeq.domain.held_files import retried
 from tubeq.storage.database_file import side_file
-from tubeq.storage.held_files import retried
 from tubeq.storage.sqlite.file.connection import ConnectionFactory
 from tubeq.storage.sqlite.file.futex import EVERYBODY
 from tubeq.storage.sqlite.file.lock_file import SYNC_WORD, SYNCS_BEGUN, SYNCS_DONE, WRITES, LockFile

@@ -55,27 +55,24 @@ def held(path: Path) -> StorageBusy:
 _HELD = (32, 33)  # ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
 
 if sys.platform == "win32":
-    import ctypes
-
-    _GENERIC_READ_WRITE = 0xC0000000
-    _SHARE_ALL = 7
-    _OPEN_EXISTING = 3
-    _kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
-    _kernel32.CreateFileW.restype = ctypes.c_void_p
-    _INVALID_HANDLE = ctypes.c_void_p(-1).value
 
     def is_held(path: Path) -> bool:
         """Whether another program keeps this one from opening the file."""
-        handle = _kernel32.CreateFileW(
-            str(path), _GENERIC_READ_WRITE, _SHARE_ALL, None, _OPEN_EXISTING, 0, None
+        import ctypes
+
+        kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
+        kernel32.CreateFileW.restype = ctypes.c_void_p
+        read_and_write, share_all, open_existing = 0xC0000000, 7, 3
+        handle = ctypes.c_void_p(
+            kernel32.CreateFileW(str(path), read_and_write, share_all, None, open_existing, 0, None)
         )
-        if handle == _INVALID_HANDLE:
+        if handle.value == ctypes.c_void_p(-1).value:
             return ctypes.get_last_error() in _HELD
-        _kernel32.CloseHandle(ctypes.c_void_p(handle))
+        kernel32.CloseHandle(handle)
         return False
 
 else:
 
     def is_held(path: Path) -> bool:  # noqa: ARG001
-        """Whether another program keeps this one from opening the file: only Windows can."""
+        """Whether another program keeps this one from opening the file: only Windows lets it."""
         return False
