@@ -37,6 +37,7 @@ from benchmarks.judging.gate import (
     Comparison,
     MetricVerdict,
     Settings,
+    Verdict,
     WorkloadVerdict,
 )
 from benchmarks.judging.rounds import Method, Rounds, Timed
@@ -311,8 +312,10 @@ def _metric_row(metric: MetricVerdict) -> list[str]:
 
 
 def _counter_row(workload: WorkloadVerdict) -> list[str]:
-    """Instructions of a workload, or its first deciding counter; others are remarks."""
+    """The counter that decides a workload's verdict, instructions if none moved; others are
+    remarks."""
     deciding = [each for each in workload.counters if each.limit is not None]
+    deciding.sort(key=lambda each: each.verdict is Verdict.UNCHANGED)
     each = (deciding or [*workload.counters])[0]
     name = workload.name if each.counter == INSTRUCTIONS else f"{workload.name}, {each.counter}"
     change = percent(each.change) if each.has_moved else "none"
