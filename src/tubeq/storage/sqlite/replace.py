@@ -23,18 +23,13 @@ from functools import partial
 from pathlib import Path
 
 from tubeq.domain.errors import StorageBusy
-<<<<<<< HEAD
-from tubeq.storage.held_files import retried
+from tubeq.domain.held_files import retried
 from tubeq.storage.sqlite.file.connection import (
     connect_to_existing,
     full_fsync,
     translate,
     translated,
 )
-=======
-from tubeq.domain.held_files import retried
-from tubeq.storage.sqlite.file.connection import connect_to_existing, translate, translated
->>>>>>> win-e2e
 from tubeq.storage.sqlite.file.kept_names import kept_names
 
 _ALONE_WAIT_S = 1.0
