@@ -29,9 +29,41 @@ ON_WINDOWS: Tests = {
         "unit/cli/test_settings.py::test_a_home_that_is_not_there",
     ),
 }
-WITHOUT_GIT: Tests = {}
+_GIT = "there is no git here"
+WITHOUT_GIT: Tests = {
+    _GIT: (
+        "lab/test_asv.py::test_it_runs_one_here",
+        "lab/test_asv_pages.py",
+        "lab/test_backfill.py",
+        "lab/test_compare_commands.py::test_bad_input_is_named[arguments0",
+        "lab/test_compare_commands.py::test_bisect_wants_an_ancestor",
+        "lab/test_elsewhere.py",
+        "lab/test_every_lab_command.py::test_bad_input_is_refused_in_a_line[backfill",
+        "lab/test_every_lab_command.py::test_bad_input_is_refused_in_a_line[bisect no-such",
+        "lab/test_every_lab_command.py::test_bad_input_is_refused_in_a_line[compare no-such",
+        "lab/test_every_lab_command.py::test_bad_input_is_refused_in_a_line[gate no-such",
+        "lab/test_every_lab_command.py::test_bad_input_is_refused_in_a_line[history",
+        "lab/test_every_lab_command.py::test_bad_input_is_refused_in_a_line[prove --revision",
+        "lab/test_git.py",
+        "lab/test_history_proof.py::test_records_of_another_package",
+        "lab/test_history_proof.py::test_the_pool_is_filled",
+        "lab/test_packages.py",
+    ),
+}
+"""And what has the fixture `repository`."""
 UNDER_WINE: Tests = {
     "no absolute time is judged under Wine": ("integration/test_performance.py",),
+    "other queues are installed from the network": tuple(
+        f"lab/test_peers.py::test_{name}"
+        for name in (
+            "every_verb",
+            "a_peer_is_measured",
+            "what_cannot_be_installed",
+            "processes_share",
+            "tubeq_loses_nothing",
+            "the_run_says",
+        )
+    ),
 }
 WINES_GAPS: dict[str, str] = {
     "unit/storage/test_leases_over_boots.py::test_this_machine_tells_its_boot": "the boot's number",
@@ -42,7 +74,8 @@ WINES_GAPS: dict[str, str] = {
 def mark(items: Sequence[pytest.Item]) -> None:
     """Skip what is left out here, with its reason; expect the failures that Wine causes."""
     left_out = dict(ON_WINDOWS)
-    if shutil.which("git") is None:
+    has_git = shutil.which("git") is not None
+    if not has_git:
         left_out |= WITHOUT_GIT
     gaps: Tests = {}
     if wine_version():
@@ -52,6 +85,8 @@ def mark(items: Sequence[pytest.Item]) -> None:
         name = item.nodeid.removeprefix("tests/")
         for reason in _reasons(name, left_out):
             item.add_marker(pytest.mark.skip(reason=reason))
+        if not has_git and "repository" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.skip(reason=_GIT))
         for reason in _reasons(name, gaps):
             item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
 
