@@ -1,4 +1,4 @@
-"""What CI makes of the gate's exit codes: 0 and 4 (undecided) pass, and nothing else."""
+"""What CI makes of exit codes: of the gate's, 0 and 4 (undecided) pass; of others, 0 alone."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="CI runs the gat
 
 @pytest.fixture
 def tools(tmp_path: Path) -> Path:
-    """A `uv` that ends with $GATE_CODE where it is to run the gate, and a browser."""
+    """A `uv` that ends with $GATE_CODE where it is to run the gate, with 1 where it is to run
+    $RED_STEP; and a browser."""
     folder = tmp_path / "tools"
     folder.mkdir()
     gate = '*"benchmarks gate"*) exit "$GATE_CODE";;'
-    history = '*"history --check"*) exit "${HISTORY_CODE:-0}";;'
-    for name, script in (("uv", f'case "$*" in {gate} {history} esac\n'), ("chromium", "")):
+    red = '*"${RED_STEP:-none}"*) exit 1;;'
+    for name, script in (("uv", f'case "$*" in {gate} {red} esac\n'), ("chromium", "")):
         (folder / name).write_text(f"#!/bin/sh\n{script}")
         (folder / name).chmod(0o755)
     return folder
@@ -51,10 +52,13 @@ def test_the_script(tools: Path, tmp_path: Path, code: int, wanted: int) -> None
     assert end_of(["bash", ".ci/run"], tools, tmp_path, code) == wanted
 
 
-def test_a_history_that_lags_makes_the_script_red(
-    tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "step", ["history --check", "zizmor --offline .github", "check-jsonschema --builtin-schema"]
+)
+def test_a_red_step_makes_the_script_red(
+    tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    monkeypatch.setenv("HISTORY_CODE", "1")
+    monkeypatch.setenv("RED_STEP", step)
     test_the_script(tools, tmp_path, 0, 1)
 
 
@@ -71,6 +75,16 @@ def test_the_workflow(tools: Path, tmp_path: Path, code: int, wanted: int) -> No
     assert any("benchmarks gate" in line for line in script)
 
     assert end_of(["bash", "-e", "-c", "\n".join(script)], tools, tmp_path, code) == wanted
+
+
+def test_windows_and_macos_run_the_tests_as_the_readme_says() -> None:
+    command = re.findall("^uv run pytest.*$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    text = (ROOT / ".github/workflows/ci.yml").read_text("utf-8")
+    _, _, job = text.partition("system: [windows-latest, macos-latest]")
+    assert f"- run: {command[0]} " in job
+    classifiers = (ROOT / "pyproject.toml").read_text("utf-8")
+    oldest, *_, newest = re.findall(r'Python :: (3\.\d+)"', classifiers)
+    assert f'python: ["{oldest}", "{newest}"]' in job
 
 
 class Remote:

@@ -12,11 +12,13 @@ if sys.platform == "win32":
 
     def process_exists(pid: int) -> bool:
         """Whether a process of that number exists, as far as can be seen, under any user."""
+        if not 0 < pid < 2**32:
+            return False
         import ctypes
 
         kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
         kernel32.OpenProcess.restype = ctypes.c_void_p
-        process = ctypes.c_void_p(kernel32.OpenProcess(_SYNCHRONIZE, False, pid & 0xFFFFFFFF))
+        process = ctypes.c_void_p(kernel32.OpenProcess(_SYNCHRONIZE, False, pid))
         if not process:  # of another user, or there is none
             return ctypes.get_last_error() != _ERROR_INVALID_PARAMETER
         try:  # one that has ended is found as well, as long as any process has a handle of it

@@ -14,10 +14,7 @@ from tubeq.storage.sqlite.file import write_lock
 from tubeq.storage.sqlite.file.lock_file import FRONT_WORD, QUEUE_WORD, LockFile
 from tubeq.storage.sqlite.file.write_lock import FRONT_BYTE, WriteLock
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(LockFile, "_LOCK") and not hasattr(__import__("os"), "O_BINARY"),
-    reason="this system has no locks that belong to an open file",
-)
+pytestmark = pytest.mark.usefixtures("each_way_to_sleep")
 
 
 class Writer:
@@ -141,8 +138,8 @@ def waiting_thread(waiter):
 
 
 def waiting_thread_beside(greedy, waiter):
-    """The same, while `greedy` is in its turn: it wrote several times in a row, so that its turn is
-    known before it gives the lock back once more."""
+    """The same, while `greedy` is in its turn: it came back once, and so is expected to again, also
+    by who checks just as its next commit frees the lock."""
     for _ in range(2):
         greedy.begin()
         greedy.end()

@@ -24,7 +24,12 @@ from pathlib import Path
 
 from tubeq.domain.errors import StorageBusy
 from tubeq.domain.held_files import retried
-from tubeq.storage.sqlite.file.connection import connect_to_existing, translate, translated
+from tubeq.storage.sqlite.file.connection import (
+    connect_to_existing,
+    full_fsync,
+    translate,
+    translated,
+)
 from tubeq.storage.sqlite.file.kept_names import kept_names
 
 _ALONE_WAIT_S = 1.0
@@ -187,6 +192,6 @@ def sync(path: Path, flags: int) -> None:
     """Sync what is at the path, opened with these flags."""
     descriptor = os.open(path, flags)
     try:
-        os.fsync(descriptor)
+        full_fsync(descriptor)
     finally:
         os.close(descriptor)

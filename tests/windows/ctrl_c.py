@@ -1,6 +1,6 @@
 """Ctrl-C and `tubeq stop` on Windows, as somebody at a terminal sees them.
 
-usage: python -m tests.wine.ctrl_c COMMAND...
+usage: python -m tests.windows.ctrl_c COMMAND...
 
 COMMAND starts a Windows Python that has tubeq, such as `wine C:\\venv\\Scripts\\python.exe`. Wine
 cannot send Ctrl-C from one process to another (GenerateConsoleCtrlEvent); from a terminal it can,
