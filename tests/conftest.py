@@ -112,9 +112,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-collect_ignore = [] if sys.platform == "win32" else ["windows"]
-
-
 def has_the_machine(item: pytest.Item) -> bool:
     return any(item.path == TESTS / name for name in ALONE)
 
@@ -129,6 +126,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(needs_option)
     if sys.platform == "win32":
         left_out.mark(items)
+    else:
+        items[:] = [item for item in items if not item.get_closest_marker("windows")]
 
 
 @pytest.hookimpl(optionalhook=True)

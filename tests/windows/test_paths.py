@@ -10,6 +10,8 @@ import pytest
 from tubeq import QueueManager
 from tubeq.domain.errors import StorageError, UnsafeStorage
 
+pytestmark = pytest.mark.windows
+
 
 def test_a_path_without_a_limit_of_length_is_on_its_drive(tmp_path: Path) -> None:
     with QueueManager("\\\\?\\" + str(tmp_path / "queue.db")) as queue:

@@ -7,7 +7,10 @@ import pytest
 
 from benchmarks.records.environment import wine_version
 
-pytestmark = pytest.mark.xfail(bool(wine_version()), reason="Wine's gap", strict=True)
+pytestmark = [
+    pytest.mark.windows,
+    pytest.mark.xfail(bool(wine_version()), reason="Wine's gap", strict=True),
+]
 
 
 def test_the_boots_number() -> None:

@@ -113,10 +113,7 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-windows_only = pytest.mark.skipif(sys.platform != "win32", reason="elsewhere none can do that")
-
-
-@windows_only
+@pytest.mark.windows
 @pytest.mark.parametrize("what", HELD)
 def test_a_file_that_is_held_for_a_moment_is_waited_for(path: Path, what: str) -> None:
     name, prepare, act = HELD[what]
@@ -125,7 +122,7 @@ def test_a_file_that_is_held_for_a_moment_is_waited_for(path: Path, what: str) -
         act(path)
 
 
-@windows_only
+@pytest.mark.windows
 @pytest.mark.parametrize("what", HELD)
 def test_a_file_that_stays_held_is_named_and_nothing_is_changed(
     path: Path, what: str, monkeypatch: pytest.MonkeyPatch
@@ -149,7 +146,7 @@ def contents(folder: Path, but: str) -> dict[str, bytes]:
     return {each.name: each.read_bytes() for each in folder.iterdir() if each.name not in passing}
 
 
-@windows_only
+@pytest.mark.windows
 def test_the_command_line_says_it_in_one_line(path: Path) -> None:
     with held(path):
         refusal = Tubeq(path.parent, environment(TUBEQ_BUSY_TIMEOUT_S="0.1")).refused(

@@ -334,7 +334,7 @@ def test_who_has_it_open_is_in_the_way_registered_or_not(tmp_path: Path) -> None
     assert len(ids(restored.kept)) == 1
 
 
-@pytest.mark.skipif(sys.platform != "win32", reason="elsewhere an open file can be replaced")
+@pytest.mark.windows
 @pytest.mark.parametrize("force", [False, True])
 def test_on_windows_what_has_it_open_is_in_the_way_whatever_is_asked_for(
     tmp_path: Path, force: bool
@@ -352,7 +352,7 @@ def test_on_windows_what_has_it_open_is_in_the_way_whatever_is_asked_for(
     assert restore(path, copy).tasks == 1
 
 
-@pytest.mark.skipif(sys.platform != "win32", reason="elsewhere an open file can be replaced")
+@pytest.mark.windows
 @pytest.mark.parametrize("what", ["whole", "damaged"])
 def test_on_windows_what_reads_the_file_otherwise_is_in_the_way(
     tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch
