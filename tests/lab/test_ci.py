@@ -48,6 +48,7 @@ def test_the_script(tools: Path, tmp_path: Path, code: int, wanted: int) -> None
     for name in (".ci/run", "README.md"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / ".ci" / "windows").write_text('exit "${WINDOWS_CODE:-0}"')
 
     assert end_of(["bash", ".ci/run"], tools, tmp_path, code) == wanted
 
@@ -60,6 +61,16 @@ def test_a_red_step_makes_the_script_red(
 ) -> None:
     monkeypatch.setenv("RED_STEP", step)
     test_the_script(tools, tmp_path, 0, 1)
+
+
+@pytest.mark.parametrize(("code", "wanted"), [(0, 3), (1, 1), (4, 3)])
+def test_a_red_windows_leg_makes_it_red_after_the_gate(
+    tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, wanted: int
+) -> None:
+    monkeypatch.setenv("WINDOWS_CODE", "3")
+    test_the_script(tools, tmp_path, code, wanted)
+    monkeypatch.setenv("WITHOUT_WINDOWS_LEG", "1")
+    test_the_script(tools, tmp_path, 0, 0)
 
 
 @pytest.mark.parametrize(("code", "wanted"), CODES)
