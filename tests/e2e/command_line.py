@@ -9,11 +9,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import tubeq
 from tubeq.domain.models import Task
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.testing.youtube import SimulatedYouTube
 
-SOURCE = str(Path(__file__).parents[2] / "src")
+SOURCE = str(Path(tubeq.__file__).parents[1])
+"""Where the package that is tested lies: src, or the site-packages that a wheel was installed in."""
 
 
 def environment(**variables: str) -> dict[str, str]:
