@@ -15,7 +15,7 @@ from tubeq.queue.queue_manager import QueueManager
 from tubeq.testing.youtube import SimulatedYouTube
 
 SOURCE = str(Path(tubeq.__file__).parents[1])
-"""Where the package that is tested lies: src, or the site-packages that a wheel was installed in."""
+"""Where the package that is tested lies: src, or the site-packages that have its wheel."""
 
 
 def environment(**variables: str) -> dict[str, str]:
