@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.commands import backfill
+from tests.windows import summary
 
 from .git_repository import Repository, git
 
@@ -175,3 +176,32 @@ def test_a_push_that_changes_only_results_is_not_measured() -> None:
     assert [each.strip() for each in paths.partition("schedule:")[0].splitlines() if each] == [
         '- "src/**"', '- "pyproject.toml"', ""
     ]  # fmt: skip
+
+
+CASE = '<testcase classname="t" name="{}">{}</testcase>'
+SKIPPED = '<skipped type="pytest.{}" message="no git here"/>'
+
+
+@pytest.mark.parametrize(
+    ("again", "code", "said"),
+    [
+        ("<failure/>", 1, "failed in the end: t::red"),
+        ("", 0, "passed in the end: t::red"),
+        (SKIPPED.format("xfail"), 1, "50.0% of the tests"),
+    ],
+)
+def test_the_windows_leg_is_red_by_what_fails_twice_or_by_too_many(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], again: str, code: int, said: str
+) -> None:
+    first = [("green", ""), ("red", "<failure/>"), ("git", SKIPPED.format("skip"))]
+    runs = []
+    for number, cases in enumerate((first, [("red", again)])):
+        runs.append(str(tmp_path / f"{number}.xml"))
+        text = "".join(CASE.format(name, end) for name, end in cases)
+        Path(runs[-1]).write_text(f"<testsuites>{text}</testsuites>")
+
+    assert summary.main(runs) == code
+
+    out = capsys.readouterr().out
+    assert said in out
+    assert "left out: 1 x no git here" in out
