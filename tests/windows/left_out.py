@@ -25,6 +25,10 @@ ON_WINDOWS: Tests = {
         "unit/storage/test_one_database.py::test_a_single_file_that_is_mounted_is_told",
         "unit/storage/test_one_database.py::test_a_folder_that_takes_no_files_is_not_called_full",
     ),
+    "no Ctrl-C for one process: tests/windows/ctrl_c.py presses it at a terminal": (
+        "e2e/test_enrich.py::test_ctrl_c",
+        "e2e/test_enrich.py::test_who_waits_for_a_pause",
+    ),
     "Windows takes ~name for a folder next to this user's home": (
         "unit/cli/test_settings.py::test_a_home_that_is_not_there",
     ),
@@ -53,6 +57,10 @@ WITHOUT_GIT: Tests = {
 """And what has the fixture `repository`."""
 UNDER_WINE: Tests = {
     "no absolute time is judged under Wine": ("integration/test_performance.py",),
+    "a step of the Windows leg by itself": (
+        "lab/test_pytest_benchmark.py",
+        "lab/test_workloads.py",  # the smoke profile runs each
+    ),
     "other queues are installed from the network": tuple(
         f"lab/test_peers.py::test_{name}"
         for name in (
