@@ -26,6 +26,7 @@ _PREFIX = "TUBEQ_"
 _SHORT_NAMES = {"TUBEQ_DB": "db_path"}
 TRACEBACK = "TUBEQ_TRACEBACK"
 """Where it is set, the command line shows where an unforeseen error came from."""
+_OF_TESTS = "TUBEQ_WITHOUT_FUTEX"  # see storage/sqlite/file/futex.py
 
 
 class Settings(NamedTuple):
@@ -113,7 +114,8 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
 
     No reason to refuse anything: plugins may have variables of their own.
     """
-    known = [*_SHORT_NAMES, *(_PREFIX + name.upper() for name in _NAMES), TRACEBACK]
+    names = (_PREFIX + name.upper() for name in _NAMES)
+    known = [*_SHORT_NAMES, *names, TRACEBACK, _OF_TESTS]
     return [
         f"{each:.60} is ignored: tubeq has no such setting{_meant(each, known)}"
         for each in sorted(environment)
