@@ -3,7 +3,6 @@ ask for; this one alone where it is not installed."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,11 +17,9 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """None leaves it to pytest-xdist.
 
-    A single file is sooner done by one process; benchmarks measure, and would measure each other;
-    tests that need the machine to themselves get it by `flock` (tests/conftest.py), which Windows
-    does not have.
+    A single file is sooner done by one process; benchmarks measure, and would measure each other.
     """
     paths = {Path(argument.partition("::")[0]) for argument in config.args}
     is_one_file = len(paths) == 1 and all(path.is_file() for path in paths)
     measures = any("benchmarks" in path.parts for path in paths)
-    return 0 if is_one_file or measures or sys.platform == "win32" else None
+    return 0 if is_one_file or measures else None

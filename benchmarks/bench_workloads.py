@@ -94,7 +94,8 @@ def ratios(name: str) -> dict[str, float]:
             with process_pair(reference, package, LAB, files, number) as pair:
                 chance = random.Random(number)
                 found.append(run_pair(pair, name, files, BATCHES, chance, profile).log_ratios)
-    return {metric: math.exp(median(each[metric] for each in found)) for metric in found[0]}
+    metrics = set(found[0]).intersection(*found)
+    return {metric: math.exp(median(each[metric] for each in found)) for metric in metrics}
 
 
 def instructions(name: str) -> dict[str, float]:

@@ -16,6 +16,9 @@ from tubeq.domain.boot import Boot
 from tubeq.domain.clock import Clock
 from tubeq.storage import Storage, open_storage
 
+from .machine import part_of_the_machine
+from .windows import left_out
+
 BACK_ENDS = ("memory", "sqlite")
 BOOT = Boot("host-1", "boot-1")
 TESTS = Path(__file__).parent
@@ -121,6 +124,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("slow")
         if item.get_closest_marker("requires_network") and not config.getoption("--real-scraping"):
             item.add_marker(needs_option)
+    if sys.platform == "win32":
+        left_out.mark(items)
+    else:
+        items[:] = [item for item in items if not item.get_closest_marker("windows")]
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -141,16 +148,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # the time limit of a test begins when it may run
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
     """A test of `ALONE` waits for those of other processes, and they wait for it."""
-    if not hasattr(item.config, "workerinput") or sys.platform == "win32":
+    workerinput: dict[str, Any] | None = getattr(item.config, "workerinput", None)
+    if workerinput is None:
         return (yield)
-    import fcntl
-
-    # Two files that are there: to lock them leaves nothing behind.
-    with (TESTS / "conftest.py").open() as door, (TESTS / "__init__.py").open() as room:
-        fcntl.flock(door, fcntl.LOCK_EX)  # no test goes past one that waits to be alone
-        fcntl.flock(room, fcntl.LOCK_EX if has_the_machine(item) else fcntl.LOCK_SH)
-        fcntl.flock(door, fcntl.LOCK_UN)
-        try:
-            return (yield)
-        finally:
-            fcntl.flock(room, fcntl.LOCK_UN)  # explicitly: a fork may outlast the test
+    process = int(workerinput["workerid"].removeprefix("gw"))
+    with part_of_the_machine(process, alone=has_the_machine(item)):
+        return (yield)

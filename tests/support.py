@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typing import Any, NoReturn, TypeVar
 import pytest
 
 from tubeq.domain.models import Task
+from tubeq.domain.processes import process_exists
 from tubeq.queue.backlog import QueueBacklog
 from tubeq.queue.items import QueueItems
 from tubeq.queue.limits import QueueLimits
@@ -85,11 +87,14 @@ def until(condition: Callable[[], R], patience_s: float = PATIENCE_S) -> R:
     return value
 
 
+def kill(pid: int) -> None:
+    """End a process at once, without a chance to clean up: SIGKILL, on Windows TerminateProcess."""
+    os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+
+
 def is_gone(pid: int) -> bool:
     """Whether no such process runs; one that only waits to be reaped does not."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+    if not process_exists(pid):
         return True
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"

@@ -1,4 +1,4 @@
-"""Compare two revisions, measured here and now: counted exactly, and timed interleaved.
+"""Compare two revisions or wheels, measured here and now: counted exactly, and timed interleaved.
 
 First instructions and counters of the eight workloads that matter are counted, on all cores; then
 the time of three of them is measured, and of each whose counts changed. One sentence gives the
@@ -15,7 +15,7 @@ import shutil
 import sys
 import tempfile
 import webbrowser
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -26,7 +26,6 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks.common.exits import BadInput, ExitCode
-from benchmarks.common.git import resolve
 from benchmarks.common.options import existing_folder, matching, minutes, output_file, share, whole
 from benchmarks.common.output import console, show_table, write_markdown, write_text
 from benchmarks.common.progress import Progress
@@ -38,6 +37,7 @@ from benchmarks.judging.gate import (
     Comparison,
     MetricVerdict,
     Settings,
+    Verdict,
     WorkloadVerdict,
 )
 from benchmarks.judging.rounds import Method, Rounds, Timed
@@ -57,6 +57,7 @@ from benchmarks.reporting.text import (
 )
 from benchmarks.workloads import all_workloads
 
+SIDES = "a branch, tag, commit, folder (./one) or wheel"
 ROOT = root()
 LAST_COMPARISON = lab_folder() / "last-comparison.json"
 MEMORY_FOLDER = Path("/dev/shm")
@@ -95,7 +96,7 @@ class Asked:
 def add_arguments(parser: argparse.ArgumentParser, **base: Any) -> None:
     """Add the command's arguments; `base` overrides those of BASE, for `gate`."""
     add = parser.add_argument
-    what = {"help": "what to compare with: a branch, tag, commit"}
+    what = {"help": f"what to compare with: {SIDES}"}
     add("base", metavar="BASE", **{**what, **base})
     add("head", metavar="HEAD", nargs="?", default=WORK,
         help=f"what is compared; {WORK}, the work tree as it is, unless given")  # fmt: skip
@@ -176,13 +177,12 @@ def compare(base: str, head: str, wanted: Asked) -> Comparison:
     """
     settings = wanted.settings or read_settings()
     chosen = chosen_workloads(wanted.names)
-    for name in (base, head):
-        check_side(ROOT, name)
+    sides = [check_side(ROOT, name) for name in (base, head)]
     began = perf_counter()
     with Progress(wanted.quiet) as progress, working_folder(wanted.folder) as place:
         sources = [Source(name, package_folder(ROOT, name)) for name in (base, head)]
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        comparison = Comparison(_side(base), _side(head), now, settings, fingerprint(place))
+        comparison = Comparison(sides[0], sides[1], now, settings, fingerprint(place))
         deep = len(Path(project().source).parts)
         keys = {content_key(each.package.parents[deep - 1]) for each in sources}
         if not wanted.even_if_equal and len(keys) == 1:
@@ -197,20 +197,14 @@ def compare(base: str, head: str, wanted: Asked) -> Comparison:
                 names = chosen if wanted.names or wanted.all_times else _to_time(chosen, counted)
                 names = [name for name in names if name not in {*counted.skipped, *counted.wrong}]
                 progress.tell("preparing environments")
-                sides = [prepare_side(ROOT, name, progress.tell) for name in (base, head)]
+                ready = [prepare_side(ROOT, name, progress.tell) for name in (base, head)]
                 method = Method(place, settings, wanted.budget_s, wanted.confirms, progress.tell)
-                timed = Rounds(sides[0], sides[1], names, method).run()
+                timed = Rounds(ready[0], ready[1], names, method).run()
         except KeyboardInterrupt:
             comparison.interrupted = True
     _merge(comparison, chosen, counted, timed)
     comparison.elapsed_s = perf_counter() - began
     return comparison
-
-
-def _side(name: str) -> Mapping[str, Any]:
-    is_folder = Path(name).is_absolute() or name.startswith(".")
-    commit = "" if is_folder else resolve(ROOT, "HEAD" if name == WORK else name)
-    return {"name": name, "commit": commit, "dirty": is_folder or name == WORK}
 
 
 def _to_time(chosen: Sequence[str], counted: Counted) -> list[str]:
@@ -318,8 +312,10 @@ def _metric_row(metric: MetricVerdict) -> list[str]:
 
 
 def _counter_row(workload: WorkloadVerdict) -> list[str]:
-    """Instructions of a workload, or its first deciding counter; others are remarks."""
+    """The counter that decides a workload's verdict, instructions if none moved; others are
+    remarks."""
     deciding = [each for each in workload.counters if each.limit is not None]
+    deciding.sort(key=lambda each: each.verdict is Verdict.UNCHANGED)
     each = (deciding or [*workload.counters])[0]
     name = workload.name if each.counter == INSTRUCTIONS else f"{workload.name}, {each.counter}"
     change = percent(each.change) if each.has_moved else "none"

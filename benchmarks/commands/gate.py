@@ -11,7 +11,7 @@ import sys
 from dataclasses import replace
 
 from benchmarks.commands import compare
-from benchmarks.commands.compare import ROOT, asked, finish
+from benchmarks.commands.compare import ROOT, SIDES, asked, finish
 from benchmarks.common.git import is_dirty, merge_base, resolve
 from benchmarks.common.project import project
 from benchmarks.records.packages import previous_package
@@ -20,7 +20,7 @@ from benchmarks.records.packages import previous_package
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     without = "the merge base with main; on main, the package before"
-    what = f"what to compare with: a branch, tag, commit ({without})"
+    what = f"what to compare with: {SIDES} ({without})"
     compare.add_arguments(parser, nargs="?", help=what)
 
 

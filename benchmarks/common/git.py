@@ -30,8 +30,8 @@ _KEPT_VARIABLES = (
 _PARTIAL = "this clone is partial: git fetch --refetch --no-filter"
 _REMEDIES = {
     "dubious ownership": "if you trust it: git config --global --add safe.directory '{folder}'",
-    "not a git repository": "no history is here: clone the repository, or compare two folders "
-    "(./one ./other)",
+    "not a git repository": "no history is here: clone the repository, or compare folders "
+    "(./one ./other) or wheels",
     "must be run in a work tree": "a bare repository has no files: add a work tree or clone it",
     "missing blob": _PARTIAL,
     "promisor": _PARTIAL,
@@ -86,8 +86,8 @@ def run_git(
         )
     except FileNotFoundError:
         raise InfrastructureError(
-            "git is not installed, or not on the PATH: install it, or compare two folders "
-            "(./one ./other)"
+            "git is not installed, or not on the PATH: install it, or compare folders "
+            "(./one ./other) or wheels"
         ) from None
     except OSError as error:
         raise InfrastructureError(f"git cannot be started: {error}") from None
@@ -121,7 +121,7 @@ def resolve(repository: Path, name: str) -> str:
     if below and not run_git(repository, "ls-files", "-z", "--cached"):
         raise GitFailed(
             f"git: {repository} is not part of the repository that it lies in (an unpacked "
-            "archive has no history: clone the repository, or compare two folders)"
+            "archive has no history: clone the repository, or compare folders or wheels)"
         )
     try:
         # In two steps: ":/text" takes all that follows as a part of the text.

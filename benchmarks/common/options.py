@@ -17,6 +17,7 @@ _EXIT_CODES = (
     "Exit codes: 0 passed; 1 a regression, a broken limit, a limit on what was not measured, a "
     "wrong result; 2 bad input; 3 the lab failed; 4 undecided; 130 interrupted (Ctrl-C, SIGTERM)."
 )
+_LONGEST_NAME = 255
 _LONGEST_MINUTES = 60.0 * 24 * 365
 _SMALLEST = 1e-9
 QUIET: dict[str, Any] = {"action": "store_true", "help": "no progress on standard error"}
@@ -92,6 +93,8 @@ def output_file(text: str) -> Path:
 def _path(text: str) -> Path:
     if not text.strip() or "\0" in text:
         raise argparse.ArgumentTypeError(f"{text!r} is not a path")
+    if any(len(part) > _LONGEST_NAME for part in Path(text).parts):  # Windows: it is not there
+        raise _refused(text[:80], f"a name of more than {_LONGEST_NAME} characters")
     try:
         Path(text).stat()
     except (FileNotFoundError, NotADirectoryError):

@@ -28,6 +28,7 @@ from benchmarks.common.git import UnknownRevision, resolve
 from benchmarks.common.progress import LINE_EVERY_S
 from benchmarks.common.project import project
 from benchmarks.contenders.environments import BASE_PYTHON, READY, virtual_environment
+from benchmarks.contenders.wheels import check_wheel, is_wheel, unpack_wheel
 
 WORK = "WORK"
 """The name of the work tree as it is, with uncommitted changes."""
@@ -45,31 +46,29 @@ class Side:
     """One side of a comparison, ready to be run."""
 
     name: str  # as it was asked for: "main", "WORK", a folder
-    commit: str  # the full id; empty for a plain folder
+    commit: str  # the full id; empty for a plain folder and for a wheel
     dirty: bool  # whether it may contain uncommitted changes
     python: Path  # the interpreter that has its package
     path: tuple[Path, ...] = ()  # folders that come before that interpreter's packages
     contender: str = ""  # the module here that replaces the package
-
-    def to_json(self) -> dict[str, Any]:
-        """Its entry in a comparison."""
-        return {"name": self.name, "commit": self.commit, "dirty": self.dirty}
 
 
 def prepare_side(repository: Path, name: str, tell: Callable[[str], None] = lambda _: None) -> Side:
     """The tree and the environment of a revision, created or reused.
 
     Args:
-        name: anything that git resolves to a commit; WORK; or a path (absolute, or beginning with
-            ".") of a folder with the package, which is run from there as it is.
+        name: anything that git resolves to a commit; WORK; a wheel's file (it ends with ".whl"); or
+            a path (absolute, or beginning with ".") of a folder with the package. Wheels and
+            folders are run as they are, by the running interpreter.
         tell: called every few seconds while it is built, which may take a minute.
 
     Raises:
-        UnknownRevision: git does not know it, and it is not a folder either.
+        BadInput: git does not know it, a folder has no package, a wheel does not run here.
         BuildFailed: it cannot be built; the message has the builder's last output.
     """
-    if _is_folder(name):
-        return folder_side(Path(name))
+    if is_wheel(name) or _is_folder(name):
+        package = package_folder(repository, name)
+        return Side(name, "", _is_folder(name), Path(sys.executable), (package.parent,))
     commit = _resolve(repository, name)
     environments = repository / ".lab" / "environments"
     tree = source_tree(repository, name)
@@ -78,19 +77,26 @@ def prepare_side(repository: Path, name: str, tell: Callable[[str], None] = lamb
     return Side(name, commit, name == WORK, python)
 
 
-def check_side(repository: Path, name: str) -> None:
-    """Refuse what `prepare_side` would refuse with UnknownRevision, before anything is created."""
-    if _is_folder(name):
-        folder_side(Path(name))
+def check_side(repository: Path, name: str) -> dict[str, Any]:
+    """A side's entry in a comparison. Refuses what `prepare_side` would refuse with BadInput,
+    before anything is created."""
+    commit = ""
+    if is_wheel(name):
+        check_wheel(Path(name))
+    elif _is_folder(name):
+        package_folder(repository, name)
     else:
-        _resolve(repository, name)
+        commit = _resolve(repository, name)
+    return {"name": name, "commit": commit, "dirty": name == WORK or _is_folder(name)}
 
 
 def source_tree(repository: Path, name: str) -> Path:
-    """A folder with the files of a revision, or of WORK, not to be written to: it is reused.
-    UnknownRevision where git does not know it."""
+    """A folder with the files of a revision, of WORK, or of a wheel, not to be written to: it is
+    reused. BadInput where git does not know it, or the wheel does not run here."""
     trees = repository / ".lab" / "trees"
-    if name == WORK:
+    if is_wheel(name):
+        tree = _unpacked(Path(name), trees)
+    elif name == WORK:
         tree = _snapshot(repository, trees)
     else:
         tree = _export(repository, _resolve(repository, name), trees)
@@ -99,8 +105,8 @@ def source_tree(repository: Path, name: str) -> Path:
 
 
 def package_folder(repository: Path, name: str) -> Path:
-    """The package of a revision, of WORK, or of a plain folder, not to be written to.
-    UnknownRevision as in `prepare_side`, or where there is no package."""
+    """The package of a revision, of WORK, of a wheel, or of a plain folder, not to be written to;
+    BadInput as in `prepare_side`, UnknownRevision where there is no package."""
     tree = Path(name).resolve() if _is_folder(name) else source_tree(repository, name)
     package = tree / project().source
     if not package.is_dir():
@@ -108,15 +114,8 @@ def package_folder(repository: Path, name: str) -> Path:
     return package
 
 
-def folder_side(folder: Path) -> Side:
-    """A plain folder with the package's source as a side, run by the running interpreter;
-    UnknownRevision where there is no package in it."""
-    package = package_folder(folder, str(folder.resolve()))
-    return Side(str(folder), "", True, Path(sys.executable), (package.parent,))
-
-
 def _is_folder(name: str) -> bool:
-    return Path(name).is_absolute() or name.startswith(".")
+    return not is_wheel(name) and (Path(name).is_absolute() or name.startswith("."))
 
 
 def _resolve(repository: Path, name: str) -> str:
@@ -132,6 +131,16 @@ def _export(repository: Path, commit: str, trees: Path) -> Path:
             if sys.version_info >= (3, 12):
                 files.extraction_filter = tarfile.data_filter
             files.extractall(new)
+    return tree
+
+
+def _unpacked(wheel: Path, trees: Path) -> Path:
+    """The wheel's package, in a tree named by a hash of its content."""
+    metadata = check_wheel(wheel)
+    tree = trees / hashlib.sha256(wheel.read_bytes()).hexdigest()[:16]
+    if not _is_kept(tree):
+        with _made_whole(tree) as new:
+            unpack_wheel(wheel, metadata, new)
     return tree
 
 

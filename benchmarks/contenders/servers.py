@@ -49,7 +49,7 @@ class Servers:
     def leave(self, server: str, place: str) -> None:
         """Release a place: Redis, which keeps and saves all, deletes its data. A server that is
         gone is not an error here: the next use of it fails."""
-        if server != "redis":
+        if server != "redis" or sys.platform == "win32":  # where no Redis runs
             return
         address, _, number = place.removeprefix("unix://").partition("?db=")
         with suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
@@ -150,7 +150,7 @@ def _conninfo_value(path: Path) -> str:
 
 def _account() -> str | None:
     """The other user to run PostgreSQL as, since it refuses root."""
-    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+    if sys.platform == "win32" or os.geteuid() != 0:
         return None
     import pwd
 

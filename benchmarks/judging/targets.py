@@ -34,6 +34,8 @@ REFERENCE: Mapping[str, str] = {
     "reference_throughput": "throughput_per_s",
 }
 """By the name of a ratio to the bare reference: its metric."""
+_TIMES = ("_s", "_ms", "_us", "_ns")
+"""How the names of absolute times, and of what is done a second, end."""
 _OTHER_TABLES = ("gate", "peers")
 """[gate] says how strict the gate is, [peers] is read by peers.py."""
 _SHARES = ("error", "relevance", "instructions", "resolution")
@@ -97,6 +99,14 @@ def read_thresholds(path: Path | None = None) -> Limits:
     return {
         workload: {name: allowed for name, (allowed, _) in limits.items()}
         for workload, limits in read_targets(path).items()
+    }
+
+
+def without_times(limits: Limits) -> Limits:
+    """Those that do not depend on how fast the machine is: counts, sizes, ratios."""
+    return {
+        workload: {name: most for name, most in own.items() if not name.endswith(_TIMES)}
+        for workload, own in limits.items()
     }
 
 

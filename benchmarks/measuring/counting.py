@@ -158,7 +158,9 @@ def _wal(folder: Path) -> tuple[int, int, int]:
 
 def _read_bytes() -> int | None:
     with suppress(OSError):
-        return int(Path("/proc/thread-self/io").read_text().split("rchar:")[1].split()[0])
+        if sys.platform == "linux":  # Wine shows this file too, and it is not this thread's
+            text = Path("/proc/thread-self/io").read_text()
+            return int(text.split("rchar:")[1].split()[0])
     return None
 
 
@@ -220,12 +222,18 @@ def _python_counters(workload: Any, state: Any, calls: int) -> dict[str, float]:
     return {"python_calls": called[0] / operations, "python_peak_bytes": peak - before}
 
 
+def _executable_page() -> mmap.mmap:
+    if sys.platform == "win32":
+        raise NotImplementedError("there is no valgrind for Windows")
+    protection = mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
+    return mmap.mmap(-1, mmap.PAGESIZE, prot=protection)
+
+
 class _Requests:
     """Client requests to the valgrind that this process runs under."""
 
     def __init__(self) -> None:
-        protection = mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
-        self._page = mmap.mmap(-1, mmap.PAGESIZE, prot=protection)
+        self._page = _executable_page()
         self._page.write(_REQUEST)
         address = ctypes.addressof(ctypes.c_char.from_buffer(self._page))
         self._call = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64)(address)

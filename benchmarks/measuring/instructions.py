@@ -130,6 +130,8 @@ class Lane(NamedTuple):
 def counting_lane() -> Iterator[Lane]:
     """A folder of a fixed name that no other process uses now. The process under valgrind shares
     the lock: one that outlives this process must not write into a folder that is used again."""
+    if sys.platform == "win32":
+        raise NotImplementedError(why_not())
     import fcntl
 
     memory = Path("/dev/shm")

@@ -29,6 +29,8 @@ from benchmarks.common.exits import InfrastructureError
 from benchmarks.common.statistics import quantile
 from benchmarks.contenders.revisions import Side
 from benchmarks.measuring.process import Process, actor_command, unpack, variables
+from benchmarks.records.environment import clock_resolution_s
+from benchmarks.records.record import CLOCK_STEPS
 
 TAIL_CALLS = 1000
 """Calls that P99 is taken from at a time."""
@@ -124,7 +126,7 @@ def run_pair(
         progress()
     for contender in pair:
         contender.ask("check")
-    return pair_result(*measured)
+    return pair_result(*measured, clock_resolution_s())
 
 
 def stock_folder(parent: Path, index: int, side: Side, workload: str) -> Path:
@@ -132,13 +134,18 @@ def stock_folder(parent: Path, index: int, side: Side, workload: str) -> Path:
     return parent / f"stock-{index}-{side.commit[:16]}-{workload}"
 
 
-def pair_result(base: Sequence[Batch], head: Sequence[Batch]) -> PairResult:
-    """The figures of a pair of processes from its batches, which correspond."""
+def pair_result(
+    base: Sequence[Batch], head: Sequence[Batch], clock_resolution_s: float = 0.0
+) -> PairResult:
+    """The figures of a pair of processes from its batches, which correspond; without percentiles
+    that are nearer to the clock's steps than records.record.CLOCK_STEPS: those are the clock's."""
     result = PairResult({}, {}, {}, _joined(base), _joined(head))
     of_base, of_head = _figures(base), _figures(head)
+    least_ms = 1e3 * CLOCK_STEPS * clock_resolution_s
     for metric in [each for each in of_base if each in of_head]:
         both = [each for each in zip(of_base[metric], of_head[metric]) if min(each) > 0]
-        if both:
+        nearest = min(median(of_base[metric]), median(of_head[metric]))
+        if both and not (metric.startswith("latency_") and nearest < least_ms):
             sign = -1.0 if metric.endswith("_per_s") else 1.0
             result.log_ratios[metric] = sign * median(math.log(two / one) for one, two in both)
             result.base[metric] = median(of_base[metric])

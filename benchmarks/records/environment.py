@@ -9,9 +9,9 @@ import os
 import platform
 import re
 import sqlite3
+import sys
 import tempfile
 import time
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from benchmarks.common.exits import InfrastructureError
 
 MACHINE_VARIABLE = "LAB_MACHINE"
 _LONGEST_CPU = 24
-_CLOCK_READS = 1_000
+_CLOCK_READS, _CLOCK_STEPS = 1_000, 3
 
 
 def machine_name() -> str:
@@ -27,13 +27,14 @@ def machine_name() -> str:
 
     Made of what decides the speed and stays: the system, the processor, how many of its cores may
     be used. A new kind of host so begins series of its own; a newer kernel, Python or SQLite does
-    not, and is noted in the series instead. LAB_MACHINE overrides it.
+    not, and is noted in the series instead. Wine is a system of its own. LAB_MACHINE overrides it.
     """
     if chosen := _slug(os.environ.get(MACHINE_VARIABLE, "")):
         return chosen
     noise = r"\((r|tm)\)|\bcpus?\b|\bprocessor\b|@.*|\b\d+-core\b|\bwith\b.*"
     cpu = _slug(re.sub(noise, " ", cpu_model(), flags=re.IGNORECASE))[:_LONGEST_CPU].strip("-")
-    return f"{_slug(platform.system())}-{cpu or _slug(platform.machine())}-{cores()}cpu"
+    system = "wine" if wine_version() else _slug(platform.system())
+    return f"{system}-{cpu or _slug(platform.machine())}-{cores()}cpu"
 
 
 def fingerprint(folder: Path | None = None) -> dict[str, Any]:
@@ -43,14 +44,16 @@ def fingerprint(folder: Path | None = None) -> dict[str, Any]:
     Among the values: governor (of the processor's clock), load_1m (running processes, mean of a
     minute), and clock_resolution_ns (of time.perf_counter, as measured).
     """
-    pages = os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else None
+    memory_bytes = None
+    if hasattr(os, "sysconf"):
+        memory_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     names = re.search(r'^PRETTY_NAME="?([^"\n]*)', _text("/etc/os-release") or "", re.MULTILINE)
     return {
         "machine": machine_name(),
         "system": names[1] if names else f"{platform.system()} {platform.release()}",
         "kernel": platform.release(), "cpu": cpu_model(), "architecture": platform.machine(),
-        "cores": cores(), "python": python_version(),
-        "memory_mb": pages and pages * os.sysconf("SC_PAGE_SIZE") // 10**6,
+        "cores": cores(), "python": python_version(), "wine": wine_version() or None,
+        "memory_mb": memory_bytes and memory_bytes // 10**6,
         "sqlite": sqlite3.sqlite_version,
         "filesystem": _filesystem(folder or Path(tempfile.gettempdir())),
         "governor": _text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
@@ -84,12 +87,29 @@ def cpu_model() -> str:
 
 
 def clock_resolution_s() -> float:
-    """The smallest step that time.perf_counter was seen to make, in seconds."""
-    reads = [time.perf_counter() for _ in range(_CLOCK_READS)]
-    return min(
-        (after - before for before, after in pairwise(reads) if after > before),
-        default=time.get_clock_info("perf_counter").resolution,
-    )
+    """The smallest step that time.perf_counter was seen to make, in seconds: not what it claims. A
+    coarse one is read until it made three."""
+    steps: list[float] = []
+    reads, last = 0, time.perf_counter()
+    while reads < _CLOCK_READS or len(steps) < _CLOCK_STEPS:
+        now = time.perf_counter()
+        if now > last:
+            steps.append(now - last)
+        reads, last = reads + 1, now
+    return min(steps)
+
+
+def wine_version() -> str:
+    """The version of the Wine that this process runs under; "" elsewhere, on Windows too."""
+    if sys.platform != "win32":
+        return ""
+    import ctypes
+
+    ask = getattr(ctypes.WinDLL("ntdll"), "wine_get_version", None)
+    if ask is None:
+        return ""
+    ask.restype = ctypes.c_char_p
+    return str(ask().decode())
 
 
 def python_version() -> str:
@@ -110,6 +130,9 @@ def _filesystem(folder: Path) -> str | None:
 
 
 def _text(path: str) -> str | None:
+    """A file of Linux's. None elsewhere: Wine shows those of its host to Windows processes."""
+    if sys.platform != "linux":
+        return None
     try:
         return Path(path).read_text("utf-8", "replace").strip()
     except OSError:

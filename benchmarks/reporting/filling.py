@@ -50,8 +50,8 @@ def fill(template: str, path: Path, **values: Any) -> Path:
 
 def fingerprint(environment: Mapping[str, Any]) -> str:
     """What of a machine matters to its figures, in one line."""
-    named = {"cpu": "{}", "cores": "{} cores", "kernel": "kernel {}", "python": "{}",
-             "sqlite": "SQLite {}", "filesystem": "{}", "load_1m": "load {}",
+    named = {"cpu": "{}", "cores": "{} cores", "kernel": "kernel {}", "wine": "Wine {}",
+             "python": "{}", "sqlite": "SQLite {}", "filesystem": "{}", "load_1m": "load {}",
              "valgrind": "{}"}  # fmt: skip
     found = [text.format(environment[key]) for key, text in named.items() if environment.get(key)]
     return " · ".join(found)

@@ -150,16 +150,17 @@ def peak_mb() -> float:
         return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6  # Linux gives KiB
 
 
-def _windows_peak_bytes() -> int:
-    import ctypes
+if sys.platform == "win32":
 
-    word = ctypes.sizeof(ctypes.c_size_t)
-    found = (ctypes.c_size_t * (8 // word + 8))()  # PROCESS_MEMORY_COUNTERS: 8 bytes, 8 sizes
-    windows: Any = ctypes.windll  # type: ignore[attr-defined]
-    windows.kernel32.GetCurrentProcess.restype = ctypes.c_void_p
-    process = ctypes.c_void_p(windows.kernel32.GetCurrentProcess())
-    windows.psapi.GetProcessMemoryInfo(process, ctypes.byref(found), ctypes.sizeof(found))
-    return found[8 // word]  # PeakWorkingSetSize
+    def _windows_peak_bytes() -> int:
+        from ctypes import byref, c_size_t, c_void_p, sizeof, windll
+
+        word = sizeof(c_size_t)
+        found = (c_size_t * (8 // word + 8))()  # PROCESS_MEMORY_COUNTERS: 8 bytes, 8 sizes
+        windll.kernel32.GetCurrentProcess.restype = c_void_p
+        process = c_void_p(windll.kernel32.GetCurrentProcess())
+        windll.psapi.GetProcessMemoryInfo(process, byref(found), sizeof(found))
+        return found[8 // word]  # PeakWorkingSetSize
 
 
 def _idle(path: Path) -> dict[str, float]:

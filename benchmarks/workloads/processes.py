@@ -8,7 +8,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from multiprocessing.connection import Connection
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -16,6 +15,11 @@ from typing import Any
 from benchmarks.common.project import LAB
 from benchmarks.workloads import base
 from benchmarks.workloads.base import TASK_TYPE, Sample, Workload, sizes
+
+if sys.platform == "win32":
+    from multiprocessing.connection import PipeConnection as Connection
+else:
+    from multiprocessing.connection import Connection
 
 _PATIENCE_S = 120.0
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tubeq.domain.errors import InvalidParameters
+from tubeq.domain.held_files import retried
 from tubeq.domain.numbers import MAX_BUSY_TIMEOUT_S, MAX_SPAN_S, shown
 from tubeq.domain.policies import Durability
 
@@ -25,6 +26,7 @@ _PREFIX = "TUBEQ_"
 _SHORT_NAMES = {"TUBEQ_DB": "db_path"}
 TRACEBACK = "TUBEQ_TRACEBACK"
 """Where it is set, the command line shows where an unforeseen error came from."""
+_OF_TESTS = "TUBEQ_WITHOUT_FUTEX"  # see storage/sqlite/file/futex.py
 
 
 class Settings(NamedTuple):
@@ -77,6 +79,7 @@ class Settings(NamedTuple):
 
         Raises:
             InvalidParameters: a value is wrong, or the file is; the message says which and where.
+            StorageBusy: another program holds the file.
         """
         values = _from_file((folder or Path()) / FILE_NAME)
         values.update(_from_environment(os.environ if environment is None else environment))
@@ -111,7 +114,8 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
 
     No reason to refuse anything: plugins may have variables of their own.
     """
-    known = [*_SHORT_NAMES, *(_PREFIX + name.upper() for name in _NAMES), TRACEBACK]
+    names = (_PREFIX + name.upper() for name in _NAMES)
+    known = [*_SHORT_NAMES, *names, TRACEBACK, _OF_TESTS]
     return [
         f"{each:.60} is ignored: tubeq has no such setting{_meant(each, known)}"
         for each in sorted(environment)
@@ -146,7 +150,8 @@ def _from_file(path: Path) -> dict[str, Any]:
         raise InvalidParameters(f"{FILE_NAME} is not a file, or a link to nothing")
     toml = _toml_reader(path)
     try:
-        table = toml.loads(path.read_text(encoding="utf-8-sig"))  # Windows' editors begin with that
+        # Windows' editors begin with what "-sig" passes over.
+        table = toml.loads(retried(lambda: path.read_text("utf-8-sig"), path))
     except UnicodeDecodeError:
         raise InvalidParameters(f"{FILE_NAME} cannot be read: it is not UTF-8 text") from None
     except (OSError, ValueError) as error:  # a TOMLDecodeError is a ValueError

@@ -9,17 +9,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import tubeq
 from tubeq.domain.models import Task
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.testing.youtube import SimulatedYouTube
 
-SOURCE = str(Path(__file__).parents[2] / "src")
+SOURCE = str(Path(tubeq.__file__).parents[1])
+"""Where the package that is tested lies: src, or the site-packages that have its wheel."""
 
 
 def environment(**variables: str) -> dict[str, str]:
     """Without the settings of the user who runs the tests."""
     inherited = {name: value for name, value in os.environ.items() if "TUBEQ" not in name}
     path = os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")]))
+    if sys.platform == "win32":  # whose Python writes to a pipe in the code page of the system
+        inherited["PYTHONIOENCODING"] = "utf-8"
     return {**inherited, "PYTHONPATH": path, **variables}
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import sys
 import tempfile
 import threading
@@ -21,6 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tests.support import kill
 from tubeq import QueueManager, Runner, RunnerConfig, WorkerConfig
 from tubeq.domain.states import FINISHED
 from tubeq.testing.youtube import RequestKind, SimulatedYouTube, World, faults, problems
@@ -118,8 +118,8 @@ class Soak:
         for task in self._chance.sample(chosen, len(chosen)):
             pid = pids.get(task["worker_id"])
             if pid is not None:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+                with suppress(OSError):  # it has ended; the error is another one on Windows
+                    kill(pid)
                     self.kills += 1
                 return
 

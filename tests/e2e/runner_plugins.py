@@ -1,6 +1,7 @@
 """Plugins for the Runner's tests: each is found by its import path in the worker's process.
 
-They report through the folder named by the environment variable TUBEQ_TEST_LOG: a line a call.
+They report to the folder named by the environment variable TUBEQ_TEST_LOG, a line a call. Each
+process has a file of its own there: on Windows two that append to one file can lose lines.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -16,15 +19,31 @@ from tubeq.plugins.base import check_stop
 from tubeq.plugins.saving import ChildTask, save
 
 LOG_VARIABLE = "TUBEQ_TEST_LOG"
+_writing = threading.Lock()
 
 
 def note(word: str) -> None:
-    """Append one line to the log, in one write."""
-    file = os.open(Path(os.environ[LOG_VARIABLE]), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    try:
-        os.write(file, f"{word}\n".encode())
-    finally:
-        os.close(file)
+    """Append one line to the log of this process."""
+    with _writing, Path(os.environ[LOG_VARIABLE], str(os.getpid())).open("a") as file:
+        file.write(f"{word}\n")
+
+
+def noted(folder: str | Path) -> list[str]:
+    """The lines of all processes; those of each one in their order."""
+    return [line for file in Path(folder).iterdir() for line in file.read_text().splitlines()]
+
+
+def calls_for(number: int) -> int:
+    """How often a plugin was called for a task."""
+    return "\n".join(noted(os.environ[LOG_VARIABLE])).count(f"begin {number} ")
+
+
+def hold_the_lock() -> None:
+    """Sleep inside C with the interpreter's lock held: no thread of this process runs."""
+    if sys.platform == "win32":
+        ctypes.PyDLL("kernel32").Sleep(1000 * 1000)
+    else:
+        ctypes.PyDLL(None).usleep(ctypes.c_uint(1000 * 1_000_000))
 
 
 def item(number: object = 0) -> dict[str, Any]:
@@ -43,8 +62,7 @@ class Hanging:
 
     def scrape(self, how: str = "sleep", times: int = 10**6, number: int = 0) -> list[Any]:
         note(f"begin {number} {os.getpid()}")
-        path = Path(os.environ[LOG_VARIABLE])
-        if path.read_text().count(f"begin {number} ") > times:
+        if calls_for(number) > times:
             return [item(number)]
         if how == "sleep":
             time.sleep(1000)
@@ -52,8 +70,7 @@ class Hanging:
             while True:
                 pass
         else:
-            # Sleeps inside C with the interpreter's lock held: no thread of this process runs.
-            ctypes.PyDLL(None).usleep(ctypes.c_uint(1000 * 1_000_000))
+            hold_the_lock()
         return []
 
 
@@ -74,8 +91,8 @@ class Poison:
 
     def scrape(self, number: int = 0, times: int = 10**6) -> list[Any]:
         note(f"begin {number} {os.getpid()}")
-        if Path(os.environ[LOG_VARIABLE]).read_text().count(f"begin {number} ") <= times:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if calls_for(number) <= times:
+            os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
         return [item(number)]
 
 
@@ -99,11 +116,10 @@ class HangingOnce:
         self, hangs: int, number: int = 0, rest_s: float = 0.0, how: str = "sleep"
     ) -> list[Any]:
         note(f"begin {number} {os.getpid()}")
-        calls = Path(os.environ[LOG_VARIABLE]).read_text().count(f"begin {number} ")
-        if number == hangs and calls == 1:
+        if number == hangs and calls_for(number) == 1:
             if how == "seize":
                 time.sleep(1.4)
-                ctypes.PyDLL(None).usleep(ctypes.c_uint(1000 * 1_000_000))
+                hold_the_lock()
             time.sleep(1000)
         time.sleep(rest_s)
         return [item(number)]

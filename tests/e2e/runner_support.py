@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.runner_plugins import noted
 from tests.support import PATIENCE_S
 from tubeq.domain.models import NewTask
 from tubeq.queue.queue_manager import QueueManager
@@ -28,7 +29,7 @@ class Scene:
     def __init__(self, folder: Path) -> None:
         self.db_path = str(folder / "queue.db")
         self.log_path = folder / "log"
-        self.log_path.touch()
+        self.log_path.mkdir()
         self.queue = QueueManager(self.db_path)
         self.events: list[RunnerEvent] = []
         self._processes: list[subprocess.Popen[str]] = []
@@ -79,7 +80,7 @@ class Scene:
         return pids
 
     def log(self) -> list[str]:
-        return self.log_path.read_text().splitlines()
+        return noted(self.log_path)
 
     def calls(self) -> Counter[str]:
         """How often a plugin was called for each task's number."""
@@ -129,8 +130,8 @@ class Running:
         except BaseException as error:
             self._error = error
 
-    def wait(self) -> RunSummary:
-        self._thread.join(PATIENCE_S)
+    def wait(self, patience_s: float = PATIENCE_S) -> RunSummary:
+        self._thread.join(patience_s)
         assert not self._thread.is_alive(), "the runner never ended"
         if self._error is not None:
             raise self._error

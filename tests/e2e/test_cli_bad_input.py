@@ -83,6 +83,8 @@ ROWS: dict[str, tuple[list[str], str]] = {
 
 @pytest.mark.parametrize(("arguments", "named"), ROWS.values(), ids=ROWS.keys())
 def test_bad_arguments(tubeq: Tubeq, existing: Existing, arguments: list[str], named: str) -> None:
+    if sys.platform == "win32" and max(map(len, arguments), default=0) > 32_767:
+        pytest.skip("longer than a command line of Windows can be")
     before = existing.contents()
     filled = [existing.completed if each == "COMPLETED" else each for each in arguments]
     assert named in tubeq.refused(*filled)

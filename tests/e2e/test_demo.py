@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import time
 from collections import Counter
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.command_line import Tubeq, environment
+from tests.support import kill
 from tubeq.domain.states import TaskEvent, TaskStatus
 from tubeq.queue.queue_manager import QueueManager
 
@@ -79,8 +79,7 @@ def _kill_a_busy_worker(db_path: Path) -> str:
             busy = [task.worker_id for task in queue.list_tasks(TaskStatus.RUNNING)]
             for worker_id in busy:
                 if worker_id in pids:
-                    # What SIGKILL is on Windows, too: no chance to clean up.
-                    os.kill(pids[worker_id], getattr(signal, "SIGKILL", signal.SIGTERM))
+                    kill(pids[worker_id])
                     return worker_id
             time.sleep(0.02)
     raise AssertionError("no worker was ever busy")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 import pytest
@@ -12,9 +11,6 @@ from tests.support import until
 from tubeq.domain.states import TaskStatus
 
 pytestmark = pytest.mark.timeout(40)
-HOLDS_THE_LOCK = pytest.param(
-    "lock", marks=pytest.mark.skipif(sys.platform == "win32", reason="needs usleep of libc")
-)
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +18,7 @@ def haste(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tubeq.workers.runner._OVERDUE_S", 0.5)
 
 
-@pytest.mark.parametrize("how", ["sleep", "spin", HOLDS_THE_LOCK])
+@pytest.mark.parametrize("how", ["sleep", "spin", "lock"])
 def test_a_timeout_ends_a_hung_plugin_and_the_task_is_retried(scene: Scene, how: str) -> None:
     (task_id,) = scene.add(1, how=how, times=1)
     started = time.monotonic()
@@ -63,7 +59,6 @@ def test_a_cancel_ends_an_uncooperative_plugin(scene: Scene) -> None:
     assert summary.crashed == 0
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs usleep of libc")
 def test_a_worker_whose_watch_cannot_run_is_killed(scene: Scene) -> None:
     """No timeout is set: that its lease passed unheeded is what gives it away."""
     (task_id,) = scene.add(1, how="lock", times=1)

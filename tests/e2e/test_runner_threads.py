@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 from collections import Counter
 
 import pytest
 
 from tests.e2e.runner_support import PLUGINS, TASK_TYPE, Running
-from tests.support import until
+from tests.support import kill, until
 from tubeq.domain.errors import InvalidParameters
 from tubeq.workers.config import RunnerConfig, WorkerConfig
 
@@ -63,7 +61,7 @@ def test_a_killed_process_gives_all_its_tasks_back(scene):
     scene.add(8, rest_s=1.0)
     with Running(scene.runner("Quick", threads=4)) as running:
         until(lambda: len(scene.log()) >= 4)
-        os.kill(running.runner.worker_pids()[0], signal.SIGKILL)
+        kill(running.runner.worker_pids()[0])
         running.wait()
     assert scene.counts() == {"COMPLETED": 8}
     assert set(scene.completions().values()) == {1}

@@ -42,6 +42,19 @@ def work(db_path: str, worker_id: str, lease_s: str, rest_s: str) -> None:
     worker.close()
 
 
+def serve(db_path: str, worker_id: str, lease_s: str) -> None:
+    """Process tasks for ever. Where there was none, a wake-up is the only cause to look again
+    before the next sweep for dead workers: half a lease, at most 15 s."""
+    config = WorkerConfig(
+        worker_id=worker_id,
+        task_type=TASK_TYPE,
+        lease_s=float(lease_s),
+        poll_interval=600,
+        crash_limit=1000,
+    )
+    BaseWorker(config, db_path, Announcing(0.002)).run()
+
+
 def drain(db_path: str, worker_id: str) -> None:
     """Claim and complete until nothing is due, a line for each task."""
     with QueueManager(db_path) as queue:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.common.project import project
+
 ROOT = Path(__file__).parents[2]
 NOT_MEASURED = ("scipy", "numpy", "matplotlib", "hdrh", "pytest", "pytest_benchmark")
 
@@ -82,3 +84,31 @@ def test_it_runs_one_here(tmp_path: Path) -> None:
     ratio, statements = re.findall(r"enqueue\s+([\d.]+)", output)
     assert float(statements) == 1
     assert 0.1 < float(ratio) < 10
+
+
+@needs_asv
+@pytest.mark.timeout(300)
+def test_it_measures_without_asvs_git(tmp_path: Path) -> None:
+    """What asv starts for each benchmark, with the interpreter that is here: all of it for one
+    workload, where no git is to be found."""
+    environment = {**os.environ, "LAB_PROFILE": "smoke", "ASV_PYTHONPATH": str(ROOT)}
+
+    def asv_runner(verb: str, track: str, *more: str) -> None:
+        name = f"bench_workloads.Workloads.{track}-{project().counted.index('claim-lifo-1e5')}"
+        command = [sys.executable, "-m", "asv.benchmark", verb, str(ROOT / "benchmarks"), name]
+        said = tmp_path / "said"  # not a pipe, which the desktop that Wine starts here would keep
+        with said.open("wb") as stream:
+            done = subprocess.run(
+                [*command, "{}", *more], cwd=tmp_path, env=environment, check=False,
+                stdout=stream, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        assert done.returncode == 0, said.read_text("utf-8", "replace")
+
+    def figure(track: str) -> float:
+        asv_runner("run", track, "None", "result.json")
+        return float(json.loads((tmp_path / "result.json").read_text("utf-8")))
+
+    asv_runner("setup_cache", "track_statements")
+    assert figure("track_statements") == 1
+    assert 0.1 < figure("track_p50_to_reference") < 10
+    assert 0.1 < figure("track_throughput_to_reference") < 10

@@ -1,4 +1,4 @@
-"""What CI makes of the gate's exit codes: 0 and 4 (undecided) pass, and nothing else."""
+"""What CI makes of exit codes: of the gate's, 0 and 4 (undecided) pass; of others, 0 alone."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.commands import backfill
+from tests.windows import summary
 
 from .git_repository import Repository, git
 
@@ -24,12 +25,13 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="CI runs the gat
 
 @pytest.fixture
 def tools(tmp_path: Path) -> Path:
-    """A `uv` that ends with $GATE_CODE where it is to run the gate, and a browser."""
+    """A `uv` that ends with $GATE_CODE where it is to run the gate, with 1 where it is to run
+    $RED_STEP; and a browser."""
     folder = tmp_path / "tools"
     folder.mkdir()
     gate = '*"benchmarks gate"*) exit "$GATE_CODE";;'
-    history = '*"history --check"*) exit "${HISTORY_CODE:-0}";;'
-    for name, script in (("uv", f'case "$*" in {gate} {history} esac\n'), ("chromium", "")):
+    red = '*"${RED_STEP:-none}"*) exit 1;;'
+    for name, script in (("uv", f'case "$*" in {gate} {red} esac\n'), ("chromium", "")):
         (folder / name).write_text(f"#!/bin/sh\n{script}")
         (folder / name).chmod(0o755)
     return folder
@@ -47,15 +49,29 @@ def test_the_script(tools: Path, tmp_path: Path, code: int, wanted: int) -> None
     for name in (".ci/run", "README.md"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / ".ci" / "windows").write_text('exit "${WINDOWS_CODE:-0}"')
 
     assert end_of(["bash", ".ci/run"], tools, tmp_path, code) == wanted
 
 
-def test_a_history_that_lags_makes_the_script_red(
-    tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "step", ["history --check", "zizmor --offline .github", "check-jsonschema --builtin-schema"]
+)
+def test_a_red_step_makes_the_script_red(
+    tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    monkeypatch.setenv("HISTORY_CODE", "1")
+    monkeypatch.setenv("RED_STEP", step)
     test_the_script(tools, tmp_path, 0, 1)
+
+
+@pytest.mark.parametrize(("code", "wanted"), [(0, 3), (1, 1), (4, 3)])
+def test_a_red_windows_leg_makes_it_red_after_the_gate(
+    tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, wanted: int
+) -> None:
+    monkeypatch.setenv("WINDOWS_CODE", "3")
+    test_the_script(tools, tmp_path, code, wanted)
+    monkeypatch.setenv("WITHOUT_WINDOWS_LEG", "1")
+    test_the_script(tools, tmp_path, 0, 0)
 
 
 @pytest.mark.parametrize(("code", "wanted"), CODES)
@@ -71,6 +87,16 @@ def test_the_workflow(tools: Path, tmp_path: Path, code: int, wanted: int) -> No
     assert any("benchmarks gate" in line for line in script)
 
     assert end_of(["bash", "-e", "-c", "\n".join(script)], tools, tmp_path, code) == wanted
+
+
+def test_windows_and_macos_run_the_tests_as_the_readme_says() -> None:
+    command = re.findall("^uv run pytest.*$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    text = (ROOT / ".github/workflows/ci.yml").read_text("utf-8")
+    _, _, job = text.partition("system: [windows-latest, macos-latest]")
+    assert f"- run: {command[0]} " in job
+    classifiers = (ROOT / "pyproject.toml").read_text("utf-8")
+    oldest, *_, newest = re.findall(r'Python :: (3\.\d+)"', classifiers)
+    assert f'python: ["{oldest}", "{newest}"]' in job
 
 
 class Remote:
@@ -150,3 +176,32 @@ def test_a_push_that_changes_only_results_is_not_measured() -> None:
     assert [each.strip() for each in paths.partition("schedule:")[0].splitlines() if each] == [
         '- "src/**"', '- "pyproject.toml"', ""
     ]  # fmt: skip
+
+
+CASE = '<testcase classname="t" name="{}">{}</testcase>'
+SKIPPED = '<skipped type="pytest.{}" message="no git here"/>'
+
+
+@pytest.mark.parametrize(
+    ("again", "code", "said"),
+    [
+        ("<failure/>", 1, "failed in the end: t::red"),
+        ("", 0, "passed in the end: t::red"),
+        (SKIPPED.format("xfail"), 1, "50.0% of the tests"),
+    ],
+)
+def test_the_windows_leg_is_red_by_what_fails_twice_or_by_too_many(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], again: str, code: int, said: str
+) -> None:
+    first = [("green", ""), ("red", "<failure/>"), ("git", SKIPPED.format("skip"))]
+    runs = []
+    for number, cases in enumerate((first, [("red", again)])):
+        runs.append(str(tmp_path / f"{number}.xml"))
+        text = "".join(CASE.format(name, end) for name, end in cases)
+        Path(runs[-1]).write_text(f"<testsuites>{text}</testsuites>")
+
+    assert summary.main(runs) == code
+
+    out = capsys.readouterr().out
+    assert said in out
+    assert "left out: 1 x no git here" in out

@@ -13,7 +13,7 @@ from benchmarks.__main__ import main
 from benchmarks.commands import compare, doctor
 from benchmarks.common.exits import ExitCode
 from benchmarks.judging import counted, rounds
-from benchmarks.judging.gate import Settings
+from benchmarks.judging.gate import Counter, Settings, WorkloadVerdict
 from benchmarks.measuring.instructions import why_not
 from benchmarks.proving.planting import PLANTS, plant
 
@@ -105,6 +105,14 @@ def test_without_valgrind_python_calls_decide_and_that_is_said_once(
     limits = {each["counter"]: each["limit"] for each in counters["counters"]}
     assert limits["python_calls"] == limits["statements"] == 0.05
     assert limits["vm_steps"] is None
+
+
+def test_a_workloads_row_has_the_counter_that_decides() -> None:
+    """Where instructions are not counted, statements come first, and Python calls decide too."""
+    counters = [Counter(name, 40, head, limit=0.05) for name, head in
+                (("statements", 40), ("python_calls", 45))]  # fmt: skip
+    row = compare._counter_row(WorkloadVerdict("claim", [], counters=counters))
+    assert row == ["claim, python_calls", "40", "45", "+12.5 %", "regressed"]
 
 
 def test_equal_packages_are_answered_at_once(

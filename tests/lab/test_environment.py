@@ -6,6 +6,8 @@ import json
 import platform
 import re
 import sqlite3
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,7 @@ def test_names_of_processors(model: str, name: str, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(environment, "cpu_model", lambda: model)
     monkeypatch.setattr(environment, "cores", lambda: 2)
     monkeypatch.setattr(platform, "system", lambda: "Linux")
+    monkeypatch.setattr(environment, "wine_version", lambda: "")
     monkeypatch.setattr(platform, "machine", lambda: "arm64")
 
     assert environment.machine_name() == name
@@ -61,6 +64,30 @@ def test_the_fingerprint_says_what_changes_figures(tmp_path: Path) -> None:
     assert {"system", "kernel", "cpu", "architecture", "memory_mb", "filesystem", "governor",
             "load_1m"} <= found.keys()  # fmt: skip
     assert json.loads(json.dumps(found)) == found
+
+
+def test_files_of_linux_say_nothing_of_another_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wine shows its host's files to Windows processes."""
+    monkeypatch.setattr(sys, "platform", "freebsd14")
+    found = environment.fingerprint()
+    assert found["system"] == f"{platform.system()} {platform.release()}"
+    assert (found["filesystem"], found["governor"]) == (None, None)
+
+
+def test_the_step_of_a_coarse_clock_is_what_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not what it claims, which is a nanosecond here."""
+    fine = time.perf_counter
+    monkeypatch.setattr(time, "perf_counter", lambda: fine() * 64 // 1 / 64)
+    assert environment.clock_resolution_s() == pytest.approx(1 / 64)
+
+
+def test_wine_is_known_by_its_version() -> None:
+    is_there = False
+    if sys.platform == "win32":
+        import ctypes
+
+        is_there = hasattr(ctypes.WinDLL("ntdll"), "wine_get_version")
+    assert bool(environment.wine_version()) is is_there
 
 
 def test_what_cannot_be_read_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -161,7 +161,7 @@ def test_an_unpacked_archive(repository: Path, tmp_path: Path) -> None:
     shutil.rmtree(repository / ".git")
     told, code = why(repository)
     assert "not a git repository" in told
-    assert "compare two folders" in told
+    assert "compare folders (./one ./other) or wheels" in told
     assert code == ExitCode.INFRASTRUCTURE
     assert revisions.prepare_side(repository, str(repository)).path  # folders need no git
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.contenders.revisions import Side, folder_side
+from benchmarks.contenders.revisions import Side, prepare_side
 from benchmarks.measuring.interleave import Batch, Contender, pair_result, process_pair, run_pair
 from benchmarks.measuring.process import ProcessLacks, WrongResult
 
@@ -54,6 +54,14 @@ def test_a_change_of_the_tail_alone_leaves_the_median() -> None:
     assert found.log_ratios["latency_p50_ms"] < 0.05
 
 
+def test_percentiles_near_a_coarse_clocks_step_are_refused() -> None:
+    step_s = 1 / 64
+    ticks = [[0.0] * 90 + [step_s] * 90 + [20 * step_s] * 20 for _ in range(10)]
+    found = pair_result([batch(each) for each in ticks], [batch(each) for each in ticks], step_s)
+    assert set(found.log_ratios) == {"latency_p95_ms", "latency_p99_ms", "service_time_ms",
+                                     "throughput_per_s"}  # fmt: skip
+
+
 def test_disturbed_batches_do_not_count() -> None:
     latencies = noisy_batches()
     base = [batch(each, 9.0 if number % 3 == 0 else 1.0) for number, each in enumerate(latencies)]
@@ -93,7 +101,7 @@ def test_a_pair_of_processes_is_measured(side: Side, tmp_path: Path) -> None:
 def test_a_package_without_the_verbs_lacks_the_workload(tmp_path: Path) -> None:
     (tmp_path / "src" / "tubeq").mkdir(parents=True)
     (tmp_path / "src" / "tubeq" / "__init__.py").touch()
-    with Contender(folder_side(tmp_path), ROOT, tmp_path, 0) as contender:
+    with Contender(prepare_side(tmp_path, str(tmp_path)), ROOT, tmp_path, 0) as contender:
         contender.tell("prepare", workload=CLAIM, folder=str(tmp_path), profile="smoke")
         with pytest.raises(ProcessLacks, match="QueueManager") as lacks:
             contender.answer()
@@ -108,7 +116,7 @@ def test_a_package_that_does_it_wrong_is_found_out(tmp_path: Path) -> None:
     manager.write_text(manager.read_text("utf-8") + wrong, encoding="utf-8")
     data = tmp_path / "data"
     data.mkdir()
-    with Contender(folder_side(tmp_path), ROOT, tmp_path, 0) as contender:
+    with Contender(prepare_side(tmp_path, str(tmp_path)), ROOT, tmp_path, 0) as contender:
         contender.ask("prepare", workload=CLAIM, folder=str(data), profile="smoke")
         contender.batch(2)
         with pytest.raises(WrongResult, match="claimed twice"):

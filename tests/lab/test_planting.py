@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.contenders.revisions import folder_side
+from benchmarks.contenders.revisions import prepare_side
 from benchmarks.measuring.interleave import Contender
 from benchmarks.proving.planting import (
     NO_CHANGE,
@@ -45,7 +45,7 @@ def test_it_applies(name: str, number: int, plain: Path, tmp_path: Path) -> None
 
 @pytest.mark.parametrize(("name", "workload"), CASES)
 def test_what_it_leaves_still_works(name: str, workload: str, tmp_path: Path) -> None:
-    side = folder_side(plant(ROOT, tmp_path / "copy", PLANTS[name], 1))
+    side = prepare_side(ROOT, str(plant(ROOT, tmp_path / "copy", PLANTS[name], 1)))
     data = tmp_path / "data"
     data.mkdir()
     with Contender(side, ROOT, tmp_path, 0) as contender:

@@ -97,6 +97,8 @@ def test_the_work_lacks_fails_its_check_or_raises(start: Start) -> None:
 def test_several_processes_work_at_once(start: Start) -> None:
     processes = [start(), start()]
     for process in processes:
+        process.ask("sleep", seconds=0.0)  # both have started: on Windows one takes a second
+    for process in processes:
         process.tell("sleep", seconds=0.5)
         process.tell("sleep", seconds=0.0)
     ends = [process.answer() for process in processes]

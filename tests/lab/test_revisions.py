@@ -16,7 +16,7 @@ from benchmarks.contenders import revisions
 from benchmarks.contenders.revisions import (
     WORK,
     BuildFailed,
-    folder_side,
+    check_side,
     prepare_side,
     source_tree,
 )
@@ -151,8 +151,9 @@ def test_an_environment_is_built_once(repository: Path, built: list[Sequence[str
     assert base.python != head.python
     assert prepare_side(repository, "first") == base
     assert len(built) == 4
-    assert base.to_json() == {"name": "first", "commit": base.commit, "dirty": False}
-    assert prepare_side(repository, WORK).dirty
+    about = check_side(repository, "first")
+    assert about == {"name": "first", "commit": base.commit, "dirty": False}
+    assert prepare_side(repository, WORK).dirty and check_side(repository, WORK)["dirty"]
 
 
 def test_both_sides_get_the_running_dependencies(
@@ -201,7 +202,7 @@ def test_a_plain_folder(tmp_path: Path) -> None:
     assert side.python == Path(sys.executable)
     assert side.path == (tmp_path.resolve() / "src",)
     with pytest.raises(UnknownRevision, match="no src/tubeq"):
-        folder_side(tmp_path / "src")
+        prepare_side(tmp_path, str(tmp_path / "src"))
 
 
 ODD_FOLDER = "a #b %20 &c=1 'q' ?[x] ${HOME} \xe9,;@" if os.name != "nt" else "a #b %20 &c \xe9"

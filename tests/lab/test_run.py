@@ -17,7 +17,7 @@ from benchmarks.common.exits import BadInput
 from benchmarks.judging import reference
 from benchmarks.judging.targets import judge, read_thresholds
 from benchmarks.measuring import counters
-from benchmarks.records import history
+from benchmarks.records import environment, history
 from benchmarks.records.record import Commit, Measure, WorkloadRecord
 from benchmarks.workloads import Lacks, Profile, Sample, all_workloads
 from benchmarks.workloads.base import Workload, sizes
@@ -90,6 +90,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     monkeypatch.setattr(command, "all_workloads", lambda: {each.name: each for each in workloads})
     clean = Commit("a" * 40, "A commit", "2026-11-22T20:00:00+00:00")
     monkeypatch.setattr(history, "commit_of", lambda: clean)
+    monkeypatch.setattr(command, "wine_version", lambda: "")  # times are judged
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
 
     def carry_out(*arguments: str, limits: dict[str, dict[str, float]] = LIMITS) -> Ran:
@@ -114,6 +115,27 @@ def test_a_broken_limit_is_named(run: Run) -> None:
     code, output = run("steady", limits={"steady": {"latency_p95_ms": 0.5}})
     assert code == 1
     assert "latency_p95_ms 1, limit <= 0.5: broken" in output
+
+
+def test_under_wine_counts_are_judged_and_absolute_times_are_not(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(environment, "wine_version", lambda: "8.0")
+    monkeypatch.setattr(command, "wine_version", lambda: "8.0")
+    monkeypatch.setattr(Steady, "counted_calls", 1)
+    monkeypatch.setattr(command, "measure_counters", lambda _: {"statements": 2.0})
+    times = {"latency_p95_ms": 0.5, "throughput_per_s": 1e9, "first_idea_ms": 1.0}
+    report = tmp_path / "report.md"
+    code, output = run("steady", "--markdown", str(report), limits={"steady": times})
+    assert code == 0
+    assert "no absolute time is judged under Wine 8.0" in output
+    assert "no absolute time is judged under Wine 8.0" in report.read_text("utf-8")
+    code, output = run("steady", limits={"steady": {**times, "statements": 1.0}})
+    assert code == 1
+    assert "statements 2, limit <= 1: broken" in output and "0.5: broken" not in output
+    said = json.loads(run("steady", "--json", limits={"steady": times}).out)
+    assert said["environment"]["wine"] == "8.0"
+    assert said["environment"]["machine"].startswith("wine-")
 
 
 @pytest.mark.parametrize(

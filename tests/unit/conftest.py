@@ -9,6 +9,7 @@ import pytest
 
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.storage import Storage, open_storage
+from tubeq.storage.sqlite.file import futex
 
 
 @pytest.fixture
@@ -29,3 +30,10 @@ def file_storage(path: Path) -> Iterator[Storage]:
     storage = open_storage(path)
     yield storage
     storage.close()
+
+
+@pytest.fixture(params=["futex", "no futex"])
+def each_way_to_sleep(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waiting as on Linux, and as on macOS and Windows."""
+    if request.param == "no futex":
+        monkeypatch.setattr(futex, "_futex", lambda: None)

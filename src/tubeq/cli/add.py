@@ -19,6 +19,7 @@ from tubeq.cli.plugin_types import registry, untaken_types, unworked_words
 from tubeq.cli.tables import Table
 from tubeq.cli.words import counted, in_short, short_json
 from tubeq.domain.errors import InvalidParameters, PluginNotFound, StorageError
+from tubeq.domain.held_files import retried
 from tubeq.domain.models import EncodedTask, NewTask
 from tubeq.queue.queue_manager import QueueManager
 from tubeq.queue.validation import checked_task, encoded_parameters
@@ -178,7 +179,8 @@ def _lines(source: str) -> Iterator[str]:
             for line in sys.stdin.buffer:
                 yield line.decode("utf-8-sig")
         else:
-            with Path(source).open(encoding="utf-8-sig") as file:
+            path = Path(source)
+            with retried(lambda: path.open(encoding="utf-8-sig"), path) as file:
                 yield from file
     except OSError as error:
         raise InvalidParameters(f"{_called(source)} cannot be read: {error.strerror}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import datetime
 from pathlib import Path
@@ -104,12 +105,16 @@ def moment(text: str) -> float:
     """
     try:
         # Python 3.10 does not read the "Z".
-        seconds = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text.strip())).timestamp()
-    except (ValueError, OverflowError, OSError):
+        written = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text.strip()))
+    except ValueError:
         raise InvalidParameters(
             f"{text!r:.60} is not a time: write 2027-01-31T08:00, with +02:00 or Z if it is not "
             "local"
         ) from None
+    try:
+        seconds = written.timestamp()
+    except (ValueError, OverflowError, OSError):  # Windows knows no local times before 1970
+        seconds = math.nan
     if not is_number(seconds, most=MAX_EPOCH_S):
         raise InvalidParameters(f"{text!r:.60} is out of range: give a time from 1970 to 9999")
     return seconds

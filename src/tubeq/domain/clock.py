@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from tubeq.domain.boot import Boot, this_boot
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+"""Times are counted from here: Windows' `fromtimestamp` ends in the year 3000."""
 
 
 class Clock(Protocol):
@@ -79,7 +82,7 @@ def to_timestamp(epoch_s: float) -> str:
 
 @lru_cache(maxsize=8)  # every write stamps a time, thousands in a second
 def _second_text(epoch_s: int) -> str:
-    moment = datetime.fromtimestamp(epoch_s, timezone.utc)
+    moment = _EPOCH + timedelta(seconds=epoch_s)
     return moment.replace(tzinfo=None).isoformat(" ", "seconds")
 
 
@@ -103,6 +106,6 @@ def as_datetime(value: str | float | None) -> datetime | None:
     if isinstance(value, str):
         return from_timestamp(value)
     try:
-        return datetime.fromtimestamp(value, timezone.utc)
-    except (OverflowError, OSError):
+        return _EPOCH + timedelta(seconds=value)
+    except OverflowError:
         raise ValueError(f"{value!r} is beyond the calendar") from None

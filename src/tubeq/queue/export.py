@@ -12,13 +12,14 @@ import re
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from tubeq.domain.errors import InvalidParameters, StorageError
+from tubeq.domain.errors import InvalidParameters, StorageBusy, StorageError
+from tubeq.domain.held_files import retried
 from tubeq.domain.items import Item
 from tubeq.domain.json_format import SCHEMA, iso_time
 from tubeq.domain.models import Result
@@ -151,11 +152,12 @@ def _put_in_place(path: Path, replace: bool) -> Iterator[Path]:
     try:
         os.close(os.open(partial, os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o600))
         yield partial
-        partial.replace(path)
+        retried(lambda: partial.replace(path), path)
     except OSError as error:
         raise StorageError(f"{path} cannot be written: {error}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(StorageBusy):
+            retried(lambda: partial.unlink(missing_ok=True), partial)
 
 
 def _pages(storage: Storage, what: What, progress: OnProgress | None) -> _Pages:

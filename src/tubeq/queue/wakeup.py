@@ -39,7 +39,7 @@ _TYPE = struct.Struct("<I")
 _SEVERAL = 1 << 31  # the other bits are a set of types, instead of the number of one type
 _FILE_BYTES = SLOTS * (1 + _TYPE.size)  # all the flags first: a scan is one memchr
 _HOST = "127.0.0.1"
-_FIRST_PORT = 20_000  # below the ports that Linux and Windows give to outgoing connections
+_FIRST_PORT = 20_000  # below those that Linux, macOS and Windows give to outgoing connections
 _PORT_BLOCKS = 47
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +30,7 @@ from tubeq.domain.errors import (
     StorageReplaced,
     UnsafeStorage,
 )
+from tubeq.domain.held_files import retried
 
 NEEDED_FILES = ("-wal", "-shm", "-lock")
 """Files next to an open database: SQLite's log and its index, and the locks."""
@@ -56,7 +58,8 @@ def real_path(given: str | os.PathLike[str]) -> Path:
 def require_path(given: str | os.PathLike[str]) -> None:
     """
     Raises:
-        InvalidParameters: it does not name a file: it is empty, or an address.
+        InvalidParameters: it does not name a file: it is empty, or an address, or this system has
+            no such names.
     """
     text = os.fspath(given)
     if not text:
@@ -71,6 +74,12 @@ def require_path(given: str | os.PathLike[str]) -> None:
         )
     if _URL.match(text):
         raise InvalidParameters(f"{text} is an address, not a path: the database is a local file")
+    if sys.platform == "win32":
+        from tubeq.storage.windows_names import why_refused
+
+        reason = why_refused(text)
+        if reason is not None:
+            raise InvalidParameters(f"{text}: {reason}")
 
 
 def side_file(database: Path, suffix: str) -> Path:
@@ -144,18 +153,19 @@ def open_side_file(path: Path, database: Path | None) -> int:
     Raises:
         StorageReadOnly: it, or the folder, cannot be written; the message says what to do.
         UnsafeStorage: what is there is not a plain file.
+        StorageBusy: another program holds it.
         OSError: it cannot be opened.
     """
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
     try:
-        fd = os.open(path, flags, 0o600)
+        fd = retried(lambda: os.open(path, flags, 0o600), path)
     except PermissionError as error:
         raise StorageReadOnly(access_problem(path, database or path) or str(error)) from error
     try:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
             raise UnsafeStorage(f"{path} is not a plain file with one name: delete it")
-        if os.name == "posix" and database is not None:
+        if database is not None:
             with suppress(FileNotFoundError):
                 _share(fd, found, database.stat())
     except BaseException:
@@ -168,8 +178,6 @@ def share_log(database: Path) -> None:
     """Give SQLite's own side files the database's mode and group, whichever user created them:
     SQLite does so with the mode, as root also with the owner and the group, and only as it creates
     them."""
-    if os.name != "posix":
-        return
     like = database.stat()
     for suffix in ("-wal", "-shm"):
         path = side_file(database, suffix)
@@ -185,6 +193,8 @@ def share_log(database: Path) -> None:
 def _share(file: int | Path, found: os.stat_result, like: os.stat_result) -> None:
     """Mode and group, as root also the owner, of another file; as far as this user is allowed
     to."""
+    if sys.platform == "win32":  # which has neither modes nor groups
+        return
     user = os.geteuid()
     if user not in (0, found.st_uid):
         return
@@ -213,7 +223,7 @@ def access_problem(path: Path, database: Path) -> str | None:
     if os.access(path, os.R_OK | os.W_OK):
         return None
     problem = f"{path} cannot be read and written{_belongs(path)}"
-    if os.name != "posix":
+    if sys.platform == "win32":
         return f"{problem}: check its permissions"
     import shlex
 
@@ -237,8 +247,9 @@ def access_problem(path: Path, database: Path) -> str | None:
 
 def _is_mounted_read_only(folder: Path) -> bool:
     """Whether something other than permissions prevents every user from writing there."""
-    with suppress(AttributeError, OSError):  # Windows cannot tell
-        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    if sys.platform != "win32":  # which cannot tell
+        with suppress(OSError):
+            return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
     return False
 
 
@@ -248,7 +259,7 @@ def _shared_mode(like: os.stat_result) -> int:
 
 def _belongs(path: Path) -> str:
     """Owner, group and mode of the file, for a message."""
-    if os.name != "posix":
+    if sys.platform == "win32":
         return ""
     found = path.stat()
     return f" ({':'.join(_owner_of(found))}, mode {stat.S_IMODE(found.st_mode):o})"
@@ -256,12 +267,13 @@ def _belongs(path: Path) -> str:
 
 def _owner_of(found: os.stat_result) -> tuple[str, str]:
     """The names of the owner and of the group, or their numbers."""
-    import grp
-    import pwd  # Windows has neither
-
     owner, group = str(found.st_uid), str(found.st_gid)
-    with suppress(KeyError):
-        owner = pwd.getpwuid(found.st_uid).pw_name
-    with suppress(KeyError):
-        group = grp.getgrgid(found.st_gid).gr_name
+    if sys.platform != "win32":
+        import grp
+        import pwd
+
+        with suppress(KeyError):
+            owner = pwd.getpwuid(found.st_uid).pw_name
+        with suppress(KeyError):
+            group = grp.getgrgid(found.st_gid).gr_name
     return owner, group

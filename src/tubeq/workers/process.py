@@ -134,12 +134,19 @@ def _without_main() -> Iterator[None]:
 @contextmanager
 def _signals_blocked() -> Iterator[None]:
     """A process that is being started cannot handle signals yet: it inherits that they are
-    blocked."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, supervised_signals())
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    blocked; on Windows, that Ctrl-C is ignored. There one that comes just now is lost, which is
+    better than a worker that dies of it."""
+    if sys.platform == "win32":
+        import ctypes
+
+        ctypes.windll.kernel32.SetConsoleCtrlHandler(None, True)
+        try:
+            yield
+        finally:
+            ctypes.windll.kernel32.SetConsoleCtrlHandler(None, False)
+    else:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, supervised_signals())
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -10,6 +10,7 @@ import importlib
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -203,7 +204,7 @@ def _arrange_signals(stop: threading.Event) -> None:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    if hasattr(signal, "pthread_sigmask"):
+    if sys.platform != "win32":
         # The supervisor blocked them while it started this process: until now they had no handler.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, supervised_signals())
 

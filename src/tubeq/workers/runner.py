@@ -156,7 +156,7 @@ class Runner:
 
     def _look_after(self, queue: QueueManager, waker: Waker) -> None:
         sentinels = [worker.sentinel for worker in self._workers]
-        connection.wait(sentinels[:_WAITABLE], timeout=_TICK_S)
+        _wait(sentinels[:_WAITABLE], _TICK_S)
         self._pass_on_stop(waker)
         now = time.monotonic()
         for worker in list(self._workers):
@@ -323,7 +323,7 @@ class Runner:
             worker.order(HURRY)
         until = time.monotonic() + _OVERDUE_S
         for worker in self._workers:
-            connection.wait([worker.sentinel], timeout=max(until - time.monotonic(), 0.0))
+            _wait([worker.sentinel], max(until - time.monotonic(), 0.0))
             if worker.is_alive():
                 worker.kill()
             worker.close()
@@ -372,6 +372,12 @@ class Runner:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _wait(sentinels: list[int], timeout_s: float) -> None:
+    """Until a process ends, or Ctrl-C comes: on Windows that ends the wait of the main thread."""
+    with contextlib.suppress(InterruptedError):
+        connection.wait(sentinels, timeout=timeout_s)
 
 
 __all__ = ["RunSummary", "Runner", "RunnerConfig", "RunnerEvent"]

@@ -47,7 +47,10 @@ class Command:
 
     def __call__(self, *arguments: str | Path, stdin: str | bytes = b"") -> Outcome:
         given = stdin.encode() if isinstance(stdin, str) else stdin
-        streams = [io.TextIOWrapper(io.BytesIO(each), "utf-8") for each in (given, b"", b"")]
+        streams = [
+            io.TextIOWrapper(io.BytesIO(given), "utf-8"),
+            *(io.TextIOWrapper(io.BytesIO(), "utf-8", newline="\n") for _ in ("out", "err")),
+        ]
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("TUBEQ_TRACEBACK", "1")  # what no command foresees fails the test
             for name, stream in zip(("stdin", "stdout", "stderr"), streams):

@@ -60,10 +60,10 @@ def test_a_wrong_span_is_refused(text: str) -> None:
 def test_moment() -> None:
     assert options.moment("2027-01-31T08:00:00Z") == 1_801_382_400.0
     assert options.moment("2027-01-31T08:00:00+02:00") == 1_801_382_400.0 - 7200
-    for text in ("tomorrow", "", "0001-01-01", "2027-13-01"):
+    for text in ("tomorrow", "", "2027-13-01"):
         with pytest.raises(InvalidParameters, match="is not a time"):
             options.moment(text)
-    for text in ("1960-01-01", "0001-01-02T00:00Z"):
+    for text in ("1960-01-01", "0001-01-01", "0001-01-02T00:00Z"):
         with pytest.raises(InvalidParameters, match="from 1970 to 9999"):
             options.moment(text)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 
 import pytest
 
@@ -16,12 +20,14 @@ from tubeq.domain.models import EncodedTask, Idea
 from tubeq.domain.policies import Durability
 from tubeq.storage import open_storage
 from tubeq.storage.ports.tasks import ClaimRequest
+from tubeq.storage.sqlite.file import connection
 from tubeq.storage.sqlite.file.connection import ConnectionFactory
 from tubeq.storage.sqlite.file.lock_file import SYNCS_BEGUN, SYNCS_DONE, LockFile
 from tubeq.storage.sqlite.file.wal import WalSync
 from tubeq.storage.sqlite.file.write_lock import SYNC_BYTE
 from tubeq.storage.sqlite.storage import SQLiteStorage
 
+pytestmark = pytest.mark.usefixtures("each_way_to_sleep")
 REQUEST = ClaimRequest("scrape", "w1")
 
 
@@ -189,3 +195,33 @@ def test_workers_are_told_of_a_task_before_it_is_synced(path):
         for count in (1, 2):
             storage.create([EncodedTask("scrape", "{}")] * count, when_visible=visible)
     assert happened == ["visible 1", "synced", "visible 3", "synced"]
+
+
+@pytest.fixture
+def as_on_macos(monkeypatch):
+    """The calls of fcntl(2), which may be told to fail."""
+    fcntl = pytest.importorskip("fcntl")
+    calls = []
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(fcntl, "F_FULLFSYNC", 51, raising=False)
+    monkeypatch.setattr(fcntl, "fcntl", lambda *call: calls.append(call))
+    return calls, partial(monkeypatch.setattr, fcntl, "fcntl")
+
+
+def test_on_macos_a_sync_empties_the_drives_cache_too(as_on_macos, tmp_path, monkeypatch):
+    calls, fcntl_is = as_on_macos
+    synced = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    connection.full_fsync(7)
+    assert (calls, synced) == ([(7, 51)], [])
+    fcntl_is(raising(OSError(errno.ENOTSUP, "not on this file system")))
+    connection.full_fsync(7)
+    assert synced == [7]
+
+
+def test_on_macos_sqlites_own_syncs_do_so_as_well(as_on_macos, tmp_path):
+    path = tmp_path / "q.db"
+    opened = ConnectionFactory(path, 1).connect(), connection.connect_to_existing(path, "mode=rwc")
+    for each in opened:
+        assert each.execute("PRAGMA fullfsync").fetchone() == (1,)
+        each.close()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -64,6 +67,13 @@ def test_without_a_futex_a_wait_is_a_short_sleep(word, monkeypatch):
     with within(LONG_S / 2):
         word.wait(0, LONG_S)
     assert word.wake() == 0
+
+
+def test_the_environment_can_do_without_a_futex():
+    ask = "from tubeq.storage.sqlite.file.futex import _futex; print(_futex())"
+    environment = {**os.environ, "TUBEQ_WITHOUT_FUTEX": "1"}
+    found = subprocess.check_output([sys.executable, "-c", ask], env=environment, text=True)
+    assert found == "None\n"
 
 
 @needs_futex

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import shutil
@@ -92,6 +93,37 @@ def test_the_innermost_mount_decides_what_file_system_it_is(tmp_path):
         for place in ("/home", "/mnt/share/a", "/mnt/share/local/b", "/mnt/two words", "/mnt/sha")
     }
     assert list(kinds.values()) == ["ext4", "nfs4", "ext4", "cifs", "ext4"]
+
+
+class MacOSStatfs(ctypes.Structure):
+    """As in sys/mount.h of macOS, where inode numbers have 64 bits."""
+
+    _fields_ = (
+        ("f_bsize", ctypes.c_uint32), ("f_iosize", ctypes.c_int32), ("f_blocks", ctypes.c_uint64),
+        ("f_bfree", ctypes.c_uint64), ("f_bavail", ctypes.c_uint64), ("f_files", ctypes.c_uint64),
+        ("f_ffree", ctypes.c_uint64), ("f_fsid", ctypes.c_int32 * 2), ("f_owner", ctypes.c_uint32),
+        ("f_type", ctypes.c_uint32), ("f_flags", ctypes.c_uint32), ("f_fssubtype", ctypes.c_uint32),
+        ("f_fstypename", ctypes.c_char * 16), ("f_mntonname", ctypes.c_char * 1024),
+        ("f_mntfromname", ctypes.c_char * 1024), ("f_flags_ext", ctypes.c_uint32),
+        ("f_reserved", ctypes.c_uint32 * 7),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("symbol", ["statfs", "statfs$INODE64"])
+@pytest.mark.parametrize(
+    ("kind", "found"), [("apfs", None), ("smbfs", "smbfs"), ("nfs", "nfs"), ("webdav", "webdav")]
+)
+def test_macos_is_asked_for_the_file_system(tmp_path, monkeypatch, symbol, kind, found):
+    def statfs(folder, answer):
+        assert folder == os.fsencode(tmp_path.resolve())
+        filled = bytes(MacOSStatfs(f_flags=0x1000, f_fstypename=kind.encode(), f_mntonname=b"/x"))
+        ctypes.memmove(answer, filled, len(filled))
+        return 0
+
+    library = type("Library", (), {symbol: staticmethod(statfs)})()
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
+    assert connection.network_file_system(tmp_path) == found
 
 
 def test_a_file_that_cannot_be_written_is_a_named_error(filled, monkeypatch):

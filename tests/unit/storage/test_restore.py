@@ -29,6 +29,7 @@ from tests.support import (
     until,
 )
 from tubeq import ClaimLost, ClaimRequest, InvalidParameters, QueueManager, StorageError
+from tubeq.domain import held_files
 from tubeq.domain.errors import SchemaMismatch, StorageBusy, StorageCorrupt
 from tubeq.domain.limits import Grant, Holder, LimitRule
 from tubeq.domain.models import Task
@@ -318,6 +319,7 @@ def test_live_workers_are_in_the_way(
         assert queue.workers()[0].stop_requested is is_live
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows replaces no file that is open")
 def test_who_has_it_open_is_in_the_way_registered_or_not(tmp_path: Path) -> None:
     path, copy = backed_up(tmp_path)
     with QueueManager(path) as queue:
@@ -332,6 +334,42 @@ def test_who_has_it_open_is_in_the_way_registered_or_not(tmp_path: Path) -> None
     assert len(ids(restored.kept)) == 1
 
 
+@pytest.mark.windows
+@pytest.mark.parametrize("force", [False, True])
+def test_on_windows_what_has_it_open_is_in_the_way_whatever_is_asked_for(
+    tmp_path: Path, force: bool
+) -> None:
+    path, copy = backed_up(tmp_path)
+    with QueueManager(path) as queue:
+        late = queue.create_task(TYPE)
+        names = {each.name for each in tmp_path.iterdir()}
+        with pytest.raises(StorageBusy, match="open in another program: end that") as refused:
+            restore(path, copy, force=force)
+        assert "\n" not in str(refused.value) and "--force" not in str(refused.value)
+        assert {each.name for each in tmp_path.iterdir()} == names
+        assert queue.get_task(late).status is TaskStatus.QUEUED
+        queue.create_task(TYPE)
+    assert restore(path, copy).tasks == 1
+
+
+@pytest.mark.windows
+@pytest.mark.parametrize("what", ["whole", "damaged"])
+def test_on_windows_what_reads_the_file_otherwise_is_in_the_way(
+    tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(held_files, "_PATIENCE_S", 0.2)
+    path, copy = backed_up(tmp_path)
+    leave_log(path)
+    REPLACED[what](path)
+    names = {each.name for each in tmp_path.iterdir()}
+    log = Path(f"{path}-wal").read_bytes()
+    with path.open("rb"), pytest.raises(StorageBusy, match="open in another program"):
+        restore(path, copy)
+    assert {each.name for each in tmp_path.iterdir()} == names
+    assert Path(f"{path}-wal").read_bytes() == log
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows replaces no file that is open")
 def test_closing_an_old_handle_does_not_take_the_new_log_along(tmp_path: Path) -> None:
     path, copy = backed_up(tmp_path)
     old = QueueManager(path)
@@ -430,6 +468,7 @@ def test_a_database_of_the_first_program_is_a_backup_too(tmp_path: Path) -> None
 
 _KILLED = """
 import os, pathlib, sqlite3, sys
+from tubeq.domain import held_files
 from tubeq.storage import restore
 
 left = int(sys.argv[3])
@@ -457,6 +496,7 @@ restore(sys.argv[1], sys.argv[2])
 """
 
 
+@pytest.mark.timeout(240)  # a process a step
 def test_killed_at_any_step_one_whole_database_is_there(tmp_path: Path) -> None:
     """Old or new, and the old one with what was in its log only."""
     copy, live = tmp_path / "backup.db", tmp_path / "live"

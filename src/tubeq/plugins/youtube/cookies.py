@@ -13,6 +13,7 @@ import stat
 from pathlib import Path
 
 from tubeq.domain.errors import InvalidParameters
+from tubeq.domain.held_files import retried
 
 _MOST_BYTES = 64 * 2**20  # a file: browsers with cookies of ten thousand sites export 3 MiB
 _MOST_OURS = 2**20  # characters: YouTube sets some 20 cookies
@@ -35,6 +36,7 @@ def read_cookies(path: str | os.PathLike[str]) -> str:
     Raises:
         InvalidParameters: it cannot be read, holds none of YouTube's, one of these is wrong, or it
             is open to every user of this machine.
+        StorageBusy: another program holds it.
     """
     shown = f"cookies_file {str(path)!r}"
     text = _text(Path(path))
@@ -118,7 +120,7 @@ def _text(path: Path) -> str:
                 f"{shown} is open to every user of this machine, and anyone who "
                 f"reads it is logged in as you: chmod 600 {str(path)!r}"
             )
-        with path.open("rb") as file:
+        with retried(lambda: path.open("rb"), path) as file:
             data = file.read(_MOST_BYTES + 1)
     except OSError as error:
         raise InvalidParameters(f"{shown} cannot be read: {error.strerror}") from None

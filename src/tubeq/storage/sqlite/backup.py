@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from tubeq.domain.errors import StorageCorrupt, StorageError, StorageFull, StorageReadOnly
+from tubeq.domain.held_files import retried
 from tubeq.storage.sqlite.file.connection import translated
 from tubeq.storage.sqlite.file.session import Session
 from tubeq.storage.sqlite.replace import sync_folder
@@ -27,7 +28,7 @@ def back_up(session: Session, path: Path) -> Path:
         raise StorageError(f"{path} is the database itself, or a part of it: name another file")
     partial = path.with_name(path.name + ".partial")
     with _said_of(partial, path):
-        partial.unlink(missing_ok=True)
+        retried(lambda: partial.unlink(missing_ok=True), partial)
         os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         with closing(sqlite3.connect(partial)) as copy:
             session.snapshot(copy)
@@ -37,7 +38,7 @@ def back_up(session: Session, path: Path) -> Path:
                 f"{session.path} is damaged ({found}): no backup was made; restore an earlier one "
                 "with 'tubeq db restore BACKUP'"
             )
-        partial.replace(path)
+        retried(lambda: partial.replace(path), path)
         sync_folder(path.parent)
     return path
 

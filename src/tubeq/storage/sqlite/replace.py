@@ -9,7 +9,7 @@ without a log.
 
 A process that still has the old file open (`force`) goes on with it and its log, which no longer
 have a name: SQLite does not remove the new log when such a connection closes, as it first checks
-whether the file was moved.
+whether the file was moved. On Windows a file that is open keeps its name: there it is not replaced.
 """
 
 from __future__ import annotations
@@ -18,14 +18,19 @@ import os
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from tubeq.domain.errors import StorageBusy
-from tubeq.storage.sqlite.file.connection import connect_to_existing, translated
+from tubeq.domain.held_files import retried
+from tubeq.storage.sqlite.file.connection import (
+    connect_to_existing,
+    full_fsync,
+    translate,
+    translated,
+)
 from tubeq.storage.sqlite.file.kept_names import kept_names
-from tubeq.storage.sqlite.file.write_lock import is_busy
 
 _ALONE_WAIT_S = 1.0
 _ENDING_WAIT_S = 2.0
@@ -46,39 +51,57 @@ def replace_database(path: Path, new: Path, *, force: bool = False) -> Path | No
         The name under which the old file is kept; None where it was missing or empty.
 
     Raises:
-        StorageBusy: others have it open; with `force`: one of them does not release a lock.
+        StorageBusy: others have it open; with `force`, only where one of them does not release a
+            lock, or where this is Windows.
         StorageError: a file cannot be linked, removed or renamed.
     """
     kept = None
-    with translated(path), _held_still(path, force) as is_complete:
-        if path.exists() and path.stat().st_size:
-            kept = _keep(path, with_log=not is_complete)
-        for end in ("-wal", "-shm", "-journal"):
-            Path(f"{path}{end}").unlink(missing_ok=True)
-        new.replace(path)
-        sync_folder(path.parent)
+    held: list[sqlite3.Connection] = []
+    try:
+        with translated(path):
+            if sys.platform == "win32":
+                _require_closed(path)
+            if path.exists() and path.stat().st_size:
+                is_complete = _hold(path, held, force)
+                kept = _keep(path, with_log=not is_complete)
+            if sys.platform == "win32":  # where this process's own connections are in the way, too
+                _close(held)
+            for end in ("-wal", "-shm", "-journal"):
+                side = Path(f"{path}{end}")
+                retried(partial(side.unlink, missing_ok=True), side)
+            retried(partial(new.replace, path), path)
+            sync_folder(path.parent)
+    except BaseException:
+        if kept is not None:
+            _put_back(path, kept)
+        raise
+    finally:
+        _close(held)
     return kept
 
 
-@contextmanager
-def _held_still(path: Path, force: bool) -> Iterator[bool]:
-    """While the block runs no other process writes to the database; yields whether its log was
-    moved into it. It was not where the file is damaged or missing: then there is nothing to
-    lock."""
-    if not path.exists() or not path.stat().st_size:
-        yield False
-        return
-    held: list[sqlite3.Connection] = []
-    try:
-        is_complete = _hold(path, held, force)
-        if sys.platform == "win32":  # which cannot rename an open file
-            _close(held)
-        yield is_complete
-    finally:
-        _close(held)
+def _require_closed(path: Path) -> None:
+    """Before anything is changed: on Windows only a file that is not open can be renamed, be it to
+    its own name.
+
+    Raises:
+        StorageBusy: a program has the database open, also after some time to end.
+    """
+    for each in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+        try:
+            if each.exists():
+                retried(partial(each.rename, each), each)
+        except (StorageBusy, PermissionError):
+            raise StorageBusy(
+                f"{path} is open in another program: end that (workers: 'tubeq stop'); Windows "
+                "does not replace a file that is open"
+            ) from None
 
 
 def _hold(path: Path, held: list[sqlite3.Connection], force: bool) -> bool:
+    """Keep other processes from writing to the database as long as these connections are open;
+    whether its log was moved into it. It was not where the file is damaged: then there is nothing
+    to lock."""
     try:
         wait_s = _ENDING_WAIT_S if force else _ALONE_WAIT_S
         held.append(connect_to_existing(path, "mode=rw", wait_s))
@@ -89,7 +112,7 @@ def _hold(path: Path, held: list[sqlite3.Connection], force: bool) -> bool:
         held[0].execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return True
     except sqlite3.DatabaseError as error:
-        if not _is_locked(error):
+        if not isinstance(translate(error, path), StorageBusy):
             return False
     if not force:
         raise StorageBusy(
@@ -101,7 +124,7 @@ def _hold(path: Path, held: list[sqlite3.Connection], force: bool) -> bool:
         held[0].execute("BEGIN IMMEDIATE")
         return _move_log(held[1], path)
     except sqlite3.DatabaseError as error:
-        if _is_locked(error):
+        if isinstance(translate(error, path), StorageBusy):
             raise StorageBusy(
                 f"{path}: a program holds it locked for {_FORCED_WAIT_S:g} s: end that program"
             ) from error
@@ -126,10 +149,6 @@ def _close(held: list[sqlite3.Connection]) -> None:
         held.pop().close()
 
 
-def _is_locked(error: sqlite3.DatabaseError) -> bool:
-    return isinstance(error, sqlite3.OperationalError) and is_busy(error)
-
-
 def _keep(path: Path, *, with_log: bool) -> Path:
     """Give the file, and its log, a second name: the first one that is free, or that a killed
     restore gave it."""
@@ -152,6 +171,17 @@ def _link(path: Path, other: Path) -> None:
         path.replace(other)
 
 
+def _put_back(path: Path, kept: Path) -> None:
+    """After an error: give the file and its log their own names again, and no others."""
+    for end in ("-wal", ""):
+        own, other = Path(f"{path}{end}"), Path(f"{kept}{end}")
+        with suppress(OSError):
+            if not own.exists():
+                other.replace(own)
+            elif own.samefile(other):
+                other.unlink()
+
+
 def sync_folder(folder: Path) -> None:
     """Sync the folder, so that its names are on disk, where the system supports that."""
     if sys.platform != "win32":
@@ -162,6 +192,6 @@ def sync(path: Path, flags: int) -> None:
     """Sync what is at the path, opened with these flags."""
     descriptor = os.open(path, flags)
     try:
-        os.fsync(descriptor)
+        full_fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -32,6 +33,7 @@ from tubeq.domain.errors import (
     StorageCorrupt,
     StorageError,
 )
+from tubeq.domain.held_files import retried
 from tubeq.domain.policies import Durability
 from tubeq.domain.processes import process_exists
 from tubeq.storage.database_file import real_path
@@ -41,11 +43,12 @@ from tubeq.storage.sqlite.diagnosis import open_read_only
 from tubeq.storage.sqlite.file.connection import (
     connect_to_existing,
     require_usable_place,
+    translate,
     translated,
 )
 from tubeq.storage.sqlite.file.foreign_log import forget_opened
 from tubeq.storage.sqlite.file.lock_file import LockFile
-from tubeq.storage.sqlite.file.write_lock import OPEN_BYTE, is_busy
+from tubeq.storage.sqlite.file.write_lock import OPEN_BYTE
 from tubeq.storage.sqlite.migrate import APPLICATION_ID, SEED_TABLES, is_current, table_names
 from tubeq.storage.sqlite.replace import replace_database, sync
 from tubeq.storage.sqlite.storage import SQLiteStorage
@@ -149,8 +152,9 @@ def _look_at(path: Path, now: float) -> _Replaced:
             ]
             (highest,) = file.execute(_SQL["highest_token"]).fetchone()
     except sqlite3.Error as error:
-        if isinstance(error, sqlite3.OperationalError) and is_busy(error):
-            raise StorageBusy(f"{path} is locked by another program: end that first") from error
+        meaning = translate(error, path)
+        if isinstance(meaning, StorageBusy):
+            raise meaning from error
         # Damaged, or of an early schema: the step above the backup's own tokens has to suffice.
     return _Replaced(highest, workers)
 
@@ -182,7 +186,7 @@ def _scratch(copy: Path) -> Iterator[None]:
     try:
         with translated(copy):
             for each in remove:
-                each.unlink(missing_ok=True)
+                retried(partial(each.unlink, missing_ok=True), each)
         yield
     finally:
         for each in remove:

@@ -12,7 +12,7 @@ import sqlite3
 import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tubeq.domain.errors import (
@@ -23,6 +23,7 @@ from tubeq.domain.errors import (
     StorageReadOnly,
     UnsafeStorage,
 )
+from tubeq.domain.held_files import held, is_held, retried
 from tubeq.storage.database_file import NEEDED_FILES, access_problem, real_path, side_file
 from tubeq.storage.sqlite.file.kept_names import count_own_links
 
@@ -77,6 +78,7 @@ class ConnectionFactory:
             # NORMAL: the write-ahead log is synced at checkpoints. What must be on disk sooner is
             # synced by WalSync, after the write lock is released.
             connection.execute("PRAGMA synchronous = NORMAL")
+            _sync_fully(connection)
             connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute("PRAGMA busy_timeout = 0")
         except BaseException:
@@ -89,7 +91,24 @@ class ConnectionFactory:
         _fsync(wal)
 
 
-_fsync = getattr(os, "fdatasync", os.fsync)
+def full_fsync(descriptor: int) -> None:
+    """fsync(2), and on macOS, where that leaves the data in the drive's cache, what empties it."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        with suppress(OSError):  # a file system that cannot
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(descriptor)
+
+
+_fsync = getattr(os, "fdatasync", full_fsync)
+
+
+def _sync_fully(connection: sqlite3.Connection) -> None:
+    """The same for what SQLite syncs itself, at checkpoints."""
+    if sys.platform == "darwin":
+        connection.execute("PRAGMA fullfsync = 1")
 
 
 def connect_to_existing(path: Path, how: str, timeout_s: float = 10.0) -> sqlite3.Connection:
@@ -100,9 +119,11 @@ def connect_to_existing(path: Path, how: str, timeout_s: float = 10.0) -> sqlite
         how: "mode=ro", "mode=rw", or "immutable=1" for a file that no process changes.
     """
     uri = f"{path.absolute().as_uri()}?{how}"
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         uri, uri=True, isolation_level=None, timeout=timeout_s, check_same_thread=False
     )
+    _sync_fully(connection)
+    return connection
 
 
 @contextmanager
@@ -121,6 +142,8 @@ def translated(path: Path) -> Iterator[None]:
 def translate(error: Exception, path: Path) -> StorageError:
     """The StorageError that says what `error` means for the database at `path`."""
     text = str(error)
+    if any(map(is_held, (path, *(side_file(path, suffix) for suffix in NEEDED_FILES)))):
+        return held(path)
     for words, kind, meaning in _MEANINGS:
         if words in text:
             return kind(f"{path}: {meaning} ({text})")
@@ -163,12 +186,18 @@ def prepare_path(path: Path, *, create: bool = True) -> None:
         try:
             # Only ever a new file: opening and closing an existing one in this process would drop
             # the locks of every SQLite connection that it has to it (POSIX advisory locks).
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            flags = os.O_CREAT | os.O_EXCL | os.O_RDWR
+            os.close(retried(lambda: os.open(path, flags, 0o600), path))
         except FileExistsError:
             pass
         except PermissionError as error:
             raise StorageReadOnly(f"{path.parent} cannot be written: {error.strerror}") from error
         except FileNotFoundError as error:  # the folder exists, but cannot hold files, as /proc
+            if sys.platform == "win32":
+                raise StorageError(
+                    f"{path} cannot be made: Windows may allow paths of 260 characters only, and "
+                    f"the side files add 5 to these {len(str(path))}: name a shorter one"
+                ) from error
             raise StorageError(f"{path.parent} takes no files: name another folder") from error
     for each in (path, *(side_file(path, suffix) for suffix in NEEDED_FILES)):
         problem = access_problem(each, path)
@@ -211,7 +240,10 @@ def require_usable_place(path: Path) -> None:
         )
 
 
-_NETWORK_TYPES = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs", "lustre")
+_NETWORK_TYPES = (
+    "nfs", "cifs", "smb", "9p", "afs", "afpfs", "ceph", "glusterfs", "fuse.sshfs", "lustre",
+    "webdav",
+)  # fmt: skip
 
 
 def network_file_system(folder: Path) -> str | None:
@@ -219,11 +251,33 @@ def network_file_system(folder: Path) -> str | None:
     if sys.platform == "win32":
         import ctypes
 
-        drive = os.path.splitdrive(folder.resolve())[0]
-        remote = drive.startswith("\\\\") or ctypes.windll.kernel32.GetDriveTypeW(drive + "\\") == 4
+        # "\\?\C:\" is C:, without a limit of length; "\\?\UNC\" is a share.
+        drive = os.path.splitdrive(folder.resolve())[0].removeprefix("\\\\?\\")
+        remote = (
+            drive.startswith(("\\\\", "UNC"))
+            or ctypes.windll.kernel32.GetDriveTypeW(drive + "\\") == 4
+        )
         return "a Windows share" if remote else None
-    kind = _mount_type(folder.resolve())
+    kind = (_macos_type if sys.platform == "darwin" else _mount_type)(folder.resolve())
     return kind if kind and kind.startswith(_NETWORK_TYPES) else None
+
+
+_STATFS_TYPE = slice(72, 88)
+"""Where f_fstypename is in macOS's struct statfs, which has 2,168 bytes."""
+
+
+def _macos_type(folder: Path) -> str | None:
+    """The file system type of the folder, by statfs(2) of macOS; None where it is unknown."""
+    import ctypes
+
+    library = ctypes.CDLL(None)
+    # On Intel the plain name is that of a call with an older structure.
+    statfs = getattr(library, "statfs$INODE64", None) or library.statfs
+    answer = ctypes.create_string_buffer(4096)
+    if statfs(os.fsencode(folder), answer):
+        return None
+    name: bytes = answer.raw[_STATFS_TYPE]
+    return name.partition(b"\0")[0].decode("ascii", "replace")
 
 
 def _mount_type(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> str | None:

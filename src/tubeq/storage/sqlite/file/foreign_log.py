@@ -15,9 +15,11 @@ from __future__ import annotations
 
 import time
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
 from tubeq.domain.errors import StorageBusy
+from tubeq.domain.held_files import retried
 from tubeq.storage.database_file import identity, side_file
 from tubeq.storage.sqlite.file.lock_file import DATABASE_INODE, LOG_INODE, LockFile
 from tubeq.storage.sqlite.file.write_lock import OPEN_BYTE
@@ -32,7 +34,7 @@ def set_foreign_log_aside(database: Path, timeout_s: float) -> None:
     by their inodes, and stops using them as soon as it checks (see OpenedFiles).
 
     Raises:
-        StorageBusy: another process has been opening it for too long.
+        StorageBusy: another process has been opening it for too long, or holds the log.
         OSError: it cannot be renamed.
     """
     lock_path, log = side_file(database, "-lock"), side_file(database, "-wal")
@@ -44,8 +46,9 @@ def set_foreign_log_aside(database: Path, timeout_s: float) -> None:
                 wait_for_opening(locks, database, timeout_s)
                 if _is_foreign(locks, database, log):
                     aside = side_file(database, "-wal.stale")
-                    log.replace(aside)
-                    side_file(database, "-shm").unlink(missing_ok=True)
+                    retried(partial(log.replace, aside), log)
+                    index = side_file(database, "-shm")
+                    retried(partial(index.unlink, missing_ok=True), index)
                     import logging
 
                     logging.getLogger("tubeq.storage").warning(

@@ -1,8 +1,9 @@
 """Sleeping on a word of shared memory until another process changes it (Linux: futex(2)).
 
 Python has no primitive between unrelated processes that survives the death of one of them; the
-kernel has. Where futex(2) is missing, a wait is a short sleep and a wake-up does nothing: slower,
-but correct, since every waiter checks again what it waits for.
+kernel has. Where futex(2) is missing (macOS, Windows), or with TUBEQ_WITHOUT_FUTEX set, which is
+for tests, a wait is a short sleep and a wake-up does nothing: slower, but correct, since every
+waiter checks again what it waits for.
 
 ctypes is loaded at the first wait: it takes 10 ms, and a process that never waits does not need it.
 """
@@ -79,7 +80,7 @@ class Word:
 @lru_cache(maxsize=1)
 def _futex() -> Any:
     """The system call, or None where there is none."""
-    if sys.platform != "linux" or sys.maxsize < 2**32:
+    if sys.platform != "linux" or sys.maxsize < 2**32 or os.environ.get("TUBEQ_WITHOUT_FUTEX"):
         return None
     number = _SYSCALLS.get(os.uname().machine)
     if number is None:

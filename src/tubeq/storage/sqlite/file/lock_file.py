@@ -1,9 +1,7 @@
-"""Advisory locks on single bytes of a file: the same on Linux and on Windows.
+"""Locks on single bytes of a file: the same on Linux, macOS and Windows.
 
 They belong to the open file, not to the process: two handles of one process exclude each other
-too, and the system drops them when their process ends, however it ends. On systems without such
-locks (macOS) every attempt succeeds, and SQLite's own lock alone serializes writers, with its own
-waiting.
+too, and the system drops them when their process ends, however it ends.
 """
 
 from __future__ import annotations
@@ -22,6 +20,10 @@ if sys.platform == "win32":
 else:
     import fcntl
 
+    # Of an open file. On macOS, Python has the name since 3.11, and the kernel the number since
+    # 10.11; elsewhere the number is an invalid argument.
+    _SET_LOCK: int = getattr(fcntl, "F_OFD_SETLK", 90)
+
 
 BYTES = 4
 """How many bytes of a lock file are in use."""
@@ -32,7 +34,7 @@ _MEMORY_AT = 8  # a multiple of its numbers' size, and beyond the bytes that are
 WRITES, SYNCS_BEGUN, SYNCS_DONE, LAST_IN_TURN = range(4)
 """The numbers: small writes since the last checkpoint; syncs of the log that began, and that ended;
 the time of the last write by a writer that will write again at once, in nanoseconds of the
-monotonic clock."""
+performance counter."""
 FRONT_WORD, QUEUE_WORD, SYNC_WORD = range(3)
 """The words: of the process at the front of the queue for the write lock, of those behind it, and
 of those that wait for a sync."""
@@ -40,6 +42,14 @@ _NUMBERS, _WORDS = 4, 3
 _OPENED_AT = 56  # behind what older versions map
 DATABASE_INODE, LOG_INODE = range(2)
 """Of `opened`: the inode numbers of the database and of its log, as they were last opened."""
+
+
+def _struct_flock(kind: int, byte: int) -> bytes:
+    """What locks or unlocks that byte, with its fields in the order of the system's header."""
+    if sys.platform == "darwin":  # off_t l_start, l_len; pid_t l_pid; short l_type, l_whence
+        return struct.pack("@qqihh", byte, 1, 0, kind, os.SEEK_SET)
+    # short l_type, l_whence; off_t l_start, l_len; pid_t l_pid
+    return struct.pack("@hhqqi4x", kind, os.SEEK_SET, byte, 1, 0)
 
 
 class LockFile:
@@ -53,7 +63,7 @@ class LockFile:
         database: whose mode and group it gets; None for its owner only.
 
     Raises:
-        StorageReadOnly, UnsafeStorage, OSError: see open_side_file.
+        StorageReadOnly, UnsafeStorage, StorageBusy, OSError: see open_side_file.
     """
 
     def __init__(self, path: Path, database: Path | None = None) -> None:
@@ -74,27 +84,7 @@ class LockFile:
             ]
             self.opened = whole[_OPENED_AT:_FILE_BYTES].cast("Q")
 
-    if sys.platform == "linux":
-        # struct flock {short l_type, l_whence; off_t l_start, l_len; pid_t l_pid;}, packed once, at
-        # import: every wait locks and unlocks.
-        _LOCK, _UNLOCK = (
-            [struct.pack("@hhqqi4x", kind, os.SEEK_SET, byte, 1, 0) for byte in range(BYTES)]
-            for kind in (fcntl.F_WRLCK, fcntl.F_UNLCK)
-        )
-
-        def try_lock(self, byte: int) -> bool:
-            """Lock that byte, if no other handle has it."""
-            try:
-                fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, self._LOCK[byte])
-            except (BlockingIOError, PermissionError):
-                return False
-            return True
-
-        def unlock(self, byte: int) -> None:
-            """Give that byte free."""
-            fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, self._UNLOCK[byte])
-
-    elif sys.platform == "win32":
+    if sys.platform == "win32":
 
         def try_lock(self, byte: int) -> bool:
             """Lock that byte, if no other handle has it."""
@@ -111,13 +101,23 @@ class LockFile:
             msvcrt.locking(self._fd, msvcrt.LK_UNLCK, 1)
 
     else:
+        # Packed once, at import: every wait locks and unlocks.
+        _LOCK, _UNLOCK = (
+            [_struct_flock(kind, byte) for byte in range(BYTES)]
+            for kind in (fcntl.F_WRLCK, fcntl.F_UNLCK)
+        )
 
-        def try_lock(self, byte: int) -> bool:  # noqa: ARG002
-            """Nothing to lock with here."""
+        def try_lock(self, byte: int) -> bool:
+            """Lock that byte, if no other handle has it."""
+            try:
+                fcntl.fcntl(self._fd, _SET_LOCK, self._LOCK[byte])
+            except (BlockingIOError, PermissionError):
+                return False
             return True
 
         def unlock(self, byte: int) -> None:
-            """Nothing was locked."""
+            """Give that byte free."""
+            fcntl.fcntl(self._fd, _SET_LOCK, self._UNLOCK[byte])
 
     def close(self) -> None:
         """Close the file; its locks go with it."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from tubeq.domain.errors import StorageError
+from tubeq.domain.held_files import retried
 from tubeq.storage.database_file import side_file
 from tubeq.storage.sqlite.file.connection import ConnectionFactory
 from tubeq.storage.sqlite.file.futex import EVERYBODY
@@ -52,6 +53,7 @@ class WalSync:
     but gain nothing: an enqueue takes 0.17 ms either way (`python -m tests.plans.mechanisms`).
 
     Raises:
+        StorageBusy: another program holds the log.
         OSError: the log cannot be opened.
     """
 
@@ -59,7 +61,8 @@ class WalSync:
         self._factory = factory
         # Opened before others sync it: the kernel reports an error once to each open file.
         flags = os.O_RDWR | getattr(os, "O_BINARY", 0)
-        self._fd: int | None = os.open(side_file(factory.path, "-wal"), flags)
+        log = side_file(factory.path, "-wal")
+        self._fd: int | None = retried(lambda: os.open(log, flags), log)
         self._locks = locks
         self._asleep = locks.words[SYNC_WORD]
         self._mutex = threading.Lock()
