@@ -38,6 +38,7 @@ def create(path: Path) -> str:
 
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "log").mkdir()
     monkeypatch.setenv("TUBEQ_TEST_LOG", str(tmp_path / "log"))
     return tmp_path / "queue.db"
 
