@@ -39,6 +39,7 @@ from tubeq.storage.ports.tasks import WorkerInfo
 from tubeq.storage.sqlite import migrate
 from tubeq.storage.sqlite import restore as sqlite_restore
 from tubeq.storage.sqlite.file.kept_names import count_own_links
+from tubeq.storage.sqlite.replace import replace_database
 
 TYPE = "video"
 
@@ -332,6 +333,24 @@ def test_who_has_it_open_is_in_the_way_registered_or_not(tmp_path: Path) -> None
     with QueueManager(path) as queue:
         assert queue.get_task(claim.task_id).status is TaskStatus.QUEUED
     assert len(ids(restored.kept)) == 1
+
+
+@pytest.mark.parametrize("what", ["whole", "damaged"])
+def test_a_file_that_cannot_be_put_in_place_leaves_what_was_there(
+    tmp_path: Path, what: str
+) -> None:
+    path, _ = backed_up(tmp_path)
+    leave_log(path)
+    REPLACED[what](path)
+    log = Path(f"{path}-wal")
+    before = log.read_bytes()
+    with pytest.raises(StorageError):
+        replace_database(path, tmp_path / "missing.db")
+    assert not list(tmp_path.glob("*.before-restore*"))
+    if what == "damaged":
+        assert log.read_bytes() == before
+    else:
+        assert len(ids(path)) == 1 + 50
 
 
 @pytest.mark.windows

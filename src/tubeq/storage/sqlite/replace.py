@@ -72,6 +72,7 @@ def replace_database(path: Path, new: Path, *, force: bool = False) -> Path | No
             retried(partial(new.replace, path), path)
             sync_folder(path.parent)
     except BaseException:
+        _close(held)  # before: SQLite would remove the log that it finds at its own name
         if kept is not None:
             _put_back(path, kept)
         raise
