@@ -1,4 +1,4 @@
-"""Ctrl-C and `tubeq stop` on Windows, as somebody at a terminal sees them.
+"""Ctrl-C and `tubeq stop` on Windows, as a user at a terminal sees them.
 
 usage: python -m tests.windows.ctrl_c COMMAND...
 
